@@ -1,0 +1,3 @@
+//! argv → one verb → exit status.
+
+fn main() {}

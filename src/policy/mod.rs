@@ -1,0 +1,125 @@
+//! The operator's policy: who may reach which published port. Read from TOML text with
+//! [`Policy::read`] and [`Policy::parse`], or built in memory by an embedding program.
+
+mod diagnostic;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ruleset::{Addresses, Interface, Location, Ports};
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+
+/// A policy without errors. The empty policy is valid: it blocks every published port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// The `[[allow]]` entries, in the order of the file.
+    pub allow: Vec<Allow>,
+    /// The `[guard]` table.
+    pub guard: Guard,
+    /// The `[revoke]` table.
+    pub revoke: Revoke,
+}
+
+/// One `[[allow]]` entry: these sources may reach these published ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allow {
+    /// Shown as the rules' comment: 1 to [`COMMENT_MAX`](crate::ruleset::COMMENT_MAX) bytes
+    /// without control characters, unique in the policy.
+    pub name: Option<Arc<str>>,
+    /// The published ports, at least one.
+    pub ports: Vec<Ports>,
+    /// Who may reach them; `None`: anyone. `Some` has at least one source.
+    pub from: Option<Vec<Group>>,
+    /// The interface that the packet has to come in by; `None`: any.
+    pub in_interface: Option<Interface>,
+    /// The host's addresses that may be called; empty: any.
+    pub to: Vec<Addresses>,
+    /// Where the entry begins; `None` if it was not read from a file.
+    pub at: Option<Location>,
+}
+
+impl Allow {
+    /// An entry that lets anyone reach `ports`.
+    pub fn new(ports: Vec<Ports>) -> Allow {
+        Allow { name: None, ports, from: None, in_interface: None, to: Vec::new(), at: None }
+    }
+}
+
+/// Sources that an entry names together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The group's name under `[sources]`; `None` for sources written in the entry itself.
+    pub name: Option<Arc<str>>,
+    /// The sources, shared by all entries that name the group.
+    pub sources: Arc<[Source]>,
+}
+
+/// One source with its place in the policy or in a source list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The addresses.
+    pub addresses: Addresses,
+    /// Where it stands; `None` if it was not read from a file.
+    pub at: Option<Location>,
+}
+
+/// The `[guard]` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Whether the guard is wanted. It is read, but not acted upon yet.
+    pub enabled: bool,
+    /// The bit of the connection mark that is dwnl's: exactly one bit is set.
+    pub mark: u32,
+}
+
+impl Guard {
+    /// Bit 13. The low half of the mark is free of Calico (its upper half), Tailscale
+    /// (`0xff0000`), Kubernetes (`0x4000`, `0x8000`), Cilium (`0x0f00`) and the small numbers that
+    /// Docker Swarm and strongSwan set-ups count up from.
+    pub const DEFAULT_MARK: u32 = 0x2000;
+}
+
+impl Default for Guard {
+    fn default() -> Guard {
+        Guard { enabled: false, mark: Guard::DEFAULT_MARK }
+    }
+}
+
+/// The `[revoke]` table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Revoke {
+    /// What becomes of the open flows of sources that are no longer allowed.
+    pub established: Established,
+}
+
+/// What becomes of open flows whose source is no longer allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Established {
+    /// They go on until they end by themselves.
+    #[default]
+    Keep,
+    /// They are ended. It is read, but not acted upon yet.
+    Cut,
+}
+
+impl Policy {
+    /// Reads a policy from a file, with the source lists that it names. `-` is standard input.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file and its source lists, in their order.
+    pub fn read(path: &Path) -> Result<Policy, Diagnostics> {
+        let _ = path;
+        todo!()
+    }
+
+    /// Reads a policy from text. `file` is the name that errors give it; the paths of source
+    /// lists are relative to `directory`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text and its source lists, in their order.
+    pub fn parse(text: &str, file: &str, directory: &Path) -> Result<Policy, Diagnostics> {
+        let _ = (text, file, directory);
+        todo!()
+    }
+}

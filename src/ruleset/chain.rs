@@ -1,0 +1,105 @@
+//! What the kernel should hold: chains and how much of each is ours.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Family, Origin, Rule};
+
+/// The name of a table or chain; cheap to clone.
+pub type Name = Arc<str>;
+
+/// A table's address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TablePath {
+    /// The family.
+    pub family: Family,
+    /// The table.
+    pub table: Name,
+}
+
+/// `ip nat`, as nft writes it.
+impl fmt::Display for TablePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.family, self.table)
+    }
+}
+
+/// A chain's address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChainPath {
+    /// The table it stands in.
+    pub table: TablePath,
+    /// The chain.
+    pub chain: Name,
+}
+
+/// `ip nat DOCKER-BLOCK`, as nft writes it.
+impl fmt::Display for ChainPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.table, self.chain)
+    }
+}
+
+/// Where a base chain is hooked into the packets' path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BaseChain<'a> {
+    /// The type: `filter`, `nat` or `route`.
+    pub chain_type: &'a str,
+    /// The hook's number (`NF_INET_PRE_ROUTING` is 0).
+    pub hook: u32,
+    /// The priority among the chains of that hook; lower comes first.
+    pub priority: i32,
+}
+
+impl BaseChain<'static> {
+    /// The chain `PREROUTING` of the table `nat`, as iptables creates it.
+    pub const NAT_PREROUTING: BaseChain<'static> =
+        BaseChain { chain_type: "nat", hook: 0, priority: -100 };
+}
+
+/// `type nat hook 0 priority -100`, close to nft's words.
+impl fmt::Display for BaseChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "type {} hook {} priority {}", self.chain_type, self.hook, self.priority)
+    }
+}
+
+/// How much of a chain is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The chain has to exist, so that a rule can jump to it. Its rules are somebody else's.
+    Exists,
+    /// Our rules stand first, each of them once. The rules below are somebody else's.
+    Head,
+    /// The chain holds our rules and no others.
+    Whole,
+}
+
+/// A chain as it should be.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// Its address.
+    pub path: Arc<ChainPath>,
+    /// Its hook, for a base chain.
+    pub base: Option<BaseChain<'static>>,
+    /// How much of it is ours.
+    pub extent: Extent,
+    /// Our rules in it, in order; no two are equal.
+    pub rules: Vec<WantedRule>,
+}
+
+/// A rule as it should be, with what gave rise to it.
+#[derive(Clone, Debug)]
+pub struct WantedRule {
+    /// The rule.
+    pub rule: Rule,
+    /// The entry and source of the policy; `None` for the frame that every policy has.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// What the kernel should hold. A chain comes before the chains whose rules jump to it.
+#[derive(Clone, Debug, Default)]
+pub struct Ruleset {
+    /// The chains.
+    pub chains: Vec<Chain>,
+}

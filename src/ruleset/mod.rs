@@ -1,0 +1,23 @@
+//! The nouns of nf_tables that dwnl works with, free of any input or output: families, chains,
+//! rules and verdicts as they should be ([`Ruleset`]) and as the kernel holds them ([`Snapshot`]).
+//!
+//! `Display` is iptables' own syntax, so that what is printed here can be compared with
+//! `iptables -S` and fed to `iptables-restore`.
+
+mod address;
+mod chain;
+mod family;
+mod interface;
+mod origin;
+mod port;
+mod rule;
+mod snapshot;
+
+pub use address::{AddressRange, Addresses};
+pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
+pub use family::Family;
+pub use interface::{INTERFACE_NAME_MAX, Interface};
+pub use origin::{Location, Origin};
+pub use port::{Ports, Protocol};
+pub use rule::{COMMENT_MAX, Match, Rule, Verdict};
+pub use snapshot::{InstalledChain, InstalledRule, InstalledTable, RuleContent, Snapshot};

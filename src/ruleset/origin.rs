@@ -1,0 +1,56 @@
+//! Where a value came from, so that every error finds its way back to the operator's text.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A place in a text file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// The file as the operator named it; `<stdin>` for standard input.
+    pub file: Arc<str>,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// What in the policy gave rise to a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The name of the `[[allow]]` entry, if it has one.
+    pub entry: Option<Arc<str>>,
+    /// Where the entry begins; `None` if it was not read from a file.
+    pub at: Option<Location>,
+    /// The group that the source was taken from, if it was taken from one.
+    pub group: Option<Arc<str>>,
+    /// Where the source stands; `None` if it was not read from a file or there is no source.
+    pub source: Option<Location>,
+}
+
+/// A phrase such as ``entry `web` (policy.toml:12:1), group `cdn` (cdn.txt:7:1)``.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.entry {
+            Some(name) => write!(f, "entry `{name}`")?,
+            None => write!(f, "an entry without a name")?,
+        }
+        if let Some(at) = &self.at {
+            write!(f, " ({at})")?;
+        }
+        match &self.group {
+            Some(group) => write!(f, ", group `{group}`")?,
+            None if self.source.is_some() => write!(f, ", source")?,
+            None => {}
+        }
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}

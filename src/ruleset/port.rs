@@ -1,0 +1,90 @@
+//! The protocols and ports that Docker publishes.
+
+use std::fmt;
+
+/// A transport protocol that Docker can publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// `IPPROTO_TCP`, 6.
+    Tcp,
+    /// `IPPROTO_UDP`, 17.
+    Udp,
+    /// `IPPROTO_SCTP`, 132.
+    Sctp,
+}
+
+impl Protocol {
+    /// All protocols that Docker publishes.
+    pub const ALL: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
+
+    /// The number in the header (IANA, `netinet/in.h`).
+    pub fn number(self) -> u8 {
+        match self {
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+            Protocol::Sctp => 132,
+        }
+    }
+
+    /// The protocol of this number, if Docker publishes it.
+    pub fn from_number(number: u8) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|protocol| protocol.number() == number)
+    }
+
+    /// The lower-case name, which is also that of the xt match.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One port or a range of ports, 1 to 65535, of one protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ports {
+    protocol: Protocol,
+    first: u16,
+    last: u16,
+}
+
+impl Ports {
+    /// The ports from `first` to `last`, both included. `None` if the first is 0 or above the
+    /// last.
+    pub fn new(protocol: Protocol, first: u16, last: u16) -> Option<Ports> {
+        (first > 0 && first <= last).then_some(Ports { protocol, first, last })
+    }
+
+    /// The protocol they belong to.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The lowest port.
+    pub fn first(&self) -> u16 {
+        self.first
+    }
+
+    /// The highest port.
+    pub fn last(&self) -> u16 {
+        self.last
+    }
+}
+
+/// As a policy writes it: `443/tcp`, `8000-8100/udp`.
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}/{}", self.first, self.protocol)
+        } else {
+            write!(f, "{}-{}/{}", self.first, self.last, self.protocol)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the kernel holds at one generation.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{BaseChain, ChainPath, Name, Rule, TablePath};
+
+/// The tables that dwnl works in, as they were at one generation of the ruleset.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The generation; the kernel counts it up with every change by anybody.
+    pub generation: u32,
+    /// The tables by their addresses.
+    pub tables: BTreeMap<TablePath, InstalledTable>,
+}
+
+impl Snapshot {
+    /// The chain at this address, if it exists.
+    pub fn chain(&self, path: &ChainPath) -> Option<&InstalledChain> {
+        self.tables.get(&path.table)?.chains.get(&path.chain)
+    }
+}
+
+/// A table in the kernel.
+#[derive(Clone, Debug, Default)]
+pub struct InstalledTable {
+    /// The port id of the one netlink socket that may change it (`NFTA_TABLE_OWNER`), if the
+    /// table has such an owner.
+    pub owner: Option<u32>,
+    /// Whether dwnl created it.
+    pub ours: bool,
+    /// Its chains by name.
+    pub chains: BTreeMap<Name, InstalledChain>,
+}
+
+/// A chain in the kernel.
+#[derive(Clone, Debug, Default)]
+pub struct InstalledChain {
+    /// Where it is hooked in, for a base chain: type, hook and priority.
+    pub base: Option<(Name, u32, i32)>,
+    /// Whether dwnl created it.
+    pub ours: bool,
+    /// Its rules, in order.
+    pub rules: Vec<InstalledRule>,
+}
+
+impl InstalledChain {
+    /// Where it is hooked in, for a base chain.
+    pub fn base(&self) -> Option<BaseChain<'_>> {
+        let (chain_type, hook, priority) = self.base.as_ref()?;
+        Some(BaseChain { chain_type, hook: *hook, priority: *priority })
+    }
+}
+
+/// A rule in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledRule {
+    /// The kernel's number for it, unique in its table and never used again.
+    pub handle: u64,
+    /// What it says.
+    pub content: RuleContent,
+    /// Packets counted.
+    pub packets: u64,
+    /// Bytes counted.
+    pub bytes: u64,
+}
+
+/// What a rule in the kernel says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleContent {
+    /// A rule of exactly the form that dwnl writes.
+    Known(Rule),
+    /// Any other rule.
+    Foreign {
+        /// Its expressions, in the words of `nft --debug=netlink` as far as they are known.
+        expressions: String,
+        /// The chain it jumps or goes to, if any.
+        target: Option<Name>,
+    },
+}
+
+impl RuleContent {
+    /// The chain that the rule sends packets to, if any.
+    pub fn target(&self) -> Option<&Name> {
+        match self {
+            RuleContent::Known(rule) => rule.verdict.target(),
+            RuleContent::Foreign { target, .. } => target.as_ref(),
+        }
+    }
+}
+
+/// iptables' syntax where the rule is known, else its expressions.
+impl fmt::Display for RuleContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RuleContent::Known(rule) => write!(f, "{rule}"),
+            RuleContent::Foreign { expressions, .. } => f.write_str(expressions),
+        }
+    }
+}
