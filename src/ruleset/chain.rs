@@ -103,3 +103,13 @@ pub struct Ruleset {
     /// The chains.
     pub chains: Vec<Chain>,
 }
+
+impl Ruleset {
+    /// The tables of the chains, each once, in order.
+    pub fn tables(&self) -> Vec<&TablePath> {
+        let mut tables: Vec<&TablePath> =
+            self.chains.iter().map(|chain| &chain.path.table).collect();
+        tables.dedup();
+        tables
+    }
+}

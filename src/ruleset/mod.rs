@@ -19,5 +19,5 @@ pub use family::Family;
 pub use interface::{INTERFACE_NAME_MAX, Interface};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
-pub use rule::{COMMENT_MAX, Match, Rule, Verdict};
+pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
 pub use snapshot::{InstalledChain, InstalledRule, InstalledTable, RuleContent, Snapshot};

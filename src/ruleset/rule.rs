@@ -170,6 +170,15 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// Where in its chain a new rule goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind all rules.
+    Last,
+    /// Before the rule with this handle.
+    Before(u64),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
