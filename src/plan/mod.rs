@@ -1,11 +1,18 @@
 //! The difference between the ruleset that is wanted and what the kernel holds: pure values, no
 //! input or output.
 
+mod difference;
+mod removal;
+mod sequence;
+
 use std::sync::Arc;
 
 use crate::ruleset::{
-    BaseChain, ChainPath, Origin, Rule, RuleContent, Ruleset, Snapshot, TablePath,
+    BaseChain, Chain, ChainPath, InstalledChain, Name, Origin, Place, Rule, RuleContent, Ruleset,
+    Snapshot, TablePath,
 };
+use difference::Difference;
+use removal::Removal;
 
 /// What has to be done to the snapshot's kernel, in the order in which it has to be done. An
 /// empty plan sends nothing.
@@ -60,24 +67,55 @@ pub enum Change {
     DeleteTable(TablePath),
 }
 
-/// Where a new rule goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Behind all rules of the chain.
-    Last,
-    /// Before the rule with this handle.
-    Before(u64),
-}
-
 /// Why no plan can be made: something stands in the way that is not dwnl's to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Obstacle {
     /// Another program has reserved the table for itself.
     #[error(
-        "table {0} is owned by another program (netlink port {1}): only that program can change it"
+        "table {table} is owned by another program (the one with netlink port {port}), and the \
+         kernel lets nobody else change it"
     )]
-    OwnedTable(TablePath, u32),
+    OwnedTable {
+        /// The table.
+        table: TablePath,
+        /// The owner's netlink port, often its process id.
+        port: u32,
+    },
+    /// A chain that rules have to jump to is a base chain, to which no rule can jump.
+    #[error(
+        "chain {chain} exists as a base chain ({base}), to which no rule can jump: rename or \
+         delete it"
+    )]
+    BaseChainInTheWay {
+        /// The chain.
+        chain: ChainPath,
+        /// How it is hooked in.
+        base: String,
+    },
+    /// A chain of iptables is not hooked in where iptables expects it.
+    #[error("chain {chain} is {found}, where iptables has {expected}: rename or delete it")]
+    MisplacedBaseChain {
+        /// The chain.
+        chain: ChainPath,
+        /// How it is hooked in.
+        found: String,
+        /// How it should be.
+        expected: String,
+    },
+    /// A rule that is not ours jumps to a chain that is to be deleted.
+    #[error(
+        "chain {chain} cannot be deleted, because rule {position} of chain {referrer}, which is \
+         not dwnl's, jumps to it: delete that rule first"
+    )]
+    StillReferred {
+        /// The chain.
+        chain: ChainPath,
+        /// The chain of the rule that jumps to it, in the same table.
+        referrer: Name,
+        /// The position of that rule, from 1.
+        position: usize,
+    },
 }
 
 impl Plan {
@@ -86,8 +124,29 @@ impl Plan {
     /// # Errors
     /// What stands in the way, if it is not dwnl's to change.
     pub fn between(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        let _ = (wanted, snapshot);
-        todo!()
+        let mut plan = Plan { generation: snapshot.generation, ..Plan::default() };
+        for path in wanted.tables() {
+            match snapshot.tables.get(path) {
+                Some(table) => check_owner(path, table.owner)?,
+                None => plan.changes.push(Change::AddTable(path.clone())),
+            }
+        }
+        for chain in &wanted.chains {
+            let installed = match snapshot.chain(&chain.path) {
+                Some(installed) => {
+                    check_base(chain, installed)?;
+                    installed.rules.as_slice()
+                }
+                None => {
+                    plan.changes.push(Change::AddChain(Arc::clone(&chain.path), chain.base));
+                    &[]
+                }
+            };
+            let difference = Difference::new(chain, installed);
+            plan.unchanged += difference.unchanged();
+            difference.push_onto(&mut plan.changes);
+        }
+        Ok(plan)
     }
 
     /// The changes that take out of the snapshot all that dwnl put in: the rules of `owned`, and
@@ -96,8 +155,13 @@ impl Plan {
     /// # Errors
     /// What stands in the way, if it is not dwnl's to change.
     pub fn removing(owned: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        let _ = (owned, snapshot);
-        todo!()
+        let changes = Removal::changes(owned, snapshot)?;
+        if !changes.is_empty() {
+            for path in owned.tables() {
+                check_owner(path, snapshot.tables.get(path).and_then(|table| table.owner))?;
+            }
+        }
+        Ok(Plan { generation: snapshot.generation, changes, unchanged: 0 })
     }
 
     /// Whether the kernel is as it should be.
@@ -125,3 +189,29 @@ impl Change {
         }
     }
 }
+
+fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), Obstacle> {
+    match owner {
+        Some(port) => Err(Obstacle::OwnedTable { table: path.clone(), port }),
+        None => Ok(()),
+    }
+}
+
+/// A chain that is jumped to must not be a base chain, and a base chain must be hooked in where
+/// it should be.
+fn check_base(wanted: &Chain, installed: &InstalledChain) -> Result<(), Obstacle> {
+    let chain = wanted.path.as_ref().clone();
+    match (wanted.base, installed.base()) {
+        (None, Some(base)) => Err(Obstacle::BaseChainInTheWay { chain, base: base.to_string() }),
+        (Some(expected), found) if found != Some(expected) => Err(Obstacle::MisplacedBaseChain {
+            chain,
+            found: found
+                .map_or("not hooked in".to_owned(), |found| format!("hooked in as {found}")),
+            expected: expected.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

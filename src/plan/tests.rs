@@ -1,0 +1,258 @@
+//! `apply(between(a, b), b) == a` on a model of the kernel's chains.
+
+use super::*;
+use crate::compile;
+use crate::policy::Policy;
+use crate::ruleset::{
+    Extent, Family, InstalledRule, InstalledTable, Match, Ports, Protocol, Verdict, WantedRule,
+};
+use proptest::prelude::*;
+
+/// Carries out a plan as the kernel would.
+struct Model {
+    snapshot: Snapshot,
+    next_handle: u64,
+}
+
+impl Model {
+    fn carry_out(&mut self, plan: &Plan) {
+        for change in &plan.changes {
+            self.change(change);
+        }
+        self.snapshot.generation += u32::from(!plan.is_empty());
+    }
+
+    fn change(&mut self, change: &Change) {
+        let tables = &mut self.snapshot.tables;
+        match change {
+            Change::AddTable(path) => {
+                let table = InstalledTable { ours: true, ..InstalledTable::default() };
+                assert!(tables.insert(path.clone(), table).is_none());
+            }
+            Change::DeleteTable(path) => {
+                assert!(tables.remove(path).expect("the table").chains.is_empty());
+            }
+            Change::AddChain(path, base) => {
+                let base = base.map(|base| (base.chain_type.into(), base.hook, base.priority));
+                let chain = InstalledChain { base, ours: true, rules: Vec::new() };
+                let table = tables.get_mut(&path.table).expect("the table");
+                assert!(table.chains.insert(path.chain.clone(), chain).is_none());
+            }
+            Change::DeleteChain(path) => {
+                let table = tables.get_mut(&path.table).expect("the table");
+                assert!(table.chains.remove(&path.chain).expect("the chain").rules.is_empty());
+                let target = Some(&path.chain);
+                let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
+                assert!(rules.all(|rule| rule.content.target() != target), "it is referred to");
+            }
+            Change::FlushChain { chain, contents } => {
+                let rules = self.rules(chain);
+                assert_eq!(rules.len(), contents.len());
+                rules.clear();
+            }
+            Change::DeleteRule { chain, handle, .. } => {
+                let rules = self.rules(chain);
+                let position = rules.iter().position(|rule| rule.handle == *handle);
+                rules.remove(position.expect("the rule"));
+            }
+            Change::AddRule { chain, place, rule, .. } => self.add(chain, *place, rule),
+        }
+    }
+
+    fn add(&mut self, chain: &ChainPath, place: Place, rule: &Rule) {
+        let table = &self.snapshot.tables[&chain.table];
+        if let Some(target) = rule.verdict.target() {
+            assert!(table.chains.contains_key(target), "the rule jumps to a chain that exists");
+        }
+        let handle = self.next_handle;
+        self.next_handle += 1;
+        let rules = self.rules(chain);
+        let position = match place {
+            Place::Last => rules.len(),
+            Place::Before(handle) => {
+                rules.iter().position(|rule| rule.handle == handle).expect("the rule before")
+            }
+        };
+        rules.insert(position, installed(handle, RuleContent::Known(rule.clone())));
+    }
+
+    fn rules(&mut self, chain: &ChainPath) -> &mut Vec<InstalledRule> {
+        let table = self.snapshot.tables.get_mut(&chain.table).expect("the table");
+        &mut table.chains.get_mut(&chain.chain).expect("the chain").rules
+    }
+}
+
+fn installed(handle: u64, content: RuleContent) -> InstalledRule {
+    InstalledRule { handle, content, packets: 0, bytes: 0 }
+}
+
+/// The rule that lets anyone reach a port.
+fn allow(port: u16) -> Rule {
+    let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
+    Rule {
+        protocol: Some(Protocol::Tcp),
+        matches: [Match::DestinationPorts(ports)].into(),
+        ..Rule::new(Verdict::Jump("DOCKER".into()))
+    }
+}
+
+fn foreign(text: &str) -> RuleContent {
+    RuleContent::Foreign { expressions: text.into(), target: None }
+}
+
+/// The frame of every policy, with rules for these ports in `DOCKER-BLOCK`.
+fn wanted(ports: &[u16]) -> Ruleset {
+    let mut ruleset = compile(&Policy::default());
+    for chain in ruleset.chains.iter_mut().filter(|chain| chain.extent == Extent::Whole) {
+        chain.rules =
+            ports.iter().map(|port| WantedRule { rule: allow(*port), origin: None }).collect();
+    }
+    ruleset
+}
+
+fn path(family: Family, chain: &str) -> ChainPath {
+    ChainPath { table: TablePath { family, table: "nat".into() }, chain: chain.into() }
+}
+
+/// A kernel in which these rules, ours and others', were put into `PREROUTING` and
+/// `DOCKER-BLOCK`: a port for a rule of ours, 1 and 2 for the jumps, 0 for somebody else's.
+fn model(prerouting: &[u16], block: &[u16]) -> Model {
+    let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
+    let mut empty = compile(&Policy::default());
+    let frame: Vec<Vec<WantedRule>> =
+        empty.chains.iter_mut().map(|chain| std::mem::take(&mut chain.rules)).collect();
+    model.carry_out(&Plan::between(&empty, &model.snapshot).expect("a plan"));
+    for (chain, codes) in [("PREROUTING", prerouting), ("DOCKER-BLOCK", block)] {
+        for code in codes {
+            let content = match code {
+                0 => foreign("[somebody's]"),
+                1 | 2 => RuleContent::Known(frame[2][usize::from(*code) - 1].rule.clone()),
+                port => RuleContent::Known(allow(*port)),
+            };
+            let handle = model.next_handle;
+            model.next_handle += 1;
+            model.rules(&path(Family::Ip, chain)).push(installed(handle, content));
+        }
+    }
+    model
+}
+
+fn contents(model: &mut Model, chain: &str) -> Vec<RuleContent> {
+    model.rules(&path(Family::Ip, chain)).iter().map(|rule| rule.content.clone()).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_plan_makes_the_kernel_what_is_wanted(
+        prerouting in prop::collection::vec(0u16..5, 0..8),
+        block in prop::collection::vec(prop_oneof![Just(0u16), 10u16..20], 0..12),
+        ports in prop::sample::subsequence((10u16..20).collect::<Vec<_>>(), 0..10).prop_shuffle(),
+    ) {
+        let wanted = wanted(&ports);
+        let mut model = model(&prerouting, &block);
+        let others: Vec<RuleContent> = contents(&mut model, "PREROUTING")
+            .into_iter()
+            .zip(&prerouting)
+            .filter_map(|(content, code)| (!matches!(code, 1 | 2)).then_some(content))
+            .collect();
+        let before = model.snapshot.clone();
+        let plan = Plan::between(&wanted, &model.snapshot).expect("a plan");
+        model.carry_out(&plan);
+
+        let expected: Vec<RuleContent> =
+            ports.iter().map(|port| RuleContent::Known(allow(*port))).collect();
+        prop_assert_eq!(contents(&mut model, "DOCKER-BLOCK"), expected);
+        let frame = wanted.chains[2].rules.iter().map(|w| RuleContent::Known(w.rule.clone()));
+        let expected: Vec<RuleContent> = frame.chain(others).collect();
+        prop_assert_eq!(contents(&mut model, "PREROUTING"), expected);
+
+        let kept = kept_handles(&before, &model.snapshot);
+        prop_assert!(plan.unchanged <= kept, "{} of {kept}", plan.unchanged);
+        let again = Plan::between(&wanted, &model.snapshot).expect("a plan");
+        prop_assert!(again.is_empty(), "{again:?}");
+    }
+
+    #[test]
+    fn removal_leaves_what_others_put_there(
+        prerouting in prop::collection::vec(0u16..5, 0..8),
+        ports in prop::sample::subsequence((10u16..20).collect::<Vec<_>>(), 0..10),
+    ) {
+        let mut model = model(&prerouting, &[]);
+        model.carry_out(&Plan::between(&wanted(&ports), &model.snapshot).expect("a plan"));
+        let owned = compile(&Policy::default());
+        let plan = Plan::removing(&owned, &model.snapshot).expect("a plan");
+        model.carry_out(&plan);
+        let others = prerouting.iter().filter(|code| !matches!(code, 1 | 2)).count();
+        prop_assert_eq!(model.snapshot.tables.is_empty(), others == 0);
+        if others > 0 {
+            prop_assert_eq!(contents(&mut model, "PREROUTING").len(), others);
+            prop_assert!(model.snapshot.chain(&path(Family::Ip, "DOCKER-BLOCK")).is_none());
+        }
+        let again = Plan::removing(&owned, &model.snapshot).expect("a plan");
+        prop_assert!(again.is_empty(), "{again:?}");
+    }
+}
+
+fn kept_handles(before: &Snapshot, after: &Snapshot) -> usize {
+    let handles = |snapshot: &Snapshot| -> std::collections::HashSet<(TablePath, u64)> {
+        let of_table = |(path, table): (&TablePath, &InstalledTable)| {
+            let rules = table.chains.values().flat_map(|chain| &chain.rules);
+            rules.map(|rule| (path.clone(), rule.handle)).collect::<Vec<_>>()
+        };
+        snapshot.tables.iter().flat_map(of_table).collect()
+    };
+    handles(before).intersection(&handles(after)).count()
+}
+
+#[test]
+fn an_unchanged_rule_keeps_its_handle() {
+    let mut model = model(&[1, 2, 0], &[10, 11, 12, 13]);
+    let handles = |model: &mut Model| -> Vec<u64> {
+        model.rules(&path(Family::Ip, "DOCKER-BLOCK")).iter().map(|rule| rule.handle).collect()
+    };
+    let before = handles(&mut model);
+    let plan = Plan::between(&wanted(&[10, 14, 12, 13]), &model.snapshot).expect("a plan");
+    model.carry_out(&plan);
+    let after = handles(&mut model);
+    assert_eq!([after[0], after[2], after[3]], [before[0], before[2], before[3]]);
+}
+
+#[test]
+fn a_chain_with_nothing_to_keep_is_flushed_at_once() {
+    let model = model(&[1, 2], &[10, 11, 12]);
+    let plan = Plan::between(&wanted(&[20]), &model.snapshot).expect("a plan");
+    let flushes = |change: &&Change| matches!(change, Change::FlushChain { .. });
+    assert_eq!(plan.changes.iter().filter(flushes).count(), 1);
+    assert_eq!(plan.removed(), 3);
+}
+
+#[test]
+fn what_is_not_ours_stands_in_the_way() {
+    let base = Some(("filter".into(), 1, 0));
+    let mut taken = model(&[], &[]);
+    let table = taken.snapshot.tables.get_mut(&path(Family::Ip, "").table).expect("the table");
+    table.chains.get_mut("DOCKER-BLOCK").expect("the chain").base = base;
+    let obstacle = Plan::between(&wanted(&[]), &taken.snapshot).expect_err("an obstacle");
+    assert_eq!(
+        obstacle.to_string(),
+        "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook 1 priority 0), to \
+         which no rule can jump: rename or delete it"
+    );
+
+    let mut owned = model(&[], &[]);
+    let table = owned.snapshot.tables.get_mut(&path(Family::Ip, "").table).expect("the table");
+    table.owner = Some(77);
+    let obstacle = Plan::between(&wanted(&[]), &owned.snapshot).expect_err("an obstacle");
+    assert!(matches!(obstacle, Obstacle::OwnedTable { port: 77, .. }), "{obstacle}");
+}
+
+#[test]
+fn a_foreign_jump_to_our_chain_hinders_its_removal() {
+    let mut model = model(&[1, 2], &[]);
+    let content =
+        RuleContent::Foreign { expressions: "[…]".into(), target: Some("DOCKER-BLOCK".into()) };
+    model.rules(&path(Family::Ip, "PREROUTING")).push(installed(99, content));
+    let obstacle =
+        Plan::removing(&compile(&Policy::default()), &model.snapshot).expect_err("an obstacle");
+    assert!(matches!(obstacle, Obstacle::StillReferred { position: 3, .. }), "{obstacle}");
+}
