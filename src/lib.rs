@@ -6,14 +6,14 @@
 //! kernel ──dump─────▶ Snapshot ┘
 //! ```
 
-pub mod compile;
+mod compile;
 pub mod engine;
 mod netlink;
 pub mod plan;
 pub mod policy;
 pub mod ruleset;
 
-pub use compile::compile;
+pub use compile::{compile, frame};
 pub use engine::{Engine, Error};
 pub use plan::Plan;
 pub use policy::Policy;

@@ -1,2 +1,31 @@
 //! Bytes on the wire: the socket, the batch, the encoding and decoding of nf_tables' messages.
 //! The only unsafe code.
+//!
+//! Messages are written by libnftnl (crate `nftnl`) into one vector and sent with one system call.
+//! What comes back is read by safe code that takes no byte for granted.
+
+mod answer;
+mod attribute;
+mod batch;
+mod decode;
+mod encode;
+mod expression;
+mod legacy;
+mod locate;
+mod namespace;
+mod request;
+mod socket;
+mod uapi;
+mod xt;
+
+pub(crate) use answer::{KernelError, Message, Messages};
+pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinishedBatch};
+pub(crate) use decode::{decode_chain, decode_generation, decode_rule, decode_table};
+pub(crate) use legacy::legacy_nat_holds_rules;
+pub(crate) use locate::attribute_at;
+pub(crate) use namespace::within;
+pub(crate) use request::{Dump, Request};
+pub(crate) use socket::{Socket, Transport};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! Dumped messages → what the kernel holds. A rule of exactly the form that dwnl writes becomes a
+//! `Rule`; any other is kept as its expressions.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+
+use super::attribute::{Attribute, Attributes};
+use super::batch::USERDATA_TAG;
+use super::encode::{IPV4_DESTINATION, IPV4_SOURCE, IPV6_DESTINATION, IPV6_SOURCE};
+use super::expression::{Code, Expression};
+use super::{uapi, xt};
+use crate::ruleset::{
+    INTERFACE_NAME_MAX, InstalledChain, InstalledRule, InstalledTable, Interface, Name, Protocol,
+    Rule, RuleContent, Verdict,
+};
+
+/// `NFT_META_IIFNAME`.
+const META_IN_INTERFACE: u32 = 6;
+/// `NFT_META_L4PROTO`.
+const META_PROTOCOL: u32 = 16;
+/// `NFT_PAYLOAD_NETWORK_HEADER`.
+const NETWORK_HEADER: u32 = 1;
+/// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
+const EQUAL: u32 = 0;
+const NOT_EQUAL: u32 = 1;
+
+/// A table's name and state; its chains are still missing. The bytes are the attributes of
+/// `NFT_MSG_NEWTABLE`.
+pub(crate) fn decode_table(attributes: Attributes) -> Option<(Name, InstalledTable)> {
+    let name = attributes.clone().find(uapi::table::NAME)?.string().into();
+    let owner = attributes.clone().find(uapi::table::OWNER).and_then(|owner| owner.be_u32());
+    let ours = is_tagged(attributes.find(uapi::table::USERDATA));
+    Some((name, InstalledTable { owner, ours, ..InstalledTable::default() }))
+}
+
+/// A chain's table, name and state; its rules are still missing. The bytes are the attributes of
+/// `NFT_MSG_NEWCHAIN`.
+pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, InstalledChain)> {
+    let table = attributes.clone().find(uapi::chain::TABLE)?.string().into();
+    let name = attributes.clone().find(uapi::chain::NAME)?.string().into();
+    let hook = attributes.clone().find(uapi::chain::HOOK);
+    let base = hook.and_then(|hook| {
+        let number = hook.nested().find(uapi::hook::NUMBER)?.be_u32()?;
+        let priority = hook.nested().find(uapi::hook::PRIORITY)?.be_u32()?.cast_signed();
+        let chain_type = attributes.clone().find(uapi::chain::TYPE)?.string();
+        Some((chain_type.into(), number, priority))
+    });
+    let ours = is_tagged(attributes.find(uapi::chain::USERDATA));
+    Some((table, name, InstalledChain { base, ours, rules: Vec::new() }))
+}
+
+/// A rule with its table and chain. The bytes are the attributes of `NFT_MSG_NEWRULE`.
+pub(crate) fn decode_rule(
+    attributes: Attributes,
+    is_ipv4: bool,
+) -> Option<(Name, Name, InstalledRule)> {
+    let table = attributes.clone().find(uapi::rule::TABLE)?.string().into();
+    let chain = attributes.clone().find(uapi::rule::CHAIN)?.string().into();
+    let handle = attributes.clone().find(uapi::rule::HANDLE)?.be_u64()?;
+    let list = attributes.clone().find(uapi::rule::EXPRESSIONS);
+    let expressions: Vec<Expression> = list
+        .into_iter()
+        .flat_map(|list| list.nested())
+        .filter(|element| element.number == uapi::LIST_ELEMENT)
+        .map(Expression::read)
+        .collect();
+    let (packets, bytes) = count(&expressions);
+    // iptables shows a comment in the user data as a match, which would make it another rule.
+    let has_userdata = attributes.find(uapi::rule::USERDATA).is_some();
+    let known = (!has_userdata).then(|| Reader::new(&expressions, is_ipv4).rule()).flatten();
+    let content = known.map_or_else(|| foreign(&expressions), RuleContent::Known);
+    Some((table, chain, InstalledRule { handle, content, packets, bytes }))
+}
+
+/// The generation. The bytes are the attributes of `NFT_MSG_NEWGEN`.
+pub(crate) fn decode_generation(attributes: Attributes) -> Option<u32> {
+    attributes.clone().find(uapi::generation::ID)?.be_u32()
+}
+
+fn is_tagged(userdata: Option<Attribute>) -> bool {
+    userdata.is_some_and(|userdata| userdata.payload == USERDATA_TAG)
+}
+
+fn count(expressions: &[Expression]) -> (u64, u64) {
+    let counter = expressions.iter().find_map(|expression| match expression {
+        Expression::Counter { packets, bytes } => Some((*packets, *bytes)),
+        _ => None,
+    });
+    counter.unwrap_or_default()
+}
+
+fn foreign(expressions: &[Expression]) -> RuleContent {
+    let target = expressions.iter().find_map(|expression| match expression {
+        Expression::Verdict(Code::Jump(chain) | Code::Goto(chain)) => Some(chain.as_ref().into()),
+        _ => None,
+    });
+    let words: Vec<String> = expressions.iter().map(Expression::to_string).collect();
+    RuleContent::Foreign { expressions: words.join(" "), target }
+}
+
+/// Reads expressions in the one order in which dwnl writes them.
+struct Reader<'a> {
+    rest: &'a [Expression<'a>],
+    is_ipv4: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(expressions: &'a [Expression<'a>], is_ipv4: bool) -> Reader<'a> {
+        Reader { rest: expressions, is_ipv4 }
+    }
+
+    /// The rule, if every expression is part of it.
+    fn rule(mut self) -> Option<Rule> {
+        let (source, destination) = if self.is_ipv4 {
+            (IPV4_SOURCE, IPV4_DESTINATION)
+        } else {
+            (IPV6_SOURCE, IPV6_DESTINATION)
+        };
+        let in_interface = self.interface();
+        let protocol = self.protocol();
+        let source = self.network(source);
+        let destination = self.network(destination);
+        let matches = std::iter::from_fn(|| self.extension()).collect::<Vec<_>>().into();
+        let [Expression::Counter { .. }, Expression::Verdict(code)] = self.rest else {
+            return None;
+        };
+        let verdict = verdict(code)?;
+        Some(Rule { source, destination, in_interface, protocol, matches, verdict })
+    }
+
+    fn interface(&mut self) -> Option<Interface> {
+        let [
+            Expression::Meta(META_IN_INTERFACE),
+            Expression::Compare { operation, data },
+            rest @ ..,
+        ] = self.rest
+        else {
+            return None;
+        };
+        let negated = match *operation {
+            EQUAL => false,
+            NOT_EQUAL => true,
+            _ => return None,
+        };
+        let name = data.strip_suffix(&[0]);
+        let wildcard = name.is_none();
+        let name = std::str::from_utf8(name.unwrap_or(data)).ok()?;
+        if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains('\0') {
+            return None;
+        }
+        self.rest = rest;
+        Some(Interface { name: name.into(), wildcard, negated })
+    }
+
+    fn protocol(&mut self) -> Option<Protocol> {
+        let [
+            Expression::Meta(META_PROTOCOL),
+            Expression::Compare { operation: EQUAL, data },
+            rest @ ..,
+        ] = self.rest
+        else {
+            return None;
+        };
+        let [number] = data else { return None };
+        let protocol = Protocol::from_number(*number)?;
+        self.rest = rest;
+        Some(protocol)
+    }
+
+    fn network(&mut self, field: u32) -> Option<IpNetwork> {
+        let [Expression::Payload { base: NETWORK_HEADER, offset, length }, rest @ ..] = self.rest
+        else {
+            return None;
+        };
+        if *offset != field {
+            return None;
+        }
+        let (prefix, address, rest) = match rest {
+            [Expression::Compare { operation: EQUAL, data }, rest @ ..] => {
+                (u8::try_from(data.len() * 8).ok()?, *data, rest)
+            }
+            [Expression::Mask(mask), Expression::Compare { operation: EQUAL, data }, rest @ ..]
+                if mask.len() == data.len() =>
+            {
+                (masked_prefix(mask)?, *data, rest)
+            }
+            _ => return None,
+        };
+        let size = if self.is_ipv4 { 4 } else { 16 };
+        if *length as usize != address.len() || address.is_empty() || address.len() > size {
+            return None;
+        }
+        let network = IpNetwork::new(self.address(address), prefix).ok()?;
+        // Host bits would never match, and a mask that is not needed is not iptables' form.
+        if network.network() != network.ip() {
+            return None;
+        }
+        self.rest = rest;
+        Some(network)
+    }
+
+    fn address(&self, leading: &[u8]) -> IpAddr {
+        let mut octets = [0; 16];
+        octets[..leading.len()].copy_from_slice(leading);
+        let [a, b, c, d, ..] = octets;
+        if self.is_ipv4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) }
+    }
+
+    fn extension(&mut self) -> Option<crate::ruleset::Match> {
+        let [Expression::Match { name, revision, info }, rest @ ..] = self.rest else {
+            return None;
+        };
+        let extension = xt::decode(name, *revision, info, self.is_ipv4)?;
+        self.rest = rest;
+        Some(extension)
+    }
+}
+
+/// The length of a prefix mask, which iptables writes only where it does not end with a byte.
+fn masked_prefix(mask: &[u8]) -> Option<u8> {
+    let ones: u32 = mask.iter().map(|byte| byte.leading_ones()).sum();
+    let total: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+    let is_prefix = mask.windows(2).all(|pair| pair[0] == 0xff || pair[1] == 0);
+    (is_prefix && ones == total && !ones.is_multiple_of(8)).then(|| u8::try_from(ones).ok())?
+}
+
+fn verdict(code: &Code) -> Option<Verdict> {
+    Some(match code {
+        Code::Drop => return None,
+        Code::Accept => Verdict::Accept,
+        Code::Return => Verdict::Return,
+        Code::Jump(chain) => Verdict::Jump(Arc::from(chain.as_ref())),
+        Code::Goto(chain) => Verdict::Goto(Arc::from(chain.as_ref())),
+    })
+}

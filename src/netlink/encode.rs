@@ -1,0 +1,102 @@
+//! `Rule` → expressions, in the form and order of iptables 1.8.7, which every version from 1.8.7
+//! to 1.8.13 reads alike: interface, protocol, source, destination, extensions, counter, verdict.
+
+use std::ffi::CString;
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload, Verdict as NftVerdict};
+
+use super::expression::ZeroCounter;
+use super::xt;
+use crate::ruleset::{Interface, Protocol, Rule, Verdict};
+
+/// Byte offsets of the source and destination address in the IPv4 header.
+pub const IPV4_SOURCE: u32 = 12;
+pub const IPV4_DESTINATION: u32 = 16;
+/// The same in the IPv6 header.
+pub const IPV6_SOURCE: u32 = 8;
+pub const IPV6_DESTINATION: u32 = 24;
+
+/// Appends the expressions of a rule to libnftnl's object.
+pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
+    if let Some(interface) = &rule.in_interface {
+        add_interface(nft, interface);
+    }
+    if let Some(protocol) = rule.protocol {
+        add_protocol(nft, protocol);
+    }
+    if let Some(source) = &rule.source {
+        let offset = if source.is_ipv4() { IPV4_SOURCE } else { IPV6_SOURCE };
+        add_network(nft, source, offset);
+    }
+    if let Some(destination) = &rule.destination {
+        let offset = if destination.is_ipv4() { IPV4_DESTINATION } else { IPV6_DESTINATION };
+        add_network(nft, destination, offset);
+    }
+    for extension in rule.matches.iter() {
+        nft.add_expr(&xt::encode(extension));
+    }
+    nft.add_expr(&ZeroCounter);
+    nft.add_expr(&verdict(&rule.verdict));
+}
+
+/// `-i eth0`: the name with its NUL; `-i eth+`: its beginning without.
+fn add_interface(nft: &mut nftnl::Rule, interface: &Interface) {
+    let mut name = interface.name.as_bytes().to_vec();
+    if !interface.wildcard {
+        name.push(0);
+    }
+    let operation = if interface.negated { CmpOp::Neq } else { CmpOp::Eq };
+    nft.add_expr(&Meta::IifName);
+    nft.add_expr(&Cmp::new(operation, name.as_slice()));
+}
+
+/// `-p tcp`
+fn add_protocol(nft: &mut nftnl::Rule, protocol: Protocol) {
+    nft.add_expr(&Meta::L4Proto);
+    nft.add_expr(&Cmp::new(CmpOp::Eq, protocol.number()));
+}
+
+/// `-s NETWORK` and `-d NETWORK`: a prefix of whole bytes compares those, any other is masked.
+fn add_network(nft: &mut nftnl::Rule, network: &IpNetwork, offset: u32) {
+    let address = octets(network.ip());
+    let whole = usize::from(network.prefix() / 8);
+    if network.prefix().is_multiple_of(8) {
+        add_payload(nft, offset, whole);
+        nft.add_expr(&Cmp::new(CmpOp::Eq, &address[..whole]));
+        return;
+    }
+    let mask = octets(network.mask());
+    add_payload(nft, offset, address.len());
+    nft.add_expr(&Bitwise::new(mask.as_slice(), vec![0u8; mask.len()].as_slice()));
+    nft.add_expr(&Cmp::new(CmpOp::Eq, address.as_slice()));
+}
+
+fn add_payload(nft: &mut nftnl::Rule, offset: u32, length: usize) {
+    // The crate calls these bits, but writes them as the bytes that the kernel counts in.
+    let field = NetworkHeaderField::Raw { offset_bits: offset, length_bits: length as u32 };
+    nft.add_expr(&Payload::Network(field));
+}
+
+fn verdict(verdict: &Verdict) -> NftVerdict {
+    match verdict {
+        Verdict::Accept => NftVerdict::Accept,
+        Verdict::Return => NftVerdict::Return,
+        Verdict::Jump(chain) => NftVerdict::Jump { chain: c_string(chain) },
+        Verdict::Goto(chain) => NftVerdict::Goto { chain: c_string(chain) },
+    }
+}
+
+/// The network's octets: 4 or 16.
+pub fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+/// A C string of the text up to its first NUL.
+pub fn c_string(text: &str) -> CString {
+    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
+}

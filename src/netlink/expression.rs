@@ -1,0 +1,237 @@
+//! The expressions that a rule is made of: those that the crate `nftnl` cannot write, and all
+//! that dwnl can read.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ptr::NonNull;
+
+use nftnl::nftnl_sys as sys;
+
+use super::attribute::Attribute;
+use super::uapi;
+use super::xt::XtMatch;
+
+/// Verdicts as signed numbers (`linux/netfilter.h`, `linux/netfilter/nf_tables.h`).
+const DROP: i32 = 0;
+const ACCEPT: i32 = 1;
+const JUMP: i32 = -3;
+const GOTO: i32 = -4;
+const RETURN: i32 = -5;
+
+/// The register that every expression of iptables works with (`NFT_REG_1`).
+const REGISTER: u32 = 1;
+
+impl nftnl::expr::Expression for XtMatch {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"match");
+        let length = self.info.len();
+        // SAFETY: `expression` is a fresh match expression. The name is copied. The blob is in
+        // memory of `malloc` that is at least `length` bytes long and not zero-sized: libnftnl
+        // keeps the pointer and frees it with the expression.
+        unsafe {
+            let info = libc::malloc(length.max(1));
+            let Some(info) = NonNull::new(info) else { std::process::abort() };
+            std::ptr::copy_nonoverlapping(self.info.as_ptr(), info.as_ptr().cast(), length);
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_MT_NAME as u16, self.name.as_ptr());
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_MT_REV as u16, self.revision);
+            let attribute = sys::NFTNL_EXPR_MT_INFO as u16;
+            sys::nftnl_expr_set(expression, attribute, info.as_ptr(), length as u32);
+        }
+        expression
+    }
+}
+
+/// A counter that says zero, as iptables writes it; the crate's leaves the numbers out.
+pub struct ZeroCounter;
+
+impl nftnl::expr::Expression for ZeroCounter {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"counter");
+        // SAFETY: `expression` is a fresh counter expression, whose attributes these are.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_CTR_PACKETS as u16, 0);
+            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_CTR_BYTES as u16, 0);
+        }
+        expression
+    }
+}
+
+fn allocate(name: &std::ffi::CStr) -> NonNull<sys::nftnl_expr> {
+    // SAFETY: the name is a C string. libnftnl returns null only where memory is exhausted, for
+    // the expressions asked for here exist in all its versions.
+    let expression = unsafe { sys::nftnl_expr_alloc(name.as_ptr()) };
+    NonNull::new(expression).unwrap_or_else(|| std::process::abort())
+}
+
+/// An expression of a dumped rule. Anything that iptables does not write, or that works with
+/// another register, is `Other`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expression<'a> {
+    /// Loads something about the packet: `NFT_META_*`.
+    Meta(u32),
+    /// Loads bytes of a header.
+    Payload {
+        /// `NFT_PAYLOAD_*`: 1 is the network header.
+        base: u32,
+        /// In bytes from its beginning.
+        offset: u32,
+        /// In bytes.
+        length: u32,
+    },
+    /// Masks the register.
+    Mask(&'a [u8]),
+    /// Compares the register.
+    Compare {
+        /// `NFT_CMP_*`: 0 is equal, 1 not equal.
+        operation: u32,
+        /// With these bytes.
+        data: &'a [u8],
+    },
+    /// An xt match.
+    Match {
+        /// Its name.
+        name: Cow<'a, str>,
+        /// Its revision.
+        revision: u32,
+        /// Its blob.
+        info: &'a [u8],
+    },
+    /// Counts.
+    Counter {
+        /// Packets so far.
+        packets: u64,
+        /// Bytes so far.
+        bytes: u64,
+    },
+    /// Ends the rule.
+    Verdict(Code<'a>),
+    /// Any other, by its name; an xt target with its own.
+    Other(Cow<'a, str>),
+}
+
+/// A verdict as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Code<'a> {
+    /// `NF_DROP`.
+    Drop,
+    /// `NF_ACCEPT`.
+    Accept,
+    /// `NFT_RETURN`.
+    Return,
+    /// `NFT_JUMP`.
+    Jump(Cow<'a, str>),
+    /// `NFT_GOTO`.
+    Goto(Cow<'a, str>),
+}
+
+impl<'a> Expression<'a> {
+    /// Reads an item of `NFTA_RULE_EXPRESSIONS`.
+    pub fn read(element: Attribute<'a>) -> Expression<'a> {
+        let name = element.nested().find(uapi::expression::NAME);
+        let name = name.map_or(Cow::Borrowed("?"), |name| name.string());
+        let known = element
+            .nested()
+            .find(uapi::expression::DATA)
+            .and_then(|data| Expression::read_data(&name, data));
+        known.unwrap_or(Expression::Other(name))
+    }
+
+    fn read_data(name: &str, data: Attribute<'a>) -> Option<Expression<'a>> {
+        let number = |attribute| data.nested().find(attribute)?.be_u32();
+        let uses_register = |attribute| number(attribute) == Some(REGISTER);
+        let bytes = |attribute| {
+            Some(data.nested().find(attribute)?.nested().find(uapi::data::VALUE)?.payload)
+        };
+        Some(match name {
+            "meta" if uses_register(uapi::meta::DESTINATION) => {
+                Expression::Meta(number(uapi::meta::KEY)?)
+            }
+            "payload" if uses_register(uapi::payload::DESTINATION) => Expression::Payload {
+                base: number(uapi::payload::BASE)?,
+                offset: number(uapi::payload::OFFSET)?,
+                length: number(uapi::payload::LENGTH)?,
+            },
+            "bitwise"
+                if uses_register(uapi::bitwise::SOURCE)
+                    && uses_register(uapi::bitwise::DESTINATION)
+                    && number(uapi::bitwise::OPERATION).unwrap_or(0) == 0
+                    && bytes(uapi::bitwise::XOR)?.iter().all(|byte| *byte == 0) =>
+            {
+                Expression::Mask(bytes(uapi::bitwise::MASK)?)
+            }
+            "cmp" if uses_register(uapi::cmp::SOURCE) => Expression::Compare {
+                operation: number(uapi::cmp::OPERATION)?,
+                data: bytes(uapi::cmp::DATA)?,
+            },
+            "match" => Expression::Match {
+                name: data.nested().find(uapi::extension::NAME)?.string(),
+                revision: number(uapi::extension::REVISION)?,
+                info: data.nested().find(uapi::extension::INFO)?.payload,
+            },
+            "target" => {
+                let name = data.nested().find(uapi::extension::NAME)?.string();
+                Expression::Other(format!("target {name}").into())
+            }
+            "counter" => Expression::Counter {
+                packets: data.nested().find(uapi::counter::PACKETS)?.be_u64()?,
+                bytes: data.nested().find(uapi::counter::BYTES)?.be_u64()?,
+            },
+            "immediate" if number(uapi::immediate::DESTINATION) == Some(0) => {
+                Expression::Verdict(read_verdict(data)?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn read_verdict(data: Attribute<'_>) -> Option<Code<'_>> {
+    let verdict =
+        data.nested().find(uapi::immediate::DATA)?.nested().find(uapi::data::VERDICT)?.nested();
+    let chain = || Some(verdict.clone().find(uapi::verdict::CHAIN)?.string());
+    Some(match verdict.clone().find(uapi::verdict::CODE)?.be_u32()?.cast_signed() {
+        DROP => Code::Drop,
+        ACCEPT => Code::Accept,
+        RETURN => Code::Return,
+        JUMP => Code::Jump(chain()?),
+        GOTO => Code::Goto(chain()?),
+        _ => return None,
+    })
+}
+
+/// Close to the words of `nft --debug=netlink`.
+impl fmt::Display for Expression<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expression::Meta(key) => write!(f, "[meta {key}]"),
+            Expression::Payload { base, offset, length } => {
+                write!(f, "[payload {length}b @ header {base} + {offset}]")
+            }
+            Expression::Mask(mask) => write!(f, "[bitwise & 0x{}]", Hex(mask)),
+            Expression::Compare { operation, data } => {
+                let operation = ["eq", "neq", "lt", "lte", "gt", "gte"]
+                    .get(*operation as usize)
+                    .copied()
+                    .unwrap_or("?");
+                write!(f, "[cmp {operation} 0x{}]", Hex(data))
+            }
+            Expression::Match { name, revision, .. } => write!(f, "[match {name} rev {revision}]"),
+            Expression::Counter { .. } => write!(f, "[counter]"),
+            Expression::Verdict(Code::Drop) => write!(f, "[drop]"),
+            Expression::Verdict(Code::Accept) => write!(f, "[accept]"),
+            Expression::Verdict(Code::Return) => write!(f, "[return]"),
+            Expression::Verdict(Code::Jump(chain)) => write!(f, "[jump {chain}]"),
+            Expression::Verdict(Code::Goto(chain)) => write!(f, "[goto {chain}]"),
+            Expression::Other(name) => write!(f, "[{name}]"),
+        }
+    }
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

@@ -1,0 +1,130 @@
+//! The socket: datagrams out, datagrams in.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
+
+/// Room for one datagram. A dump's have at most 32 KiB, an error's echo is capped.
+const DATAGRAM_MAX: usize = 64 * 1024;
+/// How much of the kernel's answers may wait for us, in bytes; each counts with its overhead.
+const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+
+/// What carries datagrams to the kernel and back; the tests put others in the socket's place.
+pub(crate) trait Transport: Send {
+    /// Sends one datagram. The kernel has dealt with it when this returns.
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
+
+    /// The next datagram, or `None` if none comes before the time is up.
+    ///
+    /// # Errors
+    /// ENOBUFS if answers were lost because too many waited.
+    fn receive(&mut self, timeout: PollTimeout) -> io::Result<Option<&[u8]>>;
+}
+
+/// A netlink socket to nfnetlink, in the network namespace in which it was opened.
+pub(crate) struct Socket {
+    socket: mnl::Socket,
+    /// In words, because the kernel's headers are read where they lie.
+    buffer: Box<[u64]>,
+    send_buffer: usize,
+}
+
+// SAFETY: libmnl's socket is a structure with a file descriptor and an address. It has no tie to
+// the thread that made it, and `Socket` is its only owner.
+unsafe impl Send for Socket {}
+
+impl Socket {
+    /// Opens a socket in the calling thread's network namespace.
+    pub fn open() -> io::Result<Socket> {
+        let socket = mnl::Socket::new(mnl::Bus::Netfilter)?;
+        set_netlink_option(&socket, libc::NETLINK_EXT_ACK)?;
+        set_netlink_option(&socket, libc::NETLINK_CAP_ACK)?;
+        let buffer = vec![0; DATAGRAM_MAX / size_of::<u64>()].into_boxed_slice();
+        let mut socket = Socket { socket, buffer, send_buffer: 0 };
+        socket.grow_receive_buffer();
+        Ok(socket)
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor stays open as long as the socket, which the result borrows.
+        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
+    }
+
+    /// Beyond the system's limit (`net.core.rmem_max`) where that is permitted. Without it a
+    /// batch with very many errors loses the later ones.
+    fn grow_receive_buffer(&mut self) {
+        if setsockopt(&self.descriptor(), sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            let _ = setsockopt(&self.descriptor(), sockopt::RcvBuf, &RECEIVE_BUFFER);
+        }
+    }
+
+    /// A datagram larger than the send buffer is refused (EMSGSIZE). Beyond the system's limit
+    /// (`net.core.wmem_max`) only where that is permitted.
+    fn grow_send_buffer(&mut self, length: usize) {
+        // The kernel keeps 32 bytes of the buffer for itself.
+        let wanted = length + 64;
+        if wanted <= self.send_buffer {
+            return;
+        }
+        if setsockopt(&self.descriptor(), sockopt::SndBufForce, &wanted).is_err() {
+            let _ = setsockopt(&self.descriptor(), sockopt::SndBuf, &wanted);
+        }
+        self.send_buffer = wanted;
+    }
+}
+
+impl Transport for Socket {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        self.grow_send_buffer(datagram.len());
+        loop {
+            match self.socket.send(datagram) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn receive(&mut self, timeout: PollTimeout) -> io::Result<Option<&[u8]>> {
+        let length = loop {
+            let mut descriptors = [PollFd::new(self.descriptor(), PollFlags::POLLIN)];
+            match poll(&mut descriptors, timeout) {
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            }
+            match self.socket.recv_raw(bytes_of(&mut self.buffer)) {
+                Ok(length) => break length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(bytes_of(&mut self.buffer).get(..length))
+    }
+}
+
+fn bytes_of(words: &mut [u64]) -> &mut [u8] {
+    let size = size_of_val(words);
+    // SAFETY: the words are initialised, every bit pattern is valid for either type, and the
+    // result borrows them exclusively.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size) }
+}
+
+fn set_netlink_option(socket: &mnl::Socket, option: libc::c_int) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the option's value is a C int that outlives the call, and its size is given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_NETLINK,
+            option,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    Errno::result(result).map(drop).map_err(io::Error::from)
+}

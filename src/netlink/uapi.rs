@@ -1,0 +1,129 @@
+//! Numbers of the kernel's headers that the crate `libc` does not have
+//! (`linux/netfilter/nf_tables.h`, `linux/netfilter/nfnetlink.h`, `linux/netlink.h`).
+
+/// Length of `struct nlmsghdr`.
+pub const MESSAGE_HEADER: usize = 16;
+/// Length of `struct nfgenmsg`.
+pub const FAMILY_HEADER: usize = 4;
+/// `NLA_F_NESTED`: the attribute holds attributes.
+pub const NESTED: u16 = 0x8000;
+/// The bits of an attribute's type that are its number (`NLA_TYPE_MASK`).
+pub const TYPE_MASK: u16 = 0x3fff;
+
+/// `NFTA_GEN_*`.
+pub mod generation {
+    pub const ID: u16 = 1;
+}
+
+/// `NFTA_TABLE_*`.
+pub mod table {
+    pub const NAME: u16 = 1;
+    pub const USERDATA: u16 = 6;
+    pub const OWNER: u16 = 7;
+}
+
+/// `NFTA_CHAIN_*`.
+pub mod chain {
+    pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 3;
+    pub const HOOK: u16 = 4;
+    pub const TYPE: u16 = 7;
+    pub const USERDATA: u16 = 12;
+}
+
+/// `NFTA_HOOK_*`.
+pub mod hook {
+    pub const NUMBER: u16 = 1;
+    pub const PRIORITY: u16 = 2;
+}
+
+/// `NFTA_RULE_*`.
+pub mod rule {
+    pub const TABLE: u16 = 1;
+    pub const CHAIN: u16 = 2;
+    pub const HANDLE: u16 = 3;
+    pub const EXPRESSIONS: u16 = 4;
+    pub const COMPAT: u16 = 5;
+    pub const USERDATA: u16 = 7;
+}
+
+/// `NFTA_RULE_COMPAT_*`.
+pub mod compat {
+    pub const PROTOCOL: u16 = 1;
+    pub const FLAGS: u16 = 2;
+}
+
+/// `NFTA_LIST_ELEM`: an item of a list.
+pub const LIST_ELEMENT: u16 = 1;
+
+/// `NFTA_EXPR_*`.
+pub mod expression {
+    pub const NAME: u16 = 1;
+    pub const DATA: u16 = 2;
+}
+
+/// `NFTA_META_*`.
+pub mod meta {
+    pub const DESTINATION: u16 = 1;
+    pub const KEY: u16 = 2;
+}
+
+/// `NFTA_PAYLOAD_*`.
+pub mod payload {
+    pub const DESTINATION: u16 = 1;
+    pub const BASE: u16 = 2;
+    pub const OFFSET: u16 = 3;
+    pub const LENGTH: u16 = 4;
+}
+
+/// `NFTA_BITWISE_*`.
+pub mod bitwise {
+    pub const SOURCE: u16 = 1;
+    pub const DESTINATION: u16 = 2;
+    pub const MASK: u16 = 4;
+    pub const XOR: u16 = 5;
+    pub const OPERATION: u16 = 6;
+}
+
+/// `NFTA_CMP_*`.
+pub mod cmp {
+    pub const SOURCE: u16 = 1;
+    pub const OPERATION: u16 = 2;
+    pub const DATA: u16 = 3;
+}
+
+/// `NFTA_COUNTER_*`.
+pub mod counter {
+    pub const BYTES: u16 = 1;
+    pub const PACKETS: u16 = 2;
+}
+
+/// `NFTA_IMMEDIATE_*`.
+pub mod immediate {
+    pub const DESTINATION: u16 = 1;
+    pub const DATA: u16 = 2;
+}
+
+/// `NFTA_DATA_*`.
+pub mod data {
+    pub const VALUE: u16 = 1;
+    pub const VERDICT: u16 = 2;
+}
+
+/// `NFTA_VERDICT_*`.
+pub mod verdict {
+    pub const CODE: u16 = 1;
+    pub const CHAIN: u16 = 2;
+}
+
+/// `NFTA_MATCH_*` and `NFTA_TARGET_*`.
+pub mod extension {
+    pub const NAME: u16 = 1;
+    pub const REVISION: u16 = 2;
+    pub const INFO: u16 = 3;
+}
+
+/// `NLMSGERR_ATTR_*`.
+pub mod error {
+    pub const OFFSET: u16 = 2;
+}
