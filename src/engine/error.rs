@@ -3,32 +3,36 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::plan::{Change, Obstacle};
+pub use super::refusal::Refusal;
+use crate::netlink::KernelError;
+use crate::plan::Obstacle;
+use crate::ruleset::Family;
 
 /// Why the engine could not do what it was asked to. Whenever one of these is returned the kernel
-/// holds what it held before.
+/// holds what it held before, unless the answer to a batch was lost ([`Error::Socket`] while
+/// reading it).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The kernel has no nf_tables.
-    #[error(
-        "this kernel has no nf_tables (CONFIG_NF_TABLES, module nf_tables): dwnl cannot work here"
-    )]
+    #[error("this kernel has no nf_tables (CONFIG_NF_TABLES, module nf_tables), which dwnl needs")]
     NoNfTables,
-    /// Rules in the nat table of iptables-legacy, where ours would protect nothing.
+    /// Rules in the nat table of iptables-legacy, where Docker would not meet ours.
     #[error(
-        "the nat table of {0} holds rules, so Docker on this host works with iptables-legacy, which \
-         dwnl's rules would not protect; switch it over (update-alternatives --set iptables \
-         /usr/sbin/iptables-nft, restart Docker and empty the legacy table), then try again"
+        "the nat table of iptables-legacy holds rules for {0}: where Docker works with \
+         iptables-legacy, dwnl's rules would protect nothing. Change over to iptables-nft \
+         (update-alternatives --set iptables /usr/sbin/iptables-nft, the same for ip6tables), \
+         restart Docker, empty the legacy table (iptables-legacy -t nat -F, then -X) and try again"
     )]
-    LegacyNat(&'static str),
+    LegacyNat(Family),
     /// CAP_NET_ADMIN is missing.
     #[error(
-        "the kernel refuses access to nf_tables: CAP_NET_ADMIN is needed in the user namespace that owns this network namespace"
+        "the kernel gives no access to nf_tables: CAP_NET_ADMIN is needed in the user namespace \
+         that owns the network namespace"
     )]
     Permission,
     /// The network namespace cannot be entered.
-    #[error("cannot enter the network namespace {path}: {source}")]
+    #[error("the network namespace {} cannot be entered: {source}", path.display())]
     Namespace {
         /// The path that was to lead to it.
         path: PathBuf,
@@ -40,21 +44,24 @@ pub enum Error {
     Obstacle(#[from] Obstacle),
     /// The ruleset was changed by others between the dump and the commit.
     #[error(
-        "others changed the ruleset each time between the dump and the commit ({attempts} attempts)"
+        "others changed the ruleset between the dump and the commit, each of {attempts} times: \
+         nothing was changed"
     )]
     Conflict {
         /// How often it was tried.
         attempts: u32,
     },
     /// The kernel refused a change, and with it the whole transaction.
-    #[error("the kernel refused: {change:?}: {source}")]
-    Refused {
-        /// The change; `None` if the refusal is of the transaction as a whole.
-        change: Option<Box<Change>>,
-        /// The attribute of the message that the kernel points at, in words.
-        attribute: Option<String>,
-        /// The kernel's error.
-        source: io::Error,
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// The batch is larger than the socket's send buffer may be.
+    #[error(
+        "the batch has {bytes} bytes, more than a socket may send at once here: run as root of the \
+         machine, or raise net.core.wmem_max to at least that"
+    )]
+    TooLarge {
+        /// The size of the batch.
+        bytes: usize,
     },
     /// The netlink socket failed.
     #[error("netlink: {action}: {source}")]
@@ -67,4 +74,30 @@ pub enum Error {
     /// An answer of the kernel that makes no sense.
     #[error("the kernel's answer cannot be understood: {0}")]
     Malformed(&'static str),
+}
+
+impl Error {
+    /// An error that the kernel answers a request with.
+    pub(super) fn from_kernel(error: KernelError, action: &'static str) -> Error {
+        match error.errno {
+            libc::EPERM => Error::Permission,
+            // nfnetlink knows no subsystem of that number.
+            libc::EINVAL | libc::EOPNOTSUPP | libc::ENOENT => Error::NoNfTables,
+            _ => Error::Socket { action, source: error.source() },
+        }
+    }
+}
+
+/// Wraps the failure of an action.
+pub(super) fn action(action: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Socket { action, source }
+}
+
+/// Wraps a socket that cannot be opened.
+pub(super) fn opening(source: io::Error) -> Error {
+    match source.raw_os_error() {
+        // The kernel has no nfnetlink, or no netlink at all.
+        Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => Error::NoNfTables,
+        _ => Error::Socket { action: "opening the socket", source },
+    }
 }

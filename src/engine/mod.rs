@@ -1,22 +1,33 @@
 //! Dump → plan → commit, with retry: the public face of the library. Every call is a few netlink
 //! messages on one socket; nothing is printed, no process is spawned, no file is written.
 
+mod commit;
+mod connection;
 mod error;
+mod refusal;
+mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
-use crate::plan::Plan;
-use crate::ruleset::{Ruleset, Snapshot};
+use crate::compile::frame;
+use crate::netlink::{Socket, legacy_nat_holds_rules, within};
+use crate::plan::{Obstacle, Plan};
+use crate::ruleset::{Family, Ruleset, Snapshot};
+use connection::Connection;
 
 pub use error::Error;
 
-/// How often [`Engine::apply`] starts again from the dump when others change the ruleset
-/// meanwhile.
+/// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
+/// ruleset meanwhile.
 pub const ATTEMPTS_MAX: u32 = 100;
 
 /// A netlink socket to nf_tables in one network namespace. Needs CAP_NET_ADMIN in the user
 /// namespace that owns it.
-pub struct Engine {}
+pub struct Engine {
+    connection: Connection,
+}
 
 /// What [`Engine::apply`] and [`Engine::remove`] did.
 #[derive(Clone, Debug)]
@@ -33,10 +44,18 @@ impl Engine {
     /// Opens a socket in the network namespace of the calling thread.
     ///
     /// # Errors
-    /// [`Error::NoNfTables`] and [`Error::LegacyNat`] where the host cannot be protected this way;
+    /// [`Error::LegacyNat`] where the host cannot be protected this way; [`Error::NoNfTables`] and
     /// [`Error::Socket`] where the socket cannot be had.
     pub fn open() -> Result<Engine, Error> {
-        todo!()
+        let socket = Socket::open().map_err(error::opening)?;
+        for family in Family::ALL {
+            let holds_rules = legacy_nat_holds_rules(family)
+                .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
+            if holds_rules {
+                return Err(Error::LegacyNat(family));
+            }
+        }
+        Ok(Engine { connection: Connection::new(Box::new(socket)) })
     }
 
     /// Opens a socket in the network namespace that `path` (such as `/run/netns/NAME` or
@@ -46,8 +65,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`], and [`Error::Namespace`].
     pub fn open_in(path: &Path) -> Result<Engine, Error> {
-        let _ = path;
-        todo!()
+        within(path, Engine::open)
+            .map_err(|source| Error::Namespace { path: path.to_owned(), source })?
     }
 
     /// Reads the tables that dwnl works in, all at one generation.
@@ -55,7 +74,7 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
-        todo!()
+        snapshot::take(&mut self.connection, &frame())
     }
 
     /// What would have to change for the kernel to hold `wanted`.
@@ -66,15 +85,17 @@ impl Engine {
         Ok(Plan::between(wanted, &self.snapshot()?)?)
     }
 
-    /// Carries out a plan in one transaction and returns the new generation. An empty plan sends
-    /// nothing.
+    /// Carries out a plan in one transaction and returns the generation afterwards. An empty plan
+    /// sends nothing.
     ///
     /// # Errors
     /// [`Error::Conflict`] if the ruleset was changed since the plan was made: make a new one.
     /// [`Error::Refused`] if the kernel refuses a change. In either case nothing was changed.
     pub fn commit(&mut self, plan: &Plan) -> Result<u32, Error> {
-        let _ = plan;
-        todo!()
+        if plan.is_empty() {
+            return Ok(plan.generation);
+        }
+        commit::commit(&mut self.connection, plan)
     }
 
     /// Makes the kernel hold `wanted`: plans and commits, and starts again from the dump, at most
@@ -83,8 +104,7 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. Nothing was changed.
     pub fn apply(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let _ = wanted;
-        todo!()
+        self.converge(|snapshot| Plan::between(wanted, snapshot))
     }
 
     /// Takes out all that dwnl put in, and nothing else, with the same retries as
@@ -93,6 +113,22 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. Nothing was changed.
     pub fn remove(&mut self) -> Result<Outcome, Error> {
-        todo!()
+        let owned = frame();
+        self.converge(|snapshot| Plan::removing(&owned, snapshot))
+    }
+
+    fn converge(
+        &mut self,
+        plan: impl Fn(&Snapshot) -> Result<Plan, Obstacle>,
+    ) -> Result<Outcome, Error> {
+        for attempts in 1..=ATTEMPTS_MAX {
+            let plan = plan(&self.snapshot()?)?;
+            match self.commit(&plan) {
+                Ok(generation) => return Ok(Outcome { plan, generation, attempts }),
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict { attempts: ATTEMPTS_MAX })
     }
 }

@@ -1,0 +1,59 @@
+//! Carrying out a plan: one batch, one system call, and the kernel's answers traced back to the
+//! changes.
+
+use super::Error;
+use super::connection::{BatchAnswer, Connection};
+use super::refusal::Refusal;
+use crate::netlink::{BEGIN_SEQUENCE, Batch, FinishedBatch, KernelError, attribute_at};
+use crate::plan::{Change, Plan};
+
+/// Sends the plan as one batch and returns the generation that it brought about.
+pub(super) fn commit(connection: &mut Connection, plan: &Plan) -> Result<u32, Error> {
+    let batch = encode(plan);
+    let answer = connection.send_batch(&batch)?;
+    match answer.errors.first() {
+        Some((sequence, error)) => Err(failure(plan, &batch, *sequence, *error)),
+        None => confirm(plan.generation, &answer),
+    }
+}
+
+fn encode(plan: &Plan) -> FinishedBatch {
+    let mut batch = Batch::new(plan.generation);
+    for change in &plan.changes {
+        match change {
+            Change::AddTable(table) => batch.add_table(table),
+            Change::AddChain(chain, base) => batch.add_chain(chain, *base),
+            Change::AddRule { chain, place, rule, .. } => batch.add_rule(chain, *place, rule),
+            Change::DeleteRule { chain, handle, .. } => batch.delete_rule(chain, *handle),
+            Change::FlushChain { chain, .. } => batch.flush_chain(chain),
+            Change::DeleteChain(chain) => batch.delete_chain(chain),
+            Change::DeleteTable(table) => batch.delete_table(table),
+        }
+    }
+    batch.finish()
+}
+
+/// The first error is the one to be told: after a failed check the kernel often reports the same
+/// for every message behind it.
+fn failure(plan: &Plan, batch: &FinishedBatch, sequence: u32, error: KernelError) -> Error {
+    match (sequence, error.errno) {
+        (BEGIN_SEQUENCE, libc::ERESTART) => return Error::Conflict { attempts: 1 },
+        (_, libc::EPERM) if sequence == BEGIN_SEQUENCE => return Error::Permission,
+        _ => {}
+    }
+    let change = batch.change_of(sequence);
+    Error::Refused(Box::new(Refusal {
+        change: change.and_then(|index| plan.changes.get(index)).cloned(),
+        attribute: change.and_then(|index| attribute_at(batch.message(index)?, error.offset?)),
+        source: error.source(),
+    }))
+}
+
+/// Silence is consent, but a batch that the kernel did not understand as one is met with silence
+/// as well: the generation tells them apart. It counts up by one and leaves out zero.
+fn confirm(before: u32, answer: &BatchAnswer) -> Result<u32, Error> {
+    if answer.generation == before {
+        return Err(Error::Malformed("no error to a batch that was not carried out"));
+    }
+    Ok(before.wrapping_add(1).max(1))
+}

@@ -1,0 +1,170 @@
+//! Requests and their answers over a transport: sequence numbers, time limits, stale answers.
+
+use std::io;
+
+use nix::poll::PollTimeout;
+
+use super::Error;
+use super::error::action;
+use crate::netlink::{
+    BEGIN_SEQUENCE, Dump, FinishedBatch, KernelError, Message, Messages, Request, Transport,
+    decode_generation,
+};
+use crate::ruleset::Family;
+
+/// How long the kernel may take for the next datagram of an answer, in milliseconds. It answers
+/// at once or not at all.
+const PATIENCE: u16 = 10_000;
+
+/// How a dump ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dumped {
+    /// All objects, of one generation.
+    Whole,
+    /// Somebody changed the ruleset meanwhile.
+    Interrupted,
+}
+
+/// What the kernel said to a batch.
+#[derive(Debug, Default)]
+pub(super) struct BatchAnswer {
+    /// The errors with the sequence numbers of their messages, in the order of the messages.
+    pub errors: Vec<(u32, KernelError)>,
+    /// The generation afterwards.
+    pub generation: u32,
+}
+
+/// A transport with the state of a conversation.
+pub(super) struct Connection {
+    transport: Box<dyn Transport>,
+    sequence: u32,
+}
+
+impl Connection {
+    pub fn new(transport: Box<dyn Transport>) -> Connection {
+        Connection { transport, sequence: BEGIN_SEQUENCE }
+    }
+
+    /// Asks for the generation of the ruleset.
+    pub fn generation(&mut self) -> Result<u32, Error> {
+        let request = Request::generation(self.next_sequence());
+        self.send(&request.bytes, "asking for the generation")?;
+        loop {
+            let answer = self.find(request.sequence, |message| {
+                if let Some(error) = message.error() {
+                    return Some(Err(error));
+                }
+                message
+                    .is_nft(libc::NFT_MSG_NEWGEN)
+                    .then(|| Ok(decode_generation(message.attributes())))
+            })?;
+            match answer {
+                Some(Ok(generation)) => {
+                    return generation.ok_or(Error::Malformed("a generation without a number"));
+                }
+                Some(Err(error)) => {
+                    return Err(Error::from_kernel(error, "asking for the generation"));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Dumps objects and hands each to `read`, which says whether it could be understood.
+    pub fn dump(
+        &mut self,
+        what: Dump,
+        family: Family,
+        generation: u32,
+        mut read: impl FnMut(Message) -> bool,
+    ) -> Result<Dumped, Error> {
+        let request = Request::dump(what, family, self.next_sequence());
+        self.send(&request.bytes, "asking for a dump")?;
+        let mut dumped = Dumped::Whole;
+        loop {
+            let datagram = receive(self.transport.as_mut())?;
+            for message in Messages::new(datagram) {
+                if message.sequence != request.sequence {
+                    continue;
+                }
+                if let Some(error) = message.error().filter(|error| error.errno != 0) {
+                    return Err(Error::from_kernel(error, "reading a dump"));
+                }
+                if message.is_interrupted() {
+                    dumped = Dumped::Interrupted;
+                }
+                if message.is_done() {
+                    return Ok(dumped);
+                }
+                if message.generation() != Some(generation as u16) {
+                    dumped = Dumped::Interrupted;
+                }
+                if !read(message) {
+                    return Err(Error::Malformed("an object in a dump"));
+                }
+            }
+        }
+    }
+
+    /// Sends a batch and collects what the kernel has to say to it.
+    pub fn send_batch(&mut self, batch: &FinishedBatch) -> Result<BatchAnswer, Error> {
+        self.send(batch.bytes(), "sending the batch")?;
+        let mut answer = BatchAnswer::default();
+        // The kernel has dealt with the batch by now, and its answers wait for us. It says
+        // nothing to a batch that it has committed; a question behind it ends the waiting.
+        loop {
+            match self.transport.receive(PollTimeout::ZERO) {
+                Ok(None) => break,
+                Ok(Some(datagram)) => answer.errors.extend(errors(datagram)),
+                // The first errors are there; those that did not fit are their consequences.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(source) => return Err(action("reading the answers to the batch")(source)),
+            }
+        }
+        answer.errors.sort_by_key(|(sequence, _)| *sequence);
+        answer.generation = self.generation()?;
+        Ok(answer)
+    }
+
+    fn find<T>(
+        &mut self,
+        sequence: u32,
+        pick: impl Fn(Message) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let datagram = receive(self.transport.as_mut())?;
+        let mut answers = Messages::new(datagram).filter(|message| message.sequence == sequence);
+        Ok(answers.find_map(pick))
+    }
+
+    fn send(&mut self, datagram: &[u8], what: &'static str) -> Result<(), Error> {
+        self.transport.send(datagram).map_err(|source| match source.raw_os_error() {
+            Some(libc::EMSGSIZE) => Error::TooLarge { bytes: datagram.len() },
+            _ => action(what)(source),
+        })
+    }
+
+    /// Numbers that no batch uses, so that no answer is taken for another's.
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1) | REQUEST_SEQUENCES;
+        self.sequence
+    }
+}
+
+/// The numbers of requests have this bit; a batch has less messages than that.
+const REQUEST_SEQUENCES: u32 = 1 << 31;
+
+fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
+    const READING: &str = "reading an answer";
+    match transport.receive(PollTimeout::from(PATIENCE)) {
+        Ok(Some(datagram)) => Ok(datagram),
+        Ok(None) => Err(action(READING)(io::ErrorKind::TimedOut.into())),
+        Err(source) => Err(action(READING)(source)),
+    }
+}
+
+fn errors(datagram: &[u8]) -> impl Iterator<Item = (u32, KernelError)> {
+    Messages::new(datagram).filter_map(|message| {
+        let error = message.error().filter(|error| error.errno != 0)?;
+        Some((message.sequence, error))
+    })
+}

@@ -1,0 +1,90 @@
+//! Taking a snapshot: dumps of tables, chains and rules, all of one generation.
+
+use std::collections::BTreeSet;
+
+use super::connection::{Connection, Dumped};
+use super::{ATTEMPTS_MAX, Error};
+use crate::netlink::{Dump, decode_chain, decode_rule, decode_table};
+use crate::ruleset::{Family, Ruleset, Snapshot, TablePath};
+
+/// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
+/// meanwhile.
+pub(super) fn take(connection: &mut Connection, ruleset: &Ruleset) -> Result<Snapshot, Error> {
+    let tables: BTreeSet<&TablePath> = ruleset.tables().into_iter().collect();
+    for _ in 0..ATTEMPTS_MAX {
+        if let Some(snapshot) = (Taking { connection, tables: &tables }).attempt()? {
+            return Ok(snapshot);
+        }
+    }
+    Err(Error::Conflict { attempts: ATTEMPTS_MAX })
+}
+
+struct Taking<'a> {
+    connection: &'a mut Connection,
+    tables: &'a BTreeSet<&'a TablePath>,
+}
+
+impl Taking<'_> {
+    /// The snapshot, or `None` if it would be of more than one generation.
+    fn attempt(&mut self) -> Result<Option<Snapshot>, Error> {
+        let generation = self.connection.generation()?;
+        let mut snapshot = Snapshot { generation, ..Snapshot::default() };
+        for family in Family::ALL {
+            let dumped = [Self::tables, Self::chains, Self::rules]
+                .into_iter()
+                .map(|step| step(self, family, &mut snapshot))
+                .collect::<Result<Vec<Dumped>, Error>>()?;
+            if dumped.contains(&Dumped::Interrupted) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(snapshot))
+    }
+
+    fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+        let wanted = self.tables;
+        self.connection.dump(Dump::Tables, family, snapshot.generation, |message| {
+            let Some((table, installed)) = decode_table(message.attributes()) else { return false };
+            let path = TablePath { family, table };
+            if wanted.contains(&path) {
+                snapshot.tables.insert(path, installed);
+            }
+            true
+        })
+    }
+
+    fn chains(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+        self.connection.dump(Dump::Chains, family, snapshot.generation, |message| {
+            let Some((table, chain, installed)) = decode_chain(message.attributes()) else {
+                return false;
+            };
+            if let Some(table) = snapshot.tables.get_mut(&TablePath { family, table }) {
+                table.chains.insert(chain, installed);
+            }
+            true
+        })
+    }
+
+    fn rules(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+        let of_family = |path: &&TablePath| path.family == family;
+        let paths: Vec<TablePath> = snapshot.tables.keys().filter(of_family).cloned().collect();
+        for path in paths {
+            let Some(table) = snapshot.tables.get_mut(&path) else { continue };
+            let what = Dump::Rules { table: &path.table };
+            let dumped = self.connection.dump(what, family, snapshot.generation, |message| {
+                let is_ipv4 = family == Family::Ip;
+                let Some((_, chain, rule)) = decode_rule(message.attributes(), is_ipv4) else {
+                    return false;
+                };
+                if let Some(chain) = table.chains.get_mut(&chain) {
+                    chain.rules.push(rule);
+                }
+                true
+            })?;
+            if dumped == Dumped::Interrupted {
+                return Ok(dumped);
+            }
+        }
+        Ok(Dumped::Whole)
+    }
+}
