@@ -47,25 +47,19 @@ impl Connection {
 
     /// Asks for the generation of the ruleset.
     pub fn generation(&mut self) -> Result<u32, Error> {
+        const ASKING: &str = "asking for the generation";
         let request = Request::generation(self.next_sequence());
-        self.send(&request.bytes, "asking for the generation")?;
+        self.send(&request.bytes, ASKING)?;
         loop {
-            let answer = self.find(request.sequence, |message| {
+            let datagram = receive(self.transport.as_mut())?;
+            for message in answers(datagram, request.sequence) {
                 if let Some(error) = message.error() {
-                    return Some(Err(error));
+                    return Err(Error::from_kernel(error, ASKING));
                 }
-                message
-                    .is_nft(libc::NFT_MSG_NEWGEN)
-                    .then(|| Ok(decode_generation(message.attributes())))
-            })?;
-            match answer {
-                Some(Ok(generation)) => {
+                if message.is_nft(libc::NFT_MSG_NEWGEN) {
+                    let generation = decode_generation(message.attributes());
                     return generation.ok_or(Error::Malformed("a generation without a number"));
                 }
-                Some(Err(error)) => {
-                    return Err(Error::from_kernel(error, "asking for the generation"));
-                }
-                None => {}
             }
         }
     }
@@ -83,10 +77,7 @@ impl Connection {
         let mut dumped = Dumped::Whole;
         loop {
             let datagram = receive(self.transport.as_mut())?;
-            for message in Messages::new(datagram) {
-                if message.sequence != request.sequence {
-                    continue;
-                }
+            for message in answers(datagram, request.sequence) {
                 if let Some(error) = message.error().filter(|error| error.errno != 0) {
                     return Err(Error::from_kernel(error, "reading a dump"));
                 }
@@ -115,7 +106,7 @@ impl Connection {
         loop {
             match self.transport.receive(PollTimeout::ZERO) {
                 Ok(None) => break,
-                Ok(Some(datagram)) => answer.errors.extend(errors(datagram)),
+                Ok(Some(datagram)) => answer.errors.extend(errors(datagram, batch)),
                 // The first errors are there; those that did not fit are their consequences.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                 Err(source) => return Err(action("reading the answers to the batch")(source)),
@@ -124,16 +115,6 @@ impl Connection {
         answer.errors.sort_by_key(|(sequence, _)| *sequence);
         answer.generation = self.generation()?;
         Ok(answer)
-    }
-
-    fn find<T>(
-        &mut self,
-        sequence: u32,
-        pick: impl Fn(Message) -> Option<T>,
-    ) -> Result<Option<T>, Error> {
-        let datagram = receive(self.transport.as_mut())?;
-        let mut answers = Messages::new(datagram).filter(|message| message.sequence == sequence);
-        Ok(answers.find_map(pick))
     }
 
     fn send(&mut self, datagram: &[u8], what: &'static str) -> Result<(), Error> {
@@ -162,9 +143,13 @@ fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
     }
 }
 
-fn errors(datagram: &[u8]) -> impl Iterator<Item = (u32, KernelError)> {
-    Messages::new(datagram).filter_map(|message| {
-        let error = message.error().filter(|error| error.errno != 0)?;
-        Some((message.sequence, error))
-    })
+/// The messages that answer one request.
+fn answers(datagram: &[u8], sequence: u32) -> impl Iterator<Item = Message<'_>> {
+    Messages::new(datagram).filter(move |message| message.sequence == sequence)
+}
+
+fn errors(datagram: &[u8], batch: &FinishedBatch) -> Vec<(u32, KernelError)> {
+    let answers = Messages::new(datagram).filter(|message| batch.has(message.sequence));
+    let errors = answers.filter_map(|message| Some((message.sequence, message.error()?)));
+    errors.filter(|(_, error)| error.errno != 0).collect()
 }

@@ -1,1 +1,316 @@
+//! The engine against a kernel that misbehaves: a transport that answers as told.
 
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use nix::poll::PollTimeout;
+
+use super::*;
+use crate::compile;
+use crate::netlink::{BEGIN_SEQUENCE, Messages, Transport};
+use crate::policy::{Allow, Policy};
+use crate::ruleset::{Location, Ports, Protocol};
+
+/// What the kernel does with one batch.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// It commits it.
+    Commit,
+    /// It reports this errno for the message with this index (0 is BEGIN), pointing at this
+    /// offset if there is one, and changes nothing.
+    Refuse { message: u32, errno: i32, offset: Option<u32> },
+    /// It says nothing and changes nothing.
+    Ignore,
+}
+
+/// What is wrong with the answers.
+#[derive(Clone, Copy, PartialEq)]
+enum Noise {
+    None,
+    /// Answers to questions that were not asked come before each answer.
+    Stale,
+    /// The first dump is marked as interrupted.
+    Interrupted,
+    /// The first dump is of another generation.
+    Overtaken,
+    /// The answers to a batch overflow the receive buffer.
+    Overflow,
+    /// Nothing is answered.
+    Mute,
+    /// Every question is answered with this errno.
+    Errno(i32),
+}
+
+struct Kernel {
+    generation: u32,
+    fates: VecDeque<Fate>,
+    noise: Noise,
+    answers: VecDeque<io::Result<Vec<u8>>>,
+    current: Vec<u8>,
+    batches: Arc<Mutex<usize>>,
+}
+
+const REQUEST_HEADER: usize = 16;
+
+fn message(kind: i32, flags: i32, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = ((REQUEST_HEADER + payload.len()) as u32).to_ne_bytes().to_vec();
+    bytes.extend_from_slice(&(kind as u16).to_ne_bytes());
+    bytes.extend_from_slice(&(flags as u16).to_ne_bytes());
+    bytes.extend_from_slice(&sequence.to_ne_bytes());
+    bytes.extend_from_slice(&0u32.to_ne_bytes());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn nft(kind: i32) -> i32 {
+    libc::NFNL_SUBSYS_NFTABLES << 8 | kind
+}
+
+/// `NLMSG_ERROR` with a capped echo and, if there is one, the offset (`NLMSGERR_ATTR_OFFS`, 2).
+fn error(sequence: u32, errno: i32, offset: Option<u32>) -> Vec<u8> {
+    let mut payload = (-errno).to_ne_bytes().to_vec();
+    payload.resize(4 + REQUEST_HEADER, 0);
+    let mut flags = libc::NLM_F_CAPPED;
+    if let Some(offset) = offset {
+        flags |= libc::NLM_F_ACK_TLVS;
+        payload.extend_from_slice(&[8, 0, 2, 0]);
+        payload.extend_from_slice(&offset.to_ne_bytes());
+    }
+    message(libc::NLMSG_ERROR, flags, sequence, &payload)
+}
+
+impl Kernel {
+    fn generation_message(&self, sequence: u32) -> Vec<u8> {
+        let mut payload = vec![0, 0, 0, 0, 8, 0, 1, 0];
+        payload.extend_from_slice(&self.generation.to_be_bytes());
+        message(nft(libc::NFT_MSG_NEWGEN), 0, sequence, &payload)
+    }
+
+    /// A table `other` and the end of the dump.
+    fn dump(&mut self, kind: i32, sequence: u32) -> Vec<u8> {
+        let noise = std::mem::replace(&mut self.noise, Noise::None);
+        let flags = if noise == Noise::Interrupted { libc::NLM_F_DUMP_INTR } else { 0 };
+        let generation = self.generation + u32::from(noise == Noise::Overtaken);
+        if !matches!(noise, Noise::Interrupted | Noise::Overtaken) {
+            self.noise = noise;
+        }
+        let mut answer = Vec::new();
+        if kind == nft(libc::NFT_MSG_GETTABLE) {
+            let mut payload = vec![2, 0];
+            payload.extend_from_slice(&(generation as u16).to_be_bytes());
+            payload.extend_from_slice(&[10, 0, 1, 0]);
+            payload.extend_from_slice(b"other\0\0\0");
+            let kind = nft(libc::NFT_MSG_NEWTABLE);
+            answer.extend(message(kind, libc::NLM_F_MULTI, sequence, &payload));
+        }
+        answer.extend(message(libc::NLMSG_DONE, flags | libc::NLM_F_MULTI, sequence, &[0; 4]));
+        answer
+    }
+
+    fn batch(&mut self) {
+        *self.batches.lock().expect("the count") += 1;
+        match self.fates.pop_front().unwrap_or(Fate::Commit) {
+            Fate::Commit => self.generation += 1,
+            Fate::Ignore => {}
+            Fate::Refuse { message, errno, offset } => {
+                if errno == libc::ERESTART {
+                    self.generation += 1;
+                }
+                if self.noise == Noise::Overflow {
+                    self.answers.push_back(Err(io::Error::from_raw_os_error(libc::ENOBUFS)));
+                }
+                // The consequences may come before the cause.
+                for later in (0..3).rev() {
+                    let sequence = BEGIN_SEQUENCE + message + later;
+                    self.answers.push_back(Ok(error(sequence, errno, offset)));
+                }
+            }
+        }
+    }
+}
+
+impl Transport for Kernel {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        let first = Messages::new(datagram).next().expect("a message");
+        if self.noise == Noise::Mute {
+            return Ok(());
+        }
+        if let Noise::Errno(errno) = self.noise {
+            self.answers.push_back(Ok(error(first.sequence, errno, None)));
+            return Ok(());
+        }
+        if self.noise == Noise::Stale {
+            self.answers.push_back(Ok(error(first.sequence ^ 0x100, libc::EPERM, None)));
+            let done = message(libc::NLMSG_DONE, 0, first.sequence ^ 0x200, &[0; 4]);
+            self.answers.push_back(Ok(done));
+        }
+        let kind = i32::from(first.kind);
+        if kind == nft(libc::NFT_MSG_GETGEN) {
+            self.answers.push_back(Ok(self.generation_message(first.sequence)));
+        } else if kind == libc::NFNL_MSG_BATCH_BEGIN {
+            self.batch();
+        } else {
+            let dump = self.dump(kind, first.sequence);
+            self.answers.push_back(Ok(dump));
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, _timeout: PollTimeout) -> io::Result<Option<&[u8]>> {
+        match self.answers.pop_front() {
+            None => Ok(None),
+            Some(Err(error)) => Err(error),
+            Some(Ok(datagram)) => {
+                self.current = datagram;
+                Ok(Some(&self.current))
+            }
+        }
+    }
+}
+
+/// An engine before a kernel of generation 7 without tables of ours, and the number of batches
+/// that it has been sent.
+fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Arc<Mutex<usize>>) {
+    let batches = Arc::new(Mutex::new(0));
+    let kernel = Kernel {
+        generation: 7,
+        fates: fates.into(),
+        noise,
+        answers: VecDeque::new(),
+        current: Vec::new(),
+        batches: Arc::clone(&batches),
+    };
+    (Engine { connection: Connection::new(Box::new(kernel)) }, batches)
+}
+
+fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {
+    engine(noise, fates).0.apply(&compile(&policy()))
+}
+
+/// The sentence of the error that a refusal gives.
+fn sentence(message: u32, errno: i32, offset: Option<u32>) -> String {
+    let refuse = Fate::Refuse { message, errno, offset };
+    apply(Noise::None, [refuse]).expect_err("an error").to_string()
+}
+
+fn policy() -> Policy {
+    let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
+    let at = Some(Location { file: "policy.toml".into(), line: 12, column: 1 });
+    let entry = Allow { name: Some("web".into()), at, ..Allow::new(vec![ports]) };
+    Policy { allow: vec![entry], ..Policy::default() }
+}
+
+/// BEGIN, two tables, then for IPv4: DOCKER, DOCKER-BLOCK.
+const FIRST_RULE: u32 = 5;
+/// Behind them the rule, PREROUTING and its two jumps; for IPv6: DOCKER, DOCKER-BLOCK, the rule.
+const PREROUTING_OF_IPV6: u32 = 12;
+
+#[test]
+fn an_undisturbed_apply_is_one_batch() {
+    for noise in [Noise::None, Noise::Stale] {
+        let (mut engine, batches) = engine(noise, []);
+        let outcome = engine.apply(&compile(&policy())).expect("success");
+        assert_eq!((outcome.generation, outcome.attempts), (8, 1));
+        assert_eq!(outcome.plan.added(), 6);
+        assert_eq!(*batches.lock().expect("the count"), 1);
+    }
+}
+
+#[test]
+fn nothing_is_sent_where_nothing_is_to_be_done() {
+    let (mut engine, batches) = engine(Noise::None, []);
+    let outcome = engine.remove().expect("success");
+    assert_eq!((outcome.generation, outcome.plan.is_empty()), (7, true));
+    assert_eq!(*batches.lock().expect("the count"), 0);
+}
+
+#[test]
+fn a_conflict_starts_again_from_the_dump() {
+    let conflict = Fate::Refuse { message: 0, errno: libc::ERESTART, offset: None };
+    let outcome = apply(Noise::None, [conflict, conflict]).expect("success");
+    assert_eq!((outcome.attempts, outcome.generation), (3, 10));
+}
+
+#[test]
+fn endless_conflicts_end_with_an_error() {
+    let conflict = Fate::Refuse { message: 0, errno: libc::ERESTART, offset: None };
+    let error = apply(Noise::None, vec![conflict; 200]).expect_err("an error");
+    assert_eq!(
+        error.to_string(),
+        "others changed the ruleset between the dump and the commit, each of 100 times: nothing \
+         was changed"
+    );
+}
+
+#[test]
+fn a_dump_that_was_overtaken_is_taken_again() {
+    for noise in [Noise::Interrupted, Noise::Overtaken] {
+        let (mut engine, _) = engine(noise, []);
+        assert_eq!(engine.snapshot().expect("a snapshot").generation, 7);
+    }
+}
+
+#[test]
+fn the_first_refused_change_is_named_with_its_line() {
+    for noise in [Noise::None, Noise::Overflow] {
+        let refuse = Fate::Refuse { message: FIRST_RULE, errno: libc::EINVAL, offset: None };
+        let error = apply(noise, [refuse]).expect_err("an error");
+        assert_eq!(
+            error.to_string(),
+            "the kernel refuses to add `-A DOCKER-BLOCK -p tcp -m tcp --dport 443 -m conntrack \
+             --ctstate NEW -m comment --comment web -j DOCKER` to ip nat (entry `web` \
+             (policy.toml:12:1)): Invalid argument (os error 22)"
+        );
+    }
+}
+
+#[test]
+fn a_missing_match_is_named_with_its_module() {
+    // The headers take 20 bytes, table and chain 28, the list's header 4, `-p tcp` 80, tcp 56.
+    let sentence = sentence(FIRST_RULE, libc::ENOENT, Some(20 + 28 + 4 + 80 + 56));
+    assert!(
+        sentence.ends_with(
+            "at expression 4, match conntrack: this kernel has no match conntrack (module \
+             xt_conntrack)"
+        ),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_kernel_without_nat_for_ipv6_is_named() {
+    assert_eq!(
+        sentence(PREROUTING_OF_IPV6, libc::ENOENT, None),
+        "the kernel refuses to create the chain ip6 nat PREROUTING: No such file or directory (os \
+         error 2): this kernel has no nat for the family ip6 (module nft_chain_nat)"
+    );
+    assert_eq!(
+        sentence(2, libc::EAFNOSUPPORT, None),
+        "the kernel refuses to create the table ip6 nat: Address family not supported by protocol \
+         (os error 97): this kernel has no nf_tables for the family ip6"
+    );
+}
+
+#[test]
+fn a_batch_that_was_ignored_is_no_success() {
+    let error = apply(Noise::None, [Fate::Ignore]).expect_err("an error");
+    assert!(matches!(error, Error::Malformed(_)), "{error}");
+}
+
+#[test]
+fn missing_rights_and_a_missing_subsystem_are_told_apart() {
+    let error = apply(Noise::Errno(libc::EPERM), []).expect_err("an error");
+    assert!(matches!(error, Error::Permission), "{error}");
+    let error = apply(Noise::Errno(libc::EOPNOTSUPP), []).expect_err("an error");
+    assert!(matches!(error, Error::NoNfTables), "{error}");
+    let refuse = Fate::Refuse { message: 0, errno: libc::EPERM, offset: None };
+    let error = apply(Noise::None, [refuse]).expect_err("an error");
+    assert!(matches!(error, Error::Permission), "{error}");
+}
+
+#[test]
+fn a_kernel_that_does_not_answer_is_not_waited_for_without_end() {
+    let error = apply(Noise::Mute, []).expect_err("an error");
+    assert_eq!(error.to_string(), "netlink: reading an answer: timed out");
+}

@@ -184,6 +184,13 @@ impl FinishedBatch {
         &self.bytes
     }
 
+    /// Whether an answer with this sequence number is for a message of this batch.
+    pub fn has(&self, sequence: u32) -> bool {
+        sequence
+            .checked_sub(BEGIN_SEQUENCE)
+            .is_some_and(|index| (index as usize) < self.starts.len())
+    }
+
     /// The index of the change (from 0) whose message has this sequence number; `None` for BEGIN,
     /// END and numbers that are not of this batch.
     pub fn change_of(&self, sequence: u32) -> Option<usize> {
