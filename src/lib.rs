@@ -1,10 +1,39 @@
-//! A netlink-native firewall engine for hosts that run Docker.
+//! A netlink-native firewall engine for hosts that run Docker: it lets an operator say who may
+//! reach which published port, and blocks the rest.
 //!
 //! ```text
-//! Policy ──compile──▶ Ruleset ─┐
-//!                              ├──▶ Plan ──commit──▶ one transaction
-//! kernel ──dump─────▶ Snapshot ┘
+//!  text ──parse──▶ Policy ──compile──▶ Ruleset ─┐
+//!                                               ├─▶ Plan ──commit──▶ one transaction
+//!                      kernel ──dump─▶ Snapshot ┘
 //! ```
+//!
+//! A [`Policy`] comes from TOML text or is built in memory. [`compile()`] turns it into the
+//! [`Ruleset`](ruleset::Ruleset) that enforces it: the chain `DOCKER-BLOCK` and the jumps to it,
+//! in the nat tables of IPv4 and IPv6. An [`Engine`] reads what the kernel holds, and a [`Plan`]
+//! is the difference between the two. Committing it is one nf_tables transaction: packets see the
+//! old policy or the new one, and nothing between. It carries the generation of the ruleset that
+//! the plan was made from, and if anybody else has changed the ruleset since, the kernel refuses
+//! it; [`Engine::apply`] then starts again from the dump.
+//!
+//! The library prints nothing, spawns no process, writes no file and has no global state. Its
+//! errors are typed. With `default-features = false` it is all that is built.
+//!
+//! ```standalone_crate
+#![doc = include_str!("../examples/embed.rs")]
+//! ```
+//!
+//! # Layers
+//!
+//! Arrows point downwards only.
+//!
+//! | module | duty |
+//! |---|---|
+//! | [`engine`] | dump → plan → commit, with retry |
+//! | [`plan`] | the difference between the wanted ruleset and a snapshot |
+//! | [`compile()`] | `Policy` → `Ruleset`: the only place that knows Docker's chains |
+//! | [`policy`] | text → `Policy`, with a place for every error |
+//! | `netlink` | socket, batch, encoding, decoding: the only unsafe code |
+//! | [`ruleset`] | family, chain, rule, match, verdict; `Display` is iptables' syntax |
 
 mod compile;
 pub mod engine;
