@@ -1,0 +1,220 @@
+//! The `[[allow]]` entries.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::document::{Document, Strings, Value};
+use super::fault::{Fault, Quoted};
+use super::group::{Groups, inline_sources};
+use super::{Allow, Group, interface, port, source};
+use crate::ruleset::{Addresses, COMMENT_MAX, Family, Interface, Location, Ports};
+
+const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
+
+/// Reads the entries of one policy.
+pub(super) struct Reader<'r, 't> {
+    document: &'r mut Document<'t>,
+    groups: &'r Groups,
+    /// Where each name was used first.
+    names: HashMap<Arc<str>, Location>,
+}
+
+impl<'r, 't> Reader<'r, 't> {
+    /// A reader of entries that name these groups.
+    pub fn new(document: &'r mut Document<'t>, groups: &'r Groups) -> Reader<'r, 't> {
+        Reader { document, groups, names: HashMap::new() }
+    }
+
+    /// Reads the value of `allow`.
+    pub fn entries(&mut self, value: &Value) -> Vec<Allow> {
+        let tables = value.get_ref().as_array().filter(|array| {
+            array.iter().all(|element| matches!(element.get_ref(), DeValue::Table(_)))
+        });
+        let Some(tables) = tables else {
+            let help = "write `[[allow]]`, with two brackets, above each entry".to_owned();
+            self.document.wrong_type(value, "an array of tables", help);
+            return Vec::new();
+        };
+        let mut entries = Vec::with_capacity(tables.len());
+        for element in tables.iter() {
+            if let DeValue::Table(table) = element.get_ref() {
+                entries.extend(self.entry(table, &element.span()));
+            }
+        }
+        entries
+    }
+
+    fn entry(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Allow> {
+        let before = self.document.errors.len();
+        self.document.check_keys(table, " in an `[[allow]]` entry", &KEYS);
+        let name = table.get("name").and_then(|value| self.name(value));
+        let ports = match table.get("ports") {
+            Some(value) => self.ports(value),
+            None => self.missing_ports(span),
+        };
+        let from = table.get("from").map(|value| self.from(value));
+        let in_interface = table.get("in-interface").and_then(|value| self.in_interface(value));
+        let to = table.get("to").map(|value| (self.to(value), value.span()));
+        if self.document.errors.len() != before {
+            return None;
+        }
+        if let (Some(from), Some((to, span))) = (&from, &to) {
+            self.check_families(from, to, span);
+        }
+        let to = to.map(|(to, _)| to).unwrap_or_default();
+        Some(Allow { name, ports, from, in_interface, to, at: Some(self.document.at(span)) })
+    }
+
+    fn name(&mut self, value: &Value) -> Option<Arc<str>> {
+        let name = self.document.string(value, "name", "web")?;
+        if let Some(fault) = unfit(name) {
+            self.document.error(value.span(), fault);
+            return None;
+        }
+        let name: Arc<str> = name.into();
+        let at = self.document.at(&value.span());
+        if let Some(first) = self.names.get(&name) {
+            let fault = Fault::new(format!("the name {} is used twice", Quoted(&name)));
+            let help = format!("the first entry of this name is at {first}");
+            self.document.error(value.span(), fault.help(help));
+            return None;
+        }
+        self.names.insert(name.clone(), at);
+        Some(name)
+    }
+
+    fn ports(&mut self, value: &Value) -> Vec<Ports> {
+        let expected = Strings { key: "ports", example: "443/tcp", suffix: "/tcp" };
+        let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            let fault = Fault::new("`ports` is empty").help("write `ports = [\"443/tcp\"]`");
+            self.document.error(value.span(), fault);
+        }
+        self.parse_all(strings, port::parse)
+    }
+
+    fn missing_ports(&mut self, span: &Range<usize>) -> Vec<Ports> {
+        let fault = Fault::new("the entry has no `ports`").help("add `ports = [\"443/tcp\"]`");
+        self.document.error_of_absence(span.clone(), fault);
+        Vec::new()
+    }
+
+    fn from(&mut self, value: &Value) -> Vec<Group> {
+        let expected = Strings { key: "from", example: "192.0.2.0/24", suffix: "" };
+        let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            let fault = Fault::new("`from` is empty, so the entry would allow nobody")
+                .help("name a group or a source, or leave `from` out to allow anyone");
+            self.document.error(value.span(), fault);
+        }
+        let (literals, words): (Vec<_>, Vec<_>) = strings.into_iter().partition(|(text, _)| {
+            self.groups.get(text).is_none() && (text.is_empty() || source::looks_like_address(text))
+        });
+        let mut groups = self.named_groups(words);
+        let sources = inline_sources(self.document, literals, |_, fault| fault);
+        if !sources.is_empty() {
+            groups.push(Group { name: None, sources: sources.into() });
+        }
+        groups
+    }
+
+    fn named_groups(&mut self, words: Vec<(&str, Range<usize>)>) -> Vec<Group> {
+        let mut seen = HashSet::new();
+        let mut groups = Vec::new();
+        for (word, span) in words {
+            match self.groups.get(word) {
+                None => self.document.error_of_absence(span, self.groups.unknown(word)),
+                Some(group) if seen.insert(word) => groups.push(group.clone()),
+                Some(_) => {}
+            }
+        }
+        groups
+    }
+
+    fn in_interface(&mut self, value: &Value) -> Option<Interface> {
+        let text = self.document.string(value, "in-interface", "eth1")?;
+        match interface::parse(text) {
+            Ok(interface) => Some(interface),
+            Err(fault) => {
+                self.document.error(value.span(), fault);
+                None
+            }
+        }
+    }
+
+    fn to(&mut self, value: &Value) -> Vec<Addresses> {
+        let expected = Strings { key: "to", example: "192.0.2.1", suffix: "" };
+        let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            let fault = Fault::new("`to` is empty, so the entry would never match")
+                .help("name an address of this host, or leave `to` out to mean all of them");
+            self.document.error(value.span(), fault);
+        }
+        let groups = self.groups;
+        self.parse_all(strings, |text| match groups.get(text) {
+            Some(_) => Err(Fault::new(format!("{} is a group of sources", Quoted(text)))
+                .help("`to` takes addresses, prefixes and ranges of this host only")),
+            None => source::parse(text),
+        })
+    }
+
+    /// Parses each string, reports the faults and drops what is there already.
+    fn parse_all<T: Copy + Eq + Hash>(
+        &mut self,
+        strings: Vec<(&str, Range<usize>)>,
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Vec<T> {
+        let mut seen = HashSet::new();
+        let mut values = Vec::with_capacity(strings.len());
+        for (text, span) in strings {
+            match parse(text) {
+                Ok(value) if seen.insert(value) => values.push(value),
+                Ok(_) => {}
+                Err(fault) => self.document.error(span, fault),
+            }
+        }
+        values
+    }
+
+    /// Reports an entry that cannot match, because no packet comes from one family and goes to
+    /// the other.
+    fn check_families(&mut self, from: &[Group], to: &[Addresses], span: &Range<usize>) {
+        let has_source = |family| {
+            let mut sources = from.iter().flat_map(|group| group.sources.iter());
+            sources.any(|source| source.addresses.family() == family)
+        };
+        let has_destination = |family| to.iter().any(|addresses| addresses.family() == family);
+        let possible = |family: &Family| has_source(*family) && has_destination(*family);
+        let incomplete = from.iter().any(|group| group.sources.is_empty());
+        if incomplete || Family::ALL.iter().any(possible) {
+            return;
+        }
+        let (sources, destinations) =
+            if has_source(Family::Ip) { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+        let message = format!(
+            "`from` has {sources} only and `to` has {destinations} only, so the entry never matches"
+        );
+        let help = "name sources and addresses of one family";
+        self.document.error(span.clone(), Fault::new(message).help(help));
+    }
+}
+
+/// Why a name cannot be the comment of a rule.
+fn unfit(name: &str) -> Option<Fault> {
+    if name.is_empty() {
+        return Some(Fault::new("the name is empty").help("leave it out, or write a word"));
+    }
+    if name.len() > COMMENT_MAX {
+        let message = format!("the name is {} bytes long", name.len());
+        return Some(
+            Fault::new(message).help(format!("the comment of a rule has at most {COMMENT_MAX}")),
+        );
+    }
+    let control = name.chars().find(|c| c.is_control())?;
+    let message = format!("the name contains the control character {:?}", control);
+    Some(Fault::new(message).help("write it as plain text in one line"))
+}

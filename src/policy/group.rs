@@ -1,0 +1,134 @@
+//! The `[sources]` table: groups of sources by name.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::document::{Document, Strings, Value};
+use super::fault::{Fault, Quoted};
+use super::list::{Lists, Sources};
+use super::nearest::{list, nearest};
+use super::{Group, Source, source};
+
+/// The groups of a policy.
+#[derive(Default)]
+pub(super) struct Groups(BTreeMap<Arc<str>, Group>);
+
+impl Groups {
+    /// Reads the table, with the source lists that it names.
+    pub fn read(document: &mut Document, table: &DeTable, lists: &mut Lists) -> Groups {
+        let mut groups = BTreeMap::new();
+        for (key, value) in table.iter() {
+            let name = key.get_ref().as_ref();
+            if name.is_empty() || source::looks_like_address(name) {
+                let fault = Fault::new(format!("{} is not a name for a group", Quoted(name)));
+                let help = "choose a word that cannot be taken for an address";
+                document.error(key.span(), fault.help(help));
+            }
+            let sources = group(document, name, table, value, lists);
+            if sources.as_ref().is_some_and(|sources| sources.is_empty()) {
+                let fault = Fault::new(format!("the group {} has no sources", Quoted(name)));
+                let help = "an entry that names it would allow nobody: add a source, or remove it";
+                document.error(key.span(), fault.help(help));
+            }
+            let name: Arc<str> = name.into();
+            let group = Group { name: Some(name.clone()), sources: sources.unwrap_or_default() };
+            groups.insert(name, group);
+        }
+        Groups(groups)
+    }
+
+    /// The group of this name. It has no sources if there is an error in it.
+    pub fn get(&self, name: &str) -> Option<&Group> {
+        self.0.get(name)
+    }
+
+    /// Why a word in `from` that is no source is not a group either.
+    pub fn unknown(&self, word: &str) -> Fault {
+        let names = || self.0.keys().map(AsRef::as_ref);
+        let fault = Fault::new(format!("unknown group {}", Quoted(word)));
+        match nearest(word, names()) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None if word.contains(['.', '%']) => match source::parse(word) {
+                Err(fault) => fault,
+                Ok(_) => fault,
+            },
+            None if self.0.is_empty() => fault.help("define it under `[sources]`"),
+            None if self.0.len() > 10 => fault.help("it is not among those under `[sources]`"),
+            None => fault.help(format!("the groups are {}", list(names()))),
+        }
+    }
+}
+
+/// Reads sources that are written in the policy itself; `explain` may improve on a fault.
+pub(super) fn inline_sources<'v>(
+    document: &mut Document,
+    strings: impl IntoIterator<Item = (&'v str, Range<usize>)>,
+    explain: impl Fn(&str, Fault) -> Fault,
+) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for (text, span) in strings {
+        match source::parse(text) {
+            Ok(addresses) => sources.push(Source { addresses, at: Some(document.at(&span)) }),
+            Err(fault) => document.error(span, explain(text, fault)),
+        }
+    }
+    sources
+}
+
+fn group(
+    document: &mut Document,
+    name: &str,
+    groups: &DeTable,
+    value: &Value,
+    lists: &mut Lists,
+) -> Sources {
+    let before = document.errors.len();
+    let sources = match value.get_ref() {
+        DeValue::Table(table) => return file(document, name, table, value, lists),
+        DeValue::Array(_) => {
+            let expected = Strings { key: name, example: "192.0.2.0/24", suffix: "" };
+            let strings = document.strings(value, &expected)?;
+            inline_sources(document, strings, |text, fault| match groups.contains_key(text) {
+                true => Fault::new(format!("{} is a group", Quoted(text)))
+                    .help("a group cannot contain another: name both in `from`"),
+                false => fault,
+            })
+        }
+        _ => {
+            let help = format!(
+                "write `{name} = [\"192.0.2.0/24\"]` or `{name} = {{ file = \"{name}.txt\" }}`"
+            );
+            document.wrong_type(value, "an array of sources or a table with `file`", help);
+            return None;
+        }
+    };
+    (document.errors.len() == before).then(|| sources.into())
+}
+
+fn file(
+    document: &mut Document,
+    name: &str,
+    table: &DeTable,
+    value: &Value,
+    lists: &mut Lists,
+) -> Sources {
+    document.check_keys(table, &format!(" in the group {}", Quoted(name)), &["file"]);
+    let Some(file) = table.get("file") else {
+        let fault = Fault::new(format!("the group {} has no `file`", Quoted(name)));
+        let help = format!("write `{name} = {{ file = \"{name}.txt\" }}`");
+        document.error_of_absence(value.span(), fault.help(help));
+        return None;
+    };
+    let path = document.string(file, "file", &format!("{name}.txt"))?;
+    if path.is_empty() {
+        document.error(file.span(), Fault::new("the path of the source list is empty"));
+        return None;
+    }
+    lists.read(path).unwrap_or_else(|fault| {
+        document.error(file.span(), fault);
+        None
+    })
+}
