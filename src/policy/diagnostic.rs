@@ -53,7 +53,7 @@ impl fmt::Display for Diagnostic {
         } else {
             write!(f, "{}: {}", self.at, self.message)?;
         }
-        let mut gutter = 0;
+        let mut gutter = 2;
         if !self.excerpt.is_empty() {
             self.write_excerpt(f)?;
             gutter = self.at.line.to_string().len() + 1;

@@ -61,9 +61,10 @@ impl Document<'_> {
     pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let fault = Fault::new(format!("unknown key {}{place}", Quoted(key.get_ref())));
-            let fault = match nearest(key.get_ref(), known.iter().copied()) {
-                Some(near) => fault.help(format!("did you mean `{near}`?")),
-                None => fault.help(format!("the keys are {}", list(known.iter().copied()))),
+            let fault = match (nearest(key.get_ref(), known.iter().copied()), known) {
+                (Some(near), _) => fault.help(format!("did you mean `{near}`?")),
+                (None, [only]) => fault.help(format!("the only key is `{only}`")),
+                (None, _) => fault.help(format!("the keys are {}", list(known.iter().copied()))),
             };
             self.error(key.span(), fault);
         }
@@ -134,7 +135,7 @@ impl Document<'_> {
             DeValue::Integer(_) | DeValue::Float(_) => {
                 format!("write `{}`", self.quote(element, expected))
             }
-            _ => format!("write it as `\"{}\"`", expected.example),
+            _ => format!("write a string, as in \"{}\"", expected.example),
         }
     }
 

@@ -22,7 +22,7 @@ impl Groups {
         let mut groups = BTreeMap::new();
         for (key, value) in table.iter() {
             let name = key.get_ref().as_ref();
-            if name.is_empty() || source::looks_like_address(name) {
+            if source::looks_like_address(name) {
                 let fault = Fault::new(format!("{} is not a name for a group", Quoted(name)));
                 let help = "choose a word that cannot be taken for an address";
                 document.error(key.span(), fault.help(help));

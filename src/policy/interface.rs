@@ -5,6 +5,10 @@ use crate::ruleset::{INTERFACE_NAME_MAX, Interface};
 
 /// Reads an interface condition.
 pub(super) fn parse(text: &str) -> Result<Interface, Fault> {
+    if text.contains(char::is_whitespace) {
+        return Err(Fault::new(format!("there are blanks in {}", Quoted(text)))
+            .help("write one interface, as in \"eth1\", \"eth+\" or \"!docker0\""));
+    }
     let (negated, pattern) = match text.strip_prefix('!') {
         Some(pattern) => (true, pattern),
         None => (false, text),
@@ -40,21 +44,21 @@ fn check_length(pattern: &str) -> Result<(), Fault> {
         .help(format!("the name of an interface has at most {INTERFACE_NAME_MAX} bytes")))
 }
 
-/// The kernel refuses blanks, `/` and `:` in names; the others mean something to iptables or to
-/// the shell-like syntax of its files.
+/// The kernel refuses blanks, `/` and `:` in names; the others mean something to iptables or in
+/// the files of iptables-restore.
 fn check_characters(pattern: &str, name: &str) -> Result<(), Fault> {
     if name.contains('+') {
         return Err(Fault::new(format!("there is a `+` within {}", Quoted(pattern)))
             .help("a `+` stands at the end, as in \"eth+\""));
     }
-    let refused = |c: char| c.is_whitespace() || c.is_control() || "/:!\"'\\".contains(c);
+    let refused = |c: char| c.is_control() || "/:!\"'\\".contains(c);
     let Some(c) = name.chars().find(|c| refused(*c)) else {
         return Ok(());
     };
     let mut buffer = [0; 4];
     let quoted = Quoted(c.encode_utf8(&mut buffer));
     Err(Fault::new(format!("the name of an interface cannot contain {quoted}"))
-        .help("write one interface, as in \"eth1\", \"eth+\" or \"!docker0\""))
+        .help("write \"eth1\", \"eth+\" or \"!docker0\""))
 }
 
 #[cfg(test)]

@@ -6,9 +6,6 @@ use crate::ruleset::{Ports, Protocol};
 
 /// Reads a port or a range of ports; without a protocol it is TCP, as with `docker run -p`.
 pub(super) fn parse(text: &str) -> Result<Ports, Fault> {
-    if text.is_empty() {
-        return Err(Fault::new("the port is empty").help("write \"443/tcp\""));
-    }
     if text.contains(char::is_whitespace) {
         let joined: String = text.split_whitespace().collect();
         return Err(Fault::new(format!("there are blanks in {}", Quoted(text)))
@@ -43,7 +40,10 @@ fn protocol(numbers: &str, name: &str) -> Result<Protocol, Fault> {
     if let Some(protocol) = Protocol::ALL.into_iter().find(|protocol| protocol.name() == name) {
         return Ok(protocol);
     }
-    let fault = Fault::new(format!("unknown protocol {}", Quoted(name)));
+    let fault = match name {
+        "" => Fault::new("the protocol is missing"),
+        _ => Fault::new(format!("unknown protocol {}", Quoted(name))),
+    };
     Err(match nearest(name, names) {
         Some(near) => fault.help(format!("write {}", Quoted(&format!("{numbers}/{near}")))),
         None => fault.help(format!("Docker publishes {}", names.join(", "))),
@@ -52,7 +52,10 @@ fn protocol(numbers: &str, name: &str) -> Result<Protocol, Fault> {
 
 fn port(text: &str) -> Result<u16, Fault> {
     const EXPECTED: &str = "a port is a number from 1 to 65535";
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if text.is_empty() {
+        return Err(Fault::new("a port is missing").help("write \"443/tcp\" or \"8000-8100/tcp\""));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Fault::new(format!("{} is not a port", Quoted(text))).help(EXPECTED));
     }
     match text.parse::<u16>() {

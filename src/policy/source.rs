@@ -30,14 +30,8 @@ pub(super) fn parse(text: &str) -> Result<Addresses, Fault> {
 
 /// Whether the text is meant as a source, right or wrong. All other words can be names of groups.
 pub(super) fn looks_like_address(text: &str) -> bool {
-    let numeric = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
-    text.contains([':', '/'])
-        || (text.contains(numeric_digit) && text.chars().all(numeric))
-        || begins_with_numbers(text)
-}
-
-fn numeric_digit(c: char) -> bool {
-    c.is_ascii_digit()
+    let is_numeric = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
+    text.contains([':', '/']) || text.chars().all(is_numeric) || begins_with_numbers(text)
 }
 
 /// Whether the text begins with two numbers, as in `10.0.x.y`.
@@ -101,8 +95,13 @@ fn prefix_length(address: &str, text: &str, max: u8) -> Result<u8, Fault> {
         return Err(netmask(address, mask, max));
     }
     if !is_number(text) {
-        return Err(Fault::new(format!("{} is not a prefix length", Quoted(text)))
-            .help(format!("a prefix length is a number from 0 to {max}")));
+        let message = match text {
+            "" => "the prefix length is missing".to_owned(),
+            _ => format!("{} is not a prefix length", Quoted(text)),
+        };
+        return Err(
+            Fault::new(message).help(format!("a prefix length is a number from 0 to {max}"))
+        );
     }
     let length = text.parse().unwrap_or(u32::MAX);
     match u8::try_from(length) {

@@ -9,51 +9,80 @@ use super::errors::Errors;
 use super::fault::Fault;
 use super::text::Text;
 
-/// Reports the errors of TOML, of those that follow from one another the first alone, and returns
-/// the parts of the text whose meaning is in doubt because of them, in order.
+/// Reports the errors of TOML, one a line at most, and returns the parts of the text whose meaning
+/// is in doubt because of them, in order.
 pub(super) fn report(
     found: &[Error],
     table: &DeTable,
     text: &Text,
     errors: &mut Errors,
 ) -> Vec<Range<usize>> {
-    let mut found: Vec<_> =
-        found.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
-    found.sort_by_key(|(span, _)| span.start);
-    let values = if found.is_empty() { Vec::new() } else { outermost(table) };
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let values = outermost(table);
+    let mut found: Vec<_> = found.iter().map(|error| locate(error, &values, text)).collect();
+    found.sort_by_key(|error| error.span.start);
     let mut doubtful: Vec<Range<usize>> = Vec::new();
-    for (span, message) in found {
-        if doubtful.last().is_some_and(|last| span.start <= last.end) {
+    let mut last_line = 0;
+    let mut open_end = None;
+    for error in found {
+        let line = text.line_number(error.span.start);
+        // In a value that does not end, all other errors follow from that.
+        if line == last_line || open_end.is_some_and(|end| error.span.start <= end) {
             continue;
         }
-        let value = containing(&values, span.start);
-        errors.push(text.diagnostic(span.clone(), fault(message, value, text, span.start)));
-        doubtful.push(doubt(text, &span, value));
+        last_line = line;
+        open_end = error.is_unclosed.then_some(error.value.end);
+        errors.push(text.diagnostic(error.span.clone(), error.fault(text)));
+        doubtful.push(doubt(text, &error.value));
     }
     doubtful
 }
 
-/// The error in the operator's words. One that is noticed lines after the value began comes from
-/// a quote or bracket forgotten there.
-fn fault(message: &str, value: Option<&Range<usize>>, text: &Text, offset: usize) -> Fault {
-    let fault = Fault::new(message);
-    let first = value.map(|value| text.line_number(value.start));
-    match first.filter(|first| *first < text.line_number(offset)) {
-        Some(first) => fault.help(format!("the value begins in line {first}: is its end missing?")),
-        None if message.contains("must be quoted") => {
-            fault.help(format!("write `\"{}\"`", text.get(value.cloned().unwrap_or_default())))
+/// An error of TOML.
+struct Located<'e> {
+    message: &'e str,
+    /// Where it is reported.
+    span: Range<usize>,
+    /// The value in which it stands, or its own span.
+    value: Range<usize>,
+    /// Whether the end of the value is missing.
+    is_unclosed: bool,
+}
+
+/// The parser notices a missing end lines after the value began. It is missing where it began.
+fn locate<'e>(error: &'e Error, values: &[Range<usize>], text: &Text) -> Located<'e> {
+    let message = error.message();
+    let span = error.span().unwrap_or_default();
+    let Some(value) = containing(values, span.start) else {
+        return Located { message, value: span.clone(), span, is_unclosed: false };
+    };
+    let is_unclosed =
+        span.start == value.end && text.line_number(value.start) < text.line_number(value.end);
+    let span = if is_unclosed { value.start..value.start } else { span };
+    Located { message, span, value: value.clone(), is_unclosed }
+}
+
+impl Located<'_> {
+    /// The error in the operator's words where the parser's would mislead.
+    fn fault(&self, text: &Text) -> Fault {
+        let wrong = text.get(self.span.clone());
+        if !self.message.contains("must be quoted") {
+            Fault::new(self.message)
+        } else if wrong.is_empty() {
+            Fault::new("the value is missing")
+        } else {
+            Fault::new("the string has no quotes").help(format!("write `\"{wrong}\"`"))
         }
-        None => fault,
     }
 }
 
-/// The lines that an error puts in doubt: its own, those of the value it stands in, and below a
-/// broken header all that would have been its table.
-fn doubt(text: &Text, span: &Range<usize>, value: Option<&Range<usize>>) -> Range<usize> {
-    let start = value.map_or(span.start, |value| value.start.min(span.start));
-    let end = value.map_or(span.end, |value| value.end.max(span.end));
-    let first = text.line_span(start);
-    let mut last = text.line_span(end);
+/// The lines that an error puts in doubt: those of the value it stands in, and below a broken
+/// header all that would have been its table.
+fn doubt(text: &Text, value: &Range<usize>) -> Range<usize> {
+    let first = text.line_span(value.start);
+    let mut last = text.line_span(value.end);
     if text.get(first.clone()).trim_start().starts_with('[') {
         while let Some(next) = text.line_after(&last)
             && !text.get(next.clone()).trim_start().starts_with('[')

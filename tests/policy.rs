@@ -1,0 +1,238 @@
+//! Policies as operators write them, right and wrong, through the public interface.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+
+use dwnl::Policy;
+use dwnl::policy::{Diagnostics, Established, Guard};
+use dwnl::ruleset::Addresses;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// Where the source lists of `malformed.txt` are; relative, so that the messages are the same
+/// everywhere.
+const FIXTURES: &str = "tests/policy";
+
+fn parse(text: &str) -> Result<Policy, Diagnostics> {
+    Policy::parse(text, "policy.toml", Path::new(FIXTURES))
+}
+
+fn messages(text: &str) -> String {
+    parse(text).expect_err("the policy has an error").to_string()
+}
+
+/// Writes the files into a new directory and reads `policy.toml` there. The messages are given
+/// without the path of the directory.
+fn read_files(files: &[(&str, &[u8])]) -> Result<Policy, String> {
+    let directory = TempDir::new().expect("a directory");
+    for (name, content) in files {
+        fs::write(directory.path().join(name), content).expect("a file");
+    }
+    let prefix = format!("{}/", directory.path().display());
+    Policy::read(&directory.path().join("policy.toml"))
+        .map_err(|errors| errors.to_string().replace(&prefix, ""))
+}
+
+/// `malformed.txt` holds policies with their exact messages: a title behind `===`, the policy, a
+/// line `---`, and what is printed.
+#[test]
+fn every_malformed_policy_gets_its_exact_message() {
+    let table = fs::read_to_string(Path::new(FIXTURES).join("malformed.txt")).expect("the table");
+    let cases: Vec<&str> = table.split("=== ").skip(1).collect();
+    assert!(cases.len() >= 100, "the table has only {} policies", cases.len());
+    let mut wrong = String::new();
+    for case in cases {
+        let (title, rest) = case.split_once('\n').expect("a title");
+        let (policy, expected) = rest.split_once("---\n").expect("a line between");
+        let found = parse(policy).map_or_else(|errors| errors.to_string(), |_| "valid".to_owned());
+        if found != expected.trim_end() {
+            wrong += &format!("=== {title}\n{policy}---\n{found}\n\n");
+        }
+    }
+    assert!(wrong.is_empty(), "other messages than expected:\n{wrong}");
+}
+
+#[test]
+fn the_example_is_valid_and_uses_every_key() {
+    let policy = Policy::read(Path::new("examples/policy.toml")).expect("a valid policy");
+    let names: Vec<_> = policy.allow.iter().filter_map(|entry| entry.name.as_deref()).collect();
+    assert_eq!(names, ["web", "metrics", "signalling"]);
+    let [web, metrics, signalling] = policy.allow.as_slice() else { panic!("three entries") };
+    let ports: Vec<_> = web.ports.iter().map(ToString::to_string).collect();
+    assert_eq!(ports, ["443/tcp", "443/udp", "8000-8100/tcp"]);
+    let from = web.from.as_deref().expect("sources");
+    let groups: Vec<_> = from.iter().map(|group| group.name.as_deref()).collect();
+    assert_eq!(groups, [Some("load-balancers"), Some("cdn"), None]);
+    let at = from[1].sources[1].at.as_ref().expect("a place").to_string();
+    assert_eq!(at, "examples/cdn.txt:3:1");
+    assert_eq!(metrics.in_interface.as_ref().map(ToString::to_string), Some("-i eth1".into()));
+    assert_eq!(metrics.to.len(), 2);
+    assert_eq!(signalling.from, None);
+    assert_eq!(policy.guard, Guard { enabled: false, mark: Guard::DEFAULT_MARK });
+
+    let text = fs::read_to_string("examples/policy.toml").expect("the example");
+    let keys = ["name", "ports", "from", "in-interface", "to", "enabled", "mark", "established"];
+    for start in keys.iter().chain(&["[sources]", "[[allow]]", "[guard]", "[revoke]", "cdn "]) {
+        assert!(text.lines().any(|line| line.starts_with(start)), "{start}");
+    }
+}
+
+#[test]
+fn an_empty_policy_is_valid_and_allows_nothing() {
+    for text in ["", "\n", "# nothing", "\u{feff}", "allow = []", "[sources]\n[guard]\n[revoke]"] {
+        assert_eq!(parse(text), Ok(Policy::default()), "{text:?}");
+    }
+}
+
+#[test]
+fn values_that_are_not_errors() {
+    let policy = parse(
+        "[sources]\nall = ['0.0.0.0/0', '::/0']\n[[allow]]\nports = ['1-1', '1/tcp', '1/udp']\n\
+         from = ['all', '192.0.2.1-192.0.2.1', 'all']\nto = ['192.0.2.1', '192.0.2.1/32']\n\
+         [guard]\nenabled = true\nmark = 0x8000_0000\n[revoke]\nestablished = 'cut'\n",
+    )
+    .expect("a valid policy");
+    let entry = &policy.allow[0];
+    assert_eq!(entry.ports.len(), 2, "the same port is dropped");
+    assert_eq!(entry.to.len(), 1, "the same address is dropped");
+    let from = entry.from.as_deref().expect("sources");
+    assert_eq!(from.len(), 2, "the same group is dropped");
+    let host = Addresses::Network(IpAddr::from([192, 0, 2, 1]).into());
+    assert_eq!(from[1].sources[0].addresses, host, "a range of one address is the host");
+    assert_eq!(policy.guard, Guard { enabled: true, mark: 1 << 31 });
+    assert_eq!(policy.revoke.established, Established::Cut);
+    assert_eq!(entry.at.as_ref().map(ToString::to_string).as_deref(), Some("policy.toml:3:1"));
+}
+
+#[test]
+fn line_ends_byte_order_marks_and_a_missing_last_line_end_do_not_matter() {
+    let policy = b"\xef\xbb\xbf[sources]\r\ncdn = { file = \"cdn.txt\" }\r\n\r\n[[allow]]\r\n\
+        ports = [\"443\"]\r\nfrom = [\"cdn\"]";
+    let list = b"\xef\xbb\xbf192.0.2.1\r\n\r\n# a comment\r\n2001:db8::/64 # another";
+    let policy = read_files(&[("policy.toml", policy), ("cdn.txt", list)]).expect("a policy");
+    let from = policy.allow[0].from.as_deref().expect("sources");
+    let sources: Vec<_> = from[0].sources.iter().map(|s| s.addresses.to_string()).collect();
+    assert_eq!(sources, ["192.0.2.1", "2001:db8::/64"]);
+}
+
+#[test]
+fn errors_behind_a_byte_order_mark_have_the_column_that_an_editor_shows() {
+    assert!(messages("\u{feff}colour = 1\r\n").starts_with("policy.toml:1:1: unknown key"));
+}
+
+#[test]
+fn a_list_is_read_once_for_all_groups_that_name_it() {
+    let policy = b"[sources]\na = { file = 'l' }\nb = { file = 'l' }\n\
+        [[allow]]\nports = ['1']\nfrom = ['a', 'b']\n";
+    let errors = read_files(&[("policy.toml", policy), ("l", b"192.0.2.1/24")]);
+    let message = errors.expect_err("an error");
+    assert_eq!(message.matches("host bits").count(), 1, "{message}");
+
+    let policy = read_files(&[("policy.toml", policy), ("l", b"192.0.2.1")]).expect("a policy");
+    let from = policy.allow[0].from.as_deref().expect("sources");
+    assert!(std::sync::Arc::ptr_eq(&from[0].sources, &from[1].sources));
+}
+
+#[test]
+fn errors_are_sorted_by_file_line_and_column() {
+    let errors = parse(
+        "[sources]\nz = { file = 'bad.txt' }\na = ['x/1']\n[[allow]]\nto = []\nports = ['0', '0']\n",
+    )
+    .expect_err("errors");
+    let places: Vec<_> = errors.0.iter().map(|error| error.at.to_string()).collect();
+    let expected = [
+        "policy.toml:3:6",
+        "policy.toml:5:6",
+        "policy.toml:6:10",
+        "policy.toml:6:15",
+        "tests/policy/bad.txt:4:1",
+        "tests/policy/bad.txt:5:2",
+        "tests/policy/bad.txt:6:1",
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn many_errors_are_not_a_wall_of_text() {
+    let ports: Vec<String> = (0..100_000).map(|_| "'0'".to_owned()).collect();
+    let errors = parse(&format!("[[allow]]\nports = [{}]", ports.join(","))).expect_err("errors");
+    assert_eq!(errors.0.len(), 1001);
+    let last = errors.0.last().expect("a note");
+    assert_eq!(last.message, "more than 1000 errors in this file");
+    let text = errors.to_string();
+    assert_eq!(text.matches("there is no port 0").count(), 50);
+    assert!(text.ends_with("\n\n… and 951 more"), "{text}");
+    assert!(text.len() < 50_000);
+}
+
+#[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let text = messages("[[allow]]\nports = ['\x1b[2J\x07']\n");
+    assert!(text.contains("␛[2J␇"), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+}
+
+fn source() -> impl Strategy<Value = String> {
+    let v4 = any::<[u8; 4]>().prop_map(IpAddr::from);
+    let v6 = any::<[u16; 8]>().prop_map(IpAddr::from);
+    let short = (any::<u16>(), any::<u16>())
+        .prop_map(|(high, low)| IpAddr::from([0, 0, 0, 0, 0, 0, high, low]));
+    let address = prop_oneof![v4, v6, short];
+    prop_oneof![
+        address.clone().prop_map(|address| address.to_string()),
+        (address.clone(), 0..=128u8).prop_map(|(address, length)| format!("{address}/{length}")),
+        (address.clone(), address).prop_map(|(first, last)| format!("{first}-{last}")),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in any::<String>()) {
+        let _ = parse(&text).map_err(|errors| errors.to_string());
+    }
+
+    #[test]
+    fn no_near_miss_makes_the_parser_panic(
+        text in "([\\[\\]{}\"'=,.# \n\t+!/:-]|allow|ports|from|sources|guard|mark|to|file|x|1|ä|\r\n){0,60}",
+    ) {
+        let _ = parse(&text).map_err(|errors| errors.to_string());
+    }
+
+    #[test]
+    fn no_value_makes_the_parser_panic(value in any::<String>()) {
+        let value = format!("{value:?}");
+        let text = format!(
+            "[sources]\n{value} = [{value}]\n[[allow]]\nname = {value}\nports = [{value}]\n\
+             from = [{value}]\nin-interface = {value}\nto = [{value}]\n"
+        );
+        let _ = parse(&text).map_err(|errors| errors.to_string());
+    }
+
+    #[test]
+    fn a_source_is_read_back_from_its_own_text(text in source()) {
+        let read = |text: &str| {
+            let policy = parse(&format!("[[allow]]\nports = ['1']\nfrom = ['{text}']\n")).ok()?;
+            let group = policy.allow.into_iter().next()?.from?.into_iter().next()?;
+            group.sources.first().map(|source| source.addresses)
+        };
+        if let Some(addresses) = read(&text) {
+            prop_assert_eq!(read(&addresses.to_string()), Some(addresses));
+        }
+    }
+
+    #[test]
+    fn ports_are_read_back_from_their_own_text(
+        first in 0..70_000u32, last in 0..70_000u32, protocol in "(/tcp|/udp|/sctp)?",
+    ) {
+        let read = |text: &str| {
+            let policy = parse(&format!("[[allow]]\nports = ['{text}']\n")).ok()?;
+            policy.allow.first()?.ports.first().copied()
+        };
+        let ports = read(&format!("{first}-{last}{protocol}"));
+        prop_assert_eq!(ports.is_some(), first > 0 && first <= last && last <= 65_535);
+        if let Some(ports) = ports {
+            prop_assert_eq!(read(&ports.to_string()), Some(ports));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Files that are no policy at all: missing, a directory, rubbish, endless; and files that are
+//! read in other ways than from a disk.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use dwnl::Policy;
+use tempfile::TempDir;
+
+/// A directory with these files.
+fn directory(files: &[(&str, &[u8])]) -> TempDir {
+    let directory = TempDir::new().expect("a directory");
+    for (name, content) in files {
+        fs::write(directory.path().join(name), content).expect("a file");
+    }
+    directory
+}
+
+/// What is printed for the policy at `path`, without the path of its directory.
+fn messages(path: &Path) -> String {
+    let errors = Policy::read(path).expect_err("the policy has an error").to_string();
+    let directory = format!("{}/", path.parent().expect("a directory").display());
+    errors.replace(&directory, "")
+}
+
+/// What is printed for a policy of this content.
+fn messages_of(content: &[u8]) -> String {
+    let directory = directory(&[("policy.toml", content)]);
+    messages(&directory.path().join("policy.toml"))
+}
+
+/// What is printed for a policy whose source list is a link to `target`.
+fn messages_of_list(target: &str) -> String {
+    let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
+    let directory = directory(&[("policy.toml", policy)]);
+    symlink(target, directory.path().join("cdn.txt")).expect("a link");
+    messages(&directory.path().join("policy.toml"))
+}
+
+fn fifo(directory: &TempDir) -> PathBuf {
+    let path = directory.path().join("fifo");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+    path
+}
+
+#[test]
+fn a_missing_policy() {
+    let directory = directory(&[]);
+    assert_eq!(
+        messages(&directory.path().join("policy.toml")),
+        "policy.toml: there is no such file"
+    );
+}
+
+#[test]
+fn a_directory() {
+    let directory = directory(&[]);
+    fs::create_dir(directory.path().join("policy.toml")).expect("a directory");
+    assert_eq!(
+        messages(&directory.path().join("policy.toml")),
+        "policy.toml: this is a directory, not a file"
+    );
+}
+
+#[test]
+fn a_byte_that_is_not_utf8() {
+    assert_eq!(
+        messages_of(b"# a comment\nname = \"caf\xe9\" # \xc3\xa9\n"),
+        "policy.toml:2:12: this is not UTF-8 text: it contains the byte 0xe9\n\
+         \x20 |\n\
+         2 | name = \"caf\u{fffd}\" # é\n\
+         \x20 |            ^\n\
+         \x20 = help: a policy is UTF-8 text of at most 16 MiB"
+    );
+}
+
+#[test]
+fn a_nul_byte() {
+    assert_eq!(
+        messages_of(b"[guard]\nmark = 1\0 \xff\n"),
+        "policy.toml:2:9: this is not a text file: it contains a NUL byte\n\
+         \x20 |\n\
+         2 | mark = 1␀ \u{fffd}\n\
+         \x20 |         ^\n\
+         \x20 = help: a policy is UTF-8 text of at most 16 MiB"
+    );
+}
+
+#[test]
+fn binary_rubbish_is_one_short_message() {
+    let rubbish: Vec<u8> =
+        (0..1u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let message = messages_of(&rubbish);
+    assert!(message.starts_with("policy.toml:1:1: this is not a text file"), "{message}");
+    assert!(message.len() < 1000, "{message}");
+    assert!(message.chars().all(|c| c == '\n' || !c.is_control()), "{message:?}");
+}
+
+#[test]
+fn a_device_without_end() {
+    let message = messages(Path::new("/dev/zero"));
+    assert!(message.starts_with("zero:1:1: this is not a text file: it contains a NUL byte\n"));
+    assert!(message.ends_with("\n  = help: a policy is UTF-8 text of at most 16 MiB"), "{message}");
+
+    let message = messages_of_list("/dev/zero");
+    assert!(message.starts_with("cdn.txt:1:1: this is not a text file: it contains a NUL byte\n"));
+    assert!(message.ends_with("a source list is UTF-8 text of at most 256 MiB"), "{message}");
+}
+
+#[test]
+fn text_without_end() {
+    let directory = directory(&[]);
+    let path = fifo(&directory);
+    let writer = thread::spawn({
+        let path = path.clone();
+        move || {
+            let mut fifo = fs::File::options().write(true).open(path).expect("the FIFO");
+            // Until the reader has had enough.
+            while fifo.write_all(&[b'#'; 1 << 16]).is_ok() {}
+        }
+    });
+    assert_eq!(
+        messages(&path),
+        "fifo: the file is larger than 16 MiB\n  = help: a policy is UTF-8 text of at most 16 MiB"
+    );
+    writer.join().expect("the writer");
+}
+
+#[test]
+fn a_fifo_is_read_like_a_file() {
+    let directory = directory(&[]);
+    let path = fifo(&directory);
+    let writer = thread::spawn({
+        let path = path.clone();
+        move || fs::write(path, "[[allow]]\nports = ['443']\n").expect("the FIFO")
+    });
+    let policy = Policy::read(&path).expect("a policy");
+    writer.join().expect("the writer");
+    assert_eq!(policy.allow.len(), 1);
+}
+
+#[test]
+fn a_source_list_that_cannot_be_read() {
+    assert_eq!(
+        messages_of_list("/nowhere/cdn.txt"),
+        "policy.toml:2:16: source list `cdn.txt`: there is no such file\n\
+         \x20 |\n\
+         2 | cdn = { file = \"cdn.txt\" }\n\
+         \x20 |                ^^^^^^^^^"
+    );
+    assert!(messages_of_list("/").contains("this is a directory, not a file"));
+}
+
+#[test]
+fn a_source_list_that_is_not_utf8() {
+    let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
+    let directory = directory(&[("policy.toml", policy), ("cdn.txt", b"192.0.2.1 # caf\xe9\n")]);
+    assert_eq!(
+        messages(&directory.path().join("policy.toml")),
+        "cdn.txt:1:16: this is not UTF-8 text: it contains the byte 0xe9\n\
+         \x20 |\n\
+         1 | 192.0.2.1 # caf\u{fffd}\n\
+         \x20 |                ^\n\
+         \x20 = help: a source list is UTF-8 text of at most 256 MiB"
+    );
+}
+
+#[test]
+fn a_hundred_thousand_sources_have_their_places() {
+    let lines: Vec<String> =
+        (0..100_000u32).map(|n| std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string()).collect();
+    let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n[[allow]]\nports = [\"443\"]\nfrom = [\"cdn\"]\n";
+    let directory = directory(&[("policy.toml", policy), ("cdn.txt", lines.join("\n").as_bytes())]);
+    let policy = Policy::read(&directory.path().join("policy.toml")).expect("a policy");
+    let from = policy.allow[0].from.as_deref().expect("sources");
+    assert_eq!(from[0].sources.len(), 100_000);
+    let last = from[0].sources.last().expect("a source");
+    assert_eq!(last.addresses.to_string(), lines[99_999]);
+    assert_eq!(last.at.as_ref().map(|at| (at.line, at.column)), Some((100_000, 1)));
+}
+
+#[test]
+fn a_hundred_thousand_bad_lines_are_not_a_wall_of_text() {
+    let list = "example.com\n".repeat(100_000);
+    let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
+    let directory = directory(&[("policy.toml", policy), ("cdn.txt", list.as_bytes())]);
+    let message = messages(&directory.path().join("policy.toml"));
+    assert!(message.starts_with("cdn.txt:1:1: `example.com` is not an address\n"), "{message}");
+    assert!(message.ends_with("… and 951 more"), "{message}");
+}
+
+#[test]
+fn a_hundred_thousand_sources_in_one_line() {
+    let sources: Vec<String> =
+        (0..100_000u32).map(|n| format!("'{}'", std::net::Ipv4Addr::from(n << 8))).collect();
+    let text = format!("[[allow]]\nports = ['443']\nfrom = [{}]\n", sources.join(", "));
+    let policy = Policy::parse(&text, "policy.toml", Path::new("")).expect("a policy");
+    let from = policy.allow[0].from.as_deref().expect("sources");
+    let last = from[0].sources.last().expect("a source").at.as_ref().expect("a place");
+    let column = text.lines().nth(2).and_then(|line| line.rfind(", '")).expect("a source") + 3;
+    assert_eq!((last.line, last.column as usize), (3, column));
+}
