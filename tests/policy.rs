@@ -58,7 +58,7 @@ fn the_example_is_valid_and_uses_every_key() {
     let policy = Policy::read(Path::new("examples/policy.toml")).expect("a valid policy");
     let names: Vec<_> = policy.allow.iter().filter_map(|entry| entry.name.as_deref()).collect();
     assert_eq!(names, ["web", "metrics", "signalling"]);
-    let [web, metrics, signalling] = policy.allow.as_slice() else { panic!("three entries") };
+    let (web, metrics, signalling) = (&policy.allow[0], &policy.allow[1], &policy.allow[2]);
     let ports: Vec<_> = web.ports.iter().map(ToString::to_string).collect();
     assert_eq!(ports, ["443/tcp", "443/udp", "8000-8100/tcp"]);
     let from = web.from.as_deref().expect("sources");

@@ -126,6 +126,9 @@ impl<'r, 't> Reader<'r, 't> {
         let mut seen = HashSet::new();
         let mut groups = Vec::new();
         for (word, span) in words {
+            if self.document.errors.is_full() {
+                break;
+            }
             match self.groups.get(word) {
                 None => self.document.error_of_absence(span, self.groups.unknown(word)),
                 Some(group) if seen.insert(word) => groups.push(group.clone()),

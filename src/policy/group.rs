@@ -17,6 +17,9 @@ use super::{Group, Source, source};
 pub(super) struct Groups(BTreeMap<Arc<str>, Group>);
 
 impl Groups {
+    /// An unknown word is compared with so many names: each comparison takes its time.
+    const COMPARED_MAX: usize = 1000;
+
     /// Reads the table, with the source lists that it names.
     pub fn read(document: &mut Document, table: &DeTable, lists: &mut Lists) -> Groups {
         let mut groups = BTreeMap::new();
@@ -49,7 +52,7 @@ impl Groups {
     pub fn unknown(&self, word: &str) -> Fault {
         let names = || self.0.keys().map(AsRef::as_ref);
         let fault = Fault::new(format!("unknown group {}", Quoted(word)));
-        match nearest(word, names()) {
+        match nearest(word, names().take(Self::COMPARED_MAX)) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
             None if word.contains(['.', '%']) => match source::parse(word) {
                 Err(fault) => fault,

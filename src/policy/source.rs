@@ -195,3 +195,38 @@ fn without_zeros(number: &str) -> &str {
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_of_all_forms_are_read() {
+        let cases = [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1/32", "192.0.2.1"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("192.0.2.1-192.0.2.9", "192.0.2.1-192.0.2.9"),
+            ("192.0.2.1-192.0.2.1", "192.0.2.1"),
+            ("2001:DB8::0", "2001:db8::"),
+            ("::/0", "::/0"),
+            ("::fffe:0:0/95", "::fffe:0:0/95"),
+            ("2001:db8::1-2001:db8::f", "2001:db8::1-2001:db8::f"),
+            ("::102:304", "::1.2.3.4"),
+        ];
+        for (text, expected) in cases {
+            let found = parse(text).map(|addresses| addresses.to_string());
+            assert_eq!(found.as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_groups_do_not_look_like_addresses() {
+        for name in ["office", "cdn-1", "2nd-floor", "10.example.com", "v1.2", "cafe"] {
+            assert!(!looks_like_address(name), "{name}");
+        }
+        for text in ["", "7", "10.0", "10.0.x.y", "::", "a/b", "1-2", "cafe::", "localhost:80"] {
+            assert!(looks_like_address(text), "{text}");
+        }
+    }
+}
