@@ -1,3 +1,16 @@
 //! argv → one verb → exit status.
 
-fn main() {}
+mod cli;
+mod report;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use cli::{Cli, Console};
+
+fn main() -> ExitCode {
+    let cli = Cli::from_argv();
+    let started = Instant::now();
+    let console = Console::new(&cli.options);
+    cli::run(cli.verb, &console, started).unwrap_or_else(|error| console.fail(&error))
+}

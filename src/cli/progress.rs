@@ -1,0 +1,55 @@
+//! A sign of life on the terminal while work lasts over a second. The kernel works on one system
+//! call, so it tells what is being done and for how long, not how much is left.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+const DELAY: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);
+
+/// A spinner that is shown once its work has lasted over a second, and is gone when it is
+/// dropped. It starts a thread: privileges have to be given up before.
+pub struct Progress {
+    work: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    /// Begins to wait; `action` is what is being done.
+    pub fn start(action: &'static str) -> Progress {
+        let (work, ended) = channel();
+        // Without a thread to spare there is no sign of life: the work itself goes on.
+        let thread = thread::Builder::new().spawn(move || spin(action, &ended)).ok();
+        Progress { work: Some(work), thread }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.work.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spin(action: &'static str, ended: &Receiver<()>) {
+    let lasts = |time| ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+    if !lasts(DELAY) {
+        return;
+    }
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let spinner =
+        ProgressBar::new_spinner().with_style(style).with_message(action).with_elapsed(DELAY);
+    loop {
+        spinner.tick();
+        if !lasts(TICK) {
+            break;
+        }
+    }
+    spinner.finish_and_clear();
+}

@@ -1,0 +1,120 @@
+//! The verbs: each reads what it needs, does one thing, and reports it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use dwnl::engine::Outcome;
+use dwnl::policy::Established;
+use dwnl::{Engine, Policy, compile};
+
+use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb};
+use super::{Console, privileges};
+use crate::report::{Check, Deed, Difference, Done, Rules, Show};
+
+/// The exit status of `plan --exit-code` if something would change.
+const WOULD_CHANGE: u8 = 3;
+
+/// Does what the verb says and returns the exit status.
+///
+/// # Errors
+/// [`dwnl::policy::Diagnostics`] if the policy is wrong, anything else if the operation failed.
+pub fn run(verb: Verb, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Check(policy) => check(&policy, console),
+        Verb::Rules(args) => rules(&args, console),
+        Verb::Plan(args) => plan(&args, console),
+        Verb::Apply(args) => apply(&args, console, started),
+        Verb::Show(namespace) => show(&namespace, console),
+        Verb::Remove(namespace) => remove(&namespace, console, started),
+    }
+}
+
+fn check(policy: &PolicyFile, console: &Console) -> anyhow::Result<ExitCode> {
+    let path = policy.path();
+    let policy = Policy::read(path)?;
+    console.report(&Check::passed(path, &policy))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    let ruleset = compile(&Policy::read(args.policy.path())?);
+    console.report(&Rules { ruleset: &ruleset, family: args.family() })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    let policy = Policy::read(args.policy.path())?;
+    let mut engine = open(args.namespace.path())?;
+    let progress = console.progress("comparing the policy with the kernel");
+    let plan = engine.plan(&compile(&policy))?;
+    drop(progress);
+    console.report(&Difference::new(&plan, console.verbose()))?;
+    let changes = args.exit_code && !plan.is_empty();
+    Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
+}
+
+fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    let policy = Policy::read(args.policy.path())?;
+    let mut engine = open(args.namespace.path())?;
+    let progress = console.progress("applying the policy");
+    let outcome = engine.apply(&compile(&policy))?;
+    drop(progress);
+    let warnings = without_effect(&policy);
+    console.warn(&warnings);
+    report_done(Done::new(Deed::Apply, &outcome, started.elapsed(), warnings), &outcome, console)
+}
+
+fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
+    let mut engine = open(namespace.path())?;
+    let progress = console.progress("reading the kernel's rules");
+    let snapshot = engine.snapshot()?;
+    drop(progress);
+    let frame = compile(&Policy::default());
+    console.report(&Show::new(&frame, &snapshot))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    let mut engine = open(namespace.path())?;
+    let progress = console.progress("taking out the rules");
+    let outcome = engine.remove()?;
+    drop(progress);
+    report_done(Done::new(Deed::Remove, &outcome, started.elapsed(), Vec::new()), &outcome, console)
+}
+
+fn report_done<'a>(
+    mut done: Done<'a>,
+    outcome: &'a Outcome,
+    console: &Console,
+) -> anyhow::Result<ExitCode> {
+    if console.verbose() {
+        done.difference = Some(Difference::new(&outcome.plan, true));
+    }
+    console.report(&done)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the engine and gives up the privileges that only the opening needs.
+fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
+    privileges::require(namespace)?;
+    let engine = match namespace {
+        Some(path) => Engine::open_in(path)?,
+        None => Engine::open()?,
+    };
+    privileges::keep_net_admin()?;
+    Ok(engine)
+}
+
+/// What the policy asks for and does not get yet.
+fn without_effect(policy: &Policy) -> Vec<&'static str> {
+    let guard = policy.guard.enabled.then_some(
+        "[guard] enabled = true has no effect: the guard does not exist yet, and the policy is \
+         applied without it",
+    );
+    let cut = (policy.revoke.established == Established::Cut).then_some(
+        "[revoke] established = \"cut\" has no effect yet: open flows of sources that are no \
+         longer allowed go on",
+    );
+    guard.into_iter().chain(cut).collect()
+}

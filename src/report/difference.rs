@@ -1,0 +1,189 @@
+//! The report of `plan`: what would change, grouped by chain.
+
+use std::io::{self, Write};
+
+use dwnl::plan::Plan;
+use serde::Serialize;
+
+use super::Report;
+use super::change::ChangeReport;
+use super::style::HEADING;
+use super::words::{Count, Standing};
+
+/// The difference between the policy and the kernel.
+#[derive(Debug, Serialize)]
+pub struct Difference<'a> {
+    changed: bool,
+    added: usize,
+    removed: usize,
+    unchanged: usize,
+    generation: u32,
+    changes: Vec<ChangeReport<'a>>,
+    #[serde(skip)]
+    verbose: bool,
+}
+
+impl<'a> Difference<'a> {
+    /// What the plan would change; `verbose`: with places, handles and origins.
+    pub fn new(plan: &'a Plan, verbose: bool) -> Difference<'a> {
+        Difference {
+            changed: !plan.is_empty(),
+            added: plan.added(),
+            removed: plan.removed(),
+            unchanged: plan.unchanged,
+            generation: plan.generation,
+            changes: ChangeReport::list(&plan.changes),
+            verbose,
+        }
+    }
+
+    /// Writes the changes, without the summary.
+    pub fn write_changes(&self, out: &mut dyn Write) -> io::Result<()> {
+        for group in self.groups() {
+            write!(out, "{HEADING}{}{HEADING:#}", group.path)?;
+            for change in &group.changes {
+                change.write_heading(out)?;
+            }
+            writeln!(out)?;
+            for change in &group.changes {
+                change.write_line(out, self.verbose)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The changes by table and chain, in the order in which those come first. There are few
+    /// chains, and the changes of one mostly stand together.
+    fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group> = Vec::new();
+        for change in &self.changes {
+            match groups.iter_mut().rev().find(|group| group.is_of(change)) {
+                Some(group) => group.changes.push(change),
+                None => groups.push(Group { path: change.path(), changes: vec![change] }),
+            }
+        }
+        groups
+    }
+}
+
+/// The changes of one chain, or of a table itself.
+struct Group<'a> {
+    path: String,
+    changes: Vec<&'a ChangeReport<'a>>,
+}
+
+impl Group<'_> {
+    fn is_of(&self, change: &ChangeReport) -> bool {
+        self.changes.first().is_some_and(|first| first.address() == change.address())
+    }
+}
+
+impl Report for Difference<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_changes(out)?;
+        let Difference { added, removed, unchanged, generation, .. } = self;
+        if self.changed {
+            let added = Count(*added, "rule");
+            return writeln!(
+                out,
+                "plan: {added} to add, {removed} to remove, {unchanged} unchanged \
+                 (generation {generation})"
+            );
+        }
+        writeln!(out, "nothing to do: {} (generation {generation})", Standing(*unchanged))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dwnl::plan::{Change, Place};
+    use dwnl::ruleset::{BaseChain, Family, RuleContent};
+
+    use super::super::testing::{allow, json, jump, local, origin, path, text};
+    use super::*;
+
+    fn plan() -> Plan {
+        let prerouting = path(Family::Ip, "PREROUTING");
+        let block = path(Family::Ip, "DOCKER-BLOCK");
+        let old = RuleContent::Known(allow(Some("192.0.2.9/32"), 80));
+        let odd = RuleContent::Foreign { expressions: "meta mark 1".to_owned(), target: None };
+        let rule = |chain, place, rule, origin| Change::AddRule { chain, place, rule, origin };
+        let changes = vec![
+            Change::AddTable(prerouting.table.clone()),
+            Change::AddChain(prerouting.clone(), Some(BaseChain::NAT_PREROUTING)),
+            Change::AddChain(block.clone(), None),
+            rule(block.clone(), Place::Last, allow(Some("192.0.2.7/32"), 443), Some(origin())),
+            Change::DeleteRule { chain: block.clone(), handle: 9, content: old.clone() },
+            rule(prerouting, Place::Before(4), local(jump("DOCKER-BLOCK")), None),
+            Change::FlushChain {
+                chain: path(Family::Ip6, "DOCKER-BLOCK"),
+                contents: vec![old, odd],
+            },
+            Change::DeleteChain(path(Family::Ip6, "DOCKER-BLOCK")),
+        ];
+        Plan { generation: 16, changes, unchanged: 4 }
+    }
+
+    #[test]
+    fn changes_are_grouped_by_chain() {
+        assert_eq!(
+            text(&Difference::new(&plan(), false)),
+            "\
+ip nat (new table)
+ip nat PREROUTING (new chain: type nat hook 0 priority -100)
++ -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
+ip nat DOCKER-BLOCK (new chain)
++ -A DOCKER-BLOCK -s 192.0.2.7/32 -p tcp -m tcp --dport 443 -j DOCKER
+- -A DOCKER-BLOCK -s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j DOCKER
+ip6 nat DOCKER-BLOCK (chain deleted)
+- -A DOCKER-BLOCK -s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j DOCKER
+- -A DOCKER-BLOCK [meta mark 1]
+plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
+"
+        );
+    }
+
+    #[test]
+    fn places_and_origins_are_told_when_asked_for() {
+        let verbose = text(&Difference::new(&plan(), true));
+        let remarks: Vec<&str> =
+            verbose.lines().filter_map(|line| Some(line.split_once("  # ")?.1)).collect();
+        assert_eq!(remarks, ["before handle 4", "entry `web` (p.toml:12:1)", "handle 9"]);
+    }
+
+    #[test]
+    fn an_empty_plan_says_so() {
+        let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43 };
+        let difference = Difference::new(&plan, false);
+        assert_eq!(text(&difference), "nothing to do: 43 rules stand (generation 16)\n");
+        assert_eq!(
+            json(&difference),
+            r#"{"changed":false,"added":0,"removed":0,"unchanged":43,"generation":16,"changes":[]}"#
+        );
+    }
+
+    #[test]
+    fn changes_are_data_for_programs() {
+        let json = json(&Difference::new(&plan(), false));
+        for part in [
+            r#"{"changed":true,"added":2,"removed":3,"unchanged":4,"generation":16,"changes":["#,
+            r#"{"op":"add-table","family":"ip","table":"nat"}"#,
+            concat!(
+                r#"{"op":"add-chain","family":"ip","table":"nat","chain":"PREROUTING","#,
+                r#""base":"type nat hook 0 priority -100"}"#
+            ),
+            concat!(
+                r#"{"op":"add-rule","family":"ip","table":"nat","chain":"DOCKER-BLOCK","#,
+                r#""rule":"-s 192.0.2.7/32 -p tcp -m tcp --dport 443 -j DOCKER","#,
+                r#""origin":{"entry":"web","at":{"file":"p.toml","line":12,"column":1},"#,
+                r#""group":null,"source":null}}"#
+            ),
+            r#""rule":"-m addrtype --dst-type LOCAL -j DOCKER-BLOCK","before":4}"#,
+            r#""rule":"-s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j DOCKER","handle":9}"#,
+            r#"{"op":"delete-rule","family":"ip6","table":"nat","chain":"DOCKER-BLOCK","rule":"[meta mark 1]"}"#,
+            r#"{"op":"delete-chain","family":"ip6","table":"nat","chain":"DOCKER-BLOCK"}]}"#,
+        ] {
+            assert!(json.contains(part), "{part}\nis not in\n{json}");
+        }
+    }
+}

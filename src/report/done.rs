@@ -1,0 +1,190 @@
+//! The report of `apply` and `remove`.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use dwnl::engine::Outcome;
+use dwnl::plan::Change;
+use serde::Serialize;
+
+use super::words::{Count, Elapsed, Standing};
+use super::{Difference, Report};
+
+/// What was done to the kernel's ruleset.
+#[derive(Debug, Serialize)]
+pub struct Done<'a> {
+    #[serde(skip)]
+    deed: Deed,
+    changed: bool,
+    added: usize,
+    removed: usize,
+    unchanged: usize,
+    generation: u32,
+    attempts: u32,
+    elapsed_us: u64,
+    warnings: Vec<&'static str>,
+    #[serde(skip)]
+    chains_removed: usize,
+    #[serde(skip)]
+    elapsed: Duration,
+    /// The changes, where they are to be told too.
+    #[serde(skip)]
+    pub difference: Option<Difference<'a>>,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// That the kernel holds the policy.
+    Apply,
+    /// That the kernel holds nothing of dwnl's.
+    Remove,
+}
+
+impl<'a> Done<'a> {
+    /// What the outcome says, after so long a time.
+    pub fn new(
+        deed: Deed,
+        outcome: &Outcome,
+        elapsed: Duration,
+        warnings: Vec<&'static str>,
+    ) -> Done<'a> {
+        let plan = &outcome.plan;
+        let is_removal = |change: &&Change| matches!(change, Change::DeleteChain(_));
+        Done {
+            deed,
+            changed: !plan.is_empty(),
+            added: plan.added(),
+            removed: plan.removed(),
+            unchanged: plan.unchanged,
+            generation: outcome.generation,
+            attempts: outcome.attempts,
+            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            warnings,
+            chains_removed: plan.changes.iter().filter(is_removal).count(),
+            elapsed,
+            difference: None,
+        }
+    }
+
+    /// `(generation 17, 1.2 ms)`; the attempts are told where one was not enough.
+    fn circumstances(&self) -> String {
+        let Done { generation, attempts, elapsed, .. } = self;
+        let elapsed = Elapsed(*elapsed);
+        match attempts {
+            0 | 1 => format!("(generation {generation}, {elapsed})"),
+            attempts => format!("(generation {generation}, {elapsed}, {attempts} attempts)"),
+        }
+    }
+}
+
+impl Report for Done<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(difference) = &self.difference {
+            difference.write_changes(out)?;
+        }
+        let Done { removed, unchanged, generation, .. } = self;
+        match (self.changed, self.deed) {
+            (true, Deed::Apply) => {
+                let (added, circumstances) = (Count(self.added, "rule"), self.circumstances());
+                let counts = format!("{added} added, {removed} removed, {unchanged} unchanged");
+                writeln!(out, "applied: {counts} {circumstances}")
+            }
+            (true, Deed::Remove) => {
+                let rules = Count(*removed, "rule");
+                let chains = Count(self.chains_removed, "chain");
+                writeln!(out, "removed: {rules} and {chains} {}", self.circumstances())
+            }
+            (false, Deed::Apply) => {
+                let standing = Standing(*unchanged);
+                writeln!(out, "nothing to do: {standing} (generation {generation})")
+            }
+            (false, Deed::Remove) => {
+                writeln!(out, "nothing to do: not installed (generation {generation})")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dwnl::Plan;
+    use dwnl::plan::Place;
+    use dwnl::ruleset::{Family, RuleContent};
+
+    use super::super::testing::{allow, json, path, text};
+    use super::*;
+
+    const ELAPSED: Duration = Duration::from_micros(1_234);
+
+    fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
+        let plan = Plan { generation: 16, changes, unchanged: 40 };
+        Outcome { plan, generation: 17, attempts }
+    }
+
+    fn change() -> Vec<Change> {
+        let chain = path(Family::Ip, "DOCKER-BLOCK");
+        let content = RuleContent::Known(allow(None, 80));
+        vec![
+            Change::AddRule {
+                chain: chain.clone(),
+                place: Place::Last,
+                rule: allow(None, 443),
+                origin: None,
+            },
+            Change::FlushChain { chain: chain.clone(), contents: vec![content.clone(), content] },
+            Change::DeleteChain(chain),
+        ]
+    }
+
+    #[test]
+    fn an_apply_counts_its_rules() {
+        let outcome = outcome(change(), 1);
+        let done = Done::new(Deed::Apply, &outcome, ELAPSED, vec!["no effect"]);
+        assert_eq!(
+            text(&done),
+            "applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)\n"
+        );
+        assert_eq!(
+            json(&done),
+            concat!(
+                r#"{"changed":true,"added":1,"removed":2,"unchanged":40,"generation":17,"#,
+                r#""attempts":1,"elapsed_us":1234,"warnings":["no effect"]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_verbose_apply_tells_the_changes_too() {
+        let outcome = outcome(change(), 1);
+        let mut done = Done::new(Deed::Apply, &outcome, ELAPSED, Vec::new());
+        done.difference = Some(Difference::new(&outcome.plan, true));
+        assert_eq!(
+            text(&done),
+            "\
+ip nat DOCKER-BLOCK (chain deleted)
++ -A DOCKER-BLOCK -p tcp -m tcp --dport 443 -j DOCKER
+- -A DOCKER-BLOCK -p tcp -m tcp --dport 80 -j DOCKER
+- -A DOCKER-BLOCK -p tcp -m tcp --dport 80 -j DOCKER
+applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
+"
+        );
+    }
+
+    #[test]
+    fn attempts_are_told_where_one_was_not_enough() {
+        let done = Done::new(Deed::Remove, &outcome(change(), 3), ELAPSED, Vec::new());
+        assert_eq!(
+            text(&done),
+            "removed: 2 rules and 1 chain (generation 17, 1.2 ms, 3 attempts)\n"
+        );
+    }
+
+    #[test]
+    fn doing_nothing_is_told() {
+        let outcome = outcome(Vec::new(), 1);
+        let text = |deed| text(&Done::new(deed, &outcome, ELAPSED, Vec::new()));
+        assert_eq!(text(Deed::Apply), "nothing to do: 40 rules stand (generation 17)\n");
+        assert_eq!(text(Deed::Remove), "nothing to do: not installed (generation 17)\n");
+    }
+}

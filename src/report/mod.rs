@@ -1,0 +1,33 @@
+//! What a person or a program reads: every report is a plain value that can be written as text,
+//! for people, and serialized, for programs.
+
+mod change;
+mod check;
+mod diagnostics;
+mod difference;
+mod done;
+mod merge;
+mod rules;
+mod show;
+mod style;
+mod table;
+#[cfg(test)]
+mod testing;
+mod words;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+pub use check::Check;
+pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
+pub use difference::Difference;
+pub use done::{Deed, Done};
+pub use rules::Rules;
+pub use show::Show;
+
+/// A report; its serialization is what `--json` prints.
+pub trait Report: Serialize {
+    /// Writes the report as text, with ANSI styles that the stream may strip.
+    fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+}

@@ -1,0 +1,138 @@
+//! How rules, origins, numbers and times read, the same in every report.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use dwnl::ruleset::{Family, Location, Origin, Rule, RuleContent};
+use serde::{Serialize, Serializer};
+
+/// What a rule says: iptables' words, or the expressions in brackets where those are not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words<'a> {
+    /// A rule that iptables can say.
+    Rule(&'a Rule),
+    /// A rule's expressions.
+    Expressions(&'a str),
+}
+
+impl<'a> From<&'a RuleContent> for Words<'a> {
+    fn from(content: &'a RuleContent) -> Words<'a> {
+        match content {
+            RuleContent::Known(rule) => Words::Rule(rule),
+            RuleContent::Foreign { expressions, .. } => Words::Expressions(expressions),
+        }
+    }
+}
+
+impl Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Words::Rule(rule) => write!(f, "{rule}"),
+            Words::Expressions(expressions) => write!(f, "[{expressions}]"),
+        }
+    }
+}
+
+impl Serialize for Words<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Serializes a family by nft's name for it.
+pub fn family<S: Serializer>(family: &Family, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(family)
+}
+
+/// [`Origin`] for programs.
+#[derive(Debug, Serialize)]
+pub struct OriginReport<'a> {
+    entry: Option<&'a str>,
+    at: Option<LocationReport<'a>>,
+    group: Option<&'a str>,
+    source: Option<LocationReport<'a>>,
+}
+
+impl<'a> From<&'a Origin> for OriginReport<'a> {
+    fn from(origin: &'a Origin) -> OriginReport<'a> {
+        OriginReport {
+            entry: origin.entry.as_deref(),
+            at: origin.at.as_ref().map(LocationReport::from),
+            group: origin.group.as_deref(),
+            source: origin.source.as_ref().map(LocationReport::from),
+        }
+    }
+}
+
+/// [`Location`] for programs.
+#[derive(Debug, Serialize)]
+pub struct LocationReport<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+}
+
+impl<'a> From<&'a Location> for LocationReport<'a> {
+    fn from(at: &'a Location) -> LocationReport<'a> {
+        LocationReport { file: &at.file, line: at.line, column: at.column }
+    }
+}
+
+/// A number of things: `1 rule`, `2 rules`.
+pub struct Count(pub usize, pub &'static str);
+
+impl Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Count(1, noun) => write!(f, "1 {noun}"),
+            Count(number, noun) if noun.ends_with('y') => {
+                write!(f, "{number} {}ies", noun.trim_end_matches('y'))
+            }
+            Count(number, noun) => write!(f, "{number} {noun}s"),
+        }
+    }
+}
+
+/// How many rules stay as they are: `1 rule stands`, `43 rules stand`.
+pub struct Standing(pub usize);
+
+impl Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.0 == 1 { "stands" } else { "stand" };
+        write!(f, "{} {verb}", Count(self.0, "rule"))
+    }
+}
+
+/// A time to two figures or so: `1.2 ms`, `2.6 s`.
+pub struct Elapsed(pub Duration);
+
+impl Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        if seconds < 1.0 {
+            write!(f, "{:.1} ms", seconds * 1e3)
+        } else {
+            write!(f, "{seconds:.1} s")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_their_plural() {
+        let text = |number, noun| Count(number, noun).to_string();
+        assert_eq!(text(0, "rule"), "0 rules");
+        assert_eq!(text(1, "entry"), "1 entry");
+        assert_eq!(text(2, "entry"), "2 entries");
+    }
+
+    #[test]
+    fn times_have_a_unit_of_their_size() {
+        let text = |micros| Elapsed(Duration::from_micros(micros)).to_string();
+        assert_eq!(text(1_234), "1.2 ms");
+        assert_eq!(text(2_600_000), "2.6 s");
+    }
+}

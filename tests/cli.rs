@@ -1,0 +1,242 @@
+//! The command line as a program meets it: arguments, streams and exit status.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const POLICY: &str = "\
+[sources]
+office = [\"198.51.100.7\", \"2001:db8:10::/64\"]
+
+[[allow]]
+name = \"web\"
+ports = [\"443\"]
+from = [\"office\"]
+
+[[allow]]
+ports = [\"80\"]
+";
+const BROKEN: &str = "[[allow]]\nports = [\"0/tcp\"]\nfrom = [\"10.0.0.1/8\"]\n";
+
+fn dwnl(arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dwnl"));
+    command.args(arguments.split_whitespace()).env_remove("NO_COLOR");
+    command
+}
+
+fn run(arguments: &str, input: &str) -> Output {
+    feed(dwnl(arguments), input)
+}
+
+/// Runs a command to its end with `input` as its standard input.
+fn feed(mut command: Command, input: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command starts");
+    // A program that does not read its input may have ended before it is written.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("the program's output")
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("UTF-8")
+}
+
+/// Asserts the exit status, and shows what was printed if it is another.
+#[track_caller]
+fn expect_status(output: &Output, status: i32) {
+    assert_eq!(output.status.code(), Some(status), "{}{}", stdout(output), stderr(output));
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(stdout(output)).expect("JSON on standard output")
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let version = run("--version", "");
+    expect_status(&version, 0);
+    assert_eq!(stdout(&version), concat!("dwnl ", env!("CARGO_PKG_VERSION"), "\n"));
+    let help = run("--help", "");
+    expect_status(&help, 0);
+    for verb in ["check", "rules", "plan", "apply", "show", "remove"] {
+        let line = format!("\n  {verb} ");
+        assert!(stdout(&help).contains(&line), "{verb} is missing in\n{}", stdout(&help));
+        expect_status(&run(&format!("{verb} --help"), ""), 0);
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_status_2() {
+    for line in [
+        "",
+        "frobnicate",
+        "check --frobnicate",
+        "check surplus",
+        "check -f",
+        "show -f policy.toml",
+        "-f policy.toml remove",
+        "check --netns /proc/self/ns/net",
+        "--netns /proc/self/ns/net rules",
+        "rules -4 -6",
+        "check -q -v",
+        "-q check --json",
+        "check --color sometimes",
+        "check --exit-code",
+    ] {
+        let output = run(line, POLICY);
+        expect_status(&output, 2);
+        assert_eq!(stdout(&output), "", "dwnl {line}");
+        assert_ne!(stderr(&output), "", "dwnl {line}");
+    }
+}
+
+#[test]
+fn check_counts_what_is_in_a_policy() {
+    let output = run("check -f -", POLICY);
+    expect_status(&output, 0);
+    assert_eq!(stdout(&output), "<stdin>: 2 entries, 2 sources, no errors\n");
+    assert_eq!(stderr(&output), "");
+    assert_eq!(stdout(&run("-q check -f -", POLICY)), "");
+    let expected = serde_json::json!({"ok": true, "entries": 2, "sources": 2, "errors": []});
+    assert_eq!(json(&run("check -f - --json", POLICY)), expected);
+}
+
+#[test]
+fn a_wrong_policy_is_status_2_for_every_verb_that_reads_it() {
+    for verb in ["check", "rules", "plan", "apply"] {
+        let output = run(&format!("{verb} -f -"), BROKEN);
+        expect_status(&output, 2);
+        assert_eq!(stdout(&output), "", "dwnl {verb}");
+        for place in ["<stdin>:2:", "<stdin>:3:"] {
+            assert!(stderr(&output).contains(place), "dwnl {verb}:\n{}", stderr(&output));
+        }
+        assert!(!stderr(&output).contains('\u{1b}'), "dwnl {verb}");
+
+        let output = run(&format!("{verb} -f - --json"), BROKEN);
+        expect_status(&output, 2);
+        let object = json(&output);
+        assert_eq!(object["ok"], false);
+        let lines: Vec<&Value> = object["errors"]
+            .as_array()
+            .expect("errors")
+            .iter()
+            .map(|error| &error["line"])
+            .collect();
+        assert_eq!(lines, [2, 3], "dwnl {verb}");
+        assert!(stderr(&output).contains("<stdin>:2:"), "dwnl {verb}");
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_status_2() {
+    let output = run("check -f /nonexistent/policy.toml", "");
+    expect_status(&output, 2);
+    assert!(stderr(&output).contains("/nonexistent/policy.toml"), "{}", stderr(&output));
+}
+
+#[test]
+fn colour_is_for_terminals_or_on_demand() {
+    let is_coloured = |line, no_color: bool| {
+        let mut command = dwnl(line);
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        let output = feed(command, BROKEN);
+        expect_status(&output, 2);
+        stderr(&output).contains('\u{1b}')
+    };
+    assert!(is_coloured("check -f - --color always", false));
+    assert!(is_coloured("--color always check -f -", true));
+    assert!(!is_coloured("check -f -", false));
+    assert!(!is_coloured("check -f - --color never", false));
+}
+
+#[test]
+fn a_broken_pipe_ends_quietly() {
+    let mut command = dwnl("rules -f -");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("dwnl starts");
+    drop(child.stdout.take());
+    child.stdin.take().expect("a pipe").write_all(POLICY.as_bytes()).expect("the policy is read");
+    let output = child.wait_with_output().expect("the program's output");
+    expect_status(&output, 0);
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let mut command = dwnl("rules -f -");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("dwnl starts");
+    child.stdin.take().expect("a pipe").write_all(POLICY.as_bytes()).expect("the policy is read");
+    let output = child.wait_with_output().expect("the program's output");
+    expect_status(&output, 1);
+    assert!(stderr(&output).starts_with("error: cannot write to standard output: "));
+}
+
+#[test]
+fn rules_of_one_family_have_no_family_flags() {
+    let both = run("rules -f -", POLICY);
+    expect_status(&both, 0);
+    assert!(stdout(&both).contains("-A DOCKER-BLOCK -4 -s 198.51.100.7/32 "), "{}", stdout(&both));
+    assert!(stdout(&both).contains("-A DOCKER-BLOCK -6 -s 2001:db8:10::/64 "), "{}", stdout(&both));
+    let ip6 = run("rules -6 -f -", POLICY);
+    assert!(stdout(&ip6).contains("-A DOCKER-BLOCK -s 2001:db8:10::/64 "), "{}", stdout(&ip6));
+    assert!(!stdout(&ip6).contains("198.51.100.7"), "{}", stdout(&ip6));
+    let rules = json(&run("rules -6 -f - --json", POLICY));
+    let rules = rules.as_array().expect("an array");
+    assert!(!rules.is_empty() && rules.iter().all(|rule| rule["family"] == "ip6"), "{rules:?}");
+}
+
+/// What `iptables-restore` makes of a text, in a network namespace of its own.
+fn restored(iptables: &str, text: &str) -> Vec<String> {
+    let script = format!("{iptables}-restore --noflush && {iptables}-save -t nat");
+    let mut command = Command::new("unshare");
+    command.args(["-n", "sh", "-c", &script]);
+    let output = feed(command, text);
+    expect_status(&output, 0);
+    let is_rule = |line: &&str| line.starts_with("-A");
+    stdout(&output).lines().filter(is_rule).map(str::to_owned).collect()
+}
+
+#[test]
+fn one_text_serves_iptables_and_ip6tables() {
+    let both = run("rules -f -", POLICY);
+    for (iptables, flag, source) in
+        [("iptables", "-4", "198.51.100.7/32"), ("ip6tables", "-6", "2001:db8:10::/64")]
+    {
+        let rules = restored(iptables, stdout(&both));
+        assert!(rules.iter().any(|rule| rule.contains(source)), "{rules:#?}");
+        assert_eq!(rules.len(), 4, "{rules:#?}");
+        let one = run(&format!("rules {flag} -f -"), POLICY);
+        assert_eq!(restored(iptables, stdout(&one)), rules);
+    }
+}
+
+#[test]
+fn missing_capabilities_are_named() {
+    for (dropped, line) in [
+        ("-net_admin", "show"),
+        ("-net_admin", "remove"),
+        ("-net_admin", "apply -f -"),
+        ("-net_admin", "plan -f -"),
+        ("-sys_admin", "show --netns /proc/self/ns/net"),
+    ] {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", dropped, "--inh-caps", dropped]);
+        command.arg(env!("CARGO_BIN_EXE_dwnl")).args(line.split(' ')).arg("--json");
+        let output = feed(command, POLICY);
+        expect_status(&output, 1);
+        let name = dropped.replace('-', "CAP_").to_uppercase();
+        let sentence = format!("{name} is missing, ");
+        assert!(stderr(&output).starts_with(&format!("error: {sentence}")), "{}", stderr(&output));
+        let object = json(&output);
+        assert!(object["error"].as_str().is_some_and(|error| error.starts_with(&sentence)));
+    }
+}
