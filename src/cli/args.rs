@@ -231,7 +231,7 @@ mod tests {
         for line in ["dwnl --json -f p --netns n plan", "dwnl plan --json -f p --netns n"] {
             let cli = parse(line).expect(line);
             assert!(cli.options.json);
-            let Verb::Plan(args) = cli.verb else { panic!("{line}") };
+            let Verb::Plan(args) = cli.verb else { unreachable!("{line}") };
             assert_eq!(args.policy.path(), Path::new("p"));
             assert_eq!(args.namespace.path(), Some(Path::new("n")));
         }
@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn the_policy_has_a_default() {
-        let Verb::Check(policy) = parse("dwnl check").expect("check").verb else { panic!() };
+        let verb = parse("dwnl check").expect("check").verb;
+        let Verb::Check(policy) = verb else { unreachable!("{verb:?}") };
         assert_eq!(policy.path(), Path::new(POLICY_FILE));
         assert!(Cli::command().render_help().to_string().contains(POLICY_FILE));
     }

@@ -80,7 +80,7 @@ mod tests {
                 Some(Family::Ip6) => '6',
                 None => '=',
             };
-            let Some(Match::DestinationPorts(ports)) = line.rule.matches.first() else { panic!() };
+            let [Match::DestinationPorts(ports)] = &*line.rule.matches else { unreachable!() };
             format!("{family}{}", ports.first())
         };
         merge(ip, ip6, same_index).iter().map(name).collect()
