@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use dwnl::plan::{Change, Place};
-use dwnl::ruleset::{BaseChain, ChainPath, Family, Origin, Rule, RuleContent, TablePath};
+use dwnl::plan::Change;
+use dwnl::ruleset::{BaseChain, ChainPath, Family, Origin, Place, Rule, RuleContent, TablePath};
 use serde::{Serialize, Serializer};
 
 use super::style::{ADDED, REMARK, REMOVED};

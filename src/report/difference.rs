@@ -96,8 +96,8 @@ impl Report for Difference<'_> {
 
 #[cfg(test)]
 mod tests {
-    use dwnl::plan::{Change, Place};
-    use dwnl::ruleset::{BaseChain, Family, RuleContent};
+    use dwnl::plan::Change;
+    use dwnl::ruleset::{BaseChain, Family, Place, RuleContent};
 
     use super::super::testing::{allow, json, jump, local, origin, path, text};
     use super::*;

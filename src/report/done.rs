@@ -109,7 +109,7 @@ impl Report for Done<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::Plan;
-    use dwnl::plan::Place;
+    use dwnl::ruleset::Place;
     use dwnl::ruleset::{Family, RuleContent};
 
     use super::super::testing::{allow, json, path, text};
