@@ -214,7 +214,8 @@ fn unfit(name: &str) -> Option<Fault> {
     if name.len() > COMMENT_MAX {
         let message = format!("the name is {} bytes long", name.len());
         return Some(
-            Fault::new(message).help(format!("the comment of a rule has at most {COMMENT_MAX}")),
+            Fault::new(message)
+                .help(format!("the comment of a rule has at most {COMMENT_MAX} bytes")),
         );
     }
     let control = name.chars().find(|c| c.is_control())?;

@@ -123,10 +123,11 @@ impl Document<'_> {
         let Strings { key, example, .. } = expected;
         match value.get_ref() {
             DeValue::String(_) => {
-                format!("write `{key} = [{}]`", self.text.get(value.span()).trim())
+                let array = format!("{key} = [{}]", self.text.get(value.span()));
+                format!("write {}", Quoted(&array))
             }
             DeValue::Integer(_) => format!("write `{key} = [{}]`", self.quote(value, expected)),
-            _ => format!("write `{key} = [\"{example}\"]`"),
+            _ => format!("write {}", Quoted(&format!("{key} = [\"{example}\"]"))),
         }
     }
 

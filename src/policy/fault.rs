@@ -39,7 +39,7 @@ impl Fault {
 pub(super) struct Quoted<'a>(pub &'a str);
 
 impl Quoted<'_> {
-    const MAX: usize = 60;
+    const MAX: usize = 100;
 }
 
 impl fmt::Display for Quoted<'_> {
@@ -62,6 +62,6 @@ mod tests {
     #[test]
     fn a_quotation_is_short_and_visible() {
         assert_eq!(Quoted("a\0\n\"b\"").to_string(), "`a\\0\\n\"b\"`");
-        assert_eq!(Quoted(&"x".repeat(61)).to_string(), format!("`{}…`", "x".repeat(60)));
+        assert_eq!(Quoted(&"x".repeat(101)).to_string(), format!("`{}…`", "x".repeat(100)));
     }
 }

@@ -53,7 +53,7 @@ impl Groups {
         let names = || self.0.keys().map(AsRef::as_ref);
         let fault = Fault::new(format!("unknown group {}", Quoted(word)));
         match nearest(word, names().take(Self::COMPARED_MAX)) {
-            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            Some(near) => fault.help(format!("did you mean {}?", Quoted(near))),
             None if word.contains(['.', '%']) => match source::parse(word) {
                 Err(fault) => fault,
                 Ok(_) => fault,
@@ -101,9 +101,7 @@ fn group(
             })
         }
         _ => {
-            let help = format!(
-                "write `{name} = [\"192.0.2.0/24\"]` or `{name} = {{ file = \"{name}.txt\" }}`"
-            );
+            let help = "write `[\"192.0.2.0/24\"]` or `{ file = \"sources.txt\" }`".to_owned();
             document.wrong_type(value, "an array of sources or a table with `file`", help);
             return None;
         }
@@ -121,11 +119,11 @@ fn file(
     document.check_keys(table, &format!(" in the group {}", Quoted(name)), &["file"]);
     let Some(file) = table.get("file") else {
         let fault = Fault::new(format!("the group {} has no `file`", Quoted(name)));
-        let help = format!("write `{name} = {{ file = \"{name}.txt\" }}`");
+        let help = "write `{ file = \"sources.txt\" }`";
         document.error_of_absence(value.span(), fault.help(help));
         return None;
     };
-    let path = document.string(file, "file", &format!("{name}.txt"))?;
+    let path = document.string(file, "file", "sources.txt")?;
     if path.is_empty() {
         document.error(file.span(), Fault::new("the path of the source list is empty"));
         return None;

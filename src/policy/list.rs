@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::errors::Errors;
+use super::fault::{Fault, Quoted};
 use super::input::{self, Unreadable};
 use super::text::{count_chars, diagnose, saturate, without_mark};
-use super::{Diagnostic, Fault, Source, source};
+use super::{Diagnostic, Source, source};
 use crate::ruleset::Location;
 
 /// The sources of a list; `None` if there was an error in it.
@@ -44,7 +45,7 @@ impl<'p> Lists<'p> {
             Err(Unreadable::File(fault)) => {
                 slot.insert(None);
                 return Err(Fault {
-                    message: format!("source list `{file}`: {}", fault.message),
+                    message: format!("source list {}: {}", Quoted(&file), fault.message),
                     ..fault
                 });
             }

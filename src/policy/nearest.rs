@@ -1,5 +1,7 @@
 //! What was probably meant by a word that is not known.
 
+use super::fault::Quoted;
+
 /// The candidate that is most like `word`, if one is like it at all.
 pub(super) fn nearest<'a>(
     word: &str,
@@ -22,7 +24,7 @@ pub(super) fn nearest<'a>(
 
 /// The words in backticks, as a help lists them.
 pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    let quoted: Vec<String> = words.into_iter().map(|word| Quoted(word).to_string()).collect();
     quoted.join(", ")
 }
 

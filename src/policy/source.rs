@@ -53,7 +53,7 @@ fn blanks(text: &str) -> Fault {
 
 fn range(first: &str, last: &str) -> Result<Addresses, Fault> {
     let start = unmapped(address(first)?)?;
-    if start.is_ipv4() && is_number(last) {
+    if start.is_ipv4() && is_number(last) && last.len() <= 3 {
         let network = first.rsplit_once('.').map_or(first, |(network, _)| network);
         return Err(Fault::new(format!("the range ends with the number `{last}`"))
             .help(format!("write both addresses in full: `{first}-{network}.{last}`")));
@@ -153,8 +153,11 @@ fn mapped(address: &IpAddr, meant: &str) -> Fault {
 fn not_an_address(text: &str) -> Fault {
     let fault = Fault::new(format!("{} is not an address", Quoted(text)));
     if let Some((address, zone)) = text.split_once('%') {
-        return Fault::new(format!("{} has a zone index", Quoted(text)))
-            .help(format!("write {} and `in-interface = \"{zone}\"`", Quoted(address)));
+        return Fault::new(format!("{} has a zone index", Quoted(text))).help(format!(
+            "write {}, with {} as `in-interface`",
+            Quoted(address),
+            Quoted(zone)
+        ));
     }
     if let Ok(socket) = text.parse::<SocketAddr>() {
         return Fault::new(format!("there is a port behind the address in `{text}`"))

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::errors::Errors;
-use super::fault::Fault;
+use super::fault::{Fault, Quoted};
 use super::text::Text;
 
 /// Reports the errors of TOML, one a line at most, and returns the parts of the text whose meaning
@@ -35,7 +35,14 @@ pub(super) fn report(
         last_line = line;
         open_end = error.is_unclosed.then_some(error.value.end);
         errors.push(text.diagnostic(error.span.clone(), error.fault(text)));
-        doubtful.push(doubt(text, &error.value));
+        if errors.is_full() {
+            break;
+        }
+        let doubt = doubt(text, &error.value);
+        match doubtful.last_mut() {
+            Some(last) if doubt.start <= last.end => last.end = last.end.max(doubt.end),
+            _ => doubtful.push(doubt),
+        }
     }
     doubtful
 }
@@ -73,7 +80,8 @@ impl Located<'_> {
         } else if wrong.is_empty() {
             Fault::new("the value is missing")
         } else {
-            Fault::new("the string has no quotes").help(format!("write `\"{wrong}\"`"))
+            Fault::new("the string has no quotes")
+                .help(format!("write {}", Quoted(&format!("\"{wrong}\""))))
         }
     }
 }
