@@ -8,7 +8,6 @@ use dwnl::Policy;
 use dwnl::policy::{Diagnostics, Established, Guard};
 use dwnl::ruleset::Addresses;
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 /// Where the source lists of `malformed.txt` are; relative, so that the messages are the same
 /// everywhere.
@@ -20,18 +19,6 @@ fn parse(text: &str) -> Result<Policy, Diagnostics> {
 
 fn messages(text: &str) -> String {
     parse(text).expect_err("the policy has an error").to_string()
-}
-
-/// Writes the files into a new directory and reads `policy.toml` there. The messages are given
-/// without the path of the directory.
-fn read_files(files: &[(&str, &[u8])]) -> Result<Policy, String> {
-    let directory = TempDir::new().expect("a directory");
-    for (name, content) in files {
-        fs::write(directory.path().join(name), content).expect("a file");
-    }
-    let prefix = format!("{}/", directory.path().display());
-    Policy::read(&directory.path().join("policy.toml"))
-        .map_err(|errors| errors.to_string().replace(&prefix, ""))
 }
 
 /// `malformed.txt` holds policies with their exact messages: a title behind `===`, the policy, a
@@ -106,32 +93,8 @@ fn values_that_are_not_errors() {
 }
 
 #[test]
-fn line_ends_byte_order_marks_and_a_missing_last_line_end_do_not_matter() {
-    let policy = b"\xef\xbb\xbf[sources]\r\ncdn = { file = \"cdn.txt\" }\r\n\r\n[[allow]]\r\n\
-        ports = [\"443\"]\r\nfrom = [\"cdn\"]";
-    let list = b"\xef\xbb\xbf192.0.2.1\r\n\r\n# a comment\r\n2001:db8::/64 # another";
-    let policy = read_files(&[("policy.toml", policy), ("cdn.txt", list)]).expect("a policy");
-    let from = policy.allow[0].from.as_deref().expect("sources");
-    let sources: Vec<_> = from[0].sources.iter().map(|s| s.addresses.to_string()).collect();
-    assert_eq!(sources, ["192.0.2.1", "2001:db8::/64"]);
-}
-
-#[test]
 fn errors_behind_a_byte_order_mark_have_the_column_that_an_editor_shows() {
     assert!(messages("\u{feff}colour = 1\r\n").starts_with("policy.toml:1:1: unknown key"));
-}
-
-#[test]
-fn a_list_is_read_once_for_all_groups_that_name_it() {
-    let policy = b"[sources]\na = { file = 'l' }\nb = { file = 'l' }\n\
-        [[allow]]\nports = ['1']\nfrom = ['a', 'b']\n";
-    let errors = read_files(&[("policy.toml", policy), ("l", b"192.0.2.1/24")]);
-    let message = errors.expect_err("an error");
-    assert_eq!(message.matches("host bits").count(), 1, "{message}");
-
-    let policy = read_files(&[("policy.toml", policy), ("l", b"192.0.2.1")]).expect("a policy");
-    let from = policy.allow[0].from.as_deref().expect("sources");
-    assert!(std::sync::Arc::ptr_eq(&from[0].sources, &from[1].sources));
 }
 
 #[test]

@@ -19,6 +19,12 @@ fn directory(files: &[(&str, &[u8])]) -> TempDir {
     directory
 }
 
+/// Reads `policy.toml` among these files.
+fn read(files: &[(&str, &[u8])]) -> Result<Policy, String> {
+    let directory = directory(files);
+    Policy::read(&directory.path().join("policy.toml")).map_err(|errors| errors.to_string())
+}
+
 /// What is printed for the policy at `path`, without the path of its directory.
 fn messages(path: &Path) -> String {
     let errors = Policy::read(path).expect_err("the policy has an error").to_string();
@@ -202,4 +208,28 @@ fn a_hundred_thousand_sources_in_one_line() {
     let last = from[0].sources.last().expect("a source").at.as_ref().expect("a place");
     let column = text.lines().nth(2).and_then(|line| line.rfind(", '")).expect("a source") + 3;
     assert_eq!((last.line, last.column as usize), (3, column));
+}
+
+#[test]
+fn line_ends_byte_order_marks_and_a_missing_last_line_end_do_not_matter() {
+    let policy = b"\xef\xbb\xbf[sources]\r\ncdn = { file = \"cdn.txt\" }\r\n\r\n[[allow]]\r\n\
+        ports = [\"443\"]\r\nfrom = [\"cdn\"]";
+    let list = b"\xef\xbb\xbf192.0.2.1\r\n\r\n# a comment\r\n2001:db8::/64 # another";
+    let policy = read(&[("policy.toml", policy), ("cdn.txt", list)]).expect("a policy");
+    let from = policy.allow[0].from.as_deref().expect("sources");
+    let sources: Vec<_> = from[0].sources.iter().map(|s| s.addresses.to_string()).collect();
+    assert_eq!(sources, ["192.0.2.1", "2001:db8::/64"]);
+}
+
+#[test]
+fn a_list_is_read_once_for_all_groups_that_name_it() {
+    let policy = b"[sources]\na = { file = 'l' }\nb = { file = 'l' }\n\
+        [[allow]]\nports = ['1']\nfrom = ['a', 'b']\n";
+    let errors = read(&[("policy.toml", policy), ("l", b"192.0.2.1/24")]);
+    let message = errors.expect_err("an error");
+    assert_eq!(message.matches("host bits").count(), 1, "{message}");
+
+    let policy = read(&[("policy.toml", policy), ("l", b"192.0.2.1")]).expect("a policy");
+    let from = policy.allow[0].from.as_deref().expect("sources");
+    assert!(std::sync::Arc::ptr_eq(&from[0].sources, &from[1].sources));
 }

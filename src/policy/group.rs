@@ -54,10 +54,7 @@ impl Groups {
         let fault = Fault::new(format!("unknown group {}", Quoted(word)));
         match nearest(word, names().take(Self::COMPARED_MAX)) {
             Some(near) => fault.help(format!("did you mean {}?", Quoted(near))),
-            None if word.contains(['.', '%']) => match source::parse(word) {
-                Err(fault) => fault,
-                Ok(_) => fault,
-            },
+            None if word.contains('.') => source::parse(word).err().unwrap_or(fault),
             None if self.0.is_empty() => fault.help("define it under `[sources]`"),
             None if self.0.len() > 10 => fault.help("it is not among those under `[sources]`"),
             None => fault.help(format!("the groups are {}", list(names()))),
