@@ -4,6 +4,7 @@ mod args;
 mod console;
 mod privileges;
 mod progress;
+mod settle;
 mod verbs;
 
 pub use args::Cli;

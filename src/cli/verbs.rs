@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use dwnl::engine::Outcome;
 use dwnl::policy::Established;
-use dwnl::{Engine, Policy, compile};
+use dwnl::{Engine, Policy, compile, frame};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb};
 use super::{Console, privileges};
@@ -70,7 +70,7 @@ fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
     let progress = console.progress("reading the kernel's rules");
     let snapshot = engine.snapshot()?;
     drop(progress);
-    let frame = compile(&Policy::default());
+    let frame = frame();
     console.report(&Show::new(&frame, &snapshot))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -109,8 +109,7 @@ impl Report for Done<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::Plan;
-    use dwnl::ruleset::Place;
-    use dwnl::ruleset::{Family, RuleContent};
+    use dwnl::ruleset::{Family, Place, RuleContent};
 
     use super::super::testing::{allow, json, path, text};
     use super::*;

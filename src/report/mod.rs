@@ -6,11 +6,9 @@ mod check;
 mod diagnostics;
 mod difference;
 mod done;
-mod merge;
 mod rules;
 mod show;
 mod style;
-mod table;
 #[cfg(test)]
 mod testing;
 mod words;

@@ -71,9 +71,9 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
     let head = vec![local(jump("DOCKER-BLOCK")), local(Verdict::Return)];
     let nat = Some(BaseChain::NAT_PREROUTING);
     let chains = vec![
-        chain("PREROUTING", nat, Extent::Head, head),
-        chain("DOCKER-BLOCK", None, Extent::Whole, rules),
         chain("DOCKER", None, Extent::Exists, Vec::new()),
+        chain("DOCKER-BLOCK", None, Extent::Whole, rules),
+        chain("PREROUTING", nat, Extent::Head, head),
     ];
     Ruleset { chains }
 }

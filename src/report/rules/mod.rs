@@ -1,13 +1,16 @@
 //! The report of `rules`: what a policy compiles to, as one document that both `iptables-restore`
 //! and `ip6tables-restore` accept.
 
+mod merge;
+mod pair;
+
 use std::io::{self, Write};
 
 use dwnl::ruleset::{Chain, Extent, Family, Name, Ruleset, WantedRule};
 use serde::{Serialize, Serializer};
 
+use self::pair::Pair;
 use super::Report;
-use super::merge::{Merged, merge};
 use super::words::{self, OriginReport, Words};
 
 /// The rules that a policy compiles to.
@@ -17,14 +20,6 @@ pub struct Rules<'a> {
     pub ruleset: &'a Ruleset,
     /// The one family that is asked for; `None`: both.
     pub family: Option<Family>,
-}
-
-/// A chain of one name in both families.
-#[derive(Debug)]
-struct Pair<'a> {
-    name: &'a Name,
-    ip: Option<&'a Chain>,
-    ip6: Option<&'a Chain>,
 }
 
 impl<'a> Rules<'a> {
@@ -84,49 +79,6 @@ impl<'a> Rules<'a> {
     }
 }
 
-impl<'a> Pair<'a> {
-    fn of(&mut self, family: Family) -> &mut Option<&'a Chain> {
-        match family {
-            Family::Ip => &mut self.ip,
-            Family::Ip6 => &mut self.ip6,
-        }
-    }
-
-    fn any(&self) -> Option<&'a Chain> {
-        self.ip.or(self.ip6)
-    }
-
-    fn is_head(&self) -> bool {
-        self.any().is_some_and(|chain| chain.extent == Extent::Head)
-    }
-
-    fn is_base(&self) -> bool {
-        self.any().is_some_and(|chain| chain.base.is_some())
-    }
-
-    fn rules(&self) -> Vec<Merged<'a>> {
-        let rules = |chain: Option<&'a Chain>| chain.map_or(&[][..], |chain| &chain.rules);
-        merge(rules(self.ip), rules(self.ip6), self.is_head())
-    }
-
-    /// Writes the line of a rule; `flagged`: with its family, if it is of one alone.
-    fn write_rule(&self, out: &mut dyn Write, line: &Merged, flagged: bool) -> io::Result<()> {
-        let name = self.name;
-        if self.is_head() {
-            // Our rules come first, on a host that has others there too.
-            write!(out, "-I {name} {} ", line.index + 1)?;
-        } else {
-            write!(out, "-A {name} ")?;
-        }
-        let flag = match line.family {
-            Some(Family::Ip) if flagged => "-4 ",
-            Some(Family::Ip6) if flagged => "-6 ",
-            _ => "",
-        };
-        writeln!(out, "{flag}{}", line.rule)
-    }
-}
-
 impl Report for Rules<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_header(out)?;
@@ -182,8 +134,8 @@ impl Serialize for Rules<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{allow, frame, json, text};
     use super::*;
+    use crate::report::testing::{allow, frame, json, text};
 
     fn ruleset() -> Ruleset {
         let rules = [Some("192.0.2.7/32"), None].map(|source| allow(source, 443));
@@ -204,13 +156,13 @@ mod tests {
             body(None),
             "\
 *nat
-:DOCKER-BLOCK - [0:0]
 :DOCKER - [0:0]
--I PREROUTING 1 -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
--I PREROUTING 2 -m addrtype --dst-type LOCAL -j RETURN
+:DOCKER-BLOCK - [0:0]
 -A DOCKER-BLOCK -4 -s 192.0.2.7/32 -p tcp -m tcp --dport 443 -j DOCKER
 -A DOCKER-BLOCK -6 -s 2001:db8::/64 -p tcp -m tcp --dport 443 -j DOCKER
 -A DOCKER-BLOCK -p tcp -m tcp --dport 443 -j DOCKER
+-I PREROUTING 1 -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
+-I PREROUTING 2 -m addrtype --dst-type LOCAL -j RETURN
 COMMIT"
         );
     }
@@ -221,12 +173,12 @@ COMMIT"
             body(Some(Family::Ip6)),
             "\
 *nat
-:DOCKER-BLOCK - [0:0]
 :DOCKER - [0:0]
--I PREROUTING 1 -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
--I PREROUTING 2 -m addrtype --dst-type LOCAL -j RETURN
+:DOCKER-BLOCK - [0:0]
 -A DOCKER-BLOCK -s 2001:db8::/64 -p tcp -m tcp --dport 443 -j DOCKER
 -A DOCKER-BLOCK -p tcp -m tcp --dport 443 -j DOCKER
+-I PREROUTING 1 -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
+-I PREROUTING 2 -m addrtype --dst-type LOCAL -j RETURN
 COMMIT"
         );
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::show::RuleReport;
-use super::style::{ERROR, REMARK};
+use super::super::style::{ERROR, REMARK};
+use super::RuleReport;
 
 const HEADINGS: [&str; 4] = ["position", "handle", "packets", "bytes"];
 

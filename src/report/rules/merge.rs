@@ -61,8 +61,8 @@ fn comes(rule: &Rule, places: &Places, from: usize) -> bool {
 mod tests {
     use dwnl::ruleset::Match;
 
-    use super::super::testing::allow;
     use super::*;
+    use crate::report::testing::allow;
 
     fn list(rules: &[(Option<&str>, u16)]) -> Vec<WantedRule> {
         let wanted = |(source, port): &(Option<&str>, u16)| WantedRule {

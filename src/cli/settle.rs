@@ -1,0 +1,126 @@
+//! What clap does not settle by itself: options before the verb are handed down to it, and options
+//! that do not go together are refused on whichever side of the verb they stand.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use super::args::{Cli, Options, Verb};
+
+impl Cli {
+    /// Reads the program's arguments. Ends the program after `--help` and `--version`, and with
+    /// status 2 if they are wrong.
+    pub fn from_argv() -> Cli {
+        Cli::parse().settled().unwrap_or_else(|error| error.exit())
+    }
+
+    /// Hands what stood before the verb down to it, and refuses what does not go together.
+    fn settled(mut self) -> Result<Cli, clap::Error> {
+        let Options { json, quiet, verbose, .. } = self.options;
+        refuse(quiet && verbose, "--quiet", "--verbose")?;
+        refuse(quiet && json, "--quiet", "--json")?;
+        let verb = self.verb.name();
+        refuse(!hand_down(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
+        refuse(!hand_down(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
+        Ok(self)
+    }
+}
+
+impl Verb {
+    fn name(&self) -> &'static str {
+        match self {
+            Verb::Check(_) => "check",
+            Verb::Rules(_) => "rules",
+            Verb::Plan(_) => "plan",
+            Verb::Apply(_) => "apply",
+            Verb::Show(_) => "show",
+            Verb::Remove(_) => "remove",
+        }
+    }
+
+    fn file(&mut self) -> Option<&mut Option<PathBuf>> {
+        match self {
+            Verb::Check(policy) => Some(&mut policy.file),
+            Verb::Rules(args) => Some(&mut args.policy.file),
+            Verb::Plan(args) => Some(&mut args.policy.file),
+            Verb::Apply(args) => Some(&mut args.policy.file),
+            Verb::Show(_) | Verb::Remove(_) => None,
+        }
+    }
+
+    fn netns(&mut self) -> Option<&mut Option<PathBuf>> {
+        match self {
+            Verb::Check(_) | Verb::Rules(_) => None,
+            Verb::Plan(args) => Some(&mut args.namespace.netns),
+            Verb::Apply(args) => Some(&mut args.namespace.netns),
+            Verb::Show(namespace) | Verb::Remove(namespace) => Some(&mut namespace.netns),
+        }
+    }
+}
+
+/// Gives a verb the option that stood before it; what stands behind the verb prevails. Whether
+/// the verb takes it.
+fn hand_down(given: Option<PathBuf>, slot: Option<&mut Option<PathBuf>>) -> bool {
+    let Some(path) = given else { return true };
+    slot.map(|slot| slot.get_or_insert(path)).is_some()
+}
+
+fn refuse(wrong: bool, argument: &str, other: &str) -> Result<(), clap::Error> {
+    if !wrong {
+        return Ok(());
+    }
+    let message = format!("the argument '{argument}' cannot be used with '{other}'");
+    Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::args::POLICY_FILE;
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' ')).and_then(Cli::settled)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_on_either_side_of_the_verb() {
+        for line in ["dwnl --json -f p --netns n plan", "dwnl plan --json -f p --netns n"] {
+            let cli = parse(line).expect(line);
+            assert!(cli.options.json);
+            let Verb::Plan(args) = cli.verb else { unreachable!("{line}") };
+            assert_eq!(args.policy.path(), Path::new("p"));
+            assert_eq!(args.namespace.path(), Some(Path::new("n")));
+        }
+    }
+
+    #[test]
+    fn the_policy_has_a_default() {
+        let verb = parse("dwnl check").expect("check").verb;
+        let Verb::Check(policy) = verb else { unreachable!("{verb:?}") };
+        assert_eq!(policy.path(), Path::new(POLICY_FILE));
+        assert!(Cli::command().render_help().to_string().contains(POLICY_FILE));
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for line in [
+            "dwnl -f p show",
+            "dwnl remove -f p",
+            "dwnl --netns n check",
+            "dwnl rules --netns n",
+            "dwnl -q plan -v",
+            "dwnl -q apply --json",
+            "dwnl rules -4 -6",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

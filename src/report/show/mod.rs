@@ -1,0 +1,99 @@
+//! The report of `show`: what is in the kernel now, and whether it stands where it should.
+
+mod chain;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use dwnl::ruleset::{Extent, Family, Ruleset, Snapshot, TablePath};
+use serde::{Serialize, Serializer};
+
+use super::words::{self, Words};
+
+/// What the kernel holds of what dwnl puts there.
+#[derive(Debug, Serialize)]
+pub struct Show<'a> {
+    generation: u32,
+    tables: Vec<TableReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableReport<'a> {
+    #[serde(serialize_with = "words::family")]
+    family: Family,
+    table: &'a str,
+    /// Whether there is anything of dwnl's in it.
+    installed: bool,
+    chains: Vec<ChainReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChainReport<'a> {
+    chain: &'a str,
+    /// How much of the chain is dwnl's.
+    #[serde(serialize_with = "extent")]
+    extent: Extent,
+    exists: bool,
+    /// Whether everything in it is where it should be.
+    in_place: bool,
+    /// The rules of dwnl's that are in it.
+    rules: Vec<RuleReport<'a>>,
+    /// The rules that should be in it and are not.
+    missing: Vec<MissingRule<'a>>,
+}
+
+/// A rule in the kernel.
+#[derive(Debug, Serialize)]
+pub struct RuleReport<'a> {
+    /// Its place in the chain, from 1.
+    pub position: usize,
+    /// The place where it should be, for a rule that has to have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted_position: Option<usize>,
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// Packets counted.
+    pub packets: u64,
+    /// Bytes counted.
+    pub bytes: u64,
+    /// What it says.
+    pub rule: Words<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct MissingRule<'a> {
+    wanted_position: usize,
+    rule: Words<'a>,
+}
+
+impl<'a> Show<'a> {
+    /// What the snapshot holds of the chains of `frame`, which every policy has.
+    pub fn new(frame: &'a Ruleset, snapshot: &'a Snapshot) -> Show<'a> {
+        let mut paths: Vec<&TablePath> =
+            frame.chains.iter().map(|chain| &chain.path.table).collect();
+        paths.sort();
+        paths.dedup();
+        let tables = paths.into_iter().map(|path| TableReport::new(path, frame, snapshot));
+        Show { generation: snapshot.generation, tables: tables.collect() }
+    }
+}
+
+impl<'a> TableReport<'a> {
+    fn new(path: &'a TablePath, frame: &'a Ruleset, snapshot: &'a Snapshot) -> TableReport<'a> {
+        // A ruleset has a chain before those that jump to it; people follow the packets.
+        let chains = frame.chains.iter().rev().filter(|chain| chain.path.table == *path);
+        let chains: Vec<ChainReport> =
+            chains.map(|chain| ChainReport::new(chain, snapshot)).collect();
+        let installed = chains.iter().any(ChainReport::is_ours);
+        TableReport { family: path.family, table: &path.table, installed, chains }
+    }
+}
+
+fn extent<S: Serializer>(extent: &Extent, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match extent {
+        Extent::Exists => "exists",
+        Extent::Head => "head",
+        Extent::Whole => "whole",
+    })
+}
