@@ -106,7 +106,7 @@ mod tests {
         let prerouting = path(Family::Ip, "PREROUTING");
         let block = path(Family::Ip, "DOCKER-BLOCK");
         let old = RuleContent::Known(allow(Some("192.0.2.9/32"), 80));
-        let odd = RuleContent::Foreign { expressions: "meta mark 1".to_owned(), target: None };
+        let odd = RuleContent::Foreign { expressions: "[meta mark 1]".to_owned(), target: None };
         let rule = |chain, place, rule, origin| Change::AddRule { chain, place, rule, origin };
         let changes = vec![
             Change::AddTable(prerouting.table.clone()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dwnl::ruleset::{Family, Location, Origin, Rule, RuleContent};
 use serde::{Serialize, Serializer};
 
-/// What a rule says: iptables' words, or the expressions in brackets where those are not enough.
+/// What a rule says: iptables' words, or its expressions where those are not enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Words<'a> {
     /// A rule that iptables can say.
@@ -28,7 +28,7 @@ impl Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Words::Rule(rule) => write!(f, "{rule}"),
-            Words::Expressions(expressions) => write!(f, "[{expressions}]"),
+            Words::Expressions(expressions) => f.write_str(expressions),
         }
     }
 }
