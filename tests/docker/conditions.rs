@@ -1,0 +1,131 @@
+//! Each condition that a policy can name, tried over connections.
+
+use super::site::{ECHO, POLICY, Site, expect};
+use super::support::{Answer, Topology, apply, udp, udp_echo, wait_for};
+
+#[test]
+fn a_udp_port_is_open_to_the_allowed_alone() {
+    let site = Site::new();
+    site.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
+    let _server = udp_echo(&site.docker.namespace("dns"), 80);
+    let attempt = |source| udp(&site.topology.client, source, Topology::HOST, 8080);
+    let answers = |source| {
+        let what = format!("an answer to {source} over UDP");
+        wait_for(&what, || (attempt(source) == Answer::Answered).then_some(()));
+    };
+    answers(Topology::ALLOWED);
+    answers(Topology::REFUSED);
+
+    apply(&site.topology.host, &POLICY.replace("8080/tcp", "8080/udp"));
+    answers(Topology::ALLOWED);
+    assert_eq!(attempt(Topology::REFUSED), Answer::TimedOut);
+    site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
+}
+
+#[test]
+fn a_range_of_ports_is_open_from_its_first_to_its_last() {
+    let site = Site::new();
+    site.docker.run("range", &["-p", "8081-8084:8081-8084"], LISTEN);
+    let ports = [8081, 8082, 8083, 8084];
+    for port in ports {
+        site.expect(Topology::ALLOWED, port, Answer::Answered);
+    }
+
+    apply(&site.topology.host, &POLICY.replace("8080/tcp", "8082-8083/tcp"));
+    for port in ports {
+        let is_allowed = matches!(port, 8082..=8083);
+        let answer = if is_allowed { Answer::Answered } else { Answer::TimedOut };
+        site.expect(Topology::ALLOWED, port, answer);
+    }
+    site.expect(Topology::REFUSED, 8082, Answer::TimedOut);
+}
+
+const LISTEN: &str = "for port in 8081 8082 8083 8084; do nc -ll -p $port -e cat & done; wait";
+
+#[test]
+fn a_range_of_sources_is_let_in_from_its_first_to_its_last() {
+    let site = Site::new();
+    let sources = ["192.0.2.9", "192.0.2.10", "192.0.2.13", "192.0.2.14"];
+    for source in sources {
+        site.topology.add_client(source);
+        site.expect(source, 8080, Answer::Answered);
+    }
+
+    apply(&site.topology.host, &POLICY.replace("192.0.2.2", "192.0.2.10-192.0.2.13"));
+    site.expect(sources[0], 8080, Answer::TimedOut);
+    site.expect(sources[1], 8080, Answer::Answered);
+    site.expect(sources[2], 8080, Answer::Answered);
+    site.expect(sources[3], 8080, Answer::TimedOut);
+}
+
+#[test]
+fn a_prefix_of_sources_is_let_in_and_its_neighbours_are_not() {
+    let site = Site::new();
+    let sources = ["192.0.2.15", "192.0.2.16", "192.0.2.31", "192.0.2.32"];
+    for source in sources {
+        site.topology.add_client(source);
+        site.expect(source, 8080, Answer::Answered);
+    }
+
+    apply(&site.topology.host, &POLICY.replace("192.0.2.2", "192.0.2.16/28"));
+    site.expect(sources[0], 8080, Answer::TimedOut);
+    site.expect(sources[1], 8080, Answer::Answered);
+    site.expect(sources[2], 8080, Answer::Answered);
+    site.expect(sources[3], 8080, Answer::TimedOut);
+}
+
+#[test]
+fn an_interface_is_the_only_way_in() {
+    let site = Site::new();
+    let attempt = |[source, target]: [&str; 2], answer| {
+        expect(&site.topology, source, target, 8080, answer);
+    };
+    let by_eth0 = [Topology::ALLOWED, Topology::HOST];
+    let by_eth1 = [Topology::CLIENT_ETH1, Topology::HOST_ETH1];
+    attempt(by_eth0, Answer::Answered);
+    attempt(by_eth1, Answer::Answered);
+
+    apply(&site.topology.host, &anyone_by("in-interface = \"eth1\""));
+    attempt(by_eth0, Answer::TimedOut);
+    attempt(by_eth1, Answer::Answered);
+
+    apply(&site.topology.host, &anyone_by("in-interface = \"!eth1\""));
+    attempt(by_eth0, Answer::Answered);
+    attempt(by_eth1, Answer::TimedOut);
+
+    apply(&site.topology.host, &anyone_by("in-interface = \"eth+\""));
+    attempt(by_eth0, Answer::Answered);
+    attempt(by_eth1, Answer::Answered);
+}
+
+#[test]
+fn an_address_of_the_host_is_the_only_one_that_may_be_called() {
+    let site = Site::new();
+    let attempt = |target, answer| expect(&site.topology, Topology::ALLOWED, target, 8080, answer);
+    attempt(Topology::HOST, Answer::Answered);
+    attempt(Topology::HOST_TOO, Answer::Answered);
+
+    apply(&site.topology.host, &anyone_by("to = [\"192.0.2.3\"]"));
+    attempt(Topology::HOST, Answer::TimedOut);
+    attempt(Topology::HOST_TOO, Answer::Answered);
+}
+
+/// Lets anyone in who meets this condition.
+fn anyone_by(condition: &str) -> String {
+    format!("[[allow]]\nports = [\"8080/tcp\"]\n{condition}\n")
+}
+
+#[test]
+fn a_port_published_on_one_address_is_open_to_the_allowed_alone() {
+    let site = Site::new();
+    site.docker.run("one", &["-p", "192.0.2.3:8085:80"], ECHO);
+    let attempt = |source, answer| {
+        expect(&site.topology, source, Topology::HOST_TOO, 8085, answer);
+    };
+    attempt(Topology::ALLOWED, Answer::Answered);
+    attempt(Topology::REFUSED, Answer::Answered);
+
+    apply(&site.topology.host, &POLICY.replace("8080/tcp", "8085/tcp"));
+    attempt(Topology::ALLOWED, Answer::Answered);
+    attempt(Topology::REFUSED, Answer::TimedOut);
+}

@@ -1,0 +1,13 @@
+//! dwnl beside a real dockerd: real containers, and real connections from an allowed and a refused
+//! client. First the positive control, then the block. Needs root, and `tests/setup` run before.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod conditions;
+mod containers;
+mod established;
+mod ipv6;
+mod published;
+mod site;
+#[path = "../support/mod.rs"]
+mod support;

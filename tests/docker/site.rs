@@ -1,0 +1,86 @@
+//! The host with Docker that the tests try to get into.
+
+use super::support::{Answer, Docker, Topology, tcp, wait_for};
+
+/// A host with Docker, and the container `web` that echoes TCP on port 80, published as 8080.
+pub struct Site {
+    pub topology: Topology,
+    pub docker: Docker,
+}
+
+/// Lets the one client reach the container `web`.
+pub const POLICY: &str = r#"
+[[allow]]
+ports = ["8080/tcp"]
+from = ["192.0.2.2"]
+"#;
+
+/// Echoes TCP on port 80.
+pub const ECHO: &str = "exec nc -ll -p 80 -e cat";
+
+impl Site {
+    pub fn new() -> Site {
+        let topology = host();
+        let docker = Docker::start(&topology.host, &[]);
+        let site = Site { topology, docker };
+        site.publish_web();
+        site
+    }
+
+    pub fn publish_web(&self) {
+        self.docker.run("web", &["--restart=always", "-p", "8080:80"], ECHO);
+    }
+
+    #[track_caller]
+    pub fn expect(&self, source: &str, port: u16, answer: Answer) {
+        expect(&self.topology, source, Topology::HOST, port, answer);
+    }
+
+    /// Also the positive control: nothing but dwnl keeps the refused client out.
+    #[track_caller]
+    pub fn is_open(&self) {
+        self.expect(Topology::ALLOWED, 8080, Answer::Answered);
+        self.expect(Topology::REFUSED, 8080, Answer::Answered);
+    }
+
+    #[track_caller]
+    pub fn is_open_to_the_allowed_alone(&self) {
+        self.expect(Topology::ALLOWED, 8080, Answer::Answered);
+        self.expect(Topology::REFUSED, 8080, Answer::TimedOut);
+    }
+
+    /// The container answers the host itself, so that what is blocked is blocked on the way.
+    #[track_caller]
+    pub fn answers_the_host(&self, port: u16) {
+        wait_for("an answer to the host itself", || {
+            let answer = tcp(&self.topology.host, Topology::HOST, Topology::HOST, port);
+            (answer == Answer::Answered).then_some(())
+        });
+    }
+}
+
+/// A host whose `INPUT` drops the ports that will be published, as the scheme presumes: what is not
+/// translated is let in by docker-proxy otherwise.
+pub fn host() -> Topology {
+    let topology = Topology::new();
+    for iptables in ["iptables", "ip6tables"] {
+        for protocol in ["tcp", "udp"] {
+            let ports = ["-p", protocol, "--dport", "8080:8099", "-j", "DROP"];
+            topology.host.run(&[&[iptables, "-A", "INPUT"], &ports[..]].concat());
+        }
+    }
+    topology
+}
+
+/// Asserts what becomes of a connection. An answer is waited for, because a container may have only
+/// just been started; silence is not.
+#[track_caller]
+pub fn expect(topology: &Topology, source: &str, target: &str, port: u16, answer: Answer) {
+    let what = format!("from {source} to {target}, port {port}");
+    let attempt = || tcp(&topology.client, source, target, port);
+    if answer == Answer::Answered {
+        wait_for(&format!("an answer {what}"), || (attempt() == answer).then_some(()));
+    } else {
+        assert_eq!(attempt(), answer, "{what}");
+    }
+}

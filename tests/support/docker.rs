@@ -1,0 +1,134 @@
+//! A real dockerd on a host of its own.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use tempfile::TempDir;
+
+use super::command::{output, path};
+use super::wait::{wait_for, wait_if};
+use super::{Namespace, unpacked};
+
+/// A dockerd with a containerd, containers and state of its own, in namespaces of its own: network
+/// (the host's), mounts and processes. Whatever ends it ends everything that it started.
+pub struct Docker {
+    namespace: String,
+    flags: Vec<String>,
+    directory: TempDir,
+    process: Option<Child>,
+}
+
+/// Hides the machine's own containerd and cgroup manager, and the state of any other dockerd.
+const SCRIPT: &str = "mount -t tmpfs tmpfs /run && exec dockerd \"$@\"";
+
+impl Docker {
+    /// Starts dockerd with these flags on the host and waits until it answers.
+    pub fn start(host: &Namespace, flags: &[&str]) -> Docker {
+        assert!(nix::unistd::Uid::effective().is_root(), "dockerd needs root");
+        let mut docker = Docker {
+            namespace: host.path(),
+            flags: flags.iter().map(ToString::to_string).collect(),
+            directory: TempDir::with_prefix("dwnl-docker-").expect("a temporary directory"),
+            process: None,
+        };
+        docker.launch();
+        docker.import_image();
+        docker
+    }
+
+    /// Stops dockerd and starts it again. Containers with `--restart=always` come back.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.launch();
+    }
+
+    /// `docker run` of a detached container whose name is `name` and whose `command` is run by the
+    /// shell of busybox.
+    #[track_caller]
+    pub fn run(&self, name: &str, options: &[&str], command: &str) {
+        let run = ["run", "--detach", "--stop-signal=KILL", "--name", name];
+        self.client(&[&run[..], options, &["image", "/bin/sh", "-c", command]].concat());
+    }
+
+    /// Runs the client and returns what it prints; panics if it fails.
+    #[track_caller]
+    pub fn client(&self, args: &[&str]) -> String {
+        output(&[&["docker", "-H", &self.address()], args].concat(), "").succeeded()
+    }
+
+    /// The network namespace of a container.
+    pub fn namespace(&self, name: &str) -> Namespace {
+        let key = self.client(&["inspect", "-f", "{{.NetworkSettings.SandboxKey}}", name]);
+        let key = key.trim().replace("/var/run/", "/run/");
+        let process = self.process.as_ref().expect("dockerd to run").id();
+        Namespace::open(Path::new(&format!("/proc/{process}/root{key}")))
+    }
+
+    fn launch(&mut self) {
+        let log = self.file("log");
+        let stream = || File::options().create(true).append(true).open(&log).expect("a log");
+        let process = Command::new("nsenter")
+            .arg(format!("--net={}", self.namespace))
+            .args(["setpriv", "--pdeathsig", "KILL"])
+            .args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["sh", "-c", SCRIPT, "dockerd", "--storage-driver=vfs", "-H", &self.address()])
+            .args(["--data-root", &self.file("data")])
+            .args(&self.flags)
+            .env("PATH", path())
+            .stdout(stream())
+            .stderr(stream())
+            .spawn()
+            .unwrap_or_else(|error| panic!("dockerd: {error}: run tests/setup"));
+        let process = self.process.insert(process);
+        wait_for("dockerd's start", || {
+            if process.try_wait().expect("dockerd's state").is_some() {
+                panic!("dockerd ended:\n{}", fs::read_to_string(&log).unwrap_or_default());
+            }
+            let version = output(&["docker", "-H", &address(&self.directory), "version"], "");
+            version.status.success().then_some(())
+        });
+    }
+
+    /// The image holds nothing but busybox.
+    fn import_image(&self) {
+        let (root, archive) = (self.file("root"), self.file("image.tar"));
+        let bin = Path::new(&root).join("bin");
+        fs::create_dir_all(&bin).expect("a directory");
+        fs::copy(unpacked("busybox/busybox"), bin.join("busybox")).expect("to copy busybox");
+        for applet in ["cat", "nc", "sh", "sleep"] {
+            symlink("busybox", bin.join(applet)).expect("a link");
+        }
+        output(&["tar", "-C", &root, "-cf", &archive, "."], "").succeeded();
+        self.client(&["import", &archive, "image"]);
+    }
+
+    /// Asks dockerd to stop as an init system would, and waits until it has.
+    fn stop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        let namespace = format!("--pid=/proc/{}/ns/pid_for_children", process.id());
+        output(&["nsenter", &namespace, "sh", "-c", "kill -TERM 1"], "");
+        if wait_if(|| process.try_wait().ok().flatten()).is_none() {
+            let _ = process.kill().and_then(|()| process.wait());
+        }
+    }
+
+    fn address(&self) -> String {
+        address(&self.directory)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.directory.path().join(name).to_string_lossy().into_owned()
+    }
+}
+
+fn address(directory: &TempDir) -> String {
+    format!("unix://{}", directory.path().join("socket").display())
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

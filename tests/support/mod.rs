@@ -1,0 +1,33 @@
+//! What the tests share: network namespaces, commands run in them, the versions of iptables, a
+//! host with clients, connections, and a real dockerd.
+
+// Every test program uses a part of this.
+#![allow(dead_code, unused_imports)]
+
+mod command;
+mod docker;
+mod dwnl;
+mod iptables;
+mod namespace;
+mod probe;
+mod topology;
+mod wait;
+
+use std::path::{Path, PathBuf};
+
+pub use command::{Output, output};
+pub use docker::Docker;
+pub use dwnl::{apply, dwnl, plan, remove, show};
+pub use iptables::Iptables;
+pub use namespace::Namespace;
+pub use probe::{Answer, Connection, tcp, udp, udp_echo};
+pub use topology::Topology;
+pub use wait::wait_for;
+
+/// Where `tests/setup` unpacks what the tests need.
+fn unpacked(path: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
+    let path = target.join(path);
+    assert!(path.exists(), "{} is missing: run tests/setup", path.display());
+    path
+}
