@@ -1,11 +1,39 @@
-//! k
+//! dwnl and the kernel, each test in a network namespace of its own, with iptables and nft as the
+//! oracle. Needs root, and `tests/setup` run before.
+
 #![allow(clippy::panic, clippy::unwrap_used)]
+
+mod bytes;
+mod conflict;
+mod difference;
+mod foreign;
+mod privileges;
+mod refusal;
+mod removal;
 #[path = "../support/mod.rs"]
 mod support;
-#[test]
-fn versions() {
-    let ns = support::Namespace::new();
-    for i in support::Iptables::all() {
-        println!("{}", i.run(&ns, &["iptables", "-V"]));
-    }
+
+/// Lets the one client in.
+const POLICY: &str = r#"
+[[allow]]
+name = "web"
+ports = ["8080/tcp"]
+from = ["192.0.2.2", "2001:db8::2"]
+"#;
+
+/// The first rules of `PREROUTING`, as iptables prints them.
+const JUMPS: [&str; 2] = [
+    "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-BLOCK",
+    "-A PREROUTING -m addrtype --dst-type LOCAL -j RETURN",
+];
+
+/// The rules of a chain, as iptables prints them.
+fn rules(namespace: &support::Namespace, chain: &str) -> Vec<String> {
+    let listing = namespace.run(&["iptables", "-t", "nat", "-S", chain]);
+    listing.lines().filter(|line| line.starts_with("-A")).map(String::from).collect()
+}
+
+/// The whole ruleset with its handles.
+fn ruleset(namespace: &support::Namespace) -> String {
+    namespace.run(&["nft", "--handle", "list", "ruleset"])
 }
