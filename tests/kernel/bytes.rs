@@ -72,12 +72,35 @@ fn every_iptables_finds_every_rule() {
                 let rules: Vec<&str> =
                     listing.lines().filter_map(|line| line.strip_prefix("-A ")).collect();
                 assert!(rules.len() >= 2, "{}: {rules:?}", pair.name);
-                let checks: Vec<_> =
-                    rules.iter().map(|rule| format!("{program} -t nat -C {rule}")).collect();
-                iptables.shell(&pair.dwnl, &checks.join("\n")).succeeded();
+                for rule in rules {
+                    let words = words(rule);
+                    let words = words.iter().map(String::as_str);
+                    let check: Vec<_> =
+                        [program, "-t", "nat", "-C"].into_iter().chain(words).collect();
+                    iptables.run(&pair.dwnl, &check);
+                }
             }
         }
     }
+}
+
+/// The arguments that iptables prints as this line: divided by spaces, except in double quotes,
+/// where a backslash stands before a character that would be misread. It is no shell's syntax.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for c in line.chars() {
+        match c {
+            '\\' if !is_escaped => is_escaped = true,
+            '"' if !is_escaped => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            _ => {
+                words.last_mut().expect("a word").push(c);
+                is_escaped = false;
+            }
+        }
+    }
+    words
 }
 
 #[test]

@@ -4,21 +4,21 @@ use super::support::{Namespace, apply, remove};
 use super::{JUMPS, POLICY, rules};
 
 /// Chains and rules such as other programs make, in and beside the tables that dwnl works in.
-const FOREIGN: &str = "
-    *nat
-    :CUSTOM - [0:0]
-    :DOCKER - [0:0]
-    -A PREROUTING -s 203.0.113.1 -j CUSTOM
-    -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
-    -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
-    -A CUSTOM -p tcp -m multiport --dports 80,443 -m comment --comment \"not ours\" -j RETURN
-    -A DOCKER -i docker0 -j RETURN
-    -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
-    COMMIT
-    *filter
-    :INPUT DROP [0:0]
-    -A INPUT -i lo -j ACCEPT
-    COMMIT
+const FOREIGN: &str = "\
+*nat
+:CUSTOM - [0:0]
+:DOCKER - [0:0]
+-A PREROUTING -s 203.0.113.1 -j CUSTOM
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A CUSTOM -p tcp -m multiport --dports 80,443 -m comment --comment \"not ours\" -j RETURN
+-A DOCKER -i docker0 -j RETURN
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+COMMIT
+*filter
+:INPUT DROP [0:0]
+-A INPUT -i lo -j ACCEPT
+COMMIT
 ";
 
 /// A native table with what iptables cannot express.
@@ -27,7 +27,9 @@ const NATIVE: &str = "
         set blocked { type ipv4_addr; elements = { 203.0.113.9 }; }
         chain input { type filter hook input priority 0; ip saddr @blocked drop; }
     }
-    table ip6 nat { chain other { counter return; } }
+    table ip6 nat {
+        chain other { counter return; }
+    }
 ";
 
 #[test]

@@ -34,10 +34,4 @@ impl Iptables {
         let args: Vec<&str> = [&[program.as_str()], &args[1..]].concat();
         namespace.try_run(&args, stdin)
     }
-
-    /// Runs a shell script that calls its programs by their names, until one of them fails.
-    pub fn shell(&self, namespace: &Namespace, script: &str) -> Output {
-        let script = format!("PATH={}:$PATH\nset -ex\n{script}", self.directory);
-        namespace.try_run(&["sh", "-s"], &script)
-    }
 }
