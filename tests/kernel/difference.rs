@@ -54,8 +54,8 @@ fn unchanged_rules_keep_their_handles_and_counters() {
     assert_eq!(handles.len(), 1, "{handles:?}");
 
     let added = "[[allow]]\nports = [\"9100/tcp\"]\nfrom = [\"192.0.2.7\"]\n";
-    for policy in [format!("{POLICY}{added}"), format!("{added}{POLICY}"), POLICY.to_owned()] {
-        let outcome = apply(&host, &policy);
+    for policy in [&format!("{POLICY}{added}"), POLICY, &format!("{added}{POLICY}"), POLICY] {
+        let outcome = apply(&host, policy);
         assert_eq!(outcome["changed"], true, "{outcome}");
         assert_eq!(counters(&host, ours), counted);
         assert_eq!(self::handles(&host, "8080"), handles);

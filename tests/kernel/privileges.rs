@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
-use super::support::{Namespace, Output};
+use super::support::{Namespace, Output, output};
 use super::{JUMPS, POLICY, rules};
 
 /// The program where every user may run it.
@@ -18,8 +18,11 @@ impl Program {
         let directory = TempDir::with_prefix("dwnl-test-").expect("a temporary directory");
         let everyone = fs::Permissions::from_mode(0o755);
         fs::set_permissions(directory.path(), everyone).expect("to open the directory");
-        fs::copy(env!("CARGO_BIN_EXE_dwnl"), directory.path().join("dwnl")).expect("to copy dwnl");
-        Program { directory }
+        let program = Program { directory };
+        // By another process: this one's other threads would hand its open file to their children,
+        // and a program that is open for writing cannot be run.
+        output(&["cp", env!("CARGO_BIN_EXE_dwnl"), &program.file("dwnl")], "").succeeded();
+        program
     }
 
     fn file(&self, name: &str) -> String {
