@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::support::{Iptables, Namespace, dwnl};
+use super::support::{Iptables, Namespace, Output, dwnl};
 
 /// A family's option, its programs and its table, as dwnl, iptables and nft name them.
 const FAMILIES: [(&str, &str, [&str; 2]); 2] =
@@ -52,6 +52,27 @@ fn every_iptables_saves_the_same_as_after_a_restore() {
                 let saved = |namespace| lines(&iptables.run(namespace, &[&save, "-t", "nat"]));
                 assert_eq!(saved(&pair.dwnl), saved(&pair.iptables), "{}", pair.name);
             }
+        }
+    }
+}
+
+#[test]
+fn the_text_of_both_families_restores_to_the_same() {
+    for policy in policies() {
+        let file = policy.to_str().expect("a path in UTF-8");
+        let (both, each) = (Namespace::new(), Namespace::new());
+        for (option, program, _) in FAMILIES {
+            let restore = format!("{program}-restore");
+            let load = |namespace: &Namespace, text: Output| {
+                let text = text.succeeded();
+                namespace.try_run(&[&restore, "--noflush"], &text).succeeded();
+                lines(&namespace.run(&[&format!("{program}-save"), "-t", "nat"]))
+            };
+            assert_eq!(
+                load(&both, dwnl(&both, &["rules", "-f", file], "")),
+                load(&each, dwnl(&each, &["rules", option, "-f", file], "")),
+                "{file}"
+            );
         }
     }
 }

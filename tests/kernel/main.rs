@@ -1,5 +1,6 @@
 //! dwnl and the kernel, each test in a network namespace of its own, with iptables and nft as the
-//! oracle. Needs root, and `tests/setup` run before.
+//! oracle. Needs `tests/setup` run before, and root; all but the tests of privileges are content with
+//! `unshare -rn`.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -7,6 +8,7 @@ mod bytes;
 mod conflict;
 mod difference;
 mod foreign;
+mod jumps;
 mod privileges;
 mod refusal;
 mod removal;
