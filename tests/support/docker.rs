@@ -74,7 +74,7 @@ impl Docker {
             .args(["setpriv", "--pdeathsig", "KILL"])
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["sh", "-c", SCRIPT, "dockerd", "--storage-driver=vfs", "-H", &self.address()])
-            .args(["--data-root", &self.file("data")])
+            .args(["--data-root", &self.file("data"), "--cgroup-parent", &self.cgroup()])
             .args(&self.flags)
             .env("PATH", path())
             .stdout(stream())
@@ -84,7 +84,10 @@ impl Docker {
         let process = self.process.insert(process);
         wait_for("dockerd's start", || {
             if process.try_wait().expect("dockerd's state").is_some() {
-                panic!("dockerd ended:\n{}", fs::read_to_string(&log).unwrap_or_default());
+                panic!(
+                    "dockerd ended (have you run tests/setup?):\n{}",
+                    fs::read_to_string(&log).unwrap_or_default()
+                );
             }
             let version = output(&["docker", "-H", &address(&self.directory), "version"], "");
             version.status.success().then_some(())
@@ -114,6 +117,21 @@ impl Docker {
         }
     }
 
+    /// The directory's name is as unique as a cgroup's has to be.
+    fn cgroup(&self) -> String {
+        self.directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Removes the cgroup of the containers, which have ended: one of cgroup v2, or one a controller.
+    fn remove_cgroup(&self) {
+        let root = Path::new("/sys/fs/cgroup");
+        let controllers = fs::read_dir(root).into_iter().flatten().flatten();
+        for parent in controllers.map(|entry| entry.path()).chain([root.to_owned()]) {
+            // Where there is none, none has to be removed.
+            let _ = fs::remove_dir(parent.join(self.cgroup()));
+        }
+    }
+
     fn address(&self) -> String {
         address(&self.directory)
     }
@@ -130,5 +148,6 @@ fn address(directory: &TempDir) -> String {
 impl Drop for Docker {
     fn drop(&mut self) {
         self.stop();
+        self.remove_cgroup();
     }
 }

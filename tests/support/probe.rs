@@ -14,6 +14,9 @@ use super::Namespace;
 /// How long silence has to last to count as such.
 const SILENCE: Duration = Duration::from_millis(1500);
 
+/// How long an answer over a connection that was let in may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -59,7 +62,7 @@ impl Connection {
             .expect("a TCP socket");
         socket.bind(&SocketAddr::new(address(source), 0).into()).expect("to bind to the source");
         socket.connect_timeout(&target.into(), SILENCE).map_err(failure)?;
-        socket.set_read_timeout(Some(SILENCE)).expect("a time-out");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         Ok(Connection(socket.into()))
     }
 
