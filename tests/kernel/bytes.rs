@@ -128,30 +128,29 @@ fn words(line: &str) -> Vec<String> {
 fn the_kernel_holds_the_expressions_of_iptables_1_8_7() {
     for pair in pairs() {
         for (_, _, table) in FAMILIES {
-            let expressions = |namespace: &Namespace| {
-                let list = [&["nft", "--debug=netlink", "list", "table"], &table[..]].concat();
-                by_chain(&namespace.run(&list))
-            };
-            let ours = expressions(&pair.dwnl);
+            let list = [&["nft", "--debug=netlink", "list", "table"], &table[..]].concat();
+            let (ours, reference) = (pair.dwnl.run(&list), pair.iptables.run(&list));
+            let (ours, reference) = (by_chain(&ours), by_chain(&reference));
             assert!(ours["PREROUTING"].len() >= 2, "{}: {ours:?}", pair.name);
-            assert_eq!(ours, expressions(&pair.iptables), "{}", pair.name);
+            assert_eq!(ours, reference, "{}", pair.name);
         }
     }
 }
 
 /// The rules of every chain, each with its expressions, from what `nft --debug=netlink` prints: a
-/// line `ip nat CHAIN HANDLE …`, then a line for every expression, then an empty one.
-fn by_chain(listing: &str) -> BTreeMap<String, Vec<Vec<String>>> {
-    let mut chains: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
-    for block in listing.split("\n\n") {
-        let mut lines = block.lines().filter(|line| !line.is_empty()).map(str::trim);
-        let Some(head) = lines.next() else { continue };
-        let mut words = head.split(' ');
-        if !matches!(words.next(), Some("ip" | "ip6")) {
-            continue;
+/// line `ip nat CHAIN HANDLE …`, then an indented one for every expression.
+fn by_chain(listing: &str) -> BTreeMap<&str, Vec<Vec<&str>>> {
+    let mut chains: BTreeMap<&str, Vec<Vec<&str>>> = BTreeMap::new();
+    let mut chain = "";
+    for line in listing.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let ["ip" | "ip6", "nat", name, ..] = words[..] {
+            chain = name;
+            chains.entry(chain).or_default().push(Vec::new());
+        } else if line.starts_with("  [") {
+            let rule = chains.get_mut(chain).and_then(|rules| rules.last_mut());
+            rule.unwrap_or_else(|| panic!("no rule before {line}")).push(line);
         }
-        let chain = words.nth(1).unwrap_or_else(|| panic!("no chain in {head}"));
-        chains.entry(chain.to_owned()).or_default().push(lines.map(String::from).collect());
     }
     chains
 }
