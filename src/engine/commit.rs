@@ -17,7 +17,7 @@ pub(super) fn commit(connection: &mut Connection, plan: &Plan) -> Result<u32, Er
     }
 }
 
-fn encode(plan: &Plan) -> FinishedBatch {
+pub(super) fn encode(plan: &Plan) -> FinishedBatch {
     let mut batch = Batch::new(plan.generation);
     for change in &plan.changes {
         match change {

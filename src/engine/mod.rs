@@ -40,6 +40,12 @@ pub struct Outcome {
     pub attempts: u32,
 }
 
+/// The one datagram that committing the plan sends; empty for an empty plan. To record what would
+/// be sent, and to measure what the kernel takes for it.
+pub fn datagram(plan: &Plan) -> Vec<u8> {
+    if plan.is_empty() { Vec::new() } else { commit::encode(plan).bytes().to_vec() }
+}
+
 impl Engine {
     /// Opens a socket in the network namespace of the calling thread.
     ///
