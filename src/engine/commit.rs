@@ -19,13 +19,23 @@ pub(super) fn commit(connection: &mut Connection, plan: &Plan) -> Result<u32, Er
 
 pub(super) fn encode(plan: &Plan) -> FinishedBatch {
     let mut batch = Batch::new(plan.generation);
-    for change in &plan.changes {
+    for (index, change) in plan.changes.iter().enumerate() {
+        batch.begin_change(index);
         match change {
             Change::AddTable(table) => batch.add_table(table),
             Change::AddChain(chain, base) => batch.add_chain(chain, *base),
             Change::AddRule { chain, place, rule, .. } => batch.add_rule(chain, *place, rule),
             Change::DeleteRule { chain, handle, .. } => batch.delete_rule(chain, *handle),
             Change::FlushChain { chain, .. } => batch.flush_chain(chain),
+            Change::AddSet(set, kind) => batch.add_set(set, *kind),
+            Change::AddElements { set, kind, elements, .. } => {
+                batch.add_elements(set, *kind, elements);
+            }
+            Change::DeleteElements { set, kind, elements } => {
+                batch.delete_elements(set, *kind, elements);
+            }
+            Change::FlushSet { set, .. } => batch.flush_set(set),
+            Change::DeleteSet { set, .. } => batch.delete_set(set),
             Change::DeleteChain(chain) => batch.delete_chain(chain),
             Change::DeleteTable(table) => batch.delete_table(table),
         }
@@ -44,7 +54,7 @@ fn failure(plan: &Plan, batch: &FinishedBatch, sequence: u32, error: KernelError
     let change = batch.change_of(sequence);
     Error::Refused(Box::new(Refusal {
         change: change.and_then(|index| plan.changes.get(index)).cloned(),
-        attribute: change.and_then(|index| attribute_at(batch.message(index)?, error.offset?)),
+        attribute: error.offset.and_then(|at| attribute_at(batch.message(sequence)?, at)),
         source: error.source(),
     }))
 }

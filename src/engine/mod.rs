@@ -54,7 +54,7 @@ impl Engine {
     /// [`Error::Socket`] where the socket cannot be had.
     pub fn open() -> Result<Engine, Error> {
         let socket = Socket::open().map_err(error::opening)?;
-        for family in Family::ALL {
+        for family in Family::NAT {
             let holds_rules = legacy_nat_holds_rules(family)
                 .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
             if holds_rules {

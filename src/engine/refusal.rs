@@ -80,6 +80,15 @@ fn describe(change: &Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Change::DeleteTable(table) => write!(f, "delete the table {table}"),
         Change::AddChain(chain, _) => write!(f, "create the chain {chain}"),
         Change::DeleteChain(chain) => write!(f, "delete the chain {chain}"),
+        Change::AddSet(set, _) => write!(f, "create the set {set}"),
+        Change::AddElements { set, elements, origin, .. } => {
+            write!(f, "put {} elements into the set {set} ({origin})", elements.len())
+        }
+        Change::DeleteElements { set, elements, .. } => {
+            write!(f, "take {} elements out of the set {set}", elements.len())
+        }
+        Change::FlushSet { set, .. } => write!(f, "empty the set {set}"),
+        Change::DeleteSet { set, .. } => write!(f, "delete the set {set}"),
         Change::FlushChain { chain, .. } => write!(f, "empty the chain {chain}"),
         Change::DeleteRule { chain, content, .. } => {
             write!(f, "delete `{}` from {}", Line(chain, content), chain.table)

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use super::connection::{Connection, Dumped};
 use super::{ATTEMPTS_MAX, Error};
-use crate::netlink::{Dump, decode_chain, decode_rule, decode_table};
-use crate::ruleset::{Family, Ruleset, Snapshot, TablePath};
+use crate::netlink::{
+    Dump, decode_chain, decode_elements, decode_rule, decode_set, decode_table, intervals,
+};
+use crate::ruleset::{Family, InstalledSet, Name, Ruleset, Snapshot, TablePath};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
 /// meanwhile.
 pub(super) fn take(connection: &mut Connection, ruleset: &Ruleset) -> Result<Snapshot, Error> {
-    let tables: BTreeSet<&TablePath> = ruleset.tables().into_iter().collect();
+    let tables: BTreeSet<&TablePath> =
+        ruleset.tables().into_iter().chain(&ruleset.own_tables).collect();
     for _ in 0..ATTEMPTS_MAX {
         if let Some(snapshot) = (Taking { connection, tables: &tables }).attempt()? {
             return Ok(snapshot);
@@ -30,7 +33,7 @@ impl Taking<'_> {
         let generation = self.connection.generation()?;
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
         for family in Family::ALL {
-            let dumped = [Self::tables, Self::chains, Self::rules]
+            let dumped = [Self::tables, Self::chains, Self::rules, Self::sets]
                 .into_iter()
                 .map(|step| step(self, family, &mut snapshot))
                 .collect::<Result<Vec<Dumped>, Error>>()?;
@@ -72,8 +75,7 @@ impl Taking<'_> {
             let Some(table) = snapshot.tables.get_mut(&path) else { continue };
             let what = Dump::Rules { table: &path.table };
             let dumped = self.connection.dump(what, family, snapshot.generation, |message| {
-                let is_ipv4 = family == Family::Ip;
-                let Some((_, chain, rule)) = decode_rule(message.attributes(), is_ipv4) else {
+                let Some((_, chain, rule)) = decode_rule(message.attributes(), family) else {
                     return false;
                 };
                 if let Some(chain) = table.chains.get_mut(&chain) {
@@ -86,5 +88,48 @@ impl Taking<'_> {
             }
         }
         Ok(Dumped::Whole)
+    }
+
+    /// Only a table of ours has sets that matter.
+    fn sets(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+        if family != Family::Inet {
+            return Ok(Dumped::Whole);
+        }
+        let generation = snapshot.generation;
+        let own = snapshot.tables.iter_mut().filter(|(path, _)| path.family == family);
+        for (path, installed) in own {
+            let what = Dump::Sets { table: &path.table };
+            let sets = &mut installed.sets;
+            let dumped = self.connection.dump(what, family, generation, |message| {
+                let set = decode_set(message.attributes());
+                set.map(|(name, set)| sets.insert(name, set)).is_some()
+            })?;
+            if dumped == Dumped::Interrupted {
+                return Ok(dumped);
+            }
+            for (name, set) in sets {
+                if self.elements(path, name, set, generation)? == Dumped::Interrupted {
+                    return Ok(Dumped::Interrupted);
+                }
+            }
+        }
+        Ok(Dumped::Whole)
+    }
+
+    fn elements(
+        &mut self,
+        path: &TablePath,
+        name: &Name,
+        set: &mut InstalledSet,
+        generation: u32,
+    ) -> Result<Dumped, Error> {
+        let Some(kind) = set.kind else { return Ok(Dumped::Whole) };
+        let mut keys = Vec::new();
+        let what = Dump::Elements { table: &path.table, set: name };
+        let dumped = self.connection.dump(what, path.family, generation, |message| {
+            decode_elements(message.attributes(), &mut keys).is_some()
+        })?;
+        set.elements = intervals(keys, kind);
+        Ok(dumped)
     }
 }

@@ -8,8 +8,13 @@ use nftnl::{MsgType, NlMsg, ProtoFamily};
 
 use super::attribute::{self, put, put_nested};
 use super::encode::{add_expressions, c_string};
-use super::uapi::{MESSAGE_HEADER, chain, compat, rule, table};
-use crate::ruleset::{BaseChain, ChainPath, Family, Place, Rule, TablePath};
+use super::native;
+use super::request::put_headers;
+use super::set::{put_element_list, put_elements, put_set, put_set_path};
+use super::uapi::{chain, compat, rule, table};
+use crate::ruleset::{
+    BaseChain, ChainPath, Family, Interval, Match, Place, Rule, SetKind, SetPath, TablePath,
+};
 
 /// The sequence number of BEGIN. That of the n-th message (from 0) is n + 1 higher.
 pub const BEGIN_SEQUENCE: u32 = 1;
@@ -24,14 +29,26 @@ const APPEND: u16 = libc::NLM_F_APPEND as u16;
 /// `NLM_F_NONREC`: refuse to delete a chain that holds rules.
 const NOT_RECURSIVE: u16 = 0x100;
 
+/// The type of a comment in a rule's user data (`NFTNL_UDATA_RULE_COMMENT`).
+pub const COMMENT: u8 = 0;
+
 /// A batch under construction.
 pub(crate) struct Batch {
     bytes: Vec<u8>,
     /// Where libnftnl writes one message: aligned for its header, and large enough for the
     /// largest that it can write.
     scratch: Box<[u64]>,
-    /// Where each message begins in `bytes`.
-    starts: Vec<usize>,
+    messages: Vec<Sent>,
+    /// The change whose messages are being written.
+    change: Option<usize>,
+}
+
+/// A message of the batch.
+struct Sent {
+    /// Where it begins.
+    start: usize,
+    /// The change that it is part of; `None` for BEGIN and END.
+    change: Option<usize>,
 }
 
 impl Batch {
@@ -42,7 +59,8 @@ impl Batch {
         let mut batch = Batch {
             bytes: Vec::new(),
             scratch: vec![0; words].into_boxed_slice(),
-            starts: Vec::new(),
+            messages: Vec::new(),
+            change: None,
         };
         // SAFETY: libnftnl writes a header of 20 bytes.
         batch.frame(|buffer, sequence| unsafe {
@@ -52,6 +70,11 @@ impl Batch {
             put(bytes, libc::NFNL_BATCH_GENID as u16, &generation.to_be_bytes());
         });
         batch
+    }
+
+    /// What follows is for the change of this index.
+    pub fn begin_change(&mut self, index: usize) {
+        self.change = Some(index);
     }
 
     /// `iptables -t TABLE -N …` on a host without the table: creates it.
@@ -101,6 +124,11 @@ impl Batch {
                 CREATE
             }
         };
+        if rule.is_native() {
+            native::add_expressions(&mut nft, rule);
+            self.push(&nft, MsgType::Add, flags);
+            return self.append_comment(rule);
+        }
         add_expressions(&mut nft, rule);
         self.push(&nft, MsgType::Add, flags);
         // The xt matches for a protocol are refused unless it is named here; iptables always
@@ -130,13 +158,52 @@ impl Batch {
         self.push(&nftnl::Rule::new(&chain), MsgType::Del, 0);
     }
 
+    /// `nft add set …`
+    pub fn add_set(&mut self, set: &SetPath, kind: SetKind) {
+        let id = self.messages.len() as u32;
+        self.push_own(libc::NFT_MSG_NEWSET, set, CREATE);
+        self.append(|bytes| put_set(bytes, set, kind, id));
+    }
+
+    /// `nft delete set …`
+    pub fn delete_set(&mut self, set: &SetPath) {
+        self.push_own(libc::NFT_MSG_DELSET, set, 0);
+        self.append(|bytes| put_set_path(bytes, set));
+    }
+
+    /// `nft add element … { … }`
+    pub fn add_elements(&mut self, set: &SetPath, kind: SetKind, elements: &[Interval]) {
+        self.elements(libc::NFT_MSG_NEWSETELEM, set, kind, elements);
+    }
+
+    /// `nft delete element … { … }`
+    pub fn delete_elements(&mut self, set: &SetPath, kind: SetKind, elements: &[Interval]) {
+        self.elements(libc::NFT_MSG_DELSETELEM, set, kind, elements);
+    }
+
+    /// `nft flush set …`
+    pub fn flush_set(&mut self, set: &SetPath) {
+        self.push_own(libc::NFT_MSG_DELSETELEM, set, 0);
+        self.append(|bytes| put_element_list(bytes, set));
+    }
+
+    fn elements(&mut self, message: i32, set: &SetPath, kind: SetKind, elements: &[Interval]) {
+        let flags = if message == libc::NFT_MSG_NEWSETELEM { CREATE } else { 0 };
+        let mut rest = elements;
+        while !rest.is_empty() {
+            self.push_own(message, set, flags);
+            self.append(|bytes| rest = put_elements(bytes, set, kind, rest));
+        }
+    }
+
     /// Ends the batch.
     pub fn finish(mut self) -> FinishedBatch {
+        self.change = None;
         // SAFETY: libnftnl writes a header of 20 bytes.
         self.frame(|buffer, sequence| unsafe {
             sys::nftnl_batch_end(buffer.cast::<c_char>(), sequence);
         });
-        FinishedBatch { bytes: self.bytes, starts: self.starts }
+        FinishedBatch { bytes: self.bytes, messages: self.messages }
     }
 
     fn push(&mut self, message: &impl NlMsg, kind: MsgType, flags: u16) {
@@ -145,13 +212,29 @@ impl Batch {
         // The crate asks for an answer to each message and knows no other way to insert than to
         // append. Silence is consent; errors come without being asked for.
         let flags = libc::NLM_F_REQUEST as u16 | flags;
-        let start = self.starts.last().copied().unwrap_or_default();
+        let start = self.last_start();
         self.bytes[start + 6..start + 8].copy_from_slice(&flags.to_ne_bytes());
+    }
+
+    /// Appends the header of a message that is not libnftnl's to write.
+    fn push_own(&mut self, message: i32, set: &SetPath, flags: u16) {
+        let sequence = self.begin_message();
+        let family = family_number(set.table.family);
+        put_headers(&mut self.bytes, message, family, flags, sequence);
+    }
+
+    /// The comment of a native rule, where nft looks for it.
+    fn append_comment(&mut self, rule: &Rule) {
+        if let Some(Match::Comment(text)) = rule.matches.last() {
+            let length = u8::try_from(text.len() + 1).unwrap_or(u8::MAX);
+            let userdata = [&[COMMENT, length], text.as_bytes(), &[0]].concat();
+            self.append(|bytes| put(bytes, rule::USERDATA, &userdata));
+        }
     }
 
     /// Appends the message that `write` puts into the buffer under the next sequence number.
     fn frame(&mut self, write: impl FnOnce(*mut c_void, u32)) {
-        let sequence = BEGIN_SEQUENCE + self.starts.len() as u32;
+        let sequence = self.begin_message();
         write(self.scratch.as_mut_ptr().cast(), sequence);
         // SAFETY: `scratch` is initialised memory, and every bit pattern is a valid `u8`.
         let written = unsafe {
@@ -159,14 +242,23 @@ impl Batch {
             std::slice::from_raw_parts(self.scratch.as_ptr().cast::<u8>(), size)
         };
         let length = u32::from_ne_bytes([written[0], written[1], written[2], written[3]]) as usize;
-        self.starts.push(self.bytes.len());
         self.bytes.extend_from_slice(&written[..attribute::align(length)]);
+    }
+
+    /// Notes where the next message begins and returns its sequence number.
+    fn begin_message(&mut self) -> u32 {
+        self.messages.push(Sent { start: self.bytes.len(), change: self.change });
+        BEGIN_SEQUENCE + (self.messages.len() - 1) as u32
+    }
+
+    fn last_start(&self) -> usize {
+        self.messages.last().map_or(0, |message| message.start)
     }
 
     /// Appends attributes to the last message.
     fn append(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
         fill(&mut self.bytes);
-        let start = self.starts.last().copied().unwrap_or_default();
+        let start = self.last_start();
         let length = (self.bytes.len() - start) as u32;
         self.bytes[start..start + 4].copy_from_slice(&length.to_ne_bytes());
     }
@@ -175,7 +267,7 @@ impl Batch {
 /// A batch that is ready to be sent.
 pub(crate) struct FinishedBatch {
     bytes: Vec<u8>,
-    starts: Vec<usize>,
+    messages: Vec<Sent>,
 }
 
 impl FinishedBatch {
@@ -186,32 +278,40 @@ impl FinishedBatch {
 
     /// Whether an answer with this sequence number is for a message of this batch.
     pub fn has(&self, sequence: u32) -> bool {
-        sequence
-            .checked_sub(BEGIN_SEQUENCE)
-            .is_some_and(|index| (index as usize) < self.starts.len())
+        index(sequence).is_some_and(|index| index < self.messages.len())
     }
 
-    /// The index of the change (from 0) whose message has this sequence number; `None` for BEGIN,
-    /// END and numbers that are not of this batch.
+    /// The index of the change that the message with this sequence number is part of; `None` for
+    /// BEGIN, END and numbers that are not of this batch.
     pub fn change_of(&self, sequence: u32) -> Option<usize> {
-        let index = sequence.checked_sub(BEGIN_SEQUENCE + 1)? as usize;
-        (index + 2 < self.starts.len()).then_some(index)
+        self.messages.get(index(sequence)?)?.change
     }
 
-    /// The message of this change, with its header.
-    pub fn message(&self, change: usize) -> Option<&[u8]> {
-        let start = *self.starts.get(change + 1)?;
-        let end = self.starts.get(change + 2).copied().unwrap_or(self.bytes.len());
-        self.bytes.get(start..end).filter(|message| message.len() > MESSAGE_HEADER)
+    /// The message with this sequence number, with its header.
+    pub fn message(&self, sequence: u32) -> Option<&[u8]> {
+        let index = index(sequence)?;
+        let start = self.messages.get(index)?.start;
+        let end = self.messages.get(index + 1).map_or(self.bytes.len(), |next| next.start);
+        self.bytes.get(start..end)
     }
 }
 
-/// The family's number (`NFPROTO_*`).
+/// The position in the batch of the message with this sequence number.
+fn index(sequence: u32) -> Option<usize> {
+    Some(sequence.checked_sub(BEGIN_SEQUENCE)? as usize)
+}
+
 fn nft_family(family: Family) -> ProtoFamily {
     match family {
         Family::Ip => ProtoFamily::Ipv4,
         Family::Ip6 => ProtoFamily::Ipv6,
+        Family::Inet => ProtoFamily::Inet,
     }
+}
+
+/// The family's number (`NFPROTO_*`).
+pub fn family_number(family: Family) -> u8 {
+    nft_family(family) as u8
 }
 
 fn nft_table(path: &TablePath) -> nftnl::Table {

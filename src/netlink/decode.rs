@@ -7,13 +7,13 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::attribute::{Attribute, Attributes};
-use super::batch::USERDATA_TAG;
+use super::batch::{COMMENT, USERDATA_TAG};
 use super::encode::{IPV4_DESTINATION, IPV4_SOURCE, IPV6_DESTINATION, IPV6_SOURCE};
 use super::expression::{Code, Expression};
 use super::{uapi, xt};
 use crate::ruleset::{
-    INTERFACE_NAME_MAX, InstalledChain, InstalledRule, InstalledTable, Interface, Name, Protocol,
-    Rule, RuleContent, Verdict,
+    Family, INTERFACE_NAME_MAX, InstalledChain, InstalledRule, InstalledTable, Interface, Name,
+    Protocol, Rule, RuleContent, Verdict,
 };
 
 /// `NFT_META_IIFNAME`.
@@ -54,7 +54,7 @@ pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, Instal
 /// A rule with its table and chain. The bytes are the attributes of `NFT_MSG_NEWRULE`.
 pub(crate) fn decode_rule(
     attributes: Attributes,
-    is_ipv4: bool,
+    family: Family,
 ) -> Option<(Name, Name, InstalledRule)> {
     let table = attributes.clone().find(uapi::rule::TABLE)?.string().into();
     let chain = attributes.clone().find(uapi::rule::CHAIN)?.string().into();
@@ -67,9 +67,17 @@ pub(crate) fn decode_rule(
         .map(Expression::read)
         .collect();
     let (packets, bytes) = count(&expressions);
-    // iptables shows a comment in the user data as a match, which would make it another rule.
-    let has_userdata = attributes.find(uapi::rule::USERDATA).is_some();
-    let known = (!has_userdata).then(|| Reader::new(&expressions, is_ipv4).rule()).flatten();
+    let userdata = attributes.find(uapi::rule::USERDATA).map(|userdata| userdata.payload);
+    let reader = Reader::new(&expressions, family);
+    let known = match (family, userdata) {
+        (Family::Inet, None) => reader.native_rule(None),
+        (Family::Inet, Some(data)) => {
+            decode_comment(data).and_then(|comment| reader.native_rule(Some(comment)))
+        }
+        (_, None) => reader.rule(),
+        // iptables shows a comment in the user data as a match, which would make it another rule.
+        (_, Some(_)) => None,
+    };
     let content = known.map_or_else(|| foreign(&expressions), RuleContent::Known);
     Some((table, chain, InstalledRule { handle, content, packets, bytes }))
 }
@@ -77,6 +85,14 @@ pub(crate) fn decode_rule(
 /// The generation. The bytes are the attributes of `NFT_MSG_NEWGEN`.
 pub(crate) fn decode_generation(attributes: Attributes) -> Option<u32> {
     attributes.clone().find(uapi::generation::ID)?.be_u32()
+}
+
+/// The comment in a rule's user data, if there is nothing else: type 0, length, text with its
+/// NUL (`NFTNL_UDATA_RULE_COMMENT`).
+fn decode_comment(userdata: &[u8]) -> Option<&str> {
+    let [COMMENT, length, text @ ..] = userdata else { return None };
+    let text = text.strip_suffix(&[0])?;
+    (usize::from(*length) == text.len() + 1).then(|| std::str::from_utf8(text).ok())?
 }
 
 fn is_tagged(userdata: Option<Attribute>) -> bool {
@@ -101,14 +117,19 @@ fn foreign(expressions: &[Expression]) -> RuleContent {
 }
 
 /// Reads expressions in the one order in which dwnl writes them.
-struct Reader<'a> {
-    rest: &'a [Expression<'a>],
+pub(super) struct Reader<'a> {
+    pub(super) rest: &'a [Expression<'a>],
     is_ipv4: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn new(expressions: &'a [Expression<'a>], is_ipv4: bool) -> Reader<'a> {
-        Reader { rest: expressions, is_ipv4 }
+    fn new(expressions: &'a [Expression<'a>], family: Family) -> Reader<'a> {
+        Reader { rest: expressions, is_ipv4: family == Family::Ip }
+    }
+
+    /// From here on the addresses are of this family.
+    pub(super) fn set_family(&mut self, family: Family) {
+        self.is_ipv4 = family == Family::Ip;
     }
 
     /// The rule, if every expression is part of it.
@@ -130,7 +151,7 @@ impl<'a> Reader<'a> {
         Some(Rule { source, destination, in_interface, protocol, matches, verdict })
     }
 
-    fn interface(&mut self) -> Option<Interface> {
+    pub(super) fn interface(&mut self) -> Option<Interface> {
         let [
             Expression::Meta(META_IN_INTERFACE),
             Expression::Compare { operation, data },
@@ -154,7 +175,7 @@ impl<'a> Reader<'a> {
         Some(Interface { name: name.into(), wildcard, negated })
     }
 
-    fn protocol(&mut self) -> Option<Protocol> {
+    pub(super) fn protocol(&mut self) -> Option<Protocol> {
         let [
             Expression::Meta(META_PROTOCOL),
             Expression::Compare { operation: EQUAL, data },
@@ -169,7 +190,7 @@ impl<'a> Reader<'a> {
         Some(protocol)
     }
 
-    fn network(&mut self, field: u32) -> Option<IpNetwork> {
+    pub(super) fn network(&mut self, field: u32) -> Option<IpNetwork> {
         let [Expression::Payload { base: NETWORK_HEADER, offset, length }, rest @ ..] = self.rest
         else {
             return None;
@@ -181,9 +202,11 @@ impl<'a> Reader<'a> {
             [Expression::Compare { operation: EQUAL, data }, rest @ ..] => {
                 (u8::try_from(data.len() * 8).ok()?, *data, rest)
             }
-            [Expression::Mask(mask), Expression::Compare { operation: EQUAL, data }, rest @ ..]
-                if mask.len() == data.len() =>
-            {
+            [
+                Expression::Bitwise { mask, xor },
+                Expression::Compare { operation: EQUAL, data },
+                rest @ ..,
+            ] if mask.len() == data.len() && xor.iter().all(|byte| *byte == 0) => {
                 (masked_prefix(mask)?, *data, rest)
             }
             _ => return None,
@@ -201,7 +224,7 @@ impl<'a> Reader<'a> {
         Some(network)
     }
 
-    fn address(&self, leading: &[u8]) -> IpAddr {
+    pub(super) fn address(&self, leading: &[u8]) -> IpAddr {
         let mut octets = [0; 16];
         octets[..leading.len()].copy_from_slice(leading);
         let [a, b, c, d, ..] = octets;

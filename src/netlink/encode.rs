@@ -34,15 +34,17 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
         let offset = if destination.is_ipv4() { IPV4_DESTINATION } else { IPV6_DESTINATION };
         add_network(nft, destination, offset);
     }
-    for extension in rule.matches.iter() {
-        nft.add_expr(&xt::encode(extension));
+    for extension in rule.matches.iter().filter_map(xt::encode) {
+        nft.add_expr(&extension);
     }
     nft.add_expr(&ZeroCounter);
-    nft.add_expr(&verdict(&rule.verdict));
+    if let Some(verdict) = verdict(&rule.verdict) {
+        nft.add_expr(&verdict);
+    }
 }
 
 /// `-i eth0`: the name with its NUL; `-i eth+`: its beginning without.
-fn add_interface(nft: &mut nftnl::Rule, interface: &Interface) {
+pub fn add_interface(nft: &mut nftnl::Rule, interface: &Interface) {
     let mut name = interface.name.as_bytes().to_vec();
     if !interface.wildcard {
         name.push(0);
@@ -53,13 +55,13 @@ fn add_interface(nft: &mut nftnl::Rule, interface: &Interface) {
 }
 
 /// `-p tcp`
-fn add_protocol(nft: &mut nftnl::Rule, protocol: Protocol) {
+pub fn add_protocol(nft: &mut nftnl::Rule, protocol: Protocol) {
     nft.add_expr(&Meta::L4Proto);
     nft.add_expr(&Cmp::new(CmpOp::Eq, protocol.number()));
 }
 
 /// `-s NETWORK` and `-d NETWORK`: a prefix of whole bytes compares those, any other is masked.
-fn add_network(nft: &mut nftnl::Rule, network: &IpNetwork, offset: u32) {
+pub fn add_network(nft: &mut nftnl::Rule, network: &IpNetwork, offset: u32) {
     let address = octets(network.ip());
     let whole = usize::from(network.prefix() / 8);
     if network.prefix().is_multiple_of(8) {
@@ -73,19 +75,20 @@ fn add_network(nft: &mut nftnl::Rule, network: &IpNetwork, offset: u32) {
     nft.add_expr(&Cmp::new(CmpOp::Eq, address.as_slice()));
 }
 
-fn add_payload(nft: &mut nftnl::Rule, offset: u32, length: usize) {
+pub fn add_payload(nft: &mut nftnl::Rule, offset: u32, length: usize) {
     // The crate calls these bits, but writes them as the bytes that the kernel counts in.
     let field = NetworkHeaderField::Raw { offset_bits: offset, length_bits: length as u32 };
     nft.add_expr(&Payload::Network(field));
 }
 
-fn verdict(verdict: &Verdict) -> NftVerdict {
-    match verdict {
+fn verdict(verdict: &Verdict) -> Option<NftVerdict> {
+    Some(match verdict {
         Verdict::Accept => NftVerdict::Accept,
         Verdict::Return => NftVerdict::Return,
         Verdict::Jump(chain) => NftVerdict::Jump { chain: c_string(chain) },
         Verdict::Goto(chain) => NftVerdict::Goto { chain: c_string(chain) },
-    }
+        Verdict::MarkConnection(_) => return None,
+    })
 }
 
 /// The network's octets: 4 or 16.

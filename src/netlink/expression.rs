@@ -2,6 +2,7 @@
 //! that dwnl can read.
 
 use std::borrow::Cow;
+use std::ffi::CString;
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -58,6 +59,46 @@ impl nftnl::expr::Expression for ZeroCounter {
     }
 }
 
+/// `fib daddr type`: what kind of address the packet is for.
+pub struct DestinationType;
+
+/// `NFT_FIB_RESULT_ADDRTYPE` and `NFTA_FIB_F_DADDR`.
+const FIB_ADDRESS_TYPE: u32 = 3;
+const FIB_DESTINATION: u32 = 2;
+
+impl nftnl::expr::Expression for DestinationType {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"fib");
+        // SAFETY: `expression` is a fresh fib expression, whose attributes these are.
+        unsafe {
+            let set = |attribute: u32, value| {
+                sys::nftnl_expr_set_u32(expression.as_ptr(), attribute as u16, value);
+            };
+            set(sys::NFTNL_EXPR_FIB_DREG, REGISTER);
+            set(sys::NFTNL_EXPR_FIB_RESULT, FIB_ADDRESS_TYPE);
+            set(sys::NFTNL_EXPR_FIB_FLAGS, FIB_DESTINATION);
+        }
+        expression
+    }
+}
+
+/// `@SET`: whether the register's value is in the set; the crate's takes an object for it.
+pub struct InSet(pub CString);
+
+impl nftnl::expr::Expression for InSet {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"lookup");
+        // SAFETY: `expression` is a fresh lookup expression. The name is copied.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LOOKUP_SREG as u16, REGISTER);
+            let name = self.0.as_ptr();
+            sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_LOOKUP_SET as u16, name);
+        }
+        expression
+    }
+}
+
 fn allocate(name: &std::ffi::CStr) -> NonNull<sys::nftnl_expr> {
     // SAFETY: the name is a C string. libnftnl returns null only where memory is exhausted, for
     // the expressions asked for here exist in all its versions.
@@ -80,8 +121,13 @@ pub enum Expression<'a> {
         /// In bytes.
         length: u32,
     },
-    /// Masks the register.
-    Mask(&'a [u8]),
+    /// Masks the register, then flips bits of it.
+    Bitwise {
+        /// The bits that stay.
+        mask: &'a [u8],
+        /// The bits that are flipped.
+        xor: &'a [u8],
+    },
     /// Compares the register.
     Compare {
         /// `NFT_CMP_*`: 0 is equal, 1 not equal.
@@ -104,6 +150,17 @@ pub enum Expression<'a> {
         packets: u64,
         /// Bytes so far.
         bytes: u64,
+    },
+    /// Loads the type of the address that the packet is for.
+    DestinationType,
+    /// Looks the register up in a set.
+    InSet(Cow<'a, str>),
+    /// Loads or sets something about the connection: `NFT_CT_*`.
+    Connection {
+        /// What.
+        key: u32,
+        /// Whether it is set.
+        set: bool,
     },
     /// Ends the rule.
     Verdict(Code<'a>),
@@ -156,10 +213,12 @@ impl<'a> Expression<'a> {
             "bitwise"
                 if uses_register(uapi::bitwise::SOURCE)
                     && uses_register(uapi::bitwise::DESTINATION)
-                    && number(uapi::bitwise::OPERATION).unwrap_or(0) == 0
-                    && bytes(uapi::bitwise::XOR)?.iter().all(|byte| *byte == 0) =>
+                    && number(uapi::bitwise::OPERATION).unwrap_or(0) == 0 =>
             {
-                Expression::Mask(bytes(uapi::bitwise::MASK)?)
+                Expression::Bitwise {
+                    mask: bytes(uapi::bitwise::MASK)?,
+                    xor: bytes(uapi::bitwise::XOR)?,
+                }
             }
             "cmp" if uses_register(uapi::cmp::SOURCE) => Expression::Compare {
                 operation: number(uapi::cmp::OPERATION)?,
@@ -178,6 +237,25 @@ impl<'a> Expression<'a> {
                 packets: data.nested().find(uapi::counter::PACKETS)?.be_u64()?,
                 bytes: data.nested().find(uapi::counter::BYTES)?.be_u64()?,
             },
+            "fib"
+                if uses_register(uapi::fib::DESTINATION)
+                    && number(uapi::fib::RESULT) == Some(FIB_ADDRESS_TYPE)
+                    && number(uapi::fib::FLAGS) == Some(FIB_DESTINATION) =>
+            {
+                Expression::DestinationType
+            }
+            "lookup"
+                if uses_register(uapi::lookup::SOURCE)
+                    && number(uapi::lookup::FLAGS).unwrap_or(0) == 0 =>
+            {
+                Expression::InSet(data.nested().find(uapi::lookup::SET)?.string())
+            }
+            "ct" if uses_register(uapi::ct::DESTINATION) => {
+                Expression::Connection { key: number(uapi::ct::KEY)?, set: false }
+            }
+            "ct" if uses_register(uapi::ct::SOURCE) => {
+                Expression::Connection { key: number(uapi::ct::KEY)?, set: true }
+            }
             "immediate" if number(uapi::immediate::DESTINATION) == Some(0) => {
                 Expression::Verdict(read_verdict(data)?)
             }
@@ -208,7 +286,13 @@ impl fmt::Display for Expression<'_> {
             Expression::Payload { base, offset, length } => {
                 write!(f, "[payload {length}b @ header {base} + {offset}]")
             }
-            Expression::Mask(mask) => write!(f, "[bitwise & 0x{}]", Hex(mask)),
+            Expression::Bitwise { mask, xor } => {
+                write!(f, "[bitwise & 0x{} ^ 0x{}]", Hex(mask), Hex(xor))
+            }
+            Expression::DestinationType => write!(f, "[fib daddr type]"),
+            Expression::InSet(set) => write!(f, "[lookup @{set}]"),
+            Expression::Connection { key, set: false } => write!(f, "[ct {key}]"),
+            Expression::Connection { key, set: true } => write!(f, "[ct {key} set]"),
             Expression::Compare { operation, data } => {
                 let operation = ["eq", "neq", "lt", "lte", "gt", "gte"]
                     .get(*operation as usize)

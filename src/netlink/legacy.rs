@@ -43,8 +43,8 @@ pub(crate) fn legacy_nat_holds_rules(family: Family) -> io::Result<bool> {
 /// Only root can read it; for others the table is asked for all the same.
 fn nat_is_in_use(family: Family) -> io::Result<bool> {
     let list = match family {
-        Family::Ip => "/proc/thread-self/net/ip_tables_names",
         Family::Ip6 => "/proc/thread-self/net/ip6_tables_names",
+        _ => "/proc/thread-self/net/ip_tables_names",
     };
     match fs::read_to_string(list) {
         Ok(names) => Ok(names.lines().any(|name| name == "nat")),
@@ -56,8 +56,8 @@ fn nat_is_in_use(family: Family) -> io::Result<bool> {
 
 fn nat_info(family: Family) -> io::Result<Info> {
     let (domain, level) = match family {
-        Family::Ip => (AddressFamily::Inet, libc::SOL_IP),
         Family::Ip6 => (AddressFamily::Inet6, libc::SOL_IPV6),
+        _ => (AddressFamily::Inet, libc::SOL_IP),
     };
     let socket = socket(domain, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     let mut info = Info::default();

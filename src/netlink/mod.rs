@@ -13,7 +13,9 @@ mod expression;
 mod legacy;
 mod locate;
 mod namespace;
+mod native;
 mod request;
+mod set;
 mod socket;
 mod uapi;
 mod xt;
@@ -25,6 +27,7 @@ pub(crate) use legacy::legacy_nat_holds_rules;
 pub(crate) use locate::attribute_at;
 pub(crate) use namespace::within;
 pub(crate) use request::{Dump, Request};
+pub(crate) use set::{decode_elements, decode_set, intervals};
 pub(crate) use socket::{Socket, Transport};
 
 #[cfg(test)]

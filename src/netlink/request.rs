@@ -1,7 +1,8 @@
-//! Requests that ask for something: the generation, and the dumps of tables, chains and rules.
+//! Requests that ask for something: the generation, and dumps.
 
 use super::attribute::put;
-use super::uapi::{MESSAGE_HEADER, rule};
+use super::batch::family_number;
+use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, element_list, rule, set};
 use crate::ruleset::Family;
 
 /// What can be dumped.
@@ -15,6 +16,18 @@ pub(crate) enum Dump<'a> {
     Rules {
         /// The table's name.
         table: &'a str,
+    },
+    /// The sets of one table.
+    Sets {
+        /// The table's name.
+        table: &'a str,
+    },
+    /// The elements of one set.
+    Elements {
+        /// The table's name.
+        table: &'a str,
+        /// The set's name.
+        set: &'a str,
     },
 }
 
@@ -39,10 +52,21 @@ impl Request {
             Dump::Tables => libc::NFT_MSG_GETTABLE,
             Dump::Chains => libc::NFT_MSG_GETCHAIN,
             Dump::Rules { .. } => libc::NFT_MSG_GETRULE,
+            Dump::Sets { .. } => libc::NFT_MSG_GETSET,
+            Dump::Elements { .. } => libc::NFT_MSG_GETSETELEM,
         };
         let mut bytes = header(message, family_number(family), libc::NLM_F_DUMP, sequence);
-        if let Dump::Rules { table } = what {
-            put(&mut bytes, rule::TABLE, &[table.as_bytes(), &[0]].concat());
+        let mut put_name = |number, name: &str| {
+            put(&mut bytes, number, &[name.as_bytes(), &[0]].concat());
+        };
+        match what {
+            Dump::Tables | Dump::Chains => {}
+            Dump::Rules { table } => put_name(rule::TABLE, table),
+            Dump::Sets { table } => put_name(set::TABLE, table),
+            Dump::Elements { table, set } => {
+                put_name(element_list::TABLE, table);
+                put_name(element_list::SET, set);
+            }
         }
         let length = (bytes.len() as u32).to_ne_bytes();
         bytes[..length.len()].copy_from_slice(&length);
@@ -50,23 +74,21 @@ impl Request {
     }
 }
 
-fn family_number(family: Family) -> u8 {
-    match family {
-        Family::Ip => libc::NFPROTO_IPV4 as u8,
-        Family::Ip6 => libc::NFPROTO_IPV6 as u8,
-    }
+/// A message without attributes.
+fn header(message: i32, family: u8, flags: i32, sequence: u32) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(64);
+    put_headers(&mut bytes, message, family, flags as u16, sequence);
+    bytes
 }
 
-/// `struct nlmsghdr` and `struct nfgenmsg`.
-fn header(message: i32, family: u8, flags: i32, sequence: u32) -> Vec<u8> {
+/// Appends `struct nlmsghdr`, of a message without attributes, and `struct nfgenmsg`.
+pub fn put_headers(bytes: &mut Vec<u8>, message: i32, family: u8, flags: u16, sequence: u32) {
     let kind = (libc::NFNL_SUBSYS_NFTABLES << 8 | message) as u16;
-    let flags = (libc::NLM_F_REQUEST | flags) as u16;
-    let mut bytes = Vec::with_capacity(64);
-    bytes.extend_from_slice(&(MESSAGE_HEADER as u32 + 4).to_ne_bytes());
+    let length = (MESSAGE_HEADER + FAMILY_HEADER) as u32;
+    bytes.extend_from_slice(&length.to_ne_bytes());
     bytes.extend_from_slice(&kind.to_ne_bytes());
-    bytes.extend_from_slice(&flags.to_ne_bytes());
+    bytes.extend_from_slice(&(libc::NLM_F_REQUEST as u16 | flags).to_ne_bytes());
     bytes.extend_from_slice(&sequence.to_ne_bytes());
     bytes.extend_from_slice(&0u32.to_ne_bytes());
     bytes.extend_from_slice(&[family, libc::NFNETLINK_V0 as u8, 0, 0]);
-    bytes
 }

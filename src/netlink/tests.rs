@@ -51,15 +51,15 @@ fn encoded(path: &ChainPath, rule: &Rule) -> Vec<u8> {
     let mut batch = Batch::new(1);
     batch.add_rule(path, Place::Last, rule);
     let batch = batch.finish();
-    batch.message(0).expect("the message")[16..].to_vec()
+    batch.message(BEGIN_SEQUENCE + 1).expect("the message")[16..].to_vec()
 }
 
 /// The attributes that only a dump has are put before those that were sent.
-fn decoded(payload: &[u8], is_ipv4: bool) -> InstalledRule {
+fn decoded(payload: &[u8], family: Family) -> InstalledRule {
     let mut attributes = Vec::new();
     attribute::put(&mut attributes, uapi::rule::HANDLE, &9u64.to_be_bytes());
     attributes.extend_from_slice(&payload[ATTRIBUTES..]);
-    let (table, _, rule) = decode_rule(Attributes::new(&attributes), is_ipv4).expect("a rule");
+    let (table, _, rule) = decode_rule(Attributes::new(&attributes), family).expect("a rule");
     assert_eq!((table.as_ref(), rule.handle), ("nat", 9));
     rule
 }
@@ -68,7 +68,9 @@ fn decoded(payload: &[u8], is_ipv4: bool) -> InstalledRule {
 fn the_bytes_are_those_of_iptables() {
     let mut known = BTreeSet::new();
     for vector in vectors() {
-        let RuleContent::Known(rule) = decoded(&vector.payload, true).content else { continue };
+        let RuleContent::Known(rule) = decoded(&vector.payload, Family::Ip).content else {
+            continue;
+        };
         let line = format!("-A {} {rule}", vector.chain);
         assert_eq!(line, vector.saved);
         let ours = encoded(&path(Family::Ip, &vector.chain), &rule);
@@ -110,7 +112,7 @@ fn the_bytes_are_those_of_iptables() {
 #[test]
 fn a_rule_of_another_form_is_foreign() {
     for vector in vectors().into_iter().filter(|vector| vector.saved.contains("-m limit")) {
-        let content = decoded(&vector.payload, true).content;
+        let content = decoded(&vector.payload, Family::Ip).content;
         assert!(content.to_string().contains("[limit]"), "{content}");
     }
 }
@@ -134,6 +136,7 @@ fn a_batch_begins_with_the_generation_and_counts_its_messages() {
     let path = path(Family::Ip6, "PREROUTING");
     let mut batch = Batch::new(0x01020304);
     batch.add_table(&path.table);
+    batch.begin_change(7);
     batch.add_chain(&path, Some(BaseChain::NAT_PREROUTING));
     batch.add_rule(&path, Place::Before(5), &Rule::new(Verdict::Return));
     batch.delete_rule(&path, 6);
@@ -149,7 +152,7 @@ fn a_batch_begins_with_the_generation_and_counts_its_messages() {
     let generation = messages[0].attributes().find(1).and_then(|generation| generation.be_u32());
     assert_eq!(generation, Some(0x01020304));
     assert_eq!(batch.change_of(BEGIN_SEQUENCE), None);
-    assert_eq!(batch.change_of(BEGIN_SEQUENCE + 3), Some(2));
+    assert_eq!(batch.change_of(BEGIN_SEQUENCE + 3), Some(7));
     assert_eq!(batch.change_of(BEGIN_SEQUENCE + 7), None);
 }
 
@@ -163,7 +166,7 @@ fn an_offset_leads_to_the_attribute_in_words() {
     let mut batch = Batch::new(1);
     batch.add_rule(&path(Family::Ip, "DOCKER-BLOCK"), Place::Last, &rule);
     let batch = batch.finish();
-    let message = batch.message(0).expect("the message");
+    let message = batch.message(BEGIN_SEQUENCE + 1).expect("the message");
     let find = |needle: &[u8]| {
         let position = message.windows(needle.len()).position(|window| window == needle);
         position.expect("the bytes") as u32
@@ -251,7 +254,7 @@ proptest! {
     ) {
         let family = if is_ipv4 { Family::Ip } else { Family::Ip6 };
         let payload = encoded(&path(family, "DOCKER-BLOCK"), &rule);
-        prop_assert_eq!(decoded(&payload, is_ipv4).content, RuleContent::Known(rule));
+        prop_assert_eq!(decoded(&payload, family).content, RuleContent::Known(rule));
     }
 
     #[test]
@@ -264,7 +267,7 @@ proptest! {
             let position = index.index(payload.len());
             payload[position] = byte;
         }
-        let _ = decode_rule(Attributes::new(&payload[ATTRIBUTES..]), true);
+        let _ = decode_rule(Attributes::new(&payload[ATTRIBUTES..]), Family::Ip);
         let _ = attribute_at(&payload, 70);
     }
 }

@@ -104,6 +104,50 @@ pub mod immediate {
     pub const DATA: u16 = 2;
 }
 
+/// `NFTA_FIB_*`.
+pub mod fib {
+    pub const DESTINATION: u16 = 1;
+    pub const RESULT: u16 = 2;
+    pub const FLAGS: u16 = 3;
+}
+
+/// `NFTA_LOOKUP_*`.
+pub mod lookup {
+    pub const SET: u16 = 1;
+    pub const SOURCE: u16 = 2;
+    pub const FLAGS: u16 = 5;
+}
+
+/// `NFTA_CT_*`.
+pub mod ct {
+    pub const DESTINATION: u16 = 1;
+    pub const KEY: u16 = 2;
+    pub const SOURCE: u16 = 4;
+}
+
+/// `NFTA_SET_*`.
+pub mod set {
+    pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 2;
+    pub const FLAGS: u16 = 3;
+    pub const KEY_TYPE: u16 = 4;
+    pub const KEY_LENGTH: u16 = 5;
+    pub const ID: u16 = 10;
+}
+
+/// `NFTA_SET_ELEM_LIST_*`.
+pub mod element_list {
+    pub const TABLE: u16 = 1;
+    pub const SET: u16 = 2;
+    pub const ELEMENTS: u16 = 3;
+}
+
+/// `NFTA_SET_ELEM_*`.
+pub mod element {
+    pub const KEY: u16 = 1;
+    pub const FLAGS: u16 = 3;
+}
+
 /// `NFTA_DATA_*`.
 pub mod data {
     pub const VALUE: u16 = 1;

@@ -36,6 +36,8 @@ const IPRANGE_LENGTH: usize = 72;
 const IPRANGE_SOURCE: usize = 0;
 const IPRANGE_DESTINATION: usize = 32;
 const IPRANGE_FLAGS: usize = 64;
+/// `connmark` revision 1 (`struct xt_connmark_mtinfo1`, 12 bytes): u32 mark, u32 mask, u8 invert.
+const CONNMARK_LENGTH: usize = 16;
 /// `tcp` and `udp` revision 0 (`struct xt_tcp`, `struct xt_udp`, padded).
 const PORTS_LENGTH: usize = 16;
 /// `sctp` revision 0 (`struct xt_sctp_info`, 292 bytes).
@@ -45,16 +47,18 @@ const SCTP_CHUNK_FLAGS: usize = 268;
 /// u32: which conditions are set; `XT_SCTP_DEST_PORTS` is 2.
 const SCTP_FLAGS: usize = 284;
 
-/// The match as iptables writes it.
-pub fn encode(extension: &Match) -> XtMatch {
+/// The match as iptables writes it; `None` for one that it has no words for.
+pub fn encode(extension: &Match) -> Option<XtMatch> {
     let (name, revision, info) = match extension {
         Match::DestinationPorts(ports) => (ports_name(ports.protocol()), 0, encode_ports(ports)),
         Match::Range { source, destination } => (c"iprange", 1, encode_ranges(source, destination)),
         Match::DestinationLocal => (c"addrtype", 1, encode_destination_local()),
         Match::StateNew => (c"conntrack", 3, encode_state_new()),
+        Match::ConnectionMark(mark) => (c"connmark", 1, encode_connection_mark(*mark)),
         Match::Comment(text) => (c"comment", 0, encode_comment(text)),
+        Match::SourceSet { .. } => return None,
     };
-    XtMatch { name, revision, info }
+    Some(XtMatch { name, revision, info })
 }
 
 /// The match that a blob stands for, if it is of exactly the form that [`encode`] gives.
@@ -62,11 +66,12 @@ pub fn decode(name: &str, revision: u32, info: &[u8], is_ipv4: bool) -> Option<M
     let candidate = match name {
         "addrtype" => Match::DestinationLocal,
         "conntrack" => Match::StateNew,
+        "connmark" => decode_connection_mark(info)?,
         "comment" => decode_comment(info)?,
         "iprange" => decode_ranges(info, is_ipv4)?,
         _ => decode_ports(name, info)?,
     };
-    let exact = encode(&candidate);
+    let exact = encode(&candidate)?;
     (exact.revision == revision && exact.info == info).then_some(candidate)
 }
 
@@ -83,6 +88,18 @@ fn encode_state_new() -> Vec<u8> {
     put(&mut info, CONNTRACK_MATCH_FLAGS, &1u16.to_ne_bytes());
     put(&mut info, CONNTRACK_STATES, &8u16.to_ne_bytes());
     info
+}
+
+/// `-m connmark --mark MARK/MARK`
+fn encode_connection_mark(mark: u32) -> Vec<u8> {
+    let mut info = vec![0; CONNMARK_LENGTH];
+    put(&mut info, 0, &[mark.to_ne_bytes(), mark.to_ne_bytes()].concat());
+    info
+}
+
+fn decode_connection_mark(info: &[u8]) -> Option<Match> {
+    let mark = info.first_chunk::<4>()?;
+    Some(Match::ConnectionMark(u32::from_ne_bytes(*mark)))
 }
 
 /// `-m comment --comment TEXT`
@@ -185,7 +202,7 @@ mod tests {
 
     #[test]
     fn another_condition_in_the_blob_is_another_match() {
-        let mut xt = encode(&Match::StateNew);
+        let mut xt = encode(&Match::StateNew).expect("a blob");
         assert_eq!(decode("conntrack", 3, &xt.info, true), Some(Match::StateNew));
         assert_eq!(decode("conntrack", 2, &xt.info, true), None);
         xt.info[CONNTRACK_STATES] |= 2;
@@ -196,7 +213,7 @@ mod tests {
         #[test]
         fn any_blob_is_read_without_panic(
             name in prop::sample::select(
-                vec!["tcp", "udp", "sctp", "iprange", "addrtype", "conntrack", "comment", "x"]),
+                vec!["tcp", "udp", "sctp", "iprange", "addrtype", "conntrack", "connmark", "comment", "x"]),
             revision in 0u32..4,
             info in prop::collection::vec(any::<u8>(), 0..300),
             is_ipv4: bool,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Change;
 use super::sequence::longest_increasing;
-use crate::ruleset::{Chain, Extent, InstalledRule, Place, Rule, RuleContent};
+use crate::ruleset::{Chain, ChainPath, Extent, InstalledRule, Place, Rule, RuleContent};
 
 /// The difference for one chain that exists.
 pub(super) struct Difference<'a> {
@@ -76,7 +76,7 @@ impl<'a> Difference<'a> {
         let chain = &self.wanted.path;
         let empties = !self.removed.is_empty() && self.removed.len() == self.installed.len();
         if empties {
-            changes.push(flush(self.wanted, self.installed));
+            changes.push(flush(chain, self.installed));
         } else {
             changes.extend(self.removed.iter().map(|rule| delete(self.wanted, rule)));
         }
@@ -118,9 +118,9 @@ pub(super) fn delete(chain: &Chain, rule: &InstalledRule) -> Change {
     }
 }
 
-pub(super) fn flush(chain: &Chain, rules: &[InstalledRule]) -> Change {
+pub(super) fn flush(chain: &Arc<ChainPath>, rules: &[InstalledRule]) -> Change {
     Change::FlushChain {
-        chain: Arc::clone(&chain.path),
+        chain: Arc::clone(chain),
         contents: rules.iter().map(|rule| rule.content.clone()).collect(),
     }
 }

@@ -2,16 +2,19 @@
 //! input or output.
 
 mod difference;
+mod elements;
+mod own;
 mod removal;
 mod sequence;
 
 use std::sync::Arc;
 
 use crate::ruleset::{
-    BaseChain, Chain, ChainPath, InstalledChain, Name, Origin, Place, Rule, RuleContent, Ruleset,
-    Snapshot, TablePath,
+    BaseChain, Chain, ChainPath, InstalledChain, InstalledTable, Interval, Name, Origin, Place,
+    Rule, RuleContent, Ruleset, SetKind, SetPath, Snapshot, TablePath,
 };
 use difference::Difference;
+use elements::ElementDifference;
 use removal::Removal;
 
 /// What has to be done to the snapshot's kernel, in the order in which it has to be done. An
@@ -23,11 +26,11 @@ pub struct Plan {
     pub generation: u32,
     /// The changes.
     pub changes: Vec<Change>,
-    /// How many rules of ours stay as they are.
+    /// How many rules and set elements of ours stay as they are.
     pub unchanged: usize,
 }
 
-/// One message of the batch.
+/// One change, a message of the batch or a few.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Create the table.
@@ -60,6 +63,42 @@ pub enum Change {
         chain: Arc<ChainPath>,
         /// What they said.
         contents: Vec<RuleContent>,
+    },
+    /// Create the set.
+    AddSet(Arc<SetPath>, SetKind),
+    /// Put elements into a set.
+    AddElements {
+        /// The set.
+        set: Arc<SetPath>,
+        /// What its elements are.
+        kind: SetKind,
+        /// The elements.
+        elements: Vec<Interval>,
+        /// What in the policy gave rise to them, in words.
+        origin: Name,
+    },
+    /// Take elements out of a set.
+    DeleteElements {
+        /// The set.
+        set: Arc<SetPath>,
+        /// What its elements are.
+        kind: SetKind,
+        /// The elements.
+        elements: Vec<Interval>,
+    },
+    /// Take all elements out of a set at once.
+    FlushSet {
+        /// The set.
+        set: Arc<SetPath>,
+        /// How many they are.
+        elements: usize,
+    },
+    /// Delete the set, which no rule looks up any more.
+    DeleteSet {
+        /// The set.
+        set: Arc<SetPath>,
+        /// How many elements it has.
+        elements: usize,
     },
     /// Delete the chain, which is empty and not referred to.
     DeleteChain(Arc<ChainPath>),
@@ -124,29 +163,16 @@ impl Plan {
     /// # Errors
     /// What stands in the way, if it is not dwnl's to change.
     pub fn between(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        let mut plan = Plan { generation: snapshot.generation, ..Plan::default() };
-        for path in wanted.tables() {
-            match snapshot.tables.get(path) {
-                Some(table) => check_owner(path, table.owner)?,
-                None => plan.changes.push(Change::AddTable(path.clone())),
-            }
-        }
-        for chain in &wanted.chains {
-            let installed = match snapshot.chain(&chain.path) {
-                Some(installed) => {
-                    check_base(chain, installed)?;
-                    installed.rules.as_slice()
-                }
-                None => {
-                    plan.changes.push(Change::AddChain(Arc::clone(&chain.path), chain.base));
-                    &[]
-                }
-            };
-            let difference = Difference::new(chain, installed);
-            plan.unchanged += difference.unchanged();
-            difference.push_onto(&mut plan.changes);
-        }
-        Ok(plan)
+        let mut building = Building {
+            wanted,
+            snapshot,
+            plan: Plan { generation: snapshot.generation, ..Plan::default() },
+        };
+        building.tables()?;
+        building.sets();
+        building.chains()?;
+        building.unwanted();
+        Ok(building.plan)
     }
 
     /// The changes that take out of the snapshot all that dwnl put in: the rules of `owned`, and
@@ -157,7 +183,7 @@ impl Plan {
     pub fn removing(owned: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
         let changes = Removal::changes(owned, snapshot)?;
         if !changes.is_empty() {
-            for path in owned.tables() {
+            for path in owned.tables().into_iter().chain(&owned.own_tables) {
                 check_owner(path, snapshot.tables.get(path).and_then(|table| table.owner))?;
             }
         }
@@ -169,23 +195,116 @@ impl Plan {
         self.changes.is_empty()
     }
 
-    /// How many rules are added.
+    /// How many rules and set elements are added.
     pub fn added(&self) -> usize {
-        self.changes.iter().filter(|change| matches!(change, Change::AddRule { .. })).count()
+        self.changes.iter().map(Change::added).sum()
     }
 
-    /// How many rules are removed.
+    /// How many rules and set elements are removed.
     pub fn removed(&self) -> usize {
-        self.changes.iter().map(Change::rules_removed).sum()
+        self.changes.iter().map(Change::removed).sum()
     }
 }
 
 impl Change {
-    fn rules_removed(&self) -> usize {
+    fn added(&self) -> usize {
+        match self {
+            Change::AddRule { .. } => 1,
+            Change::AddElements { elements, .. } => elements.len(),
+            _ => 0,
+        }
+    }
+
+    fn removed(&self) -> usize {
         match self {
             Change::DeleteRule { .. } => 1,
             Change::FlushChain { contents, .. } => contents.len(),
+            Change::DeleteElements { elements, .. } => elements.len(),
+            Change::FlushSet { elements, .. } | Change::DeleteSet { elements, .. } => *elements,
             _ => 0,
+        }
+    }
+}
+
+/// A plan in the making. Every step may refer to what the steps before it have made.
+struct Building<'a> {
+    wanted: &'a Ruleset,
+    snapshot: &'a Snapshot,
+    plan: Plan,
+}
+
+impl<'a> Building<'a> {
+    /// Tables come first. One of ours that is of no use is deleted, to be made anew.
+    fn tables(&mut self) -> Result<(), Obstacle> {
+        for path in self.wanted.tables() {
+            let Some(table) = self.snapshot.tables.get(path) else {
+                self.plan.changes.push(Change::AddTable(path.clone()));
+                continue;
+            };
+            check_owner(path, table.owner)?;
+            if self.installed(path).is_none() {
+                own::delete(path, table, &mut self.plan.changes);
+                self.plan.changes.push(Change::AddTable(path.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The table as far as it can be built upon.
+    fn installed(&self, path: &TablePath) -> Option<&'a InstalledTable> {
+        let is_own = self.wanted.own_tables.contains(path);
+        let table = self.snapshot.tables.get(path)?;
+        (!is_own || own::is_fit(path, table, self.wanted)).then_some(table)
+    }
+
+    /// Sets come before the rules that look them up.
+    fn sets(&mut self) {
+        for set in &self.wanted.sets {
+            let installed = self.installed(&set.path.table);
+            let elements = match installed.and_then(|table| table.sets.get(&set.path.set)) {
+                Some(installed) => installed.elements.as_slice(),
+                None => {
+                    self.plan.changes.push(Change::AddSet(Arc::clone(&set.path), set.kind));
+                    &[]
+                }
+            };
+            let difference = ElementDifference::new(&set.elements, elements);
+            self.plan.unchanged += difference.unchanged();
+            difference.push_onto(set, &mut self.plan.changes);
+        }
+    }
+
+    fn chains(&mut self) -> Result<(), Obstacle> {
+        for chain in &self.wanted.chains {
+            let table = self.installed(&chain.path.table);
+            let installed = match table.and_then(|table| table.chains.get(&chain.path.chain)) {
+                Some(installed) => {
+                    check_base(chain, installed)?;
+                    installed.rules.as_slice()
+                }
+                None => {
+                    let path = Arc::clone(&chain.path);
+                    self.plan.changes.push(Change::AddChain(path, chain.base));
+                    &[]
+                }
+            };
+            let difference = Difference::new(chain, installed);
+            self.plan.unchanged += difference.unchanged();
+            difference.push_onto(&mut self.plan.changes);
+        }
+        Ok(())
+    }
+
+    /// Last goes what the tables of ours hold beside what is wanted.
+    fn unwanted(&mut self) {
+        let wanted = self.wanted.tables();
+        for path in &self.wanted.own_tables {
+            let Some(table) = self.installed(path) else { continue };
+            if wanted.contains(&path) {
+                own::delete_unwanted(path, table, self.wanted, &mut self.plan.changes);
+            } else {
+                own::delete(path, table, &mut self.plan.changes);
+            }
         }
     }
 }

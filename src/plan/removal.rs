@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::difference::{delete, flush, ours};
-use super::{Change, Obstacle};
+use super::{Change, Obstacle, own};
 use crate::ruleset::{
     Chain, ChainPath, Extent, InstalledChain, Name, Ruleset, Snapshot, TablePath,
 };
@@ -39,6 +39,11 @@ impl<'a> Removal<'a> {
             }
         }
         removal.delete_tables(owned);
+        for path in &owned.own_tables {
+            if let Some(table) = snapshot.tables.get(path) {
+                own::delete(path, table, &mut removal.changes);
+            }
+        }
         Ok(removal.changes)
     }
 
@@ -78,7 +83,7 @@ impl<'a> Removal<'a> {
                 installed.rules.iter().for_each(|rule| {
                     mark(rule.handle);
                 });
-                self.changes.push(flush(chain, &installed.rules));
+                self.changes.push(flush(&chain.path, &installed.rules));
             }
         }
     }

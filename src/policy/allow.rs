@@ -193,7 +193,7 @@ impl<'r, 't> Reader<'r, 't> {
         let has_destination = |family| to.iter().any(|addresses| addresses.family() == family);
         let possible = |family: &Family| has_source(*family) && has_destination(*family);
         let incomplete = from.iter().any(|group| group.sources.is_empty());
-        if incomplete || Family::ALL.iter().any(possible) {
+        if incomplete || Family::NAT.iter().any(possible) {
             return;
         }
         let (sources, destinations) =

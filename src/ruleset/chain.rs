@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Family, Origin, Rule};
+use super::{Family, Origin, Rule, Set};
 
 /// The name of a table or chain; cheap to clone.
 pub type Name = Arc<str>;
@@ -55,6 +55,9 @@ impl BaseChain<'static> {
     /// The chain `PREROUTING` of the table `nat`, as iptables creates it.
     pub const NAT_PREROUTING: BaseChain<'static> =
         BaseChain { chain_type: "nat", hook: 0, priority: -100 };
+    /// A chain that sees the first packet of a flow just before that one does.
+    pub const BEFORE_NAT_PREROUTING: BaseChain<'static> =
+        BaseChain { chain_type: "nat", hook: 0, priority: -101 };
 }
 
 /// `type nat hook 0 priority -100`, close to nft's words.
@@ -102,6 +105,11 @@ pub struct WantedRule {
 pub struct Ruleset {
     /// The chains.
     pub chains: Vec<Chain>,
+    /// The sets that their rules look up.
+    pub sets: Vec<Set>,
+    /// The tables that are wholly ours: what is in them and not in the ruleset goes, and a table
+    /// of which the ruleset has no chain goes itself.
+    pub own_tables: Vec<TablePath>,
 }
 
 impl Ruleset {

@@ -1,4 +1,4 @@
-//! The two protocol families in which Docker publishes ports.
+//! The protocol families of nf_tables that dwnl works in.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,11 +10,16 @@ pub enum Family {
     Ip,
     /// IPv6: `NFPROTO_IPV6`, `nft`'s `ip6`, the tables of `ip6tables`.
     Ip6,
+    /// Both in one table: `NFPROTO_INET`, `nft`'s `inet`, unknown to iptables.
+    Inet,
 }
 
 impl Family {
-    /// Both families, in the order in which everything is done and printed.
-    pub const ALL: [Family; 2] = [Family::Ip, Family::Ip6];
+    /// The families that have a nat table of Docker's, in the order in which everything is done
+    /// and printed.
+    pub const NAT: [Family; 2] = [Family::Ip, Family::Ip6];
+    /// All families that dwnl works in.
+    pub const ALL: [Family; 3] = [Family::Ip, Family::Ip6, Family::Inet];
 
     /// The family that an address belongs to.
     pub fn of(address: IpAddr) -> Family {
@@ -30,6 +35,7 @@ impl fmt::Display for Family {
         f.pad(match self {
             Family::Ip => "ip",
             Family::Ip6 => "ip6",
+            Family::Inet => "inet",
         })
     }
 }

@@ -2,15 +2,17 @@
 //! rules and verdicts as they should be ([`Ruleset`]) and as the kernel holds them ([`Snapshot`]).
 //!
 //! `Display` is iptables' own syntax, so that what is printed here can be compared with
-//! `iptables -S` and fed to `iptables-restore`.
+//! `iptables -S` and fed to `iptables-restore`; for what iptables has no words for it is nft's.
 
 mod address;
 mod chain;
 mod family;
 mod interface;
+mod nft;
 mod origin;
 mod port;
 mod rule;
+mod set;
 mod snapshot;
 
 pub use address::{AddressRange, Addresses};
@@ -20,4 +22,7 @@ pub use interface::{INTERFACE_NAME_MAX, Interface};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
-pub use snapshot::{InstalledChain, InstalledRule, InstalledTable, RuleContent, Snapshot};
+pub use set::{Interval, Set, SetKind, SetPath, address, merge};
+pub use snapshot::{
+    InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
+};

@@ -1,5 +1,5 @@
-//! A rule in iptables' terms: header conditions, extension matches in order, a counter and a
-//! verdict.
+//! A rule: header conditions, extension matches in order, a counter and a verdict. The terms are
+//! iptables', with a few that only a native table can hold.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::address::NetworkText;
-use super::{AddressRange, Interface, Name, Ports, Protocol};
+use super::nft::NftText;
+use super::{AddressRange, Family, Interface, Name, Ports, Protocol};
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
 pub const COMMENT_MAX: usize = 255;
@@ -43,11 +44,20 @@ impl Rule {
             verdict,
         }
     }
+
+    /// Whether only a native table can hold the rule, because iptables has no words for it.
+    pub fn is_native(&self) -> bool {
+        matches!(self.verdict, Verdict::MarkConnection(_))
+    }
 }
 
-/// The rule's part of a line of `iptables -S`, behind `-A CHAIN `.
+/// The rule's part of a line of `iptables -S`, behind `-A CHAIN `; of a native rule, what stands in
+/// a line of `nft list ruleset`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_native() {
+            return write!(f, "{}", NftText(self));
+        }
         if let Some(source) = &self.source {
             write!(f, "-s {} ", NetworkText(source))?;
         }
@@ -83,6 +93,15 @@ pub enum Match {
     DestinationLocal,
     /// `-m conntrack --ctstate NEW`: the packet opens a flow.
     StateNew,
+    /// `-m connmark --mark 0x2000/0x2000`: these bits of the connection mark are set.
+    ConnectionMark(u32),
+    /// `ip saddr @SET`: the source is in a set. Only in a native table.
+    SourceSet {
+        /// The family of the set's addresses, IPv4 or IPv6.
+        family: Family,
+        /// The set, in the rule's own table.
+        set: Name,
+    },
     /// `-m comment --comment "…"`: at most [`COMMENT_MAX`] bytes without a NUL.
     Comment(Arc<str>),
 }
@@ -110,6 +129,8 @@ impl fmt::Display for Match {
             }
             Match::DestinationLocal => write!(f, "-m addrtype --dst-type LOCAL"),
             Match::StateNew => write!(f, "-m conntrack --ctstate NEW"),
+            Match::ConnectionMark(mark) => write!(f, "-m connmark --mark {mark:#x}/{mark:#x}"),
+            Match::SourceSet { set, .. } => write!(f, "@{set}"),
             Match::Comment(text) => {
                 write!(f, "-m comment --comment ")?;
                 write_quoted(f, text)
@@ -146,6 +167,9 @@ pub enum Verdict {
     Jump(Name),
     /// `-g CHAIN`: on in that chain, never back here.
     Goto(Name),
+    /// `ct mark set ct mark | BITS`: sets these bits of the connection mark and goes on with the
+    /// next rule. Only in a native table.
+    MarkConnection(u32),
 }
 
 impl Verdict {
@@ -153,7 +177,7 @@ impl Verdict {
     pub fn target(&self) -> Option<&Name> {
         match self {
             Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
-            Verdict::Accept | Verdict::Return => None,
+            Verdict::Accept | Verdict::Return | Verdict::MarkConnection(_) => None,
         }
     }
 }
@@ -166,6 +190,7 @@ impl fmt::Display for Verdict {
             Verdict::Return => write!(f, "-j RETURN"),
             Verdict::Jump(chain) => write!(f, "-j {chain}"),
             Verdict::Goto(chain) => write!(f, "-g {chain}"),
+            Verdict::MarkConnection(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
         }
     }
 }

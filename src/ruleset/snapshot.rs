@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{BaseChain, ChainPath, Name, Rule, TablePath};
+use super::{BaseChain, ChainPath, Interval, Name, Rule, SetKind, TablePath};
 
 /// The tables that dwnl works in, as they were at one generation of the ruleset.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,17 @@ pub struct InstalledTable {
     pub ours: bool,
     /// Its chains by name.
     pub chains: BTreeMap<Name, InstalledChain>,
+    /// Its sets by name; only of tables that are wholly ours.
+    pub sets: BTreeMap<Name, InstalledSet>,
+}
+
+/// A set in the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstalledSet {
+    /// What its elements are; `None` if it is none of the kinds that dwnl makes.
+    pub kind: Option<SetKind>,
+    /// Its elements, sorted.
+    pub elements: Vec<Interval>,
 }
 
 /// A chain in the kernel.

@@ -1,0 +1,164 @@
+//! Groups that are large enough to become sets, and the rules that look them up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::entry::{destinations, network, of_family, origin, range};
+use super::own_table;
+use crate::policy::{Allow, Group, Policy, Source};
+use crate::ruleset::{
+    Addresses, Family, Interval, Match, Name, Ports, Rule, Set, SetKind, SetPath, Verdict,
+    WantedRule, merge,
+};
+
+/// From this number of sources of one family on, a group becomes a set.
+pub(super) const LARGE: usize = 64;
+
+/// A group's identity: groups of one name share their sources, and an entry's own sources are a
+/// group of their own.
+type Key = (Family, *const Source);
+
+/// The large groups of a policy: their sets, and the rules that look them up.
+pub(super) struct LargeGroups {
+    /// The names of the sets of each large group.
+    names: HashMap<Key, Vec<Name>>,
+    sets: Vec<Set>,
+    rules: Vec<WantedRule>,
+}
+
+impl LargeGroups {
+    /// The large groups of all entries.
+    pub fn of(policy: &Policy) -> LargeGroups {
+        let mut large = LargeGroups { names: HashMap::new(), sets: Vec::new(), rules: Vec::new() };
+        for (index, entry) in policy.allow.iter().enumerate() {
+            for group in entry.from.iter().flatten() {
+                for family in Family::NAT {
+                    large.add(family, group, entry, index);
+                    large.add_rules(family, group, entry, policy.guard.mark);
+                }
+            }
+        }
+        large
+    }
+
+    /// Whether the group is looked up in sets for this family.
+    pub fn contains(&self, family: Family, group: &Group) -> bool {
+        self.names.contains_key(&key(family, group))
+    }
+
+    /// Whether any group is looked up in sets for this family.
+    pub fn has(&self, family: Family) -> bool {
+        self.names.keys().any(|(of, _)| *of == family)
+    }
+
+    /// The rules of our own chain.
+    pub fn rules(&self) -> Vec<WantedRule> {
+        self.rules.clone()
+    }
+
+    /// The sets.
+    pub fn into_sets(self) -> Vec<Set> {
+        self.sets
+    }
+
+    fn add(&mut self, family: Family, group: &Group, entry: &Allow, index: usize) {
+        let key = key(family, group);
+        if self.names.contains_key(&key) || of_family(family, group).count() < LARGE {
+            return;
+        }
+        let intervals = of_family(family, group).map(|source| Interval::of(&source.addresses));
+        let (hosts, intervals) = merge(intervals.collect());
+        let (name, words) = match &group.name {
+            Some(name) => (set_name(name), format!("group `{name}`")),
+            None => literal_name(entry, index),
+        };
+        let version = if family == Family::Ip6 { 6 } else { 4 };
+        let words: Name = words.into();
+        let mut names = Vec::new();
+        for (elements, is_intervals) in [(hosts, false), (intervals, true)] {
+            if elements.is_empty() {
+                continue;
+            }
+            let suffix = if is_intervals { "-intervals" } else { "" };
+            let name: Name = format!("{name}-{version}{suffix}").into();
+            let path = Arc::new(SetPath { table: own_table(), set: Arc::clone(&name) });
+            let kind = SetKind { family, intervals: is_intervals };
+            self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
+            names.push(name);
+        }
+        self.names.insert(key, names);
+    }
+
+    fn add_rules(&mut self, family: Family, group: &Group, entry: &Allow, mark: u32) {
+        let Some(sets) = self.names.get(&key(family, group)) else { return };
+        let origin = Arc::new(origin(entry, Some(group), None));
+        for ports in &entry.ports {
+            for destination in destinations(family, entry) {
+                for set in sets {
+                    let rule = rule(family, entry, *ports, destination, set, mark);
+                    self.rules.push(WantedRule { rule, origin: Some(Arc::clone(&origin)) });
+                }
+            }
+        }
+    }
+}
+
+fn key(family: Family, group: &Group) -> Key {
+    (family, group.sources.as_ptr())
+}
+
+/// `iifname INTERFACE ip daddr DESTINATION tcp dport PORTS ip saddr @SET fib daddr type local
+/// counter ct mark set ct mark | MARK comment NAME`
+fn rule(
+    family: Family,
+    entry: &Allow,
+    ports: Ports,
+    destination: Option<&Addresses>,
+    set: &Name,
+    mark: u32,
+) -> Rule {
+    let mut matches = vec![Match::DestinationPorts(ports)];
+    if let Some(range) = range(destination) {
+        matches.push(Match::Range { source: None, destination: Some(range) });
+    }
+    matches.push(Match::SourceSet { family, set: Arc::clone(set) });
+    matches.push(Match::DestinationLocal);
+    matches.extend(entry.name.clone().map(Match::Comment));
+    Rule {
+        source: None,
+        destination: network(destination),
+        in_interface: entry.in_interface.clone(),
+        protocol: Some(ports.protocol()),
+        matches: matches.into(),
+        verdict: Verdict::MarkConnection(mark),
+    }
+}
+
+/// The name and the words for an entry's own sources. A group's name never begins with a dot.
+fn literal_name(entry: &Allow, index: usize) -> (String, String) {
+    match &entry.name {
+        Some(name) => (format!(".{}", set_name(name)), format!("the sources of entry `{name}`")),
+        None => (format!(".{}", index + 1), format!("the sources of entry {}", index + 1)),
+    }
+}
+
+/// What nft can read as a name: the group's own if it is one, else as much of it as can be kept
+/// and a number that tells it from others.
+fn set_name(group: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let begins_well = group.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if begins_well && group.len() <= NAME_MAX && group.chars().all(is_plain) {
+        return group.to_owned();
+    }
+    let kept: String =
+        group.chars().map(|c| if is_plain(c) { c } else { '_' }).take(NAME_MAX).collect();
+    format!("_{kept}.{:08x}", fingerprint(group))
+}
+
+/// Well below the kernel's limit of 255 bytes, with room for what is put before and behind.
+const NAME_MAX: usize = 100;
+
+/// FNV-1a: the same number for the same name, today and in the next version.
+fn fingerprint(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}

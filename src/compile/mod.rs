@@ -1,0 +1,128 @@
+//! `Policy` → `Ruleset`: the only place that knows Docker's chains and the scheme that blocks
+//! published ports.
+//!
+//! Docker publishes a port by a jump from `PREROUTING` to its chain `DOCKER`. Two rules above that
+//! jump keep every packet for this host from reaching it, and the first of them sends the packet
+//! through `DOCKER-BLOCK`, whose rules jump to `DOCKER` for allowed sources only.
+//!
+//! A small group of sources becomes a rule for each of them. A large one becomes a set in a table
+//! of our own, because iptables cannot read a rule that looks up a set: a chain that comes just
+//! before `PREROUTING` marks the connection, and one rule in `DOCKER-BLOCK` goes by the mark.
+
+mod entry;
+mod large;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::policy::Policy;
+use crate::ruleset::{
+    BaseChain, Chain, ChainPath, Extent, Family, Match, Name, Rule, Ruleset, TablePath, Verdict,
+    WantedRule,
+};
+use large::LargeGroups;
+
+/// The table in which Docker publishes ports.
+const NAT: &str = "nat";
+/// Docker's chain of published ports.
+const DOCKER: &str = "DOCKER";
+/// Our chain of allowed sources.
+const BLOCK: &str = "DOCKER-BLOCK";
+/// Our own table, and its chain of rules that look up sets.
+const DWNL: &str = "dwnl";
+const ALLOW: &str = "allow";
+
+/// Compiles a policy to the chains and rules that enforce it, in both families. The empty policy
+/// compiles to the [`frame`] alone, which blocks every published port.
+pub fn compile(policy: &Policy) -> Ruleset {
+    let large = LargeGroups::of(policy);
+    let mut chains: Vec<Chain> = native_chain(&large).into_iter().collect();
+    chains.extend(Family::NAT.into_iter().flat_map(|family| scheme(family, policy, &large)));
+    Ruleset { chains, sets: large.into_sets(), own_tables: vec![own_table()] }
+}
+
+/// What dwnl owns whatever the policy says: the frame that all policies share.
+pub fn frame() -> Ruleset {
+    compile(&Policy::default())
+}
+
+fn scheme(family: Family, policy: &Policy, large: &LargeGroups) -> [Chain; 3] {
+    [
+        nat_chain(family, DOCKER, None, Extent::Exists, Vec::new()),
+        nat_chain(family, BLOCK, None, Extent::Whole, block_rules(family, policy, large)),
+        nat_chain(
+            family,
+            "PREROUTING",
+            Some(BaseChain::NAT_PREROUTING),
+            Extent::Head,
+            vec![
+                without_origin(local(Verdict::Jump(BLOCK.into()))),
+                without_origin(local(Verdict::Return)),
+            ],
+        ),
+    ]
+}
+
+/// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
+fn native_chain(large: &LargeGroups) -> Option<Chain> {
+    let rules = distinct(large.rules());
+    let path = Arc::new(ChainPath { table: own_table(), chain: ALLOW.into() });
+    let base = Some(BaseChain::BEFORE_NAT_PREROUTING);
+    (!rules.is_empty()).then_some(Chain { path, base, extent: Extent::Whole, rules })
+}
+
+fn nat_chain(
+    family: Family,
+    name: &str,
+    base: Option<BaseChain<'static>>,
+    extent: Extent,
+    rules: Vec<WantedRule>,
+) -> Chain {
+    let table = TablePath { family, table: NAT.into() };
+    let path = Arc::new(ChainPath { table, chain: name.into() });
+    Chain { path, base, extent, rules }
+}
+
+fn own_table() -> TablePath {
+    TablePath { family: Family::Inet, table: DWNL.into() }
+}
+
+fn without_origin(rule: Rule) -> WantedRule {
+    WantedRule { rule, origin: None }
+}
+
+/// `-m addrtype --dst-type LOCAL VERDICT`
+fn local(verdict: Verdict) -> Rule {
+    Rule { matches: [Match::DestinationLocal].into(), ..Rule::new(verdict) }
+}
+
+/// The rules of `DOCKER-BLOCK`: entry by entry, port by port, source by source, and last the one
+/// that stands for all sets of the family.
+fn block_rules(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<WantedRule> {
+    let docker: Name = DOCKER.into();
+    let mut wanted = Vec::new();
+    for entry in &policy.allow {
+        entry::push_rules(family, entry, &docker, large, &mut wanted);
+    }
+    if large.has(family) {
+        wanted.push(without_origin(marked(policy.guard.mark, docker)));
+    }
+    distinct(wanted)
+}
+
+/// `-m connmark --mark MARK/MARK -j DOCKER`
+fn marked(mark: u32, docker: Name) -> Rule {
+    let matches = [Match::ConnectionMark(mark)].into();
+    Rule { matches, ..Rule::new(Verdict::Jump(docker)) }
+}
+
+/// The rules without those that an earlier one of the same words makes superfluous.
+fn distinct(mut wanted: Vec<WantedRule>) -> Vec<WantedRule> {
+    let mut seen = HashSet::with_capacity(wanted.len());
+    let is_first: Vec<bool> = wanted.iter().map(|wanted| seen.insert(&wanted.rule)).collect();
+    let mut is_first = is_first.into_iter();
+    wanted.retain(|_| is_first.next().unwrap_or(true));
+    wanted
+}

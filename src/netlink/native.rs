@@ -1,0 +1,244 @@
+//! Rules of our own table, which need not be readable by iptables: they look up sets and mark
+//! connections. Both directions stand here side by side.
+
+use nftnl::expr::{
+    Bitwise, Cmp, CmpOp, Conntrack, Meta, NetworkHeaderField, Payload, TransportHeaderField,
+};
+
+use super::batch::family_number;
+use super::decode::Reader;
+use super::encode::{
+    IPV4_DESTINATION, IPV4_SOURCE, IPV6_DESTINATION, IPV6_SOURCE, add_interface, add_network,
+    add_payload, add_protocol, c_string, octets,
+};
+use super::expression::{DestinationType, Expression, InSet, ZeroCounter};
+use crate::ruleset::{AddressRange, Family, Match, Ports, Protocol, Rule, Verdict};
+
+/// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
+const LOCAL: u32 = 2;
+/// `NFT_META_NFPROTO`.
+const META_FAMILY: u32 = 15;
+/// `NFT_CT_MARK`.
+const CT_MARK: u32 = 3;
+/// `NFT_PAYLOAD_TRANSPORT_HEADER`, and where the destination port stands in it.
+const TRANSPORT_HEADER: u32 = 2;
+const DESTINATION_PORT: u32 = 2;
+/// `NFT_CMP_*`.
+const EQUAL: u32 = 0;
+const AT_MOST: u32 = 3;
+const AT_LEAST: u32 = 5;
+
+/// Appends the expressions of a native rule, what is cheap to look at first:
+/// `iifname INTERFACE meta nfproto FAMILY ip daddr DESTINATION tcp dport PORTS ip saddr @SET
+/// fib daddr type local counter ct mark set ct mark | MARK`
+pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
+    if let Some(interface) = &rule.in_interface {
+        add_interface(nft, interface);
+    }
+    let family = family_of(rule);
+    if let Some(family) = family {
+        nft.add_expr(&Meta::NfProto);
+        nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(family)));
+    }
+    if let Some(destination) = &rule.destination {
+        add_network(nft, destination, fields(destination.is_ipv4()).destination);
+    }
+    if let Some(protocol) = rule.protocol {
+        add_protocol(nft, protocol);
+    }
+    for condition in rule.matches.iter() {
+        add_condition(nft, condition);
+    }
+    nft.add_expr(&ZeroCounter);
+    if let Verdict::MarkConnection(bits) = rule.verdict {
+        nft.add_expr(&Conntrack::Mark { set: false });
+        nft.add_expr(&Bitwise::new(!bits, bits));
+        nft.add_expr(&Conntrack::Mark { set: true });
+    }
+}
+
+fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
+    match condition {
+        Match::DestinationPorts(ports) => add_ports(nft, ports),
+        Match::Range { destination: Some(range), .. } => add_destination_range(nft, range),
+        Match::SourceSet { family, set } => {
+            let is_ipv4 = *family != Family::Ip6;
+            add_payload(nft, fields(is_ipv4).source, fields(is_ipv4).length);
+            nft.add_expr(&InSet(c_string(set)));
+        }
+        Match::DestinationLocal => {
+            nft.add_expr(&DestinationType);
+            nft.add_expr(&Cmp::new(CmpOp::Eq, LOCAL));
+        }
+        // A comment goes to the rule's user data; the others are of iptables' rules.
+        _ => {}
+    }
+}
+
+/// `tcp dport 443`, `tcp dport 8000-8100`
+fn add_ports(nft: &mut nftnl::Rule, ports: &Ports) {
+    let field = TransportHeaderField::Raw { offset_bits: DESTINATION_PORT, length_bits: 2 };
+    nft.add_expr(&Payload::Transport(field));
+    let (first, last) = (ports.first().to_be_bytes(), ports.last().to_be_bytes());
+    add_between(nft, &first, &last);
+}
+
+/// `ip daddr A-B`
+fn add_destination_range(nft: &mut nftnl::Rule, range: &AddressRange) {
+    let (first, last) = (octets(range.first()), octets(range.last()));
+    let offset = fields(range.first().is_ipv4()).destination;
+    let field = NetworkHeaderField::Raw { offset_bits: offset, length_bits: first.len() as u32 };
+    nft.add_expr(&Payload::Network(field));
+    add_between(nft, &first, &last);
+}
+
+fn add_between(nft: &mut nftnl::Rule, first: &[u8], last: &[u8]) {
+    if first == last {
+        nft.add_expr(&Cmp::new(CmpOp::Eq, first));
+    } else {
+        nft.add_expr(&Cmp::new(CmpOp::Gte, first));
+        nft.add_expr(&Cmp::new(CmpOp::Lte, last));
+    }
+}
+
+/// Where the addresses stand in the network header.
+struct Fields {
+    source: u32,
+    destination: u32,
+    length: usize,
+}
+
+fn fields(is_ipv4: bool) -> Fields {
+    if is_ipv4 {
+        Fields { source: IPV4_SOURCE, destination: IPV4_DESTINATION, length: 4 }
+    } else {
+        Fields { source: IPV6_SOURCE, destination: IPV6_DESTINATION, length: 16 }
+    }
+}
+
+fn family_of(rule: &Rule) -> Option<Family> {
+    rule.matches.iter().find_map(|condition| match condition {
+        Match::SourceSet { family, .. } => Some(*family),
+        _ => None,
+    })
+}
+
+impl Reader<'_> {
+    /// The native rule, if every expression is part of it and they stand in our order.
+    pub(super) fn native_rule(mut self, comment: Option<&str>) -> Option<Rule> {
+        let in_interface = self.interface();
+        let family = self.family()?;
+        self.set_family(family);
+        let fields = fields(family == Family::Ip);
+        let destination = self.network(fields.destination);
+        let range = self.destination_range(fields.destination, fields.length);
+        let protocol = self.protocol()?;
+        let mut matches = vec![Match::DestinationPorts(self.ports(protocol)?)];
+        if range.is_some() {
+            matches.push(Match::Range { source: None, destination: range });
+        }
+        matches.push(Match::SourceSet { family, set: self.set(fields.source)? });
+        self.take(&[&Expression::DestinationType])?;
+        self.compare(EQUAL, &LOCAL.to_ne_bytes())?;
+        matches.push(Match::DestinationLocal);
+        matches.extend(comment.map(|comment| Match::Comment(comment.into())));
+        let verdict = self.mark()?;
+        let matches = matches.into();
+        Some(Rule {
+            source: None,
+            destination,
+            in_interface,
+            protocol: Some(protocol),
+            matches,
+            verdict,
+        })
+    }
+
+    fn family(&mut self) -> Option<Family> {
+        let [
+            Expression::Meta(META_FAMILY),
+            Expression::Compare { operation: EQUAL, data: [number] },
+            rest @ ..,
+        ] = self.rest
+        else {
+            return None;
+        };
+        let family = Family::NAT.into_iter().find(|family| family_number(*family) == *number)?;
+        self.rest = rest;
+        Some(family)
+    }
+
+    fn destination_range(&mut self, field: u32, length: usize) -> Option<AddressRange> {
+        let [
+            Expression::Payload { base: 1, offset, .. },
+            Expression::Compare { operation: AT_LEAST, data: first },
+            Expression::Compare { operation: AT_MOST, data: last },
+            rest @ ..,
+        ] = self.rest
+        else {
+            return None;
+        };
+        if *offset != field || first.len() != length || last.len() != length {
+            return None;
+        }
+        let range = AddressRange::new(self.address(first), self.address(last))?;
+        self.rest = rest;
+        Some(range)
+    }
+
+    fn ports(&mut self, protocol: Protocol) -> Option<Ports> {
+        self.take(&[&Expression::Payload {
+            base: TRANSPORT_HEADER,
+            offset: DESTINATION_PORT,
+            length: 2,
+        }])?;
+        let port = |data: &[u8]| Some(u16::from_be_bytes(data.try_into().ok()?));
+        let (first, last, rest) = match self.rest {
+            [Expression::Compare { operation: EQUAL, data }, rest @ ..] => (data, data, rest),
+            [
+                Expression::Compare { operation: AT_LEAST, data: first },
+                Expression::Compare { operation: AT_MOST, data: last },
+                rest @ ..,
+            ] => (first, last, rest),
+            _ => return None,
+        };
+        self.rest = rest;
+        Ports::new(protocol, port(first)?, port(last)?)
+    }
+
+    fn set(&mut self, field: u32) -> Option<crate::ruleset::Name> {
+        let [Expression::Payload { base: 1, offset, .. }, Expression::InSet(set), rest @ ..] =
+            self.rest
+        else {
+            return None;
+        };
+        if *offset != field {
+            return None;
+        }
+        self.rest = rest;
+        Some(set.as_ref().into())
+    }
+
+    fn mark(self) -> Option<Verdict> {
+        let [
+            Expression::Counter { .. },
+            Expression::Connection { key: CT_MARK, set: false },
+            Expression::Bitwise { mask, xor },
+            Expression::Connection { key: CT_MARK, set: true },
+        ] = self.rest
+        else {
+            return None;
+        };
+        let bits = u32::from_ne_bytes((*xor).try_into().ok()?);
+        (*mask == (!bits).to_ne_bytes()).then_some(Verdict::MarkConnection(bits))
+    }
+
+    fn take(&mut self, expected: &[&Expression]) -> Option<()> {
+        let (first, rest) = self.rest.split_at_checked(expected.len())?;
+        first.iter().eq(expected.iter().copied()).then(|| self.rest = rest)
+    }
+
+    fn compare(&mut self, operation: u32, data: &[u8]) -> Option<()> {
+        self.take(&[&Expression::Compare { operation, data }])
+    }
+}

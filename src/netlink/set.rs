@@ -1,0 +1,164 @@
+//! Sets and their elements, written straight into the batch: of these there may be a hundred
+//! thousand, and each is a handful of bytes.
+
+use super::attribute::{Attributes, put, put_nested};
+use super::uapi::{self, NESTED};
+use crate::ruleset::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
+
+/// `NFT_SET_INTERVAL`.
+const FLAG_INTERVAL: u32 = 4;
+/// `NFT_SET_ELEM_INTERVAL_END`: the element is the first address behind an interval.
+const INTERVAL_END: u32 = 1;
+/// nft's own numbers of its data types, by which it knows how to print the elements.
+const TYPE_IPV4: u32 = 7;
+const TYPE_IPV6: u32 = 8;
+/// An attribute's length has 16 bits; a message is begun anew well before.
+const LIST_MAX: usize = 60_000;
+
+/// Appends the attributes of NEWSET. The number is one that no other set of the batch has.
+pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
+    put_name(bytes, uapi::set::TABLE, &set.table.table);
+    put_name(bytes, uapi::set::NAME, &set.set);
+    let flags = if kind.intervals { FLAG_INTERVAL } else { 0 };
+    put_u32(bytes, uapi::set::FLAGS, flags);
+    let key_type = if kind.family == Family::Ip6 { TYPE_IPV6 } else { TYPE_IPV4 };
+    put_u32(bytes, uapi::set::KEY_TYPE, key_type);
+    put_u32(bytes, uapi::set::KEY_LENGTH, key_length(kind) as u32);
+    put_u32(bytes, uapi::set::ID, id);
+}
+
+/// Appends the attributes of DELSET.
+pub fn put_set_path(bytes: &mut Vec<u8>, set: &SetPath) {
+    put_name(bytes, uapi::set::TABLE, &set.table.table);
+    put_name(bytes, uapi::set::NAME, &set.set);
+}
+
+/// Appends the attributes of NEWSETELEM or DELSETELEM with as many elements as a message can
+/// hold, and returns the others.
+pub fn put_elements<'e>(
+    bytes: &mut Vec<u8>,
+    set: &SetPath,
+    kind: SetKind,
+    elements: &'e [Interval],
+) -> &'e [Interval] {
+    put_element_list(bytes, set);
+    let mut rest = elements;
+    put_nested(bytes, uapi::element_list::ELEMENTS, |bytes| {
+        let start = bytes.len();
+        while let Some((element, others)) = rest.split_first() {
+            if bytes.len() - start > LIST_MAX {
+                break;
+            }
+            put_interval(bytes, kind, *element);
+            rest = others;
+        }
+    });
+    rest
+}
+
+/// Appends the set's address as messages about elements have it. DELSETELEM with nothing else
+/// takes out all.
+pub fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
+    put_name(bytes, uapi::element_list::TABLE, &set.table.table);
+    put_name(bytes, uapi::element_list::SET, &set.set);
+}
+
+/// An interval is its first address, and the one behind its last unless there is none.
+fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
+    put_element(bytes, kind, interval.first, 0);
+    if kind.intervals && interval.last < maximum(kind) {
+        put_element(bytes, kind, interval.last + 1, INTERVAL_END);
+    }
+}
+
+fn put_element(bytes: &mut Vec<u8>, kind: SetKind, key: u128, flags: u32) {
+    let key = key.to_be_bytes();
+    let key = &key[key.len() - key_length(kind)..];
+    // The lengths are known, so each header is written once: element, key, value.
+    let flags_length = if flags == 0 { 0 } else { 8 };
+    put_header(bytes, uapi::LIST_ELEMENT | NESTED, 12 + key.len() + flags_length);
+    put_header(bytes, uapi::element::KEY | NESTED, 8 + key.len());
+    put_header(bytes, uapi::data::VALUE, 4 + key.len());
+    bytes.extend_from_slice(key);
+    if flags != 0 {
+        put_u32(bytes, uapi::element::FLAGS, flags);
+    }
+}
+
+fn put_header(bytes: &mut Vec<u8>, number: u16, length: usize) {
+    bytes.extend_from_slice(&(length as u16).to_ne_bytes());
+    bytes.extend_from_slice(&number.to_ne_bytes());
+}
+
+fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
+    put(bytes, number, &value.to_be_bytes());
+}
+
+fn put_name(bytes: &mut Vec<u8>, number: u16, name: &str) {
+    put(bytes, number, &[name.as_bytes(), &[0]].concat());
+}
+
+/// In bytes.
+fn key_length(kind: SetKind) -> usize {
+    if kind.family == Family::Ip6 { 16 } else { 4 }
+}
+
+/// The highest address.
+fn maximum(kind: SetKind) -> u128 {
+    if kind.family == Family::Ip6 { u128::MAX } else { u128::from(u32::MAX) }
+}
+
+/// A set's name and kind; its elements are still missing. The bytes are the attributes of NEWSET.
+pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)> {
+    let name = attributes.clone().find(uapi::set::NAME)?.string().into();
+    let number = |attribute| attributes.clone().find(attribute)?.be_u32();
+    let family = match number(uapi::set::KEY_TYPE) {
+        Some(TYPE_IPV4) => Some(Family::Ip),
+        Some(TYPE_IPV6) => Some(Family::Ip6),
+        _ => None,
+    };
+    let intervals = match number(uapi::set::FLAGS).unwrap_or(0) {
+        0 => Some(false),
+        FLAG_INTERVAL => Some(true),
+        _ => None,
+    };
+    let kind = family.zip(intervals).map(|(family, intervals)| SetKind { family, intervals });
+    let kind = kind.filter(|kind| number(uapi::set::KEY_LENGTH) == Some(key_length(*kind) as u32));
+    Some((name, InstalledSet { kind, elements: Vec::new() }))
+}
+
+/// The elements of a set, as they come: keys, each with whether an interval ends before it. The
+/// bytes are the attributes of NEWSETELEM.
+pub(crate) fn decode_elements(attributes: Attributes, keys: &mut Vec<(u128, bool)>) -> Option<()> {
+    let Some(list) = attributes.clone().find(uapi::element_list::ELEMENTS) else { return Some(()) };
+    for element in list.nested() {
+        let key = element.nested().find(uapi::element::KEY)?.nested().find(uapi::data::VALUE)?;
+        let number = match key.payload.len() {
+            4 => u128::from(key.be_u32()?),
+            _ => u128::from_be_bytes(key.payload.try_into().ok()?),
+        };
+        let flags = element.nested().find(uapi::element::FLAGS);
+        let flags = flags.and_then(|flags| flags.be_u32()).unwrap_or(0);
+        keys.push((number, flags & INTERVAL_END != 0));
+    }
+    Some(())
+}
+
+/// The keys of a whole set as sorted intervals.
+pub(crate) fn intervals(mut keys: Vec<(u128, bool)>, kind: SetKind) -> Vec<Interval> {
+    // Where one interval ends and the next begins, the end comes first.
+    keys.sort_unstable_by_key(|(number, is_end)| (*number, !*is_end));
+    if !kind.intervals {
+        return keys.into_iter().map(|(key, _)| Interval { first: key, last: key }).collect();
+    }
+    let mut intervals = Vec::with_capacity(keys.len() / 2 + 1);
+    let mut open = None;
+    for (number, is_end) in keys {
+        if let Some(first) = open.take() {
+            intervals.push(Interval { first, last: number.saturating_sub(1) });
+        }
+        open = (!is_end).then_some(number);
+    }
+    intervals.extend(open.map(|first| Interval { first, last: maximum(kind) }));
+    intervals
+}

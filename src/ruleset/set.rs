@@ -1,0 +1,182 @@
+//! Sets: the sources of a large group, looked up in constant time by one rule.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::{Addresses, Family, Name, TablePath};
+
+/// A set's address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SetPath {
+    /// The table it stands in.
+    pub table: TablePath,
+    /// The set.
+    pub set: Name,
+}
+
+/// `inet dwnl cdn-4`, as nft writes it.
+impl fmt::Display for SetPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.table, self.set)
+    }
+}
+
+/// What a set's elements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SetKind {
+    /// The family of the addresses, IPv4 or IPv6.
+    pub family: Family,
+    /// Whether the elements are intervals: the kernel keeps those in a tree, single addresses in
+    /// a hash table.
+    pub intervals: bool,
+}
+
+/// `type ipv4_addr; flags interval`, as nft writes it.
+impl fmt::Display for SetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = if self.family == Family::Ip6 { 6 } else { 4 };
+        write!(f, "type ipv{version}_addr")?;
+        if self.intervals { write!(f, "; flags interval") } else { Ok(()) }
+    }
+}
+
+/// A set as it should be.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// Its address.
+    pub path: Arc<SetPath>,
+    /// What its elements are.
+    pub kind: SetKind,
+    /// Its elements: sorted, and none overlaps or touches another unless both are single
+    /// addresses.
+    pub elements: Vec<Interval>,
+    /// The group of the policy that it holds, in words.
+    pub origin: Name,
+}
+
+/// Consecutive addresses as numbers, for speed; the set's kind says of which family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Interval {
+    /// The lowest address.
+    pub first: u128,
+    /// The highest address.
+    pub last: u128,
+}
+
+impl Interval {
+    /// The addresses as an interval.
+    pub fn of(addresses: &Addresses) -> Interval {
+        let (first, last) = match addresses {
+            Addresses::Network(network) => (network.network(), network.broadcast()),
+            Addresses::Range(range) => (range.first(), range.last()),
+        };
+        Interval { first: number(first), last: number(last) }
+    }
+
+    /// The interval as nft writes it.
+    pub fn display(self, family: Family) -> impl fmt::Display {
+        let (first, last) = (address(self.first, family), address(self.last, family));
+        IntervalText { first, last }
+    }
+
+    /// Whether it is a single address.
+    pub fn is_host(self) -> bool {
+        self.first == self.last
+    }
+}
+
+struct IntervalText {
+    first: IpAddr,
+    last: IpAddr,
+}
+
+impl fmt::Display for IntervalText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
+}
+
+/// An address as a number.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
+
+/// A number as an address of the family; of IPv4 the low 32 bits.
+pub fn address(number: u128, family: Family) -> IpAddr {
+    match family {
+        Family::Ip6 => IpAddr::V6(Ipv6Addr::from(number)),
+        _ => IpAddr::V4(Ipv4Addr::from(number as u32)),
+    }
+}
+
+/// Sources as elements: single addresses that no interval covers, and intervals of which none
+/// overlaps or touches another; both sorted.
+pub fn merge(mut intervals: Vec<Interval>) -> (Vec<Interval>, Vec<Interval>) {
+    let mut hosts: Vec<Interval> = intervals.iter().copied().filter(|i| i.is_host()).collect();
+    intervals.retain(|interval| !interval.is_host());
+    intervals.sort_unstable();
+    let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
+    for interval in intervals {
+        match merged.last_mut() {
+            Some(last) if interval.first <= last.last.saturating_add(1) => {
+                last.last = last.last.max(interval.last);
+            }
+            _ => merged.push(interval),
+        }
+    }
+    hosts.sort_unstable();
+    hosts.dedup();
+    let mut covers = merged.iter().peekable();
+    hosts.retain(|host| {
+        while covers.next_if(|interval| interval.last < host.first).is_some() {}
+        covers.peek().is_none_or(|interval| interval.first > host.first)
+    });
+    (hosts, merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn interval() -> impl Strategy<Value = Interval> {
+        (0u128..200, prop_oneof![Just(0u128), 1u128..20])
+            .prop_map(|(first, length)| Interval { first, last: first + length })
+    }
+
+    fn contains(intervals: &[Interval], number: u128) -> bool {
+        intervals.iter().any(|interval| (interval.first..=interval.last).contains(&number))
+    }
+
+    proptest! {
+        #[test]
+        fn merging_keeps_every_address_and_separates_elements(
+            intervals in prop::collection::vec(interval(), 0..40)
+        ) {
+            let (hosts, merged) = merge(intervals.clone());
+            prop_assert!(hosts.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(hosts.iter().all(|host| host.is_host()));
+            prop_assert!(merged.windows(2).all(|pair| pair[0].last + 1 < pair[1].first));
+            for number in 0..230 {
+                let (in_hosts, in_merged) = (contains(&hosts, number), contains(&merged, number));
+                prop_assert!(!(in_hosts && in_merged));
+                prop_assert_eq!(in_hosts || in_merged, contains(&intervals, number));
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_of_ipv6_is_one_interval() {
+        let all = Interval { first: 0, last: u128::MAX };
+        let (hosts, merged) = merge(vec![Interval { first: 7, last: 7 }, all, all]);
+        assert_eq!((hosts.len(), merged), (0, vec![all]));
+    }
+}
