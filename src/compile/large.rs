@@ -7,12 +7,19 @@ use super::entry::{destinations, network, of_family, origin, range};
 use super::own_table;
 use crate::policy::{Allow, Group, Policy, Source};
 use crate::ruleset::{
-    Addresses, Family, Interval, Match, Name, Ports, Rule, Set, SetKind, SetPath, Verdict,
+    Addresses, Family, Interval, Match, Name, Part, Ports, Rule, Set, SetKind, SetPath, Verdict,
     WantedRule, merge,
 };
 
 /// From this number of sources of one family on, a group becomes a set.
 pub(super) const LARGE: usize = 64;
+
+/// So many addresses a part of a group has at most, as long as its parts are not too many. The
+/// kernel takes a dump of a set up from the beginning for each datagram, so the time that it takes
+/// grows with the square of the set's size.
+const PART: usize = 8192;
+/// Each part is one more rule that a new flow meets.
+const PARTS_MAX: usize = 32;
 
 /// A group's identity: groups of one name share their sources, and an entry's own sources are a
 /// group of their own.
@@ -20,8 +27,8 @@ type Key = (Family, *const Source);
 
 /// The large groups of a policy: their sets, and the rules that look them up.
 pub(super) struct LargeGroups {
-    /// The names of the sets of each large group.
-    names: HashMap<Key, Vec<Name>>,
+    /// The sets of each large group.
+    groups: HashMap<Key, Vec<Lookup>>,
     sets: Vec<Set>,
     rules: Vec<WantedRule>,
 }
@@ -29,7 +36,7 @@ pub(super) struct LargeGroups {
 impl LargeGroups {
     /// The large groups of all entries.
     pub fn of(policy: &Policy) -> LargeGroups {
-        let mut large = LargeGroups { names: HashMap::new(), sets: Vec::new(), rules: Vec::new() };
+        let mut large = LargeGroups { groups: HashMap::new(), sets: Vec::new(), rules: Vec::new() };
         for (index, entry) in policy.allow.iter().enumerate() {
             for group in entry.from.iter().flatten() {
                 for family in Family::NAT {
@@ -43,12 +50,12 @@ impl LargeGroups {
 
     /// Whether the group is looked up in sets for this family.
     pub fn contains(&self, family: Family, group: &Group) -> bool {
-        self.names.contains_key(&key(family, group))
+        self.groups.contains_key(&key(family, group))
     }
 
     /// Whether any group is looked up in sets for this family.
     pub fn has(&self, family: Family) -> bool {
-        self.names.keys().any(|(of, _)| *of == family)
+        self.groups.keys().any(|(of, _)| *of == family)
     }
 
     /// The rules of our own chain.
@@ -63,7 +70,7 @@ impl LargeGroups {
 
     fn add(&mut self, family: Family, group: &Group, entry: &Allow, index: usize) {
         let key = key(family, group);
-        if self.names.contains_key(&key) || of_family(family, group).count() < LARGE {
+        if self.groups.contains_key(&key) || of_family(family, group).count() < LARGE {
             return;
         }
         let intervals = of_family(family, group).map(|source| Interval::of(&source.addresses));
@@ -72,35 +79,78 @@ impl LargeGroups {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, index),
         };
+        let name = self.unique(name);
         let version = if family == Family::Ip6 { 6 } else { 4 };
         let words: Name = words.into();
-        let mut names = Vec::new();
-        for (elements, is_intervals) in [(hosts, false), (intervals, true)] {
+        let mut lookups = Vec::new();
+        let mut push = |suffix: String, part, capacity, elements: Vec<Interval>| {
             if elements.is_empty() {
-                continue;
+                return;
             }
-            let suffix = if is_intervals { "-intervals" } else { "" };
-            let name: Name = format!("{name}-{version}{suffix}").into();
-            let path = Arc::new(SetPath { table: own_table(), set: Arc::clone(&name) });
-            let kind = SetKind { family, intervals: is_intervals };
+            let set: Name = format!("{name}-{version}{suffix}").into();
+            let path = Arc::new(SetPath { table: own_table(), set: Arc::clone(&set) });
+            let kind = SetKind { family, capacity };
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
-            names.push(name);
+            lookups.push(Lookup { set, part });
+        };
+        match parts(hosts.len()) {
+            1 => push(String::new(), None, Some(capacity(hosts.len(), 1)), hosts),
+            number => (0..number).for_each(|value| {
+                let part = Part { mask: (number - 1) as u8, value: value as u8 };
+                let hosts: Vec<Interval> =
+                    hosts.iter().filter(|host| part.has(host.first)).copied().collect();
+                let capacity = capacity(hosts.len(), number);
+                push(format!(".{value}"), Some(part), Some(capacity), hosts);
+            }),
         }
-        self.names.insert(key, names);
+        push("-intervals".to_owned(), None, None, intervals);
+        self.groups.insert(key, lookups);
+    }
+
+    /// The name, with a number if another group has it already: a policy that was not read from
+    /// text may have two groups of one name.
+    fn unique(&self, name: String) -> String {
+        let is_taken = |name: &str| {
+            let mut lookups = self.groups.values().flatten();
+            lookups
+                .any(|taken| taken.set.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')))
+        };
+        let numbered = (2..).map(|number| format!("{name}.{number}"));
+        let mut free = std::iter::once(name.clone()).chain(numbered);
+        free.find(|name| !is_taken(name)).unwrap_or(name)
     }
 
     fn add_rules(&mut self, family: Family, group: &Group, entry: &Allow, mark: u32) {
-        let Some(sets) = self.names.get(&key(family, group)) else { return };
+        let Some(lookups) = self.groups.get(&key(family, group)) else { return };
         let origin = Arc::new(origin(entry, Some(group), None));
         for ports in &entry.ports {
             for destination in destinations(family, entry) {
-                for set in sets {
-                    let rule = rule(family, entry, *ports, destination, set, mark);
+                for lookup in lookups {
+                    let rule = rule(family, entry, *ports, destination, lookup, mark);
                     self.rules.push(WantedRule { rule, origin: Some(Arc::clone(&origin)) });
                 }
             }
         }
     }
+}
+
+/// A set of a group; `None`: it is not divided into parts.
+struct Lookup {
+    set: Name,
+    part: Option<Part>,
+}
+
+/// Into how many parts a set of so many addresses is divided: a power of two.
+fn parts(addresses: usize) -> usize {
+    addresses.div_ceil(PART).next_power_of_two().min(PARTS_MAX)
+}
+
+/// The room of a set for so many addresses, one of so many parts. A set whose room changes is made
+/// anew, so parts, which are seldom of equal size, have the same room unless they differ much.
+fn capacity(addresses: usize, parts: usize) -> u32 {
+    let least = if parts > 1 { 2 * PART } else { 1024 };
+    let capacity = (2 * addresses).next_power_of_two().max(least);
+    u32::try_from(capacity).unwrap_or(u32::MAX)
 }
 
 fn key(family: Family, group: &Group) -> Key {
@@ -114,16 +164,17 @@ fn rule(
     entry: &Allow,
     ports: Ports,
     destination: Option<&Addresses>,
-    set: &Name,
+    lookup: &Lookup,
     mark: u32,
 ) -> Rule {
     let mut matches = vec![Match::DestinationPorts(ports)];
     if let Some(range) = range(destination) {
         matches.push(Match::Range { source: None, destination: Some(range) });
     }
-    matches.push(Match::SourceSet { family, set: Arc::clone(set) });
+    matches.extend(lookup.part.map(|part| Match::SourcePart { family, part }));
+    matches.push(Match::SourceSet { family, set: Arc::clone(&lookup.set) });
     matches.push(Match::DestinationLocal);
-    matches.extend(entry.name.clone().map(Match::Comment));
+    matches.extend(entry.name.as_deref().map(|name| Match::Comment(comment(name))));
     Rule {
         source: None,
         destination: network(destination),
@@ -133,6 +184,16 @@ fn rule(
         verdict: Verdict::MarkConnection(mark),
     }
 }
+
+/// The entry's name as a comment that nft can read: it knows no escapes, and its comments have at
+/// most 127 bytes.
+fn comment(name: &str) -> Name {
+    let end = (0..=name.len().min(COMMENT_MAX)).rev().find(|end| name.is_char_boundary(*end));
+    name[..end.unwrap_or(0)].replace('"', "'").into()
+}
+
+/// `NFTNL_UDATA_COMMENT_MAXLEN` less its NUL.
+const COMMENT_MAX: usize = 127;
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
 fn literal_name(entry: &Allow, index: usize) -> (String, String) {

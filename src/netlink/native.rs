@@ -12,7 +12,7 @@ use super::encode::{
     add_payload, add_protocol, c_string, octets,
 };
 use super::expression::{DestinationType, Expression, InSet, ZeroCounter};
-use crate::ruleset::{AddressRange, Family, Match, Ports, Protocol, Rule, Verdict};
+use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
 
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
 const LOCAL: u32 = 2;
@@ -61,6 +61,7 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
     match condition {
         Match::DestinationPorts(ports) => add_ports(nft, ports),
         Match::Range { destination: Some(range), .. } => add_destination_range(nft, range),
+        Match::SourcePart { family, part } => add_part(nft, *family, *part),
         Match::SourceSet { family, set } => {
             let is_ipv4 = *family != Family::Ip6;
             add_payload(nft, fields(is_ipv4).source, fields(is_ipv4).length);
@@ -73,6 +74,24 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
         // A comment goes to the rule's user data; the others are of iptables' rules.
         _ => {}
     }
+}
+
+/// `ip saddr & 0.0.0.7 == 0.0.0.3`
+fn add_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
+    let fields = fields(family != Family::Ip6);
+    add_payload(nft, fields.source, fields.length);
+    let mask = last_byte(part.mask, fields.length);
+    nft.add_expr(&Bitwise::new(mask.as_slice(), last_byte(0, fields.length).as_slice()));
+    nft.add_expr(&Cmp::new(CmpOp::Eq, last_byte(part.value, fields.length).as_slice()));
+}
+
+/// An address of zeros but for its last byte.
+fn last_byte(byte: u8, length: usize) -> Vec<u8> {
+    let mut address = vec![0; length];
+    if let Some(last) = address.last_mut() {
+        *last = byte;
+    }
+    address
 }
 
 /// `tcp dport 443`, `tcp dport 8000-8100`
@@ -137,6 +156,7 @@ impl Reader<'_> {
         if range.is_some() {
             matches.push(Match::Range { source: None, destination: range });
         }
+        matches.extend(self.part(&fields).map(|part| Match::SourcePart { family, part }));
         matches.push(Match::SourceSet { family, set: self.set(fields.source)? });
         self.take(&[&Expression::DestinationType])?;
         self.compare(EQUAL, &LOCAL.to_ne_bytes())?;
@@ -204,6 +224,25 @@ impl Reader<'_> {
         };
         self.rest = rest;
         Ports::new(protocol, port(first)?, port(last)?)
+    }
+
+    fn part(&mut self, fields: &Fields) -> Option<Part> {
+        let [
+            Expression::Payload { base: 1, offset, .. },
+            Expression::Bitwise { mask, xor },
+            Expression::Compare { operation: EQUAL, data },
+            rest @ ..,
+        ] = self.rest
+        else {
+            return None;
+        };
+        let part = Part { mask: *mask.last()?, value: *data.last()? };
+        let is_exact = *offset == fields.source
+            && *mask == last_byte(part.mask, fields.length)
+            && *data == last_byte(part.value, fields.length)
+            && *xor == last_byte(0, fields.length);
+        is_exact.then(|| self.rest = rest)?;
+        Some(part)
     }
 
     fn set(&mut self, field: u32) -> Option<crate::ruleset::Name> {

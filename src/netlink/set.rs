@@ -19,11 +19,16 @@ const LIST_MAX: usize = 60_000;
 pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
     put_name(bytes, uapi::set::TABLE, &set.table.table);
     put_name(bytes, uapi::set::NAME, &set.set);
-    let flags = if kind.intervals { FLAG_INTERVAL } else { 0 };
+    let flags = if kind.is_intervals() { FLAG_INTERVAL } else { 0 };
     put_u32(bytes, uapi::set::FLAGS, flags);
     let key_type = if kind.family == Family::Ip6 { TYPE_IPV6 } else { TYPE_IPV4 };
     put_u32(bytes, uapi::set::KEY_TYPE, key_type);
     put_u32(bytes, uapi::set::KEY_LENGTH, key_length(kind) as u32);
+    if let Some(capacity) = kind.capacity {
+        put_nested(bytes, uapi::set::DESCRIPTION, |bytes| {
+            put_u32(bytes, uapi::set_description::SIZE, capacity);
+        });
+    }
     put_u32(bytes, uapi::set::ID, id);
 }
 
@@ -66,7 +71,7 @@ pub fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
 /// An interval is its first address, and the one behind its last unless there is none.
 fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
     put_element(bytes, kind, interval.first, 0);
-    if kind.intervals && interval.last < maximum(kind) {
+    if kind.is_intervals() && interval.last < maximum(kind) {
         put_element(bytes, kind, interval.last + 1, INTERVAL_END);
     }
 }
@@ -117,12 +122,15 @@ pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)>
         Some(TYPE_IPV6) => Some(Family::Ip6),
         _ => None,
     };
-    let intervals = match number(uapi::set::FLAGS).unwrap_or(0) {
-        0 => Some(false),
-        FLAG_INTERVAL => Some(true),
+    let description = attributes.clone().find(uapi::set::DESCRIPTION);
+    let size = description
+        .and_then(|description| description.nested().find(uapi::set_description::SIZE)?.be_u32());
+    let capacity = match (number(uapi::set::FLAGS).unwrap_or(0), size) {
+        (0, Some(size)) => Some(Some(size)),
+        (FLAG_INTERVAL, None) => Some(None),
         _ => None,
     };
-    let kind = family.zip(intervals).map(|(family, intervals)| SetKind { family, intervals });
+    let kind = family.zip(capacity).map(|(family, capacity)| SetKind { family, capacity });
     let kind = kind.filter(|kind| number(uapi::set::KEY_LENGTH) == Some(key_length(*kind) as u32));
     Some((name, InstalledSet { kind, elements: Vec::new() }))
 }
@@ -148,7 +156,7 @@ pub(crate) fn decode_elements(attributes: Attributes, keys: &mut Vec<(u128, bool
 pub(crate) fn intervals(mut keys: Vec<(u128, bool)>, kind: SetKind) -> Vec<Interval> {
     // Where one interval ends and the next begins, the end comes first.
     keys.sort_unstable_by_key(|(number, is_end)| (*number, !*is_end));
-    if !kind.intervals {
+    if !kind.is_intervals() {
         return keys.into_iter().map(|(key, _)| Interval { first: key, last: key }).collect();
     }
     let mut intervals = Vec::with_capacity(keys.len() / 2 + 1);

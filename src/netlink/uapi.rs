@@ -132,7 +132,13 @@ pub mod set {
     pub const FLAGS: u16 = 3;
     pub const KEY_TYPE: u16 = 4;
     pub const KEY_LENGTH: u16 = 5;
+    pub const DESCRIPTION: u16 = 9;
     pub const ID: u16 = 10;
+}
+
+/// `NFTA_SET_DESC_*`.
+pub mod set_description {
+    pub const SIZE: u16 = 1;
 }
 
 /// `NFTA_SET_ELEM_LIST_*`.

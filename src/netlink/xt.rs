@@ -56,7 +56,7 @@ pub fn encode(extension: &Match) -> Option<XtMatch> {
         Match::StateNew => (c"conntrack", 3, encode_state_new()),
         Match::ConnectionMark(mark) => (c"connmark", 1, encode_connection_mark(*mark)),
         Match::Comment(text) => (c"comment", 0, encode_comment(text)),
-        Match::SourceSet { .. } => return None,
+        Match::SourcePart { .. } | Match::SourceSet { .. } => return None,
     };
     Some(XtMatch { name, revision, info })
 }

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::compile;
-use crate::policy::Policy;
+use crate::policy::{Allow, Group, Policy, Source};
 use crate::ruleset::{
-    Extent, Family, InstalledRule, InstalledTable, Match, Ports, Protocol, Verdict, WantedRule,
+    AddressRange, Addresses, Extent, Family, InstalledRule, InstalledSet, InstalledTable, Match,
+    Ports, Protocol, Verdict, WantedRule,
 };
 use proptest::prelude::*;
 
@@ -30,7 +31,8 @@ impl Model {
                 assert!(tables.insert(path.clone(), table).is_none());
             }
             Change::DeleteTable(path) => {
-                assert!(tables.remove(path).expect("the table").chains.is_empty());
+                let table = tables.remove(path).expect("the table");
+                assert!(table.chains.is_empty() && table.sets.is_empty());
             }
             Change::AddChain(path, base) => {
                 let base = base.map(|base| (base.chain_type.into(), base.hook, base.priority));
@@ -44,6 +46,34 @@ impl Model {
                 let target = Some(&path.chain);
                 let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
                 assert!(rules.all(|rule| rule.content.target() != target), "it is referred to");
+            }
+            Change::AddSet(set, kind) => {
+                let sets = &mut tables.get_mut(&set.table).expect("the table").sets;
+                let new = InstalledSet { kind: Some(*kind), elements: Vec::new() };
+                assert!(sets.insert(set.set.clone(), new).is_none());
+            }
+            Change::AddElements { set, elements, .. } => {
+                let installed = &mut self.set(set).elements;
+                assert!(elements.iter().all(|element| !installed.contains(element)));
+                installed.extend(elements);
+                installed.sort();
+            }
+            Change::DeleteElements { set, elements, .. } => {
+                let installed = &mut self.set(set).elements;
+                assert!(elements.iter().all(|element| installed.contains(element)));
+                installed.retain(|element| !elements.contains(element));
+            }
+            Change::FlushSet { set, elements } => {
+                let installed = &mut self.set(set).elements;
+                assert_eq!(installed.len(), *elements);
+                installed.clear();
+            }
+            Change::DeleteSet { set, elements } => {
+                let table = tables.get_mut(&set.table).expect("the table");
+                let installed = table.sets.remove(&set.set).expect("the set");
+                assert_eq!(installed.elements.len(), *elements);
+                let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
+                assert!(rules.all(|rule| !looks_up(rule, &set.set)), "it is looked up");
             }
             Change::FlushChain { chain, contents } => {
                 let rules = self.rules(chain);
@@ -76,10 +106,22 @@ impl Model {
         rules.insert(position, installed(handle, RuleContent::Known(rule.clone())));
     }
 
+    fn set(&mut self, set: &SetPath) -> &mut InstalledSet {
+        let table = self.snapshot.tables.get_mut(&set.table).expect("the table");
+        table.sets.get_mut(&set.set).expect("the set")
+    }
+
     fn rules(&mut self, chain: &ChainPath) -> &mut Vec<InstalledRule> {
         let table = self.snapshot.tables.get_mut(&chain.table).expect("the table");
         &mut table.chains.get_mut(&chain.chain).expect("the chain").rules
     }
+}
+
+fn looks_up(rule: &InstalledRule, set: &str) -> bool {
+    let RuleContent::Known(rule) = &rule.content else { return false };
+    let is_set =
+        |m: &Match| matches!(m, Match::SourceSet { set: name, .. } if name.as_ref() == set);
+    rule.matches.iter().any(is_set)
 }
 
 fn installed(handle: u64, content: RuleContent) -> InstalledRule {
@@ -191,6 +233,85 @@ proptest! {
         let again = Plan::removing(&owned, &model.snapshot).expect("a plan");
         prop_assert!(again.is_empty(), "{again:?}");
     }
+}
+
+/// A policy with one group of these hosts and ranges (of length 3), at and around the size at
+/// which a group becomes a set.
+fn policy_of(hosts: &[u32], ranges: &[u32]) -> Policy {
+    let source = |first: u32, last: u32| {
+        let [first, last] = [first, last].map(|n| std::net::Ipv4Addr::from(0x0a00_0000 + n).into());
+        let range = AddressRange::new(first, last).expect("a range");
+        let addresses =
+            if first == last { Addresses::Network(first.into()) } else { Addresses::Range(range) };
+        Source { addresses, at: None }
+    };
+    let hosts = hosts.iter().map(|host| source(*host, *host));
+    let ranges = ranges.iter().map(|range| source(1000 + range * 8, 1002 + range * 8));
+    let group = Group { name: Some("cdn".into()), sources: hosts.chain(ranges).collect() };
+    let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
+    let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![ports]) };
+    Policy { allow: vec![entry], ..Policy::default() }
+}
+
+/// What a kernel holds, without handles.
+fn state(model: &Model) -> Vec<String> {
+    let table = |(path, table): (&TablePath, &InstalledTable)| {
+        let chains = table.chains.iter().flat_map(|(name, chain)| {
+            chain.rules.iter().map(move |rule| format!("{name} {}", rule.content))
+        });
+        let sets = table.sets.iter().map(|(name, set)| format!("{name} {:?}", set.elements));
+        chains.chain(sets).map(|line| format!("{path} {line}")).collect::<Vec<_>>()
+    };
+    model.snapshot.tables.iter().flat_map(table).collect()
+}
+
+proptest! {
+    #[test]
+    fn any_chain_of_reloads_ends_where_a_fresh_apply_does(
+        policies in prop::collection::vec(
+            (prop::sample::subsequence((0u32..90).collect::<Vec<_>>(), 40..90),
+             prop::sample::subsequence((0u32..20).collect::<Vec<_>>(), 0..20)),
+            1..5),
+    ) {
+        let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
+        let mut last = Ruleset::default();
+        for (hosts, ranges) in &policies {
+            last = compile(&policy_of(hosts, ranges));
+            let plan = Plan::between(&last, &model.snapshot).expect("a plan");
+            model.carry_out(&plan);
+        }
+        let mut fresh = Model { snapshot: Snapshot::default(), next_handle: 1 };
+        fresh.carry_out(&Plan::between(&last, &fresh.snapshot).expect("a plan"));
+        prop_assert_eq!(state(&model), state(&fresh));
+        prop_assert!(Plan::between(&last, &model.snapshot).expect("a plan").is_empty());
+
+        let plan = Plan::removing(&compile(&Policy::default()), &model.snapshot).expect("a plan");
+        model.carry_out(&plan);
+        prop_assert!(model.snapshot.tables.is_empty(), "{:?}", state(&model));
+    }
+}
+
+#[test]
+fn a_change_of_one_source_is_one_element() {
+    let hosts: Vec<u32> = (0..90).collect();
+    let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
+    let ruleset = compile(&policy_of(&hosts, &[]));
+    model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
+    let plan = Plan::between(&compile(&policy_of(&hosts[1..], &[])), &model.snapshot);
+    let plan = plan.expect("a plan");
+    assert_eq!((plan.changes.len(), plan.added(), plan.removed()), (1, 0, 1));
+}
+
+#[test]
+fn a_table_of_ours_with_things_of_other_kinds_is_made_anew() {
+    let hosts: Vec<u32> = (0..90).collect();
+    let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
+    let ruleset = compile(&policy_of(&hosts, &[]));
+    model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
+    let expected = state(&model);
+    model.set(&ruleset.sets[0].path).kind = None;
+    model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
+    assert_eq!(state(&model), expected);
 }
 
 fn kept_handles(before: &Snapshot, after: &Snapshot) -> usize {

@@ -22,7 +22,7 @@ pub use interface::{INTERFACE_NAME_MAX, Interface};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
-pub use set::{Interval, Set, SetKind, SetPath, address, merge};
+pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Addresses, Family, Match, Ports, Rule};
+use super::{Addresses, Family, Match, Ports, Rule, address};
 
 /// A rule as `nft` reads and lists it.
 pub(super) struct NftText<'a>(pub &'a Rule);
@@ -36,6 +36,11 @@ fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result
             write_destination(f, &Addresses::Range(*range))
         }
         Match::DestinationLocal => write!(f, "fib daddr type local "),
+        Match::SourcePart { family, part } => {
+            let number = |bits: u8| address(bits.into(), *family);
+            let (mask, value) = (number(part.mask), number(part.value));
+            write!(f, "{} saddr & {mask} == {value} ", header(*family))
+        }
         Match::SourceSet { family, set } => write!(f, "{} saddr @{set} ", header(*family)),
         _ => Ok(()),
     }
@@ -60,7 +65,7 @@ fn header(family: Family) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crate::ruleset::{Family, Interface, Match, Ports, Protocol, Rule, Verdict};
+    use crate::ruleset::{Family, Interface, Match, Part, Ports, Protocol, Rule, Verdict};
 
     #[test]
     fn a_native_rule_prints_as_nft_prints_it() {
@@ -71,7 +76,8 @@ mod tests {
             protocol: Some(Protocol::Tcp),
             matches: [
                 Match::DestinationPorts(ports),
-                Match::SourceSet { family: Family::Ip6, set: "cdn-6".into() },
+                Match::SourcePart { family: Family::Ip6, part: Part { mask: 7, value: 3 } },
+                Match::SourceSet { family: Family::Ip6, set: "cdn-6.3".into() },
                 Match::DestinationLocal,
                 Match::Comment("web".into()),
             ]
@@ -80,7 +86,7 @@ mod tests {
         };
         assert_eq!(
             rule.to_string(),
-            "iifname != \"eth*\" ip6 daddr 2001:db8::5 tcp dport 8000-8100 ip6 saddr @cdn-6 \
+            "iifname != \"eth*\" ip6 daddr 2001:db8::5 tcp dport 8000-8100 ip6 saddr & ::7 == ::3 ip6 saddr @cdn-6.3 \
              fib daddr type local counter ct mark set ct mark | 0x00002000 comment \"web\""
         );
     }

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 
 use super::address::NetworkText;
 use super::nft::NftText;
-use super::{AddressRange, Family, Interface, Name, Ports, Protocol};
+use super::{AddressRange, Family, Interface, Name, Part, Ports, Protocol};
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
 pub const COMMENT_MAX: usize = 255;
@@ -95,6 +95,14 @@ pub enum Match {
     StateNew,
     /// `-m connmark --mark 0x2000/0x2000`: these bits of the connection mark are set.
     ConnectionMark(u32),
+    /// `ip saddr & 0.0.0.7 == 0.0.0.3`: the source's last bits. Only in a native table, before
+    /// the set that holds the part of a large group to which they lead.
+    SourcePart {
+        /// The family of the address, IPv4 or IPv6.
+        family: Family,
+        /// Which part.
+        part: Part,
+    },
     /// `ip saddr @SET`: the source is in a set. Only in a native table.
     SourceSet {
         /// The family of the set's addresses, IPv4 or IPv6.
@@ -130,6 +138,7 @@ impl fmt::Display for Match {
             Match::DestinationLocal => write!(f, "-m addrtype --dst-type LOCAL"),
             Match::StateNew => write!(f, "-m conntrack --ctstate NEW"),
             Match::ConnectionMark(mark) => write!(f, "-m connmark --mark {mark:#x}/{mark:#x}"),
+            Match::SourcePart { part, .. } => write!(f, "& {} == {}", part.mask, part.value),
             Match::SourceSet { set, .. } => write!(f, "@{set}"),
             Match::Comment(text) => {
                 write!(f, "-m comment --comment ")?;

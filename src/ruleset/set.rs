@@ -27,17 +27,28 @@ impl fmt::Display for SetPath {
 pub struct SetKind {
     /// The family of the addresses, IPv4 or IPv6.
     pub family: Family,
-    /// Whether the elements are intervals: the kernel keeps those in a tree, single addresses in
-    /// a hash table.
-    pub intervals: bool,
+    /// How many single addresses the set has room for. The kernel keeps them in a hash table of
+    /// fixed size: one that grows cannot be dumped reliably while it does, which is just after it
+    /// was filled. `None`: the elements are intervals, which it keeps in a tree.
+    pub capacity: Option<u32>,
 }
 
-/// `type ipv4_addr; flags interval`, as nft writes it.
+impl SetKind {
+    /// Whether the elements are intervals.
+    pub fn is_intervals(self) -> bool {
+        self.capacity.is_none()
+    }
+}
+
+/// `type ipv4_addr; flags interval` or `type ipv4_addr; size 16384`, as nft writes it.
 impl fmt::Display for SetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = if self.family == Family::Ip6 { 6 } else { 4 };
         write!(f, "type ipv{version}_addr")?;
-        if self.intervals { write!(f, "; flags interval") } else { Ok(()) }
+        match self.capacity {
+            Some(capacity) => write!(f, "; size {capacity}"),
+            None => write!(f, "; flags interval"),
+        }
     }
 }
 
@@ -53,6 +64,23 @@ pub struct Set {
     pub elements: Vec<Interval>,
     /// The group of the policy that it holds, in words.
     pub origin: Name,
+}
+
+/// One of the equal parts that a large group is kept in: the addresses whose last bits have a
+/// value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Part {
+    /// The bits, from the lowest on without a gap.
+    pub mask: u8,
+    /// Their value.
+    pub value: u8,
+}
+
+impl Part {
+    /// Whether the address belongs to it.
+    pub fn has(self, address: u128) -> bool {
+        address & u128::from(self.mask) == u128::from(self.value)
+    }
 }
 
 /// Consecutive addresses as numbers, for speed; the set's kind says of which family.
