@@ -108,14 +108,18 @@ pub struct RulesArgs {
     /// Only the rules of IPv6
     #[arg(short = '6', long, group = "family")]
     ipv6: bool,
+    /// Only the table of the large groups, as `nft -f` reads it
+    #[arg(long, group = "family")]
+    nft: bool,
 }
 
 impl RulesArgs {
-    /// The one family that is asked for; `None`: both.
+    /// The one family that is asked for; `None`: all.
     pub fn family(&self) -> Option<Family> {
-        match (self.ipv4, self.ipv6) {
-            (true, _) => Some(Family::Ip),
-            (_, true) => Some(Family::Ip6),
+        match (self.ipv4, self.ipv6, self.nft) {
+            (true, ..) => Some(Family::Ip),
+            (_, true, _) => Some(Family::Ip6),
+            (.., true) => Some(Family::Inet),
             _ => None,
         }
     }

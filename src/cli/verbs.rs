@@ -47,9 +47,10 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let policy = Policy::read(args.policy.path())?;
     let mut engine = open(args.namespace.path())?;
     let progress = console.progress("comparing the policy with the kernel");
-    let plan = engine.plan(&compile(&policy))?;
+    let wanted = compile(&policy);
+    let plan = engine.plan(&wanted)?;
     drop(progress);
-    console.report(&Difference::new(&plan, console.verbose()))?;
+    console.report(&Difference::new(&plan, &wanted.sets, console.verbose()))?;
     let changes = args.exit_code && !plan.is_empty();
     Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
 }
@@ -58,11 +59,14 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let policy = Policy::read(args.policy.path())?;
     let mut engine = open(args.namespace.path())?;
     let progress = console.progress("applying the policy");
-    let outcome = engine.apply(&compile(&policy))?;
+    let wanted = compile(&policy);
+    let outcome = engine.apply(&wanted)?;
     drop(progress);
     let warnings = without_effect(&policy);
     console.warn(&warnings);
-    report_done(Done::new(Deed::Apply, &outcome, started.elapsed(), warnings), &outcome, console)
+    let elapsed = started.elapsed();
+    let done = Done::new(Deed::Apply, &outcome, &wanted.sets, elapsed, warnings);
+    report_done(done, &outcome, console)
 }
 
 fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
@@ -71,7 +75,7 @@ fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
     let snapshot = engine.snapshot()?;
     drop(progress);
     let frame = frame();
-    console.report(&Show::new(&frame, &snapshot))?;
+    console.report(&Show::new(&frame, &snapshot, console.verbose()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,7 +84,8 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     let progress = console.progress("taking out the rules");
     let outcome = engine.remove()?;
     drop(progress);
-    report_done(Done::new(Deed::Remove, &outcome, started.elapsed(), Vec::new()), &outcome, console)
+    let done = Done::new(Deed::Remove, &outcome, &[], started.elapsed(), Vec::new());
+    report_done(done, &outcome, console)
 }
 
 fn report_done<'a>(
@@ -89,7 +94,7 @@ fn report_done<'a>(
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
     if console.verbose() {
-        done.difference = Some(Difference::new(&outcome.plan, true));
+        done.difference = Some(Difference::new(&outcome.plan, &[], true));
     }
     console.report(&done)?;
     Ok(ExitCode::SUCCESS)

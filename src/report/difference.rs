@@ -1,14 +1,15 @@
-//! The report of `plan`: what would change, grouped by chain.
+//! The report of `plan`: what would change, grouped by chain or set.
 
 use std::io::{self, Write};
 
 use dwnl::plan::Plan;
+use dwnl::ruleset::Set;
 use serde::Serialize;
 
 use super::Report;
 use super::change::ChangeReport;
 use super::style::HEADING;
-use super::words::{Count, Standing};
+use super::words::{Counted, Grouped};
 
 /// The difference between the policy and the kernel.
 #[derive(Debug, Serialize)]
@@ -20,12 +21,15 @@ pub struct Difference<'a> {
     generation: u32,
     changes: Vec<ChangeReport<'a>>,
     #[serde(skip)]
+    counted: Counted,
+    #[serde(skip)]
     verbose: bool,
 }
 
 impl<'a> Difference<'a> {
-    /// What the plan would change; `verbose`: with places, handles and origins.
-    pub fn new(plan: &'a Plan, verbose: bool) -> Difference<'a> {
+    /// What the plan, which leads to these sets, would change; `verbose`: with places, handles,
+    /// origins and all elements.
+    pub fn new(plan: &'a Plan, sets: &[Set], verbose: bool) -> Difference<'a> {
         Difference {
             changed: !plan.is_empty(),
             added: plan.added(),
@@ -33,6 +37,7 @@ impl<'a> Difference<'a> {
             unchanged: plan.unchanged,
             generation: plan.generation,
             changes: ChangeReport::list(&plan.changes),
+            counted: Counted::of(plan, sets),
             verbose,
         }
     }
@@ -46,14 +51,14 @@ impl<'a> Difference<'a> {
             }
             writeln!(out)?;
             for change in &group.changes {
-                change.write_line(out, self.verbose)?;
+                change.write_lines(out, self.verbose)?;
             }
         }
         Ok(())
     }
 
-    /// The changes by table and chain, in the order in which those come first. There are few
-    /// chains, and the changes of one mostly stand together.
+    /// The changes by table and chain or set, in the order in which those come first. There are
+    /// few of them, and the changes of one mostly stand together.
     fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group> = Vec::new();
         for change in &self.changes {
@@ -66,7 +71,7 @@ impl<'a> Difference<'a> {
     }
 }
 
-/// The changes of one chain, or of a table itself.
+/// The changes of one chain or set, or of a table itself.
 struct Group<'a> {
     path: String,
     changes: Vec<&'a ChangeReport<'a>>,
@@ -81,16 +86,18 @@ impl Group<'_> {
 impl Report for Difference<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_changes(out)?;
-        let Difference { added, removed, unchanged, generation, .. } = self;
+        let Difference { counted, generation, .. } = self;
         if self.changed {
-            let added = Count(*added, "rule");
+            let added = counted.count(self.added);
+            let (removed, unchanged) = (Grouped(self.removed), Grouped(self.unchanged));
             return writeln!(
                 out,
                 "plan: {added} to add, {removed} to remove, {unchanged} unchanged \
                  (generation {generation})"
             );
         }
-        writeln!(out, "nothing to do: {} (generation {generation})", Standing(*unchanged))
+        let standing = counted.standing(self.unchanged);
+        writeln!(out, "nothing to do: {standing} (generation {generation})")
     }
 }
 
@@ -127,7 +134,7 @@ mod tests {
     #[test]
     fn changes_are_grouped_by_chain() {
         assert_eq!(
-            text(&Difference::new(&plan(), false)),
+            text(&Difference::new(&plan(), &[], false)),
             "\
 ip nat (new table)
 ip nat PREROUTING (new chain: type nat hook 0 priority -100)
@@ -145,7 +152,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
 
     #[test]
     fn places_and_origins_are_told_when_asked_for() {
-        let verbose = text(&Difference::new(&plan(), true));
+        let verbose = text(&Difference::new(&plan(), &[], true));
         let remarks: Vec<&str> =
             verbose.lines().filter_map(|line| Some(line.split_once("  # ")?.1)).collect();
         assert_eq!(remarks, ["before handle 4", "entry `web` (p.toml:12:1)", "handle 9"]);
@@ -154,7 +161,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
     #[test]
     fn an_empty_plan_says_so() {
         let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43 };
-        let difference = Difference::new(&plan, false);
+        let difference = Difference::new(&plan, &[], false);
         assert_eq!(text(&difference), "nothing to do: 43 rules stand (generation 16)\n");
         assert_eq!(
             json(&difference),
@@ -164,7 +171,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
 
     #[test]
     fn changes_are_data_for_programs() {
-        let json = json(&Difference::new(&plan(), false));
+        let json = json(&Difference::new(&plan(), &[], false));
         for part in [
             r#"{"changed":true,"added":2,"removed":3,"unchanged":4,"generation":16,"changes":["#,
             r#"{"op":"add-table","family":"ip","table":"nat"}"#,

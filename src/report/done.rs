@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use dwnl::engine::Outcome;
 use dwnl::plan::Change;
+use dwnl::ruleset::Set;
 use serde::Serialize;
 
-use super::words::{Count, Elapsed, Standing};
+use super::words::{Count, Counted, Elapsed, Grouped};
 use super::{Difference, Report};
 
 /// What was done to the kernel's ruleset.
@@ -24,7 +25,11 @@ pub struct Done<'a> {
     elapsed_us: u64,
     warnings: Vec<&'static str>,
     #[serde(skip)]
+    counted: Counted,
+    #[serde(skip)]
     chains_removed: usize,
+    #[serde(skip)]
+    sets_removed: usize,
     #[serde(skip)]
     elapsed: Duration,
     /// The changes, where they are to be told too.
@@ -42,15 +47,16 @@ pub enum Deed {
 }
 
 impl<'a> Done<'a> {
-    /// What the outcome says, after so long a time.
+    /// What the outcome, which has led to these sets, says after so long a time.
     pub fn new(
         deed: Deed,
         outcome: &Outcome,
+        sets: &[Set],
         elapsed: Duration,
         warnings: Vec<&'static str>,
     ) -> Done<'a> {
         let plan = &outcome.plan;
-        let is_removal = |change: &&Change| matches!(change, Change::DeleteChain(_));
+        let count = |is: fn(&&Change) -> bool| plan.changes.iter().filter(is).count();
         Done {
             deed,
             changed: !plan.is_empty(),
@@ -61,7 +67,9 @@ impl<'a> Done<'a> {
             attempts: outcome.attempts,
             elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             warnings,
-            chains_removed: plan.changes.iter().filter(is_removal).count(),
+            counted: Counted::of(plan, sets),
+            chains_removed: count(|change| matches!(change, Change::DeleteChain(_))),
+            sets_removed: count(|change| matches!(change, Change::DeleteSet { .. })),
             elapsed,
             difference: None,
         }
@@ -83,20 +91,25 @@ impl Report for Done<'_> {
         if let Some(difference) = &self.difference {
             difference.write_changes(out)?;
         }
-        let Done { removed, unchanged, generation, .. } = self;
+        let Done { counted, generation, .. } = self;
         match (self.changed, self.deed) {
             (true, Deed::Apply) => {
-                let (added, circumstances) = (Count(self.added, "rule"), self.circumstances());
+                let (removed, unchanged) = (Grouped(self.removed), Grouped(self.unchanged));
+                let added = counted.count(self.added);
                 let counts = format!("{added} added, {removed} removed, {unchanged} unchanged");
-                writeln!(out, "applied: {counts} {circumstances}")
+                writeln!(out, "applied: {counts} {}", self.circumstances())
             }
             (true, Deed::Remove) => {
-                let rules = Count(*removed, "rule");
+                let rules = counted.count(self.removed);
                 let chains = Count(self.chains_removed, "chain");
-                writeln!(out, "removed: {rules} and {chains} {}", self.circumstances())
+                let containers = match self.sets_removed {
+                    0 => format!(" and {chains}"),
+                    sets => format!(", {chains} and {}", Count(sets, "set")),
+                };
+                writeln!(out, "removed: {rules}{containers} {}", self.circumstances())
             }
             (false, Deed::Apply) => {
-                let standing = Standing(*unchanged);
+                let standing = counted.standing(self.unchanged);
                 writeln!(out, "nothing to do: {standing} (generation {generation})")
             }
             (false, Deed::Remove) => {
@@ -139,7 +152,7 @@ mod tests {
     #[test]
     fn an_apply_counts_its_rules() {
         let outcome = outcome(change(), 1);
-        let done = Done::new(Deed::Apply, &outcome, ELAPSED, vec!["no effect"]);
+        let done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, vec!["no effect"]);
         assert_eq!(
             text(&done),
             "applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)\n"
@@ -156,8 +169,8 @@ mod tests {
     #[test]
     fn a_verbose_apply_tells_the_changes_too() {
         let outcome = outcome(change(), 1);
-        let mut done = Done::new(Deed::Apply, &outcome, ELAPSED, Vec::new());
-        done.difference = Some(Difference::new(&outcome.plan, true));
+        let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
+        done.difference = Some(Difference::new(&outcome.plan, &[], true));
         assert_eq!(
             text(&done),
             "\
@@ -172,7 +185,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
 
     #[test]
     fn attempts_are_told_where_one_was_not_enough() {
-        let done = Done::new(Deed::Remove, &outcome(change(), 3), ELAPSED, Vec::new());
+        let done = Done::new(Deed::Remove, &outcome(change(), 3), &[], ELAPSED, Vec::new());
         assert_eq!(
             text(&done),
             "removed: 2 rules and 1 chain (generation 17, 1.2 ms, 3 attempts)\n"
@@ -182,7 +195,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     #[test]
     fn doing_nothing_is_told() {
         let outcome = outcome(Vec::new(), 1);
-        let text = |deed| text(&Done::new(deed, &outcome, ELAPSED, Vec::new()));
+        let text = |deed| text(&Done::new(deed, &outcome, &[], ELAPSED, Vec::new()));
         assert_eq!(text(Deed::Apply), "nothing to do: 40 rules stand (generation 17)\n");
         assert_eq!(text(Deed::Remove), "nothing to do: not installed (generation 17)\n");
     }

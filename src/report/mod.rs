@@ -6,6 +6,7 @@ mod check;
 mod diagnostics;
 mod difference;
 mod done;
+mod elements;
 mod rules;
 mod show;
 mod style;

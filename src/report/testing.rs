@@ -75,5 +75,5 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
         chain("DOCKER-BLOCK", None, Extent::Whole, rules),
         chain("PREROUTING", nat, Extent::Head, head),
     ];
-    Ruleset { chains }
+    Ruleset { chains, ..Ruleset::default() }
 }

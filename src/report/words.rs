@@ -3,13 +3,15 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use dwnl::ruleset::{Family, Location, Origin, Rule, RuleContent};
+use dwnl::Plan;
+use dwnl::plan::Change;
+use dwnl::ruleset::{Family, Location, Origin, Rule, RuleContent, Set, SetKind};
 use serde::{Serialize, Serializer};
 
-/// What a rule says: iptables' words, or its expressions where those are not enough.
+/// What a rule says: iptables' or nft's words, or its expressions where those are not enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Words<'a> {
-    /// A rule that iptables can say.
+    /// A rule of a form that dwnl writes.
     Rule(&'a Rule),
     /// A rule's expressions.
     Expressions(&'a str),
@@ -42,6 +44,11 @@ impl Serialize for Words<'_> {
 /// Serializes a family by nft's name for it.
 pub fn family<S: Serializer>(family: &Family, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(family)
+}
+
+/// Serializes what a set's elements are, in nft's words.
+pub fn kind<S: Serializer>(kind: &Option<SetKind>, serializer: S) -> Result<S::Ok, S::Error> {
+    kind.map(|kind| kind.to_string()).serialize(serializer)
 }
 
 /// [`Origin`] for programs.
@@ -78,29 +85,77 @@ impl<'a> From<&'a Location> for LocationReport<'a> {
     }
 }
 
+/// A number whose thousands are set apart: `99,990`.
+pub struct Grouped(pub usize);
+
+impl Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 1000, self.0 % 1000) {
+            (0, rest) => write!(f, "{rest}"),
+            (thousands, rest) => write!(f, "{},{rest:03}", Grouped(thousands)),
+        }
+    }
+}
+
 /// A number of things: `1 rule`, `2 rules`.
 pub struct Count(pub usize, pub &'static str);
 
 impl Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Count(1, noun) => write!(f, "1 {noun}"),
-            Count(number, noun) if noun.ends_with('y') => {
-                write!(f, "{number} {}ies", noun.trim_end_matches('y'))
-            }
-            Count(number, noun) => write!(f, "{number} {noun}s"),
+        let Count(number, noun) = self;
+        write!(f, "{} ", Grouped(*number))?;
+        match noun.strip_suffix('y') {
+            _ if *number == 1 => f.write_str(noun),
+            Some(stem) => write!(f, "{stem}ies"),
+            None => write!(f, "{noun}s"),
         }
     }
 }
 
-/// How many rules stay as they are: `1 rule stands`, `43 rules stand`.
-pub struct Standing(pub usize);
+/// What a plan counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Rules alone, because there are no sets.
+    Rules,
+    /// Rules and the elements of sets.
+    RulesAndElements,
+}
 
-impl Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.0 == 1 { "stands" } else { "stand" };
-        write!(f, "{} {verb}", Count(self.0, "rule"))
+impl Counted {
+    /// What is counted by a plan that is to lead to these sets.
+    pub fn of(plan: &Plan, wanted: &[Set]) -> Counted {
+        if wanted.is_empty() && !plan.changes.iter().any(is_of_set) {
+            Counted::Rules
+        } else {
+            Counted::RulesAndElements
+        }
     }
+
+    /// So many of them: `1 rule`, `100,002 rules and elements`.
+    pub fn count(self, number: usize) -> String {
+        match self {
+            Counted::Rules => Count(number, "rule").to_string(),
+            Counted::RulesAndElements if number == 1 => "1 rule or element".to_owned(),
+            Counted::RulesAndElements => format!("{} rules and elements", Grouped(number)),
+        }
+    }
+
+    /// How many of them stay as they are: `1 rule stands`, `43 rules stand`.
+    pub fn standing(self, number: usize) -> String {
+        let verb = if number == 1 { "stands" } else { "stand" };
+        format!("{} {verb}", self.count(number))
+    }
+}
+
+fn is_of_set(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::AddSet(..)
+            | Change::AddElements { .. }
+            | Change::DeleteElements { .. }
+            | Change::FlushSet { .. }
+            | Change::DeleteSet { .. }
+    )
 }
 
 /// A time to two figures or so: `1.2 ms`, `2.6 s`.

@@ -78,7 +78,7 @@ mod tests {
             let family = match line.family {
                 Some(Family::Ip) => '4',
                 Some(Family::Ip6) => '6',
-                None => '=',
+                None | Some(Family::Inet) => '=',
             };
             let [Match::DestinationPorts(ports)] = &*line.rule.matches else { unreachable!() };
             format!("{family}{}", ports.first())

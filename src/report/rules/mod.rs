@@ -1,16 +1,18 @@
 //! The report of `rules`: what a policy compiles to, as one document that both `iptables-restore`
-//! and `ip6tables-restore` accept.
+//! and `ip6tables-restore` accept, and the large groups as one for `nft -f`.
 
 mod merge;
+mod native;
 mod pair;
 
 use std::io::{self, Write};
 
-use dwnl::ruleset::{Chain, Extent, Family, Name, Ruleset, WantedRule};
+use dwnl::ruleset::{Chain, Extent, Family, Name, Ruleset, Set, SetKind, WantedRule};
 use serde::{Serialize, Serializer};
 
 use self::pair::Pair;
 use super::Report;
+use super::elements::Elements;
 use super::words::{self, OriginReport, Words};
 
 /// The rules that a policy compiles to.
@@ -18,7 +20,8 @@ use super::words::{self, OriginReport, Words};
 pub struct Rules<'a> {
     /// What the policy compiled to.
     pub ruleset: &'a Ruleset,
-    /// The one family that is asked for; `None`: both.
+    /// The one family that is asked for; `None`: all. The tables of `inet` are for nft, the
+    /// others for iptables.
     pub family: Option<Family>,
 }
 
@@ -30,10 +33,21 @@ impl<'a> Rules<'a> {
         self.ruleset.chains.iter().filter(is_wanted)
     }
 
-    /// The names of the tables, each once.
+    fn sets(&self) -> impl Iterator<Item = &'a Set> {
+        let family = self.family;
+        let is_wanted = move |set: &&Set| family.is_none_or(|one| set.path.table.family == one);
+        self.ruleset.sets.iter().filter(is_wanted)
+    }
+
+    /// The chains that iptables can make.
+    fn iptables_chains(&self) -> impl Iterator<Item = &'a Chain> {
+        self.chains().filter(|chain| Family::NAT.contains(&chain.path.table.family))
+    }
+
+    /// The names of iptables' tables, each once.
     fn tables(&self) -> Vec<&'a Name> {
         let mut tables = Vec::new();
-        for table in self.chains().map(|chain| &chain.path.table.table) {
+        for table in self.iptables_chains().map(|chain| &chain.path.table.table) {
             if !tables.contains(&table) {
                 tables.push(table);
             }
@@ -44,14 +58,14 @@ impl<'a> Rules<'a> {
     /// The chains of a table, in order, those of one name together.
     fn pairs(&self, table: &Name) -> Vec<Pair<'a>> {
         let mut pairs: Vec<Pair> = Vec::new();
-        for chain in self.chains().filter(|chain| chain.path.table.table == *table) {
+        for chain in self.iptables_chains().filter(|chain| chain.path.table.table == *table) {
             let name = &chain.path.chain;
             let index = pairs.iter().position(|pair| pair.name == name).unwrap_or(pairs.len());
             if index == pairs.len() {
                 pairs.push(Pair { name, ip: None, ip6: None });
             }
             if let Some(pair) = pairs.get_mut(index) {
-                *pair.of(chain.path.table.family) = Some(chain);
+                pair.take(chain);
             }
         }
         pairs
@@ -59,7 +73,9 @@ impl<'a> Rules<'a> {
 
     fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
         let load = match self.family {
-            None => "`iptables-restore --noflush` and `ip6tables-restore --noflush`",
+            None | Some(Family::Inet) => {
+                "`iptables-restore --noflush` and `ip6tables-restore --noflush`"
+            }
             Some(Family::Ip) => "`iptables-restore --noflush`",
             Some(Family::Ip6) => "`ip6tables-restore --noflush`",
         };
@@ -68,6 +84,9 @@ impl<'a> Rules<'a> {
             out,
             "# For {load}, once: what stands in PREROUTING is inserted again each time."
         )?;
+        if !self.ruleset.sets.is_empty() {
+            writeln!(out, "# The large groups are in the output of `dwnl rules --nft`.")?;
+        }
         let mut foreign = self.chains().filter(|chain| chain.extent == Extent::Exists);
         let Some(chain) = foreign.next() else { return Ok(()) };
         writeln!(
@@ -81,6 +100,9 @@ impl<'a> Rules<'a> {
 
 impl Report for Rules<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.family == Some(Family::Inet) {
+            return native::write_tables(out, self.ruleset);
+        }
         self.write_header(out)?;
         for table in self.tables() {
             writeln!(out, "*{table}")?;
@@ -122,13 +144,48 @@ impl<'a> RuleReport<'a> {
     }
 }
 
+/// A set for programs.
+#[derive(Debug, Serialize)]
+struct SetReport<'a> {
+    #[serde(serialize_with = "words::family")]
+    family: Family,
+    table: &'a str,
+    set: &'a str,
+    #[serde(serialize_with = "words::kind")]
+    kind: Option<SetKind>,
+    /// The group of the policy that it holds, in words.
+    holds: &'a str,
+    elements: Elements<'a>,
+}
+
+impl<'a> From<&'a Set> for SetReport<'a> {
+    fn from(set: &'a Set) -> SetReport<'a> {
+        SetReport {
+            family: set.path.table.family,
+            table: &set.path.table.table,
+            set: &set.path.set,
+            kind: Some(set.kind),
+            holds: &set.origin,
+            elements: Elements { list: &set.elements, family: set.kind.family },
+        }
+    }
+}
+
+/// A set or a rule, told apart by the keys `set` and `chain`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    Set(SetReport<'a>),
+    Rule(RuleReport<'a>),
+}
+
 impl Serialize for Rules<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(
-            self.chains().flat_map(|chain| {
-                chain.rules.iter().map(move |wanted| RuleReport::new(chain, wanted))
-            }),
-        )
+        let sets = self.sets().map(|set| Part::Set(set.into()));
+        let rules = self.chains().flat_map(|chain| {
+            chain.rules.iter().map(move |wanted| Part::Rule(RuleReport::new(chain, wanted)))
+        });
+        serializer.collect_seq(sets.chain(rules))
     }
 }
 

@@ -18,11 +18,13 @@ pub struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// The chain of this family.
-    pub fn of(&mut self, family: Family) -> &mut Option<&'a Chain> {
-        match family {
-            Family::Ip => &mut self.ip,
-            Family::Ip6 => &mut self.ip6,
+    /// Takes the chain as the one of its family. Those of both families at once are not for
+    /// iptables.
+    pub fn take(&mut self, chain: &'a Chain) {
+        match chain.path.table.family {
+            Family::Ip => self.ip = Some(chain),
+            Family::Ip6 => self.ip6 = Some(chain),
+            Family::Inet => {}
         }
     }
 

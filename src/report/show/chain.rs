@@ -58,7 +58,8 @@ fn missing_rules<'a>(chain: &'a Chain, installed: &[InstalledRule]) -> Vec<Missi
         .collect()
 }
 
-fn all_rules(installed: &[InstalledRule]) -> Vec<RuleReport<'_>> {
+/// All rules of a chain.
+pub fn all_rules(installed: &[InstalledRule]) -> Vec<RuleReport<'_>> {
     (1..).zip(installed).map(|(position, rule)| RuleReport::new(position, rule)).collect()
 }
 

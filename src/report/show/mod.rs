@@ -1,14 +1,16 @@
 //! The report of `show`: what is in the kernel now, and whether it stands where it should.
 
 mod chain;
+mod own;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use dwnl::ruleset::{Extent, Family, Ruleset, Snapshot, TablePath};
+use dwnl::ruleset::{Extent, Family, Ruleset, SetKind, Snapshot, TablePath};
 use serde::{Serialize, Serializer};
 
+use super::elements::Elements;
 use super::words::{self, Words};
 
 /// What the kernel holds of what dwnl puts there.
@@ -26,6 +28,9 @@ struct TableReport<'a> {
     /// Whether there is anything of dwnl's in it.
     installed: bool,
     chains: Vec<ChainReport<'a>>,
+    /// Its sets, if it is wholly dwnl's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sets: Vec<SetReport<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +66,18 @@ pub struct RuleReport<'a> {
     pub rule: Words<'a>,
 }
 
+/// A set in the kernel.
+#[derive(Debug, Serialize)]
+struct SetReport<'a> {
+    set: &'a str,
+    /// What its elements are; `None` if it is of a kind that dwnl does not make.
+    #[serde(serialize_with = "words::kind")]
+    kind: Option<SetKind>,
+    count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elements: Option<Elements<'a>>,
+}
+
 #[derive(Debug, Serialize)]
 struct MissingRule<'a> {
     wanted_position: usize,
@@ -68,14 +85,18 @@ struct MissingRule<'a> {
 }
 
 impl<'a> Show<'a> {
-    /// What the snapshot holds of the chains of `frame`, which every policy has.
-    pub fn new(frame: &'a Ruleset, snapshot: &'a Snapshot) -> Show<'a> {
+    /// What the snapshot holds of the chains of `frame`, which every policy has, and of dwnl's
+    /// own tables; `verbose`: with the elements of sets.
+    pub fn new(frame: &'a Ruleset, snapshot: &'a Snapshot, verbose: bool) -> Show<'a> {
         let mut paths: Vec<&TablePath> =
             frame.chains.iter().map(|chain| &chain.path.table).collect();
         paths.sort();
         paths.dedup();
         let tables = paths.into_iter().map(|path| TableReport::new(path, frame, snapshot));
-        Show { generation: snapshot.generation, tables: tables.collect() }
+        let mut tables: Vec<TableReport> = tables.collect();
+        let own = frame.own_tables.iter();
+        tables.extend(own.filter_map(|path| TableReport::own(path, snapshot, verbose)));
+        Show { generation: snapshot.generation, tables }
     }
 }
 
@@ -86,7 +107,8 @@ impl<'a> TableReport<'a> {
         let chains: Vec<ChainReport> =
             chains.map(|chain| ChainReport::new(chain, snapshot)).collect();
         let installed = chains.iter().any(ChainReport::is_ours);
-        TableReport { family: path.family, table: &path.table, installed, chains }
+        let sets = Vec::new();
+        TableReport { family: path.family, table: &path.table, installed, chains, sets }
     }
 }
 

@@ -39,7 +39,7 @@ fn rules_have_their_counters() {
     ]);
     let frame = frame(Family::Ip, Vec::new());
     assert_eq!(
-        text(&Show::new(&frame, &snapshot)),
+        text(&Show::new(&frame, &snapshot, false)),
         "\
 ip nat PREROUTING: in place
 position  handle  packets    bytes  rule
@@ -65,7 +65,7 @@ fn what_is_out_of_place_is_told() {
     let snapshot = snapshot(&[("PREROUTING", chain(rules)), ("DOCKER-BLOCK", chain([]))]);
     let frame = frame(Family::Ip, Vec::new());
     assert_eq!(
-        text(&Show::new(&frame, &snapshot)),
+        text(&Show::new(&frame, &snapshot, false)),
         "\
 ip nat PREROUTING: not in place
 position  handle  packets    bytes  rule
@@ -88,7 +88,7 @@ fn nothing_installed_is_told_by_family() {
     let mut frame = frame(Family::Ip, Vec::new());
     frame.chains.extend(crate::report::testing::frame(Family::Ip6, Vec::new()).chains);
     assert_eq!(
-        text(&Show::new(&frame, &snapshot)),
+        text(&Show::new(&frame, &snapshot, false)),
         "ip nat: not installed\n\nip6 nat: not installed\n\ngeneration 16\n"
     );
 }
@@ -99,7 +99,7 @@ fn rules_are_data_for_programs() {
     let snapshot = snapshot(&[("PREROUTING", chain([jump]))]);
     let frame = frame(Family::Ip, Vec::new());
     assert_eq!(
-        json(&Show::new(&frame, &snapshot)),
+        json(&Show::new(&frame, &snapshot, false)),
         concat!(
             r#"{"generation":16,"tables":[{"family":"ip","table":"nat","installed":true,"#,
             r#""chains":[{"chain":"PREROUTING","extent":"head","exists":true,"#,

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use dwnl::ruleset::Extent;
+use anstyle::Style;
+use dwnl::ruleset::{Extent, Family};
 
 use super::super::Report;
 use super::super::style::{ERROR, HEADING};
 use super::super::words::Count;
 use super::table::write_table;
-use super::{ChainReport, MissingRule, Show, TableReport};
+use super::{ChainReport, MissingRule, SetReport, Show, TableReport};
 
 impl Report for Show<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -23,7 +24,16 @@ impl TableReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let name = format!("{} {}", self.family, self.table);
         if !self.installed {
-            return writeln!(out, "{HEADING}{name}:{HEADING:#} not installed\n");
+            write!(out, "{HEADING}{name}:{HEADING:#} ")?;
+            return match self.family {
+                // It is told of only where it is needed.
+                Family::Inet => writeln!(out, "{ERROR}missing{ERROR:#}\n"),
+                _ => writeln!(out, "not installed\n"),
+            };
+        }
+        for set in &self.sets {
+            write!(out, "{HEADING}{name} {}:{HEADING:#} ", set.set)?;
+            set.write(out)?;
         }
         for chain in &self.chains {
             write!(out, "{HEADING}{name} {}:{HEADING:#} ", chain.chain)?;
@@ -47,5 +57,18 @@ impl ChainReport<'_> {
             (Extent::Head, _, true) => writeln!(out, "in place"),
             (Extent::Head, _, false) => writeln!(out, "{ERROR}not in place{ERROR:#}"),
         }
+    }
+}
+
+impl SetReport<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.kind {
+            Some(kind) => writeln!(out, "{} ({kind})", Count(self.count, "element"))?,
+            None => writeln!(out, "a set of a kind that dwnl does not make")?,
+        }
+        if let Some(elements) = self.elements {
+            elements.write_lines(out, Style::new(), "", "")?;
+        }
+        writeln!(out)
     }
 }

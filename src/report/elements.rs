@@ -1,0 +1,46 @@
+//! The elements of a set, turned into words one by one as they are written.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use dwnl::ruleset::{Family, Interval};
+use serde::{Serialize, Serializer};
+
+/// Elements of a set of one family.
+#[derive(Clone, Copy, Debug)]
+pub struct Elements<'a> {
+    /// The elements.
+    pub list: &'a [Interval],
+    /// The family of their addresses.
+    pub family: Family,
+}
+
+impl Elements<'_> {
+    /// Writes a line for each: what stands before it, the element and what stands behind it.
+    pub fn write_lines(
+        self,
+        out: &mut dyn Write,
+        style: Style,
+        before: &str,
+        behind: &str,
+    ) -> io::Result<()> {
+        for element in self.list {
+            writeln!(out, "{style}{before}{}{style:#}{behind}", element.display(self.family))?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Elements<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.list.iter().map(|element| Element(*element, self.family)))
+    }
+}
+
+struct Element(Interval, Family);
+
+impl Serialize for Element {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.display(self.1))
+    }
+}

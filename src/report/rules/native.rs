@@ -1,0 +1,52 @@
+//! The tables that are wholly dwnl's, as text for `nft -f`.
+
+use std::io::{self, Write};
+
+use dwnl::ruleset::{BaseChain, Chain, Ruleset, Set, TablePath};
+
+/// The hooks of the families by their numbers, as nft names them.
+const HOOKS: [&str; 5] = ["prerouting", "input", "forward", "output", "postrouting"];
+
+/// Writes the tables. Each is made and deleted first, so that the text can be loaded twice.
+pub fn write_tables(out: &mut dyn Write, ruleset: &Ruleset) -> io::Result<()> {
+    for path in &ruleset.own_tables {
+        writeln!(out, "table {path}\ndelete table {path}")?;
+        write_table(out, path, ruleset)?;
+    }
+    Ok(())
+}
+
+fn write_table(out: &mut dyn Write, path: &TablePath, ruleset: &Ruleset) -> io::Result<()> {
+    let mut chains = ruleset.chains.iter().filter(|chain| chain.path.table == *path).peekable();
+    if chains.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "table {path} {{")?;
+    for set in ruleset.sets.iter().filter(|set| set.path.table == *path) {
+        write_set(out, set)?;
+    }
+    for chain in chains {
+        write_chain(out, chain)?;
+    }
+    writeln!(out, "}}")
+}
+
+fn write_set(out: &mut dyn Write, set: &Set) -> io::Result<()> {
+    writeln!(out, "\tset {} {{\n\t\t{}\n\t\telements = {{", set.path.set, set.kind)?;
+    for element in &set.elements {
+        writeln!(out, "\t\t\t{},", element.display(set.kind.family))?;
+    }
+    writeln!(out, "\t\t}}\n\t}}")
+}
+
+fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
+    writeln!(out, "\tchain {} {{", chain.path.chain)?;
+    if let Some(BaseChain { chain_type, hook, priority }) = chain.base {
+        let hook = HOOKS.get(hook as usize).unwrap_or(&"");
+        writeln!(out, "\t\ttype {chain_type} hook {hook} priority {priority}; policy accept;")?;
+    }
+    for wanted in &chain.rules {
+        writeln!(out, "\t\t{}", wanted.rule)?;
+    }
+    writeln!(out, "\t}}")
+}
