@@ -94,8 +94,12 @@ fn describe(change: &Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "delete `{}` from {}", Line(chain, content), chain.table)
         }
         Change::AddRule { chain, rule, origin, .. } => {
-            let content = RuleContent::Known(rule.clone());
-            write!(f, "add `{}` to {}", Line(chain, &content), chain.table)?;
+            if rule.is_native() {
+                write!(f, "add `{rule}` to {chain}")?;
+            } else {
+                let content = RuleContent::Known(rule.clone());
+                write!(f, "add `{}` to {}", Line(chain, &content), chain.table)?;
+            }
             match origin {
                 Some(origin) => write!(f, " ({origin})"),
                 None => Ok(()),

@@ -150,9 +150,9 @@ impl Reader<'_> {
         self.set_family(family);
         let fields = fields(family == Family::Ip);
         let destination = self.network(fields.destination);
-        let range = self.destination_range(fields.destination, fields.length);
         let protocol = self.protocol()?;
         let mut matches = vec![Match::DestinationPorts(self.ports(protocol)?)];
+        let range = self.destination_range(fields.destination, fields.length);
         if range.is_some() {
             matches.push(Match::Range { source: None, destination: range });
         }

@@ -10,8 +10,8 @@ use super::answer::Messages;
 use super::attribute::Attributes;
 use super::*;
 use crate::ruleset::{
-    AddressRange, BaseChain, ChainPath, Family, InstalledRule, Interface, Match, Place, Ports,
-    Protocol, Rule, RuleContent, TablePath, Verdict,
+    AddressRange, BaseChain, ChainPath, Family, InstalledRule, Interface, Interval, Match, Part,
+    Place, Ports, Protocol, Rule, RuleContent, SetKind, SetPath, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -247,7 +247,110 @@ fn rule(is_ipv4: bool) -> impl Strategy<Value = Rule> {
     })
 }
 
+fn native_rule() -> impl Strategy<Value = Rule> {
+    let part = (0u32..6).prop_map(|bits| Part { mask: (1 << bits) - 1, value: 0 });
+    let header = (any::<bool>(), prop::option::of(interface()), ports(), prop::option::of(part));
+    let rest = (any::<u32>(), prop::option::of("[a-z ]{1,80}"), 0u8..3);
+    (header, rest).prop_flat_map(|((is_ipv4, in_interface, ports, part), (bits, comment, to))| {
+        (network(is_ipv4), range(is_ipv4)).prop_map(move |(network, range)| {
+            let family = if is_ipv4 { Family::Ip } else { Family::Ip6 };
+            let mut matches = vec![Match::DestinationPorts(ports)];
+            if to == 1 && range.first() < range.last() {
+                matches.push(Match::Range { source: None, destination: Some(range) });
+            }
+            matches.extend(part.map(|part| Match::SourcePart { family, part }));
+            matches.push(Match::SourceSet { family, set: "cdn-4.0".into() });
+            matches.push(Match::DestinationLocal);
+            matches.extend(comment.as_deref().map(|text| Match::Comment(text.into())));
+            Rule {
+                source: None,
+                destination: (to == 2).then_some(network),
+                in_interface: in_interface.clone(),
+                protocol: Some(ports.protocol()),
+                matches: matches.into(),
+                verdict: Verdict::MarkConnection(bits),
+            }
+        })
+    })
+}
+
+fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
+    let limit = if kind.family == Family::Ip6 { u128::MAX } else { u128::from(u32::MAX) };
+    let ends = prop::collection::btree_set(0..=limit, 0..60);
+    ends.prop_map(move |ends| {
+        let ends: Vec<u128> = ends.into_iter().collect();
+        if !kind.is_intervals() {
+            return ends.into_iter().map(|end| Interval { first: end, last: end }).collect();
+        }
+        ends.chunks_exact(2).map(|pair| Interval { first: pair[0], last: pair[1] }).collect()
+    })
+}
+
+fn set_kind() -> impl Strategy<Value = SetKind> {
+    let family = prop::sample::select(Family::NAT.to_vec());
+    let capacity = prop::sample::select(vec![None, Some(1024)]);
+    (family, capacity).prop_map(|(family, capacity)| SetKind { family, capacity })
+}
+
+fn set_path() -> SetPath {
+    let table = TablePath { family: Family::Inet, table: "dwnl".into() };
+    SetPath { table, set: "cdn".into() }
+}
+
+#[test]
+fn many_elements_are_divided_among_messages() {
+    let kind = SetKind { family: Family::Ip6, capacity: Some(1 << 15) };
+    let host = |number| Interval { first: number, last: number };
+    let elements: Vec<Interval> = (0..10_000).map(host).collect();
+    let mut batch = Batch::new(1);
+    batch.begin_change(3);
+    batch.add_elements(&set_path(), kind, &elements);
+    let batch = batch.finish();
+    let messages: Vec<_> = Messages::new(batch.bytes()).collect();
+    assert_eq!(messages.len(), 7);
+    let mut keys = Vec::new();
+    for message in &messages[1..6] {
+        decode_elements(message.attributes(), &mut keys).expect("elements");
+        assert_eq!(batch.change_of(message.sequence), Some(3));
+    }
+    assert_eq!(intervals(keys, kind), elements);
+}
+
 proptest! {
+    #[test]
+    fn a_native_rule_that_is_encoded_is_decoded(rule in native_rule()) {
+        let payload = encoded(&path(Family::Inet, "allow"), &rule);
+        prop_assert_eq!(decoded(&payload, Family::Inet).content, RuleContent::Known(rule));
+    }
+
+    #[test]
+    fn a_set_that_is_encoded_is_decoded(
+        (kind, elements) in set_kind().prop_flat_map(|kind| (Just(kind), sorted_intervals(kind)))
+    ) {
+        let mut batch = Batch::new(1);
+        batch.add_set(&set_path(), kind);
+        batch.add_elements(&set_path(), kind, &elements);
+        let batch = batch.finish();
+        let messages: Vec<_> = Messages::new(batch.bytes()).collect();
+        let (name, installed) = decode_set(messages[1].attributes()).expect("a set");
+        prop_assert_eq!((name.as_ref(), installed.kind), ("cdn", Some(kind)));
+        let mut keys = Vec::new();
+        for message in &messages[2..messages.len() - 1] {
+            decode_elements(message.attributes(), &mut keys).expect("elements");
+        }
+        prop_assert_eq!(intervals(keys, kind), elements);
+    }
+
+    #[test]
+    fn any_elements_are_read_without_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..128),
+        keys in prop::collection::vec((any::<u128>(), any::<bool>()), 0..20),
+        kind in set_kind(),
+    ) {
+        let _ = (decode_set(Attributes::new(&bytes)), intervals(keys, kind));
+        let _ = decode_elements(Attributes::new(&bytes), &mut Vec::new());
+    }
+
     #[test]
     fn what_is_encoded_is_decoded(
         (is_ipv4, rule) in any::<bool>().prop_flat_map(|v4| (Just(v4), rule(v4)))
