@@ -83,6 +83,7 @@ fn a_wrong_command_line_is_status_2() {
         "check --netns /proc/self/ns/net",
         "--netns /proc/self/ns/net rules",
         "rules -4 -6",
+        "rules -4 --nft",
         "check -q -v",
         "-q check --json",
         "check --color sometimes",
@@ -217,6 +218,55 @@ fn one_text_serves_iptables_and_ip6tables() {
         let one = run(&format!("rules {flag} -f -"), POLICY);
         assert_eq!(restored(iptables, stdout(&one)), rules);
     }
+}
+
+/// A policy with a group that is large in IPv4, of addresses, a network and a range, and small in
+/// IPv6.
+fn large_policy() -> String {
+    let hosts: String = (1..=64).map(|host| format!("\"198.51.100.{host}\", ")).collect();
+    format!(
+        "[[allow]]
+name = \"web\"
+ports = [\"443\", \"8000-8100/udp\"]
+from = [{hosts}\"10.1.0.0/16\", \"10.3.0.1-10.3.0.9\", \"2001:db8::1\"]
+in-interface = \"eth+\"
+to = [\"203.0.113.5\", \"2001:db8:1::5\"]
+"
+    )
+}
+
+/// What `nft` lists of our table after a script, in a network namespace of its own.
+fn listed(script: &str, input: &str) -> String {
+    let mut command = Command::new("unshare");
+    command.args(["-n", "sh", "-e", "-c", &format!("{script}\nnft list table inet dwnl")]);
+    command.env("DWNL", env!("CARGO_BIN_EXE_dwnl"));
+    let output = feed(command, input);
+    expect_status(&output, 0);
+    stdout(&output).to_owned()
+}
+
+#[test]
+fn a_large_group_is_for_nft_and_the_rest_for_iptables() {
+    let policy = large_policy();
+    let both = run("rules -f -", &policy);
+    let mark = "-A DOCKER-BLOCK -m connmark --mark 0x2000/0x2000 -j DOCKER";
+    for (iptables, rules_of_block) in [("iptables", 1), ("ip6tables", 2)] {
+        let rules = restored(iptables, stdout(&both));
+        let block: Vec<&String> =
+            rules.iter().filter(|rule| rule.starts_with("-A DOCKER-BLOCK")).collect();
+        let has_mark = block.iter().any(|rule| *rule == mark);
+        assert_eq!((block.len(), has_mark), (rules_of_block, iptables == "iptables"), "{rules:#?}");
+    }
+
+    let native = run("rules --nft -f -", &policy);
+    expect_status(&native, 0);
+    let loaded = listed("nft -f -", stdout(&native));
+    for part in ["198.51.100.64", "10.1.0.0/16", "10.3.0.1-10.3.0.9", "ip saddr @.web-4 "] {
+        assert!(loaded.contains(part), "{part} is missing in\n{loaded}");
+    }
+    let twice = "text=$(cat); echo \"$text\" | nft -f -; echo \"$text\" | nft -f -";
+    assert_eq!(listed(twice, stdout(&native)), loaded);
+    assert_eq!(listed("\"$DWNL\" -q apply -f -", &policy), loaded);
 }
 
 #[test]

@@ -119,6 +119,7 @@ mod tests {
             "dwnl -q plan -v",
             "dwnl -q apply --json",
             "dwnl rules -4 -6",
+            "dwnl rules --nft -6",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -42,6 +42,11 @@ impl<'a> Difference<'a> {
         }
     }
 
+    /// The changes, for programs.
+    pub fn changes(&self) -> &[ChangeReport<'a>] {
+        &self.changes
+    }
+
     /// Writes the changes, without the summary.
     pub fn write_changes(&self, out: &mut dyn Write) -> io::Result<()> {
         for group in self.groups() {
@@ -106,7 +111,10 @@ mod tests {
     use dwnl::plan::Change;
     use dwnl::ruleset::{BaseChain, Family, Place, RuleContent};
 
-    use super::super::testing::{allow, json, jump, local, origin, path, text};
+    use super::super::testing::{
+        HOSTS, allow, hosts, json, jump, large_group, local, lookup, origin, own_path, path,
+        set_path, text,
+    };
     use super::*;
 
     fn plan() -> Plan {
@@ -189,6 +197,98 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             r#""rule":"-s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j DOCKER","handle":9}"#,
             r#"{"op":"delete-rule","family":"ip6","table":"nat","chain":"DOCKER-BLOCK","rule":"[meta mark 1]"}"#,
             r#"{"op":"delete-chain","family":"ip6","table":"nat","chain":"DOCKER-BLOCK"}]}"#,
+        ] {
+            assert!(json.contains(part), "{part}\nis not in\n{json}");
+        }
+    }
+
+    fn set_plan() -> Plan {
+        let kind = HOSTS;
+        let added = |set, number| Change::AddElements {
+            set: set_path(set),
+            kind,
+            elements: hosts(number),
+            origin: "group `cdn`".into(),
+        };
+        let changes = vec![
+            Change::AddSet(set_path("cdn-4"), kind),
+            added("cdn-4", 11),
+            Change::DeleteElements { set: set_path("edge-4"), kind, elements: hosts(1) },
+            added("edge-4", 2),
+            Change::FlushSet { set: set_path("vpn-4"), elements: 100_000 },
+            Change::AddRule {
+                chain: own_path("allow"),
+                place: Place::Last,
+                rule: lookup(Family::Ip, "cdn-4"),
+                origin: None,
+            },
+            Change::DeleteSet { set: set_path("old-6"), elements: 2 },
+            Change::DeleteSet { set: set_path("older-6"), elements: 0 },
+        ];
+        Plan { generation: 16, changes, unchanged: 1_234 }
+    }
+
+    #[test]
+    fn elements_are_told_one_by_one_if_they_are_few() {
+        assert_eq!(
+            text(&Difference::new(&set_plan(), &[], false)),
+            "\
+inet dwnl cdn-4 (new set: type ipv4_addr)
++ 11 elements
+inet dwnl edge-4
+- 203.0.113.0
++ 203.0.113.0
++ 203.0.113.1
+inet dwnl vpn-4
+- all 100,000 elements
+inet dwnl allow
++ tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000
+inet dwnl old-6 (set deleted)
+- all 2 elements
+inet dwnl older-6 (set deleted)
+plan: 14 rules and elements to add, 100,003 to remove, 1,234 unchanged (generation 16)
+"
+        );
+    }
+
+    #[test]
+    fn all_elements_are_told_when_asked_for() {
+        let verbose = text(&Difference::new(&set_plan(), &[], true));
+        let lines: Vec<&str> = verbose.lines().skip(1).take(11).collect();
+        assert_eq!(lines[0], "+ 203.0.113.0  # group `cdn`");
+        assert_eq!(lines[10], "+ 203.0.113.10  # group `cdn`");
+    }
+
+    #[test]
+    fn an_empty_plan_that_leads_to_sets_counts_their_elements() {
+        let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43 };
+        assert_eq!(
+            text(&Difference::new(&plan, &large_group().sets, false)),
+            "nothing to do: 43 rules and elements stand (generation 16)\n"
+        );
+    }
+
+    #[test]
+    fn elements_are_data_for_programs() {
+        let json = json(&Difference::new(&set_plan(), &[], false));
+        for part in [
+            concat!(
+                r#"{"op":"add-set","family":"inet","table":"dwnl","set":"cdn-4","#,
+                r#""kind":"type ipv4_addr"}"#
+            ),
+            concat!(
+                r#"{"op":"delete-elements","family":"inet","table":"dwnl","set":"edge-4","#,
+                r#""count":1,"elements":["203.0.113.0"]}"#
+            ),
+            concat!(
+                r#"{"op":"add-elements","family":"inet","table":"dwnl","set":"edge-4","#,
+                r#""count":2,"elements":["203.0.113.0","203.0.113.1"],"holds":"group `cdn`"}"#
+            ),
+            concat!(
+                r#"{"op":"flush-set","family":"inet","table":"dwnl","set":"vpn-4","#,
+                r#""count":100000}"#
+            ),
+            r#"{"op":"delete-set","family":"inet","table":"dwnl","set":"old-6","count":2}"#,
         ] {
             assert!(json.contains(part), "{part}\nis not in\n{json}");
         }

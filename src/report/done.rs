@@ -6,7 +6,7 @@ use std::time::Duration;
 use dwnl::engine::Outcome;
 use dwnl::plan::Change;
 use dwnl::ruleset::Set;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::words::{Count, Counted, Elapsed, Grouped};
 use super::{Difference, Report};
@@ -33,7 +33,8 @@ pub struct Done<'a> {
     #[serde(skip)]
     elapsed: Duration,
     /// The changes, where they are to be told too.
-    #[serde(skip)]
+    #[serde(rename = "changes", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "changes")]
     pub difference: Option<Difference<'a>>,
 }
 
@@ -86,6 +87,13 @@ impl<'a> Done<'a> {
     }
 }
 
+fn changes<S: Serializer>(
+    difference: &Option<Difference>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    difference.as_ref().map(Difference::changes).serialize(serializer)
+}
+
 impl Report for Done<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         if let Some(difference) = &self.difference {
@@ -124,7 +132,7 @@ mod tests {
     use dwnl::Plan;
     use dwnl::ruleset::{Family, Place, RuleContent};
 
-    use super::super::testing::{allow, json, path, text};
+    use super::super::testing::{allow, json, large_group, path, set_path, text};
     use super::*;
 
     const ELAPSED: Duration = Duration::from_micros(1_234);
@@ -180,6 +188,34 @@ ip nat DOCKER-BLOCK (chain deleted)
 - -A DOCKER-BLOCK -p tcp -m tcp --dport 80 -j DOCKER
 applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
 "
+        );
+    }
+
+    #[test]
+    fn a_verbose_apply_tells_programs_the_changes_too() {
+        let outcome = outcome(vec![Change::DeleteChain(path(Family::Ip, "DOCKER-BLOCK"))], 1);
+        let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
+        done.difference = Some(Difference::new(&outcome.plan, &[], true));
+        let changes = concat!(
+            r#""changes":[{"op":"delete-chain","family":"ip","table":"nat","#,
+            r#""chain":"DOCKER-BLOCK"}]}"#
+        );
+        assert!(json(&done).ends_with(changes), "{}", json(&done));
+    }
+
+    #[test]
+    fn elements_and_sets_are_counted() {
+        let applied = outcome(Vec::new(), 1);
+        let sets = large_group().sets;
+        let done = Done::new(Deed::Apply, &applied, &sets, ELAPSED, Vec::new());
+        assert_eq!(text(&done), "nothing to do: 40 rules and elements stand (generation 17)\n");
+        let mut changes = change();
+        changes.push(Change::DeleteSet { set: set_path("cdn-4"), elements: 99_998 });
+        let removed = outcome(changes, 1);
+        let done = Done::new(Deed::Remove, &removed, &[], ELAPSED, Vec::new());
+        assert_eq!(
+            text(&done),
+            "removed: 100,000 rules and elements, 1 chain and 1 set (generation 17, 1.2 ms)\n"
         );
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anstream::StripStream;
 use dwnl::ruleset::{
-    BaseChain, Chain, ChainPath, Extent, Family, Location, Match, Origin, Ports, Protocol, Rule,
-    Ruleset, TablePath, Verdict, WantedRule,
+    BaseChain, Chain, ChainPath, Extent, Family, Interval, Location, Match, Origin, Ports,
+    Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict, WantedRule,
 };
 use serde::Serialize;
 
@@ -66,7 +66,7 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
         path: path(family, name),
         base,
         extent,
-        rules: rules.into_iter().map(|rule| WantedRule { rule, origin: None }).collect(),
+        rules: rules.into_iter().map(wanted).collect(),
     };
     let head = vec![local(jump("DOCKER-BLOCK")), local(Verdict::Return)];
     let nat = Some(BaseChain::NAT_PREROUTING);
@@ -76,4 +76,71 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
         chain("PREROUTING", nat, Extent::Head, head),
     ];
     Ruleset { chains, ..Ruleset::default() }
+}
+
+/// The path of a chain in the table of the large groups.
+pub fn own_path(chain: &str) -> Arc<ChainPath> {
+    let table = TablePath { family: Family::Inet, table: "dwnl".into() };
+    Arc::new(ChainPath { table, chain: chain.into() })
+}
+
+pub fn set_path(set: &str) -> Arc<SetPath> {
+    Arc::new(SetPath { table: own_path("").table.clone(), set: set.into() })
+}
+
+pub const HOSTS: SetKind = SetKind { family: Family::Ip, intervals: false };
+pub const NETWORKS: SetKind = SetKind { family: Family::Ip6, intervals: true };
+
+/// `203.0.113.0` and those that follow.
+pub fn hosts(number: u8) -> Vec<Interval> {
+    let first = u128::from(u32::from_be_bytes([203, 0, 113, 0]));
+    let addresses = (first..).take(number.into());
+    addresses.map(|address| Interval { first: address, last: address }).collect()
+}
+
+/// `tcp dport 443 ip saddr @SET fib daddr type local counter ct mark set ct mark | 0x2000`
+pub fn lookup(family: Family, set: &str) -> Rule {
+    let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
+    let matches = [
+        Match::DestinationPorts(ports),
+        Match::SourceSet { family, set: set.into() },
+        Match::DestinationLocal,
+    ];
+    Rule {
+        protocol: Some(Protocol::Tcp),
+        matches: matches.into(),
+        ..Rule::new(Verdict::MarkConnection(0x2000))
+    }
+}
+
+/// The frame in IPv4, and the table of a large group that has sources of both families.
+pub fn large_group() -> Ruleset {
+    let last = u128::from(u16::MAX);
+    let set = |set, kind, elements| Set {
+        path: set_path(set),
+        kind,
+        elements,
+        origin: "group `cdn`".into(),
+    };
+    let rules = [(Family::Ip, "cdn-4"), (Family::Ip6, "cdn-6-intervals")];
+    let own = Chain {
+        path: own_path("allow"),
+        base: Some(BaseChain::BEFORE_NAT_PREROUTING),
+        extent: Extent::Whole,
+        rules: rules.map(|(family, set)| wanted(lookup(family, set))).into(),
+    };
+    let mark =
+        Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    Ruleset {
+        chains: [own].into_iter().chain(frame(Family::Ip, vec![mark]).chains).collect(),
+        sets: vec![
+            set("cdn-4", HOSTS, hosts(2)),
+            set("cdn-6-intervals", NETWORKS, vec![Interval { first: 0, last }]),
+        ],
+        own_tables: vec![own_path("").table.clone()],
+    }
+}
+
+fn wanted(rule: Rule) -> WantedRule {
+    WantedRule { rule, origin: None }
 }

@@ -185,6 +185,24 @@ mod tests {
     }
 
     #[test]
+    fn thousands_are_set_apart() {
+        let text = |number| Grouped(number).to_string();
+        assert_eq!(text(0), "0");
+        assert_eq!(text(999), "999");
+        assert_eq!(text(99_990), "99,990");
+        assert_eq!(text(1_000_007), "1,000,007");
+        assert_eq!(Count(100_000, "rule").to_string(), "100,000 rules");
+    }
+
+    #[test]
+    fn what_is_counted_is_named() {
+        assert_eq!(Counted::Rules.standing(1), "1 rule stands");
+        assert_eq!(Counted::RulesAndElements.standing(1), "1 rule or element stands");
+        let many = Counted::RulesAndElements.standing(100_002);
+        assert_eq!(many, "100,002 rules and elements stand");
+    }
+
+    #[test]
     fn times_have_a_unit_of_their_size() {
         let text = |micros| Elapsed(Duration::from_micros(micros)).to_string();
         assert_eq!(text(1_234), "1.2 ms");

@@ -192,7 +192,7 @@ impl Serialize for Rules<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::{allow, frame, json, text};
+    use crate::report::testing::{allow, frame, json, large_group, text};
 
     fn ruleset() -> Ruleset {
         let rules = [Some("192.0.2.7/32"), None].map(|source| allow(source, 443));
@@ -263,5 +263,54 @@ COMMIT"
             )
         );
         assert_eq!(json(&Rules { ruleset: &ruleset, family: Some(Family::Ip6) }), "[]");
+    }
+
+    #[test]
+    fn large_groups_are_not_for_iptables() {
+        let ruleset = large_group();
+        let text = text(&Rules { ruleset: &ruleset, family: None });
+        let (header, body) = text.split_once("*nat\n").expect("a table");
+        assert!(
+            header.contains("\n# The large groups are in the output of `dwnl rules --nft`.\n"),
+            "{header}"
+        );
+        assert_eq!(
+            body,
+            "\
+:DOCKER - [0:0]
+:DOCKER-BLOCK - [0:0]
+-A DOCKER-BLOCK -4 -m connmark --mark 0x2000/0x2000 -j DOCKER
+-I PREROUTING 1 -4 -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
+-I PREROUTING 2 -4 -m addrtype --dst-type LOCAL -j RETURN
+COMMIT
+"
+        );
+    }
+
+    #[test]
+    fn sets_are_data_for_programs() {
+        let ruleset = large_group();
+        let native = json(&Rules { ruleset: &ruleset, family: Some(Family::Inet) });
+        let rule = "fib daddr type local counter ct mark set ct mark | 0x00002000";
+        assert_eq!(
+            native,
+            [
+                r#"[{"family":"inet","table":"dwnl","set":"cdn-4","kind":"type ipv4_addr","#,
+                r#""holds":"group `cdn`","elements":["203.0.113.0","203.0.113.1"]},"#,
+                r#"{"family":"inet","table":"dwnl","set":"cdn-6-intervals","#,
+                r#""kind":"type ipv6_addr; flags interval","holds":"group `cdn`","#,
+                r#""elements":["::-::ffff"]},"#,
+                r#"{"family":"inet","table":"dwnl","chain":"allow","#,
+                &format!(r#""rule":"tcp dport 443 ip saddr @cdn-4 {rule}","origin":null}},"#),
+                r#"{"family":"inet","table":"dwnl","chain":"allow","rule":"#,
+                &format!(r#""tcp dport 443 ip6 saddr @cdn-6-intervals {rule}","origin":null}}]"#),
+            ]
+            .concat()
+        );
+        let all = json(&Rules { ruleset: &ruleset, family: None });
+        let (without_end, _) = native.rsplit_once(']').expect("an array");
+        assert!(all.starts_with(without_end), "{all}");
+        let ip = json(&Rules { ruleset: &ruleset, family: Some(Family::Ip) });
+        assert!(!ip.contains("inet"), "{ip}");
     }
 }

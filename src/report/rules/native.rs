@@ -50,3 +50,50 @@ fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
     }
     writeln!(out, "\t}}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{large_group, plain};
+
+    #[test]
+    fn the_table_is_made_anew() {
+        assert_eq!(
+            plain(|out| write_tables(out, &large_group())),
+            "\
+table inet dwnl
+delete table inet dwnl
+table inet dwnl {
+\tset cdn-4 {
+\t\ttype ipv4_addr
+\t\telements = {
+\t\t\t203.0.113.0,
+\t\t\t203.0.113.1,
+\t\t}
+\t}
+\tset cdn-6-intervals {
+\t\ttype ipv6_addr; flags interval
+\t\telements = {
+\t\t\t::-::ffff,
+\t\t}
+\t}
+\tchain allow {
+\t\ttype nat hook prerouting priority -101; policy accept;
+\t\ttcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000
+\t\ttcp dport 443 ip6 saddr @cdn-6-intervals fib daddr type local counter ct mark set ct mark | 0x00002000
+\t}
+}
+"
+        );
+    }
+
+    #[test]
+    fn without_large_groups_there_is_no_table() {
+        let mut ruleset = large_group();
+        ruleset.chains.clear();
+        assert_eq!(
+            plain(|out| write_tables(out, &ruleset)),
+            "table inet dwnl\ndelete table inet dwnl\n"
+        );
+    }
+}

@@ -1,9 +1,13 @@
 //! Snapshots built by hand, and what `show` makes of them.
 
-use dwnl::ruleset::{InstalledChain, InstalledRule, Rule, RuleContent, Verdict};
+use dwnl::ruleset::{
+    InstalledChain, InstalledRule, InstalledSet, InstalledTable, Match, Rule, RuleContent, Verdict,
+};
 
 use super::*;
-use crate::report::testing::{allow, frame, json, jump, local, path, text};
+use crate::report::testing::{
+    HOSTS, allow, frame, hosts, json, jump, local, lookup, own_path, path, text,
+};
 
 fn chain(rules: impl IntoIterator<Item = RuleContent>) -> InstalledChain {
     let rule = |(handle, content)| InstalledRule { handle, content, packets: 7, bytes: 1_234_567 };
@@ -114,4 +118,67 @@ fn rules_are_data_for_programs() {
             r#""rules":[],"missing":[]}]}]}"#
         )
     );
+}
+
+/// A frame that has a table of its own, and no chains.
+fn own_frame() -> Ruleset {
+    Ruleset { own_tables: vec![own_path("").table.clone()], ..Ruleset::default() }
+}
+
+fn own_snapshot() -> Snapshot {
+    let set = |kind, number| InstalledSet { kind, elements: hosts(number) };
+    let content = RuleContent::Known(lookup(Family::Ip, "cdn-4"));
+    let table = InstalledTable {
+        chains: [("allow".into(), chain([content]))].into(),
+        sets: [("cdn-4".into(), set(Some(HOSTS), 2)), ("odd".into(), set(None, 0))].into(),
+        ..InstalledTable::default()
+    };
+    let path = own_path("").table.clone();
+    Snapshot { generation: 16, tables: [(path, table)].into() }
+}
+
+#[test]
+fn sets_are_shown_with_the_chain_that_looks_them_up() {
+    let (frame, snapshot) = (own_frame(), own_snapshot());
+    let expected = "\
+inet dwnl cdn-4: 2 elements (type ipv4_addr)
+
+inet dwnl odd: a set of a kind that dwnl does not make
+
+inet dwnl allow: 1 rule
+position  handle  packets    bytes  rule
+       1       9        7  1234567  tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000
+
+generation 16
+";
+    assert_eq!(text(&Show::new(&frame, &snapshot, false)), expected);
+    let verbose =
+        expected.replace("(type ipv4_addr)\n", "(type ipv4_addr)\n203.0.113.0\n203.0.113.1\n");
+    assert_eq!(text(&Show::new(&frame, &snapshot, true)), verbose);
+}
+
+#[test]
+fn sets_are_data_for_programs() {
+    let (frame, snapshot) = (own_frame(), own_snapshot());
+    let sets = |verbose| {
+        let json = json(&Show::new(&frame, &snapshot, verbose));
+        json.split_once(r#","sets":"#).expect("sets").1.to_owned()
+    };
+    let odd = r#"{"set":"odd","kind":null,"count":0}]}]}"#;
+    let cdn = r#"[{"set":"cdn-4","kind":"type ipv4_addr","count":2"#;
+    assert_eq!(sets(false), format!("{cdn}}},{odd}"));
+    assert_eq!(sets(true), format!(r#"{cdn},"elements":["203.0.113.0","203.0.113.1"]}},{odd}"#));
+}
+
+#[test]
+fn our_own_table_is_missing_only_where_rules_go_by_its_mark() {
+    let frame = own_frame();
+    let marked =
+        Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    let told = |rule| {
+        let rules = chain([RuleContent::Known(rule)]);
+        text(&Show::new(&frame, &snapshot(&[("DOCKER-BLOCK", rules)]), false))
+    };
+    assert_eq!(told(allow(None, 80)), "generation 16\n");
+    assert_eq!(told(marked), "inet dwnl: missing\n\ngeneration 16\n");
 }
