@@ -10,7 +10,7 @@ use dwnl::policy::{Diagnostic, Diagnostics};
 use serde::Serialize;
 
 use super::Report;
-use super::words::Count;
+use super::count::Count;
 
 /// Whether a policy is right, and what is in it.
 #[derive(Debug, Serialize)]

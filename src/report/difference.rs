@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::Report;
 use super::change::ChangeReport;
+use super::count::{Counted, Grouped};
 use super::style::HEADING;
-use super::words::{Counted, Grouped};
 
 /// The difference between the policy and the kernel.
 #[derive(Debug, Serialize)]

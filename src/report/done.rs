@@ -8,7 +8,8 @@ use dwnl::plan::Change;
 use dwnl::ruleset::Set;
 use serde::{Serialize, Serializer};
 
-use super::words::{Count, Counted, Elapsed, Grouped};
+use super::count::{Count, Counted, Grouped};
+use super::words::Elapsed;
 use super::{Difference, Report};
 
 /// What was done to the kernel's ruleset.

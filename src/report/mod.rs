@@ -3,6 +3,7 @@
 
 mod change;
 mod check;
+mod count;
 mod diagnostics;
 mod difference;
 mod done;

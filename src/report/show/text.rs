@@ -6,8 +6,8 @@ use anstyle::Style;
 use dwnl::ruleset::{Extent, Family};
 
 use super::super::Report;
+use super::super::count::Count;
 use super::super::style::{ERROR, HEADING};
-use super::super::words::Count;
 use super::table::write_table;
 use super::{ChainReport, MissingRule, SetReport, Show, TableReport};
 
