@@ -40,7 +40,7 @@ pub struct Options {
     /// Print no report, only warnings and errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Tell more: what apply and remove change, where plan puts a rule and why
+    /// Tell more: what apply and remove change, where plan puts a rule and why, all elements of sets
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colour
@@ -53,7 +53,7 @@ pub struct Options {
 pub enum Verb {
     /// Read the policy and report every error in it
     Check(PolicyFile),
-    /// Print the rules that the policy compiles to, as iptables-restore reads them
+    /// Print what the policy compiles to, as iptables-restore or nft reads it
     Rules(RulesArgs),
     /// Print the difference between the policy and the kernel; change nothing
     Plan(PlanArgs),
