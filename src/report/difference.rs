@@ -233,7 +233,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
         assert_eq!(
             text(&Difference::new(&set_plan(), &[], false)),
             "\
-inet dwnl cdn-4 (new set: type ipv4_addr)
+inet dwnl cdn-4 (new set: type ipv4_addr; size 1024)
 + 11 elements
 inet dwnl edge-4
 - 203.0.113.0
@@ -274,7 +274,7 @@ plan: 14 rules and elements to add, 100,003 to remove, 1,234 unchanged (generati
         for part in [
             concat!(
                 r#"{"op":"add-set","family":"inet","table":"dwnl","set":"cdn-4","#,
-                r#""kind":"type ipv4_addr"}"#
+                r#""kind":"type ipv4_addr; size 1024"}"#
             ),
             concat!(
                 r#"{"op":"delete-elements","family":"inet","table":"dwnl","set":"edge-4","#,

@@ -65,7 +65,7 @@ table inet dwnl
 delete table inet dwnl
 table inet dwnl {
 \tset cdn-4 {
-\t\ttype ipv4_addr
+\t\ttype ipv4_addr; size 1024
 \t\telements = {
 \t\t\t203.0.113.0,
 \t\t\t203.0.113.1,

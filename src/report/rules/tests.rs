@@ -104,7 +104,7 @@ fn sets_are_data_for_programs() {
     assert_eq!(
         native,
         [
-            r#"[{"family":"inet","table":"dwnl","set":"cdn-4","kind":"type ipv4_addr","#,
+            r#"[{"family":"inet","table":"dwnl","set":"cdn-4","kind":"type ipv4_addr; size 1024","#,
             r#""holds":"group `cdn`","elements":["203.0.113.0","203.0.113.1"]},"#,
             r#"{"family":"inet","table":"dwnl","set":"cdn-6-intervals","#,
             r#""kind":"type ipv6_addr; flags interval","holds":"group `cdn`","#,

@@ -141,7 +141,7 @@ fn own_snapshot() -> Snapshot {
 fn sets_are_shown_with_the_chain_that_looks_them_up() {
     let (frame, snapshot) = (own_frame(), own_snapshot());
     let expected = "\
-inet dwnl cdn-4: 2 elements (type ipv4_addr)
+inet dwnl cdn-4: 2 elements (type ipv4_addr; size 1024)
 
 inet dwnl odd: a set of a kind that dwnl does not make
 
@@ -152,8 +152,10 @@ position  handle  packets    bytes  rule
 generation 16
 ";
     assert_eq!(text(&Show::new(&frame, &snapshot, false)), expected);
-    let verbose =
-        expected.replace("(type ipv4_addr)\n", "(type ipv4_addr)\n203.0.113.0\n203.0.113.1\n");
+    let verbose = expected.replace(
+        "(type ipv4_addr; size 1024)\n",
+        "(type ipv4_addr; size 1024)\n203.0.113.0\n203.0.113.1\n",
+    );
     assert_eq!(text(&Show::new(&frame, &snapshot, true)), verbose);
 }
 
@@ -165,7 +167,7 @@ fn sets_are_data_for_programs() {
         json.split_once(r#","sets":"#).expect("sets").1.to_owned()
     };
     let odd = r#"{"set":"odd","kind":null,"count":0}]}]}"#;
-    let cdn = r#"[{"set":"cdn-4","kind":"type ipv4_addr","count":2"#;
+    let cdn = r#"[{"set":"cdn-4","kind":"type ipv4_addr; size 1024","count":2"#;
     assert_eq!(sets(false), format!("{cdn}}},{odd}"));
     assert_eq!(sets(true), format!(r#"{cdn},"elements":["203.0.113.0","203.0.113.1"]}},{odd}"#));
 }
