@@ -1,6 +1,6 @@
 //! Groups that are large enough to become sets, and the rules that look them up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entry::{destinations, network, of_family, origin, range};
@@ -29,6 +29,8 @@ type Key = (Family, *const Source);
 pub(super) struct LargeGroups {
     /// The sets of each large group.
     groups: HashMap<Key, Vec<Lookup>>,
+    /// The names that are taken, without what tells the sets of a group apart.
+    names: HashSet<String>,
     sets: Vec<Set>,
     rules: Vec<WantedRule>,
 }
@@ -36,7 +38,12 @@ pub(super) struct LargeGroups {
 impl LargeGroups {
     /// The large groups of all entries.
     pub fn of(policy: &Policy) -> LargeGroups {
-        let mut large = LargeGroups { groups: HashMap::new(), sets: Vec::new(), rules: Vec::new() };
+        let mut large = LargeGroups {
+            groups: HashMap::new(),
+            names: HashSet::new(),
+            sets: Vec::new(),
+            rules: Vec::new(),
+        };
         for (index, entry) in policy.allow.iter().enumerate() {
             for group in entry.from.iter().flatten() {
                 for family in Family::NAT {
@@ -109,15 +116,12 @@ impl LargeGroups {
 
     /// The name, with a number if another group has it already: a policy that was not read from
     /// text may have two groups of one name.
-    fn unique(&self, name: String) -> String {
-        let is_taken = |name: &str| {
-            let mut lookups = self.groups.values().flatten();
-            lookups
-                .any(|taken| taken.set.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')))
-        };
+    fn unique(&mut self, name: String) -> String {
         let numbered = (2..).map(|number| format!("{name}.{number}"));
         let mut free = std::iter::once(name.clone()).chain(numbered);
-        free.find(|name| !is_taken(name)).unwrap_or(name)
+        let free = free.find(|name| !self.names.contains(name)).unwrap_or(name);
+        self.names.insert(free.clone());
+        free
     }
 
     fn add_rules(&mut self, family: Family, group: &Group, entry: &Allow, mark: u32) {

@@ -1,9 +1,12 @@
 //! The tables that are wholly ours: what is in them and not wanted goes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Change, difference};
-use crate::ruleset::{Chain, ChainPath, InstalledTable, Ruleset, SetPath, TablePath};
+use crate::ruleset::{
+    Chain, ChainPath, InstalledChain, InstalledTable, Name, Ruleset, SetPath, TablePath,
+};
 
 /// Whether a table of ours can become what is wanted. Somebody may have put things of our names
 /// but of other kinds there, and then it is made anew.
@@ -29,27 +32,29 @@ pub(super) fn delete_unwanted(
     wanted: &Ruleset,
     changes: &mut Vec<Change>,
 ) {
-    for (name, chain) in &table.chains {
-        let path = Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
-        if wanted.chains.iter().any(|chain| chain.path == path) {
-            continue;
-        }
-        if !chain.rules.is_empty() {
-            changes.push(difference::flush(&path, &chain.rules));
-        }
+    let kept: HashSet<&ChainPath> = wanted.chains.iter().map(|chain| &*chain.path).collect();
+    let chains: Vec<(Arc<ChainPath>, &InstalledChain)> = table
+        .chains
+        .iter()
+        .map(|(name, chain)| (chain_path(path, name), chain))
+        .filter(|(path, _)| !kept.contains(&**path))
+        .collect();
+    for (path, chain) in chains.iter().filter(|(_, chain)| !chain.rules.is_empty()) {
+        changes.push(difference::flush(path, &chain.rules));
     }
-    for name in table.chains.keys() {
-        let path = Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
-        if !wanted.chains.iter().any(|chain| chain.path == path) {
-            changes.push(Change::DeleteChain(path));
-        }
-    }
+    changes.extend(chains.into_iter().map(|(path, _)| Change::DeleteChain(path)));
+
+    let kept: HashSet<&SetPath> = wanted.sets.iter().map(|set| &*set.path).collect();
     for (name, set) in &table.sets {
         let path = Arc::new(SetPath { table: path.clone(), set: Arc::clone(name) });
-        if !wanted.sets.iter().any(|set| set.path == path) {
+        if !kept.contains(&*path) {
             changes.push(Change::DeleteSet { set: path, elements: set.elements.len() });
         }
     }
+}
+
+fn chain_path(table: &TablePath, chain: &Name) -> Arc<ChainPath> {
+    Arc::new(ChainPath { table: table.clone(), chain: Arc::clone(chain) })
 }
 
 /// Deletes the table with all that is in it.

@@ -4,8 +4,9 @@ use super::*;
 use crate::compile;
 use crate::policy::{Allow, Group, Policy, Source};
 use crate::ruleset::{
-    AddressRange, Addresses, Extent, Family, InstalledRule, InstalledSet, InstalledTable, Match,
-    Ports, Protocol, Verdict, WantedRule,
+    AddressRange, Addresses, ChainPath, Extent, Family, InstalledChain, InstalledRule,
+    InstalledSet, InstalledTable, Match, Place, Ports, Protocol, Rule, RuleContent, SetPath,
+    TablePath, Verdict, WantedRule,
 };
 use proptest::prelude::*;
 

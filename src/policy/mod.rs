@@ -93,7 +93,8 @@ pub struct Source {
 pub struct Guard {
     /// Whether the guard is wanted. It is read, but not acted upon yet.
     pub enabled: bool,
-    /// The bit of the connection mark that is dwnl's: exactly one bit is set.
+    /// The bit of the connection mark that is dwnl's: exactly one bit is set. Large groups use it
+    /// whether the guard is wanted or not.
     pub mark: u32,
 }
 

@@ -1,0 +1,106 @@
+//! The changes that a plan is made of.
+
+use std::sync::Arc;
+
+use crate::ruleset::{
+    BaseChain, ChainPath, Interval, Name, Origin, Place, Rule, RuleContent, SetKind, SetPath,
+    TablePath,
+};
+
+/// One change, a message of the batch or a few.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Create the table.
+    AddTable(TablePath),
+    /// Create the chain; a base chain if it is hooked in.
+    AddChain(Arc<ChainPath>, Option<BaseChain<'static>>),
+    /// Insert the rule.
+    AddRule {
+        /// Into this chain.
+        chain: Arc<ChainPath>,
+        /// At this place.
+        place: Place,
+        /// The rule.
+        rule: Rule,
+        /// What in the policy gave rise to it.
+        origin: Option<Arc<Origin>>,
+    },
+    /// Delete one rule.
+    DeleteRule {
+        /// From this chain.
+        chain: Arc<ChainPath>,
+        /// The rule's handle.
+        handle: u64,
+        /// What it said.
+        content: RuleContent,
+    },
+    /// Delete all rules of a chain at once.
+    FlushChain {
+        /// The chain.
+        chain: Arc<ChainPath>,
+        /// What they said.
+        contents: Vec<RuleContent>,
+    },
+    /// Create the set.
+    AddSet(Arc<SetPath>, SetKind),
+    /// Put elements into a set.
+    AddElements {
+        /// The set.
+        set: Arc<SetPath>,
+        /// What its elements are.
+        kind: SetKind,
+        /// The elements.
+        elements: Vec<Interval>,
+        /// What in the policy gave rise to them, in words.
+        origin: Name,
+    },
+    /// Take elements out of a set.
+    DeleteElements {
+        /// The set.
+        set: Arc<SetPath>,
+        /// What its elements are.
+        kind: SetKind,
+        /// The elements.
+        elements: Vec<Interval>,
+    },
+    /// Take all elements out of a set at once.
+    FlushSet {
+        /// The set.
+        set: Arc<SetPath>,
+        /// How many they are.
+        elements: usize,
+    },
+    /// Delete the set, which no rule looks up any more.
+    DeleteSet {
+        /// The set.
+        set: Arc<SetPath>,
+        /// How many elements it has.
+        elements: usize,
+    },
+    /// Delete the chain, which is empty and not referred to.
+    DeleteChain(Arc<ChainPath>),
+    /// Delete the table with all that is left in it.
+    DeleteTable(TablePath),
+}
+
+impl Change {
+    /// How many rules and set elements it adds.
+    pub(super) fn added(&self) -> usize {
+        match self {
+            Change::AddRule { .. } => 1,
+            Change::AddElements { elements, .. } => elements.len(),
+            _ => 0,
+        }
+    }
+
+    /// How many rules and set elements it removes.
+    pub(super) fn removed(&self) -> usize {
+        match self {
+            Change::DeleteRule { .. } => 1,
+            Change::FlushChain { contents, .. } => contents.len(),
+            Change::DeleteElements { elements, .. } => elements.len(),
+            Change::FlushSet { elements, .. } | Change::DeleteSet { elements, .. } => *elements,
+            _ => 0,
+        }
+    }
+}
