@@ -1,0 +1,78 @@
+//! What was measured: one number for each figure, mix and size.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::workload::Mix;
+
+/// What is measured. Times are in seconds, memory is in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Figure {
+    /// Library: from the text of the policy to the ruleset.
+    Compile,
+    /// Library: from the plan of a full reload to the bytes of its batch.
+    Encode,
+    /// The bytes of the batch of a full reload sent again, by one system call.
+    Floor,
+    /// Library: a call of `Engine::apply` that changes every source.
+    Reload,
+    /// Library: one that changes one source.
+    OneChange,
+    /// Library: one that changes nothing.
+    NoChange,
+    /// `dwnl apply` that changes every source.
+    DwnlReload,
+    /// `dwnl apply` that changes one source.
+    DwnlOneChange,
+    /// `dwnl apply` that changes nothing.
+    DwnlNoChange,
+    /// `iptables-restore --noflush` of the same rules.
+    Restore,
+    /// `nft -f` of one set.
+    Nft,
+    /// One `iptables` process for each rule.
+    Script,
+    /// A new flow through dwnl's frame, without a policy.
+    FlowEmpty,
+    /// A new flow through dwnl's policy.
+    FlowDwnl,
+    /// A new flow through iptables' rules.
+    FlowIptables,
+    /// The peak memory of `dwnl apply`.
+    MemoryDwnl,
+    /// The peak memory of `iptables-restore --noflush`.
+    MemoryRestore,
+    /// The peak memory of `nft -f`.
+    MemoryNft,
+}
+
+/// All that was measured.
+#[derive(Default)]
+pub struct Figures(BTreeMap<(Figure, Mix, usize), f64>);
+
+impl Figures {
+    pub fn set(&mut self, figure: Figure, mix: Mix, size: usize, value: f64) {
+        self.0.insert((figure, mix, size), value);
+    }
+
+    pub fn get(&self, figure: Figure, mix: Mix, size: usize) -> Option<f64> {
+        self.0.get(&(figure, mix, size)).copied()
+    }
+
+    /// How many times the second the first is.
+    pub fn ratio(&self, over: Figure, under: Figure, mix: Mix, size: usize) -> Option<f64> {
+        Some(self.get(over, mix, size)? / self.get(under, mix, size)?)
+    }
+
+    /// The points of one curve, by size.
+    pub fn curve(&self, figure: Figure, mix: Mix) -> Vec<(f64, f64)> {
+        let of_curve = |(key, _): &(&(Figure, Mix, usize), &f64)| (key.0, key.1) == (figure, mix);
+        self.0.iter().filter(of_curve).map(|(key, value)| (key.2 as f64, *value)).collect()
+    }
+}
+
+/// The median of some times, in seconds; not a number if there are none.
+pub fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
+}

@@ -1,0 +1,129 @@
+//! New flows through the policy: UDP packets, each with a new source port, from a client's
+//! namespace to the host's published port, counted where they arrive.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use dwnl::{Engine, frame};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, socket,
+};
+
+use crate::figures::{Figure, Figures, median};
+use crate::library::read;
+use crate::namespace::Namespace;
+use crate::process::Load;
+use crate::workload::{Mix, PORT, Protocol, Variant, Workload, write};
+
+const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+/// So many packets are on their way at most; the kernel drops none of so few.
+const WINDOW: u16 = 64;
+/// A round ends when this time is over, or
+const ROUND_TIME: Duration = Duration::from_millis(20);
+/// after so many windows.
+const ROUND_WINDOWS: u32 = 64;
+/// No port is used twice, so there cannot be more rounds than this.
+pub const ROUNDS_MAX: usize = 14;
+
+/// Measures flows that no source of the policy matches.
+pub fn measure(
+    directory: &Path,
+    mix: Mix,
+    size: usize,
+    rounds: usize,
+    figures: &mut Figures,
+) -> Result<()> {
+    let workload = Workload::new(mix, size, Variant::First, Protocol::Udp);
+    let policy = read(&workload.write_policy(directory, "flows")?)?;
+    let rules = write(directory, "flows.rules", &workload.restore_text())?;
+    let mut paths = [
+        (Figure::FlowEmpty, Flows::new(|| Ok(()))?),
+        (Figure::FlowDwnl, Flows::new(|| Ok(Engine::open()?.apply(&policy).map(drop)?))?),
+        (Figure::FlowIptables, Flows::new(|| Load::restore(rules).run().map(drop))?),
+    ]
+    .map(|(figure, flows)| (figure, flows, Vec::with_capacity(rounds)));
+    for round in 0..=rounds.min(ROUNDS_MAX) {
+        for (_, flows, times) in &mut paths {
+            let elapsed = flows.round()?;
+            if round > 0 {
+                times.push(elapsed);
+            }
+        }
+    }
+    for (figure, _, times) in paths {
+        figures.set(figure, mix, size, median(times));
+    }
+    Ok(())
+}
+
+/// A client and a host that are joined by a cable.
+struct Flows {
+    client: OwnedFd,
+    host: UdpSocket,
+    port: u16,
+    _namespaces: [Namespace; 2],
+}
+
+impl Flows {
+    /// `fill` runs in the namespace of the host, which has dwnl's frame.
+    fn new(fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
+        let client = Namespace::new()?;
+        let socket =
+            socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Udp)?;
+        let host = Namespace::new()?;
+        let peer = client.path();
+        ip(&format!("link add host type veth peer name client netns {}", peer.display()))?;
+        ip(&format!("address add {HOST}/24 dev host"))?;
+        ip("link set host up")?;
+        let receiver = UdpSocket::bind((HOST, PORT))?;
+        receiver.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Engine::open()?.apply(&frame())?;
+        fill()?;
+        client.enter()?;
+        ip(&format!("address add {CLIENT}/24 dev client"))?;
+        ip("link set client up")?;
+        Ok(Flows { client: socket, host: receiver, port: 1024, _namespaces: [client, host] })
+    }
+
+    /// The time that one new flow takes, from the sending of its packet to its arrival.
+    fn round(&mut self) -> Result<Duration> {
+        let start = Instant::now();
+        let mut windows = 0;
+        while windows < ROUND_WINDOWS && (windows == 0 || start.elapsed() < ROUND_TIME) {
+            self.window()?;
+            windows += 1;
+        }
+        Ok(start.elapsed() / (windows * u32::from(WINDOW)))
+    }
+
+    fn window(&mut self) -> Result<()> {
+        let host = SockaddrIn::new(192, 0, 2, 1, 0);
+        for _ in 0..WINDOW {
+            let packet = empty_datagram(self.port);
+            sendto(self.client.as_raw_fd(), &packet, &host, MsgFlags::empty())?;
+            self.port = self.port.checked_add(1).context("no port is left")?;
+        }
+        for _ in 0..WINDOW {
+            self.host.recv(&mut []).context("a packet has not arrived at the host")?;
+        }
+        Ok(())
+    }
+}
+
+/// The header of UDP, without a checksum, and nothing behind it.
+fn empty_datagram(source_port: u16) -> [u8; 8] {
+    let [source, port] = [source_port, PORT].map(u16::to_be_bytes);
+    [source[0], source[1], port[0], port[1], 0, 8, 0, 0]
+}
+
+fn ip(arguments: &str) -> Result<()> {
+    let status = Command::new("ip").args(arguments.split_whitespace()).status()?;
+    ensure!(status.success(), "`ip {arguments}` has failed");
+    Ok(())
+}

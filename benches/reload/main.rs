@@ -1,0 +1,133 @@
+//! How long a reload takes, what a new flow costs and how much memory is needed, for policies of
+//! up to 100,000 sources, beside the programs that are used today. Everything happens in network
+//! namespaces of its own.
+//!
+//! `cargo bench --bench reload` as root measures all of it in some minutes and writes
+//! `docs/performance.md` and `docs/performance.svg`. With `-- --quick` it measures small sizes in
+//! some seconds, to show that it works, and writes into the target directory.
+
+mod figures;
+mod flows;
+mod goal;
+mod library;
+mod machine;
+mod memory;
+mod namespace;
+mod plot;
+mod process;
+mod report;
+mod workload;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::figures::Figures;
+use crate::library::Bench;
+use crate::report::Report;
+use crate::workload::Mix;
+
+/// The size of a small policy, for which whole processes alone are measured.
+const SMALL: usize = 10;
+
+/// How thoroughly it is measured.
+struct Effort {
+    quick: bool,
+    sizes: &'static [usize],
+    library_time: Duration,
+    flow_rounds: usize,
+}
+
+impl Effort {
+    const FULL: Effort = Effort {
+        quick: false,
+        sizes: &[100, 1_000, 10_000, 100_000],
+        library_time: Duration::from_millis(500),
+        flow_rounds: 11,
+    };
+    const QUICK: Effort = Effort {
+        quick: true,
+        sizes: &[100, 1_000],
+        library_time: Duration::from_millis(20),
+        flow_rounds: 3,
+    };
+
+    /// How often each process is run, for the median of it.
+    fn process_rounds(&self, size: usize) -> usize {
+        match size {
+            _ if self.quick => 1,
+            ..=SMALL => 51,
+            ..=100 => 21,
+            ..=10_000 => 7,
+            _ => 5,
+        }
+    }
+
+    fn documents(&self) -> PathBuf {
+        if self.quick {
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("performance")
+        } else {
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == memory::HELPER) {
+        return memory::help(env::args_os().skip(2));
+    }
+    // Cargo says `--bench` unless this is run as one of the tests.
+    let mut effort = Effort::QUICK;
+    for argument in &arguments {
+        match argument.as_str() {
+            "--bench" if !arguments.iter().any(|other| other == "--quick") => effort = Effort::FULL,
+            "--bench" | "--quick" => {}
+            other => bail!("unknown argument {other}: --quick is the only one"),
+        }
+    }
+    let figures = measure(&effort)?;
+    let documents = effort.documents();
+    fs::create_dir_all(&documents)?;
+    plot::draw(&documents.join("performance.svg"), &figures)?;
+    let report = Report {
+        figures: &figures,
+        sizes: effort.sizes,
+        small: SMALL,
+        machine: machine::describe()?,
+        quick: effort.quick,
+    }
+    .to_string();
+    fs::write(documents.join("performance.md"), &report)?;
+    println!("\n{report}\nwritten to {}", documents.display());
+    Ok(())
+}
+
+fn measure(effort: &Effort) -> Result<Figures> {
+    let directory = tempfile::tempdir()?;
+    let directory = directory.path();
+    let mut figures = Figures::default();
+    let mut bench = Bench::new(&directory.join("criterion"), effort.library_time);
+    for mix in Mix::ALL {
+        for &size in effort.sizes {
+            library::measure(&mut bench, directory, mix, size, &mut figures)?;
+        }
+    }
+    for mix in Mix::ALL {
+        for &size in [SMALL].iter().chain(effort.sizes) {
+            eprintln!("whole processes: {size} {}", mix.name());
+            process::measure(directory, mix, size, effort.process_rounds(size), &mut figures)?;
+        }
+        for &size in effort.sizes {
+            eprintln!("new flows: {size} {}", mix.name());
+            flows::measure(directory, mix, size, effort.flow_rounds, &mut figures)?;
+        }
+        for &size in effort.sizes {
+            memory::measure(directory, mix, size, &mut figures)?;
+        }
+    }
+    Ok(figures)
+}

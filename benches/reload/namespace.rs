@@ -1,0 +1,34 @@
+//! Network namespaces that live as long as their handle.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::process;
+
+use anyhow::{Context, Result};
+use nix::sched::{CloneFlags, setns, unshare};
+
+/// A network namespace. The calling thread moves between them and is never in the machine's own
+/// once the first has been made.
+pub struct Namespace(File);
+
+impl Namespace {
+    /// Makes an empty one and moves the calling thread there.
+    pub fn new() -> Result<Namespace> {
+        unshare(CloneFlags::CLONE_NEWNET).context(
+            "no network namespace can be made: run the benchmark as root, or its small sizes \
+             under `unshare -rn`",
+        )?;
+        Ok(Namespace(File::open("/proc/thread-self/ns/net")?))
+    }
+
+    /// Moves the calling thread there.
+    pub fn enter(&self) -> Result<()> {
+        setns(&self.0, CloneFlags::CLONE_NEWNET).context("a network namespace cannot be entered")
+    }
+
+    /// A path that other processes know it by.
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/{}/fd/{}", process::id(), self.0.as_raw_fd()).into()
+    }
+}

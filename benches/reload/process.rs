@@ -1,0 +1,153 @@
+//! Whole processes: the program itself and its peers, in turns, each in a namespace of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use dwnl::{Engine, frame};
+
+use crate::figures::{Figure, Figures, median};
+use crate::namespace::Namespace;
+use crate::workload::{Mix, Protocol, Variant, Workload, write};
+
+/// The largest policy that is also loaded with a process for each rule.
+const SCRIPT_MAX: usize = 1000;
+
+/// One who loads policies.
+pub struct Contender {
+    pub figure: Figure,
+    /// Loads, by turns, one policy and the other.
+    loads: [Load; 2],
+    namespace: Namespace,
+}
+
+/// A program that loads a file.
+#[derive(Clone)]
+pub struct Load {
+    pub program: &'static str,
+    pub arguments: &'static [&'static str],
+    pub file: PathBuf,
+}
+
+impl Load {
+    pub fn dwnl(file: PathBuf) -> Load {
+        Load { program: env!("CARGO_BIN_EXE_dwnl"), arguments: &["-q", "apply", "-f"], file }
+    }
+
+    pub fn restore(file: PathBuf) -> Load {
+        Load { program: "iptables-restore", arguments: &["--noflush"], file }
+    }
+
+    pub fn nft(file: PathBuf) -> Load {
+        Load { program: "nft", arguments: &["-f"], file }
+    }
+
+    fn script(file: PathBuf) -> Load {
+        Load { program: "sh", arguments: &[], file }
+    }
+
+    /// Runs it to its end in the namespace of the calling thread.
+    pub fn run(&self) -> Result<Duration> {
+        let mut command = Command::new(self.program);
+        command.args(self.arguments).arg(&self.file).stdin(Stdio::null()).stdout(Stdio::null());
+        let start = Instant::now();
+        let status = command.status().with_context(|| format!("{command:?} does not start"))?;
+        let elapsed = start.elapsed();
+        ensure!(status.success(), "{command:?} has failed: {status}");
+        Ok(elapsed)
+    }
+}
+
+/// Measures the loading of policies of one mix and size.
+pub fn measure(
+    directory: &Path,
+    mix: Mix,
+    size: usize,
+    rounds: usize,
+    figures: &mut Figures,
+) -> Result<()> {
+    let contenders = contenders(directory, mix, size)?;
+    let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
+    // The first round is not counted: after it, each has the other's policy to replace.
+    for round in 0..=rounds {
+        for (contender, times) in contenders.iter().zip(&mut times) {
+            contender.namespace.enter()?;
+            let elapsed = contender.loads[round % 2].run()?;
+            if round > 0 {
+                times.push(elapsed);
+            }
+        }
+    }
+    for (contender, times) in contenders.iter().zip(times) {
+        contender.check(size)?;
+        figures.set(contender.figure, mix, size, median(times));
+    }
+    Ok(())
+}
+
+fn contenders(directory: &Path, mix: Mix, size: usize) -> Result<Vec<Contender>> {
+    let workload = |variant| Workload::new(mix, size, variant, Protocol::Tcp);
+    let (first, other) = (workload(Variant::First), workload(Variant::Other));
+    let text = |name: &str, text: String| write(directory, name, &text);
+
+    let policy = Load::dwnl(first.write_policy(directory, "first")?);
+    let policy_other = Load::dwnl(other.write_policy(directory, "other")?);
+    let policy_changed =
+        Load::dwnl(workload(Variant::OneChanged).write_policy(directory, "changed")?);
+    let restore = [
+        Load::restore(text("first.rules", first.restore_text())?),
+        Load::restore(text("other.rules", other.restore_text())?),
+    ];
+    let nft = [
+        Load::nft(text("first.nft", first.nft_text())?),
+        Load::nft(text("other.nft", other.nft_text())?),
+    ];
+    let nft_frame = Load::nft(text("frame.nft", first.nft_frame())?);
+
+    let mut contenders = vec![
+        Contender::in_nat(Figure::DwnlReload, [policy.clone(), policy_other])?,
+        Contender::in_nat(Figure::DwnlOneChange, [policy.clone(), policy_changed])?,
+        Contender::in_nat(Figure::DwnlNoChange, [policy.clone(), policy])?,
+        Contender::in_nat(Figure::Restore, restore)?,
+        Contender::in_table(Figure::Nft, nft, &nft_frame)?,
+    ];
+    if size <= SCRIPT_MAX {
+        let script = [
+            Load::script(text("first.sh", first.script_text())?),
+            Load::script(text("other.sh", other.script_text())?),
+        ];
+        contenders.push(Contender::in_nat(Figure::Script, script)?);
+    }
+    Ok(contenders)
+}
+
+impl Contender {
+    /// One who fills the chain `DOCKER-BLOCK`, which is there with all that belongs to it.
+    pub fn in_nat(figure: Figure, loads: [Load; 2]) -> Result<Contender> {
+        let namespace = Namespace::new()?;
+        Engine::open()?.apply(&frame())?;
+        Ok(Contender { figure, loads, namespace })
+    }
+
+    /// One who fills a set in a table of its own, which `frame` makes.
+    pub fn in_table(figure: Figure, loads: [Load; 2], frame: &Load) -> Result<Contender> {
+        let namespace = Namespace::new()?;
+        frame.run()?;
+        Ok(Contender { figure, loads, namespace })
+    }
+
+    /// That a peer has loaded all of it, so that the same work is compared.
+    fn check(&self, size: usize) -> Result<()> {
+        let (list, mark, marks) = match self.figure {
+            Figure::Restore | Figure::Script => ("iptables -t nat -S DOCKER-BLOCK", "-A ", size),
+            Figure::Nft => ("nft list set inet peer allowed", ",", size - 1),
+            _ => return Ok(()),
+        };
+        self.namespace.enter()?;
+        let output = Command::new("sh").args(["-c", list]).output()?;
+        let found = String::from_utf8_lossy(&output.stdout).matches(mark).count();
+        ensure!(found == marks, "`{list}` shows {found} of {marks}");
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! The document: what has to be reached and what was, and all figures with their ratios.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::figures::{Figure, Figures};
+use crate::goal::goals;
+use crate::workload::Mix;
+
+/// The document, in Markdown.
+pub struct Report<'a> {
+    pub figures: &'a Figures,
+    /// From the smallest to the largest, without the one of small policies.
+    pub sizes: &'a [usize],
+    /// Of small policies.
+    pub small: usize,
+    /// What it was measured on.
+    pub machine: String,
+    pub quick: bool,
+}
+
+impl Display for Report<'_> {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        writeln!(f, "# Performance\n")?;
+        if self.quick {
+            writeln!(f, "**A quick run with small sizes: it says nothing about speed.**\n")?;
+        }
+        writeln!(f, "Measured in one run of `cargo bench --bench reload` on this machine:\n")?;
+        writeln!(f, "{}\n", self.machine)?;
+        writeln!(f, "Times move from machine to machine; the ratios are what counts.\n")?;
+        writeln!(f, "![Time of a reload and cost of a new flow](performance.svg)\n")?;
+        self.write_goals(f)?;
+        for table in &TABLES {
+            self.write_table(f, table)?;
+        }
+        Ok(())
+    }
+}
+
+impl Report<'_> {
+    fn write_goals(&self, f: &mut Formatter) -> fmt::Result {
+        writeln!(f, "## What has to be reached\n")?;
+        writeln!(f, "| figure | goal | measured | reached |\n|---|---|---|---|")?;
+        for goal in goals(self.figures, self.small, self.sizes) {
+            writeln!(f, "{goal}")?;
+        }
+        Ok(())
+    }
+
+    fn write_table(&self, f: &mut Formatter, table: &Table) -> fmt::Result {
+        let Table { title, explanation, base, columns, format } = table;
+        writeln!(f, "\n## {title}\n\n{explanation}\n")?;
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        writeln!(f, "| sources | {} |", names.join(" | "))?;
+        writeln!(f, "|---|{}", "---|".repeat(columns.len()))?;
+        for mix in Mix::ALL {
+            for &size in [self.small].iter().chain(self.sizes) {
+                let Some(base) = self.figures.get(*base, mix, size) else { continue };
+                write!(f, "| {} {} |", grouped(size), mix.name())?;
+                for (_, figure) in *columns {
+                    match self.figures.get(*figure, mix, size) {
+                        Some(value) => write!(f, " {} ({}) |", format(value), ratio(value / base))?,
+                        None => write!(f, " |")?,
+                    }
+                }
+                writeln!(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One table of figures, with a row for each mix and size.
+struct Table {
+    title: &'static str,
+    explanation: &'static str,
+    /// What the ratios in brackets are to.
+    base: Figure,
+    columns: &'static [(&'static str, Figure)],
+    format: fn(f64) -> String,
+}
+
+const TABLES: [Table; 4] = [
+    Table {
+        title: "Whole processes",
+        explanation: "In brackets: how many times as long as `dwnl apply` of a policy in which \
+                      every source is another. *Mixed* is 90 % hosts and 10 % prefixes, *ranges* \
+                      is half prefixes and half ranges. The peers always load all of it.",
+        base: Figure::DwnlReload,
+        columns: &[
+            ("`dwnl apply`, all changed", Figure::DwnlReload),
+            ("one changed", Figure::DwnlOneChange),
+            ("nothing changed", Figure::DwnlNoChange),
+            ("`iptables-restore --noflush`", Figure::Restore),
+            ("`nft -f`, one set", Figure::Nft),
+            ("one `iptables` per rule", Figure::Script),
+        ],
+        format: duration,
+    },
+    Table {
+        title: "Calls of the library",
+        explanation: "In brackets: how many times as long as the floor, which is what the kernel \
+                      takes for the bytes of the batch of a full reload. *Compile* begins with \
+                      the text of the policy, *encode* ends with those bytes; the others are \
+                      calls of `Engine::apply`.",
+        base: Figure::Floor,
+        columns: &[
+            ("compile", Figure::Compile),
+            ("encode", Figure::Encode),
+            ("floor", Figure::Floor),
+            ("full reload", Figure::Reload),
+            ("one change", Figure::OneChange),
+            ("no change", Figure::NoChange),
+        ],
+        format: duration,
+    },
+    Table {
+        title: "New flows",
+        explanation: "UDP packets, each with a new source port, to the published port from a \
+                      source that is not allowed; the time is from sending to arrival, one after \
+                      the other on one core. In brackets: how many times as long as with an \
+                      empty policy.",
+        base: Figure::FlowEmpty,
+        columns: &[
+            ("empty policy", Figure::FlowEmpty),
+            ("policy of dwnl", Figure::FlowDwnl),
+            ("rules of iptables", Figure::FlowIptables),
+        ],
+        format: flow,
+    },
+    Table {
+        title: "Peak memory",
+        explanation: "Of the process that loads the policy. In brackets: how many times as much \
+                      as `dwnl apply`.",
+        base: Figure::MemoryDwnl,
+        columns: &[
+            ("`dwnl apply`", Figure::MemoryDwnl),
+            ("`iptables-restore --noflush`", Figure::MemoryRestore),
+            ("`nft -f`, one set", Figure::MemoryNft),
+        ],
+        format: memory,
+    },
+];
+
+/// `1.23 ms`
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        1.0.. => format!("{seconds:.2} s"),
+        1e-3.. => format!("{:.2} ms", seconds * 1e3),
+        _ => format!("{:.1} µs", seconds * 1e6),
+    }
+}
+
+fn flow(seconds: f64) -> String {
+    format!("{}, {}/s", duration(seconds), grouped((1.0 / seconds) as usize))
+}
+
+/// `12.3 MiB`
+pub fn memory(bytes: f64) -> String {
+    format!("{:.1} MiB", bytes / f64::from(1 << 20))
+}
+
+/// With three figures.
+pub fn ratio(ratio: f64) -> String {
+    match ratio {
+        100.0.. => format!("{ratio:.0}"),
+        10.0.. => format!("{ratio:.1}"),
+        0.1.. => format!("{ratio:.2}"),
+        _ => format!("{ratio:.4}"),
+    }
+}
+
+/// `100,000`
+pub fn grouped(number: usize) -> String {
+    match number {
+        ..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
+    }
+}
