@@ -12,8 +12,8 @@ use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, engine};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
-    sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
+    setsockopt, socket, sockopt,
 };
 use serde_json::Value;
 
@@ -89,14 +89,22 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     Ok(elapsed)
 }
 
-/// Applies the ruleset after a look at the kernel, which every call of a round is preceded by: the
-/// kernel clears up the commit before in the background.
+/// Waits until the kernel has cleared up after the last commit. It does so in the background, where
+/// it waits for all who may still see the old rules; until then a new batch would wait too. The
+/// closing of a netlink socket waits for the same.
+fn settle() -> Result<()> {
+    let socket = netlink_socket()?;
+    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+    Ok(())
+}
+
+/// How long `Engine::apply` takes, which has to plan a number of changes that is `expected`.
 fn apply(
     engine: &mut Engine,
     wanted: &Ruleset,
     expected: impl Fn(usize) -> bool,
 ) -> Result<Duration> {
-    engine.snapshot()?;
+    settle()?;
     let start = Instant::now();
     let outcome = engine.apply(wanted)?;
     let elapsed = start.elapsed();
@@ -108,7 +116,12 @@ fn apply(
 /// that the kernel then holds it.
 fn replay(engine: &mut Engine, wanted: &Ruleset) -> Result<Duration> {
     let batch = engine::datagram(&engine.plan(wanted)?);
-    let socket = netlink_socket(batch.len())?;
+    let socket = netlink_socket()?;
+    let room = batch.len() + 64;
+    if setsockopt(&socket, sockopt::SndBufForce, &room).is_err() {
+        setsockopt(&socket, sockopt::SndBuf, &room)?;
+    }
+    settle()?;
     let start = Instant::now();
     send(socket.as_raw_fd(), &batch, MsgFlags::empty())?;
     let elapsed = start.elapsed();
@@ -118,18 +131,9 @@ fn replay(engine: &mut Engine, wanted: &Ruleset) -> Result<Duration> {
     Ok(elapsed)
 }
 
-fn netlink_socket(length: usize) -> Result<OwnedFd> {
-    let socket = socket(
-        AddressFamily::Netlink,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkNetFilter,
-    )?;
-    let buffer = length + 64;
-    if setsockopt(&socket, sockopt::SndBufForce, &buffer).is_err() {
-        setsockopt(&socket, sockopt::SndBuf, &buffer)?;
-    }
-    Ok(socket)
+fn netlink_socket() -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkNetFilter)
 }
 
 /// Criterion, and where it leaves its estimates.
@@ -145,7 +149,7 @@ impl Bench {
             .output_directory(directory)
             .without_plots()
             .sample_size(10)
-            .nresamples(1000)
+            .nresamples(2000)
             .warm_up_time(time / 4)
             .measurement_time(time);
         Bench { criterion, directory: directory.to_owned() }

@@ -37,6 +37,8 @@ const SMALL: usize = 10;
 struct Effort {
     quick: bool,
     sizes: &'static [usize],
+    /// The largest policy that is also loaded with a process for each rule.
+    script_max: usize,
     library_time: Duration,
     flow_rounds: usize,
 }
@@ -45,12 +47,14 @@ impl Effort {
     const FULL: Effort = Effort {
         quick: false,
         sizes: &[100, 1_000, 10_000, 100_000],
+        script_max: 1_000,
         library_time: Duration::from_millis(500),
         flow_rounds: 11,
     };
     const QUICK: Effort = Effort {
         quick: true,
         sizes: &[100, 1_000],
+        script_max: 100,
         library_time: Duration::from_millis(20),
         flow_rounds: 3,
     };
@@ -119,7 +123,7 @@ fn measure(effort: &Effort) -> Result<Figures> {
     for mix in Mix::ALL {
         for &size in [SMALL].iter().chain(effort.sizes) {
             eprintln!("whole processes: {size} {}", mix.name());
-            process::measure(directory, mix, size, effort.process_rounds(size), &mut figures)?;
+            process::measure(directory, mix, size, effort, &mut figures)?;
         }
         for &size in effort.sizes {
             eprintln!("new flows: {size} {}", mix.name());

@@ -8,11 +8,13 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::figures::{Figure, Figures};
-use crate::report::{duration, grouped};
+use crate::report::grouped;
 use crate::workload::Mix;
 
 const WIDTH: u32 = 960;
-const HEIGHT: u32 = 460;
+const HEIGHT: u32 = 520;
+/// Where the axis of time stands.
+const LEFT: i32 = 76;
 const FONT: &str = "sans-serif";
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -57,48 +59,56 @@ pub fn draw(path: &Path, figures: &Figures) -> Result<()> {
     let root = SVGBackend::new(path, (WIDTH, HEIGHT)).into_drawing_area();
     root.fill(&WHITE)?;
     for (area, panel) in root.split_evenly((1, PANELS.len())).iter().zip(&PANELS) {
-        panel.draw(area, figures)?;
+        panel.draw_head(area)?;
+        panel.draw_curves(area, figures)?;
     }
     root.present()?;
     Ok(())
 }
 
 impl Panel {
-    fn draw(&self, area: &Area, figures: &Figures) -> Result<()> {
-        let curve = |figure| figures.curve(figure, Mix::Hosts);
-        let points: Vec<(f64, f64)> =
-            self.curves.iter().flat_map(|curve_of| curve(curve_of.1)).collect();
+    /// The title and the legend, in two columns.
+    fn draw_head(&self, area: &Area) -> Result<()> {
+        area.draw(&Text::new(self.title, (LEFT, 14), (FONT, 18)))?;
+        for (index, &(label, _, colour)) in (0..).zip(self.curves) {
+            let (x, y) = (LEFT + index % 2 * 190, 48 + index / 2 * 20);
+            area.draw(&PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(3)))?;
+            area.draw(&Text::new(label, (x + 28, y - 6), (FONT, 13)))?;
+        }
+        Ok(())
+    }
+
+    fn draw_curves(&self, area: &Area, figures: &Figures) -> Result<()> {
+        let curves: Vec<_> = self
+            .curves
+            .iter()
+            .map(|&(_, figure, colour)| (figures.curve(figure, Mix::Hosts), colour))
+            .collect();
+        let points = || curves.iter().flat_map(|(curve, _)| curve);
+        let hosts = decades(points().map(|point| point.0))?;
+        let times = decades(points().map(|point| point.1))?;
         let mut chart = ChartBuilder::on(area)
-            .caption(self.title, (FONT, 18))
             .margin(12)
+            .margin_top(112)
+            .margin_right(32)
             .x_label_area_size(42)
-            .y_label_area_size(72)
-            .build_cartesian_2d(
-                decades(points.iter().map(|point| point.0))?.log_scale(),
-                decades(points.iter().map(|point| point.1))?.log_scale(),
-            )?;
+            .y_label_area_size(LEFT - 12)
+            .build_cartesian_2d(hosts.clone().log_scale(), times.clone().log_scale())?;
         chart
             .configure_mesh()
             .x_desc("allowed hosts")
             .y_desc("time")
+            .x_labels(labels(&hosts))
+            .y_labels(labels(&times))
             .x_label_formatter(&|hosts| grouped(hosts.round() as usize))
-            .y_label_formatter(&|seconds| duration(*seconds))
+            .y_label_formatter(&|seconds| decade_of_time(*seconds))
             .label_style((FONT, 12))
             .axis_desc_style((FONT, 14))
             .draw()?;
-        for &(label, figure, colour) in self.curves {
-            let line = LineSeries::new(curve(figure), colour.stroke_width(2)).point_size(3);
-            chart.draw_series(line)?.label(label).legend(move |(x, y)| {
-                PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
-            });
+        for (curve, colour) in curves {
+            let style = colour.filled().stroke_width(2);
+            chart.draw_series(LineSeries::new(curve, style).point_size(3))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.85))
-            .border_style(GREY)
-            .label_font((FONT, 12))
-            .draw()?;
         Ok(())
     }
 }
@@ -108,4 +118,19 @@ fn decades(values: impl Iterator<Item = f64> + Clone) -> Result<Range<f64>> {
     let least = values.clone().reduce(f64::min).context("nothing to draw")?;
     let most = values.reduce(f64::max).context("nothing to draw")?;
     Ok(10f64.powf(least.log10().floor())..10f64.powf(most.log10().ceil()))
+}
+
+/// One label for each decade.
+fn labels(range: &Range<f64>) -> usize {
+    (range.end / range.start).log10().round() as usize + 1
+}
+
+/// `100 ms`
+fn decade_of_time(seconds: f64) -> String {
+    let (unit, value) = match seconds {
+        0.99.. => ("s", seconds),
+        0.99e-3.. => ("ms", seconds * 1e3),
+        _ => ("µs", seconds * 1e6),
+    };
+    format!("{value:.0} {unit}")
 }

@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use dwnl::{Engine, frame};
 
+use crate::Effort;
 use crate::figures::{Figure, Figures, median};
 use crate::namespace::Namespace;
 use crate::workload::{Mix, Protocol, Variant, Workload, write};
-
-/// The largest policy that is also loaded with a process for each rule.
-const SCRIPT_MAX: usize = 1000;
 
 /// One who loads policies.
 pub struct Contender {
@@ -64,10 +62,11 @@ pub fn measure(
     directory: &Path,
     mix: Mix,
     size: usize,
-    rounds: usize,
+    effort: &Effort,
     figures: &mut Figures,
 ) -> Result<()> {
-    let contenders = contenders(directory, mix, size)?;
+    let rounds = effort.process_rounds(size);
+    let contenders = contenders(directory, mix, size, size <= effort.script_max)?;
     let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
     // The first round is not counted: after it, each has the other's policy to replace.
     for round in 0..=rounds {
@@ -86,7 +85,12 @@ pub fn measure(
     Ok(())
 }
 
-fn contenders(directory: &Path, mix: Mix, size: usize) -> Result<Vec<Contender>> {
+fn contenders(
+    directory: &Path,
+    mix: Mix,
+    size: usize,
+    with_script: bool,
+) -> Result<Vec<Contender>> {
     let workload = |variant| Workload::new(mix, size, variant, Protocol::Tcp);
     let (first, other) = (workload(Variant::First), workload(Variant::Other));
     let text = |name: &str, text: String| write(directory, name, &text);
@@ -112,7 +116,7 @@ fn contenders(directory: &Path, mix: Mix, size: usize) -> Result<Vec<Contender>>
         Contender::in_nat(Figure::Restore, restore)?,
         Contender::in_table(Figure::Nft, nft, &nft_frame)?,
     ];
-    if size <= SCRIPT_MAX {
+    if with_script {
         let script = [
             Load::script(text("first.sh", first.script_text())?),
             Load::script(text("other.sh", other.script_text())?),

@@ -142,7 +142,7 @@ const TABLES: [Table; 4] = [
 ];
 
 /// `1.23 ms`
-pub fn duration(seconds: f64) -> String {
+fn duration(seconds: f64) -> String {
     match seconds {
         1.0.. => format!("{seconds:.2} s"),
         1e-3.. => format!("{:.2} ms", seconds * 1e3),
@@ -154,9 +154,9 @@ fn flow(seconds: f64) -> String {
     format!("{}, {}/s", duration(seconds), grouped((1.0 / seconds) as usize))
 }
 
-/// `12.3 MiB`
+/// `12.3 MB`
 pub fn memory(bytes: f64) -> String {
-    format!("{:.1} MiB", bytes / f64::from(1 << 20))
+    format!("{:.1} MB", bytes / 1e6)
 }
 
 /// With three figures.

@@ -79,8 +79,7 @@ impl Display for Source {
 
 /// One policy.
 pub struct Workload {
-    pub mix: Mix,
-    pub size: usize,
+    mix: Mix,
     protocol: Protocol,
     sources: Vec<Source>,
 }
@@ -93,7 +92,7 @@ impl Workload {
             Variant::OneChanged => HALF * u32::from(index == size / 2),
         };
         let sources = (0..size).map(|index| source(mix, slot(index, size), half(index))).collect();
-        Workload { mix, size, protocol, sources }
+        Workload { mix, protocol, sources }
     }
 
     /// Writes the policy and the file of its sources, and returns the path of the policy.
