@@ -63,9 +63,9 @@ impl Effort {
     fn process_rounds(&self, size: usize) -> usize {
         match size {
             _ if self.quick => 1,
-            ..=SMALL => 51,
-            ..=100 => 21,
-            ..=10_000 => 7,
+            0..100 => 51,
+            100..1_000 => 21,
+            1_000..100_000 => 7,
             _ => 5,
         }
     }

@@ -15,10 +15,8 @@ pub struct Namespace(File);
 impl Namespace {
     /// Makes an empty one and moves the calling thread there.
     pub fn new() -> Result<Namespace> {
-        unshare(CloneFlags::CLONE_NEWNET).context(
-            "no network namespace can be made: run the benchmark as root, or its small sizes \
-             under `unshare -rn`",
-        )?;
+        unshare(CloneFlags::CLONE_NEWNET)
+            .context("no network namespace can be made: run the benchmark as root")?;
         Ok(Namespace(File::open("/proc/thread-self/ns/net")?))
     }
 

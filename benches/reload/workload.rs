@@ -185,8 +185,8 @@ fn source(mix: Mix, slot: u32, half: u32) -> Source {
     let base = u32::from(Ipv4Addr::new(10, 0, 0, 0)) + slot * SLOT + half;
     let length = 27 + (slot / 10 % 4) as u8;
     match mix {
-        Mix::Mixed if slot % 10 == 0 => Source::Prefix(base.into(), length),
-        Mix::Ranges if slot % 2 == 0 => Source::Prefix(base.into(), length),
+        Mix::Mixed if slot.is_multiple_of(10) => Source::Prefix(base.into(), length),
+        Mix::Ranges if slot.is_multiple_of(2) => Source::Prefix(base.into(), length),
         Mix::Ranges => Source::Range((base + 3).into(), (base + 9 + slot % 40).into()),
         _ => Source::Host((base + 7).into()),
     }
