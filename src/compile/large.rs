@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::entry::{destinations, network, of_family, origin, range};
 use super::own_table;
+use super::part::{capacity, divide};
 use crate::policy::{Allow, Group, Policy, Source};
 use crate::ruleset::{
     Addresses, Family, Interval, Match, Name, Part, Ports, Rule, Set, SetKind, SetPath, Verdict,
@@ -13,13 +14,6 @@ use crate::ruleset::{
 
 /// From this number of sources of one family on, a group becomes a set.
 pub(super) const LARGE: usize = 64;
-
-/// So many addresses a part of a group has at most, as long as its parts are not too many. The
-/// kernel takes a dump of a set up from the beginning for each datagram, so the time that it takes
-/// grows with the square of the set's size.
-const PART: usize = 8192;
-/// Each part is one more rule that a new flow meets.
-const PARTS_MAX: usize = 32;
 
 /// A group's identity: groups of one name share their sources, and an entry's own sources are a
 /// group of their own.
@@ -100,15 +94,10 @@ impl LargeGroups {
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
             lookups.push(Lookup { set, part });
         };
-        match parts(hosts.len()) {
-            1 => push(String::new(), None, Some(capacity(hosts.len(), 1)), hosts),
-            number => (0..number).for_each(|value| {
-                let part = Part { mask: (number - 1) as u8, value: value as u8 };
-                let hosts: Vec<Interval> =
-                    hosts.iter().filter(|host| part.has(host.first)).copied().collect();
-                let capacity = capacity(hosts.len(), number);
-                push(format!(".{value}"), Some(part), Some(capacity), hosts);
-            }),
+        let length = if family == Family::Ip6 { 128 } else { 32 };
+        for (index, (part, hosts)) in divide(hosts, length).into_iter().enumerate() {
+            let suffix = if part.is_some() { format!(".{index}") } else { String::new() };
+            push(suffix, part, Some(capacity(hosts.len(), part)), hosts);
         }
         push("-intervals".to_owned(), None, None, intervals);
         self.groups.insert(key, lookups);
@@ -142,19 +131,6 @@ impl LargeGroups {
 struct Lookup {
     set: Name,
     part: Option<Part>,
-}
-
-/// Into how many parts a set of so many addresses is divided: a power of two.
-fn parts(addresses: usize) -> usize {
-    addresses.div_ceil(PART).next_power_of_two().min(PARTS_MAX)
-}
-
-/// The room of a set for so many addresses, one of so many parts. A set whose room changes is made
-/// anew, so parts, which are seldom of equal size, have the same room unless they differ much.
-fn capacity(addresses: usize, parts: usize) -> u32 {
-    let least = if parts > 1 { 2 * PART } else { 1024 };
-    let capacity = (2 * addresses).next_power_of_two().max(least);
-    u32::try_from(capacity).unwrap_or(u32::MAX)
 }
 
 fn key(family: Family, group: &Group) -> Key {

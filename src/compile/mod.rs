@@ -11,6 +11,7 @@
 
 mod entry;
 mod large;
+mod part;
 #[cfg(test)]
 mod tests;
 

@@ -80,18 +80,9 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
 fn add_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
     let fields = fields(family != Family::Ip6);
     add_payload(nft, fields.source, fields.length);
-    let mask = last_byte(part.mask, fields.length);
-    nft.add_expr(&Bitwise::new(mask.as_slice(), last_byte(0, fields.length).as_slice()));
-    nft.add_expr(&Cmp::new(CmpOp::Eq, last_byte(part.value, fields.length).as_slice()));
-}
-
-/// An address of zeros but for its last byte.
-fn last_byte(byte: u8, length: usize) -> Vec<u8> {
-    let mut address = vec![0; length];
-    if let Some(last) = address.last_mut() {
-        *last = byte;
-    }
-    address
+    let bytes = |bits: u128| bits.to_be_bytes()[16 - fields.length..].to_vec();
+    nft.add_expr(&Bitwise::new(bytes(part.mask).as_slice(), bytes(0).as_slice()));
+    nft.add_expr(&Cmp::new(CmpOp::Eq, bytes(part.value).as_slice()));
 }
 
 /// `tcp dport 443`, `tcp dport 8000-8100`
@@ -118,6 +109,11 @@ fn add_between(nft: &mut nftnl::Rule, first: &[u8], last: &[u8]) {
         nft.add_expr(&Cmp::new(CmpOp::Gte, first));
         nft.add_expr(&Cmp::new(CmpOp::Lte, last));
     }
+}
+
+/// Bytes in the network's order as a number.
+fn number(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
 /// Where the addresses stand in the network header.
@@ -236,13 +232,13 @@ impl Reader<'_> {
         else {
             return None;
         };
-        let part = Part { mask: *mask.last()?, value: *data.last()? };
+        let is_address = |bytes: &[u8]| bytes.len() == fields.length;
         let is_exact = *offset == fields.source
-            && *mask == last_byte(part.mask, fields.length)
-            && *data == last_byte(part.value, fields.length)
-            && *xor == last_byte(0, fields.length);
+            && is_address(mask)
+            && is_address(data)
+            && xor.iter().all(|byte| *byte == 0);
         is_exact.then(|| self.rest = rest)?;
-        Some(part)
+        Some(Part { mask: number(mask), value: number(data) })
     }
 
     fn set(&mut self, field: u32) -> Option<crate::ruleset::Name> {

@@ -37,8 +37,7 @@ fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result
         }
         Match::DestinationLocal => write!(f, "fib daddr type local "),
         Match::SourcePart { family, part } => {
-            let number = |bits: u8| address(bits.into(), *family);
-            let (mask, value) = (number(part.mask), number(part.value));
+            let (mask, value) = (address(part.mask, *family), address(part.value, *family));
             write!(f, "{} saddr & {mask} == {value} ", header(*family))
         }
         Match::SourceSet { family, set } => write!(f, "{} saddr @{set} ", header(*family)),

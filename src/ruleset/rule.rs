@@ -95,7 +95,7 @@ pub enum Match {
     StateNew,
     /// `-m connmark --mark 0x2000/0x2000`: these bits of the connection mark are set.
     ConnectionMark(u32),
-    /// `ip saddr & 0.0.0.7 == 0.0.0.3`: the source's last bits. Only in a native table, before
+    /// `ip saddr & 0.0.0.7 == 0.0.0.3`: some bits of the source. Only in a native table, before
     /// the set that holds the part of a large group to which they lead.
     SourcePart {
         /// The family of the address, IPv4 or IPv6.

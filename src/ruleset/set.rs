@@ -66,20 +66,19 @@ pub struct Set {
     pub origin: Name,
 }
 
-/// One of the equal parts that a large group is kept in: the addresses whose last bits have a
-/// value.
+/// One of the parts that a large group is kept in: the addresses of which some bits have a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Part {
-    /// The bits, from the lowest on without a gap.
-    pub mask: u8,
-    /// Their value.
-    pub value: u8,
+    /// The bits.
+    pub mask: u128,
+    /// Their value, where they stand.
+    pub value: u128,
 }
 
 impl Part {
     /// Whether the address belongs to it.
     pub fn has(self, address: u128) -> bool {
-        address & u128::from(self.mask) == u128::from(self.value)
+        address & self.mask == self.value
     }
 }
 

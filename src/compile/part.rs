@@ -1,0 +1,82 @@
+//! How a large group is divided into parts of about the same size.
+
+use crate::ruleset::{Interval, Part};
+
+/// So many addresses a part of a group has at most, as long as its parts are not too many. The
+/// kernel takes a dump of a set up from the beginning for each datagram, so the time that it takes
+/// grows with the square of the set's size.
+const PART: usize = 8192;
+/// Each part is one more rule that a new flow meets.
+const PARTS_MAX: usize = 32;
+
+/// The parts of a group of single addresses, each with its addresses; `None` for the whole of a
+/// group that is not divided. `length` is that of an address in bits.
+pub(super) fn divide(hosts: Vec<Interval>, length: u32) -> Vec<(Option<Part>, Vec<Interval>)> {
+    let number = hosts.len().div_ceil(PART).next_power_of_two().min(PARTS_MAX);
+    let mask = mask(&hosts, length, number.ilog2());
+    if mask == 0 {
+        return vec![(None, hosts)];
+    }
+    let values = (0..1u32 << mask.count_ones()).map(|index| spread(index, mask));
+    values
+        .map(|value| {
+            let part = Part { mask, value };
+            let hosts = hosts.iter().filter(|host| part.has(host.first)).copied().collect();
+            (Some(part), hosts)
+        })
+        .collect()
+}
+
+/// The room of a set for so many addresses. A set whose room changes is made anew, so parts, which
+/// are seldom of equal size, have the same room unless they differ much.
+pub(super) fn capacity(addresses: usize, part: Option<Part>) -> u32 {
+    let least = if part.is_some() { 2 * PART } else { 1024 };
+    let capacity = (2 * addresses).next_power_of_two().max(least);
+    u32::try_from(capacity).unwrap_or(u32::MAX)
+}
+
+/// The lowest bits that tell the addresses apart: those that are set in a quarter of them at
+/// least, and not in a quarter at least. Fewer than `wanted`, if there are not so many.
+fn mask(hosts: &[Interval], length: u32, wanted: u32) -> u128 {
+    let is_balanced = |bit: &u32| {
+        let set = hosts.iter().filter(|host| host.first >> bit & 1 == 1).count();
+        (hosts.len() / 4..=hosts.len() - hosts.len() / 4).contains(&set)
+    };
+    let bits = (0..length).filter(is_balanced).take(wanted as usize);
+    bits.fold(0, |mask, bit| mask | 1 << bit)
+}
+
+/// The bits of `index`, put where the mask has bits.
+fn spread(index: u32, mask: u128) -> u128 {
+    let bits = (0..u128::BITS).filter(|bit| mask >> bit & 1 == 1);
+    bits.enumerate().fold(0, |value, (i, bit)| value | u128::from(index >> i & 1) << bit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(number: u128, stride: u128) -> Vec<Interval> {
+        (0..number).map(|i| Interval { first: i * stride, last: i * stride }).collect()
+    }
+
+    #[test]
+    fn a_small_group_is_not_divided() {
+        let parts = divide(hosts(PART as u128, 1), 32);
+        assert!(matches!(parts.as_slice(), [(None, all)] if all.len() == PART));
+    }
+
+    #[test]
+    fn parts_are_even_whatever_the_distance_of_the_addresses() {
+        for stride in [1, 7, 128, 1000] {
+            let parts = divide(hosts(100_000, stride), 32);
+            assert_eq!(parts.len(), 16, "{stride}");
+            let sizes = parts.iter().map(|(_, hosts)| hosts.len());
+            assert_eq!(sizes.clone().sum::<usize>(), 100_000);
+            assert!(sizes.max() < Some(2 * PART), "{stride}");
+            for (part, hosts) in parts {
+                assert!(hosts.iter().all(|host| part.is_some_and(|part| part.has(host.first))));
+            }
+        }
+    }
+}
