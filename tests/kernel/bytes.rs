@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::support::{Iptables, Namespace, Output, dwnl};
+use super::words;
 
 /// A family's option, its programs and its table, as dwnl, iptables and nft name them.
 const FAMILIES: [(&str, &str, [&str; 2]); 2] =
@@ -103,25 +104,6 @@ fn every_iptables_finds_every_rule() {
             }
         }
     }
-}
-
-/// The arguments that iptables prints as this line: divided by spaces, except in double quotes,
-/// where a backslash stands before a character that would be misread. It is no shell's syntax.
-fn words(line: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for c in line.chars() {
-        match c {
-            '\\' if !is_escaped => is_escaped = true,
-            '"' if !is_escaped => is_quoted = !is_quoted,
-            ' ' if !is_quoted => words.push(String::new()),
-            _ => {
-                words.last_mut().expect("a word").push(c);
-                is_escaped = false;
-            }
-        }
-    }
-    words
 }
 
 #[test]

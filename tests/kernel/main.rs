@@ -12,6 +12,7 @@ mod jumps;
 mod privileges;
 mod refusal;
 mod removal;
+mod sets;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -38,4 +39,23 @@ fn rules(namespace: &support::Namespace, chain: &str) -> Vec<String> {
 /// The whole ruleset with its handles.
 fn ruleset(namespace: &support::Namespace) -> String {
     namespace.run(&["nft", "--handle", "list", "ruleset"])
+}
+
+/// The arguments that iptables prints as this line: divided by spaces, except in double quotes,
+/// where a backslash stands before a character that would be misread. It is no shell's syntax.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for c in line.chars() {
+        match c {
+            '\\' if !is_escaped => is_escaped = true,
+            '"' if !is_escaped => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            _ => {
+                words.last_mut().expect("a word").push(c);
+                is_escaped = false;
+            }
+        }
+    }
+    words
 }

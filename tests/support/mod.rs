@@ -11,6 +11,7 @@ mod iptables;
 mod monitor;
 mod namespace;
 mod probe;
+mod random;
 mod topology;
 mod wait;
 
@@ -23,6 +24,7 @@ pub use iptables::Iptables;
 pub use monitor::Monitor;
 pub use namespace::Namespace;
 pub use probe::{Answer, Connection, tcp, udp, udp_echo};
+pub use random::Random;
 pub use topology::Topology;
 pub use wait::wait_for;
 
