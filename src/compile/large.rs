@@ -24,7 +24,7 @@ pub(super) struct LargeGroups {
     /// The sets of each large group.
     groups: HashMap<Key, Vec<Lookup>>,
     /// The names that are taken, without what tells the sets of a group apart.
-    names: HashSet<String>,
+    names: HashSet<(Family, String)>,
     sets: Vec<Set>,
     rules: Vec<WantedRule>,
 }
@@ -80,7 +80,7 @@ impl LargeGroups {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, index),
         };
-        let name = self.unique(name);
+        let name = self.unique(family, name);
         let version = if family == Family::Ip6 { 6 } else { 4 };
         let words: Name = words.into();
         let mut lookups = Vec::new();
@@ -105,11 +105,12 @@ impl LargeGroups {
 
     /// The name, with a number if another group has it already: a policy that was not read from
     /// text may have two groups of one name.
-    fn unique(&mut self, name: String) -> String {
+    fn unique(&mut self, family: Family, name: String) -> String {
         let numbered = (2..).map(|number| format!("{name}.{number}"));
         let mut free = std::iter::once(name.clone()).chain(numbered);
-        let free = free.find(|name| !self.names.contains(name)).unwrap_or(name);
-        self.names.insert(free.clone());
+        let is_free = |name: &String| !self.names.contains(&(family, name.clone()));
+        let free = free.find(is_free).unwrap_or(name);
+        self.names.insert((family, free.clone()));
         free
     }
 

@@ -105,3 +105,25 @@ fn destinations_of_the_other_family_leave_no_rule() {
     );
     assert!(block(Family::Ip6, &policy).is_empty());
 }
+
+#[test]
+fn a_large_group_is_a_set_of_its_name_in_each_family() {
+    let hosts = (1..=64).flat_map(|n| [format!("192.0.2.{n}"), format!("2001:db8::{n}")]);
+    let sources: Vec<Source> = hosts.map(|host| source(&host)).collect();
+    let group = |sources: Vec<Source>| Group { name: Some("cdn".into()), sources: sources.into() };
+    let ports = vec![Ports::new(Protocol::Tcp, 443, 443).expect("a port")];
+    let entry = |group| Allow { from: Some(vec![group]), ..Allow::new(ports.clone()) };
+    let sets = |allow| -> Vec<String> {
+        let ruleset = compile(&Policy { allow, ..Policy::default() });
+        ruleset.sets.iter().map(|set| set.path.to_string()).collect()
+    };
+    let shared = group(sources.clone());
+    let names = ["inet dwnl cdn-4", "inet dwnl cdn-6"];
+    assert_eq!(sets(vec![entry(shared.clone()), entry(shared.clone())]), names);
+    // Built in memory, two groups may have one name and other sources.
+    let other = ["inet dwnl cdn.2-4", "inet dwnl cdn.2-6"];
+    assert_eq!(sets(vec![entry(shared), entry(group(sources[2..].to_vec()))]), names);
+    let large: Vec<Source> = sources.iter().chain(&sources).cloned().collect();
+    let both = vec![entry(group(sources)), entry(group(large))];
+    assert_eq!(sets(both), [names, other].concat());
+}
