@@ -9,6 +9,7 @@ mod conflict;
 mod difference;
 mod foreign;
 mod jumps;
+mod namespace;
 mod privileges;
 mod refusal;
 mod removal;

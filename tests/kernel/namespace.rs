@@ -1,0 +1,30 @@
+//! `--netns` works in the namespace that it names and leaves the caller's own alone.
+
+use super::support::{Namespace, dwnl};
+use super::{JUMPS, POLICY, rules, ruleset};
+
+#[test]
+fn the_verbs_work_in_the_namespace_that_is_named() {
+    let (caller, host) = (Namespace::new(), Namespace::new());
+    let path = host.path();
+    let run = |args: &[&str]| dwnl(&caller, &[args, &["--netns", &path]].concat(), POLICY);
+
+    run(&["apply", "-f", "-"]).succeeded();
+    assert_eq!(rules(&host, "PREROUTING"), JUMPS);
+    assert_eq!(ruleset(&caller), "");
+    assert_eq!(run(&["plan", "--exit-code", "-f", "-"]).status.code(), Some(0));
+    assert!(run(&["show"]).succeeded().contains("192.0.2.2"));
+
+    run(&["remove"]).succeeded();
+    assert_eq!(ruleset(&host), "");
+}
+
+#[test]
+fn a_namespace_that_does_not_exist_is_an_error() {
+    let output = dwnl(&Namespace::new(), &["show", "--netns", "/nonexistent"], "");
+    let complaint = output.failed(1);
+    assert!(
+        complaint.contains("the network namespace /nonexistent cannot be entered"),
+        "{complaint}"
+    );
+}
