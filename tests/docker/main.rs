@@ -8,6 +8,7 @@ mod containers;
 mod established;
 mod ipv6;
 mod published;
+mod sets;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;

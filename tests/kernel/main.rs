@@ -16,6 +16,7 @@ mod removal;
 mod sets;
 #[path = "../support/mod.rs"]
 mod support;
+mod verdicts;
 
 /// Lets the one client in.
 const POLICY: &str = r#"

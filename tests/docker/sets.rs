@@ -1,0 +1,69 @@
+//! A group that is large enough to be looked up in a set.
+
+use super::site::{POLICY, Site};
+use super::support::{Answer, Connection, Topology, apply, udp, udp_echo, wait_for};
+
+/// The policy with unrelated sources besides, which make the group a set.
+fn large() -> String {
+    let unrelated: String = (0..100).map(|n| format!("\"203.0.113.{n}\", ")).collect();
+    POLICY.replace("from = [", &format!("from = [{unrelated}"))
+}
+
+fn has_set(site: &Site) -> bool {
+    site.topology.host.run(&["nft", "list", "sets"]).contains("table inet dwnl")
+}
+
+#[test]
+fn only_the_sources_in_the_set_get_in() {
+    let site = Site::new();
+    site.is_open();
+    apply(&site.topology.host, &large());
+    assert!(has_set(&site));
+    site.is_open_to_the_allowed_alone();
+
+    apply(&site.topology.host, &large().replace("192.0.2.2", "192.0.2.66"));
+    site.expect(Topology::REFUSED, 8080, Answer::Answered);
+    site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
+}
+
+#[test]
+fn only_the_sources_in_the_set_get_in_over_udp() {
+    let site = Site::new();
+    site.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
+    let _server = udp_echo(&site.docker.namespace("dns"), 80);
+    let attempt = |source| udp(&site.topology.client, source, Topology::HOST, 8080);
+    let answers = |source| {
+        let what = format!("an answer to {source} over UDP");
+        wait_for(&what, || (attempt(source) == Answer::Answered).then_some(()));
+    };
+    answers(Topology::ALLOWED);
+    answers(Topology::REFUSED);
+
+    apply(&site.topology.host, &large().replace("8080/tcp", "8080/udp"));
+    assert!(has_set(&site));
+    answers(Topology::ALLOWED);
+    assert_eq!(attempt(Topology::REFUSED), Answer::TimedOut);
+    site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
+}
+
+#[test]
+fn a_connection_outlasts_the_change_from_rules_to_a_set_and_back() {
+    let site = Site::new();
+    let host = &site.topology.host;
+    apply(host, POLICY);
+    site.is_open_to_the_allowed_alone();
+    let client = &site.topology.client;
+    let open = || Connection::open(client, Topology::ALLOWED, Topology::HOST, 8080);
+    let mut connections = vec![open().expect("a connection")];
+    for policy in [large(), POLICY.to_owned(), large(), POLICY.to_owned(), String::new()] {
+        apply(host, &policy);
+        assert_eq!(has_set(&site), policy.contains("203.0.113"));
+        for connection in &mut connections {
+            assert_eq!(connection.echo(), Answer::Answered, "{policy}");
+        }
+        if !policy.is_empty() {
+            connections.push(open().expect("a connection"));
+        }
+    }
+    site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
+}

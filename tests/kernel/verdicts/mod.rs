@@ -1,0 +1,48 @@
+//! Whether a packet is let in does not depend on whether a group of sources is rules or a set.
+
+mod model;
+mod range;
+
+use super::support::{Random, apply};
+use model::{Packet, Policy};
+use range::Range;
+
+const SEED: u64 = 3;
+const POLICIES: usize = 24;
+const PACKETS: usize = 60;
+/// How many unrelated addresses each group has besides, and whether that makes it sets: one, or
+/// one for each part.
+const PADDINGS: [usize; 2] = [70, 9000];
+
+#[test]
+fn rules_and_sets_let_the_same_packets_in() {
+    let mut range = Range::new();
+    let mut random = Random::new(SEED);
+    for _ in 0..20 {
+        let packet = Packet::random(&mut random);
+        assert!(range.is_let_in(&packet), "without dwnl: {packet:?}");
+    }
+    let (mut let_in, mut kept_out) = (0, 0);
+    for number in 0..POLICIES {
+        let policy = Policy::random(&mut random);
+        let packets: Vec<Packet> = (0..PACKETS).map(|_| Packet::random(&mut random)).collect();
+        // A part of a large group costs more to load than all the packets.
+        for padding in [0, PADDINGS[usize::from(number % 6 == 5)]] {
+            apply(&range.topology.host, &policy.text(padding));
+            assert_eq!(range.has_sets(), padding > 0, "{policy:?}");
+            for packet in &packets {
+                let expected = policy.lets_in(packet);
+                let found = range.is_let_in(packet);
+                assert_eq!(
+                    found,
+                    expected,
+                    "seed {SEED}, policy {number}, padding {padding}: {packet:?}\n{}",
+                    policy.text(0)
+                );
+                *if found { &mut let_in } else { &mut kept_out } += 1;
+            }
+        }
+    }
+    let total = let_in + kept_out;
+    assert!(let_in > total / 10 && kept_out > total / 10, "{let_in} in, {kept_out} out: {SEED}");
+}

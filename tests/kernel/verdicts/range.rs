@@ -1,0 +1,182 @@
+//! A host that real packets are sent to, and that shows of each whether it was let in.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt::Mark};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::super::support::{Namespace, Topology};
+use super::model::{DESTINATIONS, Packet, SOURCES, destination, source};
+
+/// A host whose `DOCKER` translates every packet to the one listener, as a packet is that was let
+/// in, and where what is left untranslated goes to the other.
+pub struct Range {
+    pub topology: Topology,
+    let_in: Listeners,
+    kept_out: Listeners,
+    source_port: u16,
+}
+
+/// The host's addresses of the two listeners.
+const LET_IN: usize = 0xfa;
+const KEPT_OUT: usize = 0xfb;
+const PORT: u16 = 7000;
+
+/// Fixed neighbours, so that nothing has to be found out on the way. All but the addresses goes by
+/// way of eth0; what has the client's mark, by eth1.
+const HOST: &str = "
+    link set eth0 address 02:00:00:00:00:01
+    link set eth1 address 02:00:00:00:00:02
+    neigh replace 192.0.2.2 lladdr 02:00:00:00:01:01 dev eth0
+    neigh replace 2001:db8::2 lladdr 02:00:00:00:01:01 dev eth0
+    route add 10.9.0.0/24 via 192.0.2.2
+    route add fd09::/64 via 2001:db8::2 dev eth0";
+const CLIENT: &str = "
+    link set eth0 address 02:00:00:00:01:01
+    link set eth1 address 02:00:00:00:01:02
+    neigh replace 192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0
+    neigh replace 2001:db8::1 lladdr 02:00:00:00:00:01 dev eth0
+    neigh replace 198.51.100.1 lladdr 02:00:00:00:00:02 dev eth1
+    neigh replace 2001:db8:1::1 lladdr 02:00:00:00:00:02 dev eth1
+    route add 10.8.0.0/24 via 192.0.2.1
+    route add fd08::/64 via 2001:db8::1 dev eth0
+    route add 10.8.0.0/24 via 198.51.100.1 table 100
+    route add fd08::/64 via 2001:db8:1::1 dev eth1 onlink table 100
+    rule add fwmark 1 table 100";
+
+/// A packet has the address that lies on eth0 whichever way it comes.
+const ACCEPT_EVERY_WAY: &str = "for interface in all eth0 eth1; do echo 0 > /proc/sys/net/ipv4/conf/$interface/rp_filter; done";
+
+/// Translates what the chains of iptables have left as it was.
+const OBSERVER: &str = "
+    table inet observer {
+        chain prerouting {
+            type nat hook prerouting priority dstnat + 1;
+            ip daddr 10.8.0.0/24 meta l4proto { tcp, udp } dnat ip to 10.8.0.251:7000
+            ip6 daddr fd08::/64 meta l4proto { tcp, udp } dnat ip6 to [fd08::fb]:7000
+        }
+    }";
+
+impl Range {
+    pub fn new() -> Range {
+        let topology = Topology::new();
+        let Topology { host, client } = &topology;
+        host.run(&["sh", "-c", ACCEPT_EVERY_WAY]);
+        let destinations = (0..DESTINATIONS).chain([LET_IN, KEPT_OUT]);
+        batch(host, HOST, destinations, destination);
+        batch(client, CLIENT, 0..SOURCES, source);
+        client.run(&["ip", "-6", "rule", "add", "fwmark", "1", "table", "100"]);
+        for (iptables, to) in [("iptables", "10.8.0.250:7000"), ("ip6tables", "[fd08::fa]:7000")] {
+            let nat = [iptables, "-t", "nat"];
+            let local = ["-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"];
+            host.run(&[&nat, &["-N", "DOCKER"][..]].concat());
+            host.run(&[&nat, &["-A", "PREROUTING"][..], &local].concat());
+            for protocol in ["tcp", "udp"] {
+                let translate = ["-p", protocol, "-j", "DNAT", "--to-destination", to];
+                host.run(&[&nat, &["-A", "DOCKER", "!", "-i", "docker0"][..], &translate].concat());
+            }
+        }
+        host.try_run(&["nft", "-f", "-"], OBSERVER).succeeded();
+        let let_in = Listeners::new(host, LET_IN);
+        let kept_out = Listeners::new(host, KEPT_OUT);
+        Range { topology, let_in, kept_out, source_port: 10_000 }
+    }
+
+    pub fn has_sets(&self) -> bool {
+        self.topology.host.run(&["nft", "list", "sets"]).contains("table inet dwnl")
+    }
+
+    /// Sends the packet, and waits until it has arrived at one of the listeners.
+    pub fn is_let_in(&mut self, packet: &Packet) -> bool {
+        // No flow is ever like one before it, whose verdict the kernel would keep to.
+        self.source_port += 1;
+        let _sender = send(&self.topology.client, packet, self.source_port);
+        let [let_in, kept_out] =
+            [&self.let_in, &self.kept_out].map(|listeners| listeners.of(packet));
+        let mut polled = [let_in, kept_out].map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN));
+        let number = poll(&mut polled, PollTimeout::from(60_000_u16)).expect("to poll");
+        assert_eq!(number, 1, "arrived nowhere or twice: {packet:?}");
+        let is_let_in = polled[0].any() == Some(true);
+        let listener = if is_let_in { let_in } else { kept_out };
+        assert_eq!(sender_of(listener, packet.is_udp).port(), self.source_port, "{packet:?}");
+        is_let_in
+    }
+}
+
+fn batch(
+    namespace: &Namespace,
+    commands: &str,
+    numbers: impl Iterator<Item = usize>,
+    name: fn(bool, usize) -> String,
+) {
+    let mut text = String::new();
+    for number in numbers {
+        text += &format!("address add {}/32 dev lo\n", name(false, number));
+        text += &format!("address add {}/128 dev lo nodad\n", name(true, number));
+    }
+    namespace.try_run(&["ip", "-batch", "-"], &format!("{text}{commands}\n")).succeeded();
+}
+
+/// Begins the flow and returns its socket.
+fn send(client: &Namespace, packet: &Packet, port: u16) -> Socket {
+    let from = address(&source(packet.is_ip6, packet.source), port);
+    let to = address(&destination(packet.is_ip6, packet.destination), packet.port);
+    let socket = client.inside(|| socket(from, packet.is_udp));
+    if packet.interface == 1 {
+        setsockopt(&socket, Mark, &1).expect("to mark the packets");
+    }
+    socket.bind(&from.into()).expect("to bind to the source");
+    socket.set_nonblocking(true).expect("a socket that does not block");
+    if packet.is_udp {
+        socket.send_to(b"ping", &to.into()).expect("to send");
+    } else {
+        // It goes on without us.
+        let _ = socket.connect(&to.into());
+    }
+    socket
+}
+
+/// Who sent the datagram, or opened the connection, that has arrived.
+fn sender_of(listener: &Socket, is_udp: bool) -> SocketAddr {
+    let sender = if is_udp {
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 8];
+        listener.recv_from(&mut buffer).expect("a datagram").1
+    } else {
+        listener.accept().expect("a connection").1
+    };
+    sender.as_socket().expect("an address")
+}
+
+/// The sockets of one of the host's addresses: for either family, TCP and UDP.
+struct Listeners([[Socket; 2]; 2]);
+
+impl Listeners {
+    fn new(host: &Namespace, number: usize) -> Listeners {
+        let listen = |is_ip6, is_udp| {
+            let address = address(&destination(is_ip6, number), PORT);
+            let socket = host.inside(|| socket(address, is_udp));
+            socket.bind(&address.into()).expect("to bind to the listener's address");
+            if !is_udp {
+                socket.listen(128).expect("to listen");
+            }
+            socket
+        };
+        Listeners([false, true].map(|is_ip6| [false, true].map(|is_udp| listen(is_ip6, is_udp))))
+    }
+
+    fn of(&self, packet: &Packet) -> &Socket {
+        &self.0[usize::from(packet.is_ip6)][usize::from(packet.is_udp)]
+    }
+}
+
+fn socket(address: SocketAddr, is_udp: bool) -> Socket {
+    let (kind, protocol) =
+        if is_udp { (Type::DGRAM, Protocol::UDP) } else { (Type::STREAM, Protocol::TCP) };
+    Socket::new(Domain::for_address(address), kind, Some(protocol)).expect("a socket")
+}
+
+fn address(text: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(text.parse::<IpAddr>().expect("an address"), port)
+}
