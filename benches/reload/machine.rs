@@ -10,9 +10,10 @@ use nix::sys::utsname::uname;
 pub fn describe() -> Result<String> {
     let cores = thread::available_parallelism()?;
     let kernel = uname()?;
+    let release = kernel.release().to_string_lossy();
     Ok(format!(
         "Linux {} on {}, {cores} cores, {}, {}",
-        kernel.release().to_string_lossy(),
+        release.split('-').next().unwrap_or(&release),
         kernel.machine().to_string_lossy(),
         version("iptables")?,
         version("nft")?,
