@@ -59,9 +59,9 @@ impl LargeGroups {
         self.groups.keys().any(|(of, _)| *of == family)
     }
 
-    /// The rules of our own chain.
-    pub fn rules(&self) -> Vec<WantedRule> {
-        self.rules.clone()
+    /// Hands over the rules of our own chain.
+    pub fn take_rules(&mut self) -> Vec<WantedRule> {
+        std::mem::take(&mut self.rules)
     }
 
     /// The sets.

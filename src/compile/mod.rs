@@ -38,8 +38,8 @@ const ALLOW: &str = "allow";
 /// Compiles a policy to the chains and rules that enforce it, in both families. The empty policy
 /// compiles to the [`frame`] alone, which blocks every published port.
 pub fn compile(policy: &Policy) -> Ruleset {
-    let large = LargeGroups::of(policy);
-    let mut chains: Vec<Chain> = native_chain(&large).into_iter().collect();
+    let mut large = LargeGroups::of(policy);
+    let mut chains: Vec<Chain> = native_chain(large.take_rules()).into_iter().collect();
     chains.extend(Family::NAT.into_iter().flat_map(|family| scheme(family, policy, &large)));
     Ruleset { chains, sets: large.into_sets(), own_tables: vec![own_table()] }
 }
@@ -67,8 +67,8 @@ fn scheme(family: Family, policy: &Policy, large: &LargeGroups) -> [Chain; 3] {
 }
 
 /// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
-fn native_chain(large: &LargeGroups) -> Option<Chain> {
-    let rules = distinct(large.rules());
+fn native_chain(rules: Vec<WantedRule>) -> Option<Chain> {
+    let rules = distinct(rules);
     let path = Arc::new(ChainPath { table: own_table(), chain: ALLOW.into() });
     let base = Some(BaseChain::BEFORE_NAT_PREROUTING);
     (!rules.is_empty()).then_some(Chain { path, base, extent: Extent::Whole, rules })

@@ -33,12 +33,10 @@ impl Taking<'_> {
         let generation = self.connection.generation()?;
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
         for family in Family::ALL {
-            let dumped = [Self::tables, Self::chains, Self::rules, Self::sets]
-                .into_iter()
-                .map(|step| step(self, family, &mut snapshot))
-                .collect::<Result<Vec<Dumped>, Error>>()?;
-            if dumped.contains(&Dumped::Interrupted) {
-                return Ok(None);
+            for step in [Self::tables, Self::chains, Self::rules, Self::sets] {
+                if step(self, family, &mut snapshot)? == Dumped::Interrupted {
+                    return Ok(None);
+                }
             }
         }
         Ok(Some(snapshot))

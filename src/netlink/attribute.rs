@@ -85,6 +85,11 @@ pub fn put(bytes: &mut Vec<u8>, number: u16, payload: &[u8]) {
     bytes.resize(align(bytes.len()), 0);
 }
 
+/// Appends a string with its NUL.
+pub fn put_string(bytes: &mut Vec<u8>, number: u16, text: &str) {
+    put(bytes, number, &[text.as_bytes(), &[0]].concat());
+}
+
 /// Appends an attribute that holds the attributes that `fill` appends.
 pub fn put_nested(bytes: &mut Vec<u8>, number: u16, fill: impl FnOnce(&mut Vec<u8>)) {
     let start = bytes.len();

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 
 use super::attribute::{Attribute, Attributes};
 use super::batch::{COMMENT, USERDATA_TAG};
-use super::encode::{IPV4_DESTINATION, IPV4_SOURCE, IPV6_DESTINATION, IPV6_SOURCE};
+use super::encode::AddressFields;
 use super::expression::{Code, Expression};
 use super::{uapi, xt};
 use crate::ruleset::{
@@ -21,9 +21,9 @@ const META_IN_INTERFACE: u32 = 6;
 /// `NFT_META_L4PROTO`.
 const META_PROTOCOL: u32 = 16;
 /// `NFT_PAYLOAD_NETWORK_HEADER`.
-const NETWORK_HEADER: u32 = 1;
+pub(super) const NETWORK_HEADER: u32 = 1;
 /// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
-const EQUAL: u32 = 0;
+pub(super) const EQUAL: u32 = 0;
 const NOT_EQUAL: u32 = 1;
 
 /// A table's name and state; its chains are still missing. The bytes are the attributes of
@@ -134,15 +134,11 @@ impl<'a> Reader<'a> {
 
     /// The rule, if every expression is part of it.
     fn rule(mut self) -> Option<Rule> {
-        let (source, destination) = if self.is_ipv4 {
-            (IPV4_SOURCE, IPV4_DESTINATION)
-        } else {
-            (IPV6_SOURCE, IPV6_DESTINATION)
-        };
+        let fields = AddressFields::new(self.is_ipv4);
         let in_interface = self.interface();
         let protocol = self.protocol();
-        let source = self.network(source);
-        let destination = self.network(destination);
+        let source = self.network(fields.source);
+        let destination = self.network(fields.destination);
         let matches = std::iter::from_fn(|| self.extension()).collect::<Vec<_>>().into();
         let [Expression::Counter { .. }, Expression::Verdict(code)] = self.rest else {
             return None;
@@ -211,7 +207,7 @@ impl<'a> Reader<'a> {
             }
             _ => return None,
         };
-        let size = if self.is_ipv4 { 4 } else { 16 };
+        let size = AddressFields::new(self.is_ipv4).length;
         if *length as usize != address.len() || address.is_empty() || address.len() > size {
             return None;
         }

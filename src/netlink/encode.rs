@@ -11,12 +11,23 @@ use super::expression::ZeroCounter;
 use super::xt;
 use crate::ruleset::{Interface, Protocol, Rule, Verdict};
 
-/// Byte offsets of the source and destination address in the IPv4 header.
-pub const IPV4_SOURCE: u32 = 12;
-pub const IPV4_DESTINATION: u32 = 16;
-/// The same in the IPv6 header.
-pub const IPV6_SOURCE: u32 = 8;
-pub const IPV6_DESTINATION: u32 = 24;
+/// Where the addresses stand in the network header, in bytes from its beginning.
+pub struct AddressFields {
+    pub source: u32,
+    pub destination: u32,
+    /// Of an address, in bytes.
+    pub length: usize,
+}
+
+impl AddressFields {
+    pub fn new(is_ipv4: bool) -> AddressFields {
+        if is_ipv4 {
+            AddressFields { source: 12, destination: 16, length: 4 }
+        } else {
+            AddressFields { source: 8, destination: 24, length: 16 }
+        }
+    }
+}
 
 /// Appends the expressions of a rule to libnftnl's object.
 pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
@@ -27,12 +38,11 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
         add_protocol(nft, protocol);
     }
     if let Some(source) = &rule.source {
-        let offset = if source.is_ipv4() { IPV4_SOURCE } else { IPV6_SOURCE };
-        add_network(nft, source, offset);
+        add_network(nft, source, AddressFields::new(source.is_ipv4()).source);
     }
     if let Some(destination) = &rule.destination {
-        let offset = if destination.is_ipv4() { IPV4_DESTINATION } else { IPV6_DESTINATION };
-        add_network(nft, destination, offset);
+        let fields = AddressFields::new(destination.is_ipv4());
+        add_network(nft, destination, fields.destination);
     }
     for extension in rule.matches.iter().filter_map(xt::encode) {
         nft.add_expr(&extension);

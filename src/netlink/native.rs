@@ -1,15 +1,12 @@
 //! Rules of our own table, which need not be readable by iptables: they look up sets and mark
 //! connections. Both directions stand here side by side.
 
-use nftnl::expr::{
-    Bitwise, Cmp, CmpOp, Conntrack, Meta, NetworkHeaderField, Payload, TransportHeaderField,
-};
+use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Payload, TransportHeaderField};
 
 use super::batch::family_number;
-use super::decode::Reader;
+use super::decode::{EQUAL, NETWORK_HEADER, Reader};
 use super::encode::{
-    IPV4_DESTINATION, IPV4_SOURCE, IPV6_DESTINATION, IPV6_SOURCE, add_interface, add_network,
-    add_payload, add_protocol, c_string, octets,
+    AddressFields, add_interface, add_network, add_payload, add_protocol, c_string, octets,
 };
 use super::expression::{DestinationType, Expression, InSet, ZeroCounter};
 use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
@@ -23,8 +20,7 @@ const CT_MARK: u32 = 3;
 /// `NFT_PAYLOAD_TRANSPORT_HEADER`, and where the destination port stands in it.
 const TRANSPORT_HEADER: u32 = 2;
 const DESTINATION_PORT: u32 = 2;
-/// `NFT_CMP_*`.
-const EQUAL: u32 = 0;
+/// `NFT_CMP_LTE` and `NFT_CMP_GTE`.
 const AT_MOST: u32 = 3;
 const AT_LEAST: u32 = 5;
 
@@ -41,7 +37,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
         nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(family)));
     }
     if let Some(destination) = &rule.destination {
-        add_network(nft, destination, fields(destination.is_ipv4()).destination);
+        add_network(nft, destination, AddressFields::new(destination.is_ipv4()).destination);
     }
     if let Some(protocol) = rule.protocol {
         add_protocol(nft, protocol);
@@ -64,7 +60,8 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
         Match::SourcePart { family, part } => add_part(nft, *family, *part),
         Match::SourceSet { family, set } => {
             let is_ipv4 = *family != Family::Ip6;
-            add_payload(nft, fields(is_ipv4).source, fields(is_ipv4).length);
+            let fields = AddressFields::new(is_ipv4);
+            add_payload(nft, fields.source, fields.length);
             nft.add_expr(&InSet(c_string(set)));
         }
         Match::DestinationLocal => {
@@ -78,7 +75,7 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
 
 /// `ip saddr & 0.0.0.7 == 0.0.0.3`
 fn add_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
-    let fields = fields(family != Family::Ip6);
+    let fields = AddressFields::new(family != Family::Ip6);
     add_payload(nft, fields.source, fields.length);
     let bytes = |bits: u128| bits.to_be_bytes()[16 - fields.length..].to_vec();
     nft.add_expr(&Bitwise::new(bytes(part.mask).as_slice(), bytes(0).as_slice()));
@@ -96,9 +93,8 @@ fn add_ports(nft: &mut nftnl::Rule, ports: &Ports) {
 /// `ip daddr A-B`
 fn add_destination_range(nft: &mut nftnl::Rule, range: &AddressRange) {
     let (first, last) = (octets(range.first()), octets(range.last()));
-    let offset = fields(range.first().is_ipv4()).destination;
-    let field = NetworkHeaderField::Raw { offset_bits: offset, length_bits: first.len() as u32 };
-    nft.add_expr(&Payload::Network(field));
+    let offset = AddressFields::new(range.first().is_ipv4()).destination;
+    add_payload(nft, offset, first.len());
     add_between(nft, &first, &last);
 }
 
@@ -116,21 +112,6 @@ fn number(bytes: &[u8]) -> u128 {
     bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
-/// Where the addresses stand in the network header.
-struct Fields {
-    source: u32,
-    destination: u32,
-    length: usize,
-}
-
-fn fields(is_ipv4: bool) -> Fields {
-    if is_ipv4 {
-        Fields { source: IPV4_SOURCE, destination: IPV4_DESTINATION, length: 4 }
-    } else {
-        Fields { source: IPV6_SOURCE, destination: IPV6_DESTINATION, length: 16 }
-    }
-}
-
 fn family_of(rule: &Rule) -> Option<Family> {
     rule.matches.iter().find_map(|condition| match condition {
         Match::SourceSet { family, .. } => Some(*family),
@@ -144,7 +125,7 @@ impl Reader<'_> {
         let in_interface = self.interface();
         let family = self.family()?;
         self.set_family(family);
-        let fields = fields(family == Family::Ip);
+        let fields = AddressFields::new(family == Family::Ip);
         let destination = self.network(fields.destination);
         let protocol = self.protocol()?;
         let mut matches = vec![Match::DestinationPorts(self.ports(protocol)?)];
@@ -186,7 +167,7 @@ impl Reader<'_> {
 
     fn destination_range(&mut self, field: u32, length: usize) -> Option<AddressRange> {
         let [
-            Expression::Payload { base: 1, offset, .. },
+            Expression::Payload { base: NETWORK_HEADER, offset, .. },
             Expression::Compare { operation: AT_LEAST, data: first },
             Expression::Compare { operation: AT_MOST, data: last },
             rest @ ..,
@@ -222,9 +203,9 @@ impl Reader<'_> {
         Ports::new(protocol, port(first)?, port(last)?)
     }
 
-    fn part(&mut self, fields: &Fields) -> Option<Part> {
+    fn part(&mut self, fields: &AddressFields) -> Option<Part> {
         let [
-            Expression::Payload { base: 1, offset, .. },
+            Expression::Payload { base: NETWORK_HEADER, offset, .. },
             Expression::Bitwise { mask, xor },
             Expression::Compare { operation: EQUAL, data },
             rest @ ..,
@@ -242,8 +223,11 @@ impl Reader<'_> {
     }
 
     fn set(&mut self, field: u32) -> Option<crate::ruleset::Name> {
-        let [Expression::Payload { base: 1, offset, .. }, Expression::InSet(set), rest @ ..] =
-            self.rest
+        let [
+            Expression::Payload { base: NETWORK_HEADER, offset, .. },
+            Expression::InSet(set),
+            rest @ ..,
+        ] = self.rest
         else {
             return None;
         };

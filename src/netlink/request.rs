@@ -1,6 +1,6 @@
 //! Requests that ask for something: the generation, and dumps.
 
-use super::attribute::put;
+use super::attribute::put_string;
 use super::batch::family_number;
 use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, element_list, rule, set};
 use crate::ruleset::Family;
@@ -56,9 +56,7 @@ impl Request {
             Dump::Elements { .. } => libc::NFT_MSG_GETSETELEM,
         };
         let mut bytes = header(message, family_number(family), libc::NLM_F_DUMP, sequence);
-        let mut put_name = |number, name: &str| {
-            put(&mut bytes, number, &[name.as_bytes(), &[0]].concat());
-        };
+        let mut put_name = |number, name| put_string(&mut bytes, number, name);
         match what {
             Dump::Tables | Dump::Chains => {}
             Dump::Rules { table } => put_name(rule::TABLE, table),

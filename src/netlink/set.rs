@@ -1,7 +1,7 @@
 //! Sets and their elements, written straight into the batch: of these there may be a hundred
 //! thousand, and each is a handful of bytes.
 
-use super::attribute::{Attributes, put, put_nested};
+use super::attribute::{Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
 use crate::ruleset::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
 
@@ -17,8 +17,7 @@ const LIST_MAX: usize = 60_000;
 
 /// Appends the attributes of NEWSET. The number is one that no other set of the batch has.
 pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
-    put_name(bytes, uapi::set::TABLE, &set.table.table);
-    put_name(bytes, uapi::set::NAME, &set.set);
+    put_set_path(bytes, set);
     let flags = if kind.is_intervals() { FLAG_INTERVAL } else { 0 };
     put_u32(bytes, uapi::set::FLAGS, flags);
     let key_type = if kind.family == Family::Ip6 { TYPE_IPV6 } else { TYPE_IPV4 };
@@ -32,10 +31,10 @@ pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
     put_u32(bytes, uapi::set::ID, id);
 }
 
-/// Appends the attributes of DELSET.
+/// Appends the attributes of DELSET: the set's address.
 pub fn put_set_path(bytes: &mut Vec<u8>, set: &SetPath) {
-    put_name(bytes, uapi::set::TABLE, &set.table.table);
-    put_name(bytes, uapi::set::NAME, &set.set);
+    put_string(bytes, uapi::set::TABLE, &set.table.table);
+    put_string(bytes, uapi::set::NAME, &set.set);
 }
 
 /// Appends the attributes of NEWSETELEM or DELSETELEM with as many elements as a message can
@@ -64,8 +63,8 @@ pub fn put_elements<'e>(
 /// Appends the set's address as messages about elements have it. DELSETELEM with nothing else
 /// takes out all.
 pub fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
-    put_name(bytes, uapi::element_list::TABLE, &set.table.table);
-    put_name(bytes, uapi::element_list::SET, &set.set);
+    put_string(bytes, uapi::element_list::TABLE, &set.table.table);
+    put_string(bytes, uapi::element_list::SET, &set.set);
 }
 
 /// An interval is its first address, and the one behind its last unless there is none.
@@ -97,10 +96,6 @@ fn put_header(bytes: &mut Vec<u8>, number: u16, length: usize) {
 
 fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
     put(bytes, number, &value.to_be_bytes());
-}
-
-fn put_name(bytes: &mut Vec<u8>, number: u16, name: &str) {
-    put(bytes, number, &[name.as_bytes(), &[0]].concat());
 }
 
 /// In bytes.

@@ -49,7 +49,8 @@ impl<'a> Removal<'a> {
 
     fn take_out(&mut self, chain: &Chain, installed: &InstalledChain) -> Result<(), Obstacle> {
         self.delete_rules(chain, installed);
-        let is_empty = installed.rules.iter().all(|rule| self.is_deleted(chain, rule.handle));
+        let table = &chain.path.table;
+        let is_empty = installed.rules.iter().all(|rule| self.is_deleted(table, rule.handle));
         match self.reference_to(&chain.path) {
             Some((referrer, position)) if chain.extent == Extent::Whole => {
                 return Err(Obstacle::StillReferred {
@@ -88,8 +89,8 @@ impl<'a> Removal<'a> {
         }
     }
 
-    fn is_deleted(&self, chain: &Chain, handle: u64) -> bool {
-        self.deleted_rules.contains(&(chain.path.table.clone(), handle))
+    fn is_deleted(&self, table: &TablePath, handle: u64) -> bool {
+        self.deleted_rules.contains(&(table.clone(), handle))
     }
 
     /// The first rule left, with its chain and position, that sends packets to the chain.
@@ -98,7 +99,7 @@ impl<'a> Removal<'a> {
         chains.iter().find_map(|(name, chain)| {
             let refers = chain.rules.iter().position(|rule| {
                 rule.content.target() == Some(&path.chain)
-                    && !self.deleted_rules.contains(&(path.table.clone(), rule.handle))
+                    && !self.is_deleted(&path.table, rule.handle)
             });
             refers.map(|position| (Arc::clone(name), position + 1))
         })
