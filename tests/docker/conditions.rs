@@ -1,24 +1,18 @@
 //! Each condition that a policy can name, tried over connections.
 
 use super::site::{ECHO, POLICY, Site, expect};
-use super::support::{Answer, Topology, apply, udp, udp_echo, wait_for};
+use super::support::{Answer, Topology, apply};
 
 #[test]
 fn a_udp_port_is_open_to_the_allowed_alone() {
     let site = Site::new();
-    site.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
-    let _server = udp_echo(&site.docker.namespace("dns"), 80);
-    let attempt = |source| udp(&site.topology.client, source, Topology::HOST, 8080);
-    let answers = |source| {
-        let what = format!("an answer to {source} over UDP");
-        wait_for(&what, || (attempt(source) == Answer::Answered).then_some(()));
-    };
-    answers(Topology::ALLOWED);
-    answers(Topology::REFUSED);
+    let _server = site.publish_udp();
+    site.answers_over_udp(Topology::ALLOWED);
+    site.answers_over_udp(Topology::REFUSED);
 
     apply(&site.topology.host, &POLICY.replace("8080/tcp", "8080/udp"));
-    answers(Topology::ALLOWED);
-    assert_eq!(attempt(Topology::REFUSED), Answer::TimedOut);
+    site.answers_over_udp(Topology::ALLOWED);
+    assert_eq!(site.attempt_over_udp(Topology::REFUSED), Answer::TimedOut);
     site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
 }
 
@@ -44,30 +38,26 @@ const LISTEN: &str = "for port in 8081 8082 8083 8084; do nc -ll -p $port -e cat
 
 #[test]
 fn a_range_of_sources_is_let_in_from_its_first_to_its_last() {
-    let site = Site::new();
     let sources = ["192.0.2.9", "192.0.2.10", "192.0.2.13", "192.0.2.14"];
-    for source in sources {
-        site.topology.add_client(source);
-        site.expect(source, 8080, Answer::Answered);
-    }
-
-    apply(&site.topology.host, &POLICY.replace("192.0.2.2", "192.0.2.10-192.0.2.13"));
-    site.expect(sources[0], 8080, Answer::TimedOut);
-    site.expect(sources[1], 8080, Answer::Answered);
-    site.expect(sources[2], 8080, Answer::Answered);
-    site.expect(sources[3], 8080, Answer::TimedOut);
+    the_two_in_the_middle_get_in(sources, "192.0.2.10-192.0.2.13");
 }
 
 #[test]
 fn a_prefix_of_sources_is_let_in_and_its_neighbours_are_not() {
-    let site = Site::new();
     let sources = ["192.0.2.15", "192.0.2.16", "192.0.2.31", "192.0.2.32"];
+    the_two_in_the_middle_get_in(sources, "192.0.2.16/28");
+}
+
+/// All four get in at first; then those that `allowed` begins and ends with, and their neighbours
+/// do not.
+fn the_two_in_the_middle_get_in(sources: [&str; 4], allowed: &str) {
+    let site = Site::new();
     for source in sources {
         site.topology.add_client(source);
         site.expect(source, 8080, Answer::Answered);
     }
 
-    apply(&site.topology.host, &POLICY.replace("192.0.2.2", "192.0.2.16/28"));
+    apply(&site.topology.host, &POLICY.replace("192.0.2.2", allowed));
     site.expect(sources[0], 8080, Answer::TimedOut);
     site.expect(sources[1], 8080, Answer::Answered);
     site.expect(sources[2], 8080, Answer::Answered);

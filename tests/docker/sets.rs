@@ -1,7 +1,7 @@
 //! A group that is large enough to be looked up in a set.
 
 use super::site::{POLICY, Site};
-use super::support::{Answer, Connection, Topology, apply, udp, udp_echo, wait_for};
+use super::support::{Answer, Connection, Topology, apply};
 
 /// The policy with unrelated sources besides, which make the group a set.
 fn large() -> String {
@@ -29,20 +29,14 @@ fn only_the_sources_in_the_set_get_in() {
 #[test]
 fn only_the_sources_in_the_set_get_in_over_udp() {
     let site = Site::new();
-    site.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
-    let _server = udp_echo(&site.docker.namespace("dns"), 80);
-    let attempt = |source| udp(&site.topology.client, source, Topology::HOST, 8080);
-    let answers = |source| {
-        let what = format!("an answer to {source} over UDP");
-        wait_for(&what, || (attempt(source) == Answer::Answered).then_some(()));
-    };
-    answers(Topology::ALLOWED);
-    answers(Topology::REFUSED);
+    let _server = site.publish_udp();
+    site.answers_over_udp(Topology::ALLOWED);
+    site.answers_over_udp(Topology::REFUSED);
 
     apply(&site.topology.host, &large().replace("8080/tcp", "8080/udp"));
     assert!(has_set(&site));
-    answers(Topology::ALLOWED);
-    assert_eq!(attempt(Topology::REFUSED), Answer::TimedOut);
+    site.answers_over_udp(Topology::ALLOWED);
+    assert_eq!(site.attempt_over_udp(Topology::REFUSED), Answer::TimedOut);
     site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
 }
 

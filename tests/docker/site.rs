@@ -1,6 +1,6 @@
 //! The host with Docker that the tests try to get into.
 
-use super::support::{Answer, Docker, Topology, tcp, wait_for};
+use super::support::{Answer, Docker, Topology, UdpEcho, tcp, udp, udp_echo, wait_for};
 
 /// A host with Docker, and the container `web` that echoes TCP on port 80, published as 8080.
 pub struct Site {
@@ -29,6 +29,24 @@ impl Site {
 
     pub fn publish_web(&self) {
         self.docker.run("web", &["--restart=always", "-p", "8080:80"], ECHO);
+    }
+
+    /// A container that echoes UDP on port 80, published as 8080, as long as the result lives.
+    pub fn publish_udp(&self) -> UdpEcho {
+        self.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
+        udp_echo(&self.docker.namespace("dns"), 80)
+    }
+
+    /// What becomes of a datagram to the port published by [`Site::publish_udp`].
+    pub fn attempt_over_udp(&self, source: &str) -> Answer {
+        udp(&self.topology.client, source, Topology::HOST, 8080)
+    }
+
+    #[track_caller]
+    pub fn answers_over_udp(&self, source: &str) {
+        let what = format!("an answer to {source} over UDP");
+        let answered = || self.attempt_over_udp(source) == Answer::Answered;
+        wait_for(&what, || answered().then_some(()));
     }
 
     #[track_caller]
