@@ -62,7 +62,8 @@ impl<'p> Lists<'p> {
 }
 
 fn parse(text: &str, file: &Arc<str>, errors: &mut Errors) -> Vec<Source> {
-    let mut sources = Vec::new();
+    // A line has ten bytes and more, as a rule.
+    let mut sources = Vec::with_capacity(text.len() / 10);
     for (index, line) in without_mark(text).lines().enumerate() {
         let content = line.split('#').next().unwrap_or_default();
         let start = content.len() - content.trim_start().len();

@@ -9,6 +9,15 @@ use crate::ruleset::{AddressRange, Addresses, Family};
 
 /// Reads an address, a prefix or a range.
 pub(super) fn parse(text: &str) -> Result<Addresses, Fault> {
+    // Most sources of a long list are hosts; nothing else reads as an address.
+    match text.parse() {
+        Ok(address) => unmapped(address).map(host),
+        Err(_) => parse_other(text),
+    }
+}
+
+/// Reads what is not an address by itself.
+fn parse_other(text: &str) -> Result<Addresses, Fault> {
     if text.is_empty() {
         return Err(Fault::new("the source is empty")
             .help("write an address, a prefix or a range, as in \"192.0.2.0/24\""));
@@ -24,8 +33,12 @@ pub(super) fn parse(text: &str) -> Result<Addresses, Fault> {
     } else if let Some((address, length)) = text.split_once('/') {
         prefix(address, length)
     } else {
-        Ok(Addresses::Network(IpNetwork::from(unmapped(address(text)?)?)))
+        Err(not_an_address(text))
     }
+}
+
+fn host(address: IpAddr) -> Addresses {
+    Addresses::Network(IpNetwork::from(address))
 }
 
 /// Whether the text is meant as a source, right or wrong. All other words can be names of groups.
@@ -60,7 +73,7 @@ fn range(first: &str, last: &str) -> Result<Addresses, Fault> {
     }
     let end = unmapped(address(last)?)?;
     if start == end {
-        return Ok(Addresses::Network(IpNetwork::from(start)));
+        return Ok(host(start));
     }
     if Family::of(start) != Family::of(end) {
         return Err(
