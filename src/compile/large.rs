@@ -91,6 +91,7 @@ impl LargeGroups {
             let set: Name = format!("{name}-{version}{suffix}").into();
             let path = Arc::new(SetPath { table: own_table(), set: Arc::clone(&set) });
             let kind = SetKind { family, capacity };
+            let elements = elements.into();
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
             lookups.push(Lookup { set, part });
         };

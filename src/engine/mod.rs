@@ -4,6 +4,7 @@
 mod commit;
 mod connection;
 mod error;
+mod memory;
 mod refusal;
 mod snapshot;
 #[cfg(test)]
@@ -12,10 +13,11 @@ mod tests;
 use std::path::Path;
 
 use crate::compile::frame;
-use crate::netlink::{Socket, legacy_nat_holds_rules, within};
+use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
 use crate::ruleset::{Family, Ruleset, Snapshot};
 use connection::Connection;
+use memory::Memory;
 
 pub use error::Error;
 
@@ -25,8 +27,13 @@ pub const ATTEMPTS_MAX: u32 = 100;
 
 /// A netlink socket to nf_tables in one network namespace. Needs CAP_NET_ADMIN in the user
 /// namespace that owns it.
+///
+/// It remembers the elements of the sets that it has read or written last (they are shared with
+/// the [`Ruleset`] or [`Snapshot`] at hand), and reads them again only if anybody has changed the
+/// kernel's ruleset since.
 pub struct Engine {
     connection: Connection,
+    memory: Memory,
 }
 
 /// What [`Engine::apply`] and [`Engine::remove`] did.
@@ -61,7 +68,11 @@ impl Engine {
                 return Err(Error::LegacyNat(family));
             }
         }
-        Ok(Engine { connection: Connection::new(Box::new(socket)) })
+        Ok(Engine::over(Box::new(socket)))
+    }
+
+    fn over(transport: Box<dyn Transport>) -> Engine {
+        Engine { connection: Connection::new(transport), memory: Memory::default() }
     }
 
     /// Opens a socket in the network namespace that `path` (such as `/run/netns/NAME` or
@@ -80,7 +91,9 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
-        snapshot::take(&mut self.connection, &frame())
+        let snapshot = snapshot::take(&mut self.connection, &self.memory, &frame())?;
+        self.memory.keep_read(&snapshot);
+        Ok(snapshot)
     }
 
     /// What would have to change for the kernel to hold `wanted`.
@@ -110,7 +123,9 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. Nothing was changed.
     pub fn apply(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        self.converge(|snapshot| Plan::between(wanted, snapshot))
+        let outcome = self.converge(|snapshot| Plan::between(wanted, snapshot))?;
+        self.memory.keep_written(outcome.generation, wanted);
+        Ok(outcome)
     }
 
     /// Takes out all that dwnl put in, and nothing else, with the same retries as

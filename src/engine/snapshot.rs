@@ -1,21 +1,27 @@
 //! Taking a snapshot: dumps of tables, chains and rules, all of one generation.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::connection::{Connection, Dumped};
+use super::memory::Memory;
 use super::{ATTEMPTS_MAX, Error};
 use crate::netlink::{
     Dump, decode_chain, decode_elements, decode_rule, decode_set, decode_table, intervals,
 };
-use crate::ruleset::{Family, InstalledSet, Name, Ruleset, Snapshot, TablePath};
+use crate::ruleset::{Family, InstalledSet, Name, Ruleset, SetPath, Snapshot, TablePath};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
-/// meanwhile.
-pub(super) fn take(connection: &mut Connection, ruleset: &Ruleset) -> Result<Snapshot, Error> {
+/// meanwhile. Elements that are remembered are not read.
+pub(super) fn take(
+    connection: &mut Connection,
+    memory: &Memory,
+    ruleset: &Ruleset,
+) -> Result<Snapshot, Error> {
     let tables: BTreeSet<&TablePath> =
         ruleset.tables().into_iter().chain(&ruleset.own_tables).collect();
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(snapshot) = (Taking { connection, tables: &tables }).attempt()? {
+        if let Some(snapshot) = (Taking { connection, memory, tables: &tables }).attempt()? {
             return Ok(snapshot);
         }
     }
@@ -24,6 +30,7 @@ pub(super) fn take(connection: &mut Connection, ruleset: &Ruleset) -> Result<Sna
 
 struct Taking<'a> {
     connection: &'a mut Connection,
+    memory: &'a Memory,
     tables: &'a BTreeSet<&'a TablePath>,
 }
 
@@ -122,12 +129,17 @@ impl Taking<'_> {
         generation: u32,
     ) -> Result<Dumped, Error> {
         let Some(kind) = set.kind else { return Ok(Dumped::Whole) };
+        let set_path = SetPath { table: path.clone(), set: Arc::clone(name) };
+        if let Some(elements) = self.memory.recall(generation, &set_path) {
+            set.elements = elements;
+            return Ok(Dumped::Whole);
+        }
         let mut keys = Vec::new();
         let what = Dump::Elements { table: &path.table, set: name };
         let dumped = self.connection.dump(what, path.family, generation, |message| {
             decode_elements(message.attributes(), &mut keys).is_some()
         })?;
-        set.elements = intervals(keys, kind);
+        set.elements = intervals(keys, kind).into();
         Ok(dumped)
     }
 }

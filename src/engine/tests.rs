@@ -181,7 +181,7 @@ fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Arc<Mutex<
         current: Vec::new(),
         batches: Arc::clone(&batches),
     };
-    (Engine { connection: Connection::new(Box::new(kernel)) }, batches)
+    (Engine::over(Box::new(kernel)), batches)
 }
 
 fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {

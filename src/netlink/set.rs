@@ -1,6 +1,8 @@
 //! Sets and their elements, written straight into the batch: of these there may be a hundred
 //! thousand, and each is a handful of bytes.
 
+use std::sync::Arc;
+
 use super::attribute::{Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
 use crate::ruleset::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
@@ -127,7 +129,7 @@ pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)>
     };
     let kind = family.zip(capacity).map(|(family, capacity)| SetKind { family, capacity });
     let kind = kind.filter(|kind| number(uapi::set::KEY_LENGTH) == Some(key_length(*kind) as u32));
-    Some((name, InstalledSet { kind, elements: Vec::new() }))
+    Some((name, InstalledSet { kind, elements: Arc::default() }))
 }
 
 /// The elements of a set, as they come: keys, each with whether an interval ends before it. The

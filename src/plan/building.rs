@@ -62,7 +62,7 @@ impl<'a> Building<'a> {
         for set in &self.wanted.sets {
             let installed = self.fit.get(&set.path.table);
             let elements = match installed.and_then(|table| table.sets.get(&set.path.set)) {
-                Some(installed) => installed.elements.as_slice(),
+                Some(installed) => &*installed.elements,
                 None => {
                     self.plan.changes.push(Change::AddSet(Arc::clone(&set.path), set.kind));
                     &[]

@@ -1,5 +1,7 @@
 //! `apply(between(a, b), b) == a` on a model of the kernel's chains.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::compile;
 use crate::policy::{Allow, Group, Policy, Source};
@@ -50,24 +52,26 @@ impl Model {
             }
             Change::AddSet(set, kind) => {
                 let sets = &mut tables.get_mut(&set.table).expect("the table").sets;
-                let new = InstalledSet { kind: Some(*kind), elements: Vec::new() };
+                let new = InstalledSet { kind: Some(*kind), elements: Arc::default() };
                 assert!(sets.insert(set.set.clone(), new).is_none());
             }
             Change::AddElements { set, elements, .. } => {
                 let installed = &mut self.set(set).elements;
                 assert!(elements.iter().all(|element| !installed.contains(element)));
-                installed.extend(elements);
-                installed.sort();
+                let mut all = [installed, elements.as_slice()].concat();
+                all.sort();
+                *installed = all.into();
             }
             Change::DeleteElements { set, elements, .. } => {
                 let installed = &mut self.set(set).elements;
                 assert!(elements.iter().all(|element| installed.contains(element)));
-                installed.retain(|element| !elements.contains(element));
+                let left = installed.iter().filter(|element| !elements.contains(element));
+                *installed = left.copied().collect();
             }
             Change::FlushSet { set, elements } => {
                 let installed = &mut self.set(set).elements;
                 assert_eq!(installed.len(), *elements);
-                installed.clear();
+                *installed = Arc::default();
             }
             Change::DeleteSet { set, elements } => {
                 let table = tables.get_mut(&set.table).expect("the table");

@@ -116,10 +116,10 @@ pub fn lookup(family: Family, set: &str) -> Rule {
 /// The frame in IPv4, and the table of a large group that has sources of both families.
 pub fn large_group() -> Ruleset {
     let last = u128::from(u16::MAX);
-    let set = |set, kind, elements| Set {
+    let set = |set, kind, elements: Vec<Interval>| Set {
         path: set_path(set),
         kind,
-        elements,
+        elements: elements.into(),
         origin: "group `cdn`".into(),
     };
     let rules = [(Family::Ip, "cdn-4"), (Family::Ip6, "cdn-6-intervals")];

@@ -61,7 +61,7 @@ pub struct Set {
     pub kind: SetKind,
     /// Its elements: sorted, and none overlaps or touches another unless both are single
     /// addresses.
-    pub elements: Vec<Interval>,
+    pub elements: Arc<[Interval]>,
     /// The group of the policy that it holds, in words.
     pub origin: Name,
 }

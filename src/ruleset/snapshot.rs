@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{BaseChain, ChainPath, Interval, Name, Rule, SetKind, TablePath};
 
@@ -41,7 +42,7 @@ pub struct InstalledSet {
     /// What its elements are; `None` if it is none of the kinds that dwnl makes.
     pub kind: Option<SetKind>,
     /// Its elements, sorted.
-    pub elements: Vec<Interval>,
+    pub elements: Arc<[Interval]>,
 }
 
 /// A chain in the kernel.

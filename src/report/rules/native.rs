@@ -33,7 +33,7 @@ fn write_table(out: &mut dyn Write, path: &TablePath, ruleset: &Ruleset) -> io::
 
 fn write_set(out: &mut dyn Write, set: &Set) -> io::Result<()> {
     writeln!(out, "\tset {} {{\n\t\t{}\n\t\telements = {{", set.path.set, set.kind)?;
-    for element in &set.elements {
+    for element in set.elements.iter() {
         writeln!(out, "\t\t\t{},", element.display(set.kind.family))?;
     }
     writeln!(out, "\t\t}}\n\t}}")

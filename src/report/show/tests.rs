@@ -126,7 +126,7 @@ fn own_frame() -> Ruleset {
 }
 
 fn own_snapshot() -> Snapshot {
-    let set = |kind, number| InstalledSet { kind, elements: hosts(number) };
+    let set = |kind, number| InstalledSet { kind, elements: hosts(number).into() };
     let content = RuleContent::Known(lookup(Family::Ip, "cdn-4"));
     let table = InstalledTable {
         chains: [("allow".into(), chain([content]))].into(),

@@ -1,0 +1,51 @@
+//! An engine that is kept open remembers the elements of its sets, and only as long as nobody else
+//! has changed anything.
+
+use std::path::Path;
+
+use dwnl::ruleset::Ruleset;
+use dwnl::{Engine, Policy, compile};
+
+use super::super::support::Namespace;
+use super::{hosts, policy, state};
+
+fn wanted(sources: &[String]) -> Ruleset {
+    compile(&Policy::parse(&policy(sources), "policy.toml", Path::new("")).expect("a policy"))
+}
+
+#[test]
+fn what_others_do_to_a_set_between_two_applies_is_undone() {
+    let host = Namespace::new();
+    let sources = hosts(100);
+    let wanted = wanted(&sources);
+    let mut engine = host.inside(Engine::open).expect("an engine");
+    engine.apply(&wanted).expect("success");
+    let intact = state(&host);
+    for damage in [
+        "add element inet dwnl many-4 { 203.0.113.77 }",
+        "delete element inet dwnl many-4 { 10.0.0.0 }",
+        "flush set inet dwnl many-4",
+        "flush chain inet dwnl allow; flush set inet dwnl many-4; delete set inet dwnl many-4",
+    ] {
+        host.run(&["nft", damage]);
+        assert_ne!(state(&host), intact, "no damage: {damage}");
+        let outcome = engine.apply(&wanted).expect("success");
+        assert!(!outcome.plan.is_empty(), "{damage}");
+        assert_eq!(state(&host), intact, "{damage}");
+    }
+}
+
+#[test]
+fn what_the_engine_wrote_itself_is_the_base_of_its_next_plan() {
+    let host = Namespace::new();
+    let sources = hosts(200);
+    let mut engine = host.inside(Engine::open).expect("an engine");
+    for range in [0..100, 1..100, 1..101, 100..200, 0..100] {
+        let wanted = wanted(&sources[range.clone()]);
+        engine.apply(&wanted).expect("success");
+        let again = engine.plan(&wanted).expect("a plan");
+        assert!(again.is_empty(), "{range:?}: {again:?}");
+        let fresh = host.inside(Engine::open).expect("an engine").plan(&wanted).expect("a plan");
+        assert!(fresh.is_empty(), "{range:?}: {fresh:?}");
+    }
+}
