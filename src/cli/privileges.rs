@@ -28,8 +28,8 @@ pub fn require(namespace: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives up every capability but CAP_NET_ADMIN, for good. Capabilities belong to a thread, so
-/// there must be one only.
+/// Gives up every capability but CAP_NET_ADMIN, for good. Capabilities belong to a thread: this is
+/// for the calling one and those that it starts.
 pub fn keep_net_admin() -> anyhow::Result<()> {
     let kept = CapsHashSet::from([Capability::CAP_NET_ADMIN]);
     drop_all_but(&kept).context("cannot give up capabilities")?;

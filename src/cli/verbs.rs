@@ -1,11 +1,16 @@
 //! The verbs: each reads what it needs, does one thing, and reports it.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Instant;
+
+use anyhow::Context;
 
 use dwnl::engine::Outcome;
 use dwnl::policy::Established;
+use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, frame};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb};
@@ -44,10 +49,8 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let policy = Policy::read(args.policy.path())?;
-    let mut engine = open(args.namespace.path())?;
+    let Prepared { wanted, mut engine, .. } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("comparing the policy with the kernel");
-    let wanted = compile(&policy);
     let plan = engine.plan(&wanted)?;
     drop(progress);
     console.report(&Difference::new(&plan, &wanted.sets, console.verbose()))?;
@@ -56,10 +59,8 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
-    let policy = Policy::read(args.policy.path())?;
-    let mut engine = open(args.namespace.path())?;
+    let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("applying the policy");
-    let wanted = compile(&policy);
     let outcome = engine.apply(&wanted)?;
     drop(progress);
     let warnings = without_effect(&policy);
@@ -100,7 +101,34 @@ fn report_done<'a>(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the engine and gives up the privileges that only the opening needs.
+/// A policy, and an engine to measure the kernel against it.
+struct Prepared {
+    policy: Policy,
+    wanted: Ruleset,
+    engine: Engine,
+}
+
+/// Reads the policy, and meanwhile on another thread the kernel's ruleset for the first time: with
+/// large policies, both take their time. An error in the policy is told before any other.
+fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
+    let connect = || -> anyhow::Result<Engine> {
+        let mut engine = open(namespace.path())?;
+        engine.snapshot()?;
+        Ok(engine)
+    };
+    thread::scope(|scope| {
+        let kernel = thread::Builder::new().spawn_scoped(scope, connect);
+        let policy = Policy::read(file.path())?;
+        let wanted = compile(&policy);
+        let kernel = kernel.context("cannot start a thread")?.join();
+        let engine = kernel.unwrap_or_else(|panic| resume_unwind(panic))?;
+        privileges::keep_net_admin()?;
+        Ok(Prepared { policy, wanted, engine })
+    })
+}
+
+/// Opens the engine and gives up the privileges that only the opening needs, for the calling
+/// thread.
 fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     privileges::require(namespace)?;
     let engine = match namespace {
