@@ -14,6 +14,7 @@ mod legacy;
 mod locate;
 mod namespace;
 mod native;
+mod release;
 mod request;
 mod set;
 mod socket;

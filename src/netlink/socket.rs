@@ -7,6 +7,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
+use super::release::leave_to_kernel;
+
 /// Room for one datagram. A dump's have at most 32 KiB, an error's echo is capped.
 const DATAGRAM_MAX: usize = 64 * 1024;
 /// How much of the kernel's answers may wait for us, in bytes; each counts with its overhead.
@@ -73,6 +75,12 @@ impl Socket {
             let _ = setsockopt(&self.descriptor(), sockopt::SndBuf, &wanted);
         }
         self.send_buffer = wanted;
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        leave_to_kernel(self.descriptor());
     }
 }
 

@@ -12,6 +12,7 @@ mod jumps;
 mod namespace;
 mod privileges;
 mod refusal;
+mod release;
 mod removal;
 mod sets;
 #[path = "../support/mod.rs"]

@@ -1,0 +1,32 @@
+//! A socket that is left to the kernel to close is closed.
+
+use std::fs;
+
+use dwnl::{Engine, Policy, compile};
+
+use super::support::{Namespace, wait_for};
+
+/// `NETLINK_NETFILTER`.
+const NETFILTER: &str = "12";
+
+/// The sockets to nfnetlink in a namespace.
+fn sockets(namespace: &Namespace) -> usize {
+    let table =
+        namespace.inside(|| fs::read_to_string("/proc/thread-self/net/netlink")).expect("a table");
+    let protocol = |line: &&str| line.split_whitespace().nth(1) == Some(NETFILTER);
+    table.lines().skip(1).filter(protocol).count()
+}
+
+#[test]
+fn no_socket_stays_open() {
+    let host = Namespace::new();
+    // The kernel has one of its own.
+    let before = sockets(&host);
+    for _ in 0..50 {
+        let mut engine = host.inside(Engine::open).expect("an engine");
+        engine.apply(&compile(&Policy::default())).expect("success");
+        engine.remove().expect("success");
+        assert!(sockets(&host) > before);
+    }
+    wait_for("the sockets to be closed", || (sockets(&host) == before).then_some(()));
+}
