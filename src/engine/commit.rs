@@ -4,7 +4,7 @@
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
 use super::refusal::Refusal;
-use crate::netlink::{BEGIN_SEQUENCE, Batch, FinishedBatch, KernelError, attribute_at};
+use crate::netlink::{BEGIN_SEQUENCE, Batch, Counter, FinishedBatch, KernelError, attribute_at};
 use crate::plan::{Change, Plan};
 
 /// Sends the plan as one batch and returns the generation that it brought about.
@@ -25,16 +25,23 @@ pub(super) fn encode(plan: &Plan) -> FinishedBatch {
             Change::AddTable(table) => batch.add_table(table),
             Change::AddChain(chain, base) => batch.add_chain(chain, *base),
             Change::AddRule { chain, place, rule, .. } => batch.add_rule(chain, *place, rule),
+            Change::RestoreRule { chain, rule, packets, bytes } => {
+                batch.restore_rule(chain, rule, Counter { packets: *packets, bytes: *bytes });
+            }
             Change::DeleteRule { chain, handle, .. } => batch.delete_rule(chain, *handle),
             Change::FlushChain { chain, .. } => batch.flush_chain(chain),
             Change::AddSet(set, kind) => batch.add_set(set, *kind),
             Change::AddElements { set, kind, elements, .. } => {
                 batch.add_elements(set, *kind, elements);
             }
+            Change::ReplaceSet { set, kind, elements, .. } => {
+                batch.delete_set(set);
+                batch.add_set(set, *kind);
+                batch.add_elements(set, *kind, elements);
+            }
             Change::DeleteElements { set, kind, elements } => {
                 batch.delete_elements(set, *kind, elements);
             }
-            Change::FlushSet { set, .. } => batch.flush_set(set),
             Change::DeleteSet { set, .. } => batch.delete_set(set),
             Change::DeleteChain(chain) => batch.delete_chain(chain),
             Change::DeleteTable(table) => batch.delete_table(table),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::plan::Change;
-use crate::ruleset::{ChainPath, RuleContent};
+use crate::ruleset::{ChainPath, Rule, RuleContent};
 
 /// A change that the kernel refused, and with it the whole transaction.
 #[derive(Debug)]
@@ -32,7 +32,9 @@ impl Refusal {
                     "this kernel has no {kind} for the family {family} (module nft_chain_{kind})"
                 ))
             }
-            (Some(Change::AddRule { .. }), libc::ENOENT) => self.missing_match(),
+            (Some(Change::AddRule { .. } | Change::RestoreRule { .. }), libc::ENOENT) => {
+                self.missing_match()
+            }
             (Some(Change::DeleteChain(_)), libc::EBUSY) => {
                 Some("somebody else's set or map still refers to the chain".to_owned())
             }
@@ -87,25 +89,31 @@ fn describe(change: &Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Change::DeleteElements { set, elements, .. } => {
             write!(f, "take {} elements out of the set {set}", elements.len())
         }
-        Change::FlushSet { set, .. } => write!(f, "empty the set {set}"),
+        Change::ReplaceSet { set, elements, origin, .. } => {
+            write!(f, "fill the set {set} anew with {} elements ({origin})", elements.len())
+        }
         Change::DeleteSet { set, .. } => write!(f, "delete the set {set}"),
         Change::FlushChain { chain, .. } => write!(f, "empty the chain {chain}"),
         Change::DeleteRule { chain, content, .. } => {
             write!(f, "delete `{}` from {}", Line(chain, content), chain.table)
         }
         Change::AddRule { chain, rule, origin, .. } => {
-            if rule.is_native() {
-                write!(f, "add `{rule}` to {chain}")?;
-            } else {
-                let content = RuleContent::Known(rule.clone());
-                write!(f, "add `{}` to {}", Line(chain, &content), chain.table)?;
-            }
+            describe_addition(chain, rule, f)?;
             match origin {
                 Some(origin) => write!(f, " ({origin})"),
                 None => Ok(()),
             }
         }
+        Change::RestoreRule { chain, rule, .. } => describe_addition(chain, rule, f),
     }
+}
+
+fn describe_addition(chain: &ChainPath, rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if rule.is_native() {
+        return write!(f, "add `{rule}` to {chain}");
+    }
+    let content = RuleContent::Known(rule.clone());
+    write!(f, "add `{}` to {}", Line(chain, &content), chain.table)
 }
 
 /// A line of `iptables -S`.

@@ -8,9 +8,10 @@ use nftnl::{MsgType, NlMsg, ProtoFamily};
 
 use super::attribute::{self, put, put_nested};
 use super::encode::{add_expressions, c_string};
+use super::expression::Counter;
 use super::native;
 use super::request::put_headers;
-use super::set::{put_element_list, put_elements, put_set, put_set_path};
+use super::set::{put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, rule, table};
 use crate::ruleset::{
     BaseChain, ChainPath, Family, Interval, Match, Place, Rule, SetKind, SetPath, TablePath,
@@ -114,6 +115,15 @@ impl Batch {
     /// `iptables -t TABLE -A CHAIN RULE`, or `-I CHAIN POSITION RULE` by the handle of the rule
     /// that stands there.
     pub fn add_rule(&mut self, path: &ChainPath, place: Place, rule: &Rule) {
+        self.put_rule(path, place, rule, Counter::default());
+    }
+
+    /// `iptables -t TABLE -A CHAIN -c PACKETS BYTES RULE`
+    pub fn restore_rule(&mut self, path: &ChainPath, rule: &Rule, counter: Counter) {
+        self.put_rule(path, Place::Last, rule, counter);
+    }
+
+    fn put_rule(&mut self, path: &ChainPath, place: Place, rule: &Rule, counter: Counter) {
         let table = nft_table(&path.table);
         let chain = nftnl::Chain::new(c_string(&path.chain), &table);
         let mut nft = nftnl::Rule::new(&chain);
@@ -125,11 +135,11 @@ impl Batch {
             }
         };
         if rule.is_native() {
-            native::add_expressions(&mut nft, rule);
+            native::add_expressions(&mut nft, rule, counter);
             self.push(&nft, MsgType::Add, flags);
             return self.append_comment(rule);
         }
-        add_expressions(&mut nft, rule);
+        add_expressions(&mut nft, rule, counter);
         self.push(&nft, MsgType::Add, flags);
         // The xt matches for a protocol are refused unless it is named here; iptables always
         // sends both.
@@ -179,12 +189,6 @@ impl Batch {
     /// `nft delete element … { … }`
     pub fn delete_elements(&mut self, set: &SetPath, kind: SetKind, elements: &[Interval]) {
         self.elements(libc::NFT_MSG_DELSETELEM, set, kind, elements);
-    }
-
-    /// `nft flush set …`
-    pub fn flush_set(&mut self, set: &SetPath) {
-        self.push_own(libc::NFT_MSG_DELSETELEM, set, 0);
-        self.append(|bytes| put_element_list(bytes, set));
     }
 
     fn elements(&mut self, message: i32, set: &SetPath, kind: SetKind, elements: &[Interval]) {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload, Verdict as NftVerdict};
 
-use super::expression::ZeroCounter;
+use super::expression::Counter;
 use super::xt;
 use crate::ruleset::{Interface, Protocol, Rule, Verdict};
 
@@ -30,7 +30,7 @@ impl AddressFields {
 }
 
 /// Appends the expressions of a rule to libnftnl's object.
-pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
+pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     if let Some(interface) = &rule.in_interface {
         add_interface(nft, interface);
     }
@@ -47,7 +47,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
     for extension in rule.matches.iter().filter_map(xt::encode) {
         nft.add_expr(&extension);
     }
-    nft.add_expr(&ZeroCounter);
+    nft.add_expr(&counter);
     if let Some(verdict) = verdict(&rule.verdict) {
         nft.add_expr(&verdict);
     }

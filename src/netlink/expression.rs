@@ -43,17 +43,23 @@ impl nftnl::expr::Expression for XtMatch {
     }
 }
 
-/// A counter that says zero, as iptables writes it; the crate's leaves the numbers out.
-pub struct ZeroCounter;
+/// A counter with its numbers, as iptables writes it; the crate's leaves them out.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counter {
+    /// Packets counted.
+    pub packets: u64,
+    /// Bytes counted.
+    pub bytes: u64,
+}
 
-impl nftnl::expr::Expression for ZeroCounter {
+impl nftnl::expr::Expression for Counter {
     fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
         let expression = allocate(c"counter");
         // SAFETY: `expression` is a fresh counter expression, whose attributes these are.
         unsafe {
             let expression = expression.as_ptr();
-            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_CTR_PACKETS as u16, 0);
-            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_CTR_BYTES as u16, 0);
+            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_CTR_PACKETS as u16, self.packets);
+            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_CTR_BYTES as u16, self.bytes);
         }
         expression
     }

@@ -24,6 +24,7 @@ mod xt;
 pub(crate) use answer::{KernelError, Message, Messages};
 pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinishedBatch};
 pub(crate) use decode::{decode_chain, decode_generation, decode_rule, decode_table};
+pub(crate) use expression::Counter;
 pub(crate) use legacy::legacy_nat_holds_rules;
 pub(crate) use locate::attribute_at;
 pub(crate) use namespace::within;

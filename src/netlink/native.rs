@@ -8,7 +8,7 @@ use super::decode::{EQUAL, NETWORK_HEADER, Reader};
 use super::encode::{
     AddressFields, add_interface, add_network, add_payload, add_protocol, c_string, octets,
 };
-use super::expression::{DestinationType, Expression, InSet, ZeroCounter};
+use super::expression::{Counter, DestinationType, Expression, InSet};
 use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
 
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
@@ -27,7 +27,7 @@ const AT_LEAST: u32 = 5;
 /// Appends the expressions of a native rule, what is cheap to look at first:
 /// `iifname INTERFACE meta nfproto FAMILY ip daddr DESTINATION tcp dport PORTS ip saddr @SET
 /// fib daddr type local counter ct mark set ct mark | MARK`
-pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
+pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     if let Some(interface) = &rule.in_interface {
         add_interface(nft, interface);
     }
@@ -45,7 +45,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule) {
     for condition in rule.matches.iter() {
         add_condition(nft, condition);
     }
-    nft.add_expr(&ZeroCounter);
+    nft.add_expr(&counter);
     if let Verdict::MarkConnection(bits) = rule.verdict {
         nft.add_expr(&Conntrack::Mark { set: false });
         nft.add_expr(&Bitwise::new(!bits, bits));

@@ -62,9 +62,8 @@ pub fn put_elements<'e>(
     rest
 }
 
-/// Appends the set's address as messages about elements have it. DELSETELEM with nothing else
-/// takes out all.
-pub fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
+/// Appends the set's address as messages about elements have it.
+fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
     put_string(bytes, uapi::element_list::TABLE, &set.table.table);
     put_string(bytes, uapi::element_list::SET, &set.set);
 }

@@ -1,13 +1,15 @@
 //! A plan in the making: step by step, each referring to what the steps before it have made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::difference::Difference;
 use super::elements::ElementDifference;
 use super::obstacle::{check_base, check_owner};
 use super::{Change, Obstacle, Plan, own};
-use crate::ruleset::{InstalledTable, Ruleset, Snapshot, TablePath};
+use crate::ruleset::{
+    ChainPath, InstalledChain, InstalledTable, Name, Ruleset, Set, SetPath, Snapshot, TablePath,
+};
 
 /// A plan in the making.
 pub(super) struct Building<'a> {
@@ -15,6 +17,8 @@ pub(super) struct Building<'a> {
     snapshot: &'a Snapshot,
     /// The tables that can be built upon.
     fit: BTreeMap<&'a TablePath, &'a InstalledTable>,
+    /// The chains whose rules have been taken out for a while.
+    suspended: HashSet<&'a ChainPath>,
     plan: Plan,
 }
 
@@ -37,6 +41,7 @@ impl<'a> Building<'a> {
             wanted,
             snapshot,
             fit: snapshot.tables.iter().filter(is_fit).collect(),
+            suspended: HashSet::new(),
             plan: Plan { generation: snapshot.generation, ..Plan::default() },
         }
     }
@@ -57,27 +62,75 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
-    /// Sets come before the rules that look them up.
+    /// Sets come before the rules that look them up. Those rules are taken out for a while if
+    /// their set is to be replaced.
     fn sets(&mut self) {
-        for set in &self.wanted.sets {
-            let installed = self.fit.get(&set.path.table);
-            let elements = match installed.and_then(|table| table.sets.get(&set.path.set)) {
-                Some(installed) => &*installed.elements,
-                None => {
-                    self.plan.changes.push(Change::AddSet(Arc::clone(&set.path), set.kind));
-                    &[]
-                }
+        let differences: Vec<_> =
+            self.wanted.sets.iter().map(|set| (set, self.difference(set))).collect();
+        let replaced = differences.iter().filter(|(set, difference)| {
+            let is_replacement = difference.as_ref().is_some_and(|d| d.is_replacement());
+            is_replacement && self.is_known(&set.path.table)
+        });
+        let replaced: HashSet<&SetPath> = replaced.map(|(set, _)| &*set.path).collect();
+        self.suspend(&replaced);
+        let changes = &mut self.plan.changes;
+        for (set, difference) in differences {
+            let Some(difference) = difference else {
+                let (path, kind) = (Arc::clone(&set.path), set.kind);
+                changes.push(Change::AddSet(Arc::clone(&path), kind));
+                let (elements, origin) = (Arc::clone(&set.elements), Arc::clone(&set.origin));
+                changes.push(Change::AddElements { set: path, kind, elements, origin });
+                continue;
             };
-            let difference = ElementDifference::new(&set.elements, elements);
             self.plan.unchanged += difference.unchanged();
-            difference.push_onto(set, &mut self.plan.changes);
+            if replaced.contains(&*set.path) {
+                difference.push_replacement(set, changes);
+            } else {
+                difference.push_onto(set, changes);
+            }
         }
+    }
+
+    /// What is to be done with the set, if it exists.
+    fn difference(&self, set: &Set) -> Option<ElementDifference> {
+        let installed = self.fit.get(&set.path.table)?.sets.get(&set.path.set)?;
+        Some(ElementDifference::new(&set.elements, &installed.elements))
+    }
+
+    /// Whether all rules of a table of ours are known, so that it is certain which sets they look
+    /// up, and all its chains are wanted.
+    fn is_known(&self, path: &TablePath) -> bool {
+        let Some(table) = self.fit.get(path) else { return false };
+        let wanted = self.wanted.chains.iter().filter(|chain| chain.path.table == *path);
+        let wanted: HashSet<&Name> = wanted.map(|chain| &chain.path.chain).collect();
+        table.chains.iter().all(|(name, chain)| {
+            let mut rules = chain.rules.iter();
+            wanted.contains(name) && rules.all(|rule| rule.content.known().is_some())
+        })
+    }
+
+    /// Takes out, for a while, the rules of each chain that looks up one of these sets.
+    fn suspend(&mut self, sets: &HashSet<&SetPath>) {
+        for chain in &self.wanted.chains {
+            let Some(installed) = self.installed(&chain.path) else { continue };
+            let table = &chain.path.table;
+            let looked_up = installed.rules.iter().filter_map(|rule| rule.content.known()?.set());
+            let mut looked_up =
+                looked_up.map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
+            if looked_up.any(|set| sets.contains(&set)) {
+                Difference::new(chain, &installed.rules).push_suspension(&mut self.plan.changes);
+                self.suspended.insert(&chain.path);
+            }
+        }
+    }
+
+    fn installed(&self, path: &ChainPath) -> Option<&'a InstalledChain> {
+        self.fit.get(&path.table)?.chains.get(&path.chain)
     }
 
     fn chains(&mut self) -> Result<(), Obstacle> {
         for chain in &self.wanted.chains {
-            let table = self.fit.get(&chain.path.table);
-            let installed = match table.and_then(|table| table.chains.get(&chain.path.chain)) {
+            let installed = match self.installed(&chain.path) {
                 Some(installed) => {
                     check_base(chain, installed)?;
                     installed.rules.as_slice()
@@ -90,7 +143,11 @@ impl<'a> Building<'a> {
             };
             let difference = Difference::new(chain, installed);
             self.plan.unchanged += difference.unchanged();
-            difference.push_onto(&mut self.plan.changes);
+            if self.suspended.contains(&*chain.path) {
+                difference.push_restoration(&mut self.plan.changes);
+            } else {
+                difference.push_onto(&mut self.plan.changes);
+            }
         }
         Ok(())
     }

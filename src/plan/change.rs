@@ -38,8 +38,19 @@ pub enum Change {
     FlushChain {
         /// The chain.
         chain: Arc<ChainPath>,
-        /// What they said.
+        /// What those said that are not put back by [`Change::RestoreRule`].
         contents: Vec<RuleContent>,
+    },
+    /// Put a rule back, behind those that are there.
+    RestoreRule {
+        /// Into this chain.
+        chain: Arc<ChainPath>,
+        /// The rule.
+        rule: Rule,
+        /// The packets that it had counted.
+        packets: u64,
+        /// The bytes that it had counted.
+        bytes: u64,
     },
     /// Create the set.
     AddSet(Arc<SetPath>, SetKind),
@@ -50,7 +61,23 @@ pub enum Change {
         /// What its elements are.
         kind: SetKind,
         /// The elements.
-        elements: Vec<Interval>,
+        elements: Arc<[Interval]>,
+        /// What in the policy gave rise to them, in words.
+        origin: Name,
+    },
+    /// Delete the set, which no rule looks up at the moment, and create it with other elements:
+    /// that is much less work for the kernel than to take out most of its elements one by one.
+    ReplaceSet {
+        /// The set.
+        set: Arc<SetPath>,
+        /// What its elements are.
+        kind: SetKind,
+        /// All that it holds then.
+        elements: Arc<[Interval]>,
+        /// Those that it did not hold before.
+        added: Vec<Interval>,
+        /// Those that it held before and does not then.
+        removed: Vec<Interval>,
         /// What in the policy gave rise to them, in words.
         origin: Name,
     },
@@ -62,13 +89,6 @@ pub enum Change {
         kind: SetKind,
         /// The elements.
         elements: Vec<Interval>,
-    },
-    /// Take all elements out of a set at once.
-    FlushSet {
-        /// The set.
-        set: Arc<SetPath>,
-        /// How many they are.
-        elements: usize,
     },
     /// Delete the set, which no rule looks up any more.
     DeleteSet {
@@ -89,6 +109,7 @@ impl Change {
         match self {
             Change::AddRule { .. } => 1,
             Change::AddElements { elements, .. } => elements.len(),
+            Change::ReplaceSet { added, .. } => added.len(),
             _ => 0,
         }
     }
@@ -99,7 +120,8 @@ impl Change {
             Change::DeleteRule { .. } => 1,
             Change::FlushChain { contents, .. } => contents.len(),
             Change::DeleteElements { elements, .. } => elements.len(),
-            Change::FlushSet { elements, .. } | Change::DeleteSet { elements, .. } => *elements,
+            Change::ReplaceSet { removed, .. } => removed.len(),
+            Change::DeleteSet { elements, .. } => *elements,
             _ => 0,
         }
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::Change;
 use super::sequence::longest_increasing;
-use crate::ruleset::{Chain, ChainPath, Extent, InstalledRule, Place, Rule, RuleContent};
+use crate::ruleset::{Chain, ChainPath, Extent, InstalledRule, Place, Rule};
 
 /// The difference for one chain that exists.
 pub(super) struct Difference<'a> {
     wanted: &'a Chain,
     installed: &'a [InstalledRule],
-    /// The wanted rules that stay: their index in `wanted`, with the handle they have.
-    kept: Vec<(usize, u64)>,
+    /// The wanted rules that stay, by their index in `wanted`.
+    kept: Vec<(usize, &'a InstalledRule)>,
     /// The installed rules that go.
     removed: Vec<&'a InstalledRule>,
     /// The first rule that is somebody else's, before which all of ours stand.
@@ -40,7 +40,7 @@ impl<'a> Difference<'a> {
             self.wanted.rules.iter().enumerate().map(|(i, wanted)| (&wanted.rule, i)).collect();
         let mut candidates = Vec::new();
         for rule in self.installed {
-            let place = known(&rule.content).and_then(|known| index.get(known));
+            let place = rule.content.known().and_then(|known| index.get(known));
             match place {
                 Some(place) if self.first_foreign.is_none() => {
                     candidates.push((*place, rule));
@@ -59,7 +59,7 @@ impl<'a> Difference<'a> {
         let mut chosen = longest_increasing(&order).into_iter().peekable();
         for (position, (place, rule)) in candidates.iter().enumerate() {
             if chosen.next_if_eq(&position).is_some() {
-                self.kept.push((*place, rule.handle));
+                self.kept.push((*place, rule));
             } else {
                 self.removed.push(rule);
             }
@@ -69,6 +69,30 @@ impl<'a> Difference<'a> {
     /// How many of our rules stay.
     pub(super) fn unchanged(&self) -> usize {
         self.kept.len()
+    }
+
+    /// Appends what takes out all rules for a while, of a chain that is wholly ours.
+    pub(super) fn push_suspension(&self, changes: &mut Vec<Change>) {
+        let contents = self.removed.iter().map(|rule| rule.content.clone()).collect();
+        changes.push(Change::FlushChain { chain: Arc::clone(&self.wanted.path), contents });
+    }
+
+    /// Appends what fills the chain after its suspension: what stays is put back.
+    pub(super) fn push_restoration(self, changes: &mut Vec<Change>) {
+        let chain = &self.wanted.path;
+        let mut kept = self.kept.into_iter().peekable();
+        for (i, wanted) in self.wanted.rules.iter().enumerate() {
+            let (chain, rule) = (Arc::clone(chain), wanted.rule.clone());
+            changes.push(match kept.next_if(|(place, _)| *place == i) {
+                Some((_, InstalledRule { packets, bytes, .. })) => {
+                    Change::RestoreRule { chain, rule, packets: *packets, bytes: *bytes }
+                }
+                None => {
+                    let origin = wanted.origin.clone();
+                    Change::AddRule { chain, place: Place::Last, rule, origin }
+                }
+            });
+        }
     }
 
     /// Appends the changes: what goes first, then what comes.
@@ -88,7 +112,7 @@ impl<'a> Difference<'a> {
             if kept.next_if(|(place, _)| *place == i).is_some() {
                 continue;
             }
-            let next = kept.peek().map(|(_, handle)| *handle).or(self.first_foreign);
+            let next = kept.peek().map(|(_, rule)| rule.handle).or(self.first_foreign);
             changes.push(Change::AddRule {
                 chain: Arc::clone(chain),
                 place: next.map_or(Place::Last, Place::Before),
@@ -107,7 +131,7 @@ pub(super) fn ours<'a>(
     let ours: HashSet<&Rule> = wanted.rules.iter().map(|wanted| &wanted.rule).collect();
     installed
         .iter()
-        .filter(move |rule| known(&rule.content).is_some_and(|known| ours.contains(known)))
+        .filter(move |rule| rule.content.known().is_some_and(|known| ours.contains(known)))
 }
 
 pub(super) fn delete(chain: &Chain, rule: &InstalledRule) -> Change {
@@ -122,12 +146,5 @@ pub(super) fn flush(chain: &Arc<ChainPath>, rules: &[InstalledRule]) -> Change {
     Change::FlushChain {
         chain: Arc::clone(chain),
         contents: rules.iter().map(|rule| rule.content.clone()).collect(),
-    }
-}
-
-fn known(content: &RuleContent) -> Option<&Rule> {
-    match content {
-        RuleContent::Known(rule) => Some(rule),
-        RuleContent::Foreign { .. } => None,
     }
 }

@@ -43,20 +43,33 @@ impl ElementDifference {
         self.unchanged
     }
 
+    /// Whether more goes than stays, so that the set is better replaced.
+    pub fn is_replacement(&self) -> bool {
+        self.removed.len() > self.unchanged
+    }
+
+    /// Appends the replacement of the set.
+    pub fn push_replacement(self, set: &Set, changes: &mut Vec<Change>) {
+        changes.push(Change::ReplaceSet {
+            set: Arc::clone(&set.path),
+            kind: set.kind,
+            elements: Arc::clone(&set.elements),
+            added: self.added,
+            removed: self.removed,
+            origin: Arc::clone(&set.origin),
+        });
+    }
+
     /// Appends the changes: what goes first, then what comes.
     pub fn push_onto(self, set: &Set, changes: &mut Vec<Change>) {
         let kind = set.kind;
         let path = || Arc::clone(&set.path);
         if !self.removed.is_empty() {
-            changes.push(if self.unchanged == 0 {
-                Change::FlushSet { set: path(), elements: self.removed.len() }
-            } else {
-                Change::DeleteElements { set: path(), kind, elements: self.removed }
-            });
+            changes.push(Change::DeleteElements { set: path(), kind, elements: self.removed });
         }
         if !self.added.is_empty() {
-            let origin = Arc::clone(&set.origin);
-            changes.push(Change::AddElements { set: path(), kind, elements: self.added, origin });
+            let (elements, origin) = (self.added.into(), Arc::clone(&set.origin));
+            changes.push(Change::AddElements { set: path(), kind, elements, origin });
         }
     }
 }

@@ -58,7 +58,7 @@ impl Model {
             Change::AddElements { set, elements, .. } => {
                 let installed = &mut self.set(set).elements;
                 assert!(elements.iter().all(|element| !installed.contains(element)));
-                let mut all = [installed, elements.as_slice()].concat();
+                let mut all = [&**installed, &**elements].concat();
                 all.sort();
                 *installed = all.into();
             }
@@ -68,10 +68,18 @@ impl Model {
                 let left = installed.iter().filter(|element| !elements.contains(element));
                 *installed = left.copied().collect();
             }
-            Change::FlushSet { set, elements } => {
+            Change::ReplaceSet { set, elements, added, removed, .. } => {
+                let mut rules = tables[&set.table].chains.values().flat_map(|chain| &chain.rules);
+                assert!(rules.all(|rule| !looks_up(rule, &set.set)), "it is looked up");
                 let installed = &mut self.set(set).elements;
-                assert_eq!(installed.len(), *elements);
-                *installed = Arc::default();
+                assert!(removed.iter().all(|element| installed.contains(element)));
+                assert!(added.iter().all(|element| !installed.contains(element)));
+                *installed = Arc::clone(elements);
+            }
+            Change::RestoreRule { chain, rule, packets, .. } => {
+                self.add(chain, Place::Last, rule);
+                let restored = self.rules(chain).last_mut().expect("the rule");
+                restored.packets = *packets;
             }
             Change::DeleteSet { set, elements } => {
                 let table = tables.get_mut(&set.table).expect("the table");
@@ -82,7 +90,7 @@ impl Model {
             }
             Change::FlushChain { chain, contents } => {
                 let rules = self.rules(chain);
-                assert_eq!(rules.len(), contents.len());
+                assert!(contents.iter().all(|gone| rules.iter().any(|r| r.content == *gone)));
                 rules.clear();
             }
             Change::DeleteRule { chain, handle, .. } => {

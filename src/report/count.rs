@@ -74,7 +74,7 @@ fn is_of_set(change: &Change) -> bool {
         Change::AddSet(..)
             | Change::AddElements { .. }
             | Change::DeleteElements { .. }
-            | Change::FlushSet { .. }
+            | Change::ReplaceSet { .. }
             | Change::DeleteSet { .. }
     )
 }

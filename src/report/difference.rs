@@ -207,7 +207,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
         let added = |set, number| Change::AddElements {
             set: set_path(set),
             kind,
-            elements: hosts(number),
+            elements: hosts(number).into(),
             origin: "group `cdn`".into(),
         };
         let changes = vec![
@@ -215,7 +215,29 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             added("cdn-4", 11),
             Change::DeleteElements { set: set_path("edge-4"), kind, elements: hosts(1) },
             added("edge-4", 2),
-            Change::FlushSet { set: set_path("vpn-4"), elements: 100_000 },
+            Change::FlushChain { chain: own_path("allow"), contents: Vec::new() },
+            Change::ReplaceSet {
+                set: set_path("vpn-4"),
+                kind,
+                elements: hosts(12).into(),
+                added: hosts(12),
+                removed: hosts(11),
+                origin: "group `vpn`".into(),
+            },
+            Change::ReplaceSet {
+                set: set_path("wan-4"),
+                kind,
+                elements: hosts(2).into(),
+                added: hosts(1),
+                removed: hosts(2),
+                origin: "group `wan`".into(),
+            },
+            Change::RestoreRule {
+                chain: own_path("allow"),
+                rule: lookup(Family::Ip, "vpn-4"),
+                packets: 7,
+                bytes: 420,
+            },
             Change::AddRule {
                 chain: own_path("allow"),
                 place: Place::Last,
@@ -240,13 +262,18 @@ inet dwnl edge-4
 + 203.0.113.0
 + 203.0.113.1
 inet dwnl vpn-4
-- all 100,000 elements
+- all 11 elements
++ 12 elements
+inet dwnl wan-4
+- 203.0.113.0
+- 203.0.113.1
++ 203.0.113.0
 inet dwnl allow
 + tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000
 inet dwnl old-6 (set deleted)
 - all 2 elements
 inet dwnl older-6 (set deleted)
-plan: 14 rules and elements to add, 100,003 to remove, 1,234 unchanged (generation 16)
+plan: 27 rules and elements to add, 16 to remove, 1,234 unchanged (generation 16)
 "
         );
     }
@@ -286,7 +313,7 @@ plan: 14 rules and elements to add, 100,003 to remove, 1,234 unchanged (generati
             ),
             concat!(
                 r#"{"op":"flush-set","family":"inet","table":"dwnl","set":"vpn-4","#,
-                r#""count":100000}"#
+                r#""count":11}"#
             ),
             r#"{"op":"delete-set","family":"inet","table":"dwnl","set":"old-6","count":2}"#,
         ] {

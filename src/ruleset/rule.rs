@@ -45,6 +45,14 @@ impl Rule {
         }
     }
 
+    /// The set that it looks up, if any.
+    pub fn set(&self) -> Option<&Name> {
+        self.matches.iter().find_map(|condition| match condition {
+            Match::SourceSet { set, .. } => Some(set),
+            _ => None,
+        })
+    }
+
     /// Whether only a native table can hold the rule, because iptables has no words for it.
     pub fn is_native(&self) -> bool {
         matches!(self.verdict, Verdict::MarkConnection(_))

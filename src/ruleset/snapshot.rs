@@ -92,6 +92,14 @@ pub enum RuleContent {
 }
 
 impl RuleContent {
+    /// The rule, if it is of a form that dwnl writes.
+    pub fn known(&self) -> Option<&Rule> {
+        match self {
+            RuleContent::Known(rule) => Some(rule),
+            RuleContent::Foreign { .. } => None,
+        }
+    }
+
     /// The chain that the rule sends packets to, if any.
     pub fn target(&self) -> Option<&Name> {
         match self {

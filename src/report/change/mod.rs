@@ -63,7 +63,8 @@ enum Op {
 }
 
 impl<'a> ChangeReport<'a> {
-    /// The changes in their order; a flushed chain is told as the deletion of its rules.
+    /// The changes in their order. A flushed chain is told as the deletion of its rules, those that
+    /// are put back are left out, and a replaced set is told by what it loses and gains.
     pub fn list(changes: &'a [Change]) -> Vec<ChangeReport<'a>> {
         let mut list = Vec::with_capacity(changes.len());
         for change in changes {
@@ -89,15 +90,18 @@ impl<'a> ChangeReport<'a> {
             Change::AddSet(set, kind) => {
                 ChangeReport { kind: Some(*kind), ..ChangeReport::set(Op::AddSet, set) }
             }
-            Change::AddElements { set, kind, elements, origin } => ChangeReport {
-                holds: Some(origin),
-                ..ChangeReport::elements(Op::AddElements, set, *kind, elements)
-            },
+            Change::AddElements { set, kind, elements, origin } => {
+                ChangeReport::addition_of_elements(set, *kind, elements, origin)
+            }
             Change::DeleteElements { set, kind, elements } => {
                 ChangeReport::elements(Op::DeleteElements, set, *kind, elements)
             }
-            Change::FlushSet { set, elements } => {
-                ChangeReport { count: Some(*elements), ..ChangeReport::set(Op::FlushSet, set) }
+            Change::ReplaceSet { set, kind, elements, added, removed, origin } => {
+                let keeps_others = elements.len() > added.len();
+                return list.extend([
+                    ChangeReport::removal(set, *kind, removed, keeps_others),
+                    ChangeReport::addition_of_elements(set, *kind, added, origin),
+                ]);
             }
             Change::DeleteSet { set, elements } => {
                 ChangeReport { count: Some(*elements), ..ChangeReport::set(Op::DeleteSet, set) }
@@ -106,6 +110,7 @@ impl<'a> ChangeReport<'a> {
                 let deletion = |content| ChangeReport::deletion(chain, content);
                 return list.extend(contents.iter().map(deletion));
             }
+            Change::RestoreRule { .. } => return,
         });
     }
 
@@ -144,6 +149,29 @@ impl<'a> ChangeReport<'a> {
     ) -> ChangeReport<'a> {
         let elements = Some(Elements { list, family: kind.family });
         ChangeReport { count: Some(list.len()), elements, ..ChangeReport::set(op, path) }
+    }
+
+    fn addition_of_elements(
+        path: &'a SetPath,
+        kind: SetKind,
+        list: &'a [Interval],
+        holds: &'a str,
+    ) -> ChangeReport<'a> {
+        let elements = ChangeReport::elements(Op::AddElements, path, kind, list);
+        ChangeReport { holds: Some(holds), ..elements }
+    }
+
+    /// The removal of elements from a set that keeps others, or of all that it has.
+    fn removal(
+        path: &'a SetPath,
+        kind: SetKind,
+        list: &'a [Interval],
+        keeps_others: bool,
+    ) -> ChangeReport<'a> {
+        if keeps_others {
+            return ChangeReport::elements(Op::DeleteElements, path, kind, list);
+        }
+        ChangeReport { count: Some(list.len()), ..ChangeReport::set(Op::FlushSet, path) }
     }
 
     fn addition(
