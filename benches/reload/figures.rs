@@ -1,4 +1,4 @@
-//! What was measured: one number for each figure, mix and size.
+//! What was measured: the median and the quartiles for each figure, mix and size.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,33 +46,63 @@ pub enum Figure {
     MemoryNft,
 }
 
-/// All that was measured.
-#[derive(Default)]
-pub struct Figures(BTreeMap<(Figure, Mix, usize), f64>);
+/// A number with its spread: the quartiles are those of the samples, or of a ratio the least and
+/// the greatest that the quartiles of both numbers allow.
+#[derive(Clone, Copy)]
+pub struct Spread {
+    pub low: f64,
+    pub median: f64,
+    pub high: f64,
+}
 
-impl Figures {
-    pub fn set(&mut self, figure: Figure, mix: Mix, size: usize, value: f64) {
-        self.0.insert((figure, mix, size), value);
+impl Spread {
+    /// Of some times, in seconds; not a number if there are none.
+    pub fn of(mut times: Vec<Duration>) -> Spread {
+        times.sort_unstable();
+        let at = |quarter: usize| {
+            let time = times.get(times.len().saturating_sub(1) * quarter / 4);
+            time.map_or(f64::NAN, Duration::as_secs_f64)
+        };
+        Spread { low: at(1), median: at(2), high: at(3) }
     }
 
-    pub fn get(&self, figure: Figure, mix: Mix, size: usize) -> Option<f64> {
+    fn over(self, under: Spread) -> Spread {
+        Spread {
+            low: self.low / under.high,
+            median: self.median / under.median,
+            high: self.high / under.low,
+        }
+    }
+}
+
+impl From<f64> for Spread {
+    fn from(value: f64) -> Spread {
+        Spread { low: value, median: value, high: value }
+    }
+}
+
+/// All that was measured.
+#[derive(Default)]
+pub struct Figures(BTreeMap<(Figure, Mix, usize), Spread>);
+
+impl Figures {
+    pub fn set(&mut self, figure: Figure, mix: Mix, size: usize, value: impl Into<Spread>) {
+        self.0.insert((figure, mix, size), value.into());
+    }
+
+    pub fn get(&self, figure: Figure, mix: Mix, size: usize) -> Option<Spread> {
         self.0.get(&(figure, mix, size)).copied()
     }
 
     /// How many times the second the first is.
-    pub fn ratio(&self, over: Figure, under: Figure, mix: Mix, size: usize) -> Option<f64> {
-        Some(self.get(over, mix, size)? / self.get(under, mix, size)?)
+    pub fn ratio(&self, over: Figure, under: Figure, mix: Mix, size: usize) -> Option<Spread> {
+        Some(self.get(over, mix, size)?.over(self.get(under, mix, size)?))
     }
 
     /// The points of one curve, by size.
     pub fn curve(&self, figure: Figure, mix: Mix) -> Vec<(f64, f64)> {
-        let of_curve = |(key, _): &(&(Figure, Mix, usize), &f64)| (key.0, key.1) == (figure, mix);
-        self.0.iter().filter(of_curve).map(|(key, value)| (key.2 as f64, *value)).collect()
+        let of_curve =
+            |(key, _): &(&(Figure, Mix, usize), &Spread)| (key.0, key.1) == (figure, mix);
+        self.0.iter().filter(of_curve).map(|(key, value)| (key.2 as f64, value.median)).collect()
     }
-}
-
-/// The median of some times, in seconds; not a number if there are none.
-pub fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
 }

@@ -13,7 +13,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, socket,
 };
 
-use crate::figures::{Figure, Figures, median};
+use crate::figures::{Figure, Figures, Spread};
 use crate::library::read;
 use crate::namespace::Namespace;
 use crate::process::Load;
@@ -57,7 +57,7 @@ pub fn measure(
         }
     }
     for (figure, _, times) in paths {
-        figures.set(figure, mix, size, median(times));
+        figures.set(figure, mix, size, Spread::of(times));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::figures::{Figure, Figures};
+use crate::figures::{Figure, Figures, Spread};
 use crate::report::{grouped, memory, ratio};
 use crate::workload::Mix;
 
@@ -10,7 +10,7 @@ use crate::workload::Mix;
 pub struct Goal {
     what: String,
     limit: Limit,
-    measured: Option<f64>,
+    measured: Option<Spread>,
 }
 
 enum Limit {
@@ -26,7 +26,7 @@ enum Limit {
 impl Display for Goal {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let reached = match self.measured {
-            Some(measured) if self.limit.holds(measured) => "yes",
+            Some(measured) if self.limit.holds(measured.median) => "yes",
             Some(_) => "**no**",
             None => "**not measured**",
         };
@@ -44,11 +44,13 @@ impl Limit {
         }
     }
 
-    fn format(&self, measured: f64) -> String {
+    fn format(&self, measured: Spread) -> String {
+        let Spread { low, median, high } = measured;
+        let between = format!("({} to {})", ratio(low), ratio(high));
         match self {
-            Limit::Faster(_) => format!("{} times faster", ratio(measured)),
-            Limit::Within(_) => format!("{} times as long", ratio(measured)),
-            Limit::Bytes(_) => memory(measured),
+            Limit::Faster(_) => format!("{} times faster {between}", ratio(median)),
+            Limit::Within(_) => format!("{} times as long {between}", ratio(median)),
+            Limit::Bytes(_) => memory(median),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Calls of the library, measured by criterion, and the floor: what the kernel takes for the bytes
 //! that the library sends.
 
-use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -11,14 +10,10 @@ use criterion::{BenchmarkId, Criterion, SamplingMode};
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, engine};
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
-    setsockopt, socket, sockopt,
-};
-use serde_json::Value;
+use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 
-use crate::figures::{Figure, Figures};
-use crate::namespace::Namespace;
+use crate::figures::{Figure, Figures, Spread};
+use crate::namespace::{Namespace, netlink_socket, settle};
 use crate::workload::{Mix, Protocol, Variant, Workload};
 
 /// Measures the library with policies of one mix and size.
@@ -29,7 +24,7 @@ pub fn measure(
     size: usize,
     figures: &mut Figures,
 ) -> Result<()> {
-    let _namespace = Namespace::new()?;
+    let namespace = Namespace::new()?;
     let policy = |variant, name| {
         Workload::new(mix, size, variant, Protocol::Tcp).write_policy(directory, name)
     };
@@ -37,38 +32,36 @@ pub fn measure(
     let first = read(&path)?;
     let other = read(&policy(Variant::Other, "other")?)?;
     let changed = read(&policy(Variant::OneChanged, "changed")?)?;
-    let mut engine = Engine::open()?;
-    engine.apply(&first)?;
-
-    let mut run = |figure, timed: &mut dyn FnMut() -> Result<Duration>| -> Result<()> {
-        figures.set(figure, mix, size, bench.run(name(figure), mix, size, timed)?);
+    let mut run = |figure, name, timed: &mut dyn FnMut() -> Result<Duration>| -> Result<()> {
+        figures.set(figure, mix, size, bench.run(name, mix, size, timed)?);
         Ok(())
     };
-    run(Figure::Compile, &mut || timed(|| read(&path)))?;
-    run(Figure::NoChange, &mut || apply(&mut engine, &first, |changes| changes == 0))?;
+    run(Figure::Compile, "compile", &mut || timed(|| read(&path)))?;
+    let mut engine = Engine::open()?;
+    engine.apply(&first)?;
+    run(Figure::NoChange, "no change", &mut || apply(&mut engine, &first, Changes::None))?;
     let mut targets = [&changed, &first].into_iter().cycle();
-    run(Figure::OneChange, &mut || apply(&mut engine, next(&mut targets)?, |changes| changes > 0))?;
-
+    run(Figure::OneChange, "one change", &mut || {
+        apply(&mut engine, next(&mut targets)?, Changes::Some)
+    })?;
     engine.apply(&first)?;
     let plan = engine.plan(&other)?;
-    run(Figure::Encode, &mut || timed(|| Ok(engine::datagram(&plan))))?;
-    let mut targets = [&other, &first].into_iter().cycle();
-    run(Figure::Reload, &mut || apply(&mut engine, next(&mut targets)?, |changes| changes > 0))?;
-    engine.apply(&first)?;
-    let mut targets = [&other, &first].into_iter().cycle();
-    run(Figure::Floor, &mut || replay(&mut engine, next(&mut targets)?))
-}
+    run(Figure::Encode, "encode", &mut || timed(|| Ok(engine::datagram(&plan))))?;
 
-fn name(figure: Figure) -> &'static str {
-    match figure {
-        Figure::Compile => "compile",
-        Figure::Encode => "encode",
-        Figure::Floor => "floor",
-        Figure::Reload => "full reload",
-        Figure::OneChange => "one change",
-        Figure::NoChange => "no change",
-        _ => "other",
-    }
+    let twin_namespace = Namespace::new()?;
+    let mut twin = Engine::open()?;
+    twin.apply(&first)?;
+    let mut targets = [&other, &first].into_iter().cycle();
+    let mut floors = Vec::new();
+    run(Figure::Reload, "full reload", &mut || {
+        let wanted = next(&mut targets)?;
+        twin_namespace.enter()?;
+        floors.push(replay(&mut twin, wanted)?);
+        namespace.enter()?;
+        apply(&mut engine, wanted, Changes::Some)
+    })?;
+    figures.set(Figure::Floor, mix, size, Spread::of(floors));
+    Ok(())
 }
 
 /// From the text of a policy to its ruleset.
@@ -89,26 +82,21 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     Ok(elapsed)
 }
 
-/// Waits until the kernel has cleared up after the last commit. It does so in the background, where
-/// it waits for all who may still see the old rules; until then a new batch would wait too. The
-/// closing of a netlink socket waits for the same.
-fn settle() -> Result<()> {
-    let socket = netlink_socket()?;
-    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-    Ok(())
+/// How many changes are expected.
+#[derive(PartialEq)]
+enum Changes {
+    None,
+    Some,
 }
 
-/// How long `Engine::apply` takes, which has to plan a number of changes that is `expected`.
-fn apply(
-    engine: &mut Engine,
-    wanted: &Ruleset,
-    expected: impl Fn(usize) -> bool,
-) -> Result<Duration> {
+/// How long `Engine::apply` takes.
+fn apply(engine: &mut Engine, wanted: &Ruleset, expected: Changes) -> Result<Duration> {
     settle()?;
     let start = Instant::now();
     let outcome = engine.apply(wanted)?;
     let elapsed = start.elapsed();
-    ensure!(expected(outcome.plan.changes.len()), "another number of changes than expected");
+    let is_expected = outcome.plan.is_empty() == (expected == Changes::None);
+    ensure!(is_expected, "another number of changes than expected: {}", outcome.plan.changes.len());
     Ok(elapsed)
 }
 
@@ -131,16 +119,8 @@ fn replay(engine: &mut Engine, wanted: &Ruleset) -> Result<Duration> {
     Ok(elapsed)
 }
 
-fn netlink_socket() -> nix::Result<OwnedFd> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkNetFilter)
-}
-
-/// Criterion, and where it leaves its estimates.
-pub struct Bench {
-    criterion: Criterion,
-    directory: PathBuf,
-}
+/// Criterion, which decides how often a piece of work is done.
+pub struct Bench(Criterion);
 
 impl Bench {
     /// At least ten samples; more work in each if it takes less than `time` in all.
@@ -152,30 +132,31 @@ impl Bench {
             .nresamples(2000)
             .warm_up_time(time / 4)
             .measurement_time(time);
-        Bench { criterion, directory: directory.to_owned() }
+        Bench(criterion)
     }
 
-    /// The median in seconds of a piece of work that times itself.
+    /// The times of a piece of work that times itself.
     fn run(
         &mut self,
         name: &str,
         mix: Mix,
         size: usize,
         timed: &mut dyn FnMut() -> Result<Duration>,
-    ) -> Result<f64> {
+    ) -> Result<Spread> {
+        let mut times = Vec::new();
         let mut failure = None;
         let mut sum = |iterations| {
-            let times: Result<Vec<Duration>> = (0..iterations).map(|_| timed()).collect();
+            let start = times.len();
+            for _ in 0..iterations {
+                match timed() {
+                    Ok(time) => times.push(time),
+                    Err(error) => failure = failure.take().or(Some(error)),
+                }
+            }
             // Criterion knows no failure, and divides by the time.
-            times.map_or_else(
-                |error| {
-                    failure.get_or_insert(error);
-                    Duration::from_secs(1)
-                },
-                |times| times.iter().sum(),
-            )
+            times[start..].iter().sum::<Duration>().max(Duration::from_nanos(1))
         };
-        let mut group = self.criterion.benchmark_group(name);
+        let mut group = self.0.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat);
         group.bench_function(BenchmarkId::new(mix.name(), size), |bencher| {
             bencher.iter_custom(&mut sum);
@@ -183,15 +164,7 @@ impl Bench {
         group.finish();
         match failure {
             Some(error) => Err(error.context(format!("{name} of {size} {}", mix.name()))),
-            None => self.median(name, mix, size),
+            None => Ok(Spread::of(times)),
         }
-    }
-
-    fn median(&self, name: &str, mix: Mix, size: usize) -> Result<f64> {
-        let directory = self.directory.join(name).join(mix.name()).join(size.to_string());
-        let text = fs::read_to_string(directory.join("new/estimates.json"))?;
-        let estimates: Value = serde_json::from_str(&text)?;
-        let nanoseconds = estimates["median"]["point_estimate"].as_f64();
-        Ok(nanoseconds.context("criterion has left no median")? / 1e9)
     }
 }

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use dwnl::{Engine, frame};
 
 use crate::Effort;
-use crate::figures::{Figure, Figures, median};
-use crate::namespace::Namespace;
+use crate::figures::{Figure, Figures, Spread};
+use crate::namespace::{Namespace, settle};
 use crate::workload::{Mix, Protocol, Variant, Workload, write};
 
 /// The largest policy that is listed after it has been loaded.
@@ -76,6 +76,7 @@ pub fn measure(
         for (contender, times) in contenders.iter().zip(&mut times) {
             contender.namespace.enter()?;
             let elapsed = contender.loads[round % 2].run()?;
+            settle()?;
             if round > 0 {
                 times.push(elapsed);
             }
@@ -83,7 +84,7 @@ pub fn measure(
     }
     for (contender, times) in contenders.iter().zip(times) {
         contender.check(size)?;
-        figures.set(contender.figure, mix, size, median(times));
+        figures.set(contender.figure, mix, size, Spread::of(times));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::figures::{Figure, Figures};
+use crate::figures::{Figure, Figures, Spread};
 use crate::goal::goals;
 use crate::workload::Mix;
 
@@ -39,6 +39,11 @@ impl Display for Report<'_> {
 impl Report<'_> {
     fn write_goals(&self, f: &mut Formatter) -> fmt::Result {
         writeln!(f, "## What has to be reached\n")?;
+        writeln!(
+            f,
+            "Ratios of medians; in brackets the least and the greatest ratio that the quartiles \
+             allow.\n"
+        )?;
         writeln!(f, "| figure | goal | measured | reached |\n|---|---|---|---|")?;
         for goal in goals(self.figures, self.small, self.sizes) {
             writeln!(f, "{goal}")?;
@@ -58,7 +63,9 @@ impl Report<'_> {
                 write!(f, "| {} {} |", grouped(size), mix.name())?;
                 for (_, figure) in *columns {
                     match self.figures.get(*figure, mix, size) {
-                        Some(value) => write!(f, " {} ({}) |", format(value), ratio(value / base))?,
+                        Some(Spread { median, .. }) => {
+                            write!(f, " {} ({}) |", format(median), ratio(median / base.median))?;
+                        }
                         None => write!(f, " |")?,
                     }
                 }
@@ -84,7 +91,11 @@ const TABLES: [Table; 4] = [
         title: "Whole processes",
         explanation: "In brackets: how many times as long as `dwnl apply` of a policy in which \
                       every source is another. *Mixed* is 90 % hosts and 10 % prefixes, *ranges* \
-                      is half prefixes and half ranges. The peers always load all of it.",
+                      is half prefixes and half ranges. The peers always load all of it. Each runs in a \
+                      namespace of its own, by turns, from its start to its end, and before each \
+                      the kernel is given the time to clear up behind the last. (`nft` and \
+                      `iptables-restore` wait for a part of that clearing up when they close \
+                      their socket; `dwnl` leaves it to the kernel.)",
         base: Figure::DwnlReload,
         columns: &[
             ("`dwnl apply`, all changed", Figure::DwnlReload),
@@ -101,7 +112,10 @@ const TABLES: [Table; 4] = [
         explanation: "In brackets: how many times as long as the floor, which is what the kernel \
                       takes for the bytes of the batch of a full reload. *Compile* begins with \
                       the text of the policy, *encode* ends with those bytes; the others are \
-                      calls of `Engine::apply`.",
+                      calls of `Engine::apply` of one engine that is kept open, and that nobody \
+                      disturbs in between. Reload and floor are taken by turns, in two \
+                      namespaces. Before each call the kernel is given the time to clear up \
+                      behind the last.",
         base: Figure::Floor,
         columns: &[
             ("compile", Figure::Compile),
