@@ -42,10 +42,11 @@ pub fn measure(
     let workload = Workload::new(mix, size, Variant::First, Protocol::Udp);
     let policy = read(&workload.write_policy(directory, "flows")?)?;
     let rules = write(directory, "flows.rules", &workload.restore_text())?;
+    let docker = write(directory, "docker.rules", DOCKER)?;
     let mut paths = [
-        (Figure::FlowEmpty, Flows::new(|| Ok(()))?),
-        (Figure::FlowDwnl, Flows::new(|| Ok(Engine::open()?.apply(&policy).map(drop)?))?),
-        (Figure::FlowIptables, Flows::new(|| Load::restore(rules).run().map(drop))?),
+        (Figure::FlowEmpty, Flows::new(&docker, || Ok(()))?),
+        (Figure::FlowDwnl, Flows::new(&docker, || Ok(Engine::open()?.apply(&policy).map(drop)?))?),
+        (Figure::FlowIptables, Flows::new(&docker, || Load::restore(rules).run().map(drop))?),
     ]
     .map(|(figure, flows)| (figure, flows, Vec::with_capacity(rounds)));
     for round in 0..=rounds.min(ROUNDS_MAX) {
@@ -62,6 +63,18 @@ pub fn measure(
     Ok(())
 }
 
+/// What dockerd writes for its bridge and a container with a published port. Its rules of nat are
+/// what makes the kernel track connections, so a host without them would be no measure.
+const DOCKER: &str = "*nat
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A DOCKER -i docker0 -j RETURN
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+COMMIT
+";
+
 /// A client and a host that are joined by a cable.
 struct Flows {
     client: OwnedFd,
@@ -71,8 +84,8 @@ struct Flows {
 }
 
 impl Flows {
-    /// `fill` runs in the namespace of the host, which has dwnl's frame.
-    fn new(fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
+    /// `fill` runs in the namespace of the host, which has the rules of dockerd and dwnl's frame.
+    fn new(docker: &Path, fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
         let client = Namespace::new()?;
         let socket =
             socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Udp)?;
@@ -83,6 +96,7 @@ impl Flows {
         ip("link set host up")?;
         let receiver = UdpSocket::bind((HOST, PORT))?;
         receiver.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Load::restore(docker.to_owned()).run()?;
         Engine::open()?.apply(&frame())?;
         fill()?;
         client.enter()?;

@@ -130,8 +130,9 @@ const TABLES: [Table; 4] = [
     Table {
         title: "New flows",
         explanation: "UDP packets, each with a new source port, to the published port from a \
-                      source that is not allowed; the time is from sending to arrival, one after \
-                      the other on one core. In brackets: how many times as long as with an \
+                      source that is not allowed, on a host with the rules of dockerd, which make \
+                      the kernel track connections; the time is from sending to arrival, one \
+                      after the other on one core. In brackets: how many times as long as with an \
                       empty policy.",
         base: Figure::FlowEmpty,
         columns: &[
