@@ -44,7 +44,7 @@ pub(super) fn encode(plan: &Plan) -> FinishedBatch {
             }
             Change::DeleteSet { set, .. } => batch.delete_set(set),
             Change::DeleteChain(chain) => batch.delete_chain(chain),
-            Change::DeleteTable(table) => batch.delete_table(table),
+            Change::DeleteTable { table, .. } => batch.delete_table(table),
         }
     }
     batch.finish()

@@ -79,7 +79,7 @@ impl fmt::Display for Refusal {
 fn describe(change: &Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match change {
         Change::AddTable(table) => write!(f, "create the table {table}"),
-        Change::DeleteTable(table) => write!(f, "delete the table {table}"),
+        Change::DeleteTable { table, .. } => write!(f, "delete the table {table}"),
         Change::AddChain(chain, _) => write!(f, "create the chain {chain}"),
         Change::DeleteChain(chain) => write!(f, "delete the chain {chain}"),
         Change::AddSet(set, _) => write!(f, "create the set {set}"),

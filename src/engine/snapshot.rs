@@ -7,9 +7,11 @@ use super::connection::{Connection, Dumped};
 use super::memory::Memory;
 use super::{ATTEMPTS_MAX, Error};
 use crate::netlink::{
-    Dump, decode_chain, decode_elements, decode_rule, decode_set, decode_table, intervals,
+    Dump, DumpedElements, decode_chain, decode_rule, decode_set, decode_table, is_part_of_rule,
 };
-use crate::ruleset::{Family, InstalledSet, Name, Ruleset, SetPath, Snapshot, TablePath};
+use crate::ruleset::{
+    Family, InstalledSet, InstalledTable, Name, Ruleset, SetPath, Snapshot, TablePath,
+};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
 /// meanwhile. Elements that are remembered are not read.
@@ -40,7 +42,7 @@ impl Taking<'_> {
         let generation = self.connection.generation()?;
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
         for family in Family::ALL {
-            for step in [Self::tables, Self::chains, Self::rules, Self::sets] {
+            for step in [Self::tables, Self::chains, Self::rules, Self::sets, Self::others] {
                 if step(self, family, &mut snapshot)? == Dumped::Interrupted {
                     return Ok(None);
                 }
@@ -95,17 +97,15 @@ impl Taking<'_> {
         Ok(Dumped::Whole)
     }
 
-    /// Only a table of ours has sets that matter.
     fn sets(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
-        if family != Family::Inet {
-            return Ok(Dumped::Whole);
-        }
         let generation = snapshot.generation;
-        let own = snapshot.tables.iter_mut().filter(|(path, _)| path.family == family);
-        for (path, installed) in own {
+        for (path, installed) in own_tables(family, snapshot) {
             let what = Dump::Sets { table: &path.table };
             let sets = &mut installed.sets;
             let dumped = self.connection.dump(what, family, generation, |message| {
+                if is_part_of_rule(message.attributes()) {
+                    return true;
+                }
                 let set = decode_set(message.attributes());
                 set.map(|(name, set)| sets.insert(name, set)).is_some()
             })?;
@@ -134,12 +134,43 @@ impl Taking<'_> {
             set.elements = elements;
             return Ok(Dumped::Whole);
         }
-        let mut keys = Vec::new();
+        let mut elements = DumpedElements::default();
         let what = Dump::Elements { table: &path.table, set: name };
         let dumped = self.connection.dump(what, path.family, generation, |message| {
-            decode_elements(message.attributes(), &mut keys).is_some()
+            elements.read(message.attributes()).is_some()
         })?;
-        set.elements = intervals(keys, kind).into();
+        match elements.into_intervals(kind) {
+            Some(elements) => set.elements = elements.into(),
+            None => set.kind = None,
+        }
         Ok(dumped)
     }
+
+    /// Of what dwnl never makes it is enough to know that it is there.
+    fn others(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+        let generation = snapshot.generation;
+        for (path, installed) in own_tables(family, snapshot) {
+            let table = &path.table;
+            for what in [Dump::Objects { table }, Dump::Flowtables { table }] {
+                let others = &mut installed.others;
+                let dumped = self.connection.dump(what, family, generation, |_| {
+                    *others = true;
+                    true
+                })?;
+                if dumped == Dumped::Interrupted {
+                    return Ok(dumped);
+                }
+            }
+        }
+        Ok(Dumped::Whole)
+    }
+}
+
+/// Only in a table of ours it matters what stands there beside chains.
+fn own_tables(
+    family: Family,
+    snapshot: &mut Snapshot,
+) -> impl Iterator<Item = (&TablePath, &mut InstalledTable)> {
+    let own = move |path: &TablePath| family == Family::Inet && path.family == family;
+    snapshot.tables.iter_mut().filter(move |(path, _)| own(path))
 }

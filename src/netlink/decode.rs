@@ -26,13 +26,20 @@ pub(super) const NETWORK_HEADER: u32 = 1;
 pub(super) const EQUAL: u32 = 0;
 const NOT_EQUAL: u32 = 1;
 
+/// `NFT_TABLE_F_DORMANT`.
+const TABLE_DORMANT: u32 = 1;
+/// `NF_DROP`.
+const POLICY_DROP: u32 = 0;
+
 /// A table's name and state; its chains are still missing. The bytes are the attributes of
 /// `NFT_MSG_NEWTABLE`.
 pub(crate) fn decode_table(attributes: Attributes) -> Option<(Name, InstalledTable)> {
     let name = attributes.clone().find(uapi::table::NAME)?.string().into();
     let owner = attributes.clone().find(uapi::table::OWNER).and_then(|owner| owner.be_u32());
+    let flags = attributes.clone().find(uapi::table::FLAGS).and_then(|flags| flags.be_u32());
+    let dormant = flags.unwrap_or(0) & TABLE_DORMANT != 0;
     let ours = is_tagged(attributes.find(uapi::table::USERDATA));
-    Some((name, InstalledTable { owner, ours, ..InstalledTable::default() }))
+    Some((name, InstalledTable { owner, ours, dormant, ..InstalledTable::default() }))
 }
 
 /// A chain's table, name and state; its rules are still missing. The bytes are the attributes of
@@ -47,8 +54,10 @@ pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, Instal
         let chain_type = attributes.clone().find(uapi::chain::TYPE)?.string();
         Some((chain_type.into(), number, priority))
     });
+    let policy = attributes.clone().find(uapi::chain::POLICY).and_then(|policy| policy.be_u32());
+    let drops = policy == Some(POLICY_DROP);
     let ours = is_tagged(attributes.find(uapi::chain::USERDATA));
-    Some((table, name, InstalledChain { base, ours, rules: Vec::new() }))
+    Some((table, name, InstalledChain { base, drops, ours, rules: Vec::new() }))
 }
 
 /// A rule with its table and chain. The bytes are the attributes of `NFT_MSG_NEWRULE`.

@@ -29,7 +29,7 @@ pub(crate) use legacy::legacy_nat_holds_rules;
 pub(crate) use locate::attribute_at;
 pub(crate) use namespace::within;
 pub(crate) use request::{Dump, Request};
-pub(crate) use set::{decode_elements, decode_set, intervals};
+pub(crate) use set::{DumpedElements, decode_set, is_part_of_rule};
 pub(crate) use socket::{Socket, Transport};
 
 #[cfg(test)]

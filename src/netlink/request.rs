@@ -2,7 +2,7 @@
 
 use super::attribute::put_string;
 use super::batch::family_number;
-use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, element_list, rule, set};
+use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, element_list, flowtable, object, rule, set};
 use crate::ruleset::Family;
 
 /// What can be dumped.
@@ -29,7 +29,20 @@ pub(crate) enum Dump<'a> {
         /// The set's name.
         set: &'a str,
     },
+    /// The stateful objects of one table.
+    Objects {
+        /// The table's name.
+        table: &'a str,
+    },
+    /// The flowtables of one table.
+    Flowtables {
+        /// The table's name.
+        table: &'a str,
+    },
 }
+
+/// `NFT_MSG_GETFLOWTABLE`.
+const GET_FLOWTABLE: i32 = 23;
 
 /// A request, ready to be sent.
 #[derive(Clone, Debug)]
@@ -54,6 +67,8 @@ impl Request {
             Dump::Rules { .. } => libc::NFT_MSG_GETRULE,
             Dump::Sets { .. } => libc::NFT_MSG_GETSET,
             Dump::Elements { .. } => libc::NFT_MSG_GETSETELEM,
+            Dump::Objects { .. } => libc::NFT_MSG_GETOBJ,
+            Dump::Flowtables { .. } => GET_FLOWTABLE,
         };
         let mut bytes = header(message, family_number(family), libc::NLM_F_DUMP, sequence);
         let mut put_name = |number, name| put_string(&mut bytes, number, name);
@@ -65,6 +80,8 @@ impl Request {
                 put_name(element_list::TABLE, table);
                 put_name(element_list::SET, set);
             }
+            Dump::Objects { table } => put_name(object::TABLE, table),
+            Dump::Flowtables { table } => put_name(flowtable::TABLE, table),
         }
         let length = (bytes.len() as u32).to_ne_bytes();
         bytes[..length.len()].copy_from_slice(&length);

@@ -9,8 +9,12 @@ use crate::ruleset::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
+/// `NFT_SET_ANONYMOUS`: the set is part of the one rule that looks it up.
+const FLAG_ANONYMOUS: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`: the element is the first address behind an interval.
 const INTERVAL_END: u32 = 1;
+/// `NFT_SET_ELEM_CATCHALL`: the element stands for every key, and has none itself.
+const CATCH_ALL: u32 = 2;
 /// nft's own numbers of its data types, by which it knows how to print the elements.
 const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
@@ -109,6 +113,13 @@ fn maximum(kind: SetKind) -> u128 {
     if kind.family == Family::Ip6 { u128::MAX } else { u128::from(u32::MAX) }
 }
 
+/// Whether a set comes and goes with the rule that looks it up. The bytes are the attributes of
+/// NEWSET.
+pub(crate) fn is_part_of_rule(attributes: Attributes) -> bool {
+    let flags = attributes.clone().find(uapi::set::FLAGS).and_then(|flags| flags.be_u32());
+    flags.unwrap_or(0) & FLAG_ANONYMOUS != 0
+}
+
 /// A set's name and kind; its elements are still missing. The bytes are the attributes of NEWSET.
 pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)> {
     let name = attributes.clone().find(uapi::set::NAME)?.string().into();
@@ -131,25 +142,45 @@ pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)>
     Some((name, InstalledSet { kind, elements: Arc::default() }))
 }
 
-/// The elements of a set, as they come: keys, each with whether an interval ends before it. The
-/// bytes are the attributes of NEWSETELEM.
-pub(crate) fn decode_elements(attributes: Attributes, keys: &mut Vec<(u128, bool)>) -> Option<()> {
-    let Some(list) = attributes.clone().find(uapi::element_list::ELEMENTS) else { return Some(()) };
-    for element in list.nested() {
-        let key = element.nested().find(uapi::element::KEY)?.nested().find(uapi::data::VALUE)?;
-        let number = match key.payload.len() {
-            4 => u128::from(key.be_u32()?),
-            _ => u128::from_be_bytes(key.payload.try_into().ok()?),
-        };
-        let flags = element.nested().find(uapi::element::FLAGS);
-        let flags = flags.and_then(|flags| flags.be_u32()).unwrap_or(0);
-        keys.push((number, flags & INTERVAL_END != 0));
-    }
-    Some(())
+/// The elements of a set, as they come.
+#[derive(Debug, Default)]
+pub(crate) struct DumpedElements {
+    /// The keys, each with whether an interval ends before it.
+    pub keys: Vec<(u128, bool)>,
+    /// Whether one of them stands for every key.
+    pub catch_all: bool,
 }
 
-/// The keys of a whole set as sorted intervals.
-pub(crate) fn intervals(mut keys: Vec<(u128, bool)>, kind: SetKind) -> Vec<Interval> {
+impl DumpedElements {
+    /// Appends those of one message. The bytes are the attributes of NEWSETELEM.
+    pub fn read(&mut self, attributes: Attributes) -> Option<()> {
+        let list = attributes.clone().find(uapi::element_list::ELEMENTS);
+        for element in list.into_iter().flat_map(|list| list.nested()) {
+            let flags = element.nested().find(uapi::element::FLAGS);
+            let flags = flags.and_then(|flags| flags.be_u32()).unwrap_or(0);
+            if flags & CATCH_ALL != 0 {
+                self.catch_all = true;
+                continue;
+            }
+            let key =
+                element.nested().find(uapi::element::KEY)?.nested().find(uapi::data::VALUE)?;
+            let number = match key.payload.len() {
+                4 => u128::from(key.be_u32()?),
+                _ => u128::from_be_bytes(key.payload.try_into().ok()?),
+            };
+            self.keys.push((number, flags & INTERVAL_END != 0));
+        }
+        Some(())
+    }
+
+    /// The elements of the whole set as sorted intervals; `None` if there is one that dwnl never
+    /// makes.
+    pub fn into_intervals(self, kind: SetKind) -> Option<Vec<Interval>> {
+        (!self.catch_all).then(|| intervals(self.keys, kind))
+    }
+}
+
+fn intervals(mut keys: Vec<(u128, bool)>, kind: SetKind) -> Vec<Interval> {
     // Where one interval ends and the next begins, the end comes first.
     keys.sort_unstable_by_key(|(number, is_end)| (*number, !*is_end));
     if !kind.is_intervals() {

@@ -308,12 +308,12 @@ fn many_elements_are_divided_among_messages() {
     let batch = batch.finish();
     let messages: Vec<_> = Messages::new(batch.bytes()).collect();
     assert_eq!(messages.len(), 7);
-    let mut keys = Vec::new();
+    let mut dumped = DumpedElements::default();
     for message in &messages[1..6] {
-        decode_elements(message.attributes(), &mut keys).expect("elements");
+        dumped.read(message.attributes()).expect("elements");
         assert_eq!(batch.change_of(message.sequence), Some(3));
     }
-    assert_eq!(intervals(keys, kind), elements);
+    assert_eq!(dumped.into_intervals(kind), Some(elements));
 }
 
 proptest! {
@@ -334,11 +334,11 @@ proptest! {
         let messages: Vec<_> = Messages::new(batch.bytes()).collect();
         let (name, installed) = decode_set(messages[1].attributes()).expect("a set");
         prop_assert_eq!((name.as_ref(), installed.kind), ("cdn", Some(kind)));
-        let mut keys = Vec::new();
+        let mut dumped = DumpedElements::default();
         for message in &messages[2..messages.len() - 1] {
-            decode_elements(message.attributes(), &mut keys).expect("elements");
+            dumped.read(message.attributes()).expect("elements");
         }
-        prop_assert_eq!(intervals(keys, kind), elements);
+        prop_assert_eq!(dumped.into_intervals(kind), Some(elements));
     }
 
     #[test]
@@ -347,8 +347,10 @@ proptest! {
         keys in prop::collection::vec((any::<u128>(), any::<bool>()), 0..20),
         kind in set_kind(),
     ) {
-        let _ = (decode_set(Attributes::new(&bytes)), intervals(keys, kind));
-        let _ = decode_elements(Attributes::new(&bytes), &mut Vec::new());
+        let attributes = Attributes::new(&bytes);
+        let _ = (decode_set(attributes.clone()), is_part_of_rule(attributes.clone()));
+        let mut dumped = DumpedElements { keys, catch_all: false };
+        let _ = (dumped.read(attributes), dumped.into_intervals(kind));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod generation {
 /// `NFTA_TABLE_*`.
 pub mod table {
     pub const NAME: u16 = 1;
+    pub const FLAGS: u16 = 2;
     pub const USERDATA: u16 = 6;
     pub const OWNER: u16 = 7;
 }
@@ -27,6 +28,7 @@ pub mod chain {
     pub const TABLE: u16 = 1;
     pub const NAME: u16 = 3;
     pub const HOOK: u16 = 4;
+    pub const POLICY: u16 = 5;
     pub const TYPE: u16 = 7;
     pub const USERDATA: u16 = 12;
 }
@@ -139,6 +141,16 @@ pub mod set {
 /// `NFTA_SET_DESC_*`.
 pub mod set_description {
     pub const SIZE: u16 = 1;
+}
+
+/// `NFTA_OBJ_*`.
+pub mod object {
+    pub const TABLE: u16 = 1;
+}
+
+/// `NFTA_FLOWTABLE_*`.
+pub mod flowtable {
+    pub const TABLE: u16 = 1;
 }
 
 /// `NFTA_SET_ELEM_LIST_*`.

@@ -8,7 +8,7 @@ use super::elements::ElementDifference;
 use super::obstacle::{check_base, check_owner};
 use super::{Change, Obstacle, Plan, own};
 use crate::ruleset::{
-    ChainPath, InstalledChain, InstalledTable, Name, Ruleset, Set, SetPath, Snapshot, TablePath,
+    ChainPath, InstalledChain, InstalledTable, Ruleset, Set, SetPath, Snapshot, TablePath,
 };
 
 /// A plan in the making.
@@ -29,7 +29,7 @@ impl<'a> Building<'a> {
         building.tables()?;
         building.sets();
         building.chains()?;
-        building.unwanted();
+        building.unwanted()?;
         Ok(building.plan)
     }
 
@@ -46,7 +46,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// Tables come first. One of ours that is of no use is deleted, to be made anew.
+    /// Tables come first. One of ours that cannot be built upon is deleted, to be made anew.
     fn tables(&mut self) -> Result<(), Obstacle> {
         for path in self.wanted.tables() {
             let Some(table) = self.snapshot.tables.get(path) else {
@@ -55,7 +55,7 @@ impl<'a> Building<'a> {
             };
             check_owner(path, table.owner)?;
             if !self.fit.contains_key(path) {
-                own::delete(path, table, &mut self.plan.changes);
+                self.plan.changes.push(own::delete(path, table));
                 self.plan.changes.push(Change::AddTable(path.clone()));
             }
         }
@@ -68,8 +68,7 @@ impl<'a> Building<'a> {
         let differences: Vec<_> =
             self.wanted.sets.iter().map(|set| (set, self.difference(set))).collect();
         let replaced = differences.iter().filter(|(set, difference)| {
-            let is_replacement = difference.as_ref().is_some_and(|d| d.is_replacement());
-            is_replacement && self.is_known(&set.path.table)
+            difference.as_ref().is_some_and(|difference| self.is_replaced(set, difference))
         });
         let replaced: HashSet<&SetPath> = replaced.map(|(set, _)| &*set.path).collect();
         self.suspend(&replaced);
@@ -97,16 +96,12 @@ impl<'a> Building<'a> {
         Some(ElementDifference::new(&set.elements, &installed.elements))
     }
 
-    /// Whether all rules of a table of ours are known, so that it is certain which sets they look
-    /// up, and all its chains are wanted.
-    fn is_known(&self, path: &TablePath) -> bool {
-        let Some(table) = self.fit.get(path) else { return false };
-        let wanted = self.wanted.chains.iter().filter(|chain| chain.path.table == *path);
-        let wanted: HashSet<&Name> = wanted.map(|chain| &chain.path.chain).collect();
-        table.chains.iter().all(|(name, chain)| {
-            let mut rules = chain.rules.iter();
-            wanted.contains(name) && rules.all(|rule| rule.content.known().is_some())
-        })
+    /// Whether the set is to be replaced: because it has to be of another size, or because that is
+    /// less work and it is certain which rules look it up.
+    fn is_replaced(&self, set: &Set, difference: &ElementDifference) -> bool {
+        let Some(table) = self.fit.get(&set.path.table) else { return false };
+        let kind = table.sets.get(&set.path.set).and_then(|installed| installed.kind);
+        kind != Some(set.kind) || (difference.is_replacement() && own::is_known(table))
     }
 
     /// Takes out, for a while, the rules of each chain that looks up one of these sets.
@@ -152,16 +147,18 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
-    /// Last goes what the tables of ours hold beside what is wanted.
-    fn unwanted(&mut self) {
+    /// Last go the tables of ours that are not wanted, and of the others the sets that are not.
+    fn unwanted(&mut self) -> Result<(), Obstacle> {
         let wanted = self.wanted.tables();
         for path in &self.wanted.own_tables {
-            let Some(table) = self.fit.get(path) else { continue };
-            if wanted.contains(&path) {
-                own::delete_unwanted(path, table, self.wanted, &mut self.plan.changes);
-            } else {
-                own::delete(path, table, &mut self.plan.changes);
+            let Some(table) = self.snapshot.tables.get(path) else { continue };
+            if !wanted.contains(&path) {
+                check_owner(path, table.owner)?;
+                self.plan.changes.push(own::delete(path, table));
+            } else if self.fit.contains_key(path) {
+                self.plan.changes.extend(own::unwanted_sets(path, table, self.wanted));
             }
         }
+        Ok(())
     }
 }

@@ -99,8 +99,13 @@ pub enum Change {
     },
     /// Delete the chain, which is empty and not referred to.
     DeleteChain(Arc<ChainPath>),
-    /// Delete the table with all that is left in it.
-    DeleteTable(TablePath),
+    /// Delete the table with all that is in it.
+    DeleteTable {
+        /// The table.
+        table: TablePath,
+        /// What goes with it, as the changes that the kernel makes of its own accord.
+        contents: Vec<Change>,
+    },
 }
 
 impl Change {
@@ -122,6 +127,7 @@ impl Change {
             Change::DeleteElements { elements, .. } => elements.len(),
             Change::ReplaceSet { removed, .. } => removed.len(),
             Change::DeleteSet { elements, .. } => *elements,
+            Change::DeleteTable { contents, .. } => contents.iter().map(Change::removed).sum(),
             _ => 0,
         }
     }

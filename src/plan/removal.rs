@@ -41,7 +41,7 @@ impl<'a> Removal<'a> {
         removal.delete_tables(owned);
         for path in &owned.own_tables {
             if let Some(table) = snapshot.tables.get(path) {
-                own::delete(path, table, &mut removal.changes);
+                removal.changes.push(own::delete(path, table));
             }
         }
         Ok(removal.changes)
@@ -115,7 +115,8 @@ impl<'a> Removal<'a> {
                 self.deleted_chains.contains(&path)
             });
             if table.ours && is_empty {
-                self.changes.push(Change::DeleteTable(path.clone()));
+                let contents = Vec::new();
+                self.changes.push(Change::DeleteTable { table: path.clone(), contents });
             }
         }
     }

@@ -30,10 +30,16 @@ pub struct InstalledTable {
     pub owner: Option<u32>,
     /// Whether dwnl created it.
     pub ours: bool,
+    /// Whether it is switched off: packets pass its base chains by (`NFT_TABLE_F_DORMANT`).
+    pub dormant: bool,
     /// Its chains by name.
     pub chains: BTreeMap<Name, InstalledChain>,
-    /// Its sets by name; only of tables that are wholly ours.
+    /// Its sets by name, but for those that are part of a rule; only of tables that are wholly
+    /// ours.
     pub sets: BTreeMap<Name, InstalledSet>,
+    /// Whether it holds what dwnl never makes: stateful objects or flowtables; only of tables
+    /// that are wholly ours.
+    pub others: bool,
 }
 
 /// A set in the kernel.
@@ -50,6 +56,8 @@ pub struct InstalledSet {
 pub struct InstalledChain {
     /// Where it is hooked in, for a base chain: type, hook and priority.
     pub base: Option<(Name, u32, i32)>,
+    /// Whether, as a base chain, it drops what reaches its end (`policy drop`).
+    pub drops: bool,
     /// Whether dwnl created it.
     pub ours: bool,
     /// Its rules, in order.

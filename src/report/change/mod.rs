@@ -64,7 +64,8 @@ enum Op {
 
 impl<'a> ChangeReport<'a> {
     /// The changes in their order. A flushed chain is told as the deletion of its rules, those that
-    /// are put back are left out, and a replaced set is told by what it loses and gains.
+    /// are put back are left out, a replaced set is told by what it loses and gains, and a deleted
+    /// table after what goes with it.
     pub fn list(changes: &'a [Change]) -> Vec<ChangeReport<'a>> {
         let mut list = Vec::with_capacity(changes.len());
         for change in changes {
@@ -74,9 +75,12 @@ impl<'a> ChangeReport<'a> {
     }
 
     fn push(change: &'a Change, list: &mut Vec<ChangeReport<'a>>) {
-        list.push(match change {
+        let report = match change {
             Change::AddTable(table) => ChangeReport::table(Op::AddTable, table),
-            Change::DeleteTable(table) => ChangeReport::table(Op::DeleteTable, table),
+            Change::DeleteTable { table, contents } => {
+                contents.iter().for_each(|change| ChangeReport::push(change, list));
+                ChangeReport::table(Op::DeleteTable, table)
+            }
             Change::AddChain(chain, base) => {
                 ChangeReport { base: base.as_ref(), ..ChangeReport::chain(Op::AddChain, chain) }
             }
@@ -111,7 +115,8 @@ impl<'a> ChangeReport<'a> {
                 return list.extend(contents.iter().map(deletion));
             }
             Change::RestoreRule { .. } => return,
-        });
+        };
+        list.push(report);
     }
 
     fn table(op: Op, path: &'a TablePath) -> ChangeReport<'a> {

@@ -1,10 +1,10 @@
 //! What others have done to `table inet dwnl` is undone by the next apply.
 
-use super::super::support::{Namespace, apply};
+use super::super::support::{Namespace, apply, dwnl};
 use super::{hosts, policy, saved, state};
 
 /// What is to be done by nft in the order of these lines.
-const DAMAGE: [&str; 20] = [
+const DAMAGE: [&str; 36] = [
     "add element inet dwnl many-4 { 203.0.113.77 }",
     "delete element inet dwnl many-4 { 10.0.0.0 }",
     "flush set inet dwnl many-4",
@@ -44,14 +44,36 @@ const DAMAGE: [&str; 20] = [
     "flush chain inet dwnl allow
      delete chain inet dwnl allow
      add chain inet dwnl allow { type filter hook prerouting priority 0; policy accept; }",
+    "add chain inet dwnl allow { type nat hook prerouting priority -101; policy drop; }",
+    "add table inet dwnl { flags dormant; }",
+    "add rule inet dwnl allow ip saddr { 192.0.2.1, 192.0.2.2 } drop",
+    "add rule inet dwnl allow ip saddr vmap { 192.0.2.1 : accept, 192.0.2.2 : drop }",
+    "add chain inet dwnl foreign
+     add rule inet dwnl allow ip saddr vmap { 192.0.2.1 : jump foreign, 192.0.2.2 : drop }",
+    "add rule inet dwnl allow jump { ip saddr 192.0.2.1 accept; }",
+    "add chain inet dwnl foreign
+     add map inet dwnl foreign { type ipv4_addr : verdict; elements = { 192.0.2.1 : jump foreign }; }",
+    "add chain inet dwnl foreign
+     add map inet dwnl foreign { type ipv4_addr : verdict; elements = { 192.0.2.1 : jump foreign }; }
+     add rule inet dwnl allow ip saddr vmap @foreign",
+    "add set inet dwnl foreign { type ipv4_addr; size 1024; elements = { 192.0.2.1 }; }
+     add rule inet dwnl allow ip saddr @foreign accept",
+    "add element inet dwnl many-4 { * }",
+    "add counter inet dwnl foreign",
+    "add counter inet dwnl foreign
+     add rule inet dwnl allow counter name foreign",
+    "add counter inet dwnl foreign
+     add map inet dwnl foreign { type ipv4_addr : counter; elements = { 192.0.2.1 : foreign }; }",
+    "add quota inet dwnl foreign { over 10 mbytes }",
+    "add limit inet dwnl foreign { rate 10/second }",
+    "add set inet dwnl foreign { type ipv4_addr; size 9; flags dynamic; }
+     add rule inet dwnl allow add @foreign { ip saddr }",
 ];
 
 #[test]
 fn the_next_apply_repairs_the_table() {
     let host = Namespace::new();
-    let mut sources = hosts(100);
-    sources.extend((0..30).map(|n| format!("172.16.{}.0/24", 2 * n + 1)));
-    let policy = policy(&sources);
+    let policy = policy(&sources());
     apply(&host, &policy);
     let intact = (state(&host), saved(&host));
     for damage in DAMAGE {
@@ -67,13 +89,31 @@ fn the_next_apply_repairs_the_table() {
 #[test]
 fn a_table_that_is_no_longer_wanted_goes_with_all_that_is_in_it() {
     for damage in DAMAGE {
-        let host = Namespace::new();
-        let mut sources = hosts(100);
-        sources.extend((0..30).map(|n| format!("172.16.{}.0/24", 2 * n + 1)));
-        apply(&host, &policy(&sources));
-        host.try_run(&["nft", "-f", "-"], damage).succeeded();
+        let host = damaged(damage);
         apply(&host, "");
         let tables = host.run(&["nft", "list", "tables"]);
         assert_eq!(tables, "table ip nat\ntable ip6 nat\n", "{damage}");
     }
+}
+
+#[test]
+fn removal_takes_the_table_with_all_that_is_in_it() {
+    for damage in DAMAGE {
+        let host = damaged(damage);
+        dwnl(&host, &["remove"], "").succeeded();
+        assert_eq!(host.run(&["nft", "list", "tables"]), "", "{damage}");
+    }
+}
+
+fn damaged(damage: &str) -> Namespace {
+    let host = Namespace::new();
+    apply(&host, &policy(&sources()));
+    host.try_run(&["nft", "-f", "-"], damage).succeeded();
+    host
+}
+
+/// A set of hosts and one of intervals.
+fn sources() -> Vec<String> {
+    let networks = (0..30).map(|n| format!("172.16.{}.0/24", 2 * n + 1));
+    hosts(100).into_iter().chain(networks).collect()
 }

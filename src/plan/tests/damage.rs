@@ -1,0 +1,116 @@
+//! What others may do to a table of ours, and that none of it is left behind.
+
+use super::*;
+use crate::ruleset::Interval;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Damage {
+    /// A rule in our chain.
+    Rule,
+    /// A chain, and a rule in ours that jumps to it.
+    Chain,
+    /// A set that could be one of ours.
+    Set,
+    /// One element less in a set of ours, and another more.
+    Element,
+    /// A set of ours that is of another kind: a map, whose elements may refer to chains.
+    Kind,
+    /// A map.
+    Map,
+    /// A stateful object.
+    Object,
+    Dormant,
+    Policy,
+    Hook,
+}
+
+const ALL: [Damage; 10] = [
+    Damage::Rule,
+    Damage::Chain,
+    Damage::Set,
+    Damage::Element,
+    Damage::Kind,
+    Damage::Map,
+    Damage::Object,
+    Damage::Dormant,
+    Damage::Policy,
+    Damage::Hook,
+];
+/// What is undone without making the table anew.
+const SMALL: [Damage; 3] = [Damage::Rule, Damage::Set, Damage::Element];
+
+impl Damage {
+    fn inflict(self, table: &mut InstalledTable) {
+        let host = |number| Interval { first: number, last: number };
+        let allow = table.chains.get_mut("allow").expect("our chain");
+        let ours = table.sets.get_mut("cdn-4").expect("our set");
+        let foreign = |target: Option<&str>| {
+            let target = target.map(Into::into);
+            installed(999, RuleContent::Foreign { expressions: "[…]".into(), target })
+        };
+        match self {
+            Damage::Rule => allow.rules.push(foreign(None)),
+            Damage::Chain => {
+                allow.rules.insert(0, foreign(Some("foreign")));
+                let chain = InstalledChain { rules: vec![foreign(None)], ..Default::default() };
+                table.chains.insert("foreign".into(), chain);
+            }
+            Damage::Set => {
+                let set = InstalledSet { kind: ours.kind, elements: [host(1), host(2)].into() };
+                table.sets.insert("foreign".into(), set);
+            }
+            Damage::Element => {
+                let others = ours.elements.iter().skip(1).copied();
+                ours.elements = others.chain([host(u32::MAX.into())]).collect();
+            }
+            Damage::Kind => ours.kind = None,
+            Damage::Map => {
+                table.sets.insert("map".into(), InstalledSet::default());
+            }
+            Damage::Object => table.others = true,
+            Damage::Dormant => table.dormant = true,
+            Damage::Policy => allow.drops = true,
+            Damage::Hook => allow.base = Some(("filter".into(), 0, 0)),
+        }
+    }
+}
+
+fn damaged(damages: &[Damage]) -> (Ruleset, Vec<String>, Model) {
+    let hosts: Vec<u32> = (0..90).collect();
+    let ruleset = compile(&policy_of(&hosts, &[]));
+    let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
+    model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
+    let intact = state(&model);
+    let table = model.snapshot.tables.get_mut(&ruleset.own_tables[0]).expect("our table");
+    damages.iter().for_each(|damage| damage.inflict(table));
+    (ruleset, intact, model)
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_table_is_repaired(damages in prop::sample::subsequence(ALL.to_vec(), 1..5)) {
+        let (ruleset, intact, mut model) = damaged(&damages);
+        prop_assert_ne!(state(&model), intact.clone());
+        let plan = Plan::between(&ruleset, &model.snapshot).expect("a plan");
+        model.carry_out(&plan);
+        prop_assert_eq!(state(&model), intact);
+        prop_assert!(Plan::between(&ruleset, &model.snapshot).expect("a plan").is_empty());
+
+        let is_small = damages.iter().all(|damage| SMALL.contains(damage));
+        let is_anew = |change: &Change| matches!(change, Change::DeleteTable { .. });
+        prop_assert_eq!(plan.changes.iter().any(is_anew), !is_small);
+    }
+
+    #[test]
+    fn a_damaged_table_goes_as_a_whole(damages in prop::sample::subsequence(ALL.to_vec(), 1..5)) {
+        let (ruleset, _, mut model) = damaged(&damages);
+        let empty = compile(&Policy::default());
+        let plan = Plan::removing(&empty, &model.snapshot).expect("a plan");
+        let mut removed = Model { snapshot: model.snapshot.clone(), next_handle: 1000 };
+        removed.carry_out(&plan);
+        prop_assert!(removed.snapshot.tables.is_empty());
+
+        model.carry_out(&Plan::between(&empty, &model.snapshot).expect("a plan"));
+        prop_assert!(!model.snapshot.tables.contains_key(&ruleset.own_tables[0]));
+    }
+}
