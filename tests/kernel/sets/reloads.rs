@@ -1,5 +1,7 @@
 //! However many policies were applied before, the last one alone counts.
 
+use serde_json::Value;
+
 use super::super::support::{Namespace, Random, apply, dwnl};
 use super::{hosts_in, policy, saved, sets, state};
 
@@ -11,13 +13,18 @@ const FULL_RELOADS: usize = 60;
 fn the_state_after_many_policies_is_that_of_the_last_alone() {
     let mut random = Random::new(SEED);
     let host = Namespace::new();
-    let mut largest = 0;
+    let mut current = Policy::random(&mut random);
+    let (mut largest, mut small_steps) = (0, 0);
     for number in 0..POLICIES {
         let policy = match number {
             12 | 24 => policy(&hosts_in(number / 12, 20_000)),
-            _ => random_policy(&mut random),
+            _ => {
+                current = current.next(&mut random);
+                current.text()
+            }
         };
-        apply(&host, &policy);
+        let outcome = apply(&host, &policy);
+        small_steps += usize::from(is_small_step(&outcome));
         let fresh = Namespace::new();
         apply(&fresh, &policy);
         let state = state(&host);
@@ -28,38 +35,76 @@ fn the_state_after_many_policies_is_that_of_the_last_alone() {
         assert_eq!(again["changed"], false, "seed {SEED}, policy {number}: {again}\n{policy}");
     }
     assert!(largest > 3, "the policies have few sets: {largest}");
+    assert!(small_steps > POLICIES / 4, "few policies differ by little: {small_steps}");
+}
+
+/// Whether something came and something went, but much more stayed.
+fn is_small_step(outcome: &Value) -> bool {
+    let [added, removed, unchanged] =
+        ["added", "removed", "unchanged"].map(|count| outcome[count].as_u64().expect("a count"));
+    added > 0 && removed > 0 && unchanged > 5 * (added + removed)
 }
 
 /// A few groups around the size from which on they are sets, and entries that use some of them.
-fn random_policy(random: &mut Random) -> String {
-    let names: Vec<&str> = ["a", "b", "c"].into_iter().filter(|_| !random.is_one_in(3)).collect();
-    let groups = names.iter().map(|name| format!("{name} = {:?}\n", sources(random)));
-    let mut policy = format!("[sources]\n{}", groups.collect::<String>());
-    for port in 0..random.below(4) {
-        let mut from = if random.is_one_in(3) { sources(random) } else { Vec::new() };
-        from.extend(names.iter().filter(|_| random.is_one_in(2)).map(ToString::to_string));
-        let from = if from.is_empty() { String::new() } else { format!("from = {from:?}\n") };
-        let condition = random.of(&["", "", "in-interface = \"eth1\"\n", "to = [\"192.0.2.1\"]\n"]);
-        let port = format!("{}/{}", 1000 + port, random.of(&["tcp", "udp"]));
-        policy += &format!("[[allow]]\nports = [\"{port}\"]\n{from}{condition}");
-    }
-    policy
+struct Policy {
+    groups: Vec<(&'static str, Vec<String>)>,
+    entries: String,
 }
 
-/// Hosts, prefixes and ranges, some of which overlap.
+impl Policy {
+    fn random(random: &mut Random) -> Policy {
+        let names = ["a", "b", "c"].into_iter().filter(|_| !random.is_one_in(3));
+        let names: Vec<&str> = names.collect();
+        let groups: Vec<_> = names.iter().map(|name| (*name, sources(random))).collect();
+        let mut entries = String::new();
+        for port in 0..random.below(4) {
+            let mut from = if random.is_one_in(3) { sources(random) } else { Vec::new() };
+            from.extend(names.iter().filter(|_| random.is_one_in(2)).map(ToString::to_string));
+            let from = if from.is_empty() { String::new() } else { format!("from = {from:?}\n") };
+            let condition =
+                random.of(&["", "", "in-interface = \"eth1\"\n", "to = [\"192.0.2.1\"]\n"]);
+            let port = format!("{}/{}", 1000 + port, random.of(&["tcp", "udp"]));
+            entries += &format!("[[allow]]\nports = [\"{port}\"]\n{from}{condition}");
+        }
+        Policy { groups, entries }
+    }
+
+    /// Another policy, or one whose groups differ from these by a few sources.
+    fn next(mut self, random: &mut Random) -> Policy {
+        if random.is_one_in(3) {
+            return Policy::random(random);
+        }
+        for (_, sources) in &mut self.groups {
+            let first = random.below(sources.len());
+            let end = sources.len().min(first + random.below(4));
+            let others = 1 + random.below(3);
+            let others: Vec<String> = (0..others).map(|_| source(random, true)).collect();
+            sources.splice(first..end, others);
+        }
+        self
+    }
+
+    fn text(&self) -> String {
+        let groups = self.groups.iter().map(|(name, sources)| format!("{name} = {sources:?}\n"));
+        format!("[sources]\n{}{}", groups.collect::<String>(), self.entries)
+    }
+}
+
+/// Hosts, and perhaps prefixes and ranges, some of which overlap.
 fn sources(random: &mut Random) -> Vec<String> {
     let number = random.of(&[1, 62, 63, 64, 65, 66, 150, 300]);
     let is_mixed = random.is_one_in(2);
-    let source = |_| {
-        let (a, b) = (random.below(4), random.below(250));
-        match if is_mixed { random.below(5) } else { 0 } {
-            0 | 1 => format!("10.0.{a}.{b}"),
-            2 => format!("2001:db8::{a}:{b}"),
-            3 => format!("10.0.{a}.{}/30", b / 4 * 4),
-            _ => format!("10.0.{a}.{b}-10.0.{a}.{}", b + random.below(5)),
-        }
-    };
-    (0..number).map(source).collect()
+    (0..number).map(|_| source(random, is_mixed)).collect()
+}
+
+fn source(random: &mut Random, is_mixed: bool) -> String {
+    let (a, b) = (random.below(4), random.below(250));
+    match if is_mixed { random.below(5) } else { 0 } {
+        0 | 1 => format!("10.0.{a}.{b}"),
+        2 => format!("2001:db8::{a}:{b}"),
+        3 => format!("10.0.{a}.{}/30", b / 4 * 4),
+        _ => format!("10.0.{a}.{b}-10.0.{a}.{}", b + random.below(5)),
+    }
 }
 
 /// Just after a large commit the kernel is not always able to list a set reliably.
