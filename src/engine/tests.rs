@@ -46,6 +46,10 @@ struct Kernel {
     generation: u32,
     fates: VecDeque<Fate>,
     noise: Noise,
+    /// The name of the one table that it has in each family.
+    table: &'static [u8],
+    /// The dump that tells of one thing in that table.
+    holds: Option<i32>,
     answers: VecDeque<io::Result<Vec<u8>>>,
     current: Vec<u8>,
     batches: Arc<Mutex<usize>>,
@@ -87,7 +91,7 @@ impl Kernel {
         message(nft(libc::NFT_MSG_NEWGEN), 0, sequence, &payload)
     }
 
-    /// A table `other` and the end of the dump.
+    /// The table, or what it holds, and the end of the dump.
     fn dump(&mut self, kind: i32, sequence: u32) -> Vec<u8> {
         let noise = std::mem::replace(&mut self.noise, Noise::None);
         let flags = if noise == Noise::Interrupted { libc::NLM_F_DUMP_INTR } else { 0 };
@@ -96,13 +100,14 @@ impl Kernel {
             self.noise = noise;
         }
         let mut answer = Vec::new();
-        if kind == nft(libc::NFT_MSG_GETTABLE) {
+        if kind == nft(libc::NFT_MSG_GETTABLE) || Some(kind) == self.holds.map(nft) {
             let mut payload = vec![2, 0];
             payload.extend_from_slice(&(generation as u16).to_be_bytes());
-            payload.extend_from_slice(&[10, 0, 1, 0]);
-            payload.extend_from_slice(b"other\0\0\0");
-            let kind = nft(libc::NFT_MSG_NEWTABLE);
-            answer.extend(message(kind, libc::NLM_F_MULTI, sequence, &payload));
+            // The table's name is attribute 1 of whatever can be dumped.
+            payload.extend_from_slice(&[4 + self.table.len() as u8, 0, 1, 0]);
+            payload.extend_from_slice(self.table);
+            // In the numbers of messages, what is got comes just before the getting.
+            answer.extend(message(kind - 1, libc::NLM_F_MULTI, sequence, &payload));
         }
         answer.extend(message(libc::NLMSG_DONE, flags | libc::NLM_F_MULTI, sequence, &[0; 4]));
         answer
@@ -173,15 +178,25 @@ impl Transport for Kernel {
 /// that it has been sent.
 fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Arc<Mutex<usize>>) {
     let batches = Arc::new(Mutex::new(0));
-    let kernel = Kernel {
+    let kernel = kernel(noise, fates.into(), Arc::clone(&batches));
+    (engine_before(kernel), batches)
+}
+
+fn engine_before(kernel: Kernel) -> Engine {
+    Engine::over(Box::new(kernel))
+}
+
+fn kernel(noise: Noise, fates: VecDeque<Fate>, batches: Arc<Mutex<usize>>) -> Kernel {
+    Kernel {
         generation: 7,
-        fates: fates.into(),
+        fates,
         noise,
+        table: b"other\0\0\0",
+        holds: None,
         answers: VecDeque::new(),
         current: Vec::new(),
-        batches: Arc::clone(&batches),
-    };
-    (Engine::over(Box::new(kernel)), batches)
+        batches,
+    }
 }
 
 fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {
@@ -313,4 +328,21 @@ fn missing_rights_and_a_missing_subsystem_are_told_apart() {
 fn a_kernel_that_does_not_answer_is_not_waited_for_without_end() {
     let error = apply(Noise::Mute, []).expect_err("an error");
     assert_eq!(error.to_string(), "netlink: reading an answer: timed out");
+}
+
+/// `NFT_MSG_GETFLOWTABLE`.
+const GET_FLOWTABLE: i32 = 23;
+
+#[test]
+fn what_our_table_holds_beside_chains_and_sets_is_seen() {
+    for (holds, expected) in
+        [(None, false), (Some(libc::NFT_MSG_GETOBJ), true), (Some(GET_FLOWTABLE), true)]
+    {
+        let kernel = kernel(Noise::None, VecDeque::new(), Arc::default());
+        let snapshot = engine_before(Kernel { table: b"dwnl\0\0\0\0", holds, ..kernel })
+            .snapshot()
+            .expect("a snapshot");
+        let [own] = frame().own_tables.try_into().expect("one table of ours");
+        assert_eq!(snapshot.tables[&own].others, expected, "{holds:?}");
+    }
 }
