@@ -113,9 +113,12 @@ fn block_rules(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<Want
     distinct(wanted)
 }
 
-/// `-m connmark --mark MARK/MARK -j DOCKER`
+/// `-m connmark --mark MARK/MARK -m conntrack --ctstate NEW -j DOCKER`
+///
+/// A related flow inherits the mark of the one that it is related to, but not what that one is
+/// allowed.
 fn marked(mark: u32, docker: Name) -> Rule {
-    let matches = [Match::ConnectionMark(mark)].into();
+    let matches = [Match::ConnectionMark(mark), Match::StateNew].into();
     Rule { matches, ..Rule::new(Verdict::Jump(docker)) }
 }
 
