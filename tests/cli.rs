@@ -249,7 +249,8 @@ fn listed(script: &str, input: &str) -> String {
 fn a_large_group_is_for_nft_and_the_rest_for_iptables() {
     let policy = large_policy();
     let both = run("rules -f -", &policy);
-    let mark = "-A DOCKER-BLOCK -m connmark --mark 0x2000/0x2000 -m conntrack --ctstate NEW -j DOCKER";
+    let mark =
+        "-A DOCKER-BLOCK -m connmark --mark 0x2000/0x2000 -m conntrack --ctstate NEW -j DOCKER";
     for (iptables, rules_of_block) in [("iptables", 1), ("ip6tables", 2)] {
         let rules = restored(iptables, stdout(&both));
         let block: Vec<&String> =

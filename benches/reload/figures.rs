@@ -38,6 +38,14 @@ pub enum Figure {
     FlowDwnl,
     /// A new flow through iptables' rules.
     FlowIptables,
+    /// Library: a call of `Engine::apply` that changes every source, all of them rules.
+    ReloadRules,
+    /// The same, all of them in a set.
+    ReloadSet,
+    /// A new flow through sources that are rules.
+    FlowRules,
+    /// A new flow through sources that are in a set.
+    FlowSet,
     /// The peak memory of `dwnl apply`.
     MemoryDwnl,
     /// The peak memory of `iptables-restore --noflush`.
@@ -99,10 +107,14 @@ impl Figures {
         Some(self.get(over, mix, size)?.over(self.get(under, mix, size)?))
     }
 
+    /// The sizes for which there is a figure, with it.
+    pub fn of(&self, figure: Figure, mix: Mix) -> impl Iterator<Item = (usize, Spread)> {
+        let figures = self.0.iter().filter(move |(key, _)| (key.0, key.1) == (figure, mix));
+        figures.map(|(key, value)| (key.2, *value))
+    }
+
     /// The points of one curve, by size.
     pub fn curve(&self, figure: Figure, mix: Mix) -> Vec<(f64, f64)> {
-        let of_curve =
-            |(key, _): &(&(Figure, Mix, usize), &Spread)| (key.0, key.1) == (figure, mix);
-        self.0.iter().filter(of_curve).map(|(key, value)| (key.2 as f64, value.median)).collect()
+        self.of(figure, mix).map(|(size, value)| (size as f64, value.median)).collect()
     }
 }

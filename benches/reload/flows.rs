@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ pub fn measure(
     let workload = Workload::new(mix, size, Variant::First, Protocol::Udp);
     let policy = read(&workload.write_policy(directory, "flows")?)?;
     let rules = write(directory, "flows.rules", &workload.restore_text())?;
-    let docker = write(directory, "docker.rules", DOCKER)?;
+    let docker = docker_rules(directory)?;
     let mut paths = [
         (Figure::FlowEmpty, Flows::new(&docker, || Ok(()))?),
         (Figure::FlowDwnl, Flows::new(&docker, || Ok(Engine::open()?.apply(&policy).map(drop)?))?),
@@ -75,8 +75,13 @@ const DOCKER: &str = "*nat
 COMMIT
 ";
 
+/// Writes dockerd's rules for `iptables-restore`.
+pub fn docker_rules(directory: &Path) -> Result<PathBuf> {
+    write(directory, "docker.rules", DOCKER)
+}
+
 /// A client and a host that are joined by a cable.
-struct Flows {
+pub struct Flows {
     client: OwnedFd,
     host: UdpSocket,
     port: u16,
@@ -85,7 +90,7 @@ struct Flows {
 
 impl Flows {
     /// `fill` runs in the namespace of the host, which has the rules of dockerd and dwnl's frame.
-    fn new(docker: &Path, fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
+    pub fn new(docker: &Path, fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
         let client = Namespace::new()?;
         let socket =
             socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Udp)?;
@@ -106,7 +111,7 @@ impl Flows {
     }
 
     /// The time that one new flow takes, from the sending of its packet to its arrival.
-    fn round(&mut self) -> Result<Duration> {
+    pub fn round(&mut self) -> Result<Duration> {
         let start = Instant::now();
         let mut windows = 0;
         while windows < ROUND_WINDOWS && (windows == 0 || start.elapsed() < ROUND_TIME) {

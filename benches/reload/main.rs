@@ -16,6 +16,7 @@ mod namespace;
 mod plot;
 mod process;
 mod report;
+mod threshold;
 mod workload;
 
 use std::env;
@@ -120,6 +121,8 @@ fn measure(effort: &Effort) -> Result<Figures> {
             library::measure(&mut bench, directory, mix, size, &mut figures)?;
         }
     }
+    eprintln!("rules or a set");
+    threshold::measure(directory, effort.flow_rounds, &mut figures)?;
     for mix in Mix::ALL {
         for &size in [SMALL].iter().chain(effort.sizes) {
             eprintln!("whole processes: {size} {}", mix.name());

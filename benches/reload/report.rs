@@ -58,8 +58,7 @@ impl Report<'_> {
         writeln!(f, "| sources | {} |", names.join(" | "))?;
         writeln!(f, "|---|{}", "---|".repeat(columns.len()))?;
         for mix in Mix::ALL {
-            for &size in [self.small].iter().chain(self.sizes) {
-                let Some(base) = self.figures.get(*base, mix, size) else { continue };
+            for (size, base) in self.figures.of(*base, mix) {
                 write!(f, "| {} {} |", grouped(size), mix.name())?;
                 for (_, figure) in *columns {
                     match self.figures.get(*figure, mix, size) {
@@ -86,7 +85,7 @@ struct Table {
     format: fn(f64) -> String,
 }
 
-const TABLES: [Table; 4] = [
+const TABLES: [Table; 6] = [
     Table {
         title: "Whole processes",
         explanation: "In brackets: how many times as long as `dwnl apply` of a policy in which \
@@ -141,6 +140,25 @@ const TABLES: [Table; 4] = [
             ("rules of iptables", Figure::FlowIptables),
         ],
         format: flow,
+    },
+    Table {
+        title: "Rules or a set",
+        explanation: "The same hosts in either form: calls of `Engine::apply` that change every \
+                      one of them, and new flows as above. `dwnl` makes rules of a group of up to \
+                      63 sources of a family, and a set of a larger one. A set is cheaper from a \
+                      dozen sources on, but only rules can be read in `iptables -S` and have a \
+                      counter for each source, and up to 63 of them cost little. In brackets: how \
+                      many times as long as by rules.",
+        base: Figure::ReloadRules,
+        columns: &[("reload, rules", Figure::ReloadRules), ("reload, set", Figure::ReloadSet)],
+        format: duration,
+    },
+    Table {
+        title: "New flows through rules or a set",
+        explanation: "The same policies.",
+        base: Figure::FlowRules,
+        columns: &[("new flow, rules", Figure::FlowRules), ("new flow, set", Figure::FlowSet)],
+        format: duration,
     },
     Table {
         title: "Peak memory",

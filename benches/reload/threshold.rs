@@ -1,0 +1,93 @@
+//! Rules or a set: what the same sources cost in either form, around the size from which on dwnl
+//! chooses a set.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use dwnl::Engine;
+use dwnl::policy::{Group, Source};
+use dwnl::ruleset::Ruleset;
+use dwnl::{Policy, compile};
+
+use crate::figures::{Figure, Figures, Spread};
+use crate::flows::{Flows, docker_rules};
+use crate::namespace::{Namespace, settle};
+use crate::workload::{Mix, Protocol, Variant, Workload};
+
+/// The numbers of sources that are compared.
+pub const SIZES: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
+/// A group of so many sources certainly becomes a set, and
+const LARGE: usize = 512;
+/// one of so many certainly does not.
+const SMALL: usize = 8;
+
+/// Measures both forms for all sizes.
+pub fn measure(directory: &Path, rounds: usize, figures: &mut Figures) -> Result<()> {
+    for size in SIZES {
+        let forms = [
+            (Figure::ReloadRules, Figure::FlowRules, rules as Form),
+            (Figure::ReloadSet, Figure::FlowSet, set as Form),
+        ];
+        for (reload, flow, form) in forms {
+            let wanted = [Variant::First, Variant::Other]
+                .map(|variant| policy(directory, variant).and_then(|policy| form(policy, size)));
+            let [first, other] = wanted;
+            let (first, other) = (first?, other?);
+            figures.set(reload, Mix::Hosts, size, reloads(&first, &other, rounds)?);
+            figures.set(flow, Mix::Hosts, size, flows(directory, &first, rounds)?);
+        }
+    }
+    Ok(())
+}
+
+type Form = fn(Policy, usize) -> Result<Ruleset>;
+
+/// One of [`LARGE`] hosts.
+fn policy(directory: &Path, variant: Variant) -> Result<Policy> {
+    let workload = Workload::new(Mix::Hosts, LARGE, variant, Protocol::Udp);
+    Ok(Policy::read(&workload.write_policy(directory, "threshold")?)?)
+}
+
+/// The sources as groups that are too small for a set.
+fn rules(mut policy: Policy, size: usize) -> Result<Ruleset> {
+    for group in policy.allow.iter_mut().filter_map(|entry| entry.from.as_mut()) {
+        let sources: Vec<Source> =
+            group.iter().flat_map(|group| group.sources.iter().cloned()).take(size).collect();
+        let parts = sources.chunks(SMALL);
+        *group = parts.map(|part| Group { name: None, sources: part.into() }).collect();
+    }
+    let ruleset = compile(&policy);
+    anyhow::ensure!(ruleset.sets.is_empty(), "there is a set");
+    Ok(ruleset)
+}
+
+/// The sources as a set, however few.
+fn set(policy: Policy, size: usize) -> Result<Ruleset> {
+    let mut ruleset = compile(&policy);
+    let set = ruleset.sets.first_mut().context("there is no set")?;
+    set.elements = set.elements.iter().copied().take(size).collect();
+    Ok(ruleset)
+}
+
+/// Calls of `Engine::apply` that change every source.
+fn reloads(first: &Ruleset, other: &Ruleset, rounds: usize) -> Result<Spread> {
+    let _namespace = Namespace::new()?;
+    let mut engine = Engine::open()?;
+    engine.apply(first)?;
+    let mut times: Vec<Duration> = Vec::with_capacity(2 * rounds);
+    for wanted in [other, first].into_iter().cycle().take(2 * rounds) {
+        settle()?;
+        let start = Instant::now();
+        engine.apply(wanted)?;
+        times.push(start.elapsed());
+    }
+    Ok(Spread::of(times))
+}
+
+fn flows(directory: &Path, wanted: &Ruleset, rounds: usize) -> Result<Spread> {
+    let fill = || Ok(Engine::open()?.apply(wanted).map(drop)?);
+    let mut flows = Flows::new(&docker_rules(directory)?, fill)?;
+    flows.round()?;
+    Ok(Spread::of((0..rounds).map(|_| flows.round()).collect::<Result<_>>()?))
+}
