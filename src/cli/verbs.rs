@@ -11,7 +11,7 @@ use anyhow::Context;
 use dwnl::engine::Outcome;
 use dwnl::policy::Established;
 use dwnl::ruleset::Ruleset;
-use dwnl::{Engine, Policy, compile, frame};
+use dwnl::{Engine, Policy, compile, frame, unmentioned};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb};
 use super::{Console, privileges};
@@ -66,7 +66,8 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let warnings = without_effect(&policy);
     console.warn(&warnings);
     let elapsed = started.elapsed();
-    let done = Done::new(Deed::Apply, &outcome, &wanted.sets, elapsed, warnings);
+    let mut done = Done::new(Deed::Apply, &outcome, &wanted.sets, elapsed, warnings);
+    done.unmentioned = Some(unmentioned(&policy, &outcome.docker));
     report_done(done, &outcome, console)
 }
 
@@ -141,13 +142,9 @@ fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
 
 /// What the policy asks for and does not get yet.
 fn without_effect(policy: &Policy) -> Vec<&'static str> {
-    let guard = policy.guard.enabled.then_some(
-        "[guard] enabled = true has no effect: the guard does not exist yet, and the policy is \
-         applied without it",
-    );
     let cut = (policy.revoke.established == Established::Cut).then_some(
         "[revoke] established = \"cut\" has no effect yet: open flows of sources that are no \
          longer allowed go on",
     );
-    guard.into_iter().chain(cut).collect()
+    cut.into_iter().collect()
 }

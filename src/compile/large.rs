@@ -42,7 +42,9 @@ impl LargeGroups {
             for group in entry.from.iter().flatten() {
                 for family in Family::NAT {
                     large.add(family, group, entry, index);
-                    large.add_rules(family, group, entry, policy.guard.mark);
+                    if !policy.guard.enabled {
+                        large.add_rules(family, group, entry, policy.guard.mark);
+                    }
                 }
             }
         }
@@ -52,6 +54,11 @@ impl LargeGroups {
     /// Whether the group is looked up in sets for this family.
     pub fn contains(&self, family: Family, group: &Group) -> bool {
         self.groups.contains_key(&key(family, group))
+    }
+
+    /// The sets in which the group is looked up for this family.
+    pub fn lookups(&self, family: Family, group: &Group) -> Option<&[Lookup]> {
+        self.groups.get(&key(family, group)).map(Vec::as_slice)
     }
 
     /// Whether any group is looked up in sets for this family.
@@ -130,9 +137,9 @@ impl LargeGroups {
 }
 
 /// A set of a group; `None`: it is not divided into parts.
-struct Lookup {
-    set: Name,
-    part: Option<Part>,
+pub(super) struct Lookup {
+    pub set: Name,
+    pub part: Option<Part>,
 }
 
 fn key(family: Family, group: &Group) -> Key {
@@ -169,7 +176,7 @@ fn rule(
 
 /// The entry's name as a comment that nft can read: it knows no escapes, and its comments have at
 /// most 127 bytes.
-fn comment(name: &str) -> Name {
+pub(super) fn comment(name: &str) -> Name {
     let end = (0..=name.len().min(COMMENT_MAX)).rev().find(|end| name.is_char_boundary(*end));
     name[..end.unwrap_or(0)].replace('"', "'").into()
 }

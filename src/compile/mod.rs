@@ -8,8 +8,13 @@
 //! A small group of sources becomes a rule for each of them. A large one becomes a set in a table
 //! of our own, because iptables cannot read a rule that looks up a set: a chain that comes just
 //! before `PREROUTING` marks the connection, and one rule in `DOCKER-BLOCK` goes by the mark.
+//!
+//! With the guard on `DOCKER-BLOCK` ends by having everybody else translated too, and the guard's
+//! chains in our own table judge all flows, by rules and sets alike.
 
+mod docker;
 mod entry;
+mod guard;
 mod large;
 mod part;
 #[cfg(test)]
@@ -25,12 +30,19 @@ use crate::ruleset::{
 };
 use large::LargeGroups;
 
+pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
+pub(crate) use guard::complete;
+pub use guard::unmentioned;
+
 /// The table in which Docker publishes ports.
 const NAT: &str = "nat";
 /// Docker's chain of published ports.
 const DOCKER: &str = "DOCKER";
-/// Our chain of allowed sources.
+/// Swarm's chain of ports that are published on all nodes.
+const INGRESS: &str = "DOCKER-INGRESS";
+/// Our chain of allowed sources, and where it leads the others if the guard is on.
 const BLOCK: &str = "DOCKER-BLOCK";
+const GUARD: &str = "DOCKER-BLOCK-GUARD";
 /// Our own table, and its chain of rules that look up sets.
 const DWNL: &str = "dwnl";
 const ALLOW: &str = "allow";
@@ -40,18 +52,28 @@ const ALLOW: &str = "allow";
 pub fn compile(policy: &Policy) -> Ruleset {
     let mut large = LargeGroups::of(policy);
     let mut chains: Vec<Chain> = native_chain(large.take_rules()).into_iter().collect();
+    let mut unused = Vec::new();
+    if policy.guard.enabled {
+        chains.extend(guard::chains(policy, &large));
+    } else {
+        unused.extend(Family::NAT.map(|family| nat_path(family, GUARD)));
+    }
     chains.extend(Family::NAT.into_iter().flat_map(|family| scheme(family, policy, &large)));
-    Ruleset { chains, sets: large.into_sets(), own_tables: vec![own_table()] }
+    Ruleset { chains, sets: large.into_sets(), own_tables: vec![own_table()], unused }
 }
 
-/// What dwnl owns whatever the policy says: the frame that all policies share.
+/// What dwnl owns whatever the policy says: its chains in tables of others, and its own tables as
+/// a whole.
 pub fn frame() -> Ruleset {
-    compile(&Policy::default())
+    let mut frame = compile(&Policy::default());
+    frame.chains.retain(|chain| !frame.own_tables.contains(&chain.path.table));
+    frame
 }
 
-fn scheme(family: Family, policy: &Policy, large: &LargeGroups) -> [Chain; 3] {
-    [
-        nat_chain(family, DOCKER, None, Extent::Exists, Vec::new()),
+fn scheme(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
+    let guard = policy.guard.enabled.then(|| guard::nat(family, policy.guard.mark));
+    let docker = nat_chain(family, DOCKER, None, Extent::Exists, Vec::new());
+    let ours = [
         nat_chain(family, BLOCK, None, Extent::Whole, block_rules(family, policy, large)),
         nat_chain(
             family,
@@ -63,7 +85,8 @@ fn scheme(family: Family, policy: &Policy, large: &LargeGroups) -> [Chain; 3] {
                 without_origin(local(Verdict::Return)),
             ],
         ),
-    ]
+    ];
+    [docker].into_iter().chain(guard).chain(ours).collect()
 }
 
 /// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
@@ -81,9 +104,12 @@ fn nat_chain(
     extent: Extent,
     rules: Vec<WantedRule>,
 ) -> Chain {
+    Chain { path: nat_path(family, name), base, extent, rules }
+}
+
+fn nat_path(family: Family, name: &str) -> Arc<ChainPath> {
     let table = TablePath { family, table: NAT.into() };
-    let path = Arc::new(ChainPath { table, chain: name.into() });
-    Chain { path, base, extent, rules }
+    Arc::new(ChainPath { table, chain: name.into() })
 }
 
 fn own_table() -> TablePath {
@@ -100,14 +126,17 @@ fn local(verdict: Verdict) -> Rule {
 }
 
 /// The rules of `DOCKER-BLOCK`: entry by entry, port by port, source by source, and last the one
-/// that stands for all sets of the family.
+/// that leads the others to the guard, or without it the one that stands for all sets of the
+/// family.
 fn block_rules(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<WantedRule> {
     let docker: Name = DOCKER.into();
     let mut wanted = Vec::new();
     for entry in &policy.allow {
         entry::push_rules(family, entry, &docker, large, &mut wanted);
     }
-    if large.has(family) {
+    if policy.guard.enabled {
+        wanted.push(without_origin(Rule::new(Verdict::Goto(GUARD.into()))));
+    } else if large.has(family) {
         wanted.push(without_origin(marked(policy.guard.mark, docker)));
     }
     distinct(wanted)

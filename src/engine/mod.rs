@@ -3,6 +3,7 @@
 
 mod commit;
 mod connection;
+mod docker;
 mod error;
 mod memory;
 mod refusal;
@@ -15,7 +16,7 @@ use std::path::Path;
 use crate::compile::frame;
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
-use crate::ruleset::{Family, Ruleset, Snapshot};
+use crate::ruleset::{Docker, Family, Ruleset, Snapshot};
 use connection::Connection;
 use memory::Memory;
 
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub plan: Plan,
     /// The generation of the ruleset afterwards.
     pub generation: u32,
+    /// What Docker's rules told about it.
+    pub docker: Docker,
     /// How often the dump was taken: 1, and one more for each change by somebody else meanwhile.
     pub attempts: u32,
 }
@@ -143,9 +146,12 @@ impl Engine {
         plan: impl Fn(&Snapshot) -> Result<Plan, Obstacle>,
     ) -> Result<Outcome, Error> {
         for attempts in 1..=ATTEMPTS_MAX {
-            let plan = plan(&self.snapshot()?)?;
+            let snapshot = self.snapshot()?;
+            let plan = plan(&snapshot)?;
             match self.commit(&plan) {
-                Ok(generation) => return Ok(Outcome { plan, generation, attempts }),
+                Ok(generation) => {
+                    return Ok(Outcome { plan, generation, docker: snapshot.docker, attempts });
+                }
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }

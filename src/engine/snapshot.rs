@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Dumped};
 use super::memory::Memory;
-use super::{ATTEMPTS_MAX, Error};
+use super::{ATTEMPTS_MAX, Error, docker};
 use crate::netlink::{
     Dump, DumpedElements, decode_chain, decode_rule, decode_set, decode_table, is_part_of_rule,
 };
 use crate::ruleset::{
-    Family, InstalledSet, InstalledTable, Name, Ruleset, SetPath, Snapshot, TablePath,
+    ChainPath, Family, InstalledSet, InstalledTable, Name, Ruleset, SetPath, Snapshot, TablePath,
 };
 
 /// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
@@ -23,7 +23,7 @@ pub(super) fn take(
     let tables: BTreeSet<&TablePath> =
         ruleset.tables().into_iter().chain(&ruleset.own_tables).collect();
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(snapshot) = (Taking { connection, memory, tables: &tables }).attempt()? {
+        if let Some(snapshot) = Taking::new(connection, memory, &tables).attempt()? {
             return Ok(snapshot);
         }
     }
@@ -34,9 +34,19 @@ struct Taking<'a> {
     connection: &'a mut Connection,
     memory: &'a Memory,
     tables: &'a BTreeSet<&'a TablePath>,
+    /// The chains whose rules tell something about Docker.
+    docker: Vec<ChainPath>,
 }
 
-impl Taking<'_> {
+impl<'a> Taking<'a> {
+    fn new(
+        connection: &'a mut Connection,
+        memory: &'a Memory,
+        tables: &'a BTreeSet<&'a TablePath>,
+    ) -> Taking<'a> {
+        Taking { connection, memory, tables, docker: Vec::new() }
+    }
+
     /// The snapshot, or `None` if it would be of more than one generation.
     fn attempt(&mut self) -> Result<Option<Snapshot>, Error> {
         let generation = self.connection.generation()?;
@@ -48,7 +58,9 @@ impl Taking<'_> {
                 }
             }
         }
-        Ok(Some(snapshot))
+        let chains = std::mem::take(&mut self.docker);
+        let dumped = docker::learn(self.connection, chains, &mut snapshot)?;
+        Ok((dumped == Dumped::Whole).then_some(snapshot))
     }
 
     fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
@@ -64,10 +76,12 @@ impl Taking<'_> {
     }
 
     fn chains(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+        let docker = &mut self.docker;
         self.connection.dump(Dump::Chains, family, snapshot.generation, |message| {
             let Some((table, chain, installed)) = decode_chain(message.attributes()) else {
                 return false;
             };
+            docker::note(docker, family, &table, &chain);
             if let Some(table) = snapshot.tables.get_mut(&TablePath { family, table }) {
                 table.chains.insert(chain, installed);
             }
@@ -80,7 +94,7 @@ impl Taking<'_> {
         let paths: Vec<TablePath> = snapshot.tables.keys().filter(of_family).cloned().collect();
         for path in paths {
             let Some(table) = snapshot.tables.get_mut(&path) else { continue };
-            let what = Dump::Rules { table: &path.table };
+            let what = Dump::Rules { table: &path.table, chain: None };
             let dumped = self.connection.dump(what, family, snapshot.generation, |message| {
                 let Some((_, chain, rule)) = decode_rule(message.attributes(), family) else {
                     return false;

@@ -24,7 +24,7 @@ const META_PROTOCOL: u32 = 16;
 pub(super) const NETWORK_HEADER: u32 = 1;
 /// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
 pub(super) const EQUAL: u32 = 0;
-const NOT_EQUAL: u32 = 1;
+pub(super) const NOT_EQUAL: u32 = 1;
 
 /// `NFT_TABLE_F_DORMANT`.
 const TABLE_DORMANT: u32 = 1;
@@ -68,20 +68,14 @@ pub(crate) fn decode_rule(
     let table = attributes.clone().find(uapi::rule::TABLE)?.string().into();
     let chain = attributes.clone().find(uapi::rule::CHAIN)?.string().into();
     let handle = attributes.clone().find(uapi::rule::HANDLE)?.be_u64()?;
-    let list = attributes.clone().find(uapi::rule::EXPRESSIONS);
-    let expressions: Vec<Expression> = list
-        .into_iter()
-        .flat_map(|list| list.nested())
-        .filter(|element| element.number == uapi::LIST_ELEMENT)
-        .map(Expression::read)
-        .collect();
+    let expressions = expressions(attributes.clone());
     let (packets, bytes) = count(&expressions);
     let userdata = attributes.find(uapi::rule::USERDATA).map(|userdata| userdata.payload);
     let reader = Reader::new(&expressions, family);
     let known = match (family, userdata) {
-        (Family::Inet, None) => reader.native_rule(None),
+        (Family::Inet, None) => reader.native(None),
         (Family::Inet, Some(data)) => {
-            decode_comment(data).and_then(|comment| reader.native_rule(Some(comment)))
+            decode_comment(data).and_then(|comment| reader.native(Some(comment)))
         }
         (_, None) => reader.rule(),
         // iptables shows a comment in the user data as a match, which would make it another rule.
@@ -89,6 +83,13 @@ pub(crate) fn decode_rule(
     };
     let content = known.map_or_else(|| foreign(&expressions), RuleContent::Known);
     Some((table, chain, InstalledRule { handle, content, packets, bytes }))
+}
+
+/// The expressions of a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
+pub(super) fn expressions(attributes: Attributes) -> Vec<Expression> {
+    let list = attributes.find(uapi::rule::EXPRESSIONS);
+    let elements = list.into_iter().flat_map(|list| list.nested());
+    elements.filter(|element| element.number == uapi::LIST_ELEMENT).map(Expression::read).collect()
 }
 
 /// The generation. The bytes are the attributes of `NFT_MSG_NEWGEN`.
@@ -132,13 +133,20 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(expressions: &'a [Expression<'a>], family: Family) -> Reader<'a> {
+    pub(super) fn new(expressions: &'a [Expression<'a>], family: Family) -> Reader<'a> {
         Reader { rest: expressions, is_ipv4: family == Family::Ip }
     }
 
     /// From here on the addresses are of this family.
     pub(super) fn set_family(&mut self, family: Family) {
         self.is_ipv4 = family == Family::Ip;
+    }
+
+    /// A rule of our own table, of one form or the other.
+    fn native(self, comment: Option<&str>) -> Option<Rule> {
+        let rest = self.rest;
+        self.native_rule(comment)
+            .or_else(|| Reader { rest, is_ipv4: false }.conditional_rule(comment))
     }
 
     /// The rule, if every expression is part of it.
@@ -149,10 +157,14 @@ impl<'a> Reader<'a> {
         let source = self.network(fields.source);
         let destination = self.network(fields.destination);
         let matches = std::iter::from_fn(|| self.extension()).collect::<Vec<_>>().into();
-        let [Expression::Counter { .. }, Expression::Verdict(code)] = self.rest else {
-            return None;
+        let [Expression::Counter { .. }, last] = self.rest else { return None };
+        let verdict = match last {
+            Expression::Verdict(code) => verdict(code)?,
+            Expression::Target { name, revision, info } => {
+                xt::decode_target(name, *revision, info)?
+            }
+            _ => return None,
         };
-        let verdict = verdict(code)?;
         Some(Rule { source, destination, in_interface, protocol, matches, verdict })
     }
 
@@ -165,19 +177,9 @@ impl<'a> Reader<'a> {
         else {
             return None;
         };
-        let negated = match *operation {
-            EQUAL => false,
-            NOT_EQUAL => true,
-            _ => return None,
-        };
-        let name = data.strip_suffix(&[0]);
-        let wildcard = name.is_none();
-        let name = std::str::from_utf8(name.unwrap_or(data)).ok()?;
-        if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains('\0') {
-            return None;
-        }
+        let interface = interface(*operation, data)?;
         self.rest = rest;
-        Some(Interface { name: name.into(), wildcard, negated })
+        Some(interface)
     }
 
     pub(super) fn protocol(&mut self) -> Option<Protocol> {
@@ -244,6 +246,22 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         Some(extension)
     }
+}
+
+/// The interface whose name is compared with these bytes.
+pub(super) fn interface(operation: u32, data: &[u8]) -> Option<Interface> {
+    let negated = match operation {
+        EQUAL => false,
+        NOT_EQUAL => true,
+        _ => return None,
+    };
+    let name = data.strip_suffix(&[0]);
+    let wildcard = name.is_none();
+    let name = std::str::from_utf8(name.unwrap_or(data)).ok()?;
+    if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains('\0') {
+        return None;
+    }
+    Some(Interface { name: name.into(), wildcard, negated })
 }
 
 /// The length of a prefix mask, which iptables writes only where it does not end with a byte.

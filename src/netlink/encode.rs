@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload, Verdict as NftVerdict};
 
-use super::expression::Counter;
+use super::expression::{Counter, XtTarget};
 use super::xt;
 use crate::ruleset::{Interface, Protocol, Rule, Verdict};
 
@@ -51,16 +51,23 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     if let Some(verdict) = verdict(&rule.verdict) {
         nft.add_expr(&verdict);
     }
+    if let Some(target) = xt::encode_target(&rule.verdict) {
+        nft.add_expr(&XtTarget(target));
+    }
 }
 
 /// `-i eth0`: the name with its NUL; `-i eth+`: its beginning without.
 pub fn add_interface(nft: &mut nftnl::Rule, interface: &Interface) {
+    nft.add_expr(&Meta::IifName);
+    add_interface_name(nft, interface);
+}
+
+pub fn add_interface_name(nft: &mut nftnl::Rule, interface: &Interface) {
     let mut name = interface.name.as_bytes().to_vec();
     if !interface.wildcard {
         name.push(0);
     }
     let operation = if interface.negated { CmpOp::Neq } else { CmpOp::Eq };
-    nft.add_expr(&Meta::IifName);
     nft.add_expr(&Cmp::new(operation, name.as_slice()));
 }
 
@@ -97,7 +104,7 @@ fn verdict(verdict: &Verdict) -> Option<NftVerdict> {
         Verdict::Return => NftVerdict::Return,
         Verdict::Jump(chain) => NftVerdict::Jump { chain: c_string(chain) },
         Verdict::Goto(chain) => NftVerdict::Goto { chain: c_string(chain) },
-        Verdict::MarkConnection(_) => return None,
+        Verdict::MarkConnection(_) | Verdict::Connmark { .. } | Verdict::Native(_) => return None,
     })
 }
 

@@ -24,23 +24,41 @@ const REGISTER: u32 = 1;
 
 impl nftnl::expr::Expression for XtMatch {
     fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
-        let expression = allocate(c"match");
-        let length = self.info.len();
-        // SAFETY: `expression` is a fresh match expression. The name is copied. The blob is in
-        // memory of `malloc` that is at least `length` bytes long and not zero-sized: libnftnl
-        // keeps the pointer and frees it with the expression.
-        unsafe {
-            let info = libc::malloc(length.max(1));
-            let Some(info) = NonNull::new(info) else { std::process::abort() };
-            std::ptr::copy_nonoverlapping(self.info.as_ptr(), info.as_ptr().cast(), length);
-            let expression = expression.as_ptr();
-            sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_MT_NAME as u16, self.name.as_ptr());
-            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_MT_REV as u16, self.revision);
-            let attribute = sys::NFTNL_EXPR_MT_INFO as u16;
-            sys::nftnl_expr_set(expression, attribute, info.as_ptr(), length as u32);
-        }
-        expression
+        use sys::{NFTNL_EXPR_MT_INFO, NFTNL_EXPR_MT_NAME, NFTNL_EXPR_MT_REV};
+        extension(c"match", [NFTNL_EXPR_MT_NAME, NFTNL_EXPR_MT_REV, NFTNL_EXPR_MT_INFO], self)
     }
+}
+
+/// An xt target.
+pub struct XtTarget(pub XtMatch);
+
+impl nftnl::expr::Expression for XtTarget {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        use sys::{NFTNL_EXPR_TG_INFO, NFTNL_EXPR_TG_NAME, NFTNL_EXPR_TG_REV};
+        extension(c"target", [NFTNL_EXPR_TG_NAME, NFTNL_EXPR_TG_REV, NFTNL_EXPR_TG_INFO], &self.0)
+    }
+}
+
+/// A `match` or `target` expression; the attributes are those of its name, revision and blob.
+fn extension(
+    kind: &std::ffi::CStr,
+    [name, revision, info]: [u32; 3],
+    xt: &XtMatch,
+) -> NonNull<sys::nftnl_expr> {
+    let expression = allocate(kind);
+    let length = xt.info.len();
+    // SAFETY: `expression` is a fresh expression, whose attributes these are. The name is copied.
+    // The blob is in memory of `malloc` that is at least `length` bytes long and not zero-sized:
+    // libnftnl keeps the pointer and frees it with the expression.
+    unsafe {
+        let Some(blob) = NonNull::new(libc::malloc(length.max(1))) else { std::process::abort() };
+        std::ptr::copy_nonoverlapping(xt.info.as_ptr(), blob.as_ptr().cast(), length);
+        let expression = expression.as_ptr();
+        sys::nftnl_expr_set_str(expression, name as u16, xt.name.as_ptr());
+        sys::nftnl_expr_set_u32(expression, revision as u16, xt.revision);
+        sys::nftnl_expr_set(expression, info as u16, blob.as_ptr(), length as u32);
+    }
+    expression
 }
 
 /// A counter with its numbers, as iptables writes it; the crate's leaves them out.
@@ -83,6 +101,26 @@ impl nftnl::expr::Expression for DestinationType {
             set(sys::NFTNL_EXPR_FIB_DREG, REGISTER);
             set(sys::NFTNL_EXPR_FIB_RESULT, FIB_ADDRESS_TYPE);
             set(sys::NFTNL_EXPR_FIB_FLAGS, FIB_DESTINATION);
+        }
+        expression
+    }
+}
+
+/// `ct original KEY`: something about the first packet of the flow, `NFT_CT_*`.
+pub struct Original(pub u32);
+
+/// `IP_CT_DIR_ORIGINAL`.
+const ORIGINAL: u8 = 0;
+
+impl nftnl::expr::Expression for Original {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"ct");
+        // SAFETY: `expression` is a fresh ct expression, whose attributes these are.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_CT_DREG as u16, REGISTER);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_CT_KEY as u16, self.0);
+            sys::nftnl_expr_set_u8(expression, sys::NFTNL_EXPR_CT_DIR as u16, ORIGINAL);
         }
         expression
     }
@@ -168,9 +206,20 @@ pub enum Expression<'a> {
         /// Whether it is set.
         set: bool,
     },
+    /// Loads something about the first packet of the connection: `NFT_CT_*`.
+    Original(u32),
+    /// An xt target.
+    Target {
+        /// Its name.
+        name: Cow<'a, str>,
+        /// Its revision.
+        revision: u32,
+        /// Its blob.
+        info: &'a [u8],
+    },
     /// Ends the rule.
     Verdict(Code<'a>),
-    /// Any other, by its name; an xt target with its own.
+    /// Any other, by its name.
     Other(Cow<'a, str>),
 }
 
@@ -235,10 +284,11 @@ impl<'a> Expression<'a> {
                 revision: number(uapi::extension::REVISION)?,
                 info: data.nested().find(uapi::extension::INFO)?.payload,
             },
-            "target" => {
-                let name = data.nested().find(uapi::extension::NAME)?.string();
-                Expression::Other(format!("target {name}").into())
-            }
+            "target" => Expression::Target {
+                name: data.nested().find(uapi::extension::NAME)?.string(),
+                revision: number(uapi::extension::REVISION)?,
+                info: data.nested().find(uapi::extension::INFO)?.payload,
+            },
             "counter" => Expression::Counter {
                 packets: data.nested().find(uapi::counter::PACKETS)?.be_u64()?,
                 bytes: data.nested().find(uapi::counter::BYTES)?.be_u64()?,
@@ -257,7 +307,12 @@ impl<'a> Expression<'a> {
                 Expression::InSet(data.nested().find(uapi::lookup::SET)?.string())
             }
             "ct" if uses_register(uapi::ct::DESTINATION) => {
-                Expression::Connection { key: number(uapi::ct::KEY)?, set: false }
+                let key = number(uapi::ct::KEY)?;
+                match data.nested().find(uapi::ct::DIRECTION).map(|direction| direction.payload) {
+                    None => Expression::Connection { key, set: false },
+                    Some([ORIGINAL]) => Expression::Original(key),
+                    Some(_) => return None,
+                }
             }
             "ct" if uses_register(uapi::ct::SOURCE) => {
                 Expression::Connection { key: number(uapi::ct::KEY)?, set: true }
@@ -306,7 +361,9 @@ impl fmt::Display for Expression<'_> {
                     .unwrap_or("?");
                 write!(f, "[cmp {operation} 0x{}]", Hex(data))
             }
+            Expression::Original(key) => write!(f, "[ct original {key}]"),
             Expression::Match { name, revision, .. } => write!(f, "[match {name} rev {revision}]"),
+            Expression::Target { name, .. } => write!(f, "[target {name}]"),
             Expression::Counter { .. } => write!(f, "[counter]"),
             Expression::Verdict(Code::Drop) => write!(f, "[drop]"),
             Expression::Verdict(Code::Accept) => write!(f, "[accept]"),

@@ -7,6 +7,7 @@
 mod answer;
 mod attribute;
 mod batch;
+mod condition;
 mod decode;
 mod encode;
 mod expression;
@@ -18,6 +19,7 @@ mod release;
 mod request;
 mod set;
 mod socket;
+mod traits;
 mod uapi;
 mod xt;
 
@@ -31,6 +33,7 @@ pub(crate) use namespace::within;
 pub(crate) use request::{Dump, Request};
 pub(crate) use set::{DumpedElements, decode_set, is_part_of_rule};
 pub(crate) use socket::{Socket, Transport};
+pub(crate) use traits::decode_traits;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Payload, TransportHeaderField};
 
 use super::batch::family_number;
+use super::condition;
 use super::decode::{EQUAL, NETWORK_HEADER, Reader};
 use super::encode::{
     AddressFields, add_interface, add_network, add_payload, add_protocol, c_string, octets,
@@ -14,15 +15,15 @@ use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, V
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
 const LOCAL: u32 = 2;
 /// `NFT_META_NFPROTO`.
-const META_FAMILY: u32 = 15;
+pub(super) const META_FAMILY: u32 = 15;
 /// `NFT_CT_MARK`.
-const CT_MARK: u32 = 3;
+pub(super) const CT_MARK: u32 = 3;
 /// `NFT_PAYLOAD_TRANSPORT_HEADER`, and where the destination port stands in it.
-const TRANSPORT_HEADER: u32 = 2;
-const DESTINATION_PORT: u32 = 2;
+pub(super) const TRANSPORT_HEADER: u32 = 2;
+pub(super) const DESTINATION_PORT: u32 = 2;
 /// `NFT_CMP_LTE` and `NFT_CMP_GTE`.
-const AT_MOST: u32 = 3;
-const AT_LEAST: u32 = 5;
+pub(super) const AT_MOST: u32 = 3;
+pub(super) const AT_LEAST: u32 = 5;
 
 /// Appends the expressions of a native rule, what is cheap to look at first:
 /// `iifname INTERFACE meta nfproto FAMILY ip daddr DESTINATION tcp dport PORTS ip saddr @SET
@@ -46,10 +47,14 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
         add_condition(nft, condition);
     }
     nft.add_expr(&counter);
-    if let Verdict::MarkConnection(bits) = rule.verdict {
-        nft.add_expr(&Conntrack::Mark { set: false });
-        nft.add_expr(&Bitwise::new(!bits, bits));
-        nft.add_expr(&Conntrack::Mark { set: true });
+    match &rule.verdict {
+        Verdict::MarkConnection(bits) => {
+            nft.add_expr(&Conntrack::Mark { set: false });
+            nft.add_expr(&Bitwise::new(!bits, *bits));
+            nft.add_expr(&Conntrack::Mark { set: true });
+        }
+        Verdict::Native(statement) => condition::add_statement(nft, statement),
+        _ => {}
     }
 }
 
@@ -68,6 +73,7 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
             nft.add_expr(&DestinationType);
             nft.add_expr(&Cmp::new(CmpOp::Eq, LOCAL));
         }
+        Match::Native(condition) => condition::add(nft, condition),
         // A comment goes to the rule's user data; the others are of iptables' rules.
         _ => {}
     }
@@ -98,7 +104,7 @@ fn add_destination_range(nft: &mut nftnl::Rule, range: &AddressRange) {
     add_between(nft, &first, &last);
 }
 
-fn add_between(nft: &mut nftnl::Rule, first: &[u8], last: &[u8]) {
+pub(super) fn add_between(nft: &mut nftnl::Rule, first: &[u8], last: &[u8]) {
     if first == last {
         nft.add_expr(&Cmp::new(CmpOp::Eq, first));
     } else {
@@ -108,7 +114,7 @@ fn add_between(nft: &mut nftnl::Rule, first: &[u8], last: &[u8]) {
 }
 
 /// Bytes in the network's order as a number.
-fn number(bytes: &[u8]) -> u128 {
+pub(super) fn number(bytes: &[u8]) -> u128 {
     bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
@@ -165,7 +171,7 @@ impl Reader<'_> {
         Some(family)
     }
 
-    fn destination_range(&mut self, field: u32, length: usize) -> Option<AddressRange> {
+    pub(super) fn destination_range(&mut self, field: u32, length: usize) -> Option<AddressRange> {
         let [
             Expression::Payload { base: NETWORK_HEADER, offset, .. },
             Expression::Compare { operation: AT_LEAST, data: first },

@@ -12,10 +12,12 @@ pub(crate) enum Dump<'a> {
     Tables,
     /// The chains of a family.
     Chains,
-    /// The rules of one table.
+    /// The rules of one table, or of one of its chains.
     Rules {
         /// The table's name.
         table: &'a str,
+        /// The chain's name.
+        chain: Option<&'a str>,
     },
     /// The sets of one table.
     Sets {
@@ -74,7 +76,12 @@ impl Request {
         let mut put_name = |number, name| put_string(&mut bytes, number, name);
         match what {
             Dump::Tables | Dump::Chains => {}
-            Dump::Rules { table } => put_name(rule::TABLE, table),
+            Dump::Rules { table, chain } => {
+                put_name(rule::TABLE, table);
+                if let Some(chain) = chain {
+                    put_name(rule::CHAIN, chain);
+                }
+            }
             Dump::Sets { table } => put_name(set::TABLE, table),
             Dump::Elements { table, set } => {
                 put_name(element_list::TABLE, table);

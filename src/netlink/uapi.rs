@@ -124,6 +124,7 @@ pub mod lookup {
 pub mod ct {
     pub const DESTINATION: u16 = 1;
     pub const KEY: u16 = 2;
+    pub const DIRECTION: u16 = 3;
     pub const SOURCE: u16 = 4;
 }
 

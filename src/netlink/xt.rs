@@ -1,13 +1,13 @@
-//! The blobs (INFO) of the xt matches, as iptables 1.8.7 fills them. Integers are in the host's
+//! The blobs (INFO) of the xt matches and targets, as iptables 1.8.7 fills them. Integers are in the host's
 //! byte order but for addresses. The kernel compares their length with its own structure, padded
 //! to eight bytes, so every blob has a fixed length.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
 
-use crate::ruleset::{AddressRange, COMMENT_MAX, Match, Ports, Protocol};
+use crate::ruleset::{AddressRange, COMMENT_MAX, Match, Ports, Protocol, Verdict};
 
-/// An xt match as the message carries it.
+/// An xt match or target as the message carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct XtMatch {
     /// The name under which the kernel finds it.
@@ -38,6 +38,11 @@ const IPRANGE_DESTINATION: usize = 32;
 const IPRANGE_FLAGS: usize = 64;
 /// `connmark` revision 1 (`struct xt_connmark_mtinfo1`, 12 bytes): u32 mark, u32 mask, u8 invert.
 const CONNMARK_LENGTH: usize = 16;
+/// The target `CONNMARK` revision 2 (`struct xt_connmark_tginfo2`, 15 bytes): u32 bits to flip,
+/// u32 bits to clear before, u32 mask of the packet's mark, u8 shift direction, u8 shift, u8 mode;
+/// `XT_CONNMARK_SET` is 0.
+const CONNMARK_TARGET_LENGTH: usize = 16;
+const CONNMARK_TARGET_REVISION: u32 = 2;
 /// `tcp` and `udp` revision 0 (`struct xt_tcp`, `struct xt_udp`, padded).
 const PORTS_LENGTH: usize = 16;
 /// `sctp` revision 0 (`struct xt_sctp_info`, 292 bytes).
@@ -56,9 +61,25 @@ pub fn encode(extension: &Match) -> Option<XtMatch> {
         Match::StateNew => (c"conntrack", 3, encode_state_new()),
         Match::ConnectionMark(mark) => (c"connmark", 1, encode_connection_mark(*mark)),
         Match::Comment(text) => (c"comment", 0, encode_comment(text)),
-        Match::SourcePart { .. } | Match::SourceSet { .. } => return None,
+        Match::SourcePart { .. } | Match::SourceSet { .. } | Match::Native(_) => return None,
     };
     Some(XtMatch { name, revision, info })
+}
+
+/// The target as iptables writes it; `None` for a verdict that is none.
+pub fn encode_target(verdict: &Verdict) -> Option<XtMatch> {
+    let Verdict::Connmark { bits, set } = verdict else { return None };
+    let info = encode_connmark(*bits, *set);
+    Some(XtMatch { name: c"CONNMARK", revision: CONNMARK_TARGET_REVISION, info })
+}
+
+/// The target that a blob stands for, if it is of exactly the form that [`encode_target`] gives.
+pub fn decode_target(name: &str, revision: u32, info: &[u8]) -> Option<Verdict> {
+    let bits = u32::from_ne_bytes(info.get(4..8)?.try_into().ok()?);
+    let candidate = Verdict::Connmark { bits, set: info.first_chunk::<4>()? != &[0; 4] };
+    let exact = encode_target(&candidate)?;
+    let is_exact = name == "CONNMARK" && exact.revision == revision && exact.info == info;
+    is_exact.then_some(candidate)
 }
 
 /// The match that a blob stands for, if it is of exactly the form that [`encode`] gives.
@@ -94,6 +115,14 @@ fn encode_state_new() -> Vec<u8> {
 fn encode_connection_mark(mark: u32) -> Vec<u8> {
     let mut info = vec![0; CONNMARK_LENGTH];
     put(&mut info, 0, &[mark.to_ne_bytes(), mark.to_ne_bytes()].concat());
+    info
+}
+
+/// `-j CONNMARK --set-xmark BITS/BITS`, `-j CONNMARK --set-xmark 0x0/BITS`
+fn encode_connmark(bits: u32, set: bool) -> Vec<u8> {
+    let mut info = vec![0; CONNMARK_TARGET_LENGTH];
+    let value = if set { bits } else { 0 };
+    put(&mut info, 0, &[value, bits, u32::MAX].map(u32::to_ne_bytes).concat());
     info
 }
 
@@ -219,6 +248,7 @@ mod tests {
             is_ipv4: bool,
         ) {
             let _ = decode(name, revision, &info, is_ipv4);
+            let _ = decode_target("CONNMARK", revision, &info);
         }
     }
 }

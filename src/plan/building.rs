@@ -7,13 +7,16 @@ use super::difference::Difference;
 use super::elements::ElementDifference;
 use super::obstacle::{check_base, check_owner};
 use super::{Change, Obstacle, Plan, own};
+use crate::compile::complete;
 use crate::ruleset::{
-    ChainPath, InstalledChain, InstalledTable, Ruleset, Set, SetPath, Snapshot, TablePath,
+    Chain, ChainPath, InstalledChain, InstalledTable, Ruleset, Set, SetPath, Snapshot, TablePath,
 };
 
 /// A plan in the making.
 pub(super) struct Building<'a> {
     wanted: &'a Ruleset,
+    /// The wanted chains, as they should be with the Docker of the snapshot.
+    chains: &'a [&'a Chain],
     snapshot: &'a Snapshot,
     /// The tables that can be built upon.
     fit: BTreeMap<&'a TablePath, &'a InstalledTable>,
@@ -24,8 +27,12 @@ pub(super) struct Building<'a> {
 
 impl<'a> Building<'a> {
     /// The changes that turn the snapshot into the wanted ruleset.
-    pub(super) fn plan(wanted: &'a Ruleset, snapshot: &'a Snapshot) -> Result<Plan, Obstacle> {
-        let mut building = Building::new(wanted, snapshot);
+    pub(super) fn plan(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
+        let completed = complete(wanted, &snapshot.docker);
+        let find = |chain: &Chain| completed.iter().find(|it| it.path == chain.path);
+        let chains: Vec<&Chain> =
+            wanted.chains.iter().map(|chain| find(chain).unwrap_or(chain)).collect();
+        let mut building = Building::new(wanted, &chains, snapshot);
         building.tables()?;
         building.sets();
         building.chains()?;
@@ -33,12 +40,13 @@ impl<'a> Building<'a> {
         Ok(building.plan)
     }
 
-    fn new(wanted: &'a Ruleset, snapshot: &'a Snapshot) -> Building<'a> {
+    fn new(wanted: &'a Ruleset, chains: &'a [&'a Chain], snapshot: &'a Snapshot) -> Building<'a> {
         let is_fit = |(path, table): &(&TablePath, &InstalledTable)| {
             !wanted.own_tables.contains(path) || own::is_fit(path, table, wanted)
         };
         Building {
             wanted,
+            chains,
             snapshot,
             fit: snapshot.tables.iter().filter(is_fit).collect(),
             suspended: HashSet::new(),
@@ -106,7 +114,7 @@ impl<'a> Building<'a> {
 
     /// Takes out, for a while, the rules of each chain that looks up one of these sets.
     fn suspend(&mut self, sets: &HashSet<&SetPath>) {
-        for chain in &self.wanted.chains {
+        for chain in self.chains {
             let Some(installed) = self.installed(&chain.path) else { continue };
             let table = &chain.path.table;
             let looked_up = installed.rules.iter().filter_map(|rule| rule.content.known()?.set());
@@ -124,7 +132,7 @@ impl<'a> Building<'a> {
     }
 
     fn chains(&mut self) -> Result<(), Obstacle> {
-        for chain in &self.wanted.chains {
+        for chain in self.chains {
             let installed = match self.installed(&chain.path) {
                 Some(installed) => {
                     check_base(chain, installed)?;
@@ -147,8 +155,14 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
-    /// Last go the tables of ours that are not wanted, and of the others the sets that are not.
+    /// Last go the tables of ours that are not wanted, of the others the sets that are not, and our
+    /// chains in others' tables that are not needed.
     fn unwanted(&mut self) -> Result<(), Obstacle> {
+        for path in &self.wanted.unused {
+            if let Some(installed) = self.snapshot.chain(path) {
+                own::delete_chain(path, installed, &mut self.plan.changes);
+            }
+        }
         let wanted = self.wanted.tables();
         for path in &self.wanted.own_tables {
             let Some(table) = self.snapshot.tables.get(path) else { continue };

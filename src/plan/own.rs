@@ -62,6 +62,18 @@ fn wanted_sets<'w>(path: &TablePath, wanted: &'w Ruleset) -> HashMap<&'w Name, &
     sets.map(|set| (&set.path.set, set)).collect()
 }
 
+/// Deletes one chain with its rules.
+pub(super) fn delete_chain(
+    path: &Arc<ChainPath>,
+    chain: &InstalledChain,
+    changes: &mut Vec<Change>,
+) {
+    if !chain.rules.is_empty() {
+        changes.push(difference::flush(path, &chain.rules));
+    }
+    changes.push(Change::DeleteChain(Arc::clone(path)));
+}
+
 /// Deletes the table with all that is in it.
 pub(super) fn delete(path: &TablePath, table: &InstalledTable) -> Change {
     let mut contents = Vec::new();

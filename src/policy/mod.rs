@@ -91,10 +91,10 @@ pub struct Source {
 /// The `[guard]` table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// Whether the guard is wanted. It is read, but not acted upon yet.
+    /// Whether the guard is wanted.
     pub enabled: bool,
-    /// The bit of the connection mark that is dwnl's: exactly one bit is set. Large groups use it
-    /// whether the guard is wanted or not.
+    /// The bit of the connection mark that is dwnl's: exactly one bit is set. The guard uses it,
+    /// and without the guard large groups do.
     pub mark: u32,
 }
 
@@ -107,7 +107,7 @@ impl Guard {
 
 impl Default for Guard {
     fn default() -> Guard {
-        Guard { enabled: false, mark: Guard::DEFAULT_MARK }
+        Guard { enabled: true, mark: Guard::DEFAULT_MARK }
     }
 }
 

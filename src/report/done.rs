@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dwnl::engine::Outcome;
 use dwnl::plan::Change;
-use dwnl::ruleset::Set;
+use dwnl::ruleset::{Published, Set};
 use serde::{Serialize, Serializer};
 
 use super::count::{Count, Counted, Grouped};
@@ -25,6 +25,9 @@ pub struct Done<'a> {
     attempts: u32,
     elapsed_us: u64,
     warnings: Vec<&'static str>,
+    /// The published ports that the policy does not mention, where a policy was applied.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "published")]
+    pub unmentioned: Option<Vec<Published>>,
     #[serde(skip)]
     counted: Counted,
     #[serde(skip)]
@@ -69,6 +72,7 @@ impl<'a> Done<'a> {
             attempts: outcome.attempts,
             elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             warnings,
+            unmentioned: None,
             counted: Counted::of(plan, sets),
             chains_removed: count(|change| matches!(change, Change::DeleteChain(_))),
             sets_removed: count(|change| matches!(change, Change::DeleteSet { .. })),
@@ -88,6 +92,13 @@ impl<'a> Done<'a> {
     }
 }
 
+fn published<S: Serializer>(
+    published: &Option<Vec<Published>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(published.iter().flatten().map(ToString::to_string))
+}
+
 fn changes<S: Serializer>(
     difference: &Option<Difference>,
     serializer: S,
@@ -100,6 +111,19 @@ impl Report for Done<'_> {
         if let Some(difference) = &self.difference {
             difference.write_changes(out)?;
         }
+        self.write_deed(out)?;
+        for published in self.unmentioned.iter().flatten() {
+            writeln!(
+                out,
+                "open to nobody: {published}, which Docker publishes and no entry names"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Done<'_> {
+    fn write_deed(&self, out: &mut dyn Write) -> io::Result<()> {
         let Done { counted, generation, .. } = self;
         match (self.changed, self.deed) {
             (true, Deed::Apply) => {
@@ -131,7 +155,7 @@ impl Report for Done<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::Plan;
-    use dwnl::ruleset::{Family, Place, RuleContent};
+    use dwnl::ruleset::{Docker, Family, Place, RuleContent};
 
     use super::super::testing::{allow, json, large_group, path, set_path, text};
     use super::*;
@@ -140,7 +164,7 @@ mod tests {
 
     fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
         let plan = Plan { generation: 16, changes, unchanged: 40 };
-        Outcome { plan, generation: 17, attempts }
+        Outcome { plan, generation: 17, docker: Docker::default(), attempts }
     }
 
     fn change() -> Vec<Change> {

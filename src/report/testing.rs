@@ -138,6 +138,7 @@ pub fn large_group() -> Ruleset {
             set("cdn-6-intervals", NETWORKS, vec![Interval { first: 0, last }]),
         ],
         own_tables: vec![own_path("").table.clone()],
+        ..Ruleset::default()
     }
 }
 

@@ -58,6 +58,12 @@ impl BaseChain<'static> {
     /// A chain that sees the first packet of a flow just before that one does.
     pub const BEFORE_NAT_PREROUTING: BaseChain<'static> =
         BaseChain { chain_type: "nat", hook: 0, priority: -101 };
+    /// A chain that sees what is delivered on this host, before the chains of the table `filter`.
+    pub const INPUT: BaseChain<'static> =
+        BaseChain { chain_type: "filter", hook: 1, priority: -150 };
+    /// A chain that sees what is forwarded, before the chains of the table `filter`.
+    pub const FORWARD: BaseChain<'static> =
+        BaseChain { chain_type: "filter", hook: 2, priority: -150 };
 }
 
 /// `type nat hook 0 priority -100`, close to nft's words.
@@ -110,6 +116,8 @@ pub struct Ruleset {
     /// The tables that are wholly ours: what is in them and not in the ruleset goes, and a table
     /// of which the ruleset has no chain goes itself.
     pub own_tables: Vec<TablePath>,
+    /// Chains of ours in other tables that this ruleset does without: where they stand they go.
+    pub unused: Vec<Arc<ChainPath>>,
 }
 
 impl Ruleset {

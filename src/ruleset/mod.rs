@@ -6,8 +6,10 @@
 
 mod address;
 mod chain;
+mod docker;
 mod family;
 mod interface;
+mod native;
 mod nft;
 mod origin;
 mod port;
@@ -17,8 +19,10 @@ mod snapshot;
 
 pub use address::{AddressRange, Addresses};
 pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
+pub use docker::{Docker, Published, Traits};
 pub use family::Family;
 pub use interface::{INTERFACE_NAME_MAX, Interface};
+pub use native::{Condition, Direction, End, Statement};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};

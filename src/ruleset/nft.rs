@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Addresses, Family, Match, Ports, Rule, address};
+use super::native::header;
+use super::{Addresses, Match, Ports, Rule, address};
 
 /// A rule as `nft` reads and lists it.
 pub(super) struct NftText<'a>(pub &'a Rule);
@@ -41,6 +42,7 @@ fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result
             write!(f, "{} saddr & {mask} == {value} ", header(*family))
         }
         Match::SourceSet { family, set } => write!(f, "{} saddr @{set} ", header(*family)),
+        Match::Native(condition) => write!(f, "{condition} "),
         _ => Ok(()),
     }
 }
@@ -55,11 +57,6 @@ fn write_ports(f: &mut fmt::Formatter<'_>, ports: &Ports) -> fmt::Result {
         last if last == ports.first() => write!(f, " "),
         last => write!(f, "-{last} "),
     }
-}
-
-/// How nft names the header in which the addresses of a family stand.
-fn header(family: Family) -> &'static str {
-    if family == Family::Ip6 { "ip6" } else { "ip" }
 }
 
 #[cfg(test)]

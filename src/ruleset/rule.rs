@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 
 use super::address::NetworkText;
 use super::nft::NftText;
-use super::{AddressRange, Family, Interface, Name, Part, Ports, Protocol};
+use super::{AddressRange, Condition, Family, Interface, Name, Part, Ports, Protocol, Statement};
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
 pub const COMMENT_MAX: usize = 255;
@@ -48,14 +48,16 @@ impl Rule {
     /// The set that it looks up, if any.
     pub fn set(&self) -> Option<&Name> {
         self.matches.iter().find_map(|condition| match condition {
-            Match::SourceSet { set, .. } => Some(set),
+            Match::SourceSet { set, .. } | Match::Native(Condition::OriginalSet(_, set)) => {
+                Some(set)
+            }
             _ => None,
         })
     }
 
     /// Whether only a native table can hold the rule, because iptables has no words for it.
     pub fn is_native(&self) -> bool {
-        matches!(self.verdict, Verdict::MarkConnection(_))
+        matches!(self.verdict, Verdict::MarkConnection(_) | Verdict::Native(_))
     }
 }
 
@@ -118,6 +120,8 @@ pub enum Match {
         /// The set, in the rule's own table.
         set: Name,
     },
+    /// A condition that only a native table can hold.
+    Native(Condition),
     /// `-m comment --comment "…"`: at most [`COMMENT_MAX`] bytes without a NUL.
     Comment(Arc<str>),
 }
@@ -148,6 +152,7 @@ impl fmt::Display for Match {
             Match::ConnectionMark(mark) => write!(f, "-m connmark --mark {mark:#x}/{mark:#x}"),
             Match::SourcePart { part, .. } => write!(f, "& {} == {}", part.mask, part.value),
             Match::SourceSet { set, .. } => write!(f, "@{set}"),
+            Match::Native(condition) => write!(f, "{condition}"),
             Match::Comment(text) => {
                 write!(f, "-m comment --comment ")?;
                 write_quoted(f, text)
@@ -187,6 +192,16 @@ pub enum Verdict {
     /// `ct mark set ct mark | BITS`: sets these bits of the connection mark and goes on with the
     /// next rule. Only in a native table.
     MarkConnection(u32),
+    /// `-j CONNMARK --set-xmark BITS/BITS` or `--set-xmark 0x0/BITS`: sets or clears these bits of
+    /// the connection mark and goes on with the next rule.
+    Connmark {
+        /// The bits.
+        bits: u32,
+        /// Whether they are set.
+        set: bool,
+    },
+    /// Anything else that only a native table can hold.
+    Native(Statement),
 }
 
 impl Verdict {
@@ -194,7 +209,11 @@ impl Verdict {
     pub fn target(&self) -> Option<&Name> {
         match self {
             Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
-            Verdict::Accept | Verdict::Return | Verdict::MarkConnection(_) => None,
+            Verdict::Native(statement) => statement.target(),
+            Verdict::Accept
+            | Verdict::Return
+            | Verdict::MarkConnection(_)
+            | Verdict::Connmark { .. } => None,
         }
     }
 }
@@ -208,6 +227,11 @@ impl fmt::Display for Verdict {
             Verdict::Jump(chain) => write!(f, "-j {chain}"),
             Verdict::Goto(chain) => write!(f, "-g {chain}"),
             Verdict::MarkConnection(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
+            Verdict::Connmark { bits, set } => {
+                let value = if *set { *bits } else { 0 };
+                write!(f, "-j CONNMARK --set-xmark {value:#x}/{bits:#x}")
+            }
+            Verdict::Native(statement) => write!(f, "{statement}"),
         }
     }
 }

@@ -7,7 +7,7 @@ mod table;
 mod tests;
 mod text;
 
-use dwnl::ruleset::{Extent, Family, Ruleset, SetKind, Snapshot, TablePath};
+use dwnl::ruleset::{Chain, Extent, Family, Ruleset, SetKind, Snapshot, TablePath};
 use serde::{Serialize, Serializer};
 
 use super::elements::Elements;
@@ -103,13 +103,26 @@ impl<'a> Show<'a> {
 impl<'a> TableReport<'a> {
     fn new(path: &'a TablePath, frame: &'a Ruleset, snapshot: &'a Snapshot) -> TableReport<'a> {
         // A ruleset has a chain before those that jump to it; people follow the packets.
-        let chains = frame.chains.iter().rev().filter(|chain| chain.path.table == *path);
+        let chains = frame.chains.iter().rev().filter(|chain| {
+            chain.path.table == *path
+                && (is_needed(chain, frame) || snapshot.chain(&chain.path).is_some())
+        });
         let chains: Vec<ChainReport> =
             chains.map(|chain| ChainReport::new(chain, snapshot)).collect();
         let installed = chains.iter().any(ChainReport::is_ours);
         let sets = Vec::new();
         TableReport { family: path.family, table: &path.table, installed, chains, sets }
     }
+}
+
+/// Whether every policy has the chain: one that is wholly ours and that only another such chain
+/// leads to belongs to some policies alone.
+fn is_needed(chain: &Chain, frame: &Ruleset) -> bool {
+    let table = &chain.path.table;
+    let heads =
+        frame.chains.iter().filter(|it| it.path.table == *table && it.extent == Extent::Head);
+    let mut targets = heads.flat_map(|head| &head.rules).filter_map(|it| it.rule.verdict.target());
+    chain.extent != Extent::Whole || targets.any(|target| *target == chain.path.chain)
 }
 
 fn extent<S: Serializer>(extent: &Extent, serializer: S) -> Result<S::Ok, S::Error> {

@@ -134,7 +134,7 @@ fn own_snapshot() -> Snapshot {
         ..InstalledTable::default()
     };
     let path = own_path("").table.clone();
-    Snapshot { generation: 16, tables: [(path, table)].into() }
+    Snapshot { generation: 16, tables: [(path, table)].into(), ..Snapshot::default() }
 }
 
 #[test]

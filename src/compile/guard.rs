@@ -1,0 +1,306 @@
+//! The guard: what keeps a source that the policy does not allow out of the containers on every
+//! way that does not lead through `DOCKER-BLOCK`.
+//!
+//! It judges the first packet of each flow by what it was before anything was translated, which
+//! conntrack remembers. So it does not matter who translated it, in which order, or whether
+//! docker-proxy took it in. What it has to know of Docker is read from Docker's own rules when the
+//! difference to the kernel is made ([`complete`]); the rest depends on the policy alone.
+
+use std::sync::Arc;
+
+use super::entry::{destinations, network, of_family, origin, range};
+use super::large::{LargeGroups, comment};
+use super::{DOCKER, GUARD, INGRESS, distinct, docker, nat_chain, own_table, without_origin};
+use crate::policy::{Allow, Policy};
+use crate::ruleset::{
+    Addresses, BaseChain, Chain, ChainPath, Condition, Direction, Docker, End, Extent, Family,
+    Interface, Match, Name, Origin, Ports, Published, Rule, Ruleset, Statement, Verdict,
+    WantedRule,
+};
+
+/// What every policy allows: the host itself and the containers.
+const INSIDE: &str = "inside";
+/// Whom the policy allows.
+const ALLOWED: &str = "allowed";
+/// What Docker or somebody else has translated, and must be allowed.
+const TRANSLATED: &str = "translated";
+/// What goes out to a bridge of Docker's.
+const BRIDGED: &str = "bridged";
+const FORWARD: &str = "forward";
+/// What is for a published port and was not translated, so that docker-proxy would take it in.
+const PROXIED: &str = "proxied";
+const INPUT: &str = "input";
+
+/// The bridges that Docker may create at any time and whose names are always these. Those of other
+/// networks it makes up, unless the operator chooses them.
+const NAMED_BRIDGES: [&str; 2] = ["docker0", "docker_gwbridge"];
+
+/// The chain of `ip nat` or `ip6 nat` for whoever no rule of `DOCKER-BLOCK` let in: it is
+/// translated as Docker would, so that it never meets docker-proxy, and marked for the guard. What
+/// Docker does not translate loses the mark again.
+pub(super) fn nat_rules(mark: u32) -> Vec<WantedRule> {
+    let rules = [
+        // -j CONNMARK --set-xmark MARK/MARK
+        Verdict::Connmark { bits: mark, set: true },
+        // -j DOCKER
+        Verdict::Jump(DOCKER.into()),
+        // -j CONNMARK --set-xmark 0x0/MARK
+        Verdict::Connmark { bits: mark, set: false },
+    ];
+    rules.map(|verdict| without_origin(Rule::new(verdict))).into()
+}
+
+/// The chain of [`nat_rules`].
+pub(super) fn nat(family: Family, mark: u32) -> Chain {
+    nat_chain(family, GUARD, None, Extent::Whole, nat_rules(mark))
+}
+
+/// The chains of `inet dwnl`, each before those that lead to it.
+pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> [Chain; 7] {
+    let regular = |name, rules| chain(name, None, rules);
+    [
+        regular(INSIDE, inside()),
+        regular(ALLOWED, allowed(policy, large)),
+        regular(TRANSLATED, translated(policy.guard.mark)),
+        regular(BRIDGED, bridged()),
+        chain(FORWARD, Some(BaseChain::FORWARD), forward(policy.guard.mark)),
+        regular(PROXIED, judge("docker-proxy")),
+        chain(INPUT, Some(BaseChain::INPUT), vec![established()]),
+    ]
+}
+
+fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
+    let path = Arc::new(ChainPath { table: own_table(), chain: name.into() });
+    Chain { path, base, extent: Extent::Whole, rules }
+}
+
+/// `CONDITIONS counter STATEMENT`
+fn rule(conditions: impl IntoIterator<Item = Condition>, statement: Statement) -> WantedRule {
+    let matches = conditions.into_iter().map(Match::Native).collect();
+    without_origin(Rule { matches, ..Rule::new(Verdict::Native(statement)) })
+}
+
+fn jump(chain: &str) -> Statement {
+    Statement::Jump(chain.into())
+}
+
+fn goto(chain: &str) -> Statement {
+    Statement::Goto(chain.into())
+}
+
+/// `ct state != new counter accept`: only the first packets of a flow are judged, so that nothing
+/// established is ever cut.
+fn established() -> WantedRule {
+    rule([Condition::NotNew], Statement::Accept)
+}
+
+/// `iifname "lo" counter accept`, and the same for Docker's bridges.
+fn inside() -> Vec<WantedRule> {
+    let names = ["lo"].into_iter().chain(NAMED_BRIDGES);
+    let conditions = names.map(|name| by(Direction::In, name.into()));
+    let conditions = conditions.chain([Condition::DockerName(Direction::In)]);
+    conditions.map(|condition| rule([condition], Statement::Accept)).collect()
+}
+
+/// `iifname "docker0"`
+fn by(direction: Direction, name: Name) -> Condition {
+    Condition::Interface(direction, Interface { name, wildcard: false, negated: false })
+}
+
+/// `jump inside`, `jump allowed`, and `counter drop comment "…"`
+fn judge(dropped: &str) -> Vec<WantedRule> {
+    vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
+}
+
+/// `counter drop comment "not allowed: WAY"`
+fn drop(way: &str) -> WantedRule {
+    let matches = [Match::Comment(format!("not allowed: {way}").into())].into();
+    without_origin(Rule { matches, ..Rule::new(Verdict::Native(Statement::Drop)) })
+}
+
+/// The mark has served its purpose: no flow keeps it.
+fn translated(mark: u32) -> Vec<WantedRule> {
+    let mut rules = judge("published port");
+    rules.insert(0, rule([Condition::Mark(mark)], Statement::ClearMark(mark)));
+    rules
+}
+
+/// What was not translated goes to a container's own address.
+fn bridged() -> Vec<WantedRule> {
+    vec![
+        rule([Condition::Translated], goto(TRANSLATED)),
+        rule([], jump(INSIDE)),
+        drop("container's own address"),
+    ]
+}
+
+/// A bridge that is not known yet is told by the mark.
+fn forward(mark: u32) -> Vec<WantedRule> {
+    let marked = rule([Condition::Translated, Condition::Mark(mark)], goto(TRANSLATED));
+    let [docker0, gwbridge] = NAMED_BRIDGES.map(|name| to_bridge(name.into()));
+    let docker_name = rule([Condition::DockerName(Direction::Out)], goto(BRIDGED));
+    vec![established(), marked, docker0, gwbridge, docker_name]
+}
+
+/// `oifname "docker0" counter goto bridged`
+fn to_bridge(name: Name) -> WantedRule {
+    rule([by(Direction::Out, name)], goto(BRIDGED))
+}
+
+/// One rule for each source that has one in `DOCKER-BLOCK`, and for each set of a large group.
+fn allowed(policy: &Policy, large: &LargeGroups) -> Vec<WantedRule> {
+    let mut rules = Vec::new();
+    for entry in &policy.allow {
+        for family in Family::NAT {
+            for ports in &entry.ports {
+                for destination in destinations(family, entry) {
+                    Allowed { family, entry, ports: *ports, destination }
+                        .push_onto(large, &mut rules);
+                }
+            }
+        }
+    }
+    distinct(rules)
+}
+
+/// The rules of one entry for one of its ports and one called address.
+struct Allowed<'a> {
+    family: Family,
+    entry: &'a Allow,
+    ports: Ports,
+    destination: Option<&'a Addresses>,
+}
+
+impl Allowed<'_> {
+    fn push_onto(&self, large: &LargeGroups, rules: &mut Vec<WantedRule>) {
+        let Allowed { family, entry, .. } = *self;
+        let Some(groups) = &entry.from else {
+            return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
+        };
+        for group in groups {
+            if let Some(lookups) = large.lookups(family, group) {
+                let origin = Arc::new(origin(entry, Some(group), None));
+                for lookup in lookups {
+                    let part = lookup.part.map(|part| Condition::OriginalPart(family, part));
+                    let set = Condition::OriginalSet(family, Arc::clone(&lookup.set));
+                    let source = part.into_iter().chain([set]);
+                    rules.push(self.rule(source, Arc::clone(&origin)));
+                }
+                continue;
+            }
+            for source in of_family(family, group) {
+                let origin = Arc::new(origin(entry, Some(group), Some(source)));
+                rules.push(self.rule(original(End::Source, &source.addresses), origin));
+            }
+        }
+    }
+
+    /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto FAMILY
+    /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter accept comment NAME`
+    fn rule(&self, source: impl IntoIterator<Item = Condition>, origin: Arc<Origin>) -> WantedRule {
+        let interface = self.entry.in_interface.clone();
+        let interface = interface.map(|interface| Condition::Interface(Direction::In, interface));
+        let called = [Condition::OriginalPorts(self.ports), Condition::Family(self.family)];
+        let destination = self.destination.and_then(|it| original(End::Destination, it));
+        let conditions = interface.into_iter().chain(called).chain(destination).chain(source);
+        let name = self.entry.name.as_deref().map(|name| Match::Comment(comment(name)));
+        let matches = conditions.map(Match::Native).chain(name).collect();
+        let rule = Rule { matches, ..Rule::new(Verdict::Native(Statement::Accept)) };
+        WantedRule { rule, origin: Some(origin) }
+    }
+}
+
+/// `ct original ip saddr 192.0.2.0/24`; a network of length 0 needs no condition.
+fn original(end: End, addresses: &Addresses) -> Option<Condition> {
+    let is_condition = network(Some(addresses)).is_some() || range(Some(addresses)).is_some();
+    is_condition.then(|| Condition::OriginalAddress(end, *addresses))
+}
+
+/// The chains of the guard that depend on what Docker has set up, as they should be with this
+/// Docker; none where the ruleset has no guard.
+pub(crate) fn complete(wanted: &Ruleset, docker: &Docker) -> Vec<Chain> {
+    let guard = wanted.chains.iter().filter(|chain| is_guard(&chain.path));
+    guard.filter_map(|chain| completed(chain, docker)).collect()
+}
+
+fn is_guard(path: &ChainPath) -> bool {
+    path.table == own_table() || path.chain.as_ref() == GUARD
+}
+
+fn completed(chain: &Chain, docker: &Docker) -> Option<Chain> {
+    let family = chain.path.table.family;
+    let (place, rules) = match chain.path.chain.as_ref() {
+        // Behind the rule that sets the mark: Docker itself asks Swarm's chain first.
+        GUARD if docker.ingress.contains(&family) => {
+            (1, vec![without_origin(Rule::new(Verdict::Jump(INGRESS.into())))])
+        }
+        INSIDE => (chain.rules.len(), accepted_bridges(docker)),
+        BRIDGED => (1, routed_bridges(docker)),
+        FORWARD => (chain.rules.len(), guarded_bridges(docker)),
+        INPUT => (chain.rules.len(), proxied_ports(docker)),
+        _ => return None,
+    };
+    let mut chain = chain.clone();
+    chain.rules.splice(place..place, rules);
+    Some(chain)
+}
+
+/// `iifname "BRIDGE" counter accept`
+fn accepted_bridges(docker: &Docker) -> Vec<WantedRule> {
+    let bridges = other_bridges(docker);
+    bridges.map(|name| rule([by(Direction::In, name)], Statement::Accept)).collect()
+}
+
+/// `oifname "BRIDGE" counter goto bridged`
+fn guarded_bridges(docker: &Docker) -> Vec<WantedRule> {
+    other_bridges(docker).map(to_bridge).collect()
+}
+
+/// The bridges that neither have their usual name nor one that Docker makes up.
+fn other_bridges(docker: &Docker) -> impl Iterator<Item = Name> {
+    let is_other = |name: &&Name| !NAMED_BRIDGES.contains(&name.as_ref()) && !is_docker_name(name);
+    docker.bridges.iter().filter(is_other).cloned()
+}
+
+/// `br-` and twelve hexadecimal digits, of the network's id.
+fn is_docker_name(name: &str) -> bool {
+    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.chars().all(is_digit))
+}
+
+/// `meta nfproto ipv4 oifname "BRIDGE" counter goto translated`: in a routed network the
+/// container's own address and port are the published ones.
+fn routed_bridges(docker: &Docker) -> Vec<WantedRule> {
+    let routed = docker.routed.iter().map(|(family, name)| {
+        rule([Condition::Family(*family), by(Direction::Out, name.clone())], goto(TRANSLATED))
+    });
+    routed.collect()
+}
+
+/// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
+fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
+    let port = |published: Published| {
+        let Published { address, family, ports } = published;
+        let destination = match address {
+            Some(address) => Some(Condition::Destination(Addresses::Network(address))),
+            None => (family != Family::Inet).then_some(Condition::Family(family)),
+        };
+        rule(destination.into_iter().chain([Condition::Ports(ports)]), goto(PROXIED))
+    };
+    docker::ranges(docker).into_iter().map(port).collect()
+}
+
+/// The published ports that no entry of the policy mentions, so that nobody from outside the host
+/// can reach them.
+pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
+    let mentions = |ports: &Ports, published: &Published| {
+        ports.protocol() == published.ports.protocol()
+            && (ports.first()..=ports.last()).contains(&published.ports.first())
+    };
+    let is_mentioned = |published: &Published| {
+        let mut ports = policy.allow.iter().flat_map(|entry| &entry.ports);
+        ports.any(|ports| mentions(ports, published))
+    };
+    let published = docker.published.iter().filter(|it| !it.is_loopback() && !is_mentioned(it));
+    docker::ranges(&Docker { published: published.cloned().collect(), ..Docker::default() })
+}

@@ -1,0 +1,70 @@
+//! What Docker's own rules tell about it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ipnetwork::IpNetwork;
+
+use super::{Family, Interface, Name, Ports};
+
+/// What is known of the Docker on this host, read from the rules that it has written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Docker {
+    /// Its bridges.
+    pub bridges: BTreeSet<Name>,
+    /// Those among them whose containers are meant to be reached by their own addresses of the
+    /// family (gateway mode `routed`).
+    pub routed: BTreeSet<(Family, Name)>,
+    /// The ports that it publishes.
+    pub published: BTreeSet<Published>,
+    /// The families in whose nat table Swarm has a chain.
+    pub ingress: BTreeSet<Family>,
+}
+
+/// A port, or consecutive ones, that Docker publishes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Published {
+    /// The host's address on which it is published; `None`: on all.
+    pub address: Option<IpNetwork>,
+    /// `Inet` where both families may reach it: docker-proxy listens on IPv6 for a container
+    /// that has IPv4 alone.
+    pub family: Family,
+    /// The published ports.
+    pub ports: Ports,
+}
+
+impl Published {
+    /// Whether only the host itself can call it.
+    pub fn is_loopback(&self) -> bool {
+        self.address.is_some_and(|address| address.ip().is_loopback())
+    }
+}
+
+/// `8080/tcp`, `8080/tcp on 203.0.113.5`.
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "{} on {}", self.ports, address.ip()),
+            None => write!(f, "{}", self.ports),
+        }
+    }
+}
+
+/// As much of a rule that is somebody else's as Docker's rules have of conditions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// `-i`.
+    pub in_interface: Option<Interface>,
+    /// `-o`.
+    pub out_interface: Option<Interface>,
+    /// `-d`.
+    pub destination: Option<IpNetwork>,
+    /// `-p`, by its number.
+    pub protocol: Option<u8>,
+    /// `--dport`.
+    pub ports: Option<Ports>,
+    /// `-j DNAT`.
+    pub translates: bool,
+    /// `-j ACCEPT`.
+    pub accepts: bool,
+}

@@ -1,0 +1,171 @@
+//! What the rules of a native table can ask and do beyond iptables' terms, in nft's words.
+
+use std::fmt;
+
+use super::{Addresses, Family, INTERFACE_NAME_MAX, Interface, Name, Part, Ports, address};
+
+/// A condition of the kind that iptables has no words for. What is *original* is looked up in the
+/// connection's own record: the addresses and the port that its first packet had before anything
+/// was translated.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// `ct state != new`: the packet opens no flow.
+    NotNew,
+    /// `ct status dnat`: the flow's destination was translated.
+    Translated,
+    /// `ct mark & BITS == BITS`: these bits of the connection mark are set.
+    Mark(u32),
+    /// `meta nfproto ipv4`: IPv4 or IPv6.
+    Family(Family),
+    /// `iifname "eth0"`, `oifname "docker0"`.
+    Interface(Direction, Interface),
+    /// `iifname "br-*" iifname & "               " == "               "`: the interface has a name
+    /// as Docker makes them up, `br-` and twelve hexadecimal digits. That there are twelve digits
+    /// or small letters is as much as a rule can ask: a bit of each is looked at.
+    DockerName(Direction),
+    /// `ip daddr 203.0.113.5`: the packet's own destination; never of length 0.
+    Destination(Addresses),
+    /// `tcp dport 443`: the packet's own port.
+    Ports(Ports),
+    /// `meta l4proto tcp ct original proto-dst 443`: the port that was called.
+    OriginalPorts(Ports),
+    /// `ct original ip saddr 192.0.2.0/24`.
+    OriginalAddress(End, Addresses),
+    /// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`.
+    OriginalPart(Family, Part),
+    /// `ct original ip saddr @SET`, a set in the rule's own table.
+    OriginalSet(Family, Name),
+}
+
+/// Which way an interface is passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The packet came in by it.
+    In,
+    /// The packet goes out by it.
+    Out,
+}
+
+/// An end of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// Who opened it.
+    Source,
+    /// Who was called.
+    Destination,
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::NotNew => write!(f, "ct state != new"),
+            Condition::Translated => write!(f, "ct status dnat"),
+            Condition::Mark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
+            Condition::Family(family) => write!(f, "meta nfproto {}", version(*family)),
+            Condition::Interface(direction, interface) => {
+                let operator = if interface.negated { "!= " } else { "" };
+                let star = if interface.wildcard { "*" } else { "" };
+                write!(f, "{direction} {operator}\"{}{star}\"", interface.name)
+            }
+            Condition::DockerName(direction) => {
+                let bits = " ".repeat(INTERFACE_NAME_MAX);
+                write!(f, "{direction} \"br-*\" {direction} & \"{bits}\" == \"{bits}\"")
+            }
+            Condition::Destination(addresses) => {
+                write!(f, "{} daddr {addresses}", header(addresses.family()))
+            }
+            Condition::Ports(ports) => {
+                write!(f, "{} dport {}", ports.protocol(), PortsText(ports))
+            }
+            Condition::OriginalPorts(ports) => {
+                let protocol = ports.protocol();
+                write!(f, "meta l4proto {protocol} ct original proto-dst {}", PortsText(ports))
+            }
+            Condition::OriginalAddress(end, addresses) => {
+                write!(f, "ct original {} {end} {addresses}", header(addresses.family()))
+            }
+            Condition::OriginalPart(family, Part { mask, value }) => {
+                let (mask, value) = (address(*mask, *family), address(*value, *family));
+                write!(f, "ct original {} saddr & {mask} == {value}", header(*family))
+            }
+            Condition::OriginalSet(family, set) => {
+                write!(f, "ct original {} saddr @{set}", header(*family))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Direction::In => "iifname",
+            Direction::Out => "oifname",
+        })
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            End::Source => "saddr",
+            End::Destination => "daddr",
+        })
+    }
+}
+
+/// `443`, `8000-8100`.
+struct PortsText<'a>(&'a Ports);
+
+impl fmt::Display for PortsText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (self.0.first(), self.0.last());
+        if first == last { write!(f, "{first}") } else { write!(f, "{first}-{last}") }
+    }
+}
+
+fn version(family: Family) -> &'static str {
+    if family == Family::Ip6 { "ipv6" } else { "ipv4" }
+}
+
+/// How nft names the header in which the addresses of a family stand.
+pub(super) fn header(family: Family) -> &'static str {
+    if family == Family::Ip6 { "ip6" } else { "ip" }
+}
+
+/// What a rule of a native table does with a packet that matched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Statement {
+    /// `accept`: on to the chains of other tables.
+    Accept,
+    /// `drop`.
+    Drop,
+    /// `jump CHAIN`: on in that chain, and back here at its end.
+    Jump(Name),
+    /// `goto CHAIN`: on in that chain, never back here.
+    Goto(Name),
+    /// `ct mark set ct mark & ~BITS`: clears these bits of the connection mark and goes on with
+    /// the next rule.
+    ClearMark(u32),
+}
+
+impl Statement {
+    /// The chain that the packet is sent to, if any.
+    pub fn target(&self) -> Option<&Name> {
+        match self {
+            Statement::Jump(chain) | Statement::Goto(chain) => Some(chain),
+            Statement::Accept | Statement::Drop | Statement::ClearMark(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Statement::Accept => write!(f, "accept"),
+            Statement::Drop => write!(f, "drop"),
+            Statement::Jump(chain) => write!(f, "jump {chain}"),
+            Statement::Goto(chain) => write!(f, "goto {chain}"),
+            Statement::ClearMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
+        }
+    }
+}
