@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::policy::Group;
-use crate::policy::{Allow, Source};
+use crate::policy::{Allow, Guard, Source};
 use crate::ruleset::Protocol;
-use crate::ruleset::{AddressRange, Addresses, Ports};
+use crate::ruleset::{AddressRange, Addresses, Docker, Ports, Published};
 
 fn source(text: &str) -> Source {
     let addresses = match text.split_once('-') {
@@ -26,6 +26,10 @@ fn entry(port: u16, sources: &[&str]) -> Allow {
     Allow { from: Some(vec![Group { name: None, sources }]), ..Allow::new(vec![ports]) }
 }
 
+fn unguarded(allow: Vec<Allow>) -> Policy {
+    Policy { allow, guard: Guard::OFF, ..Policy::default() }
+}
+
 fn block(family: Family, policy: &Policy) -> Vec<String> {
     let ruleset = compile(policy);
     let is_block =
@@ -36,7 +40,7 @@ fn block(family: Family, policy: &Policy) -> Vec<String> {
 
 #[test]
 fn the_empty_policy_is_the_frame_alone() {
-    let policy = Policy::default();
+    let policy = unguarded(Vec::new());
     for family in Family::NAT {
         assert!(block(family, &policy).is_empty());
     }
@@ -57,10 +61,8 @@ fn the_empty_policy_is_the_frame_alone() {
 
 #[test]
 fn each_source_goes_to_its_own_family() {
-    let policy = Policy {
-        allow: vec![entry(443, &["172.16.0.0/26", "2001:db8::1", "192.0.2.1-192.0.2.3"])],
-        ..Policy::default()
-    };
+    let policy =
+        unguarded(vec![entry(443, &["172.16.0.0/26", "2001:db8::1", "192.0.2.1-192.0.2.3"])]);
     assert_eq!(
         block(Family::Ip, &policy),
         [
@@ -77,10 +79,8 @@ fn each_source_goes_to_its_own_family() {
 
 #[test]
 fn the_same_rule_stands_once_and_anybody_is_no_condition() {
-    let policy = Policy {
-        allow: vec![entry(80, &["192.0.2.1", "192.0.2.1", "0.0.0.0/0"]), entry(80, &["::/0"])],
-        ..Policy::default()
-    };
+    let policy =
+        unguarded(vec![entry(80, &["192.0.2.1", "192.0.2.1", "0.0.0.0/0"]), entry(80, &["::/0"])]);
     assert_eq!(
         block(Family::Ip, &policy),
         [
@@ -97,8 +97,7 @@ fn the_same_rule_stands_once_and_anybody_is_no_condition() {
 #[test]
 fn destinations_of_the_other_family_leave_no_rule() {
     let to = vec![source("203.0.113.5").addresses];
-    let policy =
-        Policy { allow: vec![Allow { to, from: None, ..entry(80, &[]) }], ..Policy::default() };
+    let policy = unguarded(vec![Allow { to, from: None, ..entry(80, &[]) }]);
     assert_eq!(
         block(Family::Ip, &policy),
         ["-d 203.0.113.5/32 -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j DOCKER"]
@@ -126,4 +125,107 @@ fn a_large_group_is_a_set_of_its_name_in_each_family() {
     let large: Vec<Source> = sources.iter().chain(&sources).cloned().collect();
     let both = vec![entry(group(sources)), entry(group(large))];
     assert_eq!(sets(both), [names, other].concat());
+}
+
+/// The rules of a chain with this Docker.
+fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
+    let ruleset = compile(policy);
+    let completed = complete(&ruleset, docker);
+    let mut chains = completed.iter().chain(&ruleset.chains);
+    let chain = chains.find(|it| it.path.chain.as_ref() == chain).expect("the chain");
+    chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()
+}
+
+#[test]
+fn the_guard_judges_by_what_was_called() {
+    let to = ["203.0.113.5", "2001:db8::5"].map(|text| source(text).addresses).into();
+    let sources = ["192.0.2.1", "10.0.0.0/12", "192.0.2.4-192.0.2.9", "2001:db8::/64"];
+    let entry = Allow { name: Some("web".into()), to, ..entry(443, &sources) };
+    let policy = Policy { allow: vec![entry], ..Policy::default() };
+    let called = "meta l4proto tcp ct original proto-dst 443 meta nfproto ipv4 \
+                  ct original ip daddr 203.0.113.5 ct original ip saddr";
+    assert_eq!(
+        rules(&policy, &Docker::default(), "allowed"),
+        [
+            format!("{called} 192.0.2.1 counter accept comment \"web\""),
+            format!("{called} 10.0.0.0/12 counter accept comment \"web\""),
+            format!("{called} 192.0.2.4-192.0.2.9 counter accept comment \"web\""),
+            "meta l4proto tcp ct original proto-dst 443 meta nfproto ipv6 ct original ip6 daddr \
+             2001:db8::5 ct original ip6 saddr 2001:db8::/64 counter accept comment \"web\""
+                .to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn everybody_else_is_translated_and_marked() {
+    let none = Docker::default();
+    let swarm = Docker { ingress: [Family::Ip].into(), ..Docker::default() };
+    let policy = Policy::default();
+    assert_eq!(rules(&policy, &none, BLOCK), ["-g DOCKER-BLOCK-GUARD"]);
+    let mut expected = vec![
+        "-j CONNMARK --set-xmark 0x2000/0x2000",
+        "-j DOCKER",
+        "-j CONNMARK --set-xmark 0x0/0x2000",
+    ];
+    assert_eq!(rules(&policy, &none, GUARD), expected);
+    expected.insert(1, "-j DOCKER-INGRESS");
+    assert_eq!(rules(&policy, &swarm, GUARD), expected);
+}
+
+#[test]
+fn what_docker_has_set_up_completes_the_guard() {
+    let published = |address: Option<&str>, family, port| Published {
+        address: address.map(|text| text.parse().expect("an address")),
+        family,
+        ports: Ports::new(Protocol::Tcp, port, port).expect("a port"),
+    };
+    let docker = Docker {
+        bridges: ["docker0", "web0", "br-0123456789ab"].map(Name::from).into(),
+        routed: [(Family::Ip6, Name::from("web0"))].into(),
+        published: [
+            published(None, Family::Inet, 8080),
+            published(None, Family::Inet, 8081),
+            published(Some("203.0.113.5"), Family::Ip, 443),
+            published(None, Family::Ip6, 9000),
+        ]
+        .into(),
+        ..Docker::default()
+    };
+    let rules = |chain| rules(&Policy::default(), &docker, chain);
+    let name = "\"br-*\" iifname & \"               \" == \"               \"";
+    assert_eq!(
+        rules("inside"),
+        [
+            "iifname \"lo\" counter accept",
+            "iifname \"docker0\" counter accept",
+            "iifname \"docker_gwbridge\" counter accept",
+            &format!("iifname {name} counter accept"),
+            "iifname \"web0\" counter accept",
+        ]
+    );
+    assert_eq!(rules("bridged")[1], "meta nfproto ipv6 oifname \"web0\" counter goto translated");
+    assert_eq!(rules("forward").last().unwrap(), "oifname \"web0\" counter goto bridged");
+    assert_eq!(
+        rules("input"),
+        [
+            "ct state != new counter accept",
+            "meta nfproto ipv6 tcp dport 9000 counter goto proxied",
+            "tcp dport 8080-8081 counter goto proxied",
+            "ip daddr 203.0.113.5 tcp dport 443 counter goto proxied",
+        ]
+    );
+}
+
+#[test]
+fn a_port_that_no_entry_names_is_told() {
+    let published = |port| Published {
+        address: None,
+        family: Family::Inet,
+        ports: Ports::new(Protocol::Tcp, port, port).expect("a port"),
+    };
+    let docker = Docker { published: [80, 81, 443].map(published).into(), ..Docker::default() };
+    let policy = Policy { allow: vec![entry(443, &["192.0.2.1"])], ..Policy::default() };
+    let told: Vec<String> = unmentioned(&policy, &docker).iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["80-81/tcp"]);
 }

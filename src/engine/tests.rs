@@ -9,7 +9,7 @@ use nix::poll::PollTimeout;
 use super::*;
 use crate::compile;
 use crate::netlink::{BEGIN_SEQUENCE, Messages, Transport};
-use crate::policy::{Allow, Policy};
+use crate::policy::{Allow, Guard, Policy};
 use crate::ruleset::{Location, Ports, Protocol};
 
 /// What the kernel does with one batch.
@@ -213,7 +213,7 @@ fn policy() -> Policy {
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let at = Some(Location { file: "policy.toml".into(), line: 12, column: 1 });
     let entry = Allow { name: Some("web".into()), at, ..Allow::new(vec![ports]) };
-    Policy { allow: vec![entry], ..Policy::default() }
+    Policy { allow: vec![entry], guard: Guard::OFF, ..Policy::default() }
 }
 
 /// BEGIN, two tables, then for IPv4: DOCKER, DOCKER-BLOCK.

@@ -5,13 +5,13 @@ mod damage;
 use std::sync::Arc;
 
 use super::*;
-use crate::compile;
-use crate::policy::{Allow, Group, Policy, Source};
+use crate::policy::{Allow, Group, Guard, Policy, Source};
 use crate::ruleset::{
     AddressRange, Addresses, ChainPath, Extent, Family, InstalledChain, InstalledRule,
     InstalledSet, InstalledTable, Match, Place, Ports, Protocol, Rule, RuleContent, SetPath,
     TablePath, Verdict, WantedRule,
 };
+use crate::{compile, frame};
 use proptest::prelude::*;
 
 /// Carries out a plan as the kernel would.
@@ -142,10 +142,7 @@ impl Model {
 }
 
 fn looks_up(rule: &InstalledRule, set: &str) -> bool {
-    let RuleContent::Known(rule) = &rule.content else { return false };
-    let is_set =
-        |m: &Match| matches!(m, Match::SourceSet { set: name, .. } if name.as_ref() == set);
-    rule.matches.iter().any(is_set)
+    rule.content.known().and_then(Rule::set).is_some_and(|name| name.as_ref() == set)
 }
 
 fn installed(handle: u64, content: RuleContent) -> InstalledRule {
@@ -166,9 +163,13 @@ fn foreign(text: &str) -> RuleContent {
     RuleContent::Foreign { expressions: text.into(), target: None }
 }
 
+fn unguarded() -> Policy {
+    Policy { guard: Guard::OFF, ..Policy::default() }
+}
+
 /// The frame of every policy, with rules for these ports in `DOCKER-BLOCK`.
 fn wanted(ports: &[u16]) -> Ruleset {
-    let mut ruleset = compile(&Policy::default());
+    let mut ruleset = compile(&unguarded());
     for chain in ruleset.chains.iter_mut().filter(|chain| chain.extent == Extent::Whole) {
         chain.rules =
             ports.iter().map(|port| WantedRule { rule: allow(*port), origin: None }).collect();
@@ -184,7 +185,7 @@ fn path(family: Family, chain: &str) -> ChainPath {
 /// `DOCKER-BLOCK`: a port for a rule of ours, 1 and 2 for the jumps, 0 for somebody else's.
 fn model(prerouting: &[u16], block: &[u16]) -> Model {
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
-    let mut empty = compile(&Policy::default());
+    let mut empty = compile(&unguarded());
     let frame: Vec<Vec<WantedRule>> =
         empty.chains.iter_mut().map(|chain| std::mem::take(&mut chain.rules)).collect();
     model.carry_out(&Plan::between(&empty, &model.snapshot).expect("a plan"));
@@ -245,7 +246,7 @@ proptest! {
     ) {
         let mut model = model(&prerouting, &[]);
         model.carry_out(&Plan::between(&wanted(&ports), &model.snapshot).expect("a plan"));
-        let owned = compile(&Policy::default());
+        let owned = frame();
         let plan = Plan::removing(&owned, &model.snapshot).expect("a plan");
         model.carry_out(&plan);
         let others = prerouting.iter().filter(|code| !matches!(code, 1 | 2)).count();
@@ -261,7 +262,7 @@ proptest! {
 
 /// A policy with one group of these hosts and ranges (of length 3), at and around the size at
 /// which a group becomes a set.
-fn policy_of(hosts: &[u32], ranges: &[u32]) -> Policy {
+fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
     let source = |first: u32, last: u32| {
         let [first, last] = [first, last].map(|n| std::net::Ipv4Addr::from(0x0a00_0000 + n).into());
         let range = AddressRange::new(first, last).expect("a range");
@@ -274,7 +275,8 @@ fn policy_of(hosts: &[u32], ranges: &[u32]) -> Policy {
     let group = Group { name: Some("cdn".into()), sources: hosts.chain(ranges).collect() };
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![ports]) };
-    Policy { allow: vec![entry], ..Policy::default() }
+    let guard = Guard { enabled: is_guarded, ..Guard::OFF };
+    Policy { allow: vec![entry], guard, ..Policy::default() }
 }
 
 /// What a kernel holds, without handles.
@@ -303,13 +305,14 @@ proptest! {
     fn any_chain_of_reloads_ends_where_a_fresh_apply_does(
         policies in prop::collection::vec(
             (prop::sample::subsequence((0u32..90).collect::<Vec<_>>(), 40..90),
-             prop::sample::subsequence((0u32..20).collect::<Vec<_>>(), 0..20)),
+             prop::sample::subsequence((0u32..20).collect::<Vec<_>>(), 0..20),
+             any::<bool>()),
             1..5),
     ) {
         let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
         let mut last = Ruleset::default();
-        for (hosts, ranges) in &policies {
-            last = compile(&policy_of(hosts, ranges));
+        for (hosts, ranges, is_guarded) in &policies {
+            last = compile(&policy_of(hosts, ranges, *is_guarded));
             let plan = Plan::between(&last, &model.snapshot).expect("a plan");
             model.carry_out(&plan);
         }
@@ -318,7 +321,7 @@ proptest! {
         prop_assert_eq!(state(&model), state(&fresh));
         prop_assert!(Plan::between(&last, &model.snapshot).expect("a plan").is_empty());
 
-        let plan = Plan::removing(&compile(&Policy::default()), &model.snapshot).expect("a plan");
+        let plan = Plan::removing(&frame(), &model.snapshot).expect("a plan");
         model.carry_out(&plan);
         prop_assert!(model.snapshot.tables.is_empty(), "{:?}", state(&model));
     }
@@ -328,9 +331,9 @@ proptest! {
 fn a_change_of_one_source_is_one_element() {
     let hosts: Vec<u32> = (0..90).collect();
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
-    let ruleset = compile(&policy_of(&hosts, &[]));
+    let ruleset = compile(&policy_of(&hosts, &[], true));
     model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
-    let plan = Plan::between(&compile(&policy_of(&hosts[1..], &[])), &model.snapshot);
+    let plan = Plan::between(&compile(&policy_of(&hosts[1..], &[], true)), &model.snapshot);
     let plan = plan.expect("a plan");
     assert_eq!((plan.changes.len(), plan.added(), plan.removed()), (1, 0, 1));
 }
@@ -394,7 +397,6 @@ fn a_foreign_jump_to_our_chain_hinders_its_removal() {
     let content =
         RuleContent::Foreign { expressions: "[…]".into(), target: Some("DOCKER-BLOCK".into()) };
     model.rules(&path(Family::Ip, "PREROUTING")).push(installed(99, content));
-    let obstacle =
-        Plan::removing(&compile(&Policy::default()), &model.snapshot).expect_err("an obstacle");
+    let obstacle = Plan::removing(&frame(), &model.snapshot).expect_err("an obstacle");
     assert!(matches!(obstacle, Obstacle::StillReferred { position: 3, .. }), "{obstacle}");
 }

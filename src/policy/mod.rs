@@ -103,6 +103,8 @@ impl Guard {
     /// (`0xff0000`), Kubernetes (`0x4000`, `0x8000`), Cilium (`0x0f00`) and the small numbers that
     /// Docker Swarm and strongSwan set-ups count up from.
     pub const DEFAULT_MARK: u32 = 0x2000;
+    /// No guard: `DOCKER-BLOCK` and the jumps to it alone.
+    pub const OFF: Guard = Guard { enabled: false, mark: Guard::DEFAULT_MARK };
 }
 
 impl Default for Guard {

@@ -77,7 +77,7 @@ impl Damage {
 
 fn damaged(damages: &[Damage]) -> (Ruleset, Vec<String>, Model) {
     let hosts: Vec<u32> = (0..90).collect();
-    let ruleset = compile(&policy_of(&hosts, &[]));
+    let ruleset = compile(&policy_of(&hosts, &[], false));
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
     let intact = state(&model);
@@ -104,8 +104,8 @@ proptest! {
     #[test]
     fn a_damaged_table_goes_as_a_whole(damages in prop::sample::subsequence(ALL.to_vec(), 1..5)) {
         let (ruleset, _, mut model) = damaged(&damages);
-        let empty = compile(&Policy::default());
-        let plan = Plan::removing(&empty, &model.snapshot).expect("a plan");
+        let empty = compile(&unguarded());
+        let plan = Plan::removing(&frame(), &model.snapshot).expect("a plan");
         let mut removed = Model { snapshot: model.snapshot.clone(), next_handle: 1000 };
         removed.carry_out(&plan);
         prop_assert!(removed.snapshot.tables.is_empty());
