@@ -10,8 +10,9 @@ use super::answer::Messages;
 use super::attribute::Attributes;
 use super::*;
 use crate::ruleset::{
-    AddressRange, BaseChain, ChainPath, Family, InstalledRule, Interface, Interval, Match, Part,
-    Place, Ports, Protocol, Rule, RuleContent, SetKind, SetPath, TablePath, Verdict,
+    AddressRange, Addresses, BaseChain, ChainPath, Condition, Direction, End, Family,
+    InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule, RuleContent,
+    SetKind, SetPath, Statement, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -131,6 +132,25 @@ fn the_state_new_is_as_iptables_writes_it() {
     assert_eq!(differing, [(8, 10)]);
 }
 
+/// `--set-xmark 0x2000/0x2000` and `0x0/0x2000` stand in no vector. Another mark and mask differ in
+/// these words of the blob alone (`CONNMARK` revision 2, mark at offset 0, mask at 4).
+#[test]
+fn the_mark_is_set_and_cleared_as_iptables_writes_it() {
+    let line = "-A DOCKER-BLOCK -j CONNMARK --set-xmark 0x1/0xff";
+    let vector = vectors().into_iter().find(|vector| vector.saved == line).expect("the vector");
+    let words = |value: u32, mask: u32| [value.to_ne_bytes(), mask.to_ne_bytes()].concat();
+    let written = words(1, 0xff);
+    let offset = vector.payload.windows(8).position(|window| window == written).expect("the mark");
+    for (set, value) in [(true, 0x2000), (false, 0)] {
+        let rule = Rule::new(Verdict::Connmark { bits: 0x2000, set });
+        let mut expected = vector.payload.clone();
+        expected[offset..offset + 8].copy_from_slice(&words(value, 0x2000));
+        assert_eq!(encoded(&path(Family::Ip, "DOCKER-BLOCK"), &rule), expected);
+        assert_eq!(decoded(&expected, Family::Ip).content, RuleContent::Known(rule));
+    }
+    assert!(matches!(decoded(&vector.payload, Family::Ip).content, RuleContent::Foreign { .. }));
+}
+
 #[test]
 fn a_batch_begins_with_the_generation_and_counts_its_messages() {
     let path = path(Family::Ip6, "PREROUTING");
@@ -226,7 +246,61 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         Just(Verdict::Return),
         "[A-Z-]{1,28}".prop_map(|chain| Verdict::Jump(chain.into())),
         "[A-Z-]{1,28}".prop_map(|chain| Verdict::Goto(chain.into())),
+        (0u32..32, any::<bool>()).prop_map(|(bit, set)| Verdict::Connmark { bits: 1 << bit, set }),
     ]
+}
+
+fn addresses(is_ipv4: bool) -> impl Strategy<Value = Addresses> {
+    let range = range(is_ipv4).prop_filter("two addresses", |range| range.first() < range.last());
+    prop_oneof![network(is_ipv4).prop_map(Addresses::Network), range.prop_map(Addresses::Range)]
+}
+
+/// The conditions in any order; a part stands before the set that holds it.
+fn conditions() -> impl Strategy<Value = Vec<Condition>> {
+    let direction = || prop::sample::select(vec![Direction::In, Direction::Out]);
+    let end = prop::sample::select(vec![End::Source, End::Destination]);
+    let family = || prop::sample::select(Family::NAT.to_vec());
+    let any_addresses = || any::<bool>().prop_flat_map(addresses);
+    let part = (1u32..32, 0u32..64)
+        .prop_map(|(mask, value)| Part { mask: u128::from(mask), value: u128::from(value & mask) });
+    let condition = prop_oneof![
+        Just(Condition::NotNew),
+        Just(Condition::Translated),
+        (0u32..32).prop_map(|bit| Condition::Mark(1 << bit)),
+        family().prop_map(Condition::Family),
+        (direction(), interface()).prop_map(|(way, it)| Condition::Interface(way, it)),
+        direction().prop_map(Condition::DockerName),
+        any_addresses().prop_map(Condition::Destination),
+        ports().prop_map(Condition::Ports),
+        ports().prop_map(Condition::OriginalPorts),
+        (end, any_addresses()).prop_map(|(end, it)| Condition::OriginalAddress(end, it)),
+    ];
+    let lookup = (family(), prop::option::of(part), "[a-z]{1,9}-4");
+    (prop::collection::vec(condition, 0..4), prop::option::of(lookup)).prop_map(|(mut all, set)| {
+        if let Some((family, part, set)) = set {
+            // A rule asks for the source once.
+            all.retain(|it| !matches!(it, Condition::OriginalAddress(End::Source, _)));
+            all.extend(part.map(|part| Condition::OriginalPart(family, part)));
+            all.push(Condition::OriginalSet(family, set.into()));
+        }
+        all
+    })
+}
+
+fn conditional_rule() -> impl Strategy<Value = Rule> {
+    let statement = prop_oneof![
+        Just(Statement::Accept),
+        Just(Statement::Drop),
+        "[a-z]{1,9}".prop_map(|chain| Statement::Jump(chain.into())),
+        "[a-z]{1,9}".prop_map(|chain| Statement::Goto(chain.into())),
+        any::<u32>().prop_map(Statement::ClearMark),
+    ];
+    let comment = prop::option::of("[a-z ]{1,80}");
+    (conditions(), comment, statement).prop_map(|(conditions, comment, statement)| {
+        let comment = comment.map(|text| Match::Comment(text.into()));
+        let matches = conditions.into_iter().map(Match::Native).chain(comment).collect();
+        Rule { matches, ..Rule::new(Verdict::Native(statement)) }
+    })
 }
 
 fn rule(is_ipv4: bool) -> impl Strategy<Value = Rule> {
@@ -317,6 +391,26 @@ fn many_elements_are_divided_among_messages() {
 }
 
 proptest! {
+    #[test]
+    fn a_rule_of_conditions_that_is_encoded_is_decoded(rule in conditional_rule()) {
+        let payload = encoded(&path(Family::Inet, "forward"), &rule);
+        prop_assert_eq!(decoded(&payload, Family::Inet).content, RuleContent::Known(rule));
+    }
+
+    #[test]
+    fn a_damaged_rule_of_conditions_is_decoded_without_panic(
+        rule in conditional_rule(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut payload = encoded(&path(Family::Inet, "forward"), &rule);
+        for (index, byte) in damage {
+            let position = index.index(payload.len());
+            payload[position] = byte;
+        }
+        let _ = decode_rule(Attributes::new(&payload[ATTRIBUTES..]), Family::Inet);
+        let _ = decode_traits(Attributes::new(&payload[ATTRIBUTES..]), Family::Ip);
+    }
+
     #[test]
     fn a_native_rule_that_is_encoded_is_decoded(rule in native_rule()) {
         let payload = encoded(&path(Family::Inet, "allow"), &rule);
