@@ -214,7 +214,7 @@ fn one_text_serves_iptables_and_ip6tables() {
     {
         let rules = restored(iptables, stdout(&both));
         assert!(rules.iter().any(|rule| rule.contains(source)), "{rules:#?}");
-        assert_eq!(rules.len(), 4, "{rules:#?}");
+        assert_eq!(rules.len(), 8, "{rules:#?}");
         let one = run(&format!("rules {flag} -f -"), POLICY);
         assert_eq!(restored(iptables, stdout(&one)), rules);
     }
@@ -225,7 +225,9 @@ fn one_text_serves_iptables_and_ip6tables() {
 fn large_policy() -> String {
     let hosts: String = (1..=64).map(|host| format!("\"198.51.100.{host}\", ")).collect();
     format!(
-        "[[allow]]
+        "[guard]
+enabled = false
+[[allow]]
 name = \"web\"
 ports = [\"443\", \"8000-8100/udp\"]
 from = [{hosts}\"10.1.0.0/16\", \"10.3.0.1-10.3.0.9\", \"2001:db8::1\"]

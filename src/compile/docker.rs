@@ -49,6 +49,7 @@ pub(crate) fn learn_chain(docker: &mut Docker, path: &ChainPath) {
 /// Learns what a rule of such a chain tells.
 pub(crate) fn learn_rule(docker: &mut Docker, path: &ChainPath, rule: &Traits) {
     let family = path.table.family;
+    docker.has_rules |= path.table.table.as_ref() != FILTER;
     let interfaces = [&rule.in_interface, &rule.out_interface];
     docker.bridges.extend(interfaces.into_iter().flatten().filter_map(name));
     if rule.accepts && rule.protocol.is_some_and(|protocol| ICMP.contains(&protocol)) {

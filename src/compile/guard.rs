@@ -14,8 +14,8 @@ use super::{DOCKER, GUARD, INGRESS, distinct, docker, nat_chain, own_table, with
 use crate::policy::{Allow, Policy};
 use crate::ruleset::{
     Addresses, BaseChain, Chain, ChainPath, Condition, Direction, Docker, End, Extent, Family,
-    Interface, Match, Name, Origin, Ports, Published, Rule, Ruleset, Statement, Verdict,
-    WantedRule,
+    InstalledChain, Interface, Match, Name, Origin, Ports, Published, Rule, RuleContent, Ruleset,
+    Snapshot, Statement, Verdict, WantedRule,
 };
 
 /// What every policy allows: the host itself and the containers.
@@ -213,21 +213,22 @@ impl Allowed<'_> {
 /// `ct original ip saddr 192.0.2.0/24`; a network of length 0 needs no condition.
 fn original(end: End, addresses: &Addresses) -> Option<Condition> {
     let is_condition = network(Some(addresses)).is_some() || range(Some(addresses)).is_some();
-    is_condition.then(|| Condition::OriginalAddress(end, *addresses))
+    is_condition.then_some(Condition::OriginalAddress(end, *addresses))
 }
 
-/// The chains of the guard that depend on what Docker has set up, as they should be with this
-/// Docker; none where the ruleset has no guard.
-pub(crate) fn complete(wanted: &Ruleset, docker: &Docker) -> Vec<Chain> {
+/// The chains of the guard that depend on what Docker has set up, as they should be with the
+/// Docker of this snapshot; none where the ruleset has no guard.
+pub(crate) fn complete(wanted: &Ruleset, snapshot: &Snapshot) -> Vec<Chain> {
     let guard = wanted.chains.iter().filter(|chain| is_guard(&chain.path));
-    guard.filter_map(|chain| completed(chain, docker)).collect()
+    guard.filter_map(|chain| completed(chain, snapshot)).collect()
 }
 
 fn is_guard(path: &ChainPath) -> bool {
     path.table == own_table() || path.chain.as_ref() == GUARD
 }
 
-fn completed(chain: &Chain, docker: &Docker) -> Option<Chain> {
+fn completed(chain: &Chain, snapshot: &Snapshot) -> Option<Chain> {
+    let docker = &snapshot.docker;
     let family = chain.path.table.family;
     let (place, rules) = match chain.path.chain.as_ref() {
         // Behind the rule that sets the mark: Docker itself asks Swarm's chain first.
@@ -237,7 +238,8 @@ fn completed(chain: &Chain, docker: &Docker) -> Option<Chain> {
         INSIDE => (chain.rules.len(), accepted_bridges(docker)),
         BRIDGED => (1, routed_bridges(docker)),
         FORWARD => (chain.rules.len(), guarded_bridges(docker)),
-        INPUT => (chain.rules.len(), proxied_ports(docker)),
+        INPUT if docker.has_rules => (chain.rules.len(), proxied_ports(docker)),
+        INPUT => (chain.rules.len(), known_ports(snapshot.chain(&chain.path)?)),
         _ => return None,
     };
     let mut chain = chain.clone();
@@ -288,6 +290,17 @@ fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
         rule(destination.into_iter().chain([Condition::Ports(ports)]), goto(PROXIED))
     };
     docker::ranges(docker).into_iter().map(port).collect()
+}
+
+/// Where Docker's rules were taken away, docker-proxy still listens: what they told at the last
+/// apply is held to.
+fn known_ports(installed: &InstalledChain) -> Vec<WantedRule> {
+    let rules = installed.rules.iter().filter_map(|rule| match &rule.content {
+        RuleContent::Known(rule) => Some(rule.clone()),
+        RuleContent::Foreign { .. } => None,
+    });
+    let goto = Verdict::Native(goto(PROXIED));
+    rules.filter(|rule| rule.verdict == goto).map(without_origin).collect()
 }
 
 /// The published ports that no entry of the policy mentions, so that nobody from outside the host

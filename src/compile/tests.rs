@@ -4,7 +4,7 @@ use super::*;
 use crate::policy::Group;
 use crate::policy::{Allow, Guard, Source};
 use crate::ruleset::Protocol;
-use crate::ruleset::{AddressRange, Addresses, Docker, Ports, Published};
+use crate::ruleset::{AddressRange, Addresses, Docker, Ports, Published, Snapshot};
 
 fn source(text: &str) -> Source {
     let addresses = match text.split_once('-') {
@@ -130,7 +130,8 @@ fn a_large_group_is_a_set_of_its_name_in_each_family() {
 /// The rules of a chain with this Docker.
 fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     let ruleset = compile(policy);
-    let completed = complete(&ruleset, docker);
+    let snapshot = Snapshot { docker: docker.clone(), ..Snapshot::default() };
+    let completed = complete(&ruleset, &snapshot);
     let mut chains = completed.iter().chain(&ruleset.chains);
     let chain = chains.find(|it| it.path.chain.as_ref() == chain).expect("the chain");
     chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()
@@ -182,6 +183,7 @@ fn what_docker_has_set_up_completes_the_guard() {
     };
     let docker = Docker {
         bridges: ["docker0", "web0", "br-0123456789ab"].map(Name::from).into(),
+        has_rules: true,
         routed: [(Family::Ip6, Name::from("web0"))].into(),
         published: [
             published(None, Family::Inet, 8080),
@@ -205,7 +207,7 @@ fn what_docker_has_set_up_completes_the_guard() {
         ]
     );
     assert_eq!(rules("bridged")[1], "meta nfproto ipv6 oifname \"web0\" counter goto translated");
-    assert_eq!(rules("forward").last().unwrap(), "oifname \"web0\" counter goto bridged");
+    assert_eq!(rules("forward").last().expect("a rule"), "oifname \"web0\" counter goto bridged");
     assert_eq!(
         rules("input"),
         [

@@ -28,7 +28,7 @@ pub(super) struct Building<'a> {
 impl<'a> Building<'a> {
     /// The changes that turn the snapshot into the wanted ruleset.
     pub(super) fn plan(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        let completed = complete(wanted, &snapshot.docker);
+        let completed = complete(wanted, snapshot);
         let find = |chain: &Chain| completed.iter().find(|it| it.path == chain.path);
         let chains: Vec<&Chain> =
             wanted.chains.iter().map(|chain| find(chain).unwrap_or(chain)).collect();

@@ -15,6 +15,9 @@ pub struct Docker {
     /// Those among them whose containers are meant to be reached by their own addresses of the
     /// family (gateway mode `routed`).
     pub routed: BTreeSet<(Family, Name)>,
+    /// Whether its chains of published ports hold any rule. They do as long as Docker runs with
+    /// docker-proxy, even if no port is published.
+    pub has_rules: bool,
     /// The ports that it publishes.
     pub published: BTreeSet<Published>,
     /// The families in whose nat table Swarm has a chain.

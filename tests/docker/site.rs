@@ -27,6 +27,15 @@ impl Site {
         site
     }
 
+    /// The same on a stock host, whose `INPUT` accepts everything.
+    pub fn stock() -> Site {
+        let topology = Topology::new();
+        let docker = Docker::start(&topology.host, &[]);
+        let site = Site { topology, docker };
+        site.publish_web();
+        site
+    }
+
     pub fn publish_web(&self) {
         self.docker.run("web", &["--restart=always", "-p", "8080:80"], ECHO);
     }

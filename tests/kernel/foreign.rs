@@ -104,7 +104,7 @@ fn a_rule_that_was_taken_out_by_hand_comes_back() {
     let host = Namespace::new();
     apply(&host, POLICY);
     let ours = rules(&host, "DOCKER-BLOCK");
-    assert_eq!(ours.len(), 1, "{ours:?}");
+    assert_eq!(ours.len(), 2, "{ours:?}");
     host.run(&["iptables", "-t", "nat", "-D", "DOCKER-BLOCK", "1"]);
 
     assert_eq!(apply(&host, POLICY)["added"], 1);

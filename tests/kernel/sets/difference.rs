@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::support::{Monitor, Namespace, Topology, apply, dwnl, remove, udp};
-use super::super::{rules, ruleset};
+use super::super::{UNGUARDED, rules, ruleset};
 use super::{LARGE, hosts, policy, saved, sets, state};
 
 #[test]
@@ -101,7 +101,7 @@ fn rules_keep_their_handles_and_counters_when_elements_change() {
 fn a_group_becomes_a_set_and_rules_again() {
     let host = Namespace::new();
     for number in [LARGE - 1, LARGE, LARGE + 1, LARGE, LARGE - 1, LARGE, 0, LARGE, LARGE - 1] {
-        let policy = if number == 0 { String::new() } else { policy(&hosts(number)) };
+        let policy = if number == 0 { UNGUARDED.to_owned() } else { policy(&hosts(number)) };
         apply(&host, &policy);
         let is_set = number >= LARGE;
         let expected = if is_set { vec![("many-4".to_owned(), number)] } else { Vec::new() };

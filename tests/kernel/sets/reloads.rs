@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::UNGUARDED;
 use super::super::support::{Namespace, Random, apply, dwnl};
 use super::{hosts_in, policy, saved, sets, state};
 
@@ -47,6 +48,7 @@ fn is_small_step(outcome: &Value) -> bool {
 
 /// A few groups around the size from which on they are sets, and entries that use some of them.
 struct Policy {
+    guard: &'static str,
     groups: Vec<(&'static str, Vec<String>)>,
     entries: String,
 }
@@ -66,7 +68,7 @@ impl Policy {
             let port = format!("{}/{}", 1000 + port, random.of(&["tcp", "udp"]));
             entries += &format!("[[allow]]\nports = [\"{port}\"]\n{from}{condition}");
         }
-        Policy { groups, entries }
+        Policy { guard: random.of(&["", UNGUARDED]), groups, entries }
     }
 
     /// Another policy, or one whose groups differ from these by a few sources.
@@ -86,7 +88,7 @@ impl Policy {
 
     fn text(&self) -> String {
         let groups = self.groups.iter().map(|(name, sources)| format!("{name} = {sources:?}\n"));
-        format!("[sources]\n{}{}", groups.collect::<String>(), self.entries)
+        format!("{}[sources]\n{}{}", self.guard, groups.collect::<String>(), self.entries)
     }
 }
 

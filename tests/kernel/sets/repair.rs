@@ -1,5 +1,6 @@
 //! What others have done to `table inet dwnl` is undone by the next apply.
 
+use super::super::UNGUARDED;
 use super::super::support::{Namespace, apply, dwnl};
 use super::{hosts, policy, saved, state};
 
@@ -90,7 +91,7 @@ fn the_next_apply_repairs_the_table() {
 fn a_table_that_is_no_longer_wanted_goes_with_all_that_is_in_it() {
     for damage in DAMAGE {
         let host = damaged(damage);
-        apply(&host, "");
+        apply(&host, UNGUARDED);
         let tables = host.run(&["nft", "list", "tables"]);
         assert_eq!(tables, "table ip nat\ntable ip6 nat\n", "{damage}");
     }

@@ -1,7 +1,7 @@
 //! The real tools read what stands in the kernel, and make the same of what dwnl prints.
 
 use super::super::support::{Iptables, Namespace, apply, dwnl};
-use super::super::words;
+use super::super::{UNGUARDED, words};
 use super::{hosts, saved, sets, state_of};
 
 const TABLE: [&str; 3] = ["table", "inet", "dwnl"];
@@ -17,7 +17,7 @@ fn everything() -> String {
         .extend(["2001:db8:5::5-2001:db8:8::8", "10.0.0.0/29", "255.255.255.255"].map(Into::into));
     let own: Vec<String> = (0..70).map(|n| format!("192.0.2.{n}")).collect();
     format!(
-        "[sources]\nmany = {sources:?}\n\
+        "{UNGUARDED}[sources]\nmany = {sources:?}\n\
          [[allow]]\nname = \"web \\\"1\\\"\"\nports = [\"443\", \"443/udp\", \"8000-8100/tcp\", \"9/sctp\"]\n\
          from = [\"many\", \"198.51.100.9\"]\n\
          [[allow]]\nports = [\"53/udp\"]\nfrom = {own:?}\n\

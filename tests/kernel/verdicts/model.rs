@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::super::UNGUARDED;
 use super::super::support::Random;
 
 /// The last bytes of the sources' addresses, and of the host's.
@@ -79,7 +80,8 @@ impl Policy {
             ));
             unrelated.push(format!("fd64::{number:x}"));
         }
-        self.0.iter().map(|entry| entry.text(&unrelated)).collect()
+        let entries = self.0.iter().map(|entry| entry.text(&unrelated));
+        [UNGUARDED.to_owned()].into_iter().chain(entries).collect()
     }
 }
 

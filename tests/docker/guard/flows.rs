@@ -1,0 +1,70 @@
+//! Flows that there are when the guard comes.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use super::super::site::Site;
+use super::super::support::{Answer, Connection, Namespace, Topology, apply, udp_echo, wait_for};
+use super::{ALL, ALLOWED_ALONE, POLICY, expect_both, expect_both6};
+
+#[test]
+fn connections_outlast_the_first_apply() {
+    let site = Site::stock();
+    expect_both(&site, Topology::HOST, 8080, ALL);
+    expect_both6(&site, 8080, ALL);
+    let client = &site.topology.client;
+    let open =
+        |source, target| Connection::open(client, source, target, 8080).expect("a connection");
+    // One translated, one through docker-proxy; neither is allowed.
+    let mut connections =
+        [open(Topology::REFUSED, Topology::HOST), open(Topology::REFUSED6, Topology::HOST6)];
+    for policy in [POLICY, "", POLICY] {
+        apply(&site.topology.host, policy);
+        for connection in &mut connections {
+            assert_eq!(connection.echo(), Answer::Answered, "{policy}");
+        }
+    }
+    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+    expect_both6(&site, 8080, ALLOWED_ALONE);
+}
+
+#[test]
+fn half_open_flows_go_on_for_the_allowed() {
+    let site = Site::stock();
+    let client = &site.topology.client;
+    site.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
+    let container = site.docker.namespace("dns");
+    let silent = container.inside(|| UdpSocket::bind("0.0.0.0:80")).expect("a UDP socket");
+    let allowed = flow(client, Topology::ALLOWED);
+    let refused = flow(client, Topology::REFUSED);
+    for flow in [&allowed, &refused] {
+        arrives(flow, &silent);
+    }
+
+    apply(&site.topology.host, &POLICY.replace("tcp", "udp"));
+    drop(silent);
+    let _server = udp_echo(&container, 80);
+    wait_for("an answer to the allowed", || answer(&allowed).then_some(()));
+    assert!(!answer(&refused), "the refused went on");
+}
+
+/// A UDP socket that is connected to the published port.
+fn flow(client: &Namespace, source: &str) -> UdpSocket {
+    let socket = client.inside(|| UdpSocket::bind((source, 0))).expect("a UDP socket");
+    socket.connect((Topology::HOST, 8080)).expect("to connect a UDP socket");
+    socket.set_read_timeout(Some(Duration::from_millis(1500))).expect("a time-out");
+    socket
+}
+
+/// Sends until the server has received it; it gives no answer.
+fn arrives(flow: &UdpSocket, server: &UdpSocket) {
+    server.set_read_timeout(Some(Duration::from_millis(100))).expect("a time-out");
+    wait_for("a datagram", || {
+        let _ = flow.send(b"ping");
+        server.recv(&mut [0; 8]).ok()
+    });
+}
+
+fn answer(flow: &UdpSocket) -> bool {
+    flow.send(b"ping").is_ok() && flow.recv(&mut [0; 8]).is_ok()
+}

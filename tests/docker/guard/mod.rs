@@ -1,0 +1,69 @@
+//! The guard beside a real dockerd: on each way into a container first the leak that there is
+//! without it, then the block, then the allowed source.
+
+mod backend;
+mod flows;
+mod late;
+mod paths;
+mod routed;
+mod swarm;
+
+use serde_json::Value;
+
+use super::site::{Site, expect};
+use super::support::{Answer, Namespace, Topology, show};
+
+/// Lets one client of each family in.
+const POLICY: &str = r#"
+[[allow]]
+ports = ["8080/tcp"]
+from = ["192.0.2.2", "2001:db8::2"]
+"#;
+
+/// The same policy without the guard.
+fn unguarded() -> String {
+    format!("{POLICY}[guard]\nenabled = false\n")
+}
+
+/// What becomes of both clients' connections over IPv4.
+#[track_caller]
+fn expect_both(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {
+    expect(&site.topology, Topology::ALLOWED, target, port, allowed);
+    expect(&site.topology, Topology::REFUSED, target, port, refused);
+}
+
+/// What becomes of both clients' connections over IPv6.
+#[track_caller]
+fn expect_both6(site: &Site, port: u16, [allowed, refused]: [Answer; 2]) {
+    expect(&site.topology, Topology::ALLOWED6, Topology::HOST6, port, allowed);
+    expect(&site.topology, Topology::REFUSED6, Topology::HOST6, port, refused);
+}
+
+const ALL: [Answer; 2] = [Answer::Answered; 2];
+const ALLOWED_ALONE: [Answer; 2] = [Answer::Answered, Answer::TimedOut];
+const NOBODY: [Answer; 2] = [Answer::TimedOut; 2];
+
+/// The address of a container in a network.
+fn address(site: &Site, container: &str) -> String {
+    let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    site.docker.client(&["inspect", "-f", format, container]).trim().to_owned()
+}
+
+/// Makes the host the clients' way to a network of containers.
+fn route(site: &Site, network: &str) {
+    site.topology.client.run(&["ip", "route", "add", network, "via", Topology::HOST]);
+}
+
+/// How many packets the guard's rules with this comment have dropped, as `show` tells it.
+fn dropped(host: &Namespace, way: &str) -> u64 {
+    let shown = show(host);
+    let tables = shown["tables"].as_array().expect("tables");
+    let chains = tables.iter().flat_map(|table| table["chains"].as_array().expect("chains"));
+    let rules = chains.flat_map(|chain| chain["rules"].as_array().expect("rules"));
+    let text = |rule: &Value| rule["rule"].as_str().unwrap_or_default().to_owned();
+    let drops =
+        rules.filter(|rule| text(rule).contains(&format!("drop comment \"not allowed: {way}")));
+    let counts: Vec<u64> = drops.filter_map(|rule| rule["packets"].as_u64()).collect();
+    assert!(!counts.is_empty(), "no rule for {way}: {shown}");
+    counts.iter().sum()
+}
