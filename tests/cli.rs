@@ -273,6 +273,15 @@ fn a_large_group_is_for_nft_and_the_rest_for_iptables() {
 }
 
 #[test]
+fn the_guard_that_is_printed_is_the_one_that_is_applied() {
+    let policy = large_policy().replace("enabled = false", "enabled = true");
+    let native = run("rules --nft -f -", &policy);
+    let loaded = listed("nft -f -", stdout(&native));
+    assert!(loaded.contains("ct original ip saddr @.web-4 "), "{loaded}");
+    assert_eq!(listed("\"$DWNL\" -q apply -f -", &policy), loaded);
+}
+
+#[test]
 fn missing_capabilities_are_named() {
     for (dropped, line) in [
         ("-net_admin", "show"),

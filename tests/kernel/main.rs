@@ -8,6 +8,7 @@ mod bytes;
 mod conflict;
 mod difference;
 mod foreign;
+mod guard;
 mod jumps;
 mod namespace;
 mod privileges;

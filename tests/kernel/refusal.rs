@@ -37,6 +37,15 @@ fn a_base_chain_of_our_name() {
 }
 
 #[test]
+fn a_base_chain_of_the_name_of_the_guard() {
+    let host = Namespace::new();
+    host.run(&["nft", "add table ip6 nat"]);
+    let chain = "ip6 nat DOCKER-BLOCK-GUARD { type nat hook prerouting priority -100; }";
+    host.run(&["nft", &format!("add chain {chain}")]);
+    is_refused(&host, &["ip6 nat DOCKER-BLOCK-GUARD", "base chain"]);
+}
+
+#[test]
 fn a_base_chain_of_the_name_of_docker() {
     let host = Namespace::new();
     host.run(&["nft", "add table ip6 nat"]);
