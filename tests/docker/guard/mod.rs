@@ -49,10 +49,17 @@ fn address(site: &Site, container: &str) -> String {
     site.docker.client(&["inspect", "-f", format, container]).trim().to_owned()
 }
 
-/// Makes the host the clients' way to a network of containers.
-fn route(site: &Site, network: &str) {
-    site.topology.client.run(&["ip", "route", "add", network, "via", Topology::HOST]);
+/// Makes a network of this bridge, to whose containers the host is the clients' way.
+fn create_network(site: &Site, bridge: &str, gateway_mode: &str) {
+    let name = format!("com.docker.network.bridge.name={bridge}");
+    // An older Docker does not know the mode, and has none but that which was `nat` then.
+    let mode = format!("com.docker.network.bridge.gateway_mode_ipv4={gateway_mode}");
+    let options = ["--subnet", NETWORK, "-o", &name, "-o", &mode, bridge];
+    site.docker.client(&[&["network", "create"], &options[..]].concat());
+    site.topology.client.run(&["ip", "route", "add", NETWORK, "via", Topology::HOST]);
 }
+
+const NETWORK: &str = "10.77.0.0/24";
 
 /// How many packets the guard's rules with this comment have dropped, as `show` tells it.
 fn dropped(host: &Namespace, way: &str) -> u64 {
