@@ -108,7 +108,7 @@ pub struct RulesArgs {
     /// Only the rules of IPv6
     #[arg(short = '6', long, group = "family")]
     ipv6: bool,
-    /// Only the table of the large groups, as `nft -f` reads it
+    /// Only the table of the guard and the large groups, as `nft -f` reads it
     #[arg(long, group = "family")]
     nft: bool,
 }

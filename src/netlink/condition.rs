@@ -308,9 +308,9 @@ fn read_masked(key: u32, mask: &[u8], data: &[u8], rest: &[Expression]) -> Optio
     if mask.len() != length || data.len() != length {
         return None;
     }
-    if let [Expression::Original(_), Expression::InSet(_), ..] = rest {
+    if let (End::Source, [Expression::Original(_), Expression::InSet(_), ..]) = (end, rest) {
         let part = Part { mask: number(mask), value: number(data) };
-        return (end == End::Source).then_some(Condition::OriginalPart(family, part));
+        return Some(Condition::OriginalPart(family, part));
     }
     let address = Reader::new(&[], family).address(data);
     let network = IpNetwork::new(address, prefix(mask)?).ok()?;

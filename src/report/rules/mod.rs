@@ -1,5 +1,5 @@
 //! The report of `rules`: what a policy compiles to, as one document that both `iptables-restore`
-//! and `ip6tables-restore` accept, and the large groups as one for `nft -f`.
+//! and `ip6tables-restore` accept, and the guard and the large groups as one for `nft -f`.
 
 mod data;
 mod merge;
@@ -84,8 +84,8 @@ impl<'a> Rules<'a> {
             out,
             "# For {load}, once: what stands in PREROUTING is inserted again each time."
         )?;
-        if !self.ruleset.sets.is_empty() {
-            writeln!(out, "# The large groups are in the output of `dwnl rules --nft`.")?;
+        if self.ruleset.chains.iter().any(|chain| chain.path.table.family == Family::Inet) {
+            writeln!(out, "# The guard and large groups are in the output of `dwnl rules --nft`.")?;
         }
         let mut foreign = self.chains().filter(|chain| chain.extent == Extent::Exists);
         let Some(chain) = foreign.next() else { return Ok(()) };
