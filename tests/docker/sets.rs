@@ -10,7 +10,7 @@ fn large() -> String {
 }
 
 fn has_set(site: &Site) -> bool {
-    site.topology.host.run(&["nft", "list", "sets"]).contains("table inet dwnl")
+    site.topology.host.run(&["nft", "list", "sets"]).contains("type ipv4_addr")
 }
 
 #[test]

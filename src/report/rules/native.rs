@@ -10,7 +10,10 @@ const HOOKS: [&str; 5] = ["prerouting", "input", "forward", "output", "postrouti
 /// Writes the tables. Each is made and deleted first, so that the text can be loaded twice.
 pub fn write_tables(out: &mut dyn Write, ruleset: &Ruleset) -> io::Result<()> {
     if ruleset.chains.iter().any(|chain| chain.base == Some(BaseChain::INPUT)) {
-        writeln!(out, "# `dwnl apply` adds the bridges and ports that Docker's own rules tell of.")?;
+        writeln!(
+            out,
+            "# `dwnl apply` adds the bridges and ports that Docker's own rules tell of."
+        )?;
     }
     for path in &ruleset.own_tables {
         writeln!(out, "table {path}\ndelete table {path}")?;

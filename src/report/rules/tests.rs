@@ -80,7 +80,8 @@ fn large_groups_are_not_for_iptables() {
     let text = text(&Rules { ruleset: &ruleset, family: None });
     let (header, body) = text.split_once("*nat\n").expect("a table");
     assert!(
-        header.contains("\n# The guard and large groups are in the output of `dwnl rules --nft`.\n"),
+        header
+            .contains("\n# The guard and large groups are in the output of `dwnl rules --nft`.\n"),
         "{header}"
     );
     assert_eq!(

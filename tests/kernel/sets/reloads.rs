@@ -36,14 +36,14 @@ fn the_state_after_many_policies_is_that_of_the_last_alone() {
         assert_eq!(again["changed"], false, "seed {SEED}, policy {number}: {again}\n{policy}");
     }
     assert!(largest > 3, "the policies have few sets: {largest}");
-    assert!(small_steps > POLICIES / 4, "few policies differ by little: {small_steps}");
+    assert!(small_steps > POLICIES / 5, "few policies differ by little: {small_steps}");
 }
 
 /// Whether something came and something went, but much more stayed.
 fn is_small_step(outcome: &Value) -> bool {
     let [added, removed, unchanged] =
         ["added", "removed", "unchanged"].map(|count| outcome[count].as_u64().expect("a count"));
-    added > 0 && removed > 0 && unchanged > 5 * (added + removed)
+    added > 0 && removed > 0 && unchanged > 2 * (added + removed)
 }
 
 /// A few groups around the size from which on they are sets, and entries that use some of them.
@@ -59,7 +59,7 @@ impl Policy {
         let names: Vec<&str> = names.collect();
         let groups: Vec<_> = names.iter().map(|name| (*name, sources(random))).collect();
         let mut entries = String::new();
-        for port in 0..random.below(4) {
+        for port in 0..1 + random.below(3) {
             let mut from = if random.is_one_in(3) { sources(random) } else { Vec::new() };
             from.extend(names.iter().filter(|_| random.is_one_in(2)).map(ToString::to_string));
             let from = if from.is_empty() { String::new() } else { format!("from = {from:?}\n") };
@@ -73,11 +73,11 @@ impl Policy {
 
     /// Another policy, or one whose groups differ from these by a few sources.
     fn next(mut self, random: &mut Random) -> Policy {
-        if random.is_one_in(3) {
+        if random.is_one_in(5) {
             return Policy::random(random);
         }
         for (_, sources) in &mut self.groups {
-            let first = random.below(sources.len());
+            let first = 1 + random.below(sources.len());
             let end = sources.len().min(first + random.below(4));
             let others = 1 + random.below(3);
             let others: Vec<String> = (0..others).map(|_| source(random, true)).collect();
@@ -92,11 +92,11 @@ impl Policy {
     }
 }
 
-/// Hosts, and perhaps prefixes and ranges, some of which overlap.
+/// Hosts, the first of them of IPv4, and perhaps prefixes and ranges, some of which overlap.
 fn sources(random: &mut Random) -> Vec<String> {
     let number = random.of(&[1, 62, 63, 64, 65, 66, 150, 300]);
     let is_mixed = random.is_one_in(2);
-    (0..number).map(|_| source(random, is_mixed)).collect()
+    (0..number).map(|index| source(random, is_mixed && index > 0)).collect()
 }
 
 fn source(random: &mut Random, is_mixed: bool) -> String {

@@ -38,7 +38,10 @@ fn every_iptables_reads_the_tables_beside_the_sets() {
         for iptables in Iptables::all() {
             let list = |namespace| iptables.run(namespace, &[program, "-t", "nat", "-S"]);
             let listing = list(&ours);
-            assert!(listing.contains("--mark 0x2000/0x2000 -j DOCKER"), "{listing}");
+            assert!(
+                listing.contains("--mark 0x2000/0x2000 -m conntrack --ctstate NEW -j DOCKER"),
+                "{listing}"
+            );
             assert_eq!(listing, list(&reference));
             for rule in listing.lines().filter_map(|line| line.strip_prefix("-A ")) {
                 let words = words(rule);
