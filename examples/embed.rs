@@ -34,6 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(outcome.plan.is_empty());
     assert_eq!(outcome.plan.unchanged, 6);
 
+    // Flows that were there before: those that were refused and are allowed now start anew.
+    let tended = engine.tend_flows(&policy, &outcome.docker)?;
+    println!("{} flows forgotten, {} ended", tended.forgotten, tended.ended);
+
     let outcome = engine.remove()?;
     assert_eq!(outcome.plan.removed(), 6);
     Ok(())

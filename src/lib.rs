@@ -14,7 +14,8 @@
 //! is the difference between the two. Committing it is one nf_tables transaction: packets see the
 //! old policy or the new one, and nothing between. It carries the generation of the ruleset that
 //! the plan was made from, and if anybody else has changed the ruleset since, the kernel refuses
-//! it; [`Engine::apply`] then starts again from the dump.
+//! it; [`Engine::apply`] then starts again from the dump. Flows that were open before are decided upon by
+//! [`Engine::tend_flows`].
 //!
 //! The library prints nothing, spawns no process, writes no file and has no global state. Its
 //! errors are typed. With `default-features = false` it is all that is built.
@@ -30,6 +31,7 @@
 //! | module | duty |
 //! |---|---|
 //! | [`engine`] | dump → plan → commit, with retry |
+//! | `flows` | which flows a change of the policy leaves behind |
 //! | [`plan`] | the difference between the wanted ruleset and a snapshot |
 //! | [`compile()`] | `Policy` → `Ruleset`: the only place that knows Docker's chains |
 //! | [`policy`] | text → `Policy`, with a place for every error |
@@ -38,6 +40,7 @@
 
 mod compile;
 pub mod engine;
+mod flows;
 mod netlink;
 pub mod plan;
 pub mod policy;

@@ -57,7 +57,7 @@ impl Console {
     }
 
     /// Tells the operator of something that is not as the policy has it.
-    pub fn warn(&self, warnings: &[&str]) {
+    pub fn warn(&self, warnings: &[String]) {
         for warning in warnings {
             diagnose(|out| report::write_warning(out, warning));
         }

@@ -9,13 +9,12 @@ use std::time::Instant;
 use anyhow::Context;
 
 use dwnl::engine::Outcome;
-use dwnl::policy::Established;
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, frame, unmentioned};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb};
 use super::{Console, privileges};
-use crate::report::{Check, Deed, Difference, Done, Rules, Show};
+use crate::report::{Check, Deed, Difference, Done, Flows, Rules, Show};
 
 /// The exit status of `plan --exit-code` if something would change.
 const WOULD_CHANGE: u8 = 3;
@@ -62,12 +61,14 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("applying the policy");
     let outcome = engine.apply(&wanted)?;
+    let tended = engine.tend_flows(&policy, &outcome.docker);
     drop(progress);
-    let warnings = without_effect(&policy);
+    let warnings: Vec<String> = tended.as_ref().err().map(flows_not_tended).into_iter().collect();
     console.warn(&warnings);
     let elapsed = started.elapsed();
     let mut done = Done::new(Deed::Apply, &outcome, &wanted.sets, elapsed, warnings);
     done.unmentioned = Some(unmentioned(&policy, &outcome.docker));
+    done.flows = tended.ok().map(Flows::from);
     report_done(done, &outcome, console)
 }
 
@@ -140,11 +141,7 @@ fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     Ok(engine)
 }
 
-/// What the policy asks for and does not get yet.
-fn without_effect(policy: &Policy) -> Vec<&'static str> {
-    let cut = (policy.revoke.established == Established::Cut).then_some(
-        "[revoke] established = \"cut\" has no effect yet: open flows of sources that are no \
-         longer allowed go on",
-    );
-    cut.into_iter().collect()
+/// The rules are in force all the same.
+fn flows_not_tended(error: &dwnl::Error) -> String {
+    format!("the policy is applied, but not all flows that were there before are tended: {error}")
 }

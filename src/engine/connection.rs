@@ -72,14 +72,33 @@ impl Connection {
         generation: u32,
         mut read: impl FnMut(Message) -> bool,
     ) -> Result<Dumped, Error> {
-        let request = Request::dump(what, family, self.next_sequence());
+        let request = |sequence| Request::dump(what, family, sequence);
+        let (mut is_of_generation, mut is_understood) = (true, true);
+        let dumped = self.list(request, reading_a_dump, |message| {
+            is_of_generation &= message.generation() == Some(generation as u16);
+            is_understood &= read(message);
+        })?;
+        if !is_understood {
+            return Err(Error::Malformed("an object in a dump"));
+        }
+        Ok(if is_of_generation { dumped } else { Dumped::Interrupted })
+    }
+
+    /// Dumps objects and hands each to `read`. `failure` is what an error of the kernel's means.
+    pub fn list(
+        &mut self,
+        request: impl Fn(u32) -> Request,
+        failure: fn(KernelError) -> Error,
+        mut read: impl FnMut(Message),
+    ) -> Result<Dumped, Error> {
+        let request = request(self.next_sequence());
         self.send(&request.bytes, "asking for a dump")?;
         let mut dumped = Dumped::Whole;
         loop {
             let datagram = receive(self.transport.as_mut())?;
             for message in answers(datagram, request.sequence) {
                 if let Some(error) = message.error().filter(|error| error.errno != 0) {
-                    return Err(Error::from_kernel(error, "reading a dump"));
+                    return Err(failure(error));
                 }
                 if message.is_interrupted() {
                     dumped = Dumped::Interrupted;
@@ -87,34 +106,47 @@ impl Connection {
                 if message.is_done() {
                     return Ok(dumped);
                 }
-                if message.generation() != Some(generation as u16) {
-                    dumped = Dumped::Interrupted;
-                }
-                if !read(message) {
-                    return Err(Error::Malformed("an object in a dump"));
-                }
+                read(message);
             }
         }
+    }
+
+    /// Sends messages that need no batch, with sequence numbers below `end`, and returns those that
+    /// failed, with the errno.
+    pub fn send_changes(&mut self, datagram: &[u8], end: u32) -> Result<Vec<(u32, i32)>, Error> {
+        const CHANGING: &str = "deleting flows";
+        self.send(datagram, CHANGING)?;
+        let errors = self.waiting_errors(CHANGING, |sequence| sequence < end)?;
+        Ok(errors.into_iter().map(|(sequence, error)| (sequence, error.errno)).collect())
     }
 
     /// Sends a batch and collects what the kernel has to say to it.
     pub fn send_batch(&mut self, batch: &FinishedBatch) -> Result<BatchAnswer, Error> {
         self.send(batch.bytes(), "sending the batch")?;
-        let mut answer = BatchAnswer::default();
-        // The kernel has dealt with the batch by now, and its answers wait for us. It says
-        // nothing to a batch that it has committed; a question behind it ends the waiting.
+        // It says nothing to a batch that it has committed; a question behind it ends the waiting.
+        let is_ours = |sequence| batch.has(sequence);
+        let mut errors = self.waiting_errors("reading the answers to the batch", is_ours)?;
+        errors.sort_by_key(|(sequence, _)| *sequence);
+        Ok(BatchAnswer { errors, generation: self.generation()? })
+    }
+
+    /// The errors that the kernel has reported for what was sent last. It has dealt with that by
+    /// now, and its answers wait for us.
+    fn waiting_errors(
+        &mut self,
+        what: &'static str,
+        is_ours: impl Fn(u32) -> bool,
+    ) -> Result<Vec<(u32, KernelError)>, Error> {
+        let mut all = Vec::new();
         loop {
             match self.transport.receive(PollTimeout::ZERO) {
-                Ok(None) => break,
-                Ok(Some(datagram)) => answer.errors.extend(errors(datagram, batch)),
+                Ok(None) => return Ok(all),
+                Ok(Some(datagram)) => all.extend(errors(datagram, &is_ours)),
                 // The first errors are there; those that did not fit are their consequences.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
-                Err(source) => return Err(action("reading the answers to the batch")(source)),
+                Err(source) => return Err(action(what)(source)),
             }
         }
-        answer.errors.sort_by_key(|(sequence, _)| *sequence);
-        answer.generation = self.generation()?;
-        Ok(answer)
     }
 
     fn send(&mut self, datagram: &[u8], what: &'static str) -> Result<(), Error> {
@@ -143,13 +175,17 @@ fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
     }
 }
 
+fn reading_a_dump(error: KernelError) -> Error {
+    Error::from_kernel(error, "reading a dump")
+}
+
 /// The messages that answer one request.
 fn answers(datagram: &[u8], sequence: u32) -> impl Iterator<Item = Message<'_>> {
     Messages::new(datagram).filter(move |message| message.sequence == sequence)
 }
 
-fn errors(datagram: &[u8], batch: &FinishedBatch) -> Vec<(u32, KernelError)> {
-    let answers = Messages::new(datagram).filter(|message| batch.has(message.sequence));
+fn errors(datagram: &[u8], is_ours: impl Fn(u32) -> bool) -> Vec<(u32, KernelError)> {
+    let answers = Messages::new(datagram).filter(|message| is_ours(message.sequence));
     let errors = answers.filter_map(|message| Some((message.sequence, message.error()?)));
     errors.filter(|(_, error)| error.errno != 0).collect()
 }

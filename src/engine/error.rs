@@ -9,14 +9,20 @@ use crate::plan::Obstacle;
 use crate::ruleset::Family;
 
 /// Why the engine could not do what it was asked to. Whenever one of these is returned the kernel
-/// holds what it held before, unless the answer to a batch was lost ([`Error::Socket`] while
-/// reading it).
+/// holds the rules that it held before, unless the answer to a batch was lost ([`Error::Socket`]
+/// while reading it).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The kernel has no nf_tables.
     #[error("this kernel has no nf_tables (CONFIG_NF_TABLES, module nf_tables), which dwnl needs")]
     NoNfTables,
+    /// The kernel does not tell of its flows.
+    #[error(
+        "this kernel has no ctnetlink (CONFIG_NF_CT_NETLINK, module nf_conntrack_netlink), without \
+         which flows can be neither forgotten nor ended"
+    )]
+    NoConntrack,
     /// Rules in the nat table of iptables-legacy, where Docker would not meet ours.
     #[error(
         "the nat table of iptables-legacy holds rules for {0}: where Docker works with \
@@ -77,6 +83,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// An error that the kernel answers a request for flows with.
+    pub(super) fn from_conntrack(error: KernelError) -> Error {
+        match error.errno {
+            libc::EPERM => Error::Permission,
+            // nfnetlink knows no subsystem of that number.
+            libc::EINVAL | libc::EOPNOTSUPP => Error::NoConntrack,
+            _ => Error::Socket { action: "reading the flows", source: error.source() },
+        }
+    }
+
+    /// An error that the kernel answers a request for interfaces or addresses with.
+    pub(super) fn from_routing(error: KernelError) -> Error {
+        Error::Socket { action: "reading the host's addresses", source: error.source() }
+    }
+
     /// An error that the kernel answers a request with.
     pub(super) fn from_kernel(error: KernelError, action: &'static str) -> Error {
         match error.errno {

@@ -4,7 +4,9 @@
 mod commit;
 mod connection;
 mod docker;
+mod ending;
 mod error;
+mod flows;
 mod memory;
 mod refusal;
 mod snapshot;
@@ -17,23 +19,25 @@ use crate::compile::frame;
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
 use crate::ruleset::{Docker, Family, Ruleset, Snapshot};
-use connection::Connection;
+use connection::{Connection, Dumped};
 use memory::Memory;
 
 pub use error::Error;
+pub use flows::Tended;
 
 /// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
 /// ruleset meanwhile.
 pub const ATTEMPTS_MAX: u32 = 100;
 
-/// A netlink socket to nf_tables in one network namespace. Needs CAP_NET_ADMIN in the user
-/// namespace that owns it.
+/// Netlink sockets in one network namespace, to nf_tables and, for the host's addresses, to routing.
+/// Needs CAP_NET_ADMIN in the user namespace that owns it.
 ///
 /// It remembers the elements of the sets that it has read or written last (they are shared with
 /// the [`Ruleset`] or [`Snapshot`] at hand), and reads them again only if anybody has changed the
 /// kernel's ruleset since.
 pub struct Engine {
     connection: Connection,
+    routes: Connection,
     memory: Memory,
 }
 
@@ -57,13 +61,14 @@ pub fn datagram(plan: &Plan) -> Vec<u8> {
 }
 
 impl Engine {
-    /// Opens a socket in the network namespace of the calling thread.
+    /// Opens the sockets in the network namespace of the calling thread.
     ///
     /// # Errors
     /// [`Error::LegacyNat`] where the host cannot be protected this way; [`Error::NoNfTables`] and
-    /// [`Error::Socket`] where the socket cannot be had.
+    /// [`Error::Socket`] where the sockets cannot be had.
     pub fn open() -> Result<Engine, Error> {
         let socket = Socket::open().map_err(error::opening)?;
+        let routes = Socket::open_routes().map_err(error::action("opening the socket"))?;
         for family in Family::NAT {
             let holds_rules = legacy_nat_holds_rules(family)
                 .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
@@ -71,14 +76,18 @@ impl Engine {
                 return Err(Error::LegacyNat(family));
             }
         }
-        Ok(Engine::over(Box::new(socket)))
+        Ok(Engine::over(Box::new(socket), Box::new(routes)))
     }
 
-    fn over(transport: Box<dyn Transport>) -> Engine {
-        Engine { connection: Connection::new(transport), memory: Memory::default() }
+    fn over(nf_tables: Box<dyn Transport>, routes: Box<dyn Transport>) -> Engine {
+        Engine {
+            connection: Connection::new(nf_tables),
+            routes: Connection::new(routes),
+            memory: Memory::default(),
+        }
     }
 
-    /// Opens a socket in the network namespace that `path` (such as `/run/netns/NAME` or
+    /// Opens the sockets in the network namespace that `path` (such as `/run/netns/NAME` or
     /// `/proc/PID/ns/net`) refers to. The calling thread stays where it is. Entering a namespace
     /// needs CAP_SYS_ADMIN, this once.
     ///
@@ -158,4 +167,19 @@ impl Engine {
         }
         Err(Error::Conflict { attempts: ATTEMPTS_MAX })
     }
+}
+
+/// What `attempt` gathers, from the beginning again when it was interrupted; after [`ATTEMPTS_MAX`]
+/// times what the last has gathered.
+fn unbroken<T: Default>(
+    mut attempt: impl FnMut(&mut T) -> Result<Dumped, Error>,
+) -> Result<T, Error> {
+    let mut gathered = T::default();
+    for _ in 0..ATTEMPTS_MAX {
+        gathered = T::default();
+        if attempt(&mut gathered)? == Dumped::Whole {
+            break;
+        }
+    }
+    Ok(gathered)
 }

@@ -85,6 +85,19 @@ fn error(sequence: u32, errno: i32, offset: Option<u32>) -> Vec<u8> {
 }
 
 impl Kernel {
+    fn new(generation: u32) -> Kernel {
+        Kernel {
+            generation,
+            fates: VecDeque::new(),
+            noise: Noise::None,
+            table: b"other\0\0\0",
+            holds: None,
+            answers: VecDeque::new(),
+            current: Vec::new(),
+            batches: Arc::default(),
+        }
+    }
+
     fn generation_message(&self, sequence: u32) -> Vec<u8> {
         let mut payload = vec![0, 0, 0, 0, 8, 0, 1, 0];
         payload.extend_from_slice(&self.generation.to_be_bytes());
@@ -177,26 +190,14 @@ impl Transport for Kernel {
 /// An engine before a kernel of generation 7 without tables of ours, and the number of batches
 /// that it has been sent.
 fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Arc<Mutex<usize>>) {
-    let batches = Arc::new(Mutex::new(0));
-    let kernel = kernel(noise, fates.into(), Arc::clone(&batches));
+    let kernel = Kernel { fates: fates.into(), noise, ..Kernel::new(7) };
+    let batches = Arc::clone(&kernel.batches);
     (engine_before(kernel), batches)
 }
 
 fn engine_before(kernel: Kernel) -> Engine {
-    Engine::over(Box::new(kernel))
-}
-
-fn kernel(noise: Noise, fates: VecDeque<Fate>, batches: Arc<Mutex<usize>>) -> Kernel {
-    Kernel {
-        generation: 7,
-        fates,
-        noise,
-        table: b"other\0\0\0",
-        holds: None,
-        answers: VecDeque::new(),
-        current: Vec::new(),
-        batches,
-    }
+    let routes = Kernel { noise: Noise::Mute, ..Kernel::new(7) };
+    Engine::over(Box::new(kernel), Box::new(routes))
 }
 
 fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {
@@ -338,10 +339,8 @@ fn what_our_table_holds_beside_chains_and_sets_is_seen() {
     for (holds, expected) in
         [(None, false), (Some(libc::NFT_MSG_GETOBJ), true), (Some(GET_FLOWTABLE), true)]
     {
-        let kernel = kernel(Noise::None, VecDeque::new(), Arc::default());
-        let snapshot = engine_before(Kernel { table: b"dwnl\0\0\0\0", holds, ..kernel })
-            .snapshot()
-            .expect("a snapshot");
+        let kernel = Kernel { table: b"dwnl\0\0\0\0", holds, ..Kernel::new(7) };
+        let snapshot = engine_before(kernel).snapshot().expect("a snapshot");
         let [own] = frame().own_tables.try_into().expect("one table of ours");
         assert_eq!(snapshot.tables[&own].others, expected, "{holds:?}");
     }

@@ -17,7 +17,7 @@ use crate::ruleset::{
 };
 
 /// `NFT_META_IIFNAME`.
-const META_IN_INTERFACE: u32 = 6;
+pub(super) const META_IN_INTERFACE: u32 = 6;
 /// `NFT_META_L4PROTO`.
 const META_PROTOCOL: u32 = 16;
 /// `NFT_PAYLOAD_NETWORK_HEADER`.
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
         if self.is_ipv4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) }
     }
 
-    fn extension(&mut self) -> Option<crate::ruleset::Match> {
+    pub(super) fn extension(&mut self) -> Option<crate::ruleset::Match> {
         let [Expression::Match { name, revision, info }, rest @ ..] = self.rest else {
             return None;
         };

@@ -1,5 +1,5 @@
-//! Bytes on the wire: the socket, the batch, the encoding and decoding of nf_tables' messages.
-//! The only unsafe code.
+//! Bytes on the wire: the socket, the batch, the encoding and decoding of nf_tables' messages, and
+//! what is asked of connection tracking and routing. The only unsafe code.
 //!
 //! Messages are written by libnftnl (crate `nftnl`) into one vector and sent with one system call.
 //! What comes back is read by safe code that takes no byte for granted.
@@ -8,6 +8,7 @@ mod answer;
 mod attribute;
 mod batch;
 mod condition;
+mod conntrack;
 mod decode;
 mod encode;
 mod expression;
@@ -17,6 +18,7 @@ mod namespace;
 mod native;
 mod release;
 mod request;
+mod route;
 mod set;
 mod socket;
 mod traits;
@@ -25,12 +27,14 @@ mod xt;
 
 pub(crate) use answer::{KernelError, Message, Messages};
 pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinishedBatch};
+pub(crate) use conntrack::{decode_flow, put_deletion, put_stand_in};
 pub(crate) use decode::{decode_chain, decode_generation, decode_rule, decode_table};
 pub(crate) use expression::Counter;
 pub(crate) use legacy::legacy_nat_holds_rules;
 pub(crate) use locate::attribute_at;
 pub(crate) use namespace::within;
 pub(crate) use request::{Dump, Request};
+pub(crate) use route::{RouteDump, decode_address, decode_link, decode_local_route};
 pub(crate) use set::{DumpedElements, decode_set, is_part_of_rule};
 pub(crate) use socket::{Socket, Transport};
 pub(crate) use traits::decode_traits;

@@ -189,7 +189,7 @@ impl Reader<'_> {
         Some(range)
     }
 
-    fn ports(&mut self, protocol: Protocol) -> Option<Ports> {
+    pub(super) fn ports(&mut self, protocol: Protocol) -> Option<Ports> {
         self.take(&[&Expression::Payload {
             base: TRANSPORT_HEADER,
             offset: DESTINATION_PORT,

@@ -90,8 +90,7 @@ impl Request {
             Dump::Objects { table } => put_name(object::TABLE, table),
             Dump::Flowtables { table } => put_name(flowtable::TABLE, table),
         }
-        let length = (bytes.len() as u32).to_ne_bytes();
-        bytes[..length.len()].copy_from_slice(&length);
+        set_length(&mut bytes, 0);
         Request { bytes, sequence }
     }
 }
@@ -103,14 +102,30 @@ fn header(message: i32, family: u8, flags: i32, sequence: u32) -> Vec<u8> {
     bytes
 }
 
-/// Appends `struct nlmsghdr`, of a message without attributes, and `struct nfgenmsg`.
+/// Appends `struct nlmsghdr`, of a message of nf_tables without attributes, and `struct nfgenmsg`.
 pub fn put_headers(bytes: &mut Vec<u8>, message: i32, family: u8, flags: u16, sequence: u32) {
     let kind = (libc::NFNL_SUBSYS_NFTABLES << 8 | message) as u16;
-    let length = (MESSAGE_HEADER + FAMILY_HEADER) as u32;
+    put_message(bytes, kind, &family_header(family), flags, sequence);
+}
+
+/// `struct nfgenmsg`.
+pub fn family_header(family: u8) -> [u8; FAMILY_HEADER] {
+    [family, libc::NFNETLINK_V0 as u8, 0, 0]
+}
+
+/// Appends `struct nlmsghdr` and the header of the subsystem behind it.
+pub fn put_message(bytes: &mut Vec<u8>, kind: u16, header: &[u8], flags: u16, sequence: u32) {
+    let length = (MESSAGE_HEADER + header.len()) as u32;
     bytes.extend_from_slice(&length.to_ne_bytes());
     bytes.extend_from_slice(&kind.to_ne_bytes());
     bytes.extend_from_slice(&(libc::NLM_F_REQUEST as u16 | flags).to_ne_bytes());
     bytes.extend_from_slice(&sequence.to_ne_bytes());
     bytes.extend_from_slice(&0u32.to_ne_bytes());
-    bytes.extend_from_slice(&[family, libc::NFNETLINK_V0 as u8, 0, 0]);
+    bytes.extend_from_slice(header);
+}
+
+/// Makes the last message, which begins at `start`, as long as it has become.
+pub fn set_length(bytes: &mut [u8], start: usize) {
+    let length = ((bytes.len() - start) as u32).to_ne_bytes();
+    bytes[start..start + length.len()].copy_from_slice(&length);
 }

@@ -1,4 +1,4 @@
-//! The socket: datagrams out, datagrams in.
+//! The sockets: datagrams out, datagrams in.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -14,6 +14,9 @@ const DATAGRAM_MAX: usize = 64 * 1024;
 /// How much of the kernel's answers may wait for us, in bytes; each counts with its overhead.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
+/// `linux/netlink.h`, since Linux 4.20.
+const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
+
 /// What carries datagrams to the kernel and back; the tests put others in the socket's place.
 pub(crate) trait Transport: Send {
     /// Sends one datagram. The kernel has dealt with it when this returns.
@@ -26,7 +29,7 @@ pub(crate) trait Transport: Send {
     fn receive(&mut self, timeout: PollTimeout) -> io::Result<Option<&[u8]>>;
 }
 
-/// A netlink socket to nfnetlink, in the network namespace in which it was opened.
+/// A netlink socket, in the network namespace in which it was opened.
 pub(crate) struct Socket {
     socket: mnl::Socket,
     /// In words, because the kernel's headers are read where they lie.
@@ -39,9 +42,21 @@ pub(crate) struct Socket {
 unsafe impl Send for Socket {}
 
 impl Socket {
-    /// Opens a socket in the calling thread's network namespace.
+    /// Opens a socket to nfnetlink in the calling thread's network namespace.
     pub fn open() -> io::Result<Socket> {
-        let socket = mnl::Socket::new(mnl::Bus::Netfilter)?;
+        Socket::on(mnl::Bus::Netfilter)
+    }
+
+    /// Opens a socket to rtnetlink in the calling thread's network namespace.
+    pub fn open_routes() -> io::Result<Socket> {
+        let socket = Socket::on(mnl::Bus::Route)?;
+        // The kernel then dumps only what a request's header asks for.
+        set_netlink_option(&socket.socket, NETLINK_GET_STRICT_CHK)?;
+        Ok(socket)
+    }
+
+    fn on(bus: mnl::Bus) -> io::Result<Socket> {
+        let socket = mnl::Socket::new(bus)?;
         set_netlink_option(&socket, libc::NETLINK_EXT_ACK)?;
         set_netlink_option(&socket, libc::NETLINK_CAP_ACK)?;
         let buffer = vec![0; DATAGRAM_MAX / size_of::<u64>()].into_boxed_slice();

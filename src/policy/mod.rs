@@ -126,7 +126,7 @@ pub enum Established {
     /// They go on until they end by themselves.
     #[default]
     Keep,
-    /// They are ended. It is read, but not acted upon yet.
+    /// They are ended.
     Cut,
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use dwnl::engine::Outcome;
+use dwnl::engine::{Outcome, Tended};
 use dwnl::plan::Change;
 use dwnl::ruleset::{Published, Set};
 use serde::{Serialize, Serializer};
@@ -24,7 +24,10 @@ pub struct Done<'a> {
     generation: u32,
     attempts: u32,
     elapsed_us: u64,
-    warnings: Vec<&'static str>,
+    /// What became of the flows, where they are tended.
+    #[serde(flatten)]
+    pub flows: Option<Flows>,
+    warnings: Vec<String>,
     /// The published ports that the policy does not mention, where a policy was applied.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "published")]
     pub unmentioned: Option<Vec<Published>>,
@@ -51,6 +54,21 @@ pub enum Deed {
     Remove,
 }
 
+/// How many flows did not outlast the change.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Flows {
+    #[serde(rename = "flows_forgotten")]
+    forgotten: usize,
+    #[serde(rename = "flows_ended")]
+    ended: usize,
+}
+
+impl From<Tended> for Flows {
+    fn from(tended: Tended) -> Flows {
+        Flows { forgotten: tended.forgotten, ended: tended.ended }
+    }
+}
+
 impl<'a> Done<'a> {
     /// What the outcome, which has led to these sets, says after so long a time.
     pub fn new(
@@ -58,7 +76,7 @@ impl<'a> Done<'a> {
         outcome: &Outcome,
         sets: &[Set],
         elapsed: Duration,
-        warnings: Vec<&'static str>,
+        warnings: Vec<String>,
     ) -> Done<'a> {
         let plan = &outcome.plan;
         let count = |is: fn(&&Change) -> bool| plan.changes.iter().filter(is).count();
@@ -71,6 +89,7 @@ impl<'a> Done<'a> {
             generation: outcome.generation,
             attempts: outcome.attempts,
             elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            flows: None,
             warnings,
             unmentioned: None,
             counted: Counted::of(plan, sets),
@@ -118,7 +137,7 @@ impl Report for Done<'_> {
                 "open to nobody: {published}, which Docker publishes and no entry names"
             )?;
         }
-        Ok(())
+        self.write_flows(out)
     }
 }
 
@@ -147,6 +166,17 @@ impl Done<'_> {
             }
             (false, Deed::Remove) => {
                 writeln!(out, "nothing to do: not installed (generation {generation})")
+            }
+        }
+    }
+
+    /// What an apply that left all flows alone says nothing about.
+    fn write_flows(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.flows {
+            None | Some(Flows { forgotten: 0, ended: 0 }) => Ok(()),
+            Some(Flows { forgotten, ended }) => {
+                let forgotten = Count(forgotten, "refused flow");
+                writeln!(out, "{forgotten} forgotten, {} ended", Count(ended, "open flow"))
             }
         }
     }
@@ -185,7 +215,7 @@ mod tests {
     #[test]
     fn an_apply_counts_its_rules() {
         let outcome = outcome(change(), 1);
-        let done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, vec!["no effect"]);
+        let done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, vec!["no effect".to_owned()]);
         assert_eq!(
             text(&done),
             "applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)\n"
@@ -242,6 +272,24 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
             text(&done),
             "removed: 100,000 rules and elements, 1 chain and 1 set (generation 17, 1.2 ms)\n"
         );
+    }
+
+    #[test]
+    fn what_became_of_flows_is_told() {
+        let outcome = outcome(Vec::new(), 1);
+        let done = |forgotten, ended| {
+            let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
+            done.flows = Some(Tended { forgotten, ended }.into());
+            done
+        };
+        assert_eq!(text(&done(0, 0)), "nothing to do: 40 rules stand (generation 17)\n");
+        assert_eq!(
+            text(&done(1, 1_200)),
+            "nothing to do: 40 rules stand (generation 17)\n\
+             1 refused flow forgotten, 1,200 open flows ended\n"
+        );
+        let json = json(&done(0, 2));
+        assert!(json.contains(r#""flows_forgotten":0,"flows_ended":2,"#), "{json}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use serde::Serialize;
 pub use check::Check;
 pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
 pub use difference::Difference;
-pub use done::{Deed, Done};
+pub use done::{Deed, Done, Flows};
 pub use rules::Rules;
 pub use show::Show;
 

@@ -37,6 +37,11 @@ pub struct Published {
 }
 
 impl Published {
+    /// Whether it can be called over IPv4, or IPv6.
+    pub fn is_of(&self, family: Family) -> bool {
+        self.family == family || self.family == Family::Inet
+    }
+
     /// Whether only the host itself can call it.
     pub fn is_loopback(&self) -> bool {
         self.address.is_some_and(|address| address.ip().is_loopback())

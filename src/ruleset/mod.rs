@@ -1,5 +1,6 @@
 //! The nouns of nf_tables that dwnl works with, free of any input or output: families, chains,
-//! rules and verdicts as they should be ([`Ruleset`]) and as the kernel holds them ([`Snapshot`]).
+//! rules and verdicts as they should be ([`Ruleset`]) and as the kernel holds them ([`Snapshot`]),
+//! and the flows that pass through them.
 //!
 //! `Display` is iptables' own syntax, so that what is printed here can be compared with
 //! `iptables -S` and fed to `iptables-restore`; for what iptables has no words for it is nft's.
@@ -8,6 +9,7 @@ mod address;
 mod chain;
 mod docker;
 mod family;
+mod flow;
 mod interface;
 mod native;
 mod nft;
@@ -21,11 +23,13 @@ pub use address::{AddressRange, Addresses};
 pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
 pub use docker::{Docker, Published, Traits};
 pub use family::Family;
+pub(crate) use flow::{Flow, Status, Tuple};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
 pub use native::{Condition, Direction, End, Statement};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
+pub(crate) use set::number;
 pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,

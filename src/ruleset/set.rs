@@ -129,7 +129,7 @@ impl fmt::Display for IntervalText {
 }
 
 /// An address as a number.
-fn number(address: IpAddr) -> u128 {
+pub(crate) fn number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => u128::from(u32::from(address)),
         IpAddr::V6(address) => u128::from(address),

@@ -6,6 +6,7 @@
 mod conditions;
 mod containers;
 mod established;
+mod flows;
 mod guard;
 mod ipv6;
 mod published;

@@ -7,6 +7,7 @@
 mod bytes;
 mod conflict;
 mod difference;
+mod flows;
 mod foreign;
 mod guard;
 mod jumps;

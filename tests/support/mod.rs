@@ -23,7 +23,9 @@ pub use dwnl::{apply, dwnl, plan, remove, show};
 pub use iptables::Iptables;
 pub use monitor::Monitor;
 pub use namespace::Namespace;
-pub use probe::{Answer, Connection, UdpEcho, tcp, udp, udp_echo};
+pub use probe::{
+    Answer, Connection, Datagrams, TcpEcho, UdpEcho, tcp, tcp_echo, udp, udp_echo, udp_echo_at,
+};
 pub use random::Random;
 pub use topology::Topology;
 pub use wait::wait_for;

@@ -1,7 +1,7 @@
 //! Connections from a client, and whether the container answers.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -38,11 +38,26 @@ pub fn tcp(client: &Namespace, source: &str, target: &str, port: u16) -> Answer 
 
 /// Sends a datagram from a fresh port of the address `source` of the namespace.
 pub fn udp(client: &Namespace, source: &str, target: &str, port: u16) -> Answer {
-    let socket = client.inside(|| UdpSocket::bind((address(source), 0))).expect("a UDP socket");
-    socket.set_read_timeout(Some(SILENCE)).expect("a time-out");
-    socket.connect((address(target), port)).expect("to connect a UDP socket");
-    let mut answer = [0; 4];
-    socket.send(b"ping").and_then(|_| socket.recv(&mut answer)).map_or_else(failure, success)
+    Datagrams::open(client, source, target, port).echo()
+}
+
+/// A UDP client that keeps its source port.
+pub struct Datagrams(UdpSocket);
+
+impl Datagrams {
+    /// A client at a fresh port of the address `source` of the namespace.
+    pub fn open(client: &Namespace, source: &str, target: &str, port: u16) -> Datagrams {
+        let socket = client.inside(|| UdpSocket::bind((address(source), 0))).expect("a UDP socket");
+        socket.set_read_timeout(Some(SILENCE)).expect("a time-out");
+        socket.connect((address(target), port)).expect("to connect a UDP socket");
+        Datagrams(socket)
+    }
+
+    /// Sends a datagram and waits for it to come back.
+    pub fn echo(&self) -> Answer {
+        let mut answer = [0; 4];
+        self.0.send(b"ping").and_then(|_| self.0.recv(&mut answer)).map_or_else(failure, success)
+    }
 }
 
 /// A TCP connection that stays open.
@@ -66,6 +81,12 @@ impl Connection {
         Ok(Connection(socket.into()))
     }
 
+    /// Gives up waiting for an answer soon, where it is expected not to come.
+    pub fn expecting_silence(self) -> Connection {
+        self.0.set_read_timeout(Some(SILENCE)).expect("a time-out");
+        self
+    }
+
     /// Sends a few bytes and waits for them to come back.
     pub fn echo(&mut self) -> Answer {
         let mut answer = [0; 4];
@@ -82,7 +103,12 @@ pub struct UdpEcho {
 
 /// Serves UDP in the namespace, which may be a container's: the image has no server of its own.
 pub fn udp_echo(namespace: &Namespace, port: u16) -> UdpEcho {
-    let socket = namespace.inside(|| UdpSocket::bind(("::", port))).expect("a UDP socket");
+    udp_echo_at(namespace, "::", port)
+}
+
+/// Serves UDP at one address of the namespace: with several of IPv6, the answer would come from any.
+pub fn udp_echo_at(namespace: &Namespace, at: &str, port: u16) -> UdpEcho {
+    let socket = namespace.inside(|| UdpSocket::bind((address(at), port))).expect("a UDP socket");
     socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
@@ -99,6 +125,39 @@ pub fn udp_echo(namespace: &Namespace, port: u16) -> UdpEcho {
 }
 
 impl Drop for UdpEcho {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A TCP server that sends back what it is sent, for as long as the value lives.
+pub struct TcpEcho {
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Serves TCP in the namespace.
+pub fn tcp_echo(namespace: &Namespace, port: u16) -> TcpEcho {
+    let listener = namespace.inside(|| TcpListener::bind(("::", port))).expect("a TCP listener");
+    let listener = Socket::from(listener);
+    listener.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
+    let stopped = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&stopped);
+    let thread = thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            if let Ok((connection, _)) = listener.accept() {
+                let connection = TcpStream::from(connection);
+                connection.set_read_timeout(None).expect("to wait for as long as it takes");
+                // It ends with its client.
+                thread::spawn(move || std::io::copy(&mut &connection, &mut &connection));
+            }
+        }
+    });
+    TcpEcho { stopped, thread: Some(thread) }
+}
+
+impl Drop for TcpEcho {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
         let _ = self.thread.take().map(JoinHandle::join);

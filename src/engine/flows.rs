@@ -1,0 +1,126 @@
+//! Tending the flows that a change of the policy leaves behind: the host's addresses and the flows
+//! are read, and what has to go is deleted.
+
+use std::collections::{BTreeSet, HashSet};
+
+use ipnetwork::IpNetwork;
+
+use super::connection::{Connection, Dumped};
+use super::{Engine, Error, ending, unbroken};
+use crate::flows::{AddressSet, Admission, Host, State, fate};
+use crate::netlink::{
+    Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
+};
+use crate::policy::{Established, Policy};
+use crate::ruleset::{Addresses, Docker, Family, Flow, Name, Status};
+
+/// How many flows did not outlast a change of the policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// Flows that were refused, had got no answer, and that the policy now allows: their next packet
+    /// is judged anew.
+    pub forgotten: usize,
+    /// Flows that were let in and that the policy no longer allows, where it says
+    /// `established = "cut"`. Their servers, should they send any more, are told that nobody is
+    /// there.
+    pub ended: usize,
+}
+
+impl Engine {
+    /// Deletes what connection tracking knows of flows that the policy, which should have been
+    /// applied before, decides otherwise now: see [`Tended`]. What is to be known of Docker is in the
+    /// [`Outcome`](super::Outcome) of that. Only flows that come from outside, from
+    /// neither the host itself nor a container, to a port that Docker publishes are touched.
+    ///
+    /// Connection tracking does not know by which interface a flow came in. An entry of the policy
+    /// that asks for one is taken to allow the flow.
+    ///
+    /// # Errors
+    /// See [`Error`]. Some flows may have been deleted; the rules are not touched.
+    pub fn tend_flows(&mut self, policy: &Policy, docker: &Docker) -> Result<Tended, Error> {
+        if docker.published.is_empty() {
+            return Ok(Tended::default());
+        }
+        let local = local_addresses(&mut self.routes)?;
+        let containers = networks(&mut self.routes, &docker.bridges)?;
+        let host = Host::new(&docker.published, local, containers);
+        let established = policy.revoke.established;
+        let candidates = candidates(&mut self.connection, &host, established)?;
+        if candidates.is_empty() {
+            return Ok(Tended::default());
+        }
+        let admission = Admission::new(policy, host.ports());
+        let doomed = candidates.into_iter().filter_map(|(state, flow)| {
+            let fate = fate(state, admission.may_enter(&flow.original), established)?;
+            Some((fate, flow))
+        });
+        ending::delete(&mut self.connection, &doomed.collect::<Vec<_>>())
+    }
+}
+
+/// The flows to published ports that the policy may decide otherwise. That one is missed because
+/// the table of flows changes meanwhile cannot be helped.
+fn candidates(
+    connection: &mut Connection,
+    host: &Host,
+    established: Established,
+) -> Result<Vec<(State, Flow)>, Error> {
+    let without = (established == Established::Keep).then_some(Status::UNANSWERED_MASK);
+    let wanted = |state: &State| *state == State::Refused || established == Established::Cut;
+    let mut candidates = Vec::new();
+    let request = |sequence| Request::flows(without, sequence);
+    connection.list(request, Error::from_conntrack, |message| {
+        let flow = decode_flow(message);
+        candidates.extend(flow.and_then(|flow| Some((host.state(&flow).filter(wanted)?, flow))));
+    })?;
+    Ok(candidates)
+}
+
+fn local_addresses(routes: &mut Connection) -> Result<AddressSet, Error> {
+    let local = unbroken(|local: &mut Vec<IpNetwork>| {
+        list_both(routes, RouteDump::LocalRoutes, |message| {
+            local.extend(decode_local_route(message))
+        })
+    })?;
+    Ok(address_set(local))
+}
+
+/// The networks behind these interfaces.
+fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSet, Error> {
+    let networks = unbroken(|networks: &mut Vec<IpNetwork>| {
+        let mut numbers = HashSet::new();
+        let request = |sequence| Request::routes(RouteDump::Links, sequence);
+        let dumped = routes.list(request, Error::from_routing, |message| {
+            let link = decode_link(message).filter(|(_, name)| names.contains(name));
+            numbers.extend(link.map(|(number, _)| number));
+        })?;
+        if dumped == Dumped::Interrupted {
+            return Ok(dumped);
+        }
+        list_both(routes, RouteDump::Addresses, |message| {
+            let address = decode_address(message).filter(|(number, _)| numbers.contains(number));
+            networks.extend(address.map(|(_, network)| network));
+        })
+    })?;
+    Ok(address_set(networks))
+}
+
+fn list_both(
+    routes: &mut Connection,
+    what: fn(Family) -> RouteDump,
+    mut read: impl FnMut(crate::netlink::Message),
+) -> Result<Dumped, Error> {
+    let mut dumped = Dumped::Whole;
+    for family in Family::NAT {
+        let request = |sequence| Request::routes(what(family), sequence);
+        if routes.list(request, Error::from_routing, &mut read)? == Dumped::Interrupted {
+            dumped = Dumped::Interrupted;
+        }
+    }
+    Ok(dumped)
+}
+
+fn address_set(networks: Vec<IpNetwork>) -> AddressSet {
+    let addresses: Vec<Addresses> = networks.into_iter().map(Addresses::Network).collect();
+    addresses.iter().collect()
+}
