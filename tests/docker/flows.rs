@@ -1,10 +1,12 @@
 //! Flows that were there before the policy changed, and those of docker-proxy.
 
 use super::site::{Site, expect};
-use super::support::{Answer, Connection, Datagrams, Docker, Namespace, Topology, apply, wait_for};
+use super::support::{
+    Answer, Connection, Datagrams, Docker, Namespace, Topology, UNGUARDED, apply, wait_for,
+};
 
-const KEEP: &str = "[guard]\nenabled = false\n";
-const CUT: &str = "[guard]\nenabled = false\n[revoke]\nestablished = \"cut\"\n";
+const KEEP: &str = "";
+const CUT: &str = "[revoke]\nestablished = \"cut\"\n";
 
 /// Without docker-proxy nobody listens on the host.
 const WITHOUT_PROXY: [&str; 1] = ["--userland-proxy=false"];
@@ -27,7 +29,7 @@ fn a_refused_udp_client_gets_in_once_it_is_allowed() {
     let _server = site.publish_udp();
     site.answers_over_udp(Topology::REFUSED);
     let host = &site.topology.host;
-    apply(host, &policy(&[Topology::ALLOWED], KEEP));
+    apply(host, &policy(&[Topology::ALLOWED], UNGUARDED));
     let client = Datagrams::open(&site.topology.client, Topology::REFUSED, Topology::HOST, 8080);
     assert_ne!(client.echo(), Answer::Answered);
 
@@ -37,7 +39,7 @@ fn a_refused_udp_client_gets_in_once_it_is_allowed() {
     site.answers_over_udp(Topology::REFUSED);
     assert_ne!(client.echo(), Answer::Answered);
 
-    let outcome = apply(host, &policy(&[Topology::REFUSED], KEEP));
+    let outcome = apply(host, &policy(&[Topology::REFUSED], UNGUARDED));
     assert_eq!(outcome["flows_forgotten"], 1, "{outcome}");
     assert_eq!(client.echo(), Answer::Answered);
 }
@@ -67,7 +69,7 @@ fn open_connections_are_kept_or_cut() {
 
     let outcome = apply(host, &policy(&[Topology::ALLOWED], CUT));
     assert_ne!(outcome["flows_ended"], 0, "{outcome}");
-    assert_eq!(withdrawn.echo(), Answer::Refused);
+    assert_ne!(withdrawn.echo(), Answer::Answered);
     assert_eq!(allowed.echo(), Answer::Answered);
 }
 
@@ -104,7 +106,7 @@ fn a_connection_through_docker_proxy_is_not_forgotten_but_can_be_cut() {
     assert_eq!(withdrawn.echo(), Answer::Answered);
     let outcome = apply(host, &policy(&[Topology::ALLOWED6], CUT));
     assert_ne!(outcome["flows_ended"], 0, "{outcome}");
-    assert_eq!(withdrawn.echo(), Answer::Refused);
+    assert_ne!(withdrawn.echo(), Answer::Answered);
     live_on("one cut");
 }
 

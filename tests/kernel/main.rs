@@ -29,8 +29,7 @@ ports = ["8080/tcp"]
 from = ["192.0.2.2", "2001:db8::2"]
 "#;
 
-/// What a policy says that is to have the rules of `DOCKER-BLOCK` alone.
-const UNGUARDED: &str = "[guard]\nenabled = false\n";
+use support::UNGUARDED;
 
 /// The first rules of `PREROUTING`, as iptables prints them.
 const JUMPS: [&str; 2] = [

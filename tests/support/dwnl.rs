@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::{Namespace, Output};
 
+/// What a policy says that is to have the rules of `DOCKER-BLOCK` alone.
+pub const UNGUARDED: &str = "[guard]\nenabled = false\n";
+
 /// Runs dwnl in the namespace with the policy as its standard input.
 pub fn dwnl(namespace: &Namespace, args: &[&str], policy: &str) -> Output {
     namespace.try_run(&[&[env!("CARGO_BIN_EXE_dwnl")], args].concat(), policy)

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use command::{Output, output};
 pub use docker::Docker;
-pub use dwnl::{apply, dwnl, plan, remove, show};
+pub use dwnl::{UNGUARDED, apply, dwnl, plan, remove, show};
 pub use iptables::Iptables;
 pub use monitor::Monitor;
 pub use namespace::Namespace;

@@ -11,7 +11,7 @@ mod swarm;
 use serde_json::Value;
 
 use super::site::{Site, expect};
-use super::support::{Answer, Namespace, Topology, show};
+use super::support::{Answer, Namespace, Topology, UNGUARDED, show};
 
 /// Lets one client of each family in.
 const POLICY: &str = r#"
@@ -22,7 +22,7 @@ from = ["192.0.2.2", "2001:db8::2"]
 
 /// The same policy without the guard.
 fn unguarded() -> String {
-    format!("{POLICY}[guard]\nenabled = false\n")
+    format!("{POLICY}{UNGUARDED}")
 }
 
 /// What becomes of both clients' connections over IPv4.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use super::site::{CUT, FAMILIES, Family, Site, UNGUARDED};
+use super::super::UNGUARDED;
+use super::site::{CUT, FAMILIES, Family, Site};
 use crate::support::{Topology, apply};
 
 /// Published as itself.

@@ -1,6 +1,8 @@
 //! A host that publishes a container's port by the rules that Docker writes, without docker-proxy.
 
-use crate::support::{Datagrams, Namespace, TcpEcho, Topology, UdpEcho, tcp_echo, udp_echo};
+use crate::support::{
+    Datagrams, Namespace, TcpEcho, Topology, UNGUARDED, UdpEcho, tcp_echo, udp_echo,
+};
 
 /// Echoes on port 80 in a container, published as 8080, and on the host's own port 8090.
 pub struct Site {
@@ -112,6 +114,5 @@ pub fn policy(sources: &[&str], settings: &str) -> String {
     )
 }
 
-pub const UNGUARDED: &str = "[guard]\nenabled = false\n";
 /// Ends what is no longer allowed.
 pub const CUT: &str = "[revoke]\nestablished = \"cut\"\n";
