@@ -179,6 +179,13 @@ pub enum Expression<'a> {
         /// With these bytes.
         data: &'a [u8],
     },
+    /// Whether the register is in a range, as iptables since 1.8.8 and nft write it.
+    Range {
+        /// From these bytes.
+        from: &'a [u8],
+        /// To these.
+        to: &'a [u8],
+    },
     /// An xt match.
     Match {
         /// Its name.
@@ -279,6 +286,12 @@ impl<'a> Expression<'a> {
                 operation: number(uapi::cmp::OPERATION)?,
                 data: bytes(uapi::cmp::DATA)?,
             },
+            "range"
+                if uses_register(uapi::range::SOURCE)
+                    && number(uapi::range::OPERATION) == Some(0) =>
+            {
+                Expression::Range { from: bytes(uapi::range::FROM)?, to: bytes(uapi::range::TO)? }
+            }
             "match" => Expression::Match {
                 name: data.nested().find(uapi::extension::NAME)?.string(),
                 revision: number(uapi::extension::REVISION)?,
@@ -362,6 +375,7 @@ impl fmt::Display for Expression<'_> {
                 write!(f, "[cmp {operation} 0x{}]", Hex(data))
             }
             Expression::Original(key) => write!(f, "[ct original {key}]"),
+            Expression::Range { from, to } => write!(f, "[range 0x{} 0x{}]", Hex(from), Hex(to)),
             Expression::Match { name, revision, .. } => write!(f, "[match {name} rev {revision}]"),
             Expression::Target { name, .. } => write!(f, "[target {name}]"),
             Expression::Counter { .. } => write!(f, "[counter]"),

@@ -48,6 +48,12 @@ impl Traits {
             Expression::Payload { base: TRANSPORT_HEADER, offset: DESTINATION_PORT, length: 2 };
         const PROTOCOL: Expression =
             Expression::Payload { base: NETWORK_HEADER, offset: IPV4_PROTOCOL, length: 1 };
+        if let [loading, Expression::Range { from, to }, rest @ ..] = all
+            && *loading == PORT
+        {
+            self.read_ports(from, to);
+            return Some(rest);
+        }
         let [loading, Expression::Compare { operation, data }, rest @ ..] = all else {
             return None;
         };

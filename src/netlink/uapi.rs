@@ -94,6 +94,14 @@ pub mod cmp {
     pub const DATA: u16 = 3;
 }
 
+/// `NFTA_RANGE_*`.
+pub mod range {
+    pub const SOURCE: u16 = 1;
+    pub const OPERATION: u16 = 2;
+    pub const FROM: u16 = 3;
+    pub const TO: u16 = 4;
+}
+
 /// `NFTA_COUNTER_*`.
 pub mod counter {
     pub const BYTES: u16 = 1;

@@ -1,11 +1,13 @@
-//! Whether a packet is let in does not depend on whether a group of sources is rules or a set.
+//! Whether a packet is let in does not depend on whether a group of sources is rules or a set, nor
+//! on who decides it, `DOCKER-BLOCK` or the guard.
 
 mod model;
 mod range;
 
+use super::UNGUARDED;
 use super::support::{Random, apply};
 use model::{Packet, Policy};
-use range::Range;
+use range::{PUBLISHED, Range, TRANSLATED};
 
 const SEED: u64 = 3;
 const POLICIES: usize = 24;
@@ -16,7 +18,8 @@ const PADDINGS: [usize; 2] = [70, 9000];
 
 #[test]
 fn rules_and_sets_let_the_same_packets_in() {
-    let mut range = Range::new();
+    let mut range = Range::new(&TRANSLATED);
+    range.observe();
     let mut random = Random::new(SEED);
     for _ in 0..20 {
         let packet = Packet::random(&mut random);
@@ -28,7 +31,7 @@ fn rules_and_sets_let_the_same_packets_in() {
         let packets: Vec<Packet> = (0..PACKETS).map(|_| Packet::random(&mut random)).collect();
         // A part of a large group costs more to load than all the packets.
         for padding in [0, PADDINGS[usize::from(number % 6 == 5)]] {
-            apply(&range.topology.host, &policy.text(padding));
+            apply(&range.topology.host, &format!("{UNGUARDED}{}", policy.text(padding)));
             assert_eq!(range.has_sets(), padding > 0, "{policy:?}");
             for packet in &packets {
                 let expected = policy.lets_in(packet);
@@ -37,6 +40,32 @@ fn rules_and_sets_let_the_same_packets_in() {
                     found,
                     expected,
                     "seed {SEED}, policy {number}, padding {padding}: {packet:?}\n{}",
+                    policy.text(0)
+                );
+                *if found { &mut let_in } else { &mut kept_out } += 1;
+            }
+        }
+    }
+    let total = let_in + kept_out;
+    assert!(let_in > total / 10 && kept_out > total / 10, "{let_in} in, {kept_out} out: {SEED}");
+}
+
+#[test]
+fn the_guard_lets_the_same_packets_in() {
+    let mut range = Range::new(&PUBLISHED);
+    let mut random = Random::new(SEED);
+    let (mut let_in, mut kept_out) = (0, 0);
+    for _ in 0..POLICIES {
+        let policy = Policy::random(&mut random);
+        for padding in [0, PADDINGS[0]] {
+            apply(&range.topology.host, &policy.text(padding));
+            range.answer_refusals();
+            for packet in (0..PACKETS).map(|_| Packet::random(&mut random)) {
+                let found = range.is_accepted(&packet);
+                assert_eq!(
+                    found,
+                    policy.lets_in(&packet),
+                    "seed {SEED}, padding {padding}: {packet:?}\n{}",
                     policy.text(0)
                 );
                 *if found { &mut let_in } else { &mut kept_out } += 1;

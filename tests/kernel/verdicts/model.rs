@@ -2,13 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::UNGUARDED;
 use super::super::support::Random;
 
 /// The last bytes of the sources' addresses, and of the host's.
 pub const SOURCES: usize = 64;
 pub const DESTINATIONS: usize = 5;
-const PORTS: RangeInclusive<usize> = 5000..=5003;
+pub const PORTS: RangeInclusive<u16> = 5000..=5003;
 
 /// The first packet of a flow.
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +79,7 @@ impl Policy {
             ));
             unrelated.push(format!("fd64::{number:x}"));
         }
-        let entries = self.0.iter().map(|entry| entry.text(&unrelated));
-        [UNGUARDED.to_owned()].into_iter().chain(entries).collect()
+        self.0.iter().map(|entry| entry.text(&unrelated)).collect()
     }
 }
 
@@ -167,5 +165,5 @@ impl Addresses {
 }
 
 fn random_port(random: &mut Random) -> usize {
-    PORTS.start() + random.below(PORTS.count())
+    usize::from(*PORTS.start()) + random.below(PORTS.count())
 }

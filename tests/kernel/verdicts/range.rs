@@ -7,8 +7,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt::Mark};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::super::support::{Namespace, Topology};
-use super::model::{DESTINATIONS, Packet, SOURCES, destination, source};
+use super::super::support::{Namespace, Topology, wait_for};
+use super::model::{DESTINATIONS, PORTS, Packet, SOURCES, destination, source};
 
 /// A host whose `DOCKER` translates every packet to the one listener, as a packet is that was let
 /// in, and where what is left untranslated goes to the other.
@@ -16,6 +16,8 @@ pub struct Range {
     pub topology: Topology,
     let_in: Listeners,
     kept_out: Listeners,
+    /// What docker-proxy is on a host with Docker, for each port.
+    proxies: Vec<Listeners>,
     source_port: u16,
 }
 
@@ -46,6 +48,10 @@ const CLIENT: &str = "
     route add fd08::/64 via 2001:db8:1::1 dev eth1 onlink table 100
     rule add fwmark 1 table 100";
 
+/// Answers to many packets are not held back.
+const ANSWER_AT_ONCE: &str =
+    "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit";
+
 /// A packet has the address that lies on eth0 whichever way it comes.
 const ACCEPT_EVERY_WAY: &str = "for interface in all eth0 eth1; do echo 0 > /proc/sys/net/ipv4/conf/$interface/rp_filter; done";
 
@@ -59,8 +65,15 @@ const OBSERVER: &str = "
         }
     }";
 
+/// Docker's chain translates what comes from outside, whatever port it is for.
+pub const TRANSLATED: [&str; 2] = ["! -i docker0 -p tcp", "! -i docker0 -p udp"];
+/// It does not, but tells of the ports that packets are for.
+pub const PUBLISHED: [&str; 2] =
+    ["-i docker0 -p tcp -m tcp --dport 5000:5003", "-i docker0 -p udp -m udp --dport 5000:5003"];
+
 impl Range {
-    pub fn new() -> Range {
+    /// A host whose chain `DOCKER` has rules with these conditions.
+    pub fn new(conditions: &[&str]) -> Range {
         let topology = Topology::new();
         let Topology { host, client } = &topology;
         host.run(&["sh", "-c", ACCEPT_EVERY_WAY]);
@@ -73,15 +86,23 @@ impl Range {
             let local = ["-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"];
             host.run(&[&nat, &["-N", "DOCKER"][..]].concat());
             host.run(&[&nat, &["-A", "PREROUTING"][..], &local].concat());
-            for protocol in ["tcp", "udp"] {
-                let translate = ["-p", protocol, "-j", "DNAT", "--to-destination", to];
-                host.run(&[&nat, &["-A", "DOCKER", "!", "-i", "docker0"][..], &translate].concat());
+            for condition in conditions {
+                let condition: Vec<&str> = condition.split(' ').collect();
+                let translate = ["-j", "DNAT", "--to-destination", to];
+                host.run(&[&nat, &["-A", "DOCKER"][..], &condition, &translate].concat());
             }
         }
-        host.try_run(&["nft", "-f", "-"], OBSERVER).succeeded();
-        let let_in = Listeners::new(host, LET_IN);
-        let kept_out = Listeners::new(host, KEPT_OUT);
-        Range { topology, let_in, kept_out, source_port: 10_000 }
+        let at = |number, port| Listeners::new(host, port, |is_ip6| destination(is_ip6, number));
+        let let_in = at(LET_IN, PORT);
+        let kept_out = at(KEPT_OUT, PORT);
+        let any = |is_ip6| if is_ip6 { "::" } else { "0.0.0.0" }.to_owned();
+        let proxies = PORTS.map(|port| Listeners::new(host, port, any)).collect();
+        Range { topology, let_in, kept_out, proxies, source_port: 10_000 }
+    }
+
+    /// Has what the chains of iptables leave as it was arrive too.
+    pub fn observe(&self) {
+        self.topology.host.try_run(&["nft", "-f", "-"], OBSERVER).succeeded();
     }
 
     pub fn has_sets(&self) -> bool {
@@ -102,6 +123,46 @@ impl Range {
         let listener = if is_let_in { let_in } else { kept_out };
         assert_eq!(sender_of(listener, packet.is_udp).port(), self.source_port, "{packet:?}");
         is_let_in
+    }
+}
+
+impl Range {
+    /// Has the guard answer what it would drop, so that nothing has to be waited for.
+    pub fn answer_refusals(&self) {
+        for answer in ["reject", "meta l4proto tcp reject with tcp reset"] {
+            let rule = format!("insert rule inet dwnl proxied index 2 {answer}");
+            self.topology.host.run(&["nft", &rule]);
+        }
+        self.topology.host.run(&["sh", "-c", ANSWER_AT_ONCE]);
+    }
+
+    /// Sends the packet, and waits until it has arrived or was answered.
+    pub fn is_accepted(&mut self, packet: &Packet) -> bool {
+        self.source_port += 1;
+        let sender = send(&self.topology.client, packet, self.source_port);
+        let proxy = self.proxies.get(usize::from(packet.port - PORTS.start()));
+        let listener = proxy.expect("a listener").of(packet);
+        let mut polled = [
+            PollFd::new(listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(sender.as_fd(), PollFlags::empty()),
+        ];
+        wait_for("the packet or an answer to it", || {
+            let number = poll(&mut polled, PollTimeout::from(100_u16)).expect("to poll");
+            if number == 0 && packet.is_udp {
+                // Its answer was held back all the same.
+                let _ = sender.send(b"ping");
+            }
+            (number > 0).then_some(())
+        });
+        let is_accepted = polled[0].any() == Some(true);
+        if is_accepted {
+            let port = sender_of(listener, packet.is_udp).port();
+            assert_eq!(port, self.source_port, "{packet:?}");
+        } else {
+            let error = sender.take_error().expect("the sender's state");
+            assert!(error.is_some(), "neither arrived nor answered: {packet:?}");
+        }
+        is_accepted
     }
 }
 
@@ -130,7 +191,9 @@ fn send(client: &Namespace, packet: &Packet, port: u16) -> Socket {
     socket.bind(&from.into()).expect("to bind to the source");
     socket.set_nonblocking(true).expect("a socket that does not block");
     if packet.is_udp {
-        socket.send_to(b"ping", &to.into()).expect("to send");
+        // Connected, it learns of a refusal.
+        socket.connect(&to.into()).expect("to connect a UDP socket");
+        socket.send(b"ping").expect("to send");
     } else {
         // It goes on without us.
         let _ = socket.connect(&to.into());
@@ -153,10 +216,13 @@ fn sender_of(listener: &Socket, is_udp: bool) -> SocketAddr {
 struct Listeners([[Socket; 2]; 2]);
 
 impl Listeners {
-    fn new(host: &Namespace, number: usize) -> Listeners {
+    fn new(host: &Namespace, port: u16, name: impl Fn(bool) -> String + Sync) -> Listeners {
         let listen = |is_ip6, is_udp| {
-            let address = address(&destination(is_ip6, number), PORT);
+            let address = address(&name(is_ip6), port);
             let socket = host.inside(|| socket(address, is_udp));
+            if is_ip6 {
+                socket.set_only_v6(true).expect("a socket of IPv6 alone");
+            }
             socket.bind(&address.into()).expect("to bind to the listener's address");
             if !is_udp {
                 socket.listen(128).expect("to listen");
