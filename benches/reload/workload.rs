@@ -101,7 +101,7 @@ impl Workload {
         let list: String = self.sources.iter().map(|source| format!("{source}\n")).collect();
         write(directory, &format!("{name}.txt"), &list)?;
         let policy = format!(
-            "[sources]\npeers = {{ file = \"{name}.txt\" }}\n\n\
+            "[guard]\nenabled = false\n[sources]\npeers = {{ file = \"{name}.txt\" }}\n\n\
              [[allow]]\nname = \"web\"\nports = [\"{PORT}/{protocol}\"]\nfrom = [\"peers\"]\n"
         );
         write(directory, &format!("{name}.toml"), &policy)
