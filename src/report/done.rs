@@ -185,7 +185,7 @@ impl Done<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::Plan;
-    use dwnl::ruleset::{Docker, Family, Place, RuleContent};
+    use dwnl::ruleset::{Docker, Family, Place, Ports, Protocol, RuleContent};
 
     use super::super::testing::{allow, json, large_group, path, set_path, text};
     use super::*;
@@ -290,6 +290,22 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
         );
         let json = json(&done(0, 2));
         assert!(json.contains(r#""flows_forgotten":0,"flows_ended":2,"#), "{json}");
+    }
+
+    #[test]
+    fn ports_that_nobody_can_reach_are_told() {
+        let outcome = outcome(Vec::new(), 1);
+        let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
+        let ports = Ports::new(Protocol::Tcp, 8080, 8081).expect("ports");
+        let address = "203.0.113.5".parse().expect("an address");
+        let published = Published { address: Some(address), family: Family::Ip, ports };
+        done.unmentioned = Some(vec![published]);
+        assert_eq!(
+            text(&done),
+            "nothing to do: 40 rules stand (generation 17)\n\
+             open to nobody: 8080-8081/tcp on 203.0.113.5, which Docker publishes and no entry names\n"
+        );
+        assert!(json(&done).contains(r#""unmentioned":["8080-8081/tcp on 203.0.113.5"]"#));
     }
 
     #[test]
