@@ -1,6 +1,7 @@
 //! Which of Docker's rules tell something about it, and what.
 
 use super::{DOCKER, INGRESS, NAT};
+use crate::policy::Policy;
 use crate::ruleset::{ChainPath, Docker, Family, Interface, Name, Ports, Published, Traits};
 
 /// The table of iptables in which Docker filters, and its chains there. `DOCKER-USER` is not among
@@ -94,6 +95,21 @@ fn extend(range: &Published, next: &Published) -> Option<Published> {
         && u32::from(next.first()) <= u32::from(ports.last()) + 1;
     let ports = Ports::new(ports.protocol(), ports.first(), ports.last().max(next.last()))?;
     (is_same && touches).then(|| Published { ports, ..range.clone() })
+}
+
+/// The published ports that no entry of the policy mentions, so that nobody from outside the host
+/// can reach them.
+pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
+    let mentions = |ports: &Ports, published: &Published| {
+        ports.protocol() == published.ports.protocol()
+            && (ports.first()..=ports.last()).contains(&published.ports.first())
+    };
+    let is_mentioned = |published: &Published| {
+        let mut ports = policy.allow.iter().flat_map(|entry| &entry.ports);
+        ports.any(|ports| mentions(ports, published))
+    };
+    let published = docker.published.iter().filter(|it| !it.is_loopback() && !is_mentioned(it));
+    ranges(&Docker { published: published.cloned().collect(), ..Docker::default() })
 }
 
 #[cfg(test)]

@@ -4,36 +4,35 @@
 //! It judges the first packet of each flow by what it was before anything was translated, which
 //! conntrack remembers. So it does not matter who translated it, in which order, or whether
 //! docker-proxy took it in. What it has to know of Docker is read from Docker's own rules when the
-//! difference to the kernel is made ([`complete`]); the rest depends on the policy alone.
+//! difference to the kernel is made (`completion`); the rest depends on the policy alone.
 
 use std::sync::Arc;
 
 use super::entry::{destinations, network, of_family, origin, range};
 use super::large::{LargeGroups, comment};
-use super::{DOCKER, GUARD, INGRESS, distinct, docker, nat_chain, own_table, without_origin};
+use super::{DOCKER, GUARD, distinct, nat_chain, own_table, without_origin};
 use crate::policy::{Allow, Policy};
 use crate::ruleset::{
-    Addresses, BaseChain, Chain, ChainPath, Condition, Direction, Docker, End, Extent, Family,
-    InstalledChain, Interface, Match, Name, Origin, Ports, Published, Rule, RuleContent, Ruleset,
-    Snapshot, Statement, Verdict, WantedRule,
+    Addresses, BaseChain, Chain, ChainPath, Condition, Direction, End, Extent, Family, Interface,
+    Match, Name, Origin, Ports, Rule, Statement, Verdict, WantedRule,
 };
 
 /// What every policy allows: the host itself and the containers.
-const INSIDE: &str = "inside";
+pub(super) const INSIDE: &str = "inside";
 /// Whom the policy allows.
 const ALLOWED: &str = "allowed";
 /// What Docker or somebody else has translated, and must be allowed.
-const TRANSLATED: &str = "translated";
+pub(super) const TRANSLATED: &str = "translated";
 /// What goes out to a bridge of Docker's.
-const BRIDGED: &str = "bridged";
-const FORWARD: &str = "forward";
+pub(super) const BRIDGED: &str = "bridged";
+pub(super) const FORWARD: &str = "forward";
 /// What is for a published port and was not translated, so that docker-proxy would take it in.
-const PROXIED: &str = "proxied";
-const INPUT: &str = "input";
+pub(super) const PROXIED: &str = "proxied";
+pub(super) const INPUT: &str = "input";
 
 /// The bridges that Docker may create at any time and whose names are always these. Those of other
 /// networks it makes up, unless the operator chooses them.
-const NAMED_BRIDGES: [&str; 2] = ["docker0", "docker_gwbridge"];
+pub(super) const NAMED_BRIDGES: [&str; 2] = ["docker0", "docker_gwbridge"];
 
 /// The chain of `ip nat` or `ip6 nat` for whoever no rule of `DOCKER-BLOCK` let in: it is
 /// translated as Docker would, so that it never meets docker-proxy, and marked for the guard. What
@@ -75,7 +74,10 @@ fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -
 }
 
 /// `CONDITIONS counter STATEMENT`
-fn rule(conditions: impl IntoIterator<Item = Condition>, statement: Statement) -> WantedRule {
+pub(super) fn rule(
+    conditions: impl IntoIterator<Item = Condition>,
+    statement: Statement,
+) -> WantedRule {
     let matches = conditions.into_iter().map(Match::Native).collect();
     without_origin(Rule { matches, ..Rule::new(Verdict::Native(statement)) })
 }
@@ -84,7 +86,7 @@ fn jump(chain: &str) -> Statement {
     Statement::Jump(chain.into())
 }
 
-fn goto(chain: &str) -> Statement {
+pub(super) fn goto(chain: &str) -> Statement {
     Statement::Goto(chain.into())
 }
 
@@ -103,7 +105,7 @@ fn inside() -> Vec<WantedRule> {
 }
 
 /// `iifname "docker0"`
-fn by(direction: Direction, name: Name) -> Condition {
+pub(super) fn by(direction: Direction, name: Name) -> Condition {
     Condition::Interface(direction, Interface { name, wildcard: false, negated: false })
 }
 
@@ -143,7 +145,7 @@ fn forward(mark: u32) -> Vec<WantedRule> {
 }
 
 /// `oifname "docker0" counter goto bridged`
-fn to_bridge(name: Name) -> WantedRule {
+pub(super) fn to_bridge(name: Name) -> WantedRule {
     rule([by(Direction::Out, name)], goto(BRIDGED))
 }
 
@@ -214,106 +216,4 @@ impl Allowed<'_> {
 fn original(end: End, addresses: &Addresses) -> Option<Condition> {
     let is_condition = network(Some(addresses)).is_some() || range(Some(addresses)).is_some();
     is_condition.then_some(Condition::OriginalAddress(end, *addresses))
-}
-
-/// The chains of the guard that depend on what Docker has set up, as they should be with the
-/// Docker of this snapshot; none where the ruleset has no guard.
-pub(crate) fn complete(wanted: &Ruleset, snapshot: &Snapshot) -> Vec<Chain> {
-    let guard = wanted.chains.iter().filter(|chain| is_guard(&chain.path));
-    guard.filter_map(|chain| completed(chain, snapshot)).collect()
-}
-
-fn is_guard(path: &ChainPath) -> bool {
-    path.table == own_table() || path.chain.as_ref() == GUARD
-}
-
-fn completed(chain: &Chain, snapshot: &Snapshot) -> Option<Chain> {
-    let docker = &snapshot.docker;
-    let family = chain.path.table.family;
-    let (place, rules) = match chain.path.chain.as_ref() {
-        // Behind the rule that sets the mark: Docker itself asks Swarm's chain first.
-        GUARD if docker.ingress.contains(&family) => {
-            (1, vec![without_origin(Rule::new(Verdict::Jump(INGRESS.into())))])
-        }
-        INSIDE => (chain.rules.len(), accepted_bridges(docker)),
-        BRIDGED => (1, routed_bridges(docker)),
-        FORWARD => (chain.rules.len(), guarded_bridges(docker)),
-        INPUT if docker.has_rules => (chain.rules.len(), proxied_ports(docker)),
-        INPUT => (chain.rules.len(), known_ports(snapshot.chain(&chain.path)?)),
-        _ => return None,
-    };
-    let mut chain = chain.clone();
-    chain.rules.splice(place..place, rules);
-    Some(chain)
-}
-
-/// `iifname "BRIDGE" counter accept`
-fn accepted_bridges(docker: &Docker) -> Vec<WantedRule> {
-    let bridges = other_bridges(docker);
-    bridges.map(|name| rule([by(Direction::In, name)], Statement::Accept)).collect()
-}
-
-/// `oifname "BRIDGE" counter goto bridged`
-fn guarded_bridges(docker: &Docker) -> Vec<WantedRule> {
-    other_bridges(docker).map(to_bridge).collect()
-}
-
-/// The bridges that neither have their usual name nor one that Docker makes up.
-fn other_bridges(docker: &Docker) -> impl Iterator<Item = Name> {
-    let is_other = |name: &&Name| !NAMED_BRIDGES.contains(&name.as_ref()) && !is_docker_name(name);
-    docker.bridges.iter().filter(is_other).cloned()
-}
-
-/// `br-` and twelve hexadecimal digits, of the network's id.
-fn is_docker_name(name: &str) -> bool {
-    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-    name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.chars().all(is_digit))
-}
-
-/// `meta nfproto ipv4 oifname "BRIDGE" counter goto translated`: in a routed network the
-/// container's own address and port are the published ones.
-fn routed_bridges(docker: &Docker) -> Vec<WantedRule> {
-    let routed = docker.routed.iter().map(|(family, name)| {
-        rule([Condition::Family(*family), by(Direction::Out, name.clone())], goto(TRANSLATED))
-    });
-    routed.collect()
-}
-
-/// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
-fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
-    let port = |published: Published| {
-        let Published { address, family, ports } = published;
-        let destination = match address {
-            Some(address) => Some(Condition::Destination(Addresses::Network(address))),
-            None => (family != Family::Inet).then_some(Condition::Family(family)),
-        };
-        rule(destination.into_iter().chain([Condition::Ports(ports)]), goto(PROXIED))
-    };
-    docker::ranges(docker).into_iter().map(port).collect()
-}
-
-/// Where Docker's rules were taken away, docker-proxy still listens: what they told at the last
-/// apply is held to.
-fn known_ports(installed: &InstalledChain) -> Vec<WantedRule> {
-    let rules = installed.rules.iter().filter_map(|rule| match &rule.content {
-        RuleContent::Known(rule) => Some(rule.clone()),
-        RuleContent::Foreign { .. } => None,
-    });
-    let goto = Verdict::Native(goto(PROXIED));
-    rules.filter(|rule| rule.verdict == goto).map(without_origin).collect()
-}
-
-/// The published ports that no entry of the policy mentions, so that nobody from outside the host
-/// can reach them.
-pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
-    let mentions = |ports: &Ports, published: &Published| {
-        ports.protocol() == published.ports.protocol()
-            && (ports.first()..=ports.last()).contains(&published.ports.first())
-    };
-    let is_mentioned = |published: &Published| {
-        let mut ports = policy.allow.iter().flat_map(|entry| &entry.ports);
-        ports.any(|ports| mentions(ports, published))
-    };
-    let published = docker.published.iter().filter(|it| !it.is_loopback() && !is_mentioned(it));
-    docker::ranges(&Docker { published: published.cloned().collect(), ..Docker::default() })
 }

@@ -12,6 +12,7 @@
 //! With the guard on `DOCKER-BLOCK` ends by having everybody else translated too, and the guard's
 //! chains in our own table judge all flows, by rules and sets alike.
 
+mod completion;
 mod docker;
 mod entry;
 mod guard;
@@ -30,9 +31,9 @@ use crate::ruleset::{
 };
 use large::LargeGroups;
 
+pub(crate) use completion::complete;
+pub use docker::unmentioned;
 pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
-pub(crate) use guard::complete;
-pub use guard::unmentioned;
 
 /// The table in which Docker publishes ports.
 const NAT: &str = "nat";

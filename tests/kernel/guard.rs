@@ -1,5 +1,8 @@
 //! The guard on hosts without a dockerd: what it leaves alone, and that it comes back.
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use super::support::{
     Answer, Namespace, Topology, UdpEcho, apply, remove, udp, udp_echo, wait_for,
 };
@@ -117,6 +120,24 @@ fn no_flow_keeps_the_mark_and_its_other_bits_stay() {
     let counted: Vec<bool> = counted.map(|line| !line.contains("packets 0 ")).collect();
     assert_eq!(counted, [true, true], "{listing}");
     assert!(listing.contains("0xffffdfff counter packets 2"), "both allowed flows: {listing}");
+}
+
+/// What is dropped leaves nothing behind in connection tracking.
+#[test]
+fn a_flow_that_was_refused_is_let_in_once_it_is_allowed() {
+    let Topology { host, client } = Topology::new();
+    let (_container, _echo) = behind(&host, "docker7");
+    publish(&host, "docker7");
+    apply(&host, "");
+    let flow = client.inside(|| UdpSocket::bind((Topology::ALLOWED, 0))).expect("a UDP socket");
+    flow.connect((Topology::HOST, 8080)).expect("to connect a UDP socket");
+    let answer = |patience| {
+        flow.set_read_timeout(Some(Duration::from_millis(patience))).expect("a time-out");
+        flow.send(b"ping").is_ok() && flow.recv(&mut [0; 8]).is_ok()
+    };
+    assert!(!answer(500), "nobody is allowed");
+    apply(&host, &POLICY.replace("tcp", "udp"));
+    wait_for("an answer on the same port", || answer(100).then_some(()));
 }
 
 /// What others may do to the guard.
