@@ -56,7 +56,7 @@ fn the_example_is_valid_and_uses_every_key() {
     assert_eq!(metrics.in_interface.as_ref().map(ToString::to_string), Some("-i eth1".into()));
     assert_eq!(metrics.to.len(), 2);
     assert_eq!(signalling.from, None);
-    assert_eq!(policy.guard, Guard { enabled: false, mark: Guard::DEFAULT_MARK });
+    assert_eq!(policy.guard, Guard { enabled: true, mark: Guard::DEFAULT_MARK });
 
     let text = fs::read_to_string("examples/policy.toml").expect("the example");
     let keys = ["name", "ports", "from", "in-interface", "to", "enabled", "mark", "established"];

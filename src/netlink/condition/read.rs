@@ -1,176 +1,26 @@
-//! The conditions and statements of native rules that decide by the first packet of a connection.
-//! Both directions stand here side by side.
+//! Expressions → conditions and statements, if they are of exactly the form that is written.
 
-use nftnl::expr::{
-    Bitwise, Cmp, CmpOp, Conntrack, Meta, Payload, TransportHeaderField, Verdict as NftVerdict,
-};
+use ipnetwork::IpNetwork;
 
-use super::batch::family_number;
-use super::decode::{EQUAL, NETWORK_HEADER, NOT_EQUAL, Reader, interface};
-use super::encode::{
-    AddressFields, add_interface_name, add_network, add_payload, add_protocol, c_string, octets,
+use super::super::batch::family_number;
+use super::super::decode::{EQUAL, NETWORK_HEADER, NOT_EQUAL, Reader, interface};
+use super::super::encode::AddressFields;
+use super::super::expression::{Code, Expression};
+use super::super::native::{
+    AT_LEAST, AT_MOST, CT_MARK, DESTINATION_PORT, META_FAMILY, TRANSPORT_HEADER, number,
 };
-use super::expression::{Code, Expression, InSet, Original};
-use super::native::{
-    AT_LEAST, AT_MOST, CT_MARK, DESTINATION_PORT, META_FAMILY, TRANSPORT_HEADER, add_between,
-    number,
+use super::{
+    CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, META_IN, META_OUT, NAME_BITS, NAME_START,
+    NEW, address_key,
 };
 use crate::ruleset::{
     AddressRange, Addresses, Condition, Direction, End, Family, Match, Part, Ports, Rule,
     Statement, Verdict,
 };
-use ipnetwork::IpNetwork;
-
-/// `NFT_CT_STATE` and `NFT_CT_STATUS`.
-const CT_STATE: u32 = 0;
-const CT_STATUS: u32 = 2;
-/// `NFT_CT_PROTO_DST`.
-const CT_PORT: u32 = 12;
-/// `NF_CT_STATE_BIT(IP_CT_NEW)`, the bit that `nft_ct` gives a packet that opens a flow.
-const NEW: u32 = 8;
-/// `IPS_DST_NAT`.
-const DESTINATION_TRANSLATED: u32 = 1 << 5;
-/// `NFT_META_IIFNAME` and `NFT_META_OIFNAME`.
-const META_IN: u32 = 6;
-const META_OUT: u32 = 7;
-
-/// What names of bridges begin with that Docker makes up, and the bits of all sixteen bytes of the
-/// name that are then looked at: bit 5 of fifteen characters, which digits and small letters have.
-const NAME_START: &[u8] = b"br-";
-const NAME_BITS: [u8; 16] = *b"               \0";
-
-/// `NFT_CT_SRC_IP`, `NFT_CT_DST_IP` and the same of IPv6, with the length of the address.
-fn address_key(end: End, family: Family) -> (u32, usize) {
-    match (family, end) {
-        (Family::Ip6, End::Source) => (21, 16),
-        (Family::Ip6, End::Destination) => (22, 16),
-        (_, End::Source) => (19, 4),
-        (_, End::Destination) => (20, 4),
-    }
-}
-
-/// Appends the expressions of a condition, as nft writes them.
-pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
-    match condition {
-        Condition::NotNew => {
-            nft.add_expr(&Conntrack::State);
-            nft.add_expr(&Cmp::new(CmpOp::Neq, NEW));
-        }
-        Condition::Translated => {
-            nft.add_expr(&Conntrack::Status);
-            nft.add_expr(&Bitwise::new(DESTINATION_TRANSLATED, 0u32));
-            nft.add_expr(&Cmp::new(CmpOp::Neq, 0u32));
-        }
-        Condition::Mark(bits) => {
-            nft.add_expr(&Conntrack::Mark { set: false });
-            nft.add_expr(&Bitwise::new(*bits, 0u32));
-            nft.add_expr(&Cmp::new(CmpOp::Eq, *bits));
-        }
-        Condition::Family(family) => {
-            nft.add_expr(&Meta::NfProto);
-            nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(*family)));
-        }
-        Condition::Interface(direction, interface) => {
-            nft.add_expr(&meta(*direction));
-            add_interface_name(nft, interface);
-        }
-        Condition::DockerName(direction) => {
-            nft.add_expr(&meta(*direction));
-            nft.add_expr(&Cmp::new(CmpOp::Eq, NAME_START));
-            nft.add_expr(&meta(*direction));
-            nft.add_expr(&Bitwise::new(NAME_BITS.as_slice(), [0u8; 16].as_slice()));
-            nft.add_expr(&Cmp::new(CmpOp::Eq, NAME_BITS.as_slice()));
-        }
-        Condition::Destination(addresses) => add_destination(nft, addresses),
-        Condition::Ports(ports) => {
-            add_protocol(nft, ports.protocol());
-            let field = TransportHeaderField::Raw { offset_bits: DESTINATION_PORT, length_bits: 2 };
-            nft.add_expr(&Payload::Transport(field));
-            add_between(nft, &ports.first().to_be_bytes(), &ports.last().to_be_bytes());
-        }
-        Condition::OriginalPorts(ports) => {
-            add_protocol(nft, ports.protocol());
-            nft.add_expr(&Original(CT_PORT));
-            add_between(nft, &ports.first().to_be_bytes(), &ports.last().to_be_bytes());
-        }
-        Condition::OriginalAddress(end, addresses) => add_original(nft, *end, addresses),
-        Condition::OriginalPart(family, part) => add_original_part(nft, *family, *part),
-        Condition::OriginalSet(family, set) => {
-            nft.add_expr(&Original(address_key(End::Source, *family).0));
-            nft.add_expr(&InSet(c_string(set)));
-        }
-    }
-}
-
-fn meta(direction: Direction) -> Meta {
-    match direction {
-        Direction::In => Meta::IifName,
-        Direction::Out => Meta::OifName,
-    }
-}
-
-/// `meta nfproto ipv4 ip daddr 203.0.113.5`
-fn add_destination(nft: &mut nftnl::Rule, addresses: &Addresses) {
-    let family = addresses.family();
-    let field = AddressFields::new(family == Family::Ip).destination;
-    nft.add_expr(&Meta::NfProto);
-    nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(family)));
-    match addresses {
-        Addresses::Network(network) => add_network(nft, network, field),
-        Addresses::Range(range) => {
-            let (first, last) = (octets(range.first()), octets(range.last()));
-            add_payload(nft, field, first.len());
-            add_between(nft, &first, &last);
-        }
-    }
-}
-
-/// `ct original ip saddr 192.0.2.0/24`
-fn add_original(nft: &mut nftnl::Rule, end: End, addresses: &Addresses) {
-    nft.add_expr(&Original(address_key(end, addresses.family()).0));
-    match addresses {
-        Addresses::Network(network) => {
-            let address = octets(network.ip());
-            if usize::from(network.prefix()) < 8 * address.len() {
-                let mask = octets(network.mask());
-                nft.add_expr(&Bitwise::new(mask.as_slice(), vec![0u8; mask.len()].as_slice()));
-            }
-            nft.add_expr(&Cmp::new(CmpOp::Eq, address.as_slice()));
-        }
-        Addresses::Range(range) => {
-            add_between(nft, &octets(range.first()), &octets(range.last()));
-        }
-    }
-}
-
-/// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`
-fn add_original_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
-    let (key, length) = address_key(End::Source, family);
-    let bytes = |bits: u128| bits.to_be_bytes()[16 - length..].to_vec();
-    nft.add_expr(&Original(key));
-    nft.add_expr(&Bitwise::new(bytes(part.mask).as_slice(), bytes(0).as_slice()));
-    nft.add_expr(&Cmp::new(CmpOp::Eq, bytes(part.value).as_slice()));
-}
-
-/// Appends the expressions of a statement.
-pub fn add_statement(nft: &mut nftnl::Rule, statement: &Statement) {
-    let verdict = match statement {
-        Statement::Accept => NftVerdict::Accept,
-        Statement::Drop => NftVerdict::Drop,
-        Statement::Jump(chain) => NftVerdict::Jump { chain: c_string(chain) },
-        Statement::Goto(chain) => NftVerdict::Goto { chain: c_string(chain) },
-        Statement::ClearMark(bits) => {
-            nft.add_expr(&Conntrack::Mark { set: false });
-            nft.add_expr(&Bitwise::new(!bits, 0u32));
-            return nft.add_expr(&Conntrack::Mark { set: true });
-        }
-    };
-    nft.add_expr(&verdict);
-}
 
 impl<'a> Reader<'a> {
     /// A rule of conditions and a statement, if every expression is part of it.
-    pub(super) fn conditional_rule(mut self, comment: Option<&str>) -> Option<Rule> {
+    pub(in crate::netlink) fn conditional_rule(mut self, comment: Option<&str>) -> Option<Rule> {
         let mut matches: Vec<Match> =
             std::iter::from_fn(|| self.condition().map(Match::Native)).collect();
         matches.extend(comment.map(|comment| Match::Comment(comment.into())));
