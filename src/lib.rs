@@ -9,8 +9,8 @@
 //!
 //! A [`Policy`] comes from TOML text or is built in memory. [`compile()`] turns it into the
 //! [`Ruleset`](ruleset::Ruleset) that enforces it: the chain `DOCKER-BLOCK` and the jumps to it,
-//! in the nat tables of IPv4 and IPv6, and sets in a table of our own for large groups of sources. An
-//! [`Engine`] reads what the kernel holds, and a [`Plan`]
+//! in the nat tables of IPv4 and IPv6, and in a table of our own the guard, which closes the ways round
+//! that chain, and sets for large groups of sources. An [`Engine`] reads what the kernel holds, and a [`Plan`]
 //! is the difference between the two. Committing it is one nf_tables transaction: packets see the
 //! old policy or the new one, and nothing between. It carries the generation of the ruleset that
 //! the plan was made from, and if anybody else has changed the ruleset since, the kernel refuses
