@@ -5,7 +5,7 @@ use crate::ruleset::{Interval, Part};
 /// So many addresses a part of a group has at most, as long as its parts are not too many. The
 /// kernel takes a dump of a set up from the beginning for each datagram, so the time that it takes
 /// grows with the square of the set's size.
-const PART: usize = 8192;
+const PART: usize = 4096;
 /// Each part is one more rule that a new flow meets.
 const PARTS_MAX: usize = 32;
 
@@ -17,14 +17,16 @@ pub(super) fn divide(hosts: Vec<Interval>, length: u32) -> Vec<(Option<Part>, Ve
     if mask == 0 {
         return vec![(None, hosts)];
     }
-    let values = (0..1u32 << mask.count_ones()).map(|index| spread(index, mask));
-    values
-        .map(|value| {
-            let part = Part { mask, value };
-            let hosts = hosts.iter().filter(|host| part.has(host.first)).copied().collect();
-            (Some(part), hosts)
-        })
-        .collect()
+    let bits: Vec<u32> = (0..length).filter(|bit| mask >> bit & 1 == 1).collect();
+    let mut parts: Vec<_> = (0..1usize << bits.len())
+        .map(|index| (Some(Part { mask, value: spread(index, &bits) }), Vec::new()))
+        .collect();
+    for host in hosts {
+        if let Some((_, part)) = parts.get_mut(gather(host.first, &bits)) {
+            part.push(host);
+        }
+    }
+    parts
 }
 
 /// The room of a set for so many addresses. A set whose room changes is made anew, so parts, which
@@ -46,10 +48,14 @@ fn mask(hosts: &[Interval], length: u32, wanted: u32) -> u128 {
     bits.fold(0, |mask, bit| mask | 1 << bit)
 }
 
-/// The bits of `index`, put where the mask has bits.
-fn spread(index: u32, mask: u128) -> u128 {
-    let bits = (0..u128::BITS).filter(|bit| mask >> bit & 1 == 1);
-    bits.enumerate().fold(0, |value, (i, bit)| value | u128::from(index >> i & 1) << bit)
+/// A number whose bits are those of the index, put at these places.
+fn spread(index: usize, bits: &[u32]) -> u128 {
+    bits.iter().enumerate().fold(0, |value, (i, bit)| value | (index as u128 >> i & 1) << bit)
+}
+
+/// The index whose bits are those of the number at these places.
+fn gather(number: u128, bits: &[u32]) -> usize {
+    bits.iter().enumerate().fold(0, |index, (i, bit)| index | ((number >> bit & 1) as usize) << i)
 }
 
 #[cfg(test)]
@@ -70,7 +76,7 @@ mod tests {
     fn parts_are_even_whatever_the_distance_of_the_addresses() {
         for stride in [1, 7, 128, 1000] {
             let parts = divide(hosts(100_000, stride), 32);
-            assert_eq!(parts.len(), 16, "{stride}");
+            assert_eq!(parts.len(), PARTS_MAX, "{stride}");
             let sizes = parts.iter().map(|(_, hosts)| hosts.len());
             assert_eq!(sizes.clone().sum::<usize>(), 100_000);
             assert!(sizes.max() < Some(2 * PART), "{stride}");

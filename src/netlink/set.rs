@@ -181,11 +181,14 @@ impl DumpedElements {
 }
 
 fn intervals(mut keys: Vec<(u128, bool)>, kind: SetKind) -> Vec<Interval> {
+    if !kind.is_intervals() {
+        let mut hosts: Vec<Interval> =
+            keys.into_iter().map(|(key, _)| Interval { first: key, last: key }).collect();
+        hosts.sort_unstable_by_key(|host| host.first);
+        return hosts;
+    }
     // Where one interval ends and the next begins, the end comes first.
     keys.sort_unstable_by_key(|(number, is_end)| (*number, !*is_end));
-    if !kind.is_intervals() {
-        return keys.into_iter().map(|(key, _)| Interval { first: key, last: key }).collect();
-    }
     let mut intervals = Vec::with_capacity(keys.len() / 2 + 1);
     let mut open = None;
     for (number, is_end) in keys {

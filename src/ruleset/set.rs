@@ -159,7 +159,7 @@ pub fn merge(mut intervals: Vec<Interval>) -> (Vec<Interval>, Vec<Interval>) {
             _ => merged.push(interval),
         }
     }
-    hosts.sort_unstable();
+    hosts.sort_unstable_by_key(|host| host.first);
     hosts.dedup();
     let mut covers = merged.iter().peekable();
     hosts.retain(|host| {
