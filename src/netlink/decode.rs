@@ -205,6 +205,7 @@ impl<'a> Reader<'a> {
         if *offset != field {
             return None;
         }
+        let size = AddressFields::new(self.is_ipv4).length;
         let (prefix, address, rest) = match rest {
             [Expression::Compare { operation: EQUAL, data }, rest @ ..] => {
                 (u8::try_from(data.len() * 8).ok()?, *data, rest)
@@ -213,12 +214,13 @@ impl<'a> Reader<'a> {
                 Expression::Bitwise { mask, xor },
                 Expression::Compare { operation: EQUAL, data },
                 rest @ ..,
-            ] if mask.len() == data.len() && xor.iter().all(|byte| *byte == 0) => {
+            ] if [mask.len(), xor.len(), data.len()] == [size; 3]
+                && xor.iter().all(|byte| *byte == 0) =>
+            {
                 (masked_prefix(mask)?, *data, rest)
             }
             _ => return None,
         };
-        let size = AddressFields::new(self.is_ipv4).length;
         if *length as usize != address.len() || address.is_empty() || address.len() > size {
             return None;
         }

@@ -40,4 +40,6 @@ pub(crate) use socket::{Socket, Transport};
 pub(crate) use traits::decode_traits;
 
 #[cfg(test)]
+mod exactness;
+#[cfg(test)]
 mod tests;

@@ -140,7 +140,7 @@ impl Reader<'_> {
             matches.push(Match::Range { source: None, destination: range });
         }
         matches.extend(self.part(&fields).map(|part| Match::SourcePart { family, part }));
-        matches.push(Match::SourceSet { family, set: self.set(fields.source)? });
+        matches.push(Match::SourceSet { family, set: self.set(&fields)? });
         self.take(&[&Expression::DestinationType])?;
         self.compare(EQUAL, &LOCAL.to_ne_bytes())?;
         matches.push(Match::DestinationLocal);
@@ -173,7 +173,7 @@ impl Reader<'_> {
 
     pub(super) fn destination_range(&mut self, field: u32, length: usize) -> Option<AddressRange> {
         let [
-            Expression::Payload { base: NETWORK_HEADER, offset, .. },
+            Expression::Payload { base: NETWORK_HEADER, offset, length: loaded },
             Expression::Compare { operation: AT_LEAST, data: first },
             Expression::Compare { operation: AT_MOST, data: last },
             rest @ ..,
@@ -181,10 +181,14 @@ impl Reader<'_> {
         else {
             return None;
         };
-        if *offset != field || first.len() != length || last.len() != length {
+        let is_address = |bytes: &[u8]| bytes.len() == length;
+        if (*offset, *loaded as usize) != (field, length) || !is_address(first) || !is_address(last)
+        {
             return None;
         }
         let range = AddressRange::new(self.address(first), self.address(last))?;
+        // A single address is written as one comparison.
+        (first != last).then_some(())?;
         self.rest = rest;
         Some(range)
     }
@@ -202,7 +206,7 @@ impl Reader<'_> {
                 Expression::Compare { operation: AT_LEAST, data: first },
                 Expression::Compare { operation: AT_MOST, data: last },
                 rest @ ..,
-            ] => (first, last, rest),
+            ] if first != last => (first, last, rest),
             _ => return None,
         };
         self.rest = rest;
@@ -211,7 +215,7 @@ impl Reader<'_> {
 
     fn part(&mut self, fields: &AddressFields) -> Option<Part> {
         let [
-            Expression::Payload { base: NETWORK_HEADER, offset, .. },
+            Expression::Payload { base: NETWORK_HEADER, offset, length },
             Expression::Bitwise { mask, xor },
             Expression::Compare { operation: EQUAL, data },
             rest @ ..,
@@ -220,24 +224,25 @@ impl Reader<'_> {
             return None;
         };
         let is_address = |bytes: &[u8]| bytes.len() == fields.length;
-        let is_exact = *offset == fields.source
+        let is_exact = (*offset, *length as usize) == (fields.source, fields.length)
             && is_address(mask)
+            && is_address(xor)
             && is_address(data)
             && xor.iter().all(|byte| *byte == 0);
         is_exact.then(|| self.rest = rest)?;
         Some(Part { mask: number(mask), value: number(data) })
     }
 
-    fn set(&mut self, field: u32) -> Option<crate::ruleset::Name> {
+    fn set(&mut self, fields: &AddressFields) -> Option<crate::ruleset::Name> {
         let [
-            Expression::Payload { base: NETWORK_HEADER, offset, .. },
+            Expression::Payload { base: NETWORK_HEADER, offset, length },
             Expression::InSet(set),
             rest @ ..,
         ] = self.rest
         else {
             return None;
         };
-        if *offset != field {
+        if (*offset, *length as usize) != (fields.source, fields.length) {
             return None;
         }
         self.rest = rest;

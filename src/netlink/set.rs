@@ -176,7 +176,11 @@ impl DumpedElements {
     /// The elements of the whole set as sorted intervals; `None` if there is one that dwnl never
     /// makes.
     pub fn into_intervals(self, kind: SetKind) -> Option<Vec<Interval>> {
-        (!self.catch_all).then(|| intervals(self.keys, kind))
+        let is_ours = |&(key, is_end): &(u128, bool)| {
+            key <= maximum(kind) && (kind.is_intervals() || !is_end)
+        };
+        let all_ours = !self.catch_all && self.keys.iter().all(is_ours);
+        all_ours.then(|| intervals(self.keys, kind))
     }
 }
 
@@ -185,10 +189,12 @@ fn intervals(mut keys: Vec<(u128, bool)>, kind: SetKind) -> Vec<Interval> {
         let mut hosts: Vec<Interval> =
             keys.into_iter().map(|(key, _)| Interval { first: key, last: key }).collect();
         hosts.sort_unstable_by_key(|host| host.first);
+        hosts.dedup();
         return hosts;
     }
     // Where one interval ends and the next begins, the end comes first.
     keys.sort_unstable_by_key(|(number, is_end)| (*number, !*is_end));
+    keys.dedup();
     let mut intervals = Vec::with_capacity(keys.len() / 2 + 1);
     let mut open = None;
     for (number, is_end) in keys {
