@@ -41,6 +41,9 @@
 mod compile;
 pub mod engine;
 mod flows;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod netlink;
 pub mod plan;
 pub mod policy;

@@ -9,10 +9,18 @@ use crate::plan::{Change, Plan};
 
 /// Sends the plan as one batch and returns the generation that it brought about.
 pub(super) fn commit(connection: &mut Connection, plan: &Plan) -> Result<u32, Error> {
-    let batch = encode(plan);
-    let answer = connection.send_batch(&batch)?;
+    send(connection, plan, &encode(plan))
+}
+
+/// Sends the plan's batch and says what the kernel's answers mean.
+pub(super) fn send(
+    connection: &mut Connection,
+    plan: &Plan,
+    batch: &FinishedBatch,
+) -> Result<u32, Error> {
+    let answer = connection.send_batch(batch)?;
     match answer.errors.first() {
-        Some((sequence, error)) => Err(failure(plan, &batch, *sequence, *error)),
+        Some((sequence, error)) => Err(failure(plan, batch, *sequence, *error)),
         None => confirm(plan.generation, &answer),
     }
 }

@@ -7,6 +7,8 @@ mod docker;
 mod ending;
 mod error;
 mod flows;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod memory;
 mod refusal;
 mod snapshot;

@@ -12,6 +12,8 @@ mod conntrack;
 mod decode;
 mod encode;
 mod expression;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod legacy;
 mod locate;
 mod namespace;

@@ -61,7 +61,7 @@ impl<'p> Lists<'p> {
     }
 }
 
-fn parse(text: &str, file: &Arc<str>, errors: &mut Errors) -> Vec<Source> {
+pub(super) fn parse(text: &str, file: &Arc<str>, errors: &mut Errors) -> Vec<Source> {
     // A line has ten bytes and more, as a rule.
     let mut sources = Vec::with_capacity(text.len() / 10);
     for (index, line) in without_mark(text).lines().enumerate() {

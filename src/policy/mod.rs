@@ -7,6 +7,8 @@ mod document;
 mod errors;
 mod excerpt;
 mod fault;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod group;
 mod input;
 mod interface;

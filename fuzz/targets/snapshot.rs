@@ -1,0 +1,5 @@
+//! Whole dumps, as the engine reads them, and the plans that are made from them.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dwnl::fuzzing::snapshot(data));

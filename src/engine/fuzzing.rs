@@ -1,0 +1,118 @@
+//! Whole conversations with a kernel that answers with any bytes.
+
+#![allow(clippy::missing_panics_doc, clippy::expect_used)]
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
+
+use nix::poll::PollTimeout;
+
+use super::connection::Connection;
+use super::{Engine, commit};
+use crate::compile::{compile, frame};
+use crate::netlink::{FinishedBatch, Messages, Transport};
+use crate::plan::Plan;
+use crate::policy::{Allow, Group, Policy, Source};
+use crate::ruleset::{Addresses, Ports, Protocol, Ruleset, Snapshot};
+
+/// A kernel that answers with recorded datagrams, whatever it is asked. Each has its length before
+/// it, in two bytes; one of length 0 stands for silence.
+struct Recording {
+    rest: Vec<u8>,
+    current: Vec<u8>,
+    /// The number of the last request, unless it was a batch; every answer to it carries it.
+    sequence: Option<u32>,
+}
+
+const SEQUENCE: std::ops::Range<usize> = 8..12;
+
+impl Recording {
+    fn engine(data: &[u8]) -> Engine {
+        let recording = Recording { rest: data.to_vec(), current: Vec::new(), sequence: None };
+        Engine { connection: Connection::new(Box::new(recording)) }
+    }
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let (length, rest) = self.rest.split_first_chunk::<2>()?;
+        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+        let (datagram, rest) = rest.split_at(length);
+        let datagram = datagram.to_vec();
+        self.rest = rest.to_vec();
+        (!datagram.is_empty()).then_some(datagram)
+    }
+
+    fn number(&mut self, sequence: u32) {
+        let mut start = 0;
+        while let Some(message) = self.current.get_mut(start..).filter(|rest| rest.len() >= 16) {
+            message[SEQUENCE].copy_from_slice(&sequence.to_ne_bytes());
+            let length = u32::from_ne_bytes([message[0], message[1], message[2], message[3]]);
+            start += (length as usize).next_multiple_of(4).max(4);
+        }
+    }
+}
+
+impl Transport for Recording {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        let first = Messages::new(datagram).next().expect("a message");
+        let is_batch = i32::from(first.kind) == libc::NFNL_MSG_BATCH_BEGIN;
+        self.sequence = (!is_batch).then_some(first.sequence);
+        Ok(())
+    }
+
+    fn receive(&mut self, _timeout: PollTimeout) -> io::Result<Option<&[u8]>> {
+        let Some(datagram) = self.next() else { return Ok(None) };
+        self.current = datagram;
+        if let Some(sequence) = self.sequence {
+            self.number(sequence);
+        }
+        Ok(Some(&self.current))
+    }
+}
+
+/// A small group and a large one.
+static WANTED: LazyLock<Ruleset> = LazyLock::new(|| {
+    let source = |n: u32| Source {
+        addresses: Addresses::Network(IpAddr::from(Ipv4Addr::from(n * 3)).into()),
+        at: None,
+    };
+    let group = |name: &str, count| Group {
+        name: Some(name.into()),
+        sources: (1..=count).map(source).collect(),
+    };
+    let entry = |port, group| Allow {
+        name: Some("web".into()),
+        from: Some(vec![group]),
+        ..Allow::new(Ports::new(Protocol::Tcp, port, port).into_iter().collect())
+    };
+    let allow = vec![entry(443, group("few", 3)), entry(444, group("many", 64))];
+    compile(&Policy { allow, ..Policy::default() })
+});
+
+/// The data are the datagrams of a dump. What can be read of them can be planned with.
+pub fn snapshot(data: &[u8]) {
+    match Recording::engine(data).snapshot() {
+        Ok(snapshot) => {
+            for plan in [Plan::between(&WANTED, &snapshot), Plan::removing(&frame(), &snapshot)] {
+                drop(plan.map_err(|obstacle| obstacle.to_string()));
+            }
+        }
+        Err(error) => drop(error.to_string()),
+    }
+}
+
+/// The data are the datagrams that answer a batch. It is a success only if the kernel says the
+/// next generation and no error.
+pub fn answer(data: &[u8]) {
+    static SENT: LazyLock<(Plan, FinishedBatch)> = LazyLock::new(|| {
+        let before = Snapshot { generation: 7, ..Snapshot::default() };
+        let plan = Plan::between(&WANTED, &before).expect("a plan");
+        let batch = commit::encode(&plan);
+        (plan, batch)
+    });
+    let (plan, batch) = &*SENT;
+    match commit::send(&mut Recording::engine(data).connection, plan, batch) {
+        Ok(generation) => assert_eq!(generation, 8),
+        Err(error) => drop(error.to_string()),
+    }
+}

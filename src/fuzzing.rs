@@ -1,0 +1,42 @@
+//! What the fuzz targets call: the readers of everything that others wrote, with what has to hold
+//! of their results. Only there with `--cfg fuzzing`, and no part of the library's interface.
+
+#![allow(clippy::missing_panics_doc, clippy::expect_used)]
+
+pub use crate::engine::fuzzing::{answer, snapshot};
+pub use crate::netlink::fuzzing::{object, rule};
+use crate::policy::fuzzing;
+use crate::policy::{Diagnostics, Policy};
+use crate::ruleset::Snapshot;
+use crate::{Plan, compile};
+
+/// The data are a policy.
+pub fn policy(data: &[u8]) {
+    check(fuzzing::policy(data));
+}
+
+/// The data are a source list.
+pub fn source_list(data: &[u8]) {
+    check(fuzzing::source_list(data));
+}
+
+/// A policy that was accepted compiles, and can be printed and planned. Errors can be printed.
+fn check(read: Result<Policy, Diagnostics>) {
+    match read {
+        Ok(policy) => {
+            let wanted = compile(&policy);
+            for wanted in wanted.chains.iter().flat_map(|chain| &chain.rules) {
+                check_text(&wanted.rule.to_string());
+            }
+            let plan = Plan::between(&wanted, &Snapshot::default()).expect("a plan");
+            assert!(!plan.is_empty());
+        }
+        Err(errors) => check_text(&errors.to_string()),
+    }
+}
+
+/// There is something to read, and it does nothing to a terminal.
+fn check_text(text: &str) {
+    let is_harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    assert!(!text.is_empty() && text.chars().all(is_harmless), "{text:?}");
+}

@@ -1,0 +1,76 @@
+//! One dumped object at a time, read from any bytes.
+
+#![allow(clippy::missing_panics_doc, clippy::panic)]
+
+use super::answer::Messages;
+use super::attribute::Attributes;
+use super::expression::Expression;
+use super::{
+    BEGIN_SEQUENCE, Batch, decode_chain, decode_elements, decode_generation, decode_rule,
+    decode_set, decode_table, intervals, uapi,
+};
+use crate::ruleset::{ChainPath, Family, Place, RuleContent, SetKind, TablePath};
+
+/// The first byte says of which family the rule is, the others are its attributes. A rule that is
+/// known is of exactly the form in which it would be written.
+pub fn rule(data: &[u8]) {
+    let Some((family, attributes)) = data.split_first() else { return };
+    let family = Family::ALL[usize::from(*family) % Family::ALL.len()];
+    check_rule(Attributes::new(attributes), family);
+}
+
+/// The first byte says what it is, the second of which kind the set is, the others are attributes.
+pub fn object(data: &[u8]) {
+    let [what, kind, attributes @ ..] = data else { return };
+    let attributes = Attributes::new(attributes);
+    match what % 5 {
+        0 => drop(decode_table(attributes)),
+        1 => drop(decode_chain(attributes)),
+        2 => drop(decode_set(attributes)),
+        3 => drop(decode_generation(attributes)),
+        _ => check_elements(attributes, *kind),
+    }
+}
+
+fn check_rule(attributes: Attributes, family: Family) {
+    let Some((table, chain, installed)) = decode_rule(attributes.clone(), family) else { return };
+    let shown = installed.content.to_string();
+    let RuleContent::Known(rule) = installed.content else { return };
+    let path = ChainPath { table: TablePath { family, table }, chain };
+    let mut batch = Batch::new(1);
+    batch.add_rule(&path, Place::Last, &rule);
+    let batch = batch.finish();
+    let message = batch.message(BEGIN_SEQUENCE + 1).and_then(|bytes| Messages::new(bytes).next());
+    let written = message.expect("a message").attributes();
+    assert_eq!(expressions(&written), expressions(&attributes), "{shown}");
+    assert_eq!(userdata(&written), userdata(&attributes), "{shown}");
+}
+
+/// The expressions, counters at zero.
+fn expressions<'a>(attributes: &Attributes<'a>) -> Vec<Expression<'a>> {
+    let list = attributes.clone().find(uapi::rule::EXPRESSIONS);
+    let elements = list.into_iter().flat_map(|list| list.nested());
+    let elements = elements.filter(|element| element.number == uapi::LIST_ELEMENT);
+    let expressions = elements.map(Expression::read).map(|expression| match expression {
+        Expression::Counter { .. } => Expression::Counter { packets: 0, bytes: 0 },
+        other => other,
+    });
+    expressions.collect()
+}
+
+fn userdata<'a>(attributes: &Attributes<'a>) -> Option<&'a [u8]> {
+    attributes.clone().find(uapi::rule::USERDATA).map(|userdata| userdata.payload)
+}
+
+/// Elements are sorted, and none is upside down or overlaps another.
+fn check_elements(attributes: Attributes, kind: u8) {
+    let family = Family::NAT[usize::from(kind & 1)];
+    let kind = SetKind { family, capacity: (kind & 2 != 0).then_some(64) };
+    let mut keys = Vec::new();
+    if decode_elements(attributes, kind, &mut keys).is_none() {
+        return;
+    }
+    let elements = intervals(keys, kind);
+    assert!(elements.iter().all(|element| element.first <= element.last), "{elements:?}");
+    assert!(elements.windows(2).all(|pair| pair[0].last < pair[1].first), "{elements:?}");
+}
