@@ -122,10 +122,11 @@ impl Connection {
 
     /// Sends a batch and collects what the kernel has to say to it.
     pub fn send_batch(&mut self, batch: &FinishedBatch) -> Result<BatchAnswer, Error> {
+        const READING: &str = "reading the answers to the batch";
         self.send(batch.bytes(), "sending the batch")?;
         // It says nothing to a batch that it has committed; a question behind it ends the waiting.
         let is_ours = |sequence| batch.has(sequence);
-        let mut errors = self.waiting_errors("reading the answers to the batch", is_ours)?;
+        let mut errors = self.waiting_errors(READING, is_ours)?;
         errors.sort_by_key(|(sequence, _)| *sequence);
         Ok(BatchAnswer { errors, generation: self.generation()? })
     }
@@ -138,14 +139,19 @@ impl Connection {
         is_ours: impl Fn(u32) -> bool,
     ) -> Result<Vec<(u32, KernelError)>, Error> {
         let mut all = Vec::new();
+        let mut overflow = None;
         loop {
             match self.transport.receive(PollTimeout::ZERO) {
-                Ok(None) => return Ok(all),
+                Ok(None) => break,
                 Ok(Some(datagram)) => all.extend(errors(datagram, &is_ours)),
-                // The first errors are there; those that did not fit are their consequences.
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(error) if is_overflow(&error) && overflow.is_none() => overflow = Some(error),
                 Err(source) => return Err(action(what)(source)),
             }
+        }
+        // The first errors are there; those that did not fit are their consequences.
+        match overflow.filter(|_| all.is_empty()) {
+            Some(source) => Err(action(what)(source)),
+            None => Ok(all),
         }
     }
 
@@ -177,6 +183,11 @@ fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
 
 fn reading_a_dump(error: KernelError) -> Error {
     Error::from_kernel(error, "reading a dump")
+}
+
+/// Whether answers were lost, because more of them waited than the receive buffer holds.
+fn is_overflow(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
 /// The messages that answer one request.

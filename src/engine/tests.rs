@@ -36,6 +36,10 @@ enum Noise {
     Overtaken,
     /// The answers to a batch overflow the receive buffer.
     Overflow,
+    /// They are all lost, this often.
+    Lost(usize),
+    /// Every answer lacks its end.
+    Short,
     /// Nothing is answered.
     Mute,
     /// Every question is answered with this errno.
@@ -135,6 +139,10 @@ impl Kernel {
                 if errno == libc::ERESTART {
                     self.generation += 1;
                 }
+                if let Noise::Lost(times) = self.noise {
+                    let lost = || Err(io::Error::from_raw_os_error(libc::ENOBUFS));
+                    return self.answers.extend(std::iter::repeat_with(lost).take(times));
+                }
                 if self.noise == Noise::Overflow {
                     self.answers.push_back(Err(io::Error::from_raw_os_error(libc::ENOBUFS)));
                 }
@@ -181,6 +189,9 @@ impl Transport for Kernel {
             Some(Err(error)) => Err(error),
             Some(Ok(datagram)) => {
                 self.current = datagram;
+                if self.noise == Noise::Short {
+                    self.current.truncate(self.current.len() / 2);
+                }
                 Ok(Some(&self.current))
             }
         }
@@ -344,4 +355,22 @@ fn what_our_table_holds_beside_chains_and_sets_is_seen() {
         let [own] = frame().own_tables.try_into().expect("one table of ours");
         assert_eq!(snapshot.tables[&own].others, expected, "{holds:?}");
     }
+}
+
+#[test]
+fn lost_answers_to_a_batch_are_an_error_even_if_others_change_the_ruleset_meanwhile() {
+    let conflict = Fate::Refuse { message: 0, errno: libc::ERESTART, offset: None };
+    for times in [1, 1000] {
+        let error = apply(Noise::Lost(times), [conflict]).expect_err("an error");
+        assert_eq!(
+            error.to_string(),
+            "netlink: reading the answers to the batch: No buffer space available (os error 105)"
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_short_is_no_answer() {
+    let error = apply(Noise::Short, []).expect_err("an error");
+    assert_eq!(error.to_string(), "netlink: reading an answer: timed out");
 }

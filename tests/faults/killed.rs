@@ -1,0 +1,54 @@
+//! Killed at every single system call, dwnl leaves the old ruleset or the new one.
+
+use std::os::unix::process::ExitStatusExt;
+
+use super::each::each;
+use super::site::{Action, Call, LARGE, REMOVE, SMALL, calls, host, state};
+
+#[test]
+fn between_rules_and_a_set() {
+    at_every_call(&[SMALL], LARGE);
+}
+
+#[test]
+#[ignore = "as the first, from other rulesets: run them with `--ignored`"]
+fn between_a_set_and_rules() {
+    at_every_call(&[LARGE], SMALL);
+}
+
+#[test]
+#[ignore = "see above"]
+fn before_the_first_apply() {
+    at_every_call(&[], LARGE);
+}
+
+#[test]
+#[ignore = "see above"]
+fn in_the_removal() {
+    at_every_call(&[LARGE], REMOVE);
+}
+
+fn at_every_call(before: &[Action], action: Action) {
+    let old = state(&host(before));
+    let new = state(&host(&[before, &[action]].concat()));
+    assert_ne!(old, new);
+    let calls = calls(before, action);
+    each(&calls, |call| {
+        let host = host(before);
+        let end = killed(&host, action, call);
+        assert_eq!(end, Some(libc::SIGKILL), "{call:?} was never reached");
+        let expected = if call.is_behind_batch { &new } else { &old };
+        assert_eq!(&state(&host), expected, "killed at {call:?}");
+        action.run(&host).succeeded();
+        assert_eq!(state(&host), new, "the next run after {call:?}");
+    });
+}
+
+/// Kills it when it makes the call, before the kernel carries the call out. Returns the signal that
+/// ended it, which strace dies of as well.
+fn killed(host: &super::support::Namespace, action: Action, call: &Call) -> Option<i32> {
+    let Call { name, nth, .. } = call;
+    let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
+    let status = action.traced(host, &["-o", "/dev/null", "-e", &inject]).status;
+    status.signal().or_else(|| status.code().map(|code| code - 128))
+}

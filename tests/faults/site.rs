@@ -1,0 +1,113 @@
+//! A change of policy under strace, and what the kernel holds before and after it.
+
+use std::fs;
+
+use super::support::{Namespace, Output, dwnl};
+
+/// A verb and the policy that it is given.
+#[derive(Clone, Copy)]
+pub struct Action {
+    pub verb: &'static str,
+    pub policy: &'static str,
+}
+
+/// Rules alone.
+pub const SMALL: Action = Action {
+    verb: "apply",
+    policy: r#"
+        [[allow]]
+        name = "web"
+        ports = ["8080/tcp", "53/udp"]
+        from = ["192.0.2.2", "2001:db8::2", "10.0.0.1-10.0.0.9"]
+    "#,
+};
+
+/// Rules, and a group that is large enough for a set.
+pub const LARGE: Action = Action {
+    verb: "apply",
+    policy: r#"
+        [sources]
+        many = [
+            "10.1.0.1", "10.1.0.3", "10.1.0.5", "10.1.0.7", "10.1.0.9", "10.1.0.11", "10.1.0.13",
+            "10.1.1.1", "10.1.1.3", "10.1.1.5", "10.1.1.7", "10.1.1.9", "10.1.1.11", "10.1.1.13",
+            "10.1.2.1", "10.1.2.3", "10.1.2.5", "10.1.2.7", "10.1.2.9", "10.1.2.11", "10.1.2.13",
+            "10.1.3.1", "10.1.3.3", "10.1.3.5", "10.1.3.7", "10.1.3.9", "10.1.3.11", "10.1.3.13",
+            "10.1.4.1", "10.1.4.3", "10.1.4.5", "10.1.4.7", "10.1.4.9", "10.1.4.11", "10.1.4.13",
+            "10.1.5.1", "10.1.5.3", "10.1.5.5", "10.1.5.7", "10.1.5.9", "10.1.5.11", "10.1.5.13",
+            "10.1.6.1", "10.1.6.3", "10.1.6.5", "10.1.6.7", "10.1.6.9", "10.1.6.11", "10.1.6.13",
+            "10.1.7.1", "10.1.7.3", "10.1.7.5", "10.1.7.7", "10.1.7.9", "10.1.7.11", "10.1.7.13",
+            "10.1.8.1", "10.1.8.3", "10.1.8.5", "10.1.8.7", "10.1.8.9", "10.1.8.11", "10.1.8.13",
+            "10.1.9.1", "10.1.9.3", "10.1.9.5", "10.1.9.7", "10.1.9.9", "10.1.9.11", "10.1.9.13",
+        ]
+        [[allow]]
+        name = "web"
+        ports = ["8080/tcp"]
+        from = ["many", "192.0.2.2", "2001:db8::3"]
+    "#,
+};
+
+pub const REMOVE: Action = Action { verb: "remove", policy: "" };
+
+impl Action {
+    /// The command line; `-f` only where there is a policy to be read.
+    fn args(self) -> Vec<&'static str> {
+        if self.policy.is_empty() { vec![self.verb] } else { vec![self.verb, "-f", "-"] }
+    }
+
+    pub fn run(self, host: &Namespace) -> Output {
+        dwnl(host, &self.args(), self.policy)
+    }
+
+    /// Carried out under strace with these options; ended if it takes longer than anything should.
+    pub fn traced(self, host: &Namespace, options: &[&str]) -> Output {
+        let strace = ["timeout", "60", "strace", "-f", "-qq"];
+        let command = [&strace, options, &[env!("CARGO_BIN_EXE_dwnl")], &self.args()].concat();
+        host.try_run(&command, self.policy)
+    }
+}
+
+/// A namespace in which these have been done.
+pub fn host(before: &[Action]) -> Namespace {
+    let host = Namespace::new();
+    for action in before {
+        action.run(&host).succeeded();
+    }
+    host
+}
+
+/// All tables in the words of nft, sorted, because they are listed in the order of their making.
+pub fn state(host: &Namespace) -> Vec<String> {
+    let ruleset = format!("\n{}", host.run(&["nft", "list", "ruleset"]));
+    let tables = ruleset.split("\ntable ").map(|table| table.trim_end().to_owned());
+    let mut tables: Vec<String> = tables.collect();
+    tables.sort();
+    tables
+}
+
+/// One system call of a run: the `nth` (from 1) of its name.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub name: String,
+    pub nth: usize,
+    /// Whether the batch has been sent before it.
+    pub is_behind_batch: bool,
+}
+
+/// The system calls of an action in their order, from the loading of the program on.
+pub fn calls(before: &[Action], action: Action) -> Vec<Call> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = directory.path().join("trace").to_string_lossy().into_owned();
+    action.traced(&host(before), &["-o", &log]).succeeded();
+    let mut calls: Vec<Call> = Vec::new();
+    let mut is_behind_batch = false;
+    for line in fs::read_to_string(log).expect("the trace").lines() {
+        let Some((name, arguments)) = line.split_once('(') else { continue };
+        let Some((_, name)) = name.rsplit_once(' ') else { continue };
+        let nth = 1 + calls.iter().filter(|call| call.name == name).count();
+        calls.push(Call { name: name.to_owned(), nth, is_behind_batch });
+        is_behind_batch |= arguments.contains("NFNL_MSG_BATCH_BEGIN");
+    }
+    assert!(is_behind_batch, "no batch in the trace");
+    // It begins with the `execve` of strace's own child.
+    calls.split_off(1)
+}
