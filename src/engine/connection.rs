@@ -97,8 +97,11 @@ impl Connection {
         loop {
             let datagram = receive(self.transport.as_mut())?;
             for message in answers(datagram, request.sequence) {
-                if let Some(error) = message.error().filter(|error| error.errno != 0) {
-                    return Err(failure(error));
+                match message.error().filter(|error| error.errno != 0) {
+                    // What it is in has gone since it was found.
+                    Some(error) if error.errno == libc::ENOENT => return Ok(Dumped::Interrupted),
+                    Some(error) => return Err(failure(error)),
+                    None => {}
                 }
                 if message.is_interrupted() {
                     dumped = Dumped::Interrupted;

@@ -34,6 +34,8 @@ enum Noise {
     Interrupted,
     /// The first dump is of another generation.
     Overtaken,
+    /// A table that is found is gone when its rules are asked for.
+    Gone,
     /// The answers to a batch overflow the receive buffer.
     Overflow,
     /// They are all lost, this often.
@@ -113,6 +115,9 @@ impl Kernel {
         let noise = std::mem::replace(&mut self.noise, Noise::None);
         let flags = if noise == Noise::Interrupted { libc::NLM_F_DUMP_INTR } else { 0 };
         let generation = self.generation + u32::from(noise == Noise::Overtaken);
+        if noise == Noise::Gone && kind == nft(libc::NFT_MSG_GETRULE) {
+            return error(sequence, libc::ENOENT, None);
+        }
         if !matches!(noise, Noise::Interrupted | Noise::Overtaken) {
             self.noise = noise;
         }
@@ -121,8 +126,9 @@ impl Kernel {
             let mut payload = vec![2, 0];
             payload.extend_from_slice(&(generation as u16).to_be_bytes());
             // The table's name is attribute 1 of whatever can be dumped.
-            payload.extend_from_slice(&[4 + self.table.len() as u8, 0, 1, 0]);
-            payload.extend_from_slice(self.table);
+            let table = if noise == Noise::Gone { b"nat\0\0\0\0\0" } else { self.table };
+            payload.extend_from_slice(&[4 + table.len() as u8, 0, 1, 0]);
+            payload.extend_from_slice(table);
             // In the numbers of messages, what is got comes just before the getting.
             answer.extend(message(kind - 1, libc::NLM_F_MULTI, sequence, &payload));
         }
@@ -272,7 +278,7 @@ fn endless_conflicts_end_with_an_error() {
 
 #[test]
 fn a_dump_that_was_overtaken_is_taken_again() {
-    for noise in [Noise::Interrupted, Noise::Overtaken] {
+    for noise in [Noise::Interrupted, Noise::Overtaken, Noise::Gone] {
         let (mut engine, _) = engine(noise, []);
         assert_eq!(engine.snapshot().expect("a snapshot").generation, 7);
     }

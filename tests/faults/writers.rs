@@ -1,10 +1,11 @@
 //! Others that change the ruleset at the same time.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::site::{LARGE, SMALL, host, state};
-use super::support::Namespace;
+use super::support::{Namespace, apply};
 
 const ROUNDS: usize = 60;
 
@@ -29,4 +30,64 @@ fn two_at_once_both_succeed_and_one_of_both_policies_stands() {
         stood[which.unwrap_or_else(|| panic!("round {round}: a third ruleset: {after:?}"))] += 1;
     }
     assert!(stood.iter().all(|times| *times > 0), "always the same came last: {stood:?}");
+}
+
+#[test]
+fn nothing_is_lost_beside_a_loop_of_nft() {
+    const ADD: &[&str] = &["nft", "-f", "-"];
+    const LIST: &[&str] = &["nft", "list", "chain", "inet", "other", "OTHER"];
+    let setup = "add table inet other\nadd chain inet other OTHER";
+    beside(ADD, setup, |address| format!("add rule inet other OTHER ip saddr {address}"), LIST);
+}
+
+#[test]
+fn nothing_is_lost_beside_a_loop_of_iptables_restore() {
+    const ADD: &[&str] = &["iptables-restore", "--noflush"];
+    const LIST: &[&str] = &["iptables", "-t", "nat", "-S", "OTHER"];
+    let rule = |address: String| format!("*nat\n-A OTHER -s {address} -j RETURN\nCOMMIT\n");
+    beside(ADD, "*nat\n:OTHER -\nCOMMIT\n", rule, LIST);
+}
+
+/// The fewest rules that the other program adds, and the most: it goes on until dwnl has met one
+/// of its changes between dump and commit.
+const RULES: usize = 100;
+const RULES_MAX: usize = 20_000;
+
+/// Policies alternate while `add` is given one rule after the other; then `list` shows all of them,
+/// and the next apply makes the policy stand.
+fn beside(add: &[&str], setup: &str, rule: impl Fn(String) -> String, list: &[&str]) {
+    let host = Namespace::new();
+    host.try_run(add, setup).succeeded();
+    let done = AtomicBool::new(false);
+    let conflicts = AtomicUsize::new(0);
+    let added = thread::scope(|scope| {
+        let applies = scope.spawn(|| {
+            for action in
+                [SMALL, LARGE].iter().cycle().take_while(|_| !done.load(Ordering::Relaxed))
+            {
+                let has_met = apply(&host, action.policy)["attempts"] != 1;
+                conflicts.fetch_add(usize::from(has_met), Ordering::Relaxed);
+            }
+        });
+        let is_enough = |number: &usize| {
+            applies.is_finished() || *number >= RULES && conflicts.load(Ordering::Relaxed) > 0
+        };
+        let added = (0..RULES_MAX).take_while(|number| !is_enough(number));
+        let added =
+            added.map(|number| host.try_run(add, &rule(address(number))).succeeded()).count();
+        done.store(true, Ordering::Relaxed);
+        applies.join().expect("no apply to fail");
+        added
+    });
+    assert_ne!(conflicts.into_inner(), 0, "no apply had to start again, which shows nothing");
+    let listed = host.run(list);
+    let left = listed.lines().filter(|line| line.contains("10.0.")).map(str::trim);
+    let in_place = left.enumerate().filter(|(number, line)| line.contains(&address(*number)));
+    assert_eq!(in_place.count(), added);
+    apply(&host, LARGE.policy);
+    assert_eq!(apply(&host, LARGE.policy)["changed"], false);
+}
+
+fn address(number: usize) -> String {
+    format!("10.0.{}.{}", number / 256, number % 256)
 }
