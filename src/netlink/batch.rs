@@ -211,7 +211,8 @@ impl Batch {
     }
 
     fn push(&mut self, message: &impl NlMsg, kind: MsgType, flags: u16) {
-        // SAFETY: the buffer is as large as the largest message of libnftnl.
+        // SAFETY: the buffer is as large as the largest message of libnftnl, and `c_string` and
+        // `conditions` keep names and rules to about what the kernel takes, which is less.
         self.frame(|buffer, sequence| unsafe { message.write(buffer, sequence, kind) });
         // The crate asks for an answer to each message and knows no other way to insert than to
         // append. Silence is consent; errors come without being asked for.

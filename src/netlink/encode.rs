@@ -9,7 +9,12 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload, Verdic
 
 use super::expression::{Counter, XtTarget};
 use super::xt;
-use crate::ruleset::{Interface, Protocol, Rule, Verdict};
+use crate::ruleset::{INTERFACE_NAME_MAX, Interface, Match, Protocol, Rule, Verdict};
+
+/// How many expressions the kernel takes in a rule (`NFT_RULE_MAXEXPRS`).
+const EXPRESSIONS_MAX: usize = 128;
+/// How many bytes the kernel takes of a name (`NFT_NAME_MAXLEN` less its NUL).
+const NAME_MAX: usize = 255;
 
 /// Where the addresses stand in the network header, in bytes from its beginning.
 pub struct AddressFields {
@@ -44,7 +49,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
         let fields = AddressFields::new(destination.is_ipv4());
         add_network(nft, destination, fields.destination);
     }
-    for extension in rule.matches.iter().filter_map(xt::encode) {
+    for extension in conditions(rule).filter_map(xt::encode) {
         nft.add_expr(&extension);
     }
     nft.add_expr(&counter);
@@ -54,6 +59,12 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     if let Some(target) = xt::encode_target(&rule.verdict) {
         nft.add_expr(&XtTarget(target));
     }
+}
+
+/// The rule's extensions. Of more than the kernel takes only the first, still too many for it: what
+/// libnftnl writes has to fit into the batch's buffer, and it does not look.
+pub fn conditions(rule: &Rule) -> impl Iterator<Item = &Match> {
+    rule.matches.iter().take(EXPRESSIONS_MAX + 1)
 }
 
 /// `-i eth0`: the name with its NUL; `-i eth+`: its beginning without.
@@ -67,6 +78,9 @@ pub fn add_interface_name(nft: &mut nftnl::Rule, interface: &Interface) {
     if !interface.wildcard {
         name.push(0);
     }
+    // libnftnl copies the bytes into a field of fixed size. No interface has so long a name, nor
+    // one that begins with so much.
+    name.truncate(INTERFACE_NAME_MAX + 1);
     let operation = if interface.negated { CmpOp::Neq } else { CmpOp::Eq };
     nft.add_expr(&Cmp::new(operation, name.as_slice()));
 }
@@ -116,7 +130,9 @@ pub fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// A C string of the text up to its first NUL.
+/// A C string of the text up to its first NUL. Of a name that the kernel does not take, as much as
+/// it takes and one byte more.
 pub fn c_string(text: &str) -> CString {
-    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
+    let bytes = text.bytes().take_while(|byte| *byte != 0).take(NAME_MAX + 1);
+    CString::new(bytes.collect::<Vec<u8>>()).unwrap_or_default()
 }

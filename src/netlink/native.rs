@@ -7,7 +7,8 @@ use super::batch::family_number;
 use super::condition;
 use super::decode::{EQUAL, NETWORK_HEADER, Reader};
 use super::encode::{
-    AddressFields, add_interface, add_network, add_payload, add_protocol, c_string, octets,
+    AddressFields, add_interface, add_network, add_payload, add_protocol, c_string, conditions,
+    octets,
 };
 use super::expression::{Counter, DestinationType, Expression, InSet};
 use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
@@ -43,7 +44,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     if let Some(protocol) = rule.protocol {
         add_protocol(nft, protocol);
     }
-    for condition in rule.matches.iter() {
+    for condition in conditions(rule) {
         add_condition(nft, condition);
     }
     nft.add_expr(&counter);

@@ -199,6 +199,23 @@ fn an_offset_leads_to_the_attribute_in_words() {
     assert_eq!(attribute_at(message, 3), None);
 }
 
+/// libnftnl copies without looking at lengths; a program that embeds dwnl can build any rule.
+#[test]
+fn a_rule_out_of_all_proportion_stays_within_the_buffer() {
+    let long = "x".repeat(100_000);
+    let interface = Interface { name: long.as_str().into(), wildcard: false, negated: false };
+    let comments = vec![Match::Comment(long.as_str().into()); 1000];
+    let rule = Rule {
+        in_interface: Some(interface),
+        matches: comments.into(),
+        ..Rule::new(Verdict::Jump(long.as_str().into()))
+    };
+    let payload = encoded(&path(Family::Ip, &long), &rule);
+    let list = Attributes::new(&payload[ATTRIBUTES..]).find(uapi::rule::EXPRESSIONS);
+    let count = list.expect("the expressions").nested().count();
+    assert_eq!(count, 2 + 129 + 2, "the interface, too many matches, counter and verdict");
+}
+
 fn network(is_ipv4: bool) -> BoxedStrategy<IpNetwork> {
     let new = |address: IpAddr, prefix: u8| {
         let network = IpNetwork::new(address, prefix).expect("a network");
