@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 
 use nix::poll::PollTimeout;
 
-use super::connection::Connection;
 use super::{Engine, commit};
 use crate::compile::{compile, frame};
 use crate::netlink::{FinishedBatch, Messages, Transport};
@@ -30,7 +29,7 @@ const SEQUENCE: std::ops::Range<usize> = 8..12;
 impl Recording {
     fn engine(data: &[u8]) -> Engine {
         let recording = Recording { rest: data.to_vec(), current: Vec::new(), sequence: None };
-        Engine { connection: Connection::new(Box::new(recording)) }
+        Engine::over(Box::new(recording))
     }
 
     fn next(&mut self) -> Option<Vec<u8>> {

@@ -277,10 +277,11 @@ impl<'a> Expression<'a> {
                     && uses_register(uapi::bitwise::DESTINATION)
                     && number(uapi::bitwise::OPERATION).unwrap_or(0) == 0 =>
             {
-                Expression::Bitwise {
-                    mask: bytes(uapi::bitwise::MASK)?,
-                    xor: bytes(uapi::bitwise::XOR)?,
+                let (mask, xor) = (bytes(uapi::bitwise::MASK)?, bytes(uapi::bitwise::XOR)?);
+                if mask.len() != xor.len() {
+                    return None;
                 }
+                Expression::Bitwise { mask, xor }
             }
             "cmp" if uses_register(uapi::cmp::SOURCE) => Expression::Compare {
                 operation: number(uapi::cmp::OPERATION)?,

@@ -6,8 +6,8 @@ use super::answer::Messages;
 use super::attribute::Attributes;
 use super::expression::Expression;
 use super::{
-    BEGIN_SEQUENCE, Batch, decode_chain, decode_elements, decode_generation, decode_rule,
-    decode_set, decode_table, intervals, uapi,
+    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_chain, decode_generation, decode_rule,
+    decode_set, decode_table, decode_traits, is_part_of_rule, uapi,
 };
 use crate::ruleset::{ChainPath, Family, Place, RuleContent, SetKind, TablePath};
 
@@ -16,6 +16,7 @@ use crate::ruleset::{ChainPath, Family, Place, RuleContent, SetKind, TablePath};
 pub fn rule(data: &[u8]) {
     let Some((family, attributes)) = data.split_first() else { return };
     let family = Family::ALL[usize::from(*family) % Family::ALL.len()];
+    drop(decode_traits(Attributes::new(attributes), family));
     check_rule(Attributes::new(attributes), family);
 }
 
@@ -26,7 +27,7 @@ pub fn object(data: &[u8]) {
     match what % 5 {
         0 => drop(decode_table(attributes)),
         1 => drop(decode_chain(attributes)),
-        2 => drop(decode_set(attributes)),
+        2 => drop((decode_set(attributes.clone()), is_part_of_rule(attributes))),
         3 => drop(decode_generation(attributes)),
         _ => check_elements(attributes, *kind),
     }
@@ -48,14 +49,13 @@ fn check_rule(attributes: Attributes, family: Family) {
 
 /// The expressions, counters at zero.
 fn expressions<'a>(attributes: &Attributes<'a>) -> Vec<Expression<'a>> {
-    let list = attributes.clone().find(uapi::rule::EXPRESSIONS);
-    let elements = list.into_iter().flat_map(|list| list.nested());
-    let elements = elements.filter(|element| element.number == uapi::LIST_ELEMENT);
-    let expressions = elements.map(Expression::read).map(|expression| match expression {
-        Expression::Counter { .. } => Expression::Counter { packets: 0, bytes: 0 },
-        other => other,
-    });
-    expressions.collect()
+    let mut expressions = decode::expressions(attributes.clone());
+    for expression in &mut expressions {
+        if let Expression::Counter { packets, bytes } = expression {
+            (*packets, *bytes) = (0, 0);
+        }
+    }
+    expressions
 }
 
 fn userdata<'a>(attributes: &Attributes<'a>) -> Option<&'a [u8]> {
@@ -66,11 +66,9 @@ fn userdata<'a>(attributes: &Attributes<'a>) -> Option<&'a [u8]> {
 fn check_elements(attributes: Attributes, kind: u8) {
     let family = Family::NAT[usize::from(kind & 1)];
     let kind = SetKind { family, capacity: (kind & 2 != 0).then_some(64) };
-    let mut keys = Vec::new();
-    if decode_elements(attributes, kind, &mut keys).is_none() {
-        return;
-    }
-    let elements = intervals(keys, kind);
+    let mut dumped = DumpedElements::default();
+    let read = dumped.read(attributes).and_then(|()| dumped.into_intervals(kind));
+    let Some(elements) = read else { return };
     assert!(elements.iter().all(|element| element.first <= element.last), "{elements:?}");
     assert!(elements.windows(2).all(|pair| pair[0].last < pair[1].first), "{elements:?}");
 }

@@ -70,7 +70,7 @@ fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
         ] if *operation == NOT_EQUAL
             && native_number(mask) == Some(DESTINATION_TRANSLATED)
             && is_zero(xor)
-            && is_zero(data) =>
+            && native_number(data) == Some(0) =>
         {
             Some((Condition::Translated, rest))
         }
@@ -186,7 +186,7 @@ fn read_between<'a>(
             Expression::Compare { operation: AT_LEAST, data: first },
             Expression::Compare { operation: AT_MOST, data: last },
             rest @ ..,
-        ] => Some((first, last, rest)),
+        ] if first != last => Some((first, last, rest)),
         _ => None,
     }
 }
