@@ -1,5 +1,6 @@
 //! A change of policy under strace, and what the kernel holds before and after it.
 
+use std::collections::HashMap;
 use std::fs;
 
 use super::support::{Namespace, Output, dwnl};
@@ -84,30 +85,33 @@ pub fn state(host: &Namespace) -> Vec<String> {
     tables
 }
 
-/// One system call of a run: the `nth` (from 1) of its name.
-#[derive(Clone, Debug)]
+/// One system call of a run: the `nth` (from 1) of its name in one of the threads.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     pub name: String,
     pub nth: usize,
-    /// Whether the batch has been sent before it.
-    pub is_behind_batch: bool,
 }
 
-/// The system calls of an action in their order, from the loading of the program on.
+/// The system calls of an action in their order, from the loading of the program on. Threads that
+/// do the same count once, as strace counts for each anew.
 pub fn calls(before: &[Action], action: Action) -> Vec<Call> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let log = directory.path().join("trace").to_string_lossy().into_owned();
     action.traced(&host(before), &["-o", &log]).succeeded();
-    let mut calls: Vec<Call> = Vec::new();
-    let mut is_behind_batch = false;
+    let mut counts: HashMap<(String, String), usize> = HashMap::new();
+    let mut calls = Vec::new();
     for line in fs::read_to_string(log).expect("the trace").lines() {
-        let Some((name, arguments)) = line.split_once('(') else { continue };
-        let Some((_, name)) = name.rsplit_once(' ') else { continue };
-        let nth = 1 + calls.iter().filter(|call| call.name == name).count();
-        calls.push(Call { name: name.to_owned(), nth, is_behind_batch });
-        is_behind_batch |= arguments.contains("NFNL_MSG_BATCH_BEGIN");
+        let Some((thread, call)) = line.split_once(' ') else { continue };
+        let Some((name, _)) = call.trim_start().split_once('(') else { continue };
+        if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+            let nth = counts.entry((thread.to_owned(), name.to_owned())).or_default();
+            *nth += 1;
+            let call = Call { name: name.to_owned(), nth: *nth };
+            if !calls.contains(&call) {
+                calls.push(call);
+            }
+        }
     }
-    assert!(is_behind_batch, "no batch in the trace");
     // It begins with the `execve` of strace's own child.
     calls.split_off(1)
 }
