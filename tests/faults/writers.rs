@@ -69,12 +69,14 @@ fn beside(add: &[&str], setup: &str, rule: impl Fn(String) -> String, list: &[&s
                 conflicts.fetch_add(usize::from(has_met), Ordering::Relaxed);
             }
         });
-        let is_enough = |number: &usize| {
-            applies.is_finished() || *number >= RULES && conflicts.load(Ordering::Relaxed) > 0
-        };
-        let added = (0..RULES_MAX).take_while(|number| !is_enough(number));
-        let added =
-            added.map(|number| host.try_run(add, &rule(address(number))).succeeded()).count();
+        let mut added = 0;
+        while !applies.is_finished() && added < RULES_MAX {
+            if added >= RULES && conflicts.load(Ordering::Relaxed) > 0 {
+                break;
+            }
+            host.try_run(add, &rule(address(added))).succeeded();
+            added += 1;
+        }
         done.store(true, Ordering::Relaxed);
         applies.join().expect("no apply to fail");
         added
