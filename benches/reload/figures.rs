@@ -22,6 +22,8 @@ pub enum Figure {
     NoChange,
     /// `dwnl apply` that changes every source.
     DwnlReload,
+    /// The same with the guard.
+    DwnlGuarded,
     /// `dwnl apply` that changes one source.
     DwnlOneChange,
     /// `dwnl apply` that changes nothing.

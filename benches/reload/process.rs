@@ -103,6 +103,10 @@ fn contenders(
     let policy_other = Load::dwnl(other.write_policy(directory, "other")?);
     let policy_changed =
         Load::dwnl(workload(Variant::OneChanged).write_policy(directory, "changed")?);
+    let guarded = [
+        Load::dwnl(first.write_guarded_policy(directory, "guarded")?),
+        Load::dwnl(other.write_guarded_policy(directory, "guarded-other")?),
+    ];
     let restore = [
         Load::restore(text("first.rules", first.restore_text())?),
         Load::restore(text("other.rules", other.restore_text())?),
@@ -115,6 +119,7 @@ fn contenders(
 
     let mut contenders = vec![
         Contender::in_nat(Figure::DwnlReload, [policy.clone(), policy_other])?,
+        Contender::in_nat(Figure::DwnlGuarded, guarded)?,
         Contender::in_nat(Figure::DwnlOneChange, [policy.clone(), policy_changed])?,
         Contender::in_nat(Figure::DwnlNoChange, [policy.clone(), policy])?,
         Contender::in_nat(Figure::Restore, restore)?,

@@ -90,7 +90,8 @@ const TABLES: [Table; 6] = [
         title: "Whole processes",
         explanation: "In brackets: how many times as long as `dwnl apply` of a policy in which \
                       every source is another. *Mixed* is 90 % hosts and 10 % prefixes, *ranges* \
-                      is half prefixes and half ranges. The peers always load all of it. Each runs in a \
+                      is half prefixes and half ranges. The peers always load all of it, and have no \
+                      guard; `dwnl` has none either but for the column that says so. Each runs in a \
                       namespace of its own, by turns, from its start to its end, and before each \
                       the kernel is given the time to clear up behind the last. (`nft` and \
                       `iptables-restore` wait for a part of that clearing up when they close \
@@ -98,6 +99,7 @@ const TABLES: [Table; 6] = [
         base: Figure::DwnlReload,
         columns: &[
             ("`dwnl apply`, all changed", Figure::DwnlReload),
+            ("with the guard", Figure::DwnlGuarded),
             ("one changed", Figure::DwnlOneChange),
             ("nothing changed", Figure::DwnlNoChange),
             ("`iptables-restore --noflush`", Figure::Restore),

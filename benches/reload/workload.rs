@@ -95,13 +95,23 @@ impl Workload {
         Workload { mix, protocol, sources }
     }
 
-    /// Writes the policy and the file of its sources, and returns the path of the policy.
+    /// Writes the policy, without the guard, and the file of its sources, and returns the path of
+    /// the policy.
     pub fn write_policy(&self, directory: &Path, name: &str) -> Result<PathBuf> {
+        self.write(directory, name, "[guard]\nenabled = false\n")
+    }
+
+    /// The same with the guard, which is on by default.
+    pub fn write_guarded_policy(&self, directory: &Path, name: &str) -> Result<PathBuf> {
+        self.write(directory, name, "")
+    }
+
+    fn write(&self, directory: &Path, name: &str, settings: &str) -> Result<PathBuf> {
         let protocol = self.protocol;
         let list: String = self.sources.iter().map(|source| format!("{source}\n")).collect();
         write(directory, &format!("{name}.txt"), &list)?;
         let policy = format!(
-            "[guard]\nenabled = false\n[sources]\npeers = {{ file = \"{name}.txt\" }}\n\n\
+            "{settings}[sources]\npeers = {{ file = \"{name}.txt\" }}\n\n\
              [[allow]]\nname = \"web\"\nports = [\"{PORT}/{protocol}\"]\nfrom = [\"peers\"]\n"
         );
         write(directory, &format!("{name}.toml"), &policy)
