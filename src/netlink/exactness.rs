@@ -4,8 +4,8 @@
 use super::attribute::{Attributes, put, put_nested};
 use super::*;
 use crate::ruleset::{
-    AddressRange, ChainPath, Family, Interval, Match, Part, Place, Ports, Protocol, Rule,
-    RuleContent, SetKind, TablePath, Verdict,
+    AddressRange, ChainPath, Condition, Family, Interval, Match, Part, Place, Ports, Protocol,
+    Rule, RuleContent, SetKind, Statement, TablePath, Verdict,
 };
 
 const IPV4_HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(8) };
@@ -29,9 +29,14 @@ fn native(ports: (u16, u16), matches: &[Match]) -> Vec<u8> {
         matches: matches.into(),
         ..Rule::new(Verdict::MarkConnection(0x2000))
     };
+    message(&rule)
+}
+
+/// The attributes of a rule's NEWRULE.
+fn message(rule: &Rule) -> Vec<u8> {
     let table = TablePath { family: Family::Inet, table: "dwnl".into() };
     let mut batch = Batch::new(1);
-    batch.add_rule(&ChainPath { table, chain: "allow".into() }, Place::Last, &rule);
+    batch.add_rule(&ChainPath { table, chain: "allow".into() }, Place::Last, rule);
     batch.finish().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec()
 }
 
@@ -44,6 +49,24 @@ fn altered(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 /// `NFTA_PAYLOAD_LEN`, loading so many bytes.
 fn loading(length: u8) -> [u8; 8] {
     [8, 0, 4, 0, 0, 0, 0, length]
+}
+
+/// The attributes of the NEWRULE for `meta l4proto tcp ct original proto-dst 8000-8100 accept`.
+fn guarding() -> Vec<u8> {
+    let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
+    let rule = Rule {
+        matches: [Match::Native(Condition::OriginalPorts(ports))].into(),
+        ..Rule::new(Verdict::Native(Statement::Accept))
+    };
+    message(&rule)
+}
+
+#[test]
+fn a_range_of_one_called_port_is_another_condition() {
+    let rule = guarding();
+    assert!(is_known(&rule, Family::Inet));
+    let [first, last] = [8000u16, 8100].map(u16::to_be_bytes);
+    assert!(!is_known(&altered(&rule, &last, &first), Family::Inet));
 }
 
 #[test]
