@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::support::{Iptables, Namespace, Output, dwnl};
+use super::support::{Iptables, Namespace, Output, dwnl, expressions};
 use super::words;
 
 /// A family's option, its programs and its table, as dwnl, iptables and nft name them.
@@ -110,29 +110,19 @@ fn every_iptables_finds_every_rule() {
 fn the_kernel_holds_the_expressions_of_iptables_1_8_7() {
     for pair in pairs() {
         for (_, _, table) in FAMILIES {
-            let list = [&["nft", "--debug=netlink", "list", "table"], &table[..]].concat();
-            let (ours, reference) = (pair.dwnl.run(&list), pair.iptables.run(&list));
-            let (ours, reference) = (by_chain(&ours), by_chain(&reference));
+            let (ours, reference) = (by_chain(&pair.dwnl, table), by_chain(&pair.iptables, table));
             assert!(ours["PREROUTING"].len() >= 2, "{}: {ours:?}", pair.name);
             assert_eq!(ours, reference, "{}", pair.name);
         }
     }
 }
 
-/// The rules of every chain, each with its expressions, from what `nft --debug=netlink` prints: a
-/// line `ip nat CHAIN HANDLE …`, then an indented one for every expression.
-fn by_chain(listing: &str) -> BTreeMap<&str, Vec<Vec<&str>>> {
-    let mut chains: BTreeMap<&str, Vec<Vec<&str>>> = BTreeMap::new();
-    let mut chain = "";
-    for line in listing.lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        if let ["ip" | "ip6", "nat", name, ..] = words[..] {
-            chain = name;
-            chains.entry(chain).or_default().push(Vec::new());
-        } else if line.starts_with("  [") {
-            let rule = chains.get_mut(chain).and_then(|rules| rules.last_mut());
-            rule.unwrap_or_else(|| panic!("no rule before {line}")).push(line);
-        }
+/// The rules of every chain of a table, each with its expressions. The order of the chains does not
+/// matter.
+fn by_chain(host: &Namespace, table: [&str; 2]) -> BTreeMap<String, Vec<Vec<String>>> {
+    let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (chain, rule) in expressions(host, table) {
+        chains.entry(chain).or_default().push(rule);
     }
     chains
 }

@@ -7,6 +7,7 @@
 mod command;
 mod docker;
 mod dwnl;
+mod expressions;
 mod iptables;
 mod monitor;
 mod namespace;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 pub use command::{Output, output};
 pub use docker::Docker;
 pub use dwnl::{UNGUARDED, apply, dwnl, plan, remove, show};
+pub use expressions::expressions;
 pub use iptables::Iptables;
 pub use monitor::Monitor;
 pub use namespace::Namespace;

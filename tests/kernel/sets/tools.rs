@@ -1,6 +1,6 @@
 //! The real tools read what stands in the kernel, and make the same of what dwnl prints.
 
-use super::super::support::{Iptables, Namespace, apply, dwnl};
+use super::super::support::{Iptables, Namespace, apply, dwnl, expressions};
 use super::super::{UNGUARDED, words};
 use super::{hosts, saved, sets, state_of};
 
@@ -59,18 +59,17 @@ fn every_iptables_reads_the_tables_beside_the_sets() {
 fn no_native_expression_stands_in_the_tables_of_iptables() {
     let host = Namespace::new();
     apply(&host, &everything());
-    let expressions = |table: &[&str]| {
-        let listing = host.run(&[&["nft", "--debug=netlink", "list", "table"], table].concat());
-        let lines = listing.lines().filter(|line| line.starts_with("  ["));
+    let names = |table| -> Vec<String> {
+        let lines = expressions(&host, table).into_iter().flat_map(|(_, lines)| lines);
         lines.map(|line| line.split_whitespace().nth(1).unwrap_or_default().to_owned()).collect()
     };
     let native = ["ct", "fib", "lookup"];
-    let ours: Vec<String> = expressions(&["inet", "dwnl"]);
+    let ours = names(["inet", "dwnl"]);
     for name in native {
         assert!(ours.iter().any(|found| found == name), "nft prints no {name} as such: {ours:?}");
     }
     for family in ["ip", "ip6"] {
-        let found: Vec<String> = expressions(&[family, "nat"]);
+        let found = names([family, "nat"]);
         assert!(found.len() > 3, "{found:?}");
         assert!(!found.iter().any(|found| native.contains(&found.as_str())), "{found:?}");
     }
