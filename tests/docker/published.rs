@@ -1,7 +1,7 @@
 //! Who reaches a published port: before dwnl, with it, and after it.
 
-use super::site::{POLICY, Site, host};
-use super::support::{Docker, apply, remove};
+use super::site::{POLICY, Site};
+use super::support::{Docker, Topology, apply, remove};
 
 #[test]
 fn only_the_allowed_source_gets_in() {
@@ -17,7 +17,7 @@ fn only_the_allowed_source_gets_in() {
 
 #[test]
 fn a_policy_applied_before_docker_first_starts_holds() {
-    let topology = host();
+    let topology = Topology::closed();
     apply(&topology.host, POLICY);
 
     let docker = Docker::start(&topology.host, &[]);

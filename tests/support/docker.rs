@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use super::command::{output, path};
+use super::command::{Output, output, path};
 use super::wait::{wait_for, wait_if};
 use super::{Namespace, unpacked};
 
@@ -24,6 +24,10 @@ pub struct Docker {
 const SCRIPT: &str = "mount -t tmpfs tmpfs /run && exec dockerd \"$@\"";
 
 impl Docker {
+    /// The flags with which it writes rules for IPv6. Before Docker 27 this was an experiment.
+    pub const IPV6: [&str; 4] =
+        ["--experimental", "--ipv6", "--ip6tables", "--fixed-cidr-v6=fd00:db8::/64"];
+
     /// Starts dockerd with these flags on the host and waits until it answers.
     pub fn start(host: &Namespace, flags: &[&str]) -> Docker {
         assert!(nix::unistd::Uid::effective().is_root(), "dockerd needs root");
@@ -55,7 +59,12 @@ impl Docker {
     /// Runs the client and returns what it prints; panics if it fails.
     #[track_caller]
     pub fn client(&self, args: &[&str]) -> String {
-        output(&[&["docker", "-H", &self.address()], args].concat(), "").succeeded()
+        self.try_client(args).succeeded()
+    }
+
+    /// Runs the client.
+    pub fn try_client(&self, args: &[&str]) -> Output {
+        output(&[&["docker", "-H", &self.address()], args].concat(), "")
     }
 
     /// The network namespace of a container.

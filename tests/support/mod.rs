@@ -13,6 +13,7 @@ mod monitor;
 mod namespace;
 mod probe;
 mod random;
+mod server;
 mod topology;
 mod wait;
 
@@ -25,10 +26,9 @@ pub use expressions::expressions;
 pub use iptables::Iptables;
 pub use monitor::Monitor;
 pub use namespace::Namespace;
-pub use probe::{
-    Answer, Connection, Datagrams, TcpEcho, UdpEcho, tcp, tcp_echo, udp, udp_echo, udp_echo_at,
-};
+pub use probe::{Answer, Connection, Datagrams, tcp, udp};
 pub use random::Random;
+pub use server::{TcpEcho, UdpEcho, tcp_echo, udp_echo, udp_echo_at};
 pub use topology::Topology;
 pub use wait::wait_for;
 

@@ -1,10 +1,7 @@
 //! Connections from a client, and whether the container answers.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -92,75 +89,6 @@ impl Connection {
         let mut answer = [0; 4];
         let sent = self.0.write_all(b"ping");
         sent.and_then(|()| self.0.read_exact(&mut answer)).map_or_else(failure, success)
-    }
-}
-
-/// A UDP server that sends back what it is sent, for as long as the value lives.
-pub struct UdpEcho {
-    stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// Serves UDP in the namespace, which may be a container's: the image has no server of its own.
-pub fn udp_echo(namespace: &Namespace, port: u16) -> UdpEcho {
-    udp_echo_at(namespace, "::", port)
-}
-
-/// Serves UDP at one address of the namespace: with several of IPv6, the answer would come from any.
-pub fn udp_echo_at(namespace: &Namespace, at: &str, port: u16) -> UdpEcho {
-    let socket = namespace.inside(|| UdpSocket::bind((address(at), port))).expect("a UDP socket");
-    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
-    let stopped = Arc::new(AtomicBool::new(false));
-    let stop = Arc::clone(&stopped);
-    let thread = thread::spawn(move || {
-        let mut buffer = [0; 64];
-        while !stop.load(Ordering::Relaxed) {
-            if let Ok((length, client)) = socket.recv_from(&mut buffer) {
-                // A client that is gone by now does not matter.
-                let _ = socket.send_to(&buffer[..length], client);
-            }
-        }
-    });
-    UdpEcho { stopped, thread: Some(thread) }
-}
-
-impl Drop for UdpEcho {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Relaxed);
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
-
-/// A TCP server that sends back what it is sent, for as long as the value lives.
-pub struct TcpEcho {
-    stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// Serves TCP in the namespace.
-pub fn tcp_echo(namespace: &Namespace, port: u16) -> TcpEcho {
-    let listener = namespace.inside(|| TcpListener::bind(("::", port))).expect("a TCP listener");
-    let listener = Socket::from(listener);
-    listener.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
-    let stopped = Arc::new(AtomicBool::new(false));
-    let stop = Arc::clone(&stopped);
-    let thread = thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            if let Ok((connection, _)) = listener.accept() {
-                let connection = TcpStream::from(connection);
-                connection.set_read_timeout(None).expect("to wait for as long as it takes");
-                // It ends with its client.
-                thread::spawn(move || std::io::copy(&mut &connection, &mut &connection));
-            }
-        }
-    });
-    TcpEcho { stopped, thread: Some(thread) }
-}
-
-impl Drop for TcpEcho {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Relaxed);
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

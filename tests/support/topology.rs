@@ -52,6 +52,19 @@ impl Topology {
         Topology { host, client }
     }
 
+    /// The same with an `INPUT` that drops the ports that will be published, as the scheme presumes:
+    /// what is not translated is let in by docker-proxy otherwise.
+    pub fn closed() -> Topology {
+        let topology = Topology::new();
+        for iptables in ["iptables", "ip6tables"] {
+            for protocol in ["tcp", "udp"] {
+                let ports = ["-p", protocol, "--dport", "8080:8099", "-j", "DROP"];
+                topology.host.run(&[&[iptables, "-A", "INPUT"], &ports[..]].concat());
+            }
+        }
+        topology
+    }
+
     /// Gives the clients one more address on `eth0`.
     pub fn add_client(&self, address: &str) {
         assign(&self.client, "eth0", address);

@@ -1,6 +1,6 @@
 //! Docker's nftables backend, by the tables that it writes.
 
-use super::super::site::{ECHO, Site, host};
+use super::super::site::{ECHO, Site};
 use super::super::support::{Docker, Topology, apply};
 use super::{ALL, ALLOWED_ALONE, NOBODY, POLICY, address, expect_both, unguarded};
 
@@ -39,7 +39,7 @@ table ip docker-bridges {
 
 #[test]
 fn a_port_of_the_nftables_backend_is_open_to_the_allowed_alone() {
-    let topology = host();
+    let topology = Topology::closed();
     let docker = Docker::start(&topology.host, &["--iptables=false"]);
     let site = Site { topology, docker };
     let host = &site.topology.host;

@@ -1,6 +1,6 @@
 //! Swarm's ingress network, by the rules that Docker writes for it.
 
-use super::super::site::{ECHO, Site, host};
+use super::super::site::{ECHO, Site};
 use super::super::support::{Docker, Namespace, Topology, apply};
 use super::{ALL, ALLOWED_ALONE, POLICY, address, expect_both, unguarded};
 
@@ -24,7 +24,7 @@ fn iptables(host: &Namespace, rule: &str, address: &str) {
 
 #[test]
 fn a_service_of_swarm_is_open_to_the_allowed_alone() {
-    let topology = host();
+    let topology = Topology::closed();
     let docker = Docker::start(&topology.host, &[]);
     let site = Site { topology, docker };
     let host = &site.topology.host;

@@ -1,0 +1,72 @@
+//! The host with Docker that the clients connect to.
+
+use std::fs;
+use std::ops::Range;
+
+use super::client::echo;
+use super::kind::Kind;
+use super::ports::Ports;
+use super::support::{Docker, TcpEcho, Topology, UdpEcho, remove, tcp_echo, udp_echo, wait_for};
+
+/// How long conntrack remembers, in seconds, where the default is longer than a run.
+const TIMEOUTS: [(&str, &str); 4] = [
+    ("tcp_timeout_close", "1"),
+    ("tcp_timeout_time_wait", "1"),
+    ("udp_timeout", "1"),
+    ("udp_timeout_stream", "1"),
+];
+
+/// A host with Docker and a container whose port 80 is published over TCP and UDP.
+pub struct Site {
+    pub topology: Topology,
+    pub docker: Docker,
+    ipv6_ports: Range<u16>,
+    _servers: (TcpEcho, UdpEcho),
+}
+
+impl Site {
+    /// A host whose `INPUT` drops the published ports, and whose Docker translates IPv6 too: dwnl
+    /// can do without the guard.
+    pub fn closed() -> Site {
+        Site::new(Topology::closed(), &Docker::IPV6, Ports::ALL)
+    }
+
+    /// A stock host. docker-proxy takes in what comes over IPv6, and without the guard whatever is
+    /// not translated.
+    pub fn stock() -> Site {
+        // From Docker 27 on it has to be told not to translate IPv6; before, not to do so was all
+        // it could without being told.
+        Site::new(Topology::new(), &[], Ports::PROXIED)
+    }
+
+    fn new(topology: Topology, flags: &[&str], ipv6_ports: Range<u16>) -> Site {
+        let docker = Docker::start(&topology.host, flags);
+        docker.run("echo", &["-p", "8080:80", "-p", "8080:80/udp"], "exec sleep 10000");
+        let container = docker.namespace("echo");
+        let servers = (tcp_echo(&container, 80), udp_echo(&container, 80));
+        topology.host.inside(|| {
+            for (name, seconds) in TIMEOUTS {
+                let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");
+                fs::write(&path, seconds).unwrap_or_else(|error| panic!("{path}: {error}"));
+            }
+        });
+        let site = Site { topology, docker, ipv6_ports, _servers: servers };
+        site.is_open();
+        site
+    }
+
+    /// The source ports for connections of this kind.
+    pub fn ports(&self, kind: Kind) -> Ports {
+        Ports::new(if kind.is_ipv6 { self.ipv6_ports.clone() } else { Ports::ALL })
+    }
+
+    /// The positive control: nothing but the reloaded rules keeps anybody out.
+    fn is_open(&self) {
+        remove(&self.topology.host);
+        for kind in Kind::all() {
+            let mut ports = self.ports(kind);
+            let answered = || self.topology.client.inside(|| echo(kind, &mut ports)).ok();
+            wait_for(&format!("an answer: {kind}"), answered);
+        }
+    }
+}

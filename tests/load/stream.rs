@@ -1,0 +1,42 @@
+//! Connections that stay open.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::kind::{Kind, PORT};
+use super::run::Load;
+use super::support::{Answer, Connection, Namespace};
+
+/// How many there are at most, of each family.
+const STREAMS: usize = 8;
+/// A new one is opened this long after the last, so that they have begun under different policies.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Between two rounds of echoes.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Sends and receives over streams of this kind until the load is over.
+pub fn keep_streams(kind: Kind, client: &Namespace, load: &Load) {
+    let open = || {
+        let [source, target] = [kind.source(0), kind.target()].map(|it| it.ip().to_string());
+        Connection::open(client, &source, &target, PORT).ok()
+    };
+    let mut streams: Vec<Connection> = Vec::new();
+    let mut opened = None;
+    while !load.is_over() {
+        let is_time = opened.is_none_or(|at: Instant| at.elapsed() >= INTERVAL);
+        // One that cannot be opened is a loss that the clients count.
+        if let Some(stream) = (is_time && streams.len() < STREAMS).then(open).flatten() {
+            streams.push(stream);
+            opened = Some(Instant::now());
+            load.tally.streams.add();
+        }
+        streams.retain_mut(|stream| {
+            let answer = stream.echo();
+            if answer != Answer::Answered {
+                load.tally.broken(&format!("{kind}, established: {answer:?}"));
+            }
+            answer == Answer::Answered
+        });
+        sleep(PAUSE);
+    }
+}

@@ -1,0 +1,172 @@
+//! What happened in a run.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::kind::Kind;
+use super::run::Goal;
+use super::support::Output;
+
+/// How many of the things that must not happen are told one by one.
+const TOLD: usize = 20;
+
+/// A number that threads count up.
+#[derive(Default)]
+pub struct Count(AtomicUsize);
+
+impl Count {
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The figures of a run.
+#[derive(Default)]
+pub struct Tally {
+    name: &'static str,
+    attempts: [Count; Kind::COUNT],
+    /// Attempts by the allowed that were not answered, and by the refused that were.
+    gaps: [Count; Kind::COUNT],
+    pub streams: Count,
+    streams_broken: Count,
+    reloads: Count,
+    reloads_failed: Count,
+    conflicts: Count,
+    commands: Count,
+    commands_failed: Count,
+    pub time: Duration,
+}
+
+impl Tally {
+    pub fn new(name: &'static str) -> Tally {
+        Tally { name, ..Tally::default() }
+    }
+
+    /// An attempt to connect, and what should not have become of it.
+    pub fn attempt(&self, kind: Kind, gap: Option<String>) {
+        self.attempts[kind.index()].add();
+        if let Some(gap) = gap {
+            self.gaps[kind.index()].add();
+            self.tell(&format!("{kind}: {gap}"));
+        }
+    }
+
+    /// The end of a stream that should not have ended.
+    pub fn broken(&self, what: &str) {
+        self.streams_broken.add();
+        self.tell(what);
+    }
+
+    /// A reload that has ended, and what it printed.
+    pub fn reload(&self, output: &Output) {
+        self.reloads.add();
+        if !output.status.success() {
+            self.reloads_failed.add();
+            self.tell(&output.to_string());
+        }
+        let report: Option<Value> = serde_json::from_str(&output.stdout).ok();
+        if report.is_some_and(|report| report["attempts"].as_u64() > Some(1)) {
+            self.conflicts.add();
+        }
+    }
+
+    /// A command of Docker that has ended.
+    pub fn command(&self, output: &Output) {
+        self.commands.add();
+        if !output.status.success() {
+            self.commands_failed.add();
+            self.tell(&output.to_string());
+        }
+    }
+
+    fn tell(&self, what: &str) {
+        if self.lost() + self.let_in() + self.streams_broken.get() <= TOLD {
+            eprintln!("{}, reload {}: {what}", self.name, self.reloads.get());
+        }
+    }
+
+    /// Connections of allowed clients that were not answered.
+    pub fn lost(&self) -> usize {
+        sum(&self.gaps, |kind| kind.is_allowed)
+    }
+
+    /// Connections of refused clients that were.
+    fn let_in(&self) -> usize {
+        sum(&self.gaps, |kind| !kind.is_allowed)
+    }
+
+    pub fn has_reached(&self, goal: Goal) -> bool {
+        self.reloads.get() >= goal.reloads
+            && self.commands.get() >= goal.commands
+            && sum(&self.attempts, |_| true) >= goal.connections
+            && self.attempts.iter().all(|attempts| attempts.get() >= goal.connections / 100)
+    }
+
+    /// Panics if it has shown nothing.
+    pub fn assert_reached(&self, goal: Goal) -> &Tally {
+        assert!(self.has_reached(goal), "too little has happened:\n{}", table(&[self]));
+        self
+    }
+
+    /// Panics if anything went wrong.
+    pub fn assert_no_gap(&self) {
+        let wrong = self.rows().into_iter().filter(|row| row.must_be_zero);
+        assert!(wrong.map(|row| row.number).sum::<usize>() == 0, "\n{}", table(&[self]));
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let connections = Kind::all()
+            .map(|kind| (format!("connections: {kind}"), self.attempts[kind.index()].get(), false));
+        let rest = [
+            ("established streams", self.streams.get(), false),
+            ("reloads", self.reloads.get(), false),
+            ("reloads that met a conflict", self.conflicts.get(), false),
+            ("Docker commands", self.commands.get(), false),
+            ("allowed but lost", self.lost(), true),
+            ("refused but let in", self.let_in(), true),
+            ("established streams broken", self.streams_broken.get(), true),
+            ("reloads failed", self.reloads_failed.get(), true),
+            ("Docker commands failed", self.commands_failed.get(), true),
+        ];
+        let all =
+            connections.chain(rest.map(|(name, number, zero)| (name.to_owned(), number, zero)));
+        let row = |(name, number, must_be_zero)| Row { name, number, must_be_zero };
+        all.map(row).collect()
+    }
+}
+
+/// A line of the table.
+struct Row {
+    name: String,
+    number: usize,
+    must_be_zero: bool,
+}
+
+fn sum(counts: &[Count], of: impl Fn(Kind) -> bool) -> usize {
+    Kind::all().filter(|kind| of(*kind)).map(|kind| counts[kind.index()].get()).sum()
+}
+
+/// The figures of runs, beside each other, as Markdown.
+pub fn table(tallies: &[&Tally]) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, cells: Vec<String>| {
+        let cells: String = cells.iter().map(|cell| format!(" {cell:>12} |")).collect();
+        let _ = writeln!(text, "| {name:35} |{cells}");
+    };
+    line("", tallies.iter().map(|tally| tally.name.to_owned()).collect());
+    line(&"-".repeat(35), vec!["-----------:".to_owned(); tallies.len()]);
+    let rows: Vec<Vec<Row>> = tallies.iter().map(|tally| tally.rows()).collect();
+    for index in 0..rows[0].len() {
+        let numbers = rows.iter().map(|rows| rows[index].number.to_string());
+        line(&rows[0][index].name, numbers.collect());
+    }
+    line("seconds", tallies.iter().map(|tally| tally.time.as_secs().to_string()).collect());
+    text
+}

@@ -1,0 +1,77 @@
+//! Servers that send back what they are sent, for as long as the value lives. A container's network
+//! namespace is served from outside: the image has no server for UDP, and no fast one.
+
+use std::io;
+use std::net::{Shutdown, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::Namespace;
+
+/// A TCP server with a thread for each connection.
+pub struct TcpEcho {
+    listener: Arc<TcpListener>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Serves TCP in the namespace, over IPv4 and IPv6.
+pub fn tcp_echo(namespace: &Namespace, port: u16) -> TcpEcho {
+    let listener = namespace.inside(|| TcpListener::bind(("::", port))).expect("a TCP socket");
+    let listener = Arc::new(listener);
+    let accepting = Arc::clone(&listener);
+    let thread = thread::spawn(move || {
+        for connection in accepting.incoming().map_while(Result::ok) {
+            // A client that is gone by now does not matter.
+            thread::spawn(move || io::copy(&mut &connection, &mut &connection));
+        }
+    });
+    TcpEcho { listener, thread: Some(thread) }
+}
+
+impl Drop for TcpEcho {
+    fn drop(&mut self) {
+        // It ends the wait for the next connection.
+        let _ = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A UDP server.
+pub struct UdpEcho {
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Serves UDP in the namespace, over IPv4 and IPv6.
+pub fn udp_echo(namespace: &Namespace, port: u16) -> UdpEcho {
+    udp_echo_at(namespace, "::", port)
+}
+
+/// Serves UDP at one address of the namespace: with several of IPv6, the answer would come from any.
+pub fn udp_echo_at(namespace: &Namespace, at: &str, port: u16) -> UdpEcho {
+    let socket = namespace.inside(|| UdpSocket::bind((at, port))).expect("a UDP socket");
+    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
+    let stopped = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&stopped);
+    let thread = thread::spawn(move || {
+        let mut buffer = [0; 64];
+        while !stop.load(Ordering::Relaxed) {
+            if let Ok((length, client)) = socket.recv_from(&mut buffer) {
+                // A client that is gone by now does not matter.
+                let _ = socket.send_to(&buffer[..length], client);
+            }
+        }
+    });
+    UdpEcho { stopped, thread: Some(thread) }
+}
+
+impl Drop for UdpEcho {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
