@@ -19,18 +19,22 @@ const PATIENCE: Duration = Duration::from_millis(900);
 /// How long an answer may take where nothing can hide its loss.
 const LONG_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Between two connections of an allowed client, so that there is time left for the reloads.
+const BREATH: Duration = Duration::from_millis(1);
+
 /// How often a refused client calls: it waits for no answer before the next call.
 const PACE: Duration = Duration::from_millis(5);
 
 /// Connects, from a new source port each time, as long as the load lasts.
-pub fn connect_without_pause(kind: Kind, ports: Ports, load: &Load) {
+pub fn connect_without_pause(kind: Kind, ports: &mut Ports, load: &Load) {
     if kind.is_allowed { be_answered(kind, ports, load) } else { be_refused(kind, ports, load) }
 }
 
 /// One connection after the other, each of which has to be answered.
-fn be_answered(kind: Kind, mut ports: Ports, load: &Load) {
+fn be_answered(kind: Kind, ports: &mut Ports, load: &Load) {
     while !load.is_over() {
-        load.tally.attempt(kind, echo(kind, &mut ports).err().map(|error| error.to_string()));
+        load.tally.attempt(kind, echo(kind, ports).err().map(|error| error.to_string()));
+        sleep(BREATH);
     }
 }
 
@@ -44,11 +48,11 @@ pub fn echo(kind: Kind, ports: &mut Ports) -> io::Result<()> {
 }
 
 /// Connections that overlap, none of which may be answered by anything.
-fn be_refused(kind: Kind, mut ports: Ports, load: &Load) {
+fn be_refused(kind: Kind, ports: &mut Ports, load: &Load) {
     let judge = |socket: &Socket| load.tally.attempt(kind, answer(kind, socket));
     let mut calls: VecDeque<(Instant, Socket)> = VecDeque::new();
     while !load.is_over() {
-        calls.push_back((Instant::now(), call(kind, &mut ports)));
+        calls.push_back((Instant::now(), call(kind, ports)));
         let due = calls.iter().take_while(|(start, _)| start.elapsed() > PATIENCE).count();
         calls.drain(..due).for_each(|(_, socket)| judge(&socket));
         sleep(PACE);

@@ -23,8 +23,8 @@ impl Kind {
     pub const COUNT: usize = 8;
 
     /// All kinds.
-    pub fn all() -> impl Iterator<Item = Kind> {
-        (0..Kind::COUNT).map(|index| Kind {
+    pub fn all() -> [Kind; Kind::COUNT] {
+        std::array::from_fn(|index| Kind {
             is_allowed: index & 4 == 0,
             is_tcp: index & 2 == 0,
             is_ipv6: index & 1 != 0,

@@ -1,5 +1,6 @@
 //! Source ports.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::thread::sleep;
@@ -15,9 +16,8 @@ const FORGOTTEN: Duration = Duration::from_secs(3);
 
 /// Source ports in turn, none of them twice before conntrack has forgotten it.
 pub struct Ports {
-    range: Range<u16>,
-    next: u16,
-    round: Instant,
+    /// The next in front, and when each was used last.
+    ports: VecDeque<(u16, Option<Instant>)>,
 }
 
 impl Ports {
@@ -28,7 +28,7 @@ impl Ports {
     pub const PROXIED: Range<u16> = 1_024..1_536;
 
     pub fn new(range: Range<u16>) -> Ports {
-        Ports { next: range.start, range, round: Instant::now() }
+        Ports { ports: range.map(|port| (port, None)).collect() }
     }
 
     /// Binds the socket to the kind's source and the next port that is free.
@@ -43,12 +43,11 @@ impl Ports {
     }
 
     fn next(&mut self) -> u16 {
-        if self.next == self.range.end {
-            sleep(FORGOTTEN.saturating_sub(self.round.elapsed()));
-            self.next = self.range.start;
-            self.round = Instant::now();
+        let (port, used) = self.ports.pop_front().expect("a port");
+        if let Some(used) = used {
+            sleep(FORGOTTEN.saturating_sub(used.elapsed()));
         }
-        self.next += 1;
-        self.next - 1
+        self.ports.push_back((port, Some(Instant::now())));
+        port
     }
 }

@@ -44,8 +44,9 @@ pub fn run(site: &Site, way: &Way, goal: Goal) -> Tally {
     thread::scope(|scope| {
         let load = &load;
         for kind in Kind::all() {
-            let ports = site.ports(kind);
-            scope.spawn(move || client.inside(|| connect_without_pause(kind, ports, load)));
+            scope.spawn(move || {
+                client.inside(|| connect_without_pause(kind, &mut site.ports(kind), load))
+            });
             if kind.is_tcp && kind.is_allowed {
                 scope.spawn(move || keep_streams(kind, client, load));
             }

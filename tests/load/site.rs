@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard};
 
 use super::client::echo;
 use super::kind::Kind;
@@ -20,7 +21,8 @@ const TIMEOUTS: [(&str, &str); 4] = [
 pub struct Site {
     pub topology: Topology,
     pub docker: Docker,
-    ipv6_ports: Range<u16>,
+    /// Those of each kind: shared by all runs, so that none begins with flows that another left.
+    ports: [Mutex<Ports>; Kind::COUNT],
     _servers: (TcpEcho, UdpEcho),
 }
 
@@ -50,22 +52,24 @@ impl Site {
                 fs::write(&path, seconds).unwrap_or_else(|error| panic!("{path}: {error}"));
             }
         });
-        let site = Site { topology, docker, ipv6_ports, _servers: servers };
+        let range = |ipv6: bool| if ipv6 { ipv6_ports.clone() } else { Ports::ALL };
+        let ports = Kind::all().map(|kind| Mutex::new(Ports::new(range(kind.is_ipv6))));
+        let site = Site { topology, docker, ports, _servers: servers };
         site.is_open();
         site
     }
 
-    /// The source ports for connections of this kind.
-    pub fn ports(&self, kind: Kind) -> Ports {
-        Ports::new(if kind.is_ipv6 { self.ipv6_ports.clone() } else { Ports::ALL })
+    /// The source ports for connections of this kind, for one client at a time.
+    pub fn ports(&self, kind: Kind) -> MutexGuard<'_, Ports> {
+        self.ports[kind.index()].lock().expect("the ports")
     }
 
     /// The positive control: nothing but the reloaded rules keeps anybody out.
     fn is_open(&self) {
         remove(&self.topology.host);
         for kind in Kind::all() {
-            let mut ports = self.ports(kind);
-            let answered = || self.topology.client.inside(|| echo(kind, &mut ports)).ok();
+            let answered =
+                || self.topology.client.inside(|| echo(kind, &mut self.ports(kind))).ok();
             wait_for(&format!("an answer: {kind}"), answered);
         }
     }

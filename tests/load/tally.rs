@@ -135,8 +135,9 @@ impl Tally {
             ("reloads failed", self.reloads_failed.get(), true),
             ("Docker commands failed", self.commands_failed.get(), true),
         ];
-        let all =
-            connections.chain(rest.map(|(name, number, zero)| (name.to_owned(), number, zero)));
+        let all = connections
+            .into_iter()
+            .chain(rest.map(|(name, number, zero)| (name.to_owned(), number, zero)));
         let row = |(name, number, must_be_zero)| Row { name, number, must_be_zero };
         all.map(row).collect()
     }
@@ -150,7 +151,7 @@ struct Row {
 }
 
 fn sum(counts: &[Count], of: impl Fn(Kind) -> bool) -> usize {
-    Kind::all().filter(|kind| of(*kind)).map(|kind| counts[kind.index()].get()).sum()
+    Kind::all().iter().filter(|kind| of(**kind)).map(|kind| counts[kind.index()].get()).sum()
 }
 
 /// The figures of runs, beside each other, as Markdown.
