@@ -87,7 +87,7 @@ fn rules_keep_their_handles_and_counters_when_elements_change() {
         assert_eq!(rule(), counted);
     }
     // So much goes that the set is replaced, and with it the rule that looks it up.
-    apply(&host, &policy(5000));
+    apply(&host, &policy(4000));
     apply(&host, &policy(70));
     let restored = rule();
     assert_ne!(restored, counted);
