@@ -17,7 +17,7 @@ use super::run::Load;
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// How long an answer may take where nothing can hide its loss.
-const LONG_PATIENCE: Duration = Duration::from_secs(5);
+const LONG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Between two connections of an allowed client, so that there is time left for the reloads.
 const BREATH: Duration = Duration::from_millis(1);

@@ -9,7 +9,7 @@ use super::client::connect_without_pause;
 use super::kind::Kind;
 use super::site::Site;
 use super::stream::keep_streams;
-use super::tally::Tally;
+use super::tally::{Tally, table};
 use super::way::Way;
 
 /// What has to happen in a run for it to end before its limit.
@@ -58,5 +58,6 @@ pub fn run(site: &Site, way: &Way, goal: Goal) -> Tally {
         load.over.store(true, Ordering::Relaxed);
     });
     load.tally.time = start.elapsed();
+    println!("{}", table(&[&load.tally]));
     load.tally
 }

@@ -36,8 +36,6 @@ impl Site {
     /// A stock host. docker-proxy takes in what comes over IPv6, and without the guard whatever is
     /// not translated.
     pub fn stock() -> Site {
-        // From Docker 27 on it has to be told not to translate IPv6; before, not to do so was all
-        // it could without being told.
         Site::new(Topology::new(), &[], Ports::PROXIED)
     }
 
