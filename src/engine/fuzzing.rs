@@ -28,8 +28,9 @@ const SEQUENCE: std::ops::Range<usize> = 8..12;
 
 impl Recording {
     fn engine(data: &[u8]) -> Engine {
-        let recording = Recording { rest: data.to_vec(), current: Vec::new(), sequence: None };
-        Engine::over(Box::new(recording))
+        let of = |rest| Box::new(Recording { rest, current: Vec::new(), sequence: None });
+        // Of the host's addresses nothing is asked.
+        Engine::over(of(data.to_vec()), of(Vec::new()))
     }
 
     fn next(&mut self) -> Option<Vec<u8>> {
