@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use super::release::leave_to_kernel;
+use super::release::{Pair, leave_to_kernel};
 
 /// Room for one datagram. A dump's have at most 32 KiB, an error's echo is capped.
 const DATAGRAM_MAX: usize = 64 * 1024;
@@ -35,6 +35,8 @@ pub(crate) struct Socket {
     /// In words, because the kernel's headers are read where they lie.
     buffer: Box<[u64]>,
     send_buffer: usize,
+    /// Through which it is left to the kernel to close; it goes after the socket itself.
+    pair: Option<Pair>,
 }
 
 // SAFETY: libmnl's socket is a structure with a file descriptor and an address. It has no tie to
@@ -60,7 +62,7 @@ impl Socket {
         set_netlink_option(&socket, libc::NETLINK_EXT_ACK)?;
         set_netlink_option(&socket, libc::NETLINK_CAP_ACK)?;
         let buffer = vec![0; DATAGRAM_MAX / size_of::<u64>()].into_boxed_slice();
-        let mut socket = Socket { socket, buffer, send_buffer: 0 };
+        let mut socket = Socket { socket, buffer, send_buffer: 0, pair: None };
         socket.grow_receive_buffer();
         Ok(socket)
     }
@@ -95,7 +97,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        leave_to_kernel(self.descriptor());
+        self.pair = leave_to_kernel(self.descriptor());
     }
 }
 
