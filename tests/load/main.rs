@@ -26,7 +26,7 @@ use site::Site;
 use way::Way;
 
 const SHORT: Goal =
-    Goal { reloads: 30, connections: 2_000, commands: 2, limit: Duration::from_secs(60) };
+    Goal { reloads: 20, connections: 2_000, commands: 2, limit: Duration::from_secs(60) };
 const LONG: Goal =
     Goal { reloads: 1_000, connections: 50_000, commands: 20, limit: Duration::from_secs(600) };
 /// What the other ways are given: enough to show what they lose.
