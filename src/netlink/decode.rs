@@ -16,10 +16,11 @@ use crate::ruleset::{
     Protocol, Rule, RuleContent, Verdict,
 };
 
-/// `NFT_META_IIFNAME`.
-pub(super) const META_IN_INTERFACE: u32 = 6;
+/// `NFT_META_IIFNAME` and `NFT_META_OIFNAME`.
+pub(super) const META_IN: u32 = 6;
+pub(super) const META_OUT: u32 = 7;
 /// `NFT_META_L4PROTO`.
-const META_PROTOCOL: u32 = 16;
+pub(super) const META_PROTOCOL: u32 = 16;
 /// `NFT_PAYLOAD_NETWORK_HEADER`.
 pub(super) const NETWORK_HEADER: u32 = 1;
 /// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
@@ -169,11 +170,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn interface(&mut self) -> Option<Interface> {
-        let [
-            Expression::Meta(META_IN_INTERFACE),
-            Expression::Compare { operation, data },
-            rest @ ..,
-        ] = self.rest
+        let [Expression::Meta(META_IN), Expression::Compare { operation, data }, rest @ ..] =
+            self.rest
         else {
             return None;
         };

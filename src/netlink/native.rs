@@ -20,8 +20,11 @@ pub(super) const META_FAMILY: u32 = 15;
 /// `NFT_CT_MARK`.
 pub(super) const CT_MARK: u32 = 3;
 /// `NFT_PAYLOAD_TRANSPORT_HEADER`, and where the destination port stands in it.
-pub(super) const TRANSPORT_HEADER: u32 = 2;
-pub(super) const DESTINATION_PORT: u32 = 2;
+const TRANSPORT_HEADER: u32 = 2;
+const DESTINATION_PORT: u32 = 2;
+/// The loading of that port.
+pub(super) const PORT: Expression =
+    Expression::Payload { base: TRANSPORT_HEADER, offset: DESTINATION_PORT, length: 2 };
 /// `NFT_CMP_LTE` and `NFT_CMP_GTE`.
 pub(super) const AT_MOST: u32 = 3;
 pub(super) const AT_LEAST: u32 = 5;
@@ -35,8 +38,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     }
     let family = family_of(rule);
     if let Some(family) = family {
-        nft.add_expr(&Meta::NfProto);
-        nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(family)));
+        add_family(nft, family);
     }
     if let Some(destination) = &rule.destination {
         add_network(nft, destination, AddressFields::new(destination.is_ipv4()).destination);
@@ -84,21 +86,36 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
 fn add_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
     let fields = AddressFields::new(family != Family::Ip6);
     add_payload(nft, fields.source, fields.length);
-    let bytes = |bits: u128| bits.to_be_bytes()[16 - fields.length..].to_vec();
+    add_part_of(nft, part, fields.length);
+}
+
+/// `& 0.0.0.7 == 0.0.0.3`, behind the loading of an address of so many bytes.
+pub(super) fn add_part_of(nft: &mut nftnl::Rule, part: Part, length: usize) {
+    let bytes = |bits: u128| bits.to_be_bytes()[16 - length..].to_vec();
     nft.add_expr(&Bitwise::new(bytes(part.mask).as_slice(), bytes(0).as_slice()));
     nft.add_expr(&Cmp::new(CmpOp::Eq, bytes(part.value).as_slice()));
 }
 
+/// `meta nfproto ipv4`
+pub(super) fn add_family(nft: &mut nftnl::Rule, family: Family) {
+    nft.add_expr(&Meta::NfProto);
+    nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(family)));
+}
+
 /// `tcp dport 443`, `tcp dport 8000-8100`
-fn add_ports(nft: &mut nftnl::Rule, ports: &Ports) {
+pub(super) fn add_ports(nft: &mut nftnl::Rule, ports: &Ports) {
     let field = TransportHeaderField::Raw { offset_bits: DESTINATION_PORT, length_bits: 2 };
     nft.add_expr(&Payload::Transport(field));
-    let (first, last) = (ports.first().to_be_bytes(), ports.last().to_be_bytes());
-    add_between(nft, &first, &last);
+    add_port_numbers(nft, ports);
+}
+
+/// `443`, `8000-8100`, behind the loading of a port.
+pub(super) fn add_port_numbers(nft: &mut nftnl::Rule, ports: &Ports) {
+    add_between(nft, &ports.first().to_be_bytes(), &ports.last().to_be_bytes());
 }
 
 /// `ip daddr A-B`
-fn add_destination_range(nft: &mut nftnl::Rule, range: &AddressRange) {
+pub(super) fn add_destination_range(nft: &mut nftnl::Rule, range: &AddressRange) {
     let (first, last) = (octets(range.first()), octets(range.last()));
     let offset = AddressFields::new(range.first().is_ipv4()).destination;
     add_payload(nft, offset, first.len());
@@ -112,6 +129,35 @@ pub(super) fn add_between(nft: &mut nftnl::Rule, first: &[u8], last: &[u8]) {
         nft.add_expr(&Cmp::new(CmpOp::Gte, first));
         nft.add_expr(&Cmp::new(CmpOp::Lte, last));
     }
+}
+
+/// `== A`, or `>= A` and `<= B`, as [`add_between`] writes it, and what stands behind.
+pub(super) fn read_between<'a>(
+    expressions: &'a [Expression<'a>],
+) -> Option<(&'a [u8], &'a [u8], &'a [Expression<'a>])> {
+    match expressions {
+        [Expression::Compare { operation: EQUAL, data }, rest @ ..] => Some((data, data, rest)),
+        [
+            Expression::Compare { operation: AT_LEAST, data: first },
+            Expression::Compare { operation: AT_MOST, data: last },
+            rest @ ..,
+        ] if first != last => Some((first, last, rest)),
+        _ => None,
+    }
+}
+
+/// Two bytes in the network's order as a port.
+pub(super) fn read_port(data: &[u8]) -> Option<u16> {
+    Some(u16::from_be_bytes(data.try_into().ok()?))
+}
+
+/// The family of the number (`NFPROTO_*`), IPv4 or IPv6.
+pub(super) fn numbered_family(number: u8) -> Option<Family> {
+    Family::NAT.into_iter().find(|family| family_number(*family) == number)
+}
+
+pub(super) fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Bytes in the network's order as a number.
@@ -167,7 +213,7 @@ impl Reader<'_> {
         else {
             return None;
         };
-        let family = Family::NAT.into_iter().find(|family| family_number(*family) == *number)?;
+        let family = numbered_family(*number)?;
         self.rest = rest;
         Some(family)
     }
@@ -195,23 +241,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn ports(&mut self, protocol: Protocol) -> Option<Ports> {
-        self.take(&[&Expression::Payload {
-            base: TRANSPORT_HEADER,
-            offset: DESTINATION_PORT,
-            length: 2,
-        }])?;
-        let port = |data: &[u8]| Some(u16::from_be_bytes(data.try_into().ok()?));
-        let (first, last, rest) = match self.rest {
-            [Expression::Compare { operation: EQUAL, data }, rest @ ..] => (data, data, rest),
-            [
-                Expression::Compare { operation: AT_LEAST, data: first },
-                Expression::Compare { operation: AT_MOST, data: last },
-                rest @ ..,
-            ] if first != last => (first, last, rest),
-            _ => return None,
-        };
+        self.take(&[&PORT])?;
+        self.port_numbers(protocol)
+    }
+
+    /// `443`, `8000-8100`
+    pub(super) fn port_numbers(&mut self, protocol: Protocol) -> Option<Ports> {
+        let (first, last, rest) = read_between(self.rest)?;
         self.rest = rest;
-        Ports::new(protocol, port(first)?, port(last)?)
+        Ports::new(protocol, read_port(first)?, read_port(last)?)
     }
 
     fn part(&mut self, fields: &AddressFields) -> Option<Part> {
@@ -229,7 +267,7 @@ impl Reader<'_> {
             && is_address(mask)
             && is_address(xor)
             && is_address(data)
-            && xor.iter().all(|byte| *byte == 0);
+            && is_zero(xor);
         is_exact.then(|| self.rest = rest)?;
         Some(Part { mask: number(mask), value: number(data) })
     }

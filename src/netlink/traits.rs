@@ -2,17 +2,15 @@
 //! or nft wrote them. What is not understood is passed over.
 
 use super::attribute::Attributes;
-use super::decode::{EQUAL, NETWORK_HEADER, Reader, expressions, interface};
+use super::decode::{
+    EQUAL, META_IN, META_OUT, META_PROTOCOL, NETWORK_HEADER, Reader, expressions, interface,
+};
 use super::encode::AddressFields;
 use super::expression::{Code, Expression};
-use super::native::{AT_LEAST, AT_MOST, DESTINATION_PORT, TRANSPORT_HEADER};
+use super::native::{AT_LEAST, AT_MOST, PORT, read_port};
 use super::xt;
 use crate::ruleset::{Family, Interface, Match, Ports, Protocol, Traits};
 
-/// `NFT_META_IIFNAME`, `NFT_META_OIFNAME` and `NFT_META_L4PROTO`.
-const META_IN: u32 = 6;
-const META_OUT: u32 = 7;
-const META_PROTOCOL: u32 = 16;
 /// Where the protocol stands in the IPv4 header.
 const IPV4_PROTOCOL: u32 = 9;
 
@@ -44,8 +42,6 @@ impl Traits {
 
     /// Something that is loaded, and what it is compared with.
     fn read_pair<'a>(&mut self, all: Rest<'a>) -> Option<Rest<'a>> {
-        const PORT: Expression =
-            Expression::Payload { base: TRANSPORT_HEADER, offset: DESTINATION_PORT, length: 2 };
         const PROTOCOL: Expression =
             Expression::Payload { base: NETWORK_HEADER, offset: IPV4_PROTOCOL, length: 1 };
         if let [loading, Expression::Range { from, to }, rest @ ..] = all
@@ -95,10 +91,9 @@ impl Traits {
     }
 
     fn read_ports(&mut self, first: &[u8], last: &[u8]) {
-        let port = |data: &[u8]| Some(u16::from_be_bytes(data.try_into().ok()?));
         let protocol = self.protocol.and_then(Protocol::from_number);
         self.ports = protocol
-            .zip(port(first).zip(port(last)))
+            .zip(read_port(first).zip(read_port(last)))
             .and_then(|(protocol, (first, last))| Ports::new(protocol, first, last));
     }
 }

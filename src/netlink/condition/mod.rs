@@ -3,16 +3,15 @@
 
 mod read;
 
-use nftnl::expr::{
-    Bitwise, Cmp, CmpOp, Conntrack, Meta, Payload, TransportHeaderField, Verdict as NftVerdict,
-};
+use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Verdict as NftVerdict};
 
-use super::batch::family_number;
 use super::encode::{
-    AddressFields, add_interface_name, add_network, add_payload, add_protocol, c_string, octets,
+    AddressFields, add_interface_name, add_network, add_protocol, c_string, octets,
 };
 use super::expression::{InSet, Original};
-use super::native::{DESTINATION_PORT, add_between};
+use super::native::{
+    add_between, add_destination_range, add_family, add_part_of, add_port_numbers, add_ports,
+};
 use crate::ruleset::{Addresses, Condition, Direction, End, Family, Part, Statement};
 
 /// `NFT_CT_STATE` and `NFT_CT_STATUS`.
@@ -24,9 +23,6 @@ const CT_PORT: u32 = 12;
 const NEW: u32 = 8;
 /// `IPS_DST_NAT`.
 const DESTINATION_TRANSLATED: u32 = 1 << 5;
-/// `NFT_META_IIFNAME` and `NFT_META_OIFNAME`.
-const META_IN: u32 = 6;
-const META_OUT: u32 = 7;
 
 /// What names of bridges begin with that Docker makes up, and the bits of all sixteen bytes of the
 /// name that are then looked at: bit 5 of fifteen characters, which digits and small letters have.
@@ -61,8 +57,7 @@ pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
             nft.add_expr(&Cmp::new(CmpOp::Eq, *bits));
         }
         Condition::Family(family) => {
-            nft.add_expr(&Meta::NfProto);
-            nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(*family)));
+            add_family(nft, *family);
         }
         Condition::Interface(direction, interface) => {
             nft.add_expr(&meta(*direction));
@@ -78,14 +73,12 @@ pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
         Condition::Destination(addresses) => add_destination(nft, addresses),
         Condition::Ports(ports) => {
             add_protocol(nft, ports.protocol());
-            let field = TransportHeaderField::Raw { offset_bits: DESTINATION_PORT, length_bits: 2 };
-            nft.add_expr(&Payload::Transport(field));
-            add_between(nft, &ports.first().to_be_bytes(), &ports.last().to_be_bytes());
+            add_ports(nft, ports);
         }
         Condition::OriginalPorts(ports) => {
             add_protocol(nft, ports.protocol());
             nft.add_expr(&Original(CT_PORT));
-            add_between(nft, &ports.first().to_be_bytes(), &ports.last().to_be_bytes());
+            add_port_numbers(nft, ports);
         }
         Condition::OriginalAddress(end, addresses) => add_original(nft, *end, addresses),
         Condition::OriginalPart(family, part) => add_original_part(nft, *family, *part),
@@ -106,16 +99,13 @@ fn meta(direction: Direction) -> Meta {
 /// `meta nfproto ipv4 ip daddr 203.0.113.5`
 fn add_destination(nft: &mut nftnl::Rule, addresses: &Addresses) {
     let family = addresses.family();
-    let field = AddressFields::new(family == Family::Ip).destination;
-    nft.add_expr(&Meta::NfProto);
-    nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(family)));
+    add_family(nft, family);
     match addresses {
-        Addresses::Network(network) => add_network(nft, network, field),
-        Addresses::Range(range) => {
-            let (first, last) = (octets(range.first()), octets(range.last()));
-            add_payload(nft, field, first.len());
-            add_between(nft, &first, &last);
+        Addresses::Network(network) => {
+            let field = AddressFields::new(family == Family::Ip).destination;
+            add_network(nft, network, field);
         }
+        Addresses::Range(range) => add_destination_range(nft, range),
     }
 }
 
@@ -140,10 +130,8 @@ fn add_original(nft: &mut nftnl::Rule, end: End, addresses: &Addresses) {
 /// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`
 fn add_original_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
     let (key, length) = address_key(End::Source, family);
-    let bytes = |bits: u128| bits.to_be_bytes()[16 - length..].to_vec();
     nft.add_expr(&Original(key));
-    nft.add_expr(&Bitwise::new(bytes(part.mask).as_slice(), bytes(0).as_slice()));
-    nft.add_expr(&Cmp::new(CmpOp::Eq, bytes(part.value).as_slice()));
+    add_part_of(nft, part, length);
 }
 
 /// Appends the expressions of a statement.

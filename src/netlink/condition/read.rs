@@ -2,20 +2,20 @@
 
 use ipnetwork::IpNetwork;
 
-use super::super::batch::family_number;
-use super::super::decode::{EQUAL, NETWORK_HEADER, NOT_EQUAL, Reader, interface};
+use super::super::decode::{
+    EQUAL, META_IN, META_OUT, NETWORK_HEADER, NOT_EQUAL, Reader, interface,
+};
 use super::super::encode::AddressFields;
 use super::super::expression::{Code, Expression};
 use super::super::native::{
-    AT_LEAST, AT_MOST, CT_MARK, DESTINATION_PORT, META_FAMILY, TRANSPORT_HEADER, number,
+    CT_MARK, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
 };
 use super::{
-    CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, META_IN, META_OUT, NAME_BITS, NAME_START,
-    NEW, address_key,
+    CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, NAME_BITS, NAME_START, NEW, address_key,
 };
 use crate::ruleset::{
-    AddressRange, Addresses, Condition, Direction, End, Family, Match, Part, Ports, Rule,
-    Statement, Verdict,
+    AddressRange, Addresses, Condition, Direction, End, Family, Match, Part, Rule, Statement,
+    Verdict,
 };
 
 impl<'a> Reader<'a> {
@@ -87,7 +87,7 @@ fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
             ..,
         ] => read_destination(*family, &expressions[2..]),
         [Meta(META_FAMILY), Compare { operation: EQUAL, data: [number] }, rest @ ..] => {
-            Some((Condition::Family(family(*number)?), rest))
+            Some((Condition::Family(numbered_family(*number)?), rest))
         }
         [
             Meta(key @ (META_IN | META_OUT)),
@@ -124,7 +124,7 @@ fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
 }
 
 fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
-    let family = family(number)?;
+    let family = numbered_family(number)?;
     let fields = AddressFields::new(family == Family::Ip);
     let mut reader = Reader::new(expressions, family);
     if let Some(network) = reader.network(fields.destination) {
@@ -136,17 +136,14 @@ fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option
 
 /// `tcp dport 443` and `meta l4proto tcp ct original proto-dst 443`
 fn read_ports<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
-    const HEADER_PORT: Expression =
-        Expression::Payload { base: TRANSPORT_HEADER, offset: DESTINATION_PORT, length: 2 };
     let mut reader = Reader::new(expressions, Family::Ip);
     let protocol = reader.protocol()?;
     let (loading, rest) = reader.rest.split_first()?;
-    let (first, last, rest) = read_between(rest)?;
-    let port = |data: &[u8]| Some(u16::from_be_bytes(data.try_into().ok()?));
-    let ports = Ports::new(protocol, port(first)?, port(last)?)?;
+    reader.rest = rest;
+    let ports = reader.port_numbers(protocol)?;
     match loading {
-        Expression::Original(CT_PORT) => Some((Condition::OriginalPorts(ports), rest)),
-        loading if *loading == HEADER_PORT => Some((Condition::Ports(ports), rest)),
+        Expression::Original(CT_PORT) => Some((Condition::OriginalPorts(ports), reader.rest)),
+        loading if *loading == PORT => Some((Condition::Ports(ports), reader.rest)),
         _ => None,
     }
 }
@@ -176,21 +173,6 @@ fn prefix(mask: &[u8]) -> Option<u8> {
     is_prefix.then(|| u8::try_from(ones).ok())?
 }
 
-/// `== A`, or `>= A` and `<= B`.
-fn read_between<'a>(
-    expressions: &'a [Expression<'a>],
-) -> Option<(&'a [u8], &'a [u8], &'a [Expression<'a>])> {
-    match expressions {
-        [Expression::Compare { operation: EQUAL, data }, rest @ ..] => Some((data, data, rest)),
-        [
-            Expression::Compare { operation: AT_LEAST, data: first },
-            Expression::Compare { operation: AT_MOST, data: last },
-            rest @ ..,
-        ] if first != last => Some((first, last, rest)),
-        _ => None,
-    }
-}
-
 fn addresses(family: Family, length: usize, first: &[u8], last: &[u8]) -> Option<Addresses> {
     if first.len() != length || last.len() != length {
         return None;
@@ -212,16 +194,8 @@ fn address_end(key: u32) -> Option<(End, Family, usize)> {
     })
 }
 
-fn family(number: u8) -> Option<Family> {
-    Family::NAT.into_iter().find(|family| family_number(*family) == number)
-}
-
 fn direction(key: u32) -> Direction {
     if key == META_OUT { Direction::Out } else { Direction::In }
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Four bytes in the host's order.
