@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-
 use dwnl::engine::Outcome;
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, frame, unmentioned};

@@ -7,7 +7,7 @@ use super::guard::{
 use super::{GUARD, INGRESS, docker, own_table, without_origin};
 use crate::ruleset::{
     Addresses, Chain, ChainPath, Condition, Direction, Docker, Family, InstalledChain, Name,
-    Published, Rule, RuleContent, Ruleset, Snapshot, Statement, Verdict, WantedRule,
+    Published, Rule, Ruleset, Snapshot, Statement, Verdict, WantedRule,
 };
 
 /// The chains of the guard that depend on what Docker has set up, as they should be with the
@@ -89,10 +89,7 @@ fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
 /// Where Docker's rules were taken away, docker-proxy still listens: what they told at the last
 /// apply is held to.
 fn known_ports(installed: &InstalledChain) -> Vec<WantedRule> {
-    let rules = installed.rules.iter().filter_map(|rule| match &rule.content {
-        RuleContent::Known(rule) => Some(rule.clone()),
-        RuleContent::Foreign { .. } => None,
-    });
+    let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
     let goto = Verdict::Native(goto(PROXIED));
-    rules.filter(|rule| rule.verdict == goto).map(without_origin).collect()
+    rules.filter(|rule| rule.verdict == goto).cloned().map(without_origin).collect()
 }

@@ -100,13 +100,9 @@ fn extend(range: &Published, next: &Published) -> Option<Published> {
 /// The published ports that no entry of the policy mentions, so that nobody from outside the host
 /// can reach them.
 pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
-    let mentions = |ports: &Ports, published: &Published| {
-        ports.protocol() == published.ports.protocol()
-            && (ports.first()..=ports.last()).contains(&published.ports.first())
-    };
-    let is_mentioned = |published: &Published| {
+    let is_mentioned = |Published { ports: published, .. }: &Published| {
         let mut ports = policy.allow.iter().flat_map(|entry| &entry.ports);
-        ports.any(|ports| mentions(ports, published))
+        ports.any(|ports| ports.has(published.protocol(), published.first()))
     };
     let published = docker.published.iter().filter(|it| !it.is_loopback() && !is_mentioned(it));
     ranges(&Docker { published: published.cloned().collect(), ..Docker::default() })

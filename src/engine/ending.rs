@@ -48,7 +48,7 @@ fn end_again(
 ) -> Result<(), Error> {
     for attempt in 1..=ATTEMPTS {
         if flows.is_empty() {
-            return Ok(());
+            break;
         }
         // Elsewhere, should the address be crowded after all.
         let mut changes = Changes { crowd: crowd + attempt, ..Changes::default() };
@@ -57,10 +57,7 @@ fn end_again(
         }
         flows = changes.carry_out(connection, tended)?;
     }
-    match flows.len() {
-        0 => Ok(()),
-        _ => Err(failure(libc::EEXIST)),
-    }
+    if flows.is_empty() { Ok(()) } else { Err(failure(libc::EEXIST)) }
 }
 
 /// Messages for one datagram; the number of each is its sequence number.

@@ -69,8 +69,5 @@ impl Permit {
 }
 
 fn opens(entry: &Allow, protocol: Protocol, port: u16) -> bool {
-    let covers = |ports: &crate::ruleset::Ports| {
-        ports.protocol() == protocol && (ports.first()..=ports.last()).contains(&port)
-    };
-    entry.ports.iter().any(covers)
+    entry.ports.iter().any(|ports| ports.has(protocol, port))
 }

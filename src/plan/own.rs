@@ -79,10 +79,7 @@ pub(super) fn delete(path: &TablePath, table: &InstalledTable) -> Change {
     let mut contents = Vec::new();
     for (name, chain) in &table.chains {
         let path = Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
-        if !chain.rules.is_empty() {
-            contents.push(difference::flush(&path, &chain.rules));
-        }
-        contents.push(Change::DeleteChain(path));
+        delete_chain(&path, chain, &mut contents);
     }
     contents.extend(table.sets.iter().map(|(name, set)| delete_set(path, name, set)));
     Change::DeleteTable { table: path.clone(), contents }

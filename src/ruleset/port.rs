@@ -67,6 +67,11 @@ impl Ports {
         self.protocol
     }
 
+    /// Whether this port of this protocol is one of them.
+    pub fn has(&self, protocol: Protocol, port: u16) -> bool {
+        self.protocol == protocol && (self.first..=self.last).contains(&port)
+    }
+
     /// The lowest port.
     pub fn first(&self) -> u16 {
         self.first
