@@ -7,13 +7,10 @@ use super::support::{Answer, Topology, apply};
 fn a_udp_port_is_open_to_the_allowed_alone() {
     let site = Site::new();
     let _server = site.publish_udp();
-    site.answers_over_udp(Topology::ALLOWED);
-    site.answers_over_udp(Topology::REFUSED);
+    site.is_open_over_udp();
 
     apply(&site.topology.host, &POLICY.replace("8080/tcp", "8080/udp"));
-    site.answers_over_udp(Topology::ALLOWED);
-    assert_eq!(site.attempt_over_udp(Topology::REFUSED), Answer::TimedOut);
-    site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
+    site.is_open_over_udp_to_the_allowed_alone();
 }
 
 #[test]

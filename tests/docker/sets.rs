@@ -30,14 +30,11 @@ fn only_the_sources_in_the_set_get_in() {
 fn only_the_sources_in_the_set_get_in_over_udp() {
     let site = Site::new();
     let _server = site.publish_udp();
-    site.answers_over_udp(Topology::ALLOWED);
-    site.answers_over_udp(Topology::REFUSED);
+    site.is_open_over_udp();
 
     apply(&site.topology.host, &large().replace("8080/tcp", "8080/udp"));
     assert!(has_set(&site));
-    site.answers_over_udp(Topology::ALLOWED);
-    assert_eq!(site.attempt_over_udp(Topology::REFUSED), Answer::TimedOut);
-    site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
+    site.is_open_over_udp_to_the_allowed_alone();
 }
 
 #[test]

@@ -76,6 +76,21 @@ impl Site {
         self.expect(Topology::REFUSED, 8080, Answer::TimedOut);
     }
 
+    /// As [`Site::is_open`].
+    #[track_caller]
+    pub fn is_open_over_udp(&self) {
+        self.answers_over_udp(Topology::ALLOWED);
+        self.answers_over_udp(Topology::REFUSED);
+    }
+
+    /// And over TCP to nobody.
+    #[track_caller]
+    pub fn is_open_over_udp_to_the_allowed_alone(&self) {
+        self.answers_over_udp(Topology::ALLOWED);
+        assert_eq!(self.attempt_over_udp(Topology::REFUSED), Answer::TimedOut);
+        self.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
+    }
+
     /// The container answers the host itself, so that what is blocked is blocked on the way.
     #[track_caller]
     pub fn answers_the_host(&self, port: u16) {

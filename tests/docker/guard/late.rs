@@ -2,7 +2,7 @@
 
 use super::super::site::{ECHO, Site};
 use super::super::support::{Topology, apply, remove};
-use super::{ALL, ALLOWED_ALONE, NOBODY, POLICY, expect_both, unguarded};
+use super::{ALL, ALLOWED_ALONE, NOBODY, POLICY, create_named_network, expect_both, unguarded};
 
 #[test]
 fn a_port_published_later_is_open_to_the_allowed_alone() {
@@ -10,13 +10,7 @@ fn a_port_published_later_is_open_to_the_allowed_alone() {
     let host = &site.topology.host;
     let policy = POLICY.replace("8080/tcp", "8080-8082/tcp");
     apply(host, &policy);
-    site.docker.client(&[
-        "network",
-        "create",
-        "-o",
-        "com.docker.network.bridge.name=web0",
-        "named",
-    ]);
+    create_named_network(&site);
     site.docker.client(&["network", "create", "unnamed"]);
     // In a known network, in one of Docker's naming and in one that nothing is known of.
     for (port, network) in [(8081, "bridge"), (8082, "unnamed"), (8083, "named")] {

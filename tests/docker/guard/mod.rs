@@ -25,6 +25,12 @@ fn unguarded() -> String {
     format!("{POLICY}{UNGUARDED}")
 }
 
+/// A network `named`, whose bridge has a name of the operator's choosing.
+fn create_named_network(site: &Site) {
+    let bridge = "com.docker.network.bridge.name=web0";
+    site.docker.client(&["network", "create", "-o", bridge, "named"]);
+}
+
 /// What becomes of both clients' connections over IPv4.
 #[track_caller]
 fn expect_both(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {

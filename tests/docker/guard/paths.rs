@@ -3,8 +3,8 @@
 use super::super::site::{ECHO, Site};
 use super::super::support::{Answer, Docker, Topology, apply, remove, tcp, wait_for};
 use super::{
-    ALL, ALLOWED_ALONE, NOBODY, POLICY, address, create_network, dropped, expect_both,
-    expect_both6, unguarded,
+    ALL, ALLOWED_ALONE, NOBODY, POLICY, address, create_named_network, create_network, dropped,
+    expect_both, expect_both6, unguarded,
 };
 
 #[test]
@@ -85,13 +85,7 @@ fn answered(who: &str, attempt: impl Fn() -> Answer) {
 fn the_host_and_the_containers_are_as_without_dwnl() {
     let site = Site::stock();
     let host = &site.topology.host;
-    site.docker.client(&[
-        "network",
-        "create",
-        "-o",
-        "com.docker.network.bridge.name=web0",
-        "named",
-    ]);
+    create_named_network(&site);
     site.docker.run("neighbour", &[], "exec sleep 1000");
     site.docker.run("stranger", &["--network", "named"], "exec sleep 1000");
     everybody_inside_is_answered(&site);
