@@ -114,7 +114,7 @@ struct Prepared {
 fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
-        engine.snapshot()?;
+        engine.read_ahead()?;
         Ok(engine)
     };
     thread::scope(|scope| {

@@ -41,6 +41,8 @@ pub struct Engine {
     connection: Connection,
     routes: Connection,
     memory: Memory,
+    /// What [`Engine::read_ahead`] has read.
+    ahead: Option<Snapshot>,
 }
 
 /// What [`Engine::apply`] and [`Engine::remove`] did.
@@ -86,6 +88,7 @@ impl Engine {
             connection: Connection::new(nf_tables),
             routes: Connection::new(routes),
             memory: Memory::default(),
+            ahead: None,
         }
     }
 
@@ -110,12 +113,30 @@ impl Engine {
         Ok(snapshot)
     }
 
+    /// Takes the snapshot that the next plan or commit begins with, while the caller still prepares
+    /// what is wanted. If anybody changes the ruleset before, it is taken again.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn read_ahead(&mut self) -> Result<(), Error> {
+        self.ahead = Some(self.snapshot()?);
+        Ok(())
+    }
+
+    /// What was read ahead, if it is still so, else a new snapshot.
+    fn current(&mut self) -> Result<Snapshot, Error> {
+        match self.ahead.take() {
+            Some(ahead) if self.connection.generation()? == ahead.generation => Ok(ahead),
+            _ => self.snapshot(),
+        }
+    }
+
     /// What would have to change for the kernel to hold `wanted`.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn plan(&mut self, wanted: &Ruleset) -> Result<Plan, Error> {
-        Ok(Plan::between(wanted, &self.snapshot()?)?)
+        Ok(Plan::between(wanted, &self.current()?)?)
     }
 
     /// Carries out a plan in one transaction and returns the generation afterwards. An empty plan
@@ -157,7 +178,7 @@ impl Engine {
         plan: impl Fn(&Snapshot) -> Result<Plan, Obstacle>,
     ) -> Result<Outcome, Error> {
         for attempts in 1..=ATTEMPTS_MAX {
-            let snapshot = self.snapshot()?;
+            let snapshot = self.current()?;
             let plan = plan(&snapshot)?;
             match self.commit(&plan) {
                 Ok(generation) => {

@@ -36,6 +36,25 @@ fn what_others_do_to_a_set_between_two_applies_is_undone() {
 }
 
 #[test]
+fn what_was_read_ahead_is_read_again_if_others_were_faster() {
+    let host = Namespace::new();
+    let wanted = wanted(&hosts(100));
+    let mut engine = host.inside(Engine::open).expect("an engine");
+    engine.apply(&wanted).expect("success");
+    let intact = state(&host);
+    engine.read_ahead().expect("success");
+    assert!(engine.apply(&wanted).expect("success").plan.is_empty());
+    for damage in ["flush set inet dwnl many-4", "flush chain ip nat PREROUTING"] {
+        engine.read_ahead().expect("success");
+        host.run(&["nft", damage]);
+        assert_ne!(state(&host), intact, "no damage: {damage}");
+        let outcome = engine.apply(&wanted).expect("success");
+        assert_eq!(outcome.attempts, 1, "{damage}");
+        assert_eq!(state(&host), intact, "{damage}");
+    }
+}
+
+#[test]
 fn what_the_engine_wrote_itself_is_the_base_of_its_next_plan() {
     let host = Namespace::new();
     let sources = hosts(200);
