@@ -45,7 +45,7 @@ impl Engine {
         let containers = networks(&mut self.routes, &docker.bridges)?;
         let host = Host::new(&docker.published, local, containers);
         let established = policy.revoke.established;
-        let candidates = candidates(&mut self.connection, &host, established)?;
+        let candidates = candidates(&mut self.connections[0], &host, established)?;
         if candidates.is_empty() {
             return Ok(Tended::default());
         }
@@ -54,7 +54,7 @@ impl Engine {
             let fate = fate(state, admission.may_enter(&flow.original), established)?;
             Some((fate, flow))
         });
-        ending::delete(&mut self.connection, &doomed.collect::<Vec<_>>())
+        ending::delete(&mut self.connections[0], &doomed.collect::<Vec<_>>())
     }
 }
 

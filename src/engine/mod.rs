@@ -4,6 +4,7 @@
 mod commit;
 mod connection;
 mod docker;
+mod elements;
 mod ending;
 mod error;
 mod flows;
@@ -38,7 +39,8 @@ pub const ATTEMPTS_MAX: u32 = 100;
 /// the [`Ruleset`] or [`Snapshot`] at hand), and reads them again only if anybody has changed the
 /// kernel's ruleset since.
 pub struct Engine {
-    connection: Connection,
+    /// The second helps to read many sets.
+    connections: [Connection; 2],
     routes: Connection,
     memory: Memory,
     /// What [`Engine::read_ahead`] has read.
@@ -72,6 +74,7 @@ impl Engine {
     /// [`Error::Socket`] where the sockets cannot be had.
     pub fn open() -> Result<Engine, Error> {
         let socket = Socket::open().map_err(error::opening)?;
+        let second = Socket::open().map_err(error::opening)?;
         let routes = Socket::open_routes().map_err(error::action("opening the socket"))?;
         for family in Family::NAT {
             let holds_rules = legacy_nat_holds_rules(family)
@@ -80,12 +83,12 @@ impl Engine {
                 return Err(Error::LegacyNat(family));
             }
         }
-        Ok(Engine::over(Box::new(socket), Box::new(routes)))
+        Ok(Engine::over([Box::new(socket), Box::new(second)], Box::new(routes)))
     }
 
-    fn over(nf_tables: Box<dyn Transport>, routes: Box<dyn Transport>) -> Engine {
+    fn over(nf_tables: [Box<dyn Transport>; 2], routes: Box<dyn Transport>) -> Engine {
         Engine {
-            connection: Connection::new(nf_tables),
+            connections: nf_tables.map(Connection::new),
             routes: Connection::new(routes),
             memory: Memory::default(),
             ahead: None,
@@ -108,7 +111,7 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
-        let snapshot = snapshot::take(&mut self.connection, &self.memory, &frame())?;
+        let snapshot = snapshot::take(&mut self.connections, &self.memory, &frame())?;
         self.memory.keep_read(&snapshot);
         Ok(snapshot)
     }
@@ -126,7 +129,7 @@ impl Engine {
     /// What was read ahead, if it is still so, else a new snapshot.
     fn current(&mut self) -> Result<Snapshot, Error> {
         match self.ahead.take() {
-            Some(ahead) if self.connection.generation()? == ahead.generation => Ok(ahead),
+            Some(ahead) if self.connections[0].generation()? == ahead.generation => Ok(ahead),
             _ => self.snapshot(),
         }
     }
@@ -149,7 +152,7 @@ impl Engine {
         if plan.is_empty() {
             return Ok(plan.generation);
         }
-        commit::commit(&mut self.connection, plan)
+        commit::commit(&mut self.connections[0], plan)
     }
 
     /// Makes the kernel hold `wanted`: plans and commits, and starts again from the dump, at most

@@ -4,26 +4,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::connection::{Connection, Dumped};
+use super::elements::{self, Unread};
 use super::memory::Memory;
 use super::{ATTEMPTS_MAX, Error, docker};
-use crate::netlink::{
-    Dump, DumpedElements, decode_chain, decode_rule, decode_set, decode_table, is_part_of_rule,
-};
-use crate::ruleset::{
-    ChainPath, Family, InstalledSet, InstalledTable, Name, Ruleset, SetPath, Snapshot, TablePath,
-};
+use crate::netlink::{Dump, decode_chain, decode_rule, decode_set, decode_table, is_part_of_rule};
+use crate::ruleset::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
 /// meanwhile. Elements that are remembered are not read.
 pub(super) fn take(
-    connection: &mut Connection,
+    connections: &mut [Connection; 2],
     memory: &Memory,
     ruleset: &Ruleset,
 ) -> Result<Snapshot, Error> {
     let tables: BTreeSet<&TablePath> =
         ruleset.tables().into_iter().chain(&ruleset.own_tables).collect();
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(snapshot) = Taking::new(connection, memory, &tables).attempt()? {
+        if let Some(snapshot) = Taking::new(connections, memory, &tables).attempt()? {
             return Ok(snapshot);
         }
     }
@@ -31,7 +28,7 @@ pub(super) fn take(
 }
 
 struct Taking<'a> {
-    connection: &'a mut Connection,
+    connections: &'a mut [Connection; 2],
     memory: &'a Memory,
     tables: &'a BTreeSet<&'a TablePath>,
     /// The chains whose rules tell something about Docker.
@@ -40,16 +37,16 @@ struct Taking<'a> {
 
 impl<'a> Taking<'a> {
     fn new(
-        connection: &'a mut Connection,
+        connections: &'a mut [Connection; 2],
         memory: &'a Memory,
         tables: &'a BTreeSet<&'a TablePath>,
     ) -> Taking<'a> {
-        Taking { connection, memory, tables, docker: Vec::new() }
+        Taking { connections, memory, tables, docker: Vec::new() }
     }
 
     /// The snapshot, or `None` if it would be of more than one generation.
     fn attempt(&mut self) -> Result<Option<Snapshot>, Error> {
-        let generation = self.connection.generation()?;
+        let generation = self.connections[0].generation()?;
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
         for family in Family::ALL {
             for step in [Self::tables, Self::chains, Self::rules, Self::sets, Self::others] {
@@ -59,13 +56,13 @@ impl<'a> Taking<'a> {
             }
         }
         let chains = std::mem::take(&mut self.docker);
-        let dumped = docker::learn(self.connection, chains, &mut snapshot)?;
+        let dumped = docker::learn(&mut self.connections[0], chains, &mut snapshot)?;
         Ok((dumped == Dumped::Whole).then_some(snapshot))
     }
 
     fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
         let wanted = self.tables;
-        self.connection.dump(Dump::Tables, family, snapshot.generation, |message| {
+        self.connections[0].dump(Dump::Tables, family, snapshot.generation, |message| {
             let Some((table, installed)) = decode_table(message.attributes()) else { return false };
             let path = TablePath { family, table };
             if wanted.contains(&path) {
@@ -77,7 +74,7 @@ impl<'a> Taking<'a> {
 
     fn chains(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
         let docker = &mut self.docker;
-        self.connection.dump(Dump::Chains, family, snapshot.generation, |message| {
+        self.connections[0].dump(Dump::Chains, family, snapshot.generation, |message| {
             let Some((table, chain, installed)) = decode_chain(message.attributes()) else {
                 return false;
             };
@@ -95,15 +92,16 @@ impl<'a> Taking<'a> {
         for path in paths {
             let Some(table) = snapshot.tables.get_mut(&path) else { continue };
             let what = Dump::Rules { table: &path.table, chain: None };
-            let dumped = self.connection.dump(what, family, snapshot.generation, |message| {
-                let Some((_, chain, rule)) = decode_rule(message.attributes(), family) else {
-                    return false;
-                };
-                if let Some(chain) = table.chains.get_mut(&chain) {
-                    chain.rules.push(rule);
-                }
-                true
-            })?;
+            let dumped =
+                self.connections[0].dump(what, family, snapshot.generation, |message| {
+                    let Some((_, chain, rule)) = decode_rule(message.attributes(), family) else {
+                        return false;
+                    };
+                    if let Some(chain) = table.chains.get_mut(&chain) {
+                        chain.rules.push(rule);
+                    }
+                    true
+                })?;
             if dumped == Dumped::Interrupted {
                 return Ok(dumped);
             }
@@ -116,7 +114,7 @@ impl<'a> Taking<'a> {
         for (path, installed) in own_tables(family, snapshot) {
             let what = Dump::Sets { table: &path.table };
             let sets = &mut installed.sets;
-            let dumped = self.connection.dump(what, family, generation, |message| {
+            let dumped = self.connections[0].dump(what, family, generation, |message| {
                 if is_part_of_rule(message.attributes()) {
                     return true;
                 }
@@ -126,38 +124,36 @@ impl<'a> Taking<'a> {
             if dumped == Dumped::Interrupted {
                 return Ok(dumped);
             }
-            for (name, set) in sets {
-                if self.elements(path, name, set, generation)? == Dumped::Interrupted {
-                    return Ok(Dumped::Interrupted);
+        }
+        self.elements(family, snapshot)
+    }
+
+    /// Elements that are remembered are not read again.
+    fn elements(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+        let generation = snapshot.generation;
+        let mut unread = Vec::new();
+        for (path, installed) in own_tables(family, snapshot) {
+            for (name, set) in &mut installed.sets {
+                let Some(kind) = set.kind else { continue };
+                let path = SetPath { table: path.clone(), set: Arc::clone(name) };
+                match self.memory.recall(generation, &path) {
+                    Some(elements) => set.elements = elements,
+                    None => unread.push(Unread { path, kind }),
                 }
             }
         }
+        let Some(read) = elements::read(self.connections, &unread, generation)? else {
+            return Ok(Dumped::Interrupted);
+        };
+        for (Unread { path, .. }, elements) in unread.iter().zip(read) {
+            let table = snapshot.tables.get_mut(&path.table);
+            let Some(set) = table.and_then(|table| table.sets.get_mut(&path.set)) else { continue };
+            match elements {
+                Some(elements) => set.elements = elements.into(),
+                None => set.kind = None,
+            }
+        }
         Ok(Dumped::Whole)
-    }
-
-    fn elements(
-        &mut self,
-        path: &TablePath,
-        name: &Name,
-        set: &mut InstalledSet,
-        generation: u32,
-    ) -> Result<Dumped, Error> {
-        let Some(kind) = set.kind else { return Ok(Dumped::Whole) };
-        let set_path = SetPath { table: path.clone(), set: Arc::clone(name) };
-        if let Some(elements) = self.memory.recall(generation, &set_path) {
-            set.elements = elements;
-            return Ok(Dumped::Whole);
-        }
-        let mut elements = DumpedElements::default();
-        let what = Dump::Elements { table: &path.table, set: name };
-        let dumped = self.connection.dump(what, path.family, generation, |message| {
-            elements.read(message.attributes()).is_some()
-        })?;
-        match elements.into_intervals(kind) {
-            Some(elements) => set.elements = elements.into(),
-            None => set.kind = None,
-        }
-        Ok(dumped)
     }
 
     /// Of what dwnl never makes it is enough to know that it is there.
@@ -167,7 +163,7 @@ impl<'a> Taking<'a> {
             let table = &path.table;
             for what in [Dump::Objects { table }, Dump::Flowtables { table }] {
                 let others = &mut installed.others;
-                let dumped = self.connection.dump(what, family, generation, |_| {
+                let dumped = self.connections[0].dump(what, family, generation, |_| {
                     *others = true;
                     true
                 })?;

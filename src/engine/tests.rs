@@ -213,8 +213,8 @@ fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Arc<Mutex<
 }
 
 fn engine_before(kernel: Kernel) -> Engine {
-    let routes = Kernel { noise: Noise::Mute, ..Kernel::new(7) };
-    Engine::over(Box::new(kernel), Box::new(routes))
+    let mute = || Box::new(Kernel { noise: Noise::Mute, ..Kernel::new(7) });
+    Engine::over([Box::new(kernel), mute()], mute())
 }
 
 fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {
