@@ -2,6 +2,7 @@
 //! chooses a set.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -55,7 +56,7 @@ fn rules(mut policy: Policy, size: usize) -> Result<Ruleset> {
         let sources: Vec<Source> =
             group.iter().flat_map(|group| group.sources.iter().cloned()).take(size).collect();
         let parts = sources.chunks(SMALL);
-        *group = parts.map(|part| Group { name: None, sources: part.into() }).collect();
+        *group = parts.map(|part| Group { name: None, sources: Arc::new(part.to_vec()) }).collect();
     }
     let ruleset = compile(&policy);
     anyhow::ensure!(ruleset.sets.is_empty(), "there is a set");

@@ -81,8 +81,8 @@ impl LargeGroups {
         if self.groups.contains_key(&key) || of_family(family, group).count() < LARGE {
             return;
         }
-        let intervals = of_family(family, group).map(|source| Interval::of(&source.addresses));
-        let (hosts, intervals) = merge(intervals.collect());
+        let sources = of_family(family, group).map(|source| Interval::of(&source.addresses));
+        let (hosts, intervals) = merge(sources);
         let (name, words) = match &group.name {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, index),
@@ -103,7 +103,7 @@ impl LargeGroups {
             lookups.push(Lookup { set, part });
         };
         let length = if family == Family::Ip6 { 128 } else { 32 };
-        for (index, (part, hosts)) in divide(hosts, length).into_iter().enumerate() {
+        for (index, (part, hosts)) in divide(&hosts, length).into_iter().enumerate() {
             let suffix = if part.is_some() { format!(".{index}") } else { String::new() };
             push(suffix, part, Some(capacity(hosts.len(), part)), hosts);
         }

@@ -21,7 +21,7 @@ fn source(text: &str) -> Source {
 }
 
 fn entry(port: u16, sources: &[&str]) -> Allow {
-    let sources = sources.iter().map(|text| source(text)).collect();
+    let sources = Arc::new(sources.iter().map(|text| source(text)).collect());
     let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
     Allow { from: Some(vec![Group { name: None, sources }]), ..Allow::new(vec![ports]) }
 }
@@ -109,7 +109,8 @@ fn destinations_of_the_other_family_leave_no_rule() {
 fn a_large_group_is_a_set_of_its_name_in_each_family() {
     let hosts = (1..=64).flat_map(|n| [format!("192.0.2.{n}"), format!("2001:db8::{n}")]);
     let sources: Vec<Source> = hosts.map(|host| source(&host)).collect();
-    let group = |sources: Vec<Source>| Group { name: Some("cdn".into()), sources: sources.into() };
+    let group =
+        |sources: Vec<Source>| Group { name: Some("cdn".into()), sources: Arc::new(sources) };
     let ports = vec![Ports::new(Protocol::Tcp, 443, 443).expect("a port")];
     let entry = |group| Allow { from: Some(vec![group]), ..Allow::new(ports.clone()) };
     let sets = |allow| -> Vec<String> {

@@ -21,15 +21,15 @@ pub(super) struct Unread {
     pub kind: SetKind,
 }
 
-/// The elements of each set, sorted; `None` for a set with an element that dwnl never makes.
-pub(super) type Elements = Vec<Option<Vec<Interval>>>;
+/// The elements of a set, sorted; `None` if there is one that dwnl never makes.
+pub(super) type Elements = Option<Vec<Interval>>;
 
 /// Reads the sets, in their order. `None` if the ruleset is of another generation by now.
 pub(super) fn read(
     connections: &mut [Connection; 2],
     sets: &[Unread],
     generation: u32,
-) -> Result<Option<Elements>, Error> {
+) -> Result<Option<Vec<Elements>>, Error> {
     let queue = Queue { sets, generation, next: AtomicUsize::new(0) };
     let [first, second] = connections;
     let read = thread::scope(|scope| {
@@ -46,7 +46,7 @@ pub(super) fn read(
     if read.len() < sets.len() {
         return Ok(None);
     }
-    let mut elements: Elements = vec![None; sets.len()];
+    let mut elements: Vec<Elements> = vec![None; sets.len()];
     for (index, intervals) in read {
         if let Some(slot) = elements.get_mut(index) {
             *slot = intervals;
@@ -65,10 +65,7 @@ struct Queue<'a> {
 impl Queue<'_> {
     /// Reads one set after the other until none is left or one dump was interrupted, and returns the
     /// elements with the places of their sets.
-    fn work(
-        &self,
-        connection: &mut Connection,
-    ) -> Result<Vec<(usize, Option<Vec<Interval>>)>, Error> {
+    fn work(&self, connection: &mut Connection) -> Result<Vec<(usize, Elements)>, Error> {
         let mut read = Vec::new();
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);

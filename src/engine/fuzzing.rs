@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use nix::poll::PollTimeout;
 
@@ -78,7 +78,7 @@ static WANTED: LazyLock<Ruleset> = LazyLock::new(|| {
     };
     let group = |name: &str, count| Group {
         name: Some(name.into()),
-        sources: (1..=count).map(source).collect(),
+        sources: Arc::new((1..=count).map(source).collect()),
     };
     let entry = |port, group| Allow {
         name: Some("web".into()),

@@ -34,9 +34,8 @@ impl<'a> FromIterator<&'a Addresses> for AddressSet {
 }
 
 fn sorted(addresses: &[&Addresses]) -> Vec<Interval> {
-    let (mut hosts, mut intervals) =
-        merge(addresses.iter().map(|addresses| Interval::of(addresses)).collect());
-    hosts.append(&mut intervals);
-    hosts.sort_unstable();
-    hosts
+    let (hosts, mut intervals) = merge(addresses.iter().map(|addresses| Interval::of(addresses)));
+    intervals.extend(hosts.into_iter().map(Interval::host));
+    intervals.sort_unstable();
+    intervals
 }

@@ -89,19 +89,19 @@ impl<'a> Building<'a> {
                 changes.push(Change::AddElements { set: path, kind, elements, origin });
                 continue;
             };
-            self.plan.unchanged += difference.unchanged();
+            self.plan.unchanged += difference.unchanged;
             if replaced.contains(&*set.path) {
-                difference.push_replacement(set, changes);
+                difference.push_replacement(changes);
             } else {
-                difference.push_onto(set, changes);
+                difference.push_onto(changes);
             }
         }
     }
 
     /// What is to be done with the set, if it exists.
-    fn difference(&self, set: &Set) -> Option<ElementDifference> {
+    fn difference(&self, set: &'a Set) -> Option<ElementDifference<'a>> {
         let installed = self.fit.get(&set.path.table)?.sets.get(&set.path.set)?;
-        Some(ElementDifference::new(&set.elements, &installed.elements))
+        Some(ElementDifference::new(set, &installed.elements))
     }
 
     /// Whether the set is to be replaced: because it has to be of another size, or because that is

@@ -74,10 +74,10 @@ pub enum Change {
         kind: SetKind,
         /// All that it holds then.
         elements: Arc<[Interval]>,
-        /// Those that it did not hold before.
-        added: Vec<Interval>,
-        /// Those that it held before and does not then.
-        removed: Vec<Interval>,
+        /// All that it held before.
+        before: Arc<[Interval]>,
+        /// How many of those it holds then.
+        unchanged: usize,
         /// What in the policy gave rise to them, in words.
         origin: Name,
     },
@@ -114,7 +114,7 @@ impl Change {
         match self {
             Change::AddRule { .. } => 1,
             Change::AddElements { elements, .. } => elements.len(),
-            Change::ReplaceSet { added, .. } => added.len(),
+            Change::ReplaceSet { elements, unchanged, .. } => elements.len() - unchanged,
             _ => 0,
         }
     }
@@ -125,7 +125,7 @@ impl Change {
             Change::DeleteRule { .. } => 1,
             Change::FlushChain { contents, .. } => contents.len(),
             Change::DeleteElements { elements, .. } => elements.len(),
-            Change::ReplaceSet { removed, .. } => removed.len(),
+            Change::ReplaceSet { before, unchanged, .. } => before.len() - unchanged,
             Change::DeleteSet { elements, .. } => *elements,
             Change::DeleteTable { contents, .. } => contents.iter().map(Change::removed).sum(),
             _ => 0,

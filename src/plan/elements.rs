@@ -4,72 +4,68 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Change;
-use crate::ruleset::{Interval, Set};
+use crate::ruleset::{Interval, Set, missing};
 
 /// The difference for one set that exists and is of the right kind.
-pub(super) struct ElementDifference {
-    added: Vec<Interval>,
-    removed: Vec<Interval>,
-    unchanged: usize,
+pub(super) struct ElementDifference<'a> {
+    wanted: &'a Set,
+    installed: &'a Arc<[Interval]>,
+    /// How many elements stay.
+    pub unchanged: usize,
 }
 
-impl ElementDifference {
+impl<'a> ElementDifference<'a> {
     /// Walks both sorted lists once.
-    pub fn new(wanted: &[Interval], installed: &[Interval]) -> ElementDifference {
-        let mut difference =
-            ElementDifference { added: Vec::new(), removed: Vec::new(), unchanged: 0 };
-        let (mut wanted, mut installed) = (wanted.iter().peekable(), installed.iter().peekable());
-        loop {
-            let order = match (wanted.peek(), installed.peek()) {
-                (None, None) => return difference,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(wanted), Some(installed)) => wanted.cmp(installed),
-            };
-            match order {
-                Ordering::Less => difference.added.extend(wanted.next()),
-                Ordering::Greater => difference.removed.extend(installed.next()),
-                Ordering::Equal => {
-                    difference.unchanged += 1;
-                    wanted.next();
-                    installed.next();
-                }
-            }
-        }
-    }
-
-    /// How many elements stay.
-    pub fn unchanged(&self) -> usize {
-        self.unchanged
+    pub fn new(wanted: &'a Set, installed: &'a Arc<[Interval]>) -> ElementDifference<'a> {
+        let unchanged = if Arc::ptr_eq(&wanted.elements, installed) {
+            installed.len()
+        } else {
+            common(&wanted.elements, installed)
+        };
+        ElementDifference { wanted, installed, unchanged }
     }
 
     /// Whether more goes than stays, so that the set is better replaced.
     pub fn is_replacement(&self) -> bool {
-        self.removed.len() > self.unchanged
+        self.installed.len() - self.unchanged > self.unchanged
     }
 
     /// Appends the replacement of the set.
-    pub fn push_replacement(self, set: &Set, changes: &mut Vec<Change>) {
+    pub fn push_replacement(self, changes: &mut Vec<Change>) {
         changes.push(Change::ReplaceSet {
-            set: Arc::clone(&set.path),
-            kind: set.kind,
-            elements: Arc::clone(&set.elements),
-            added: self.added,
-            removed: self.removed,
-            origin: Arc::clone(&set.origin),
+            set: Arc::clone(&self.wanted.path),
+            kind: self.wanted.kind,
+            elements: Arc::clone(&self.wanted.elements),
+            before: Arc::clone(self.installed),
+            unchanged: self.unchanged,
+            origin: Arc::clone(&self.wanted.origin),
         });
     }
 
     /// Appends the changes: what goes first, then what comes.
-    pub fn push_onto(self, set: &Set, changes: &mut Vec<Change>) {
-        let kind = set.kind;
-        let path = || Arc::clone(&set.path);
-        if !self.removed.is_empty() {
-            changes.push(Change::DeleteElements { set: path(), kind, elements: self.removed });
+    pub fn push_onto(self, changes: &mut Vec<Change>) {
+        let Set { path, kind, elements, origin } = self.wanted;
+        if self.installed.len() > self.unchanged {
+            let elements = missing(self.installed, elements).collect();
+            changes.push(Change::DeleteElements { set: Arc::clone(path), kind: *kind, elements });
         }
-        if !self.added.is_empty() {
-            let (elements, origin) = (self.added.into(), Arc::clone(&set.origin));
-            changes.push(Change::AddElements { set: path(), kind, elements, origin });
+        if elements.len() > self.unchanged {
+            let elements = missing(elements, self.installed).collect();
+            let (set, origin) = (Arc::clone(path), Arc::clone(origin));
+            changes.push(Change::AddElements { set, kind: *kind, elements, origin });
         }
     }
+}
+
+/// How many elements two sorted lists have in common.
+fn common(a: &[Interval], b: &[Interval]) -> usize {
+    let (mut a, mut b, mut number) = (a, b, 0);
+    while let ([first_a, rest_a @ ..], [first_b, rest_b @ ..]) = (a, b) {
+        match first_a.cmp(first_b) {
+            Ordering::Less => a = rest_a,
+            Ordering::Greater => b = rest_b,
+            Ordering::Equal => (a, b, number) = (rest_a, rest_b, number + 1),
+        }
+    }
+    number
 }

@@ -79,12 +79,13 @@ impl Model {
                 let left = installed.iter().filter(|element| !elements.contains(element));
                 *installed = left.copied().collect();
             }
-            Change::ReplaceSet { set, elements, added, removed, .. } => {
+            Change::ReplaceSet { set, elements, before, unchanged, .. } => {
                 let mut rules = tables[&set.table].chains.values().flat_map(|chain| &chain.rules);
                 assert!(rules.all(|rule| !looks_up(rule, &set.set)), "it is looked up");
                 let installed = &mut self.set(set).elements;
-                assert!(removed.iter().all(|element| installed.contains(element)));
-                assert!(added.iter().all(|element| !installed.contains(element)));
+                assert_eq!(before, installed);
+                let stay = elements.iter().filter(|element| installed.contains(element)).count();
+                assert_eq!(stay, *unchanged);
                 *installed = Arc::clone(elements);
             }
             Change::RestoreRule { chain, rule, packets, .. } => {
@@ -272,7 +273,8 @@ fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
     };
     let hosts = hosts.iter().map(|host| source(*host, *host));
     let ranges = ranges.iter().map(|range| source(1000 + range * 8, 1002 + range * 8));
-    let group = Group { name: Some("cdn".into()), sources: hosts.chain(ranges).collect() };
+    let group =
+        Group { name: Some("cdn".into()), sources: Arc::new(hosts.chain(ranges).collect()) };
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![ports]) };
     let guard = Guard { enabled: is_guarded, ..Guard::OFF };

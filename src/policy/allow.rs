@@ -117,7 +117,7 @@ impl<'r, 't> Reader<'r, 't> {
         let mut groups = self.named_groups(words);
         let sources = inline_sources(self.document, literals, |_, fault| fault);
         if !sources.is_empty() {
-            groups.push(Group { name: None, sources: sources.into() });
+            groups.push(Group { name: None, sources: Arc::new(sources) });
         }
         groups
     }

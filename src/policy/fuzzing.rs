@@ -27,7 +27,7 @@ pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     if errors.len() > 0 {
         return Err(Diagnostics(errors.into_vec()));
     }
-    let group = Group { name: Some("list".into()), sources: sources.into() };
+    let group = Group { name: Some("list".into()), sources: Arc::new(sources) };
     let port = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![port]) };
     Ok(Policy { allow: vec![entry], ..Policy::default() })

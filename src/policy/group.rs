@@ -103,7 +103,7 @@ fn group(
             return None;
         }
     };
-    (document.errors.len() == before).then(|| sources.into())
+    (document.errors.len() == before).then(|| Arc::new(sources))
 }
 
 fn file(

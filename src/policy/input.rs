@@ -92,14 +92,15 @@ impl Kind {
 /// Reads until the end, until more than `limit` bytes are there, or until a NUL byte shows that
 /// this is no text: a device without end is found out by its first bytes.
 fn read_bounded(input: impl Read, limit: u64) -> io::Result<Vec<u8>> {
-    const CHUNK: u64 = 1 << 16;
     let mut input = input.take(limit + 1);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut chunk) = (Vec::new(), vec![0; 1 << 16]);
     loop {
-        let start = bytes.len();
-        input.by_ref().take(CHUNK).read_to_end(&mut bytes)?;
-        let chunk = bytes.get(start..).unwrap_or_default();
-        if chunk.is_empty() || chunk.contains(&0) {
+        let read = match input.read(&mut chunk) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => chunk.get(..read?).unwrap_or_default(),
+        };
+        bytes.extend_from_slice(read);
+        if read.is_empty() || read.contains(&0) {
             return Ok(bytes);
         }
     }

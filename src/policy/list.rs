@@ -13,7 +13,7 @@ use super::{Diagnostic, Source, source};
 use crate::ruleset::Location;
 
 /// The sources of a list; `None` if there was an error in it.
-pub(super) type Sources = Option<Arc<[Source]>>;
+pub(super) type Sources = Option<Arc<Vec<Source>>>;
 
 /// The source lists that a policy names. Each is read once.
 pub(super) struct Lists<'p> {
@@ -50,7 +50,7 @@ impl<'p> Lists<'p> {
                 });
             }
         };
-        let sources = (errors.len() == 0).then(|| sources.into());
+        let sources = (errors.len() == 0).then(|| Arc::new(sources));
         self.errors.extend(errors.into_vec());
         Ok(slot.insert(sources).clone())
     }
@@ -65,15 +65,23 @@ pub(super) fn parse(text: &str, file: &Arc<str>, errors: &mut Errors) -> Vec<Sou
     // A line has ten bytes and more, as a rule.
     let mut sources = Vec::with_capacity(text.len() / 10);
     for (index, line) in without_mark(text).lines().enumerate() {
+        let at = |column| Location {
+            file: file.clone(),
+            line: saturate(index + 1),
+            column: saturate(column),
+        };
+        // Most lines are a host and nothing else.
+        if let Some(addresses) = source::parse_host(line) {
+            sources.push(Source { addresses, at: Some(at(1)) });
+            continue;
+        }
         let content = line.split('#').next().unwrap_or_default();
         let start = content.len() - content.trim_start().len();
         let content = content.trim();
         if content.is_empty() {
             continue;
         }
-        let column = count_chars(line.as_bytes().get(..start).unwrap_or_default()) + 1;
-        let at =
-            Location { file: file.clone(), line: saturate(index + 1), column: saturate(column) };
+        let at = at(count_chars(line.as_bytes().get(..start).unwrap_or_default()) + 1);
         match source::parse(content) {
             Ok(addresses) => sources.push(Source { addresses, at: Some(at) }),
             Err(fault) => errors.push(diagnose(at, line, start..start + content.len(), fault)),

@@ -78,7 +78,7 @@ pub struct Group {
     /// The group's name under `[sources]`; `None` for sources written in the entry itself.
     pub name: Option<Arc<str>>,
     /// The sources, shared by all entries that name the group.
-    pub sources: Arc<[Source]>,
+    pub sources: Arc<Vec<Source>>,
 }
 
 /// One source with its place in the policy or in a source list.

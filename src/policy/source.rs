@@ -7,17 +7,16 @@ use ipnetwork::IpNetwork;
 use super::fault::{Fault, Quoted};
 use crate::ruleset::{AddressRange, Addresses, Family};
 
-/// Reads an address, a prefix or a range.
-pub(super) fn parse(text: &str) -> Result<Addresses, Fault> {
-    // Most sources of a long list are hosts; nothing else reads as an address.
-    match text.parse() {
-        Ok(address) => unmapped(address).map(host),
-        Err(_) => parse_other(text),
-    }
+/// Reads an address; `None` if the text is anything else.
+pub(super) fn parse_host(text: &str) -> Option<Addresses> {
+    unmapped(text.parse().ok()?).ok().map(host)
 }
 
-/// Reads what is not an address by itself.
-fn parse_other(text: &str) -> Result<Addresses, Fault> {
+/// Reads an address, a prefix or a range.
+pub(super) fn parse(text: &str) -> Result<Addresses, Fault> {
+    if let Ok(address) = text.parse() {
+        return unmapped(address).map(host);
+    }
     if text.is_empty() {
         return Err(Fault::new("the source is empty")
             .help("write an address, a prefix or a range, as in \"192.0.2.0/24\""));

@@ -105,7 +105,7 @@ mod tests {
     fn policy() -> Policy {
         let host = "192.0.2.7/32".parse().expect("a network");
         let source = Source { addresses: Addresses::Network(host), at: None };
-        let group = Group { name: None, sources: [source.clone(), source].into() };
+        let group = Group { name: None, sources: Arc::new(vec![source.clone(), source]) };
         let allow = Allow { from: Some(vec![group.clone()]), ..Allow::new(Vec::new()) };
         Policy { allow: vec![allow.clone(), allow], ..Policy::default() }
     }

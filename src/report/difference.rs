@@ -219,17 +219,17 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             Change::ReplaceSet {
                 set: set_path("vpn-4"),
                 kind,
-                elements: hosts(12).into(),
-                added: hosts(12),
-                removed: hosts(11),
+                elements: hosts(23).split_off(11).into(),
+                before: hosts(11).into(),
+                unchanged: 0,
                 origin: "group `vpn`".into(),
             },
             Change::ReplaceSet {
                 set: set_path("wan-4"),
                 kind,
                 elements: hosts(2).into(),
-                added: hosts(1),
-                removed: hosts(2),
+                before: hosts(4).split_off(1).into(),
+                unchanged: 1,
                 origin: "group `wan`".into(),
             },
             Change::RestoreRule {
@@ -265,8 +265,8 @@ inet dwnl vpn-4
 - all 11 elements
 + 12 elements
 inet dwnl wan-4
-- 203.0.113.0
-- 203.0.113.1
+- 203.0.113.2
+- 203.0.113.3
 + 203.0.113.0
 inet dwnl allow
 + tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000

@@ -3,19 +3,25 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::ruleset::{Family, Interval};
+use dwnl::ruleset::{Family, Interval, missing};
 use serde::{Serialize, Serializer};
 
 /// Elements of a set of one family.
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a> {
-    /// The elements.
+    /// The elements, sorted.
     pub list: &'a [Interval],
+    /// Those that are left out, sorted.
+    pub without: &'a [Interval],
     /// The family of their addresses.
     pub family: Family,
 }
 
-impl Elements<'_> {
+impl<'a> Elements<'a> {
+    fn iter(self) -> impl Iterator<Item = Interval> + 'a {
+        missing(self.list, self.without)
+    }
+
     /// Writes a line for each: what stands before it, the element and what stands behind it.
     pub fn write_lines(
         self,
@@ -24,7 +30,7 @@ impl Elements<'_> {
         before: &str,
         behind: &str,
     ) -> io::Result<()> {
-        for element in self.list {
+        for element in self.iter() {
             writeln!(out, "{style}{before}{}{style:#}{behind}", element.display(self.family))?;
         }
         Ok(())
@@ -33,7 +39,7 @@ impl Elements<'_> {
 
 impl Serialize for Elements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.list.iter().map(|element| Element(*element, self.family)))
+        serializer.collect_seq(self.iter().map(|element| Element(element, self.family)))
     }
 }
 

@@ -101,6 +101,11 @@ impl Interval {
         Interval { first: number(first), last: number(last) }
     }
 
+    /// A single address as an interval.
+    pub fn host(address: u128) -> Interval {
+        Interval { first: address, last: address }
+    }
+
     /// The interval as nft writes it.
     pub fn display(self, family: Family) -> impl fmt::Display {
         let (first, last) = (address(self.first, family), address(self.last, family));
@@ -146,9 +151,16 @@ pub fn address(number: u128, family: Family) -> IpAddr {
 
 /// Sources as elements: single addresses that no interval covers, and intervals of which none
 /// overlaps or touches another; both sorted.
-pub fn merge(mut intervals: Vec<Interval>) -> (Vec<Interval>, Vec<Interval>) {
-    let mut hosts: Vec<Interval> = intervals.iter().copied().filter(|i| i.is_host()).collect();
-    intervals.retain(|interval| !interval.is_host());
+pub fn merge(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
+    let mut hosts = Vec::with_capacity(sources.size_hint().1.unwrap_or(0));
+    let mut intervals = Vec::new();
+    for source in sources {
+        if source.is_host() {
+            hosts.push(source.first);
+        } else {
+            intervals.push(source);
+        }
+    }
     intervals.sort_unstable();
     let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
     for interval in intervals {
@@ -159,14 +171,26 @@ pub fn merge(mut intervals: Vec<Interval>) -> (Vec<Interval>, Vec<Interval>) {
             _ => merged.push(interval),
         }
     }
-    hosts.sort_unstable_by_key(|host| host.first);
+    hosts.sort_unstable();
     hosts.dedup();
     let mut covers = merged.iter().peekable();
     hosts.retain(|host| {
-        while covers.next_if(|interval| interval.last < host.first).is_some() {}
-        covers.peek().is_none_or(|interval| interval.first > host.first)
+        while covers.next_if(|interval| interval.last < *host).is_some() {}
+        covers.peek().is_none_or(|interval| interval.first > *host)
     });
     (hosts, merged)
+}
+
+/// The elements of a sorted list that are not in another.
+pub fn missing<'a>(
+    list: &'a [Interval],
+    without: &'a [Interval],
+) -> impl Iterator<Item = Interval> + 'a {
+    let mut without = without.iter().peekable();
+    list.iter().copied().filter(move |element| {
+        while without.next_if(|other| *other < element).is_some() {}
+        without.next_if(|other| *other == element).is_none()
+    })
 }
 
 #[cfg(test)]
@@ -188,12 +212,11 @@ mod tests {
         fn merging_keeps_every_address_and_separates_elements(
             intervals in prop::collection::vec(interval(), 0..40)
         ) {
-            let (hosts, merged) = merge(intervals.clone());
+            let (hosts, merged) = merge(intervals.iter().copied());
             prop_assert!(hosts.windows(2).all(|pair| pair[0] < pair[1]));
-            prop_assert!(hosts.iter().all(|host| host.is_host()));
             prop_assert!(merged.windows(2).all(|pair| pair[0].last + 1 < pair[1].first));
             for number in 0..230 {
-                let (in_hosts, in_merged) = (contains(&hosts, number), contains(&merged, number));
+                let (in_hosts, in_merged) = (hosts.contains(&number), contains(&merged, number));
                 prop_assert!(!(in_hosts && in_merged));
                 prop_assert_eq!(in_hosts || in_merged, contains(&intervals, number));
             }
@@ -203,7 +226,7 @@ mod tests {
     #[test]
     fn the_whole_of_ipv6_is_one_interval() {
         let all = Interval { first: 0, last: u128::MAX };
-        let (hosts, merged) = merge(vec![Interval { first: 7, last: 7 }, all, all]);
+        let (hosts, merged) = merge([Interval::host(7), all, all].into_iter());
         assert_eq!((hosts.len(), merged), (0, vec![all]));
     }
 }

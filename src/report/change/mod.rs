@@ -94,17 +94,27 @@ impl<'a> ChangeReport<'a> {
             Change::AddSet(set, kind) => {
                 ChangeReport { kind: Some(*kind), ..ChangeReport::set(Op::AddSet, set) }
             }
-            Change::AddElements { set, kind, elements, origin } => {
-                ChangeReport::addition_of_elements(set, *kind, elements, origin)
-            }
+            Change::AddElements { set, kind, elements, origin } => ChangeReport {
+                holds: Some(origin),
+                ..ChangeReport::all_of(Op::AddElements, set, *kind, elements)
+            },
             Change::DeleteElements { set, kind, elements } => {
-                ChangeReport::elements(Op::DeleteElements, set, *kind, elements)
+                ChangeReport::all_of(Op::DeleteElements, set, *kind, elements)
             }
-            Change::ReplaceSet { set, kind, elements, added, removed, origin } => {
-                let keeps_others = elements.len() > added.len();
+            Change::ReplaceSet { set, kind, elements, before, unchanged, origin } => {
+                let of = |list, without| Elements { list, without, family: kind.family };
+                let removed = before.len() - unchanged;
                 return list.extend([
-                    ChangeReport::removal(set, *kind, removed, keeps_others),
-                    ChangeReport::addition_of_elements(set, *kind, added, origin),
+                    ChangeReport::removal(set, of(before, elements), removed, *unchanged > 0),
+                    ChangeReport {
+                        holds: Some(origin),
+                        ..ChangeReport::elements(
+                            Op::AddElements,
+                            set,
+                            of(elements, before),
+                            elements.len() - unchanged,
+                        )
+                    },
                 ]);
             }
             Change::DeleteSet { set, elements } => {
@@ -149,34 +159,28 @@ impl<'a> ChangeReport<'a> {
     fn elements(
         op: Op,
         path: &'a SetPath,
-        kind: SetKind,
-        list: &'a [Interval],
+        elements: Elements<'a>,
+        count: usize,
     ) -> ChangeReport<'a> {
-        let elements = Some(Elements { list, family: kind.family });
-        ChangeReport { count: Some(list.len()), elements, ..ChangeReport::set(op, path) }
+        ChangeReport { count: Some(count), elements: Some(elements), ..ChangeReport::set(op, path) }
     }
 
-    fn addition_of_elements(
-        path: &'a SetPath,
-        kind: SetKind,
-        list: &'a [Interval],
-        holds: &'a str,
-    ) -> ChangeReport<'a> {
-        let elements = ChangeReport::elements(Op::AddElements, path, kind, list);
-        ChangeReport { holds: Some(holds), ..elements }
+    fn all_of(op: Op, path: &'a SetPath, kind: SetKind, list: &'a [Interval]) -> ChangeReport<'a> {
+        let elements = Elements { list, without: &[], family: kind.family };
+        ChangeReport::elements(op, path, elements, list.len())
     }
 
-    /// The removal of elements from a set that keeps others, or of all that it has.
+    /// The removal of so many elements from a set that keeps others, or of all that it has.
     fn removal(
         path: &'a SetPath,
-        kind: SetKind,
-        list: &'a [Interval],
+        elements: Elements<'a>,
+        count: usize,
         keeps_others: bool,
     ) -> ChangeReport<'a> {
         if keeps_others {
-            return ChangeReport::elements(Op::DeleteElements, path, kind, list);
+            return ChangeReport::elements(Op::DeleteElements, path, elements, count);
         }
-        ChangeReport { count: Some(list.len()), ..ChangeReport::set(Op::FlushSet, path) }
+        ChangeReport { count: Some(count), ..ChangeReport::set(Op::FlushSet, path) }
     }
 
     fn addition(

@@ -46,7 +46,7 @@ impl ChangeReport<'_> {
             (Some(rule), ..) => {
                 writeln!(out, "{style}{sign}{}{rule}{style:#}{remark}", self.append())
             }
-            (_, Some(elements), _) if verbose || elements.list.len() <= FEW => {
+            (_, Some(elements), Some(count)) if verbose || count <= FEW => {
                 elements.write_lines(out, style, sign, &remark)
             }
             (_, _, None | Some(0)) => Ok(()),

@@ -52,7 +52,7 @@ impl<'a> From<&'a Set> for SetReport<'a> {
             set: &set.path.set,
             kind: Some(set.kind),
             holds: &set.origin,
-            elements: Elements { list: &set.elements, family: set.kind.family },
+            elements: Elements { list: &set.elements, without: &[], family: set.kind.family },
         }
     }
 }

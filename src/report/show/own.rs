@@ -57,8 +57,11 @@ impl<'a> ChainReport<'a> {
 
 impl<'a> SetReport<'a> {
     fn new(name: &'a Name, installed: &'a InstalledSet, verbose: bool) -> SetReport<'a> {
-        let elements =
-            installed.kind.map(|kind| Elements { list: &installed.elements, family: kind.family });
+        let elements = installed.kind.map(|kind| Elements {
+            list: &installed.elements,
+            without: &[],
+            family: kind.family,
+        });
         SetReport {
             set: name,
             kind: installed.kind,
