@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 
 use super::each::each;
-use super::site::{Action, Call, LARGE, REMOVE, SMALL, calls, host, state};
+use super::site::{Action, Call, Injection, LARGE, REMOVE, SMALL, calls, host, state};
 
 #[test]
 fn between_rules_and_a_set() {
@@ -43,6 +43,7 @@ fn at_every_call(before: &[Action], action: Action) {
         (end == Some(libc::SIGKILL)).then_some(left == new)
     });
     // How often threads wait for each other is not the same in every run.
+    println!("{} calls", calls.len());
     let reached: Vec<bool> = left_new.into_iter().flatten().collect();
     assert!(reached.len() * 10 > calls.len() * 9, "{} of {} reached", reached.len(), calls.len());
     assert!(reached.contains(&true) && reached.contains(&false), "always the same ruleset");
@@ -51,8 +52,7 @@ fn at_every_call(before: &[Action], action: Action) {
 /// Kills it when it makes the call, before the kernel carries the call out. Returns the signal that
 /// ended it, which strace dies of as well.
 fn killed(host: &super::support::Namespace, action: Action, call: &Call) -> Option<i32> {
-    let Call { name, nth, .. } = call;
-    let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
-    let status = action.traced(host, &["-o", "/dev/null", "-e", &inject]).status;
+    let injection = Injection { what: "signal=SIGKILL", lasts: false };
+    let status = action.injected(host, call, injection).status;
     status.signal().or_else(|| status.code().map(|code| code - 128))
 }

@@ -60,8 +60,8 @@ impl Action {
     }
 
     /// Carried out under strace with these options; ended if it takes longer than anything should.
-    pub fn traced(self, host: &Namespace, options: &[&str]) -> Output {
-        let strace = ["timeout", "60", "strace", "-f", "-qq"];
+    fn traced(self, host: &Namespace, options: &[&str]) -> Output {
+        let strace = ["timeout", "60", "strace", "-qq"];
         let command = [&strace, options, &[env!("CARGO_BIN_EXE_dwnl")], &self.args()].concat();
         host.try_run(&command, self.policy)
     }
@@ -85,28 +85,61 @@ pub fn state(host: &Namespace) -> Vec<String> {
     tables
 }
 
-/// One system call of a run: the `nth` (from 1) of its name in one of the threads.
+/// One system call of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
+    pub thread: Thread,
     pub name: String,
+    /// Which of its name in the thread, from 1.
     pub nth: usize,
 }
 
-/// The system calls of an action in their order, from the loading of the program on. Threads that
-/// do the same count once, as strace counts for each anew.
+/// The threads of a run that strace can be told to watch. It counts for each anew, so that the calls of
+/// the first would never be reached if the others were watched as well: they make more, and earlier.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Thread {
+    First,
+    /// Those that do the same count once.
+    Any,
+}
+
+/// What is done to a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Injection {
+    /// In strace's words.
+    pub what: &'static str,
+    /// Whether it is done to all later calls of the name as well.
+    pub lasts: bool,
+}
+
+impl Action {
+    /// Carried out with this done to one of its calls.
+    pub fn injected(self, host: &Namespace, call: &Call, injection: Injection) -> Output {
+        let (Call { thread, name, nth }, Injection { what, lasts }) = (call, injection);
+        let every = if lasts { "+" } else { "" };
+        let inject = format!("inject={name}:{what}:when={nth}{every}");
+        let follow: &[&str] = if *thread == Thread::Any { &["-f"] } else { &[] };
+        self.traced(host, &[follow, &["-o", "/dev/null", "-e", &inject]].concat())
+    }
+}
+
+/// The system calls of an action in their order, from the loading of the program on.
 pub fn calls(before: &[Action], action: Action) -> Vec<Call> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let log = directory.path().join("trace").to_string_lossy().into_owned();
-    action.traced(&host(before), &["-o", &log]).succeeded();
-    let mut counts: HashMap<(String, String), usize> = HashMap::new();
+    action.traced(&host(before), &["-f", "-o", &log]).succeeded();
+    let log = fs::read_to_string(log).expect("the trace");
+    let lines = || log.lines().filter_map(|line| line.split_once(' '));
+    let (first, _) = lines().next().expect("a call");
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
     let mut calls = Vec::new();
-    for line in fs::read_to_string(log).expect("the trace").lines() {
-        let Some((thread, call)) = line.split_once(' ') else { continue };
+    for (thread, call) in lines() {
         let Some((name, _)) = call.trim_start().split_once('(') else { continue };
         if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
-            let nth = counts.entry((thread.to_owned(), name.to_owned())).or_default();
+            let nth = counts.entry((thread, name)).or_default();
             *nth += 1;
-            let call = Call { name: name.to_owned(), nth: *nth };
+            let thread = if thread == first { Thread::First } else { Thread::Any };
+            let call = Call { thread, name: name.to_owned(), nth: *nth };
             if !calls.contains(&call) {
                 calls.push(call);
             }
