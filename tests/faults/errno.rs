@@ -1,7 +1,7 @@
 //! System calls that fail: dwnl carries on, or says what failed and leaves one of both rulesets.
 
 use super::each::each;
-use super::site::{Call, Injection, LARGE, SMALL, calls, host, state};
+use super::site::{Call, Injection, LARGE, SMALL, Thread, calls, host, state};
 
 /// The calls that reach the kernel's netlink, from the opening of the socket on.
 const NETLINK: [&str; 8] =
@@ -33,16 +33,24 @@ const fn for_ever(what: &'static str) -> Injection {
 
 #[test]
 fn a_call_that_fails_leaves_one_of_both_rulesets() {
-    // Each call with one failure after the other, each failure with one call after the other.
+    // Each call with one failure after the other, each failure with one call after the other; and all
+    // failures of what carries the batch.
+    let (carriers, others): (Vec<Call>, Vec<Call>) = netlink_calls()
+        .into_iter()
+        .partition(|call| call.thread == Thread::First && call.name == "sendto");
     let failures = FAILURES.into_iter().cycle();
-    fail_each(&netlink_calls().into_iter().zip(failures).collect::<Vec<_>>());
+    fail_each(&[others.into_iter().zip(failures).collect(), with_each_failure(carriers)].concat());
 }
 
 #[test]
 #[ignore = "as the first, but every failure of every call: run it with `--ignored`"]
 fn any_call_that_fails_in_any_way_leaves_one_of_both_rulesets() {
+    fail_each(&with_each_failure(netlink_calls()));
+}
+
+fn with_each_failure(calls: Vec<Call>) -> Vec<(Call, Injection)> {
     let with_each = |call: Call| FAILURES.map(|failure| (call.clone(), failure));
-    fail_each(&netlink_calls().into_iter().flat_map(with_each).collect::<Vec<_>>());
+    calls.into_iter().flat_map(with_each).collect()
 }
 
 /// The calls to the kernel's netlink of the apply that is to fail. One that the program's start makes as
