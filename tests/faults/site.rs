@@ -23,6 +23,9 @@ pub const SMALL: Action = Action {
     "#,
 };
 
+/// One rule, which none of the others has.
+pub const OTHER: Action = Action { verb: "apply", policy: "[[allow]]\nports = [\"9\"]\n" };
+
 /// Rules, and a group that is large enough for a set.
 pub const LARGE: Action = Action {
     verb: "apply",

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::site::{LARGE, SMALL, host, state};
+use super::site::{LARGE, OTHER, SMALL, host, state};
 use super::support::{Namespace, apply};
 
 const ROUNDS: usize = 60;
@@ -15,6 +15,8 @@ fn two_at_once_both_succeed_and_one_of_both_policies_stands() {
     let host = Namespace::new();
     let mut stood = [0; 2];
     for round in 0..ROUNDS {
+        // So that both have something to change.
+        OTHER.run(&host).succeeded();
         let start = Barrier::new(2);
         thread::scope(|scope| {
             for action in [SMALL, LARGE] {
