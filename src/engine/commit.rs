@@ -75,10 +75,15 @@ fn failure(plan: &Plan, batch: &FinishedBatch, sequence: u32, error: KernelError
 }
 
 /// Silence is consent, but a batch that the kernel did not understand as one is met with silence
-/// as well: the generation tells them apart. It counts up by one and leaves out zero.
+/// as well: the generation tells them apart.
 fn confirm(before: u32, answer: &BatchAnswer) -> Result<u32, Error> {
     if answer.generation == before {
         return Err(Error::Malformed("no error to a batch that was not carried out"));
     }
-    Ok(before.wrapping_add(1).max(1))
+    Ok(next_generation(before))
+}
+
+/// The generation that a commit brings about. The kernel counts up by one and leaves out zero.
+pub(super) fn next_generation(before: u32) -> u32 {
+    before.wrapping_add(1).max(1)
 }

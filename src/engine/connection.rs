@@ -189,7 +189,7 @@ fn reading_a_dump(error: KernelError) -> Error {
 }
 
 /// Whether answers were lost, because more of them waited than the receive buffer holds.
-fn is_overflow(error: &io::Error) -> bool {
+pub(super) fn is_overflow(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOBUFS)
 }
 

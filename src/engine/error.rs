@@ -122,3 +122,11 @@ pub(super) fn opening(source: io::Error) -> Error {
         _ => Error::Socket { action: "opening the socket", source },
     }
 }
+
+/// Wraps a socket that cannot join those that hear of commits.
+pub(super) fn from_join(source: io::Error) -> Error {
+    match source.raw_os_error() {
+        Some(libc::EPERM) => Error::Permission,
+        _ => opening(source),
+    }
+}

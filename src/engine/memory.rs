@@ -1,9 +1,11 @@
 //! The elements of our sets as they were at one generation. As long as the ruleset is still at that
-//! generation nobody has touched them, and a hundred thousand elements need not be dumped again.
+//! generation, or at one before which others touched other things alone, they are what they were, and a
+//! hundred thousand elements need not be dumped again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::commit::next_generation;
 use crate::ruleset::{Interval, Ruleset, SetPath, Snapshot};
 
 /// What an engine remembers of the kernel's sets.
@@ -18,6 +20,20 @@ impl Memory {
     pub fn recall(&self, generation: u32, set: &SetPath) -> Option<Arc<[Interval]>> {
         let sets = (generation == self.generation).then_some(&self.sets)?;
         sets.get(set).map(Arc::clone)
+    }
+
+    /// Takes notice of the commit that brought about this generation. If it is the next one, all but
+    /// the sets that it touched are what they were; of any other nothing follows.
+    pub fn follow(&mut self, generation: u32, touches: impl Fn(&SetPath) -> bool) {
+        if generation == next_generation(self.generation) {
+            self.generation = generation;
+            self.sets.retain(|set, _| !touches(set));
+        }
+    }
+
+    /// Remembers nothing any more.
+    pub fn forget(&mut self) {
+        self.sets.clear();
     }
 
     /// Remembers what was read.

@@ -11,6 +11,7 @@ mod flows;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod memory;
+mod monitor;
 mod refusal;
 mod snapshot;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use memory::Memory;
 
 pub use error::Error;
 pub use flows::Tended;
+pub use monitor::{Commit, Monitor, Notice, Process};
 
 /// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
 /// ruleset meanwhile.
@@ -37,10 +39,12 @@ pub const ATTEMPTS_MAX: u32 = 100;
 ///
 /// It remembers the elements of the sets that it has read or written last (they are shared with
 /// the [`Ruleset`] or [`Snapshot`] at hand), and reads them again only if anybody has changed the
-/// kernel's ruleset since.
+/// kernel's ruleset since, and it was not told by [`Engine::heed`] that they were left alone.
 pub struct Engine {
     /// The second helps to read many sets.
     connections: [Connection; 2],
+    /// The number by which the kernel knows the socket of the first, which commits.
+    port: u32,
     routes: Connection,
     memory: Memory,
     /// What [`Engine::read_ahead`] has read.
@@ -83,12 +87,15 @@ impl Engine {
                 return Err(Error::LegacyNat(family));
             }
         }
-        Ok(Engine::over([Box::new(socket), Box::new(second)], Box::new(routes)))
+        let port = socket.port();
+        let nf_tables: [Box<dyn Transport>; 2] = [Box::new(socket), Box::new(second)];
+        Ok(Engine { port, ..Engine::over(nf_tables, Box::new(routes)) })
     }
 
     fn over(nf_tables: [Box<dyn Transport>; 2], routes: Box<dyn Transport>) -> Engine {
         Engine {
             connections: nf_tables.map(Connection::new),
+            port: 0,
             routes: Connection::new(routes),
             memory: Memory::default(),
             ahead: None,
@@ -102,8 +109,18 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`], and [`Error::Namespace`].
     pub fn open_in(path: &Path) -> Result<Engine, Error> {
-        within(path, Engine::open)
-            .map_err(|source| Error::Namespace { path: path.to_owned(), source })?
+        opened_in(path, Engine::open)
+    }
+
+    /// Takes notice of what a [`Monitor`] of the same namespace has heard, so that what is remembered
+    /// of sets that others did not touch stays valid. Each notice has to be heeded, in order.
+    pub fn heed(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Commit(commit) => {
+                self.memory.follow(commit.generation, |set| commit.touches(set));
+            }
+            Notice::Lost => self.memory.forget(),
+        }
     }
 
     /// Reads the tables that dwnl works in, all at one generation.
@@ -193,6 +210,14 @@ impl Engine {
         }
         Err(Error::Conflict { attempts: ATTEMPTS_MAX })
     }
+}
+
+/// What `open` opens, in the network namespace that `path` refers to.
+fn opened_in<T: Send>(
+    path: &Path,
+    open: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    within(path, open).map_err(|source| Error::Namespace { path: path.to_owned(), source })?
 }
 
 /// What `attempt` gathers, from the beginning again when it was interrupted; after [`ATTEMPTS_MAX`]

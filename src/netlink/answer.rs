@@ -3,7 +3,9 @@
 use std::io;
 
 use super::attribute::{Attributes, align};
+use super::batch::family_number;
 use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, error};
+use crate::ruleset::Family;
 
 /// One message as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +39,19 @@ impl KernelError {
 impl<'a> Message<'a> {
     /// Whether it is of this message type of nf_tables (`NFT_MSG_*`).
     pub fn is_nft(&self, message: i32) -> bool {
-        i32::from(self.kind) == libc::NFNL_SUBSYS_NFTABLES << 8 | message
+        self.nft() == Some(message)
+    }
+
+    /// Its message type, if it is one of nf_tables (`NFT_MSG_*`).
+    pub fn nft(&self) -> Option<i32> {
+        let [subsystem, message] = self.kind.to_be_bytes().map(i32::from);
+        (subsystem == libc::NFNL_SUBSYS_NFTABLES).then_some(message)
+    }
+
+    /// The family of an nf_tables message, if dwnl works in it: `nfgen_family` of `struct nfgenmsg`.
+    pub fn family(&self) -> Option<Family> {
+        let number = self.payload.first()?;
+        Family::ALL.into_iter().find(|family| family_number(*family) == *number)
     }
 
     /// Whether it ends a dump.
@@ -99,6 +113,11 @@ pub(crate) struct Messages<'a>(&'a [u8]);
 impl<'a> Messages<'a> {
     pub fn new(datagram: &'a [u8]) -> Messages<'a> {
         Messages(datagram)
+    }
+
+    /// Whether nothing is left, not even a message that is cut short.
+    pub fn is_at_end(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::attribute::put_string;
 use super::batch::family_number;
-use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, element_list, flowtable, object, rule, set};
+use super::uapi::{
+    FAMILY_HEADER, MESSAGE_HEADER, element_list, flowtable, message, object, rule, set,
+};
 use crate::ruleset::Family;
 
 /// What can be dumped.
@@ -43,9 +45,6 @@ pub(crate) enum Dump<'a> {
     },
 }
 
-/// `NFT_MSG_GETFLOWTABLE`.
-const GET_FLOWTABLE: i32 = 23;
-
 /// A request, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -70,7 +69,7 @@ impl Request {
             Dump::Sets { .. } => libc::NFT_MSG_GETSET,
             Dump::Elements { .. } => libc::NFT_MSG_GETSETELEM,
             Dump::Objects { .. } => libc::NFT_MSG_GETOBJ,
-            Dump::Flowtables { .. } => GET_FLOWTABLE,
+            Dump::Flowtables { .. } => message::GET_FLOWTABLE,
         };
         let mut bytes = header(message, family_number(family), libc::NLM_F_DUMP, sequence);
         let mut put_name = |number, name| put_string(&mut bytes, number, name);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::attribute::{Attributes, put, put_nested, put_string};
+use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
 use crate::ruleset::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
 
@@ -142,6 +142,17 @@ pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)>
     Some((name, InstalledSet { kind, elements: Arc::default() }))
 }
 
+/// Whether an element is only the first address behind an interval. The bytes are one element of
+/// NEWSETELEM.
+pub(super) fn is_interval_end(element: &Attribute) -> bool {
+    element_flags(element) & INTERVAL_END != 0
+}
+
+fn element_flags(element: &Attribute) -> u32 {
+    let flags = element.nested().find(uapi::element::FLAGS);
+    flags.and_then(|flags| flags.be_u32()).unwrap_or(0)
+}
+
 /// The elements of a set, as they come.
 #[derive(Debug, Default)]
 pub(crate) struct DumpedElements {
@@ -156,8 +167,7 @@ impl DumpedElements {
     pub fn read(&mut self, attributes: Attributes) -> Option<()> {
         let list = attributes.clone().find(uapi::element_list::ELEMENTS);
         for element in list.into_iter().flat_map(|list| list.nested()) {
-            let flags = element.nested().find(uapi::element::FLAGS);
-            let flags = flags.and_then(|flags| flags.be_u32()).unwrap_or(0);
+            let flags = element_flags(&element);
             if flags & CATCH_ALL != 0 {
                 self.catch_all = true;
                 continue;

@@ -1,7 +1,7 @@
 //! The sockets: datagrams out, datagrams in.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,6 +16,8 @@ const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// `linux/netlink.h`, since Linux 4.20.
 const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
+/// An option that is switched on.
+const ON: libc::c_int = 1;
 
 /// What carries datagrams to the kernel and back; the tests put others in the socket's place.
 pub(crate) trait Transport: Send {
@@ -53,31 +55,51 @@ impl Socket {
     pub fn open_routes() -> io::Result<Socket> {
         let socket = Socket::on(mnl::Bus::Route)?;
         // The kernel then dumps only what a request's header asks for.
-        set_netlink_option(&socket.socket, NETLINK_GET_STRICT_CHK)?;
+        socket.set_option(libc::SOL_NETLINK, NETLINK_GET_STRICT_CHK, &ON)?;
         Ok(socket)
     }
 
     fn on(bus: mnl::Bus) -> io::Result<Socket> {
         let socket = mnl::Socket::new(bus)?;
-        set_netlink_option(&socket, libc::NETLINK_EXT_ACK)?;
-        set_netlink_option(&socket, libc::NETLINK_CAP_ACK)?;
         let buffer = vec![0; DATAGRAM_MAX / size_of::<u64>()].into_boxed_slice();
-        let mut socket = Socket { socket, buffer, send_buffer: 0, pair: None };
-        socket.grow_receive_buffer();
+        let socket = Socket { socket, buffer, send_buffer: 0, pair: None };
+        socket.set_option(libc::SOL_NETLINK, libc::NETLINK_EXT_ACK, &ON)?;
+        socket.set_option(libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, &ON)?;
+        socket.grow_receive_buffer(RECEIVE_BUFFER);
         Ok(socket)
     }
 
-    fn descriptor(&self) -> BorrowedFd<'_> {
-        // SAFETY: the descriptor stays open as long as the socket, which the result borrows.
-        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
+    /// The number by which the kernel knows the socket in its namespace (`nlmsg_pid`).
+    pub fn port(&self) -> u32 {
+        self.socket.portid()
     }
 
-    /// Beyond the system's limit (`net.core.rmem_max`) where that is permitted. Without it a
-    /// batch with very many errors loses the later ones.
-    fn grow_receive_buffer(&mut self) {
-        if setsockopt(&self.descriptor(), sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-            let _ = setsockopt(&self.descriptor(), sockopt::RcvBuf, &RECEIVE_BUFFER);
+    /// Beyond the system's limit (`net.core.rmem_max`) where that is permitted. What does not fit
+    /// is lost: of a batch with very many errors the later ones.
+    pub(super) fn grow_receive_buffer(&self, bytes: usize) {
+        if setsockopt(self, sockopt::RcvBufForce, &bytes).is_err() {
+            let _ = setsockopt(self, sockopt::RcvBuf, &bytes);
         }
+    }
+
+    /// Sets an option whose value is the C structure or integer `value`.
+    pub(super) fn set_option<T>(
+        &self,
+        level: libc::c_int,
+        option: libc::c_int,
+        value: &T,
+    ) -> io::Result<()> {
+        // SAFETY: the value outlives the call, and its size is given.
+        let result = unsafe {
+            libc::setsockopt(
+                self.socket.as_raw_fd(),
+                level,
+                option,
+                (&raw const *value).cast(),
+                size_of::<T>() as libc::socklen_t,
+            )
+        };
+        Errno::result(result).map(drop).map_err(io::Error::from)
     }
 
     /// A datagram larger than the send buffer is refused (EMSGSIZE). Beyond the system's limit
@@ -88,16 +110,23 @@ impl Socket {
         if wanted <= self.send_buffer {
             return;
         }
-        if setsockopt(&self.descriptor(), sockopt::SndBufForce, &wanted).is_err() {
-            let _ = setsockopt(&self.descriptor(), sockopt::SndBuf, &wanted);
+        if setsockopt(self, sockopt::SndBufForce, &wanted).is_err() {
+            let _ = setsockopt(self, sockopt::SndBuf, &wanted);
         }
         self.send_buffer = wanted;
     }
 }
 
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor stays open as long as the socket, which the result borrows.
+        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.pair = leave_to_kernel(self.descriptor());
+        self.pair = leave_to_kernel(self.as_fd());
     }
 }
 
@@ -115,7 +144,7 @@ impl Transport for Socket {
 
     fn receive(&mut self, timeout: PollTimeout) -> io::Result<Option<&[u8]>> {
         let length = loop {
-            let mut descriptors = [PollFd::new(self.descriptor(), PollFlags::POLLIN)];
+            let mut descriptors = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
             match poll(&mut descriptors, timeout) {
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
@@ -137,19 +166,4 @@ fn bytes_of(words: &mut [u64]) -> &mut [u8] {
     // SAFETY: the words are initialised, every bit pattern is valid for either type, and the
     // result borrows them exclusively.
     unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size) }
-}
-
-fn set_netlink_option(socket: &mnl::Socket, option: libc::c_int) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    // SAFETY: the option's value is a C int that outlives the call, and its size is given.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_NETLINK,
-            option,
-            (&raw const on).cast(),
-            size_of_val(&on) as libc::socklen_t,
-        )
-    };
-    Errno::result(result).map(drop).map_err(io::Error::from)
 }

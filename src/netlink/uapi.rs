@@ -10,9 +10,18 @@ pub const NESTED: u16 = 0x8000;
 /// The bits of an attribute's type that are its number (`NLA_TYPE_MASK`).
 pub const TYPE_MASK: u16 = 0x3fff;
 
+/// `NFT_MSG_*` of flowtables.
+pub mod message {
+    pub const NEW_FLOWTABLE: i32 = 22;
+    pub const GET_FLOWTABLE: i32 = 23;
+    pub const DELETE_FLOWTABLE: i32 = 24;
+}
+
 /// `NFTA_GEN_*`.
 pub mod generation {
     pub const ID: u16 = 1;
+    pub const PROCESS_ID: u16 = 2;
+    pub const PROCESS_NAME: u16 = 3;
 }
 
 /// `NFTA_TABLE_*`.
@@ -155,11 +164,13 @@ pub mod set_description {
 /// `NFTA_OBJ_*`.
 pub mod object {
     pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 2;
 }
 
 /// `NFTA_FLOWTABLE_*`.
 pub mod flowtable {
     pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 2;
 }
 
 /// `NFTA_SET_ELEM_LIST_*`.

@@ -11,6 +11,7 @@ mod flows;
 mod foreign;
 mod guard;
 mod jumps;
+mod monitor;
 mod namespace;
 mod privileges;
 mod refusal;

@@ -1,0 +1,56 @@
+//! A commit that was heard of: who made it, and what it touched.
+
+use std::fmt;
+
+use super::summary::Summary;
+use crate::ruleset::{Name, SetPath};
+
+/// A commit to the ruleset. `Display` is a sentence: `process iptables (pid 123) deleted 2 rules in
+/// ip nat PREROUTING`.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The generation that it brought about.
+    pub generation: u32,
+    /// Who made it, if the kernel tells.
+    pub process: Option<Process>,
+    pub(super) summary: Summary,
+}
+
+/// The thread that has sent a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number in the initial pid namespace (`NFTA_GEN_PROC_PID`); that of the process unless it
+    /// has several threads.
+    pub id: u32,
+    /// Its name, at most 15 bytes that it can choose freely (`NFTA_GEN_PROC_NAME`).
+    pub name: Name,
+}
+
+impl Commit {
+    /// Whether it touched a table that dwnl works in, or a chain whose rules tell of Docker, so that
+    /// what the kernel holds may differ from what it should.
+    pub fn concerns_us(&self) -> bool {
+        self.summary.concerns_us()
+    }
+
+    /// Whether it may have changed the elements of the set.
+    pub(in super::super) fn touches(&self, set: &SetPath) -> bool {
+        self.summary.touches(set)
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.process {
+            Some(process) => write!(f, "{process} {}", self.summary),
+            None => write!(f, "an unknown process {}", self.summary),
+        }
+    }
+}
+
+/// `process iptables (pid 123)`, with the name's control characters escaped.
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} (pid {})", self.name.escape_debug(), self.id)
+    }
+}

@@ -1,0 +1,55 @@
+//! Notifications → notices. The messages of a commit come in one datagram or several, and the last of
+//! them tells its generation.
+
+use super::summary::{Summary, Watched};
+use super::{Commit, Notice, Process};
+use crate::compile::frame;
+use crate::netlink::{Messages, Notification, decode_notification};
+
+/// What was heard of a commit that is not complete.
+pub(super) struct Gathering {
+    watched: Watched,
+    summary: Summary,
+    /// Of commits up to this generation only a part may have been heard.
+    since: u32,
+}
+
+impl Gathering {
+    /// Begins when the ruleset is at this generation or, by now, at a later one.
+    pub fn since(generation: u32) -> Gathering {
+        Gathering { watched: Watched::of(&frame()), summary: Summary::default(), since: generation }
+    }
+
+    /// Forgets what was heard of a commit, because some of it was lost.
+    pub fn begin_anew(&mut self) {
+        self.summary = Summary::default();
+    }
+
+    /// Reads a datagram and appends the commits that it completes.
+    pub fn read(&mut self, datagram: &[u8], notices: &mut Vec<Notice>) {
+        let mut messages = Messages::new(datagram);
+        for message in messages.by_ref().filter(|message| message.nft().is_some()) {
+            match decode_notification(&message) {
+                Some(Notification::Change(notified)) => self.summary.add(&notified, &self.watched),
+                Some(Notification::End { generation, process }) => {
+                    let process = process.map(|(id, name)| Process { id, name: name.into() });
+                    notices.push(self.complete(generation, process));
+                }
+                None => self.summary.add_unknown(),
+            }
+        }
+        if !messages.is_at_end() {
+            self.summary.add_unknown();
+        }
+    }
+
+    fn complete(&mut self, generation: u32, process: Option<Process>) -> Notice {
+        let summary = std::mem::take(&mut self.summary);
+        // The numbers come round again, so it is the distance that counts.
+        if generation.wrapping_sub(self.since).cast_signed() <= 0 {
+            return Notice::Lost;
+        }
+        self.since = generation;
+        Notice::Commit(Commit { generation, process, summary })
+    }
+}

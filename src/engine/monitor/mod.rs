@@ -1,0 +1,99 @@
+//! Hearing of what others do to the ruleset, as they do it.
+
+mod commit;
+mod gathering;
+mod summary;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use nix::poll::PollTimeout;
+
+use super::connection::{Connection, is_overflow};
+use super::error::{action, from_join, opening};
+use super::{Engine, Error, opened_in};
+use crate::netlink::{Socket, Transport};
+use gathering::Gathering;
+
+pub use commit::{Commit, Process};
+
+/// What a [`Monitor`] has heard.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// Somebody has committed a change.
+    Commit(Commit),
+    /// The kernel could not tell all that has happened, because too much waited to be read or
+    /// because it had no memory: anything may have changed before [`Monitor::read`] returned.
+    Lost,
+}
+
+/// A netlink socket that hears of every commit to the ruleset of one network namespace, from when it
+/// was opened. Needs CAP_NET_ADMIN in the user namespace that owns it.
+///
+/// Its file descriptor is readable when a notice waits, so that a program can `poll` it beside others.
+/// What happened before it was opened it does not tell: apply afterwards, not before.
+pub struct Monitor {
+    socket: Socket,
+    gathering: Gathering,
+}
+
+impl Monitor {
+    /// Opens the socket in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// [`Error::Permission`], [`Error::NoNfTables`] and [`Error::Socket`].
+    pub fn open() -> Result<Monitor, Error> {
+        let socket = Socket::open_monitor().map_err(from_join)?;
+        // What is committed from this generation on is heard of from its beginning.
+        let mut connection = Connection::new(Box::new(Socket::open().map_err(opening)?));
+        let gathering = Gathering::since(connection.generation()?);
+        Ok(Monitor { socket, gathering })
+    }
+
+    /// Opens the socket in the network namespace that `path` refers to; see [`Engine::open_in`].
+    ///
+    /// # Errors
+    /// As [`Monitor::open`], and [`Error::Namespace`].
+    pub fn open_in(path: &Path) -> Result<Monitor, Error> {
+        opened_in(path, Monitor::open)
+    }
+
+    /// From now on the commits of this engine are not heard of, as long as it lives; those of one
+    /// that was named before are again. The kernel filters them out before they take room.
+    ///
+    /// # Errors
+    /// [`Error::Socket`].
+    pub fn ignore(&mut self, engine: &Engine) -> Result<(), Error> {
+        self.socket.ignore(engine.port).map_err(action("filtering notifications"))
+    }
+
+    /// All that waits, in the order in which it happened; never blocks.
+    ///
+    /// # Errors
+    /// [`Error::Socket`]: the monitor has become useless.
+    pub fn read(&mut self) -> Result<Vec<Notice>, Error> {
+        let mut notices = Vec::new();
+        let mut is_lost = false;
+        loop {
+            match self.socket.receive(PollTimeout::ZERO) {
+                Ok(None) => break,
+                Ok(Some(datagram)) if !is_lost => self.gathering.read(datagram, &mut notices),
+                // What comes from before the loss and what comes from behind it cannot be told apart.
+                Ok(Some(_)) => {}
+                Err(error) if is_overflow(&error) => is_lost = true,
+                Err(source) => return Err(action("reading notifications")(source)),
+            }
+        }
+        if is_lost {
+            self.gathering.begin_anew();
+            notices.push(Notice::Lost);
+        }
+        Ok(notices)
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

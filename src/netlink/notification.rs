@@ -1,0 +1,125 @@
+//! Notifications: what a commit has changed, a message for each object, and behind them the
+//! generation that it brought about.
+
+use std::borrow::Cow;
+
+use super::answer::Message;
+use super::attribute::Attributes;
+use super::decode::decode_generation;
+use super::set::is_interval_end;
+use super::uapi::{self, element_list, flowtable, message, object};
+use crate::ruleset::Family;
+
+/// One message of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Notification<'a> {
+    /// Something was added or deleted.
+    Change(Notified<'a>),
+    /// The commit has no more messages.
+    End {
+        /// The generation that it brought about.
+        generation: u32,
+        /// The thread that has sent the batch: its number and its name.
+        process: Option<(u32, Cow<'a, str>)>,
+    },
+}
+
+/// Something that was added or deleted; what is changed in place counts as added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notified<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Whether it was added.
+    pub is_added: bool,
+    /// The family of its table; `None` if dwnl does not work in it.
+    pub family: Option<Family>,
+    /// Its table.
+    pub table: Cow<'a, str>,
+    /// Its own name; of a rule the chain's, of elements the set's, of a table none.
+    pub name: Option<Cow<'a, str>>,
+    /// How many rules or elements it is.
+    pub count: usize,
+}
+
+/// What can be added or deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Table,
+    Chain,
+    Rule,
+    Set,
+    Element,
+    Object,
+    Flowtable,
+}
+
+/// What a message of nf_tables says; `None` if it cannot be understood.
+pub(crate) fn decode_notification<'a>(message: &Message<'a>) -> Option<Notification<'a>> {
+    match message.nft()? {
+        libc::NFT_MSG_NEWGEN => decode_end(message.attributes()),
+        kind => decode_change(message, kind).map(Notification::Change),
+    }
+}
+
+fn decode_end(attributes: Attributes) -> Option<Notification> {
+    use uapi::generation::{PROCESS_ID, PROCESS_NAME};
+    let id = attributes.clone().find(PROCESS_ID).and_then(|id| id.be_u32());
+    let name = attributes.clone().find(PROCESS_NAME).map(|name| name.string());
+    Some(Notification::End { generation: decode_generation(attributes)?, process: id.zip(name) })
+}
+
+fn decode_change<'a>(message: &Message<'a>, kind: i32) -> Option<Notified<'a>> {
+    let (kind, is_added) = match kind {
+        libc::NFT_MSG_NEWTABLE => (Kind::Table, true),
+        libc::NFT_MSG_DELTABLE => (Kind::Table, false),
+        libc::NFT_MSG_NEWCHAIN => (Kind::Chain, true),
+        libc::NFT_MSG_DELCHAIN => (Kind::Chain, false),
+        libc::NFT_MSG_NEWRULE => (Kind::Rule, true),
+        libc::NFT_MSG_DELRULE => (Kind::Rule, false),
+        libc::NFT_MSG_NEWSET => (Kind::Set, true),
+        libc::NFT_MSG_DELSET => (Kind::Set, false),
+        libc::NFT_MSG_NEWSETELEM => (Kind::Element, true),
+        libc::NFT_MSG_DELSETELEM => (Kind::Element, false),
+        libc::NFT_MSG_NEWOBJ => (Kind::Object, true),
+        libc::NFT_MSG_DELOBJ => (Kind::Object, false),
+        message::NEW_FLOWTABLE => (Kind::Flowtable, true),
+        message::DELETE_FLOWTABLE => (Kind::Flowtable, false),
+        _ => return None,
+    };
+    let attributes = message.attributes();
+    let (table, name) = kind.address();
+    let text = |number| attributes.clone().find(number).map(|name| name.string());
+    let name = match name {
+        Some(number) => Some(text(number)?),
+        None => None,
+    };
+    let count = if kind == Kind::Element { elements(&attributes) } else { 1 };
+    Some(Notified { kind, is_added, family: message.family(), table: text(table)?, name, count })
+}
+
+impl Kind {
+    /// Whether there are many of one place, and only their number is told.
+    pub fn is_counted(self) -> bool {
+        matches!(self, Kind::Rule | Kind::Element)
+    }
+
+    /// The attributes that hold the names of its table and of what it is, or is in.
+    fn address(self) -> (u16, Option<u16>) {
+        match self {
+            Kind::Table => (uapi::table::NAME, None),
+            Kind::Chain => (uapi::chain::TABLE, Some(uapi::chain::NAME)),
+            Kind::Rule => (uapi::rule::TABLE, Some(uapi::rule::CHAIN)),
+            Kind::Set => (uapi::set::TABLE, Some(uapi::set::NAME)),
+            Kind::Element => (element_list::TABLE, Some(element_list::SET)),
+            Kind::Object => (object::TABLE, Some(object::NAME)),
+            Kind::Flowtable => (flowtable::TABLE, Some(flowtable::NAME)),
+        }
+    }
+}
+
+/// How many elements a message lists; the end of an interval is none of its own.
+fn elements(attributes: &Attributes) -> usize {
+    let list = attributes.clone().find(element_list::ELEMENTS);
+    let elements = list.into_iter().flat_map(|list| list.nested());
+    elements.filter(|element| !is_interval_end(element)).count()
+}
