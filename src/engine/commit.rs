@@ -7,12 +7,7 @@ use super::refusal::Refusal;
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Counter, FinishedBatch, KernelError, attribute_at};
 use crate::plan::{Change, Plan};
 
-/// Sends the plan as one batch and returns the generation that it brought about.
-pub(super) fn commit(connection: &mut Connection, plan: &Plan) -> Result<u32, Error> {
-    send(connection, plan, &encode(plan))
-}
-
-/// Sends the plan's batch and says what the kernel's answers mean.
+/// Sends the plan's batch and returns the generation that it brought about.
 pub(super) fn send(
     connection: &mut Connection,
     plan: &Plan,

@@ -17,7 +17,9 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::path::Path;
+use std::sync::Weak;
 
 use crate::compile::frame;
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
@@ -25,6 +27,7 @@ use crate::plan::{Obstacle, Plan};
 use crate::ruleset::{Docker, Family, Ruleset, Snapshot};
 use connection::{Connection, Dumped};
 use memory::Memory;
+use monitor::Attendance;
 
 pub use error::Error;
 pub use flows::Tended;
@@ -45,6 +48,8 @@ pub struct Engine {
     connections: [Connection; 2],
     /// The number by which the kernel knows the socket of the first, which commits.
     port: u32,
+    /// Whether the monitor that does not hear of what it commits is listening.
+    ignored_by: Cell<Weak<Attendance>>,
     routes: Connection,
     memory: Memory,
     /// What [`Engine::read_ahead`] has read.
@@ -96,6 +101,7 @@ impl Engine {
         Engine {
             connections: nf_tables.map(Connection::new),
             port: 0,
+            ignored_by: Cell::default(),
             routes: Connection::new(routes),
             memory: Memory::default(),
             ahead: None,
@@ -169,7 +175,14 @@ impl Engine {
         if plan.is_empty() {
             return Ok(plan.generation);
         }
-        commit::commit(&mut self.connections[0], plan)
+        let [connection, _] = &mut self.connections;
+        let batch = commit::encode(plan);
+        let commit = |connection: &mut Connection| commit::send(connection, plan, &batch);
+        let monitor = self.ignored_by.get_mut().upgrade();
+        match monitor.filter(|_| batch.bytes().len() >= monitor::LARGE) {
+            Some(monitor) => monitor.while_away(connection, plan.generation, commit),
+            None => commit(connection),
+        }
     }
 
     /// Makes the kernel hold `wanted`: plans and commits, and starts again from the dump, at most

@@ -36,6 +36,7 @@ pub(crate) use decode::{decode_chain, decode_generation, decode_rule, decode_tab
 pub(crate) use expression::Counter;
 pub(crate) use legacy::legacy_nat_holds_rules;
 pub(crate) use locate::attribute_at;
+pub(crate) use monitor::Membership;
 pub(crate) use namespace::within;
 pub(crate) use notification::{Kind, Notification, Notified, decode_notification};
 pub(crate) use request::{Dump, Request};

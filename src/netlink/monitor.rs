@@ -1,8 +1,12 @@
 //! A socket that hears of every commit in its network namespace.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use super::socket::Socket;
+use nix::sys::socket::{MsgFlags, send};
+
+use super::request::put_message;
+use super::socket::{Socket, set_option};
 
 /// How much may wait for us, in bytes with the kernel's overhead: the notifications of a commit of
 /// some hundred thousand elements. More is lost.
@@ -13,16 +17,16 @@ const PORT: u32 = 12;
 
 impl Socket {
     /// Opens a socket to nfnetlink in the calling thread's network namespace that the kernel sends
-    /// the notifications of nf_tables to.
+    /// the notifications of nf_tables to, as long as its membership lasts.
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN.
-    pub fn open_monitor() -> io::Result<Socket> {
+    pub fn open_monitor() -> io::Result<(Socket, Membership)> {
         let socket = Socket::open()?;
         socket.grow_receive_buffer(RECEIVE_BUFFER);
-        let group = libc::NFNLGRP_NFTABLES;
-        socket.set_option(libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group)?;
-        Ok(socket)
+        let membership = Membership { socket: socket.as_fd().try_clone_to_owned()? };
+        membership.join()?;
+        Ok((socket, membership))
     }
 
     /// Has the kernel throw away the notifications of all commits that were sent by the socket with
@@ -38,11 +42,42 @@ impl Socket {
         ];
         let program =
             libc::sock_fprog { len: filter.len() as libc::c_ushort, filter: filter.as_mut_ptr() };
-        self.set_option(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+        set_option(self, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
     }
 }
 
 /// One instruction; a comparison that holds skips so many.
 fn statement(code: u32, value: u32, skip: u8) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt: skip, jf: 0, k: value }
+}
+
+/// A socket's place among those that hear of commits. As long as anybody has one, the kernel makes a
+/// message for each object of a commit before it carries it out.
+pub(crate) struct Membership {
+    /// The monitor's own.
+    socket: OwnedFd,
+}
+
+impl Membership {
+    /// From now on the socket hears of commits.
+    pub fn join(&self) -> io::Result<()> {
+        self.set(libc::NETLINK_ADD_MEMBERSHIP)
+    }
+
+    /// From now on it does not.
+    pub fn leave(&self) -> io::Result<()> {
+        self.set(libc::NETLINK_DROP_MEMBERSHIP)
+    }
+
+    fn set(&self, option: libc::c_int) -> io::Result<()> {
+        set_option(&self.socket, libc::SOL_NETLINK, option, &libc::NFNLGRP_NFTABLES)
+    }
+
+    /// Makes the socket readable: the kernel acknowledges a message that asks for nothing.
+    pub fn wake(&self) -> io::Result<()> {
+        let mut message = Vec::new();
+        put_message(&mut message, libc::NLMSG_NOOP as u16, &[], libc::NLM_F_ACK as u16, 0);
+        send(self.socket.as_raw_fd(), &message, MsgFlags::empty())?;
+        Ok(())
+    }
 }

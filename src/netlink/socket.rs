@@ -55,7 +55,7 @@ impl Socket {
     pub fn open_routes() -> io::Result<Socket> {
         let socket = Socket::on(mnl::Bus::Route)?;
         // The kernel then dumps only what a request's header asks for.
-        socket.set_option(libc::SOL_NETLINK, NETLINK_GET_STRICT_CHK, &ON)?;
+        set_option(&socket, libc::SOL_NETLINK, NETLINK_GET_STRICT_CHK, &ON)?;
         Ok(socket)
     }
 
@@ -63,8 +63,8 @@ impl Socket {
         let socket = mnl::Socket::new(bus)?;
         let buffer = vec![0; DATAGRAM_MAX / size_of::<u64>()].into_boxed_slice();
         let socket = Socket { socket, buffer, send_buffer: 0, pair: None };
-        socket.set_option(libc::SOL_NETLINK, libc::NETLINK_EXT_ACK, &ON)?;
-        socket.set_option(libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, &ON)?;
+        set_option(&socket, libc::SOL_NETLINK, libc::NETLINK_EXT_ACK, &ON)?;
+        set_option(&socket, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, &ON)?;
         socket.grow_receive_buffer(RECEIVE_BUFFER);
         Ok(socket)
     }
@@ -80,26 +80,6 @@ impl Socket {
         if setsockopt(self, sockopt::RcvBufForce, &bytes).is_err() {
             let _ = setsockopt(self, sockopt::RcvBuf, &bytes);
         }
-    }
-
-    /// Sets an option whose value is the C structure or integer `value`.
-    pub(super) fn set_option<T>(
-        &self,
-        level: libc::c_int,
-        option: libc::c_int,
-        value: &T,
-    ) -> io::Result<()> {
-        // SAFETY: the value outlives the call, and its size is given.
-        let result = unsafe {
-            libc::setsockopt(
-                self.socket.as_raw_fd(),
-                level,
-                option,
-                (&raw const *value).cast(),
-                size_of::<T>() as libc::socklen_t,
-            )
-        };
-        Errno::result(result).map(drop).map_err(io::Error::from)
     }
 
     /// A datagram larger than the send buffer is refused (EMSGSIZE). Beyond the system's limit
@@ -166,4 +146,24 @@ fn bytes_of(words: &mut [u64]) -> &mut [u8] {
     // SAFETY: the words are initialised, every bit pattern is valid for either type, and the
     // result borrows them exclusively.
     unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size) }
+}
+
+/// Sets an option whose value is the C structure or integer `value`.
+pub(super) fn set_option<T>(
+    socket: &impl AsFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
+    // SAFETY: the value outlives the call, and its size is given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            option,
+            (&raw const *value).cast(),
+            size_of::<T>() as libc::socklen_t,
+        )
+    };
+    Errno::result(result).map(drop).map_err(io::Error::from)
 }

@@ -1,6 +1,7 @@
 //! Notifications → notices. The messages of a commit come in one datagram or several, and the last of
 //! them tells its generation.
 
+use super::attendance::Missed;
 use super::summary::{Summary, Watched};
 use super::{Commit, Notice, Process};
 use crate::compile::frame;
@@ -18,6 +19,14 @@ impl Gathering {
     /// Begins when the ruleset is at this generation or, by now, at a later one.
     pub fn since(generation: u32) -> Gathering {
         Gathering { watched: Watched::of(&frame()), summary: Summary::default(), since: generation }
+    }
+
+    /// Takes note of what was missed; whether it was anything.
+    pub fn has_missed(&mut self, missed: Option<Missed>) -> bool {
+        if let Some(Missed::Until(generation)) = missed {
+            self.since = generation;
+        }
+        missed.is_some()
     }
 
     /// Forgets what was heard of a commit, because some of it was lost.

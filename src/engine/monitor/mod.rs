@@ -1,11 +1,13 @@
 //! Hearing of what others do to the ruleset, as they do it.
 
+mod attendance;
 mod commit;
 mod gathering;
 mod summary;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::poll::PollTimeout;
 
@@ -13,8 +15,10 @@ use super::connection::{Connection, is_overflow};
 use super::error::{action, from_join, opening};
 use super::{Engine, Error, opened_in};
 use crate::netlink::{Socket, Transport};
+
 use gathering::Gathering;
 
+pub(super) use attendance::{Attendance, LARGE};
 pub use commit::{Commit, Process};
 
 /// What a [`Monitor`] has heard.
@@ -32,8 +36,12 @@ pub enum Notice {
 ///
 /// Its file descriptor is readable when a notice waits, so that a program can `poll` it beside others.
 /// What happened before it was opened it does not tell: apply afterwards, not before.
+///
+/// As long as it is open, large commits of others take the kernel longer, as they do beside
+/// `nft monitor`: it makes a message of a page for each rule and each element.
 pub struct Monitor {
     socket: Socket,
+    attendance: Arc<Attendance>,
     gathering: Gathering,
 }
 
@@ -43,11 +51,11 @@ impl Monitor {
     /// # Errors
     /// [`Error::Permission`], [`Error::NoNfTables`] and [`Error::Socket`].
     pub fn open() -> Result<Monitor, Error> {
-        let socket = Socket::open_monitor().map_err(from_join)?;
+        let (socket, membership) = Socket::open_monitor().map_err(from_join)?;
         // What is committed from this generation on is heard of from its beginning.
         let mut connection = Connection::new(Box::new(Socket::open().map_err(opening)?));
         let gathering = Gathering::since(connection.generation()?);
-        Ok(Monitor { socket, gathering })
+        Ok(Monitor { socket, attendance: Arc::new(Attendance::new(membership)), gathering })
     }
 
     /// Opens the socket in the network namespace that `path` refers to; see [`Engine::open_in`].
@@ -59,12 +67,16 @@ impl Monitor {
     }
 
     /// From now on the commits of this engine are not heard of, as long as it lives; those of one
-    /// that was named before are again. The kernel filters them out before they take room.
+    /// that was named before are again. The kernel filters them out before they take room. For a
+    /// large one the engine has the monitor leave and come back; should somebody else commit in just
+    /// that time, [`Notice::Lost`] tells of it.
     ///
     /// # Errors
     /// [`Error::Socket`].
     pub fn ignore(&mut self, engine: &Engine) -> Result<(), Error> {
-        self.socket.ignore(engine.port).map_err(action("filtering notifications"))
+        self.socket.ignore(engine.port).map_err(action("filtering notifications"))?;
+        engine.ignored_by.set(Arc::downgrade(&self.attendance));
+        Ok(())
     }
 
     /// All that waits, in the order in which it happened; never blocks.
@@ -77,9 +89,13 @@ impl Monitor {
         loop {
             match self.socket.receive(PollTimeout::ZERO) {
                 Ok(None) => break,
-                Ok(Some(datagram)) if !is_lost => self.gathering.read(datagram, &mut notices),
-                // What comes from before the loss and what comes from behind it cannot be told apart.
-                Ok(Some(_)) => {}
+                Ok(Some(datagram)) => {
+                    is_lost |= self.gathering.has_missed(self.attendance.missed());
+                    // What was lost is some of this or came before it, which nobody can tell apart.
+                    if !is_lost {
+                        self.gathering.read(datagram, &mut notices);
+                    }
+                }
                 Err(error) if is_overflow(&error) => is_lost = true,
                 Err(source) => return Err(action("reading notifications")(source)),
             }

@@ -1,0 +1,83 @@
+//! While an engine makes a large commit, the monitor that ignores it does not listen.
+//!
+//! As long as anybody listens, the kernel makes a message of a page for every element of a commit and
+//! keeps them all until it is carried out, even those that a filter throws away then: for a hundred
+//! thousand elements some hundred milliseconds and a gigabyte. So the engine has the monitor leave
+//! first, and come back afterwards. The generation tells whether anything was missed meanwhile.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::super::Error;
+use super::super::connection::Connection;
+use super::super::error::action;
+use crate::netlink::Membership;
+
+/// A batch of this many bytes is large: that of some thousand elements.
+pub(in super::super) const LARGE: usize = 64 * 1024;
+
+/// Whether a monitor listens; shared by the monitor and the engine that it ignores.
+pub(in super::super) struct Attendance {
+    membership: Membership,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    is_away: bool,
+    /// Commits up to this generation were missed or heard in part.
+    missed: Option<u32>,
+}
+
+/// What a monitor has missed.
+pub(super) enum Missed {
+    /// Commits up to this generation, or parts of them.
+    Until(u32),
+    /// The engine is still at it.
+    Unknown,
+}
+
+impl Attendance {
+    pub fn new(membership: Membership) -> Attendance {
+        Attendance { membership, state: Mutex::default() }
+    }
+
+    /// Has the monitor away during a commit of ours on the ruleset of generation `before`, and tells
+    /// it if it has missed somebody else's.
+    pub fn while_away(
+        &self,
+        connection: &mut Connection,
+        before: u32,
+        commit: impl FnOnce(&mut Connection) -> Result<u32, Error>,
+    ) -> Result<u32, Error> {
+        self.state().is_away = true;
+        self.membership.leave().map_err(action("leaving the notifications"))?;
+        let committed = commit(connection);
+        self.membership.join().map_err(action("joining the notifications"))?;
+        let generation = connection.generation()?;
+        let is_missed = generation != *committed.as_ref().unwrap_or(&before);
+        self.come_back(is_missed.then_some(generation));
+        if is_missed {
+            self.membership.wake().map_err(action("waking the monitor"))?;
+        }
+        committed
+    }
+
+    fn come_back(&self, missed: Option<u32>) {
+        let mut state = self.state();
+        state.is_away = false;
+        state.missed = missed.or(state.missed);
+    }
+
+    /// What was missed since this was last asked.
+    pub(super) fn missed(&self) -> Option<Missed> {
+        let mut state = self.state();
+        if state.is_away {
+            return Some(Missed::Unknown);
+        }
+        state.missed.take().map(Missed::Until)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
