@@ -4,6 +4,8 @@ mod attendance;
 mod commit;
 mod gathering;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
