@@ -61,6 +61,10 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::ruleset::{Family, InstalledSet, SetKind, TablePath};
 
@@ -92,9 +96,125 @@ mod tests {
     }
 
     #[test]
+    fn elements_outlive_the_commits_that_leave_them_alone() {
+        let kind = SetKind { family: Family::Ip, capacity: Some(1024) };
+        let mut memory = Memory::default();
+        memory.keep_read(&snapshot(u32::MAX, Some(kind)));
+        memory.follow(1, |set| *set == path("cdn-6"));
+        assert!(memory.recall(1, &path("cdn-4")).is_some());
+        // One was not heard of.
+        memory.follow(3, |_| false);
+        assert!(memory.recall(3, &path("cdn-4")).is_none());
+        memory.follow(2, |set| *set == path("cdn-4"));
+        assert!(memory.recall(2, &path("cdn-4")).is_none());
+    }
+
+    #[test]
     fn a_set_that_was_not_read_is_not_remembered_as_empty() {
         let mut memory = Memory::default();
         memory.keep_read(&snapshot(3, None));
         assert!(memory.recall(3, &path("cdn-4")).is_none());
+    }
+
+    const SETS: usize = 3;
+
+    fn name(set: usize) -> SetPath {
+        path(&format!("cdn-{set}"))
+    }
+
+    /// A kernel with some sets of one element each, and the notices that have not been read.
+    struct Kernel {
+        generation: u32,
+        elements: [u128; SETS],
+        notices: VecDeque<(u32, [bool; SETS])>,
+    }
+
+    impl Kernel {
+        fn commit(&mut self, touched: [bool; SETS]) {
+            self.generation = next_generation(self.generation);
+            for (element, is_touched) in self.elements.iter_mut().zip(touched) {
+                *element += u128::from(is_touched);
+            }
+        }
+
+        fn installed(&self, set: usize) -> Arc<[Interval]> {
+            [Interval { first: self.elements[set], last: self.elements[set] }].into()
+        }
+
+        fn sets(&self) -> BTreeMap<SetPath, Arc<[Interval]>> {
+            (0..SETS).map(|set| (name(set), self.installed(set))).collect()
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// Somebody commits, and it is heard of or not.
+        Foreign([bool; SETS], bool),
+        /// The engine commits something, of which nothing is heard, and remembers it or not.
+        Own([bool; SETS], bool),
+        /// It reads the sets.
+        Read,
+        /// It takes notice of so many commits.
+        Heed(usize),
+        /// What waits is lost, and it takes notice of that.
+        Lose,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let touched = || any::<[bool; SETS]>();
+        prop_oneof![
+            4 => (touched(), prop::bool::weighted(0.9)).prop_map(|(t, h)| Step::Foreign(t, h)),
+            2 => (touched(), any::<bool>()).prop_map(|(touched, keep)| Step::Own(touched, keep)),
+            1 => Just(Step::Read),
+            4 => (1..4usize).prop_map(Step::Heed),
+            1 => Just(Step::Lose),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_remembered_that_the_kernel_does_not_hold(
+            before in prop_oneof![Just(0u32), Just(u32::MAX - 3), any::<u32>()],
+            steps in prop::collection::vec(step(), 0..60),
+        ) {
+            let mut memory = Memory::default();
+            let mut kernel =
+                Kernel { generation: before, elements: [0; SETS], notices: VecDeque::new() };
+            for step in steps {
+                match step {
+                    Step::Foreign(touched, is_heard) => {
+                        kernel.commit(touched);
+                        let notice = (kernel.generation, touched);
+                        kernel.notices.extend(is_heard.then_some(notice));
+                    }
+                    Step::Own(touched, is_kept) => {
+                        kernel.commit(touched);
+                        if is_kept {
+                            memory = Memory { generation: kernel.generation, sets: kernel.sets() };
+                        }
+                    }
+                    Step::Read => {
+                        memory = Memory { generation: kernel.generation, sets: kernel.sets() };
+                    }
+                    Step::Heed(count) => {
+                        let count = count.min(kernel.notices.len());
+                        for (generation, touched) in kernel.notices.drain(..count) {
+                            memory.follow(generation, |set| {
+                                (0..SETS).any(|other| touched[other] && name(other) == *set)
+                            });
+                        }
+                    }
+                    Step::Lose => {
+                        kernel.notices.clear();
+                        memory.forget();
+                    }
+                }
+                for set in 0..SETS {
+                    if let Some(elements) = memory.recall(kernel.generation, &name(set)) {
+                        prop_assert_eq!(elements, kernel.installed(set));
+                    }
+                }
+            }
+        }
     }
 }
