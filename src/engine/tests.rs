@@ -1,5 +1,7 @@
 //! The engine against a kernel that misbehaves: a transport that answers as told.
 
+mod heed;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -58,10 +60,25 @@ struct Kernel {
     holds: Option<i32>,
     answers: VecDeque<io::Result<Vec<u8>>>,
     current: Vec<u8>,
-    batches: Arc<Mutex<usize>>,
+    /// The types of the messages that it was sent, of a batch that of its first.
+    requests: Requests,
+}
+
+type Requests = Arc<Mutex<Vec<i32>>>;
+
+/// How many requests were of this type.
+fn count(requests: &Requests, kind: i32) -> usize {
+    requests.lock().expect("the requests").iter().filter(|other| **other == kind).count()
 }
 
 const REQUEST_HEADER: usize = 16;
+
+/// The other attributes of a set of intervals of IPv4 (`NFTA_SET_NAME`, `_FLAGS`, `_KEY_TYPE`,
+/// `_KEY_LEN`).
+const SET: [u8; 32] = [
+    6, 0, 2, 0, b's', 0, 0, 0, 8, 0, 3, 0, 0, 0, 0, 4, 8, 0, 4, 0, 0, 0, 0, 7, 8, 0, 5, 0, 0, 0, 0,
+    4,
+];
 
 fn message(kind: i32, flags: i32, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = ((REQUEST_HEADER + payload.len()) as u32).to_ne_bytes().to_vec();
@@ -100,12 +117,13 @@ impl Kernel {
             holds: None,
             answers: VecDeque::new(),
             current: Vec::new(),
-            batches: Arc::default(),
+            requests: Arc::default(),
         }
     }
 
     fn generation_message(&self, sequence: u32) -> Vec<u8> {
-        let mut payload = vec![0, 0, 0, 0, 8, 0, 1, 0];
+        let [high, low] = (self.generation as u16).to_be_bytes();
+        let mut payload = vec![0, 0, high, low, 8, 0, 1, 0];
         payload.extend_from_slice(&self.generation.to_be_bytes());
         message(nft(libc::NFT_MSG_NEWGEN), 0, sequence, &payload)
     }
@@ -129,6 +147,9 @@ impl Kernel {
             let table = if noise == Noise::Gone { b"nat\0\0\0\0\0" } else { self.table };
             payload.extend_from_slice(&[4 + table.len() as u8, 0, 1, 0]);
             payload.extend_from_slice(table);
+            if kind == nft(libc::NFT_MSG_GETSET) {
+                payload.extend_from_slice(&SET);
+            }
             // In the numbers of messages, what is got comes just before the getting.
             answer.extend(message(kind - 1, libc::NLM_F_MULTI, sequence, &payload));
         }
@@ -137,7 +158,6 @@ impl Kernel {
     }
 
     fn batch(&mut self) {
-        *self.batches.lock().expect("the count") += 1;
         match self.fates.pop_front().unwrap_or(Fate::Commit) {
             Fate::Commit => self.generation += 1,
             Fate::Ignore => {}
@@ -178,6 +198,7 @@ impl Transport for Kernel {
             self.answers.push_back(Ok(done));
         }
         let kind = i32::from(first.kind);
+        self.requests.lock().expect("the requests").push(kind);
         if kind == nft(libc::NFT_MSG_GETGEN) {
             self.answers.push_back(Ok(self.generation_message(first.sequence)));
         } else if kind == libc::NFNL_MSG_BATCH_BEGIN {
@@ -204,17 +225,15 @@ impl Transport for Kernel {
     }
 }
 
-/// An engine before a kernel of generation 7 without tables of ours, and the number of batches
-/// that it has been sent.
-fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Arc<Mutex<usize>>) {
-    let kernel = Kernel { fates: fates.into(), noise, ..Kernel::new(7) };
-    let batches = Arc::clone(&kernel.batches);
-    (engine_before(kernel), batches)
+/// An engine before a kernel of generation 7 without tables of ours, and what it has been sent.
+fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Requests) {
+    engine_before(Kernel { fates: fates.into(), noise, ..Kernel::new(7) })
 }
 
-fn engine_before(kernel: Kernel) -> Engine {
+fn engine_before(kernel: Kernel) -> (Engine, Requests) {
+    let requests = Arc::clone(&kernel.requests);
     let mute = || Box::new(Kernel { noise: Noise::Mute, ..Kernel::new(7) });
-    Engine::over([Box::new(kernel), mute()], mute())
+    (Engine::over([Box::new(kernel), mute()], mute()), requests)
 }
 
 fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {
@@ -242,20 +261,20 @@ const PREROUTING_OF_IPV6: u32 = 12;
 #[test]
 fn an_undisturbed_apply_is_one_batch() {
     for noise in [Noise::None, Noise::Stale] {
-        let (mut engine, batches) = engine(noise, []);
+        let (mut engine, requests) = engine(noise, []);
         let outcome = engine.apply(&compile(&policy())).expect("success");
         assert_eq!((outcome.generation, outcome.attempts), (8, 1));
         assert_eq!(outcome.plan.added(), 6);
-        assert_eq!(*batches.lock().expect("the count"), 1);
+        assert_eq!(count(&requests, libc::NFNL_MSG_BATCH_BEGIN), 1);
     }
 }
 
 #[test]
 fn nothing_is_sent_where_nothing_is_to_be_done() {
-    let (mut engine, batches) = engine(Noise::None, []);
+    let (mut engine, requests) = engine(Noise::None, []);
     let outcome = engine.remove().expect("success");
     assert_eq!((outcome.generation, outcome.plan.is_empty()), (7, true));
-    assert_eq!(*batches.lock().expect("the count"), 0);
+    assert_eq!(count(&requests, libc::NFNL_MSG_BATCH_BEGIN), 0);
 }
 
 #[test]
@@ -357,7 +376,7 @@ fn what_our_table_holds_beside_chains_and_sets_is_seen() {
         [(None, false), (Some(libc::NFT_MSG_GETOBJ), true), (Some(GET_FLOWTABLE), true)]
     {
         let kernel = Kernel { table: b"dwnl\0\0\0\0", holds, ..Kernel::new(7) };
-        let snapshot = engine_before(kernel).snapshot().expect("a snapshot");
+        let snapshot = engine_before(kernel).0.snapshot().expect("a snapshot");
         let [own] = frame().own_tables.try_into().expect("one table of ours");
         assert_eq!(snapshot.tables[&own].others, expected, "{holds:?}");
     }

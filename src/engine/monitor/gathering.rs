@@ -8,7 +8,7 @@ use crate::compile::frame;
 use crate::netlink::{Messages, Notification, decode_notification};
 
 /// What was heard of a commit that is not complete.
-pub(super) struct Gathering {
+pub(in super::super) struct Gathering {
     watched: Watched,
     summary: Summary,
     /// The low half of the generation that it brings about; every message of a commit has it.
@@ -25,7 +25,7 @@ impl Gathering {
     }
 
     /// Takes note of what was missed; whether it was anything.
-    pub fn has_missed(&mut self, missed: Option<Missed>) -> bool {
+    pub(super) fn has_missed(&mut self, missed: Option<Missed>) -> bool {
         if let Some(Missed::Until(generation)) = missed {
             self.since = generation;
         }

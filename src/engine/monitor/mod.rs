@@ -18,10 +18,9 @@ use super::error::{action, from_join, opening};
 use super::{Engine, Error, opened_in};
 use crate::netlink::{Socket, Transport};
 
-use gathering::Gathering;
-
 pub(super) use attendance::{Attendance, LARGE};
 pub use commit::{Commit, Process};
+pub(super) use gathering::Gathering;
 
 /// What a [`Monitor`] has heard.
 #[derive(Clone, Debug)]
