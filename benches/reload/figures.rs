@@ -1,8 +1,8 @@
 //! What was measured: the median and the quartiles for each figure, mix and size.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use crate::support::Spread;
 use crate::workload::Mix;
 
 /// What is measured. Times are in seconds, memory is in bytes.
@@ -54,41 +54,6 @@ pub enum Figure {
     MemoryRestore,
     /// The peak memory of `nft -f`.
     MemoryNft,
-}
-
-/// A number with its spread: the quartiles are those of the samples, or of a ratio the least and
-/// the greatest that the quartiles of both numbers allow.
-#[derive(Clone, Copy)]
-pub struct Spread {
-    pub low: f64,
-    pub median: f64,
-    pub high: f64,
-}
-
-impl Spread {
-    /// Of some times, in seconds; not a number if there are none.
-    pub fn of(mut times: Vec<Duration>) -> Spread {
-        times.sort_unstable();
-        let at = |quarter: usize| {
-            let time = times.get(times.len().saturating_sub(1) * quarter / 4);
-            time.map_or(f64::NAN, Duration::as_secs_f64)
-        };
-        Spread { low: at(1), median: at(2), high: at(3) }
-    }
-
-    fn over(self, under: Spread) -> Spread {
-        Spread {
-            low: self.low / under.high,
-            median: self.median / under.median,
-            high: self.high / under.low,
-        }
-    }
-}
-
-impl From<f64> for Spread {
-    fn from(value: f64) -> Spread {
-        Spread { low: value, median: value, high: value }
-    }
 }
 
 /// All that was measured.

@@ -13,10 +13,10 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, socket,
 };
 
-use crate::figures::{Figure, Figures, Spread};
+use crate::figures::{Figure, Figures};
 use crate::library::read;
-use crate::namespace::Namespace;
 use crate::process::Load;
+use crate::support::{Namespace, Spread};
 use crate::workload::{Mix, PORT, Protocol, Variant, Workload, write};
 
 const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

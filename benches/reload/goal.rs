@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::figures::{Figure, Figures, Spread};
-use crate::report::{grouped, memory, ratio};
+use crate::figures::{Figure, Figures};
+use crate::report::{memory, ratio};
+use crate::support::{Spread, grouped};
 use crate::workload::Mix;
 
 /// One goal and how near to it we are.

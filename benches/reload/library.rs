@@ -1,7 +1,6 @@
 //! Calls of the library, measured by criterion, and the floor: what the kernel takes for the bytes
 //! that the library sends.
 
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,11 +8,9 @@ use anyhow::{Context, Result, ensure};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, engine};
-use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 
-use crate::figures::{Figure, Figures, Spread};
-use crate::namespace::{Namespace, netlink_socket, settle};
+use crate::figures::{Figure, Figures};
+use crate::support::{Namespace, Sending, Spread, settle};
 use crate::workload::{Mix, Protocol, Variant, Workload};
 
 /// Measures the library with policies of one mix and size.
@@ -104,17 +101,9 @@ fn apply(engine: &mut Engine, wanted: &Ruleset, expected: Changes) -> Result<Dur
 /// that the kernel then holds it.
 fn replay(engine: &mut Engine, wanted: &Ruleset) -> Result<Duration> {
     let batch = engine::datagram(&engine.plan(wanted)?);
-    let socket = netlink_socket()?;
-    let room = batch.len() + 64;
-    if setsockopt(&socket, sockopt::SndBufForce, &room).is_err() {
-        setsockopt(&socket, sockopt::SndBuf, &room)?;
-    }
+    let sending = Sending::new(&batch)?;
     settle()?;
-    let start = Instant::now();
-    send(socket.as_raw_fd(), &batch, MsgFlags::empty())?;
-    let elapsed = start.elapsed();
-    let answer = recv(socket.as_raw_fd(), &mut [0; 4096], MsgFlags::MSG_DONTWAIT);
-    ensure!(answer == Err(Errno::EAGAIN), "the kernel has an objection to the replayed batch");
+    let elapsed = sending.send()?;
     ensure!(engine.plan(wanted)?.is_empty(), "the replayed batch has not been carried out");
     Ok(elapsed)
 }

@@ -10,12 +10,12 @@ mod figures;
 mod flows;
 mod goal;
 mod library;
-mod machine;
 mod memory;
-mod namespace;
 mod plot;
 mod process;
 mod report;
+#[path = "../support/mod.rs"]
+mod support;
 mod threshold;
 mod workload;
 
@@ -102,7 +102,7 @@ fn main() -> Result<()> {
         figures: &figures,
         sizes: effort.sizes,
         small: SMALL,
-        machine: machine::describe()?,
+        machine: support::describe()?,
         quick: effort.quick,
     }
     .to_string();

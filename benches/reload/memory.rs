@@ -11,8 +11,8 @@ use dwnl::{Engine, frame};
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::figures::{Figure, Figures};
-use crate::namespace::Namespace;
 use crate::process::Load;
+use crate::support::Namespace;
 use crate::workload::{Mix, Protocol, Variant, Workload, write};
 
 /// The argument that makes this program run the command behind it and print its peak memory.

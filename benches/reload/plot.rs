@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::figures::{Figure, Figures};
-use crate::report::grouped;
+use crate::support::grouped;
 use crate::workload::Mix;
 
 const WIDTH: u32 = 960;

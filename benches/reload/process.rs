@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use dwnl::{Engine, frame};
 
 use crate::Effort;
-use crate::figures::{Figure, Figures, Spread};
-use crate::namespace::{Namespace, settle};
+use crate::figures::{Figure, Figures};
+use crate::support::{Namespace, Spread, settle};
 use crate::workload::{Mix, Protocol, Variant, Workload, write};
 
 /// The largest policy that is listed after it has been loaded.

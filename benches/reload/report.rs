@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::figures::{Figure, Figures, Spread};
+use crate::figures::{Figure, Figures};
 use crate::goal::goals;
+use crate::support::{Spread, duration, grouped};
 use crate::workload::Mix;
 
 /// The document, in Markdown.
@@ -176,15 +177,6 @@ const TABLES: [Table; 6] = [
     },
 ];
 
-/// `1.23 ms`
-fn duration(seconds: f64) -> String {
-    match seconds {
-        1.0.. => format!("{seconds:.2} s"),
-        1e-3.. => format!("{:.2} ms", seconds * 1e3),
-        _ => format!("{:.1} µs", seconds * 1e6),
-    }
-}
-
 fn flow(seconds: f64) -> String {
     format!("{}, {}/s", duration(seconds), grouped((1.0 / seconds) as usize))
 }
@@ -201,13 +193,5 @@ pub fn ratio(ratio: f64) -> String {
         10.0.. => format!("{ratio:.1}"),
         0.1.. => format!("{ratio:.2}"),
         _ => format!("{ratio:.4}"),
-    }
-}
-
-/// `100,000`
-pub fn grouped(number: usize) -> String {
-    match number {
-        ..1000 => number.to_string(),
-        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
 }

@@ -11,9 +11,9 @@ use dwnl::policy::{Group, Source};
 use dwnl::ruleset::Ruleset;
 use dwnl::{Policy, compile};
 
-use crate::figures::{Figure, Figures, Spread};
+use crate::figures::{Figure, Figures};
 use crate::flows::{Flows, docker_rules};
-use crate::namespace::{Namespace, settle};
+use crate::support::{Namespace, Spread, settle};
 use crate::workload::{Mix, Protocol, Variant, Workload};
 
 /// The numbers of sources that are compared.

@@ -1,0 +1,38 @@
+//! Another netlink client, which sends what it is given: the floor of what the library can reach.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
+
+use super::netlink_socket;
+
+/// A batch that is ready to be sent in the namespace in which it was made ready.
+pub struct Sending<'a> {
+    batch: &'a [u8],
+    socket: OwnedFd,
+}
+
+impl Sending<'_> {
+    /// Opens a socket with room for the batch.
+    pub fn new(batch: &[u8]) -> Result<Sending<'_>> {
+        let socket = netlink_socket()?;
+        let room = batch.len() + 64;
+        if setsockopt(&socket, sockopt::SndBufForce, &room).is_err() {
+            setsockopt(&socket, sockopt::SndBuf, &room)?;
+        }
+        Ok(Sending { batch, socket })
+    }
+
+    /// Sends it by one bare system call, and says how long that took.
+    pub fn send(&self) -> Result<Duration> {
+        let start = Instant::now();
+        send(self.socket.as_raw_fd(), self.batch, MsgFlags::empty())?;
+        let elapsed = start.elapsed();
+        let answer = recv(self.socket.as_raw_fd(), &mut [0; 4096], MsgFlags::MSG_DONTWAIT);
+        ensure!(answer == Err(Errno::EAGAIN), "the kernel has an objection to the batch");
+        Ok(elapsed)
+    }
+}

@@ -1,0 +1,16 @@
+//! What the benchmarks share: network namespaces, the floor, and numbers with their spread.
+
+// Every benchmark uses a part of this.
+#![allow(dead_code, unused_imports)]
+
+mod batch;
+mod machine;
+mod namespace;
+mod spread;
+mod text;
+
+pub use batch::Sending;
+pub use machine::describe;
+pub use namespace::{Namespace, netlink_socket, settle};
+pub use spread::Spread;
+pub use text::{duration, grouped};
