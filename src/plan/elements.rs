@@ -15,7 +15,8 @@ pub(super) struct ElementDifference<'a> {
 }
 
 impl<'a> ElementDifference<'a> {
-    /// Walks both sorted lists once.
+    /// Walks both sorted lists once, unless they are one: an engine that wrote a set remembers the
+    /// very list.
     pub fn new(wanted: &'a Set, installed: &'a Arc<[Interval]>) -> ElementDifference<'a> {
         let unchanged = if Arc::ptr_eq(&wanted.elements, installed) {
             installed.len()
