@@ -1,6 +1,11 @@
 //! What a monitor hears of real tools, and what an engine makes of it.
 
+mod absence;
+mod elements;
+mod interleavings;
+mod loss;
 mod notices;
+mod own;
 
 use std::path::Path;
 
@@ -14,6 +19,12 @@ fn wanted(policy: &str) -> Ruleset {
     compile(&Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy"))
 }
 
+/// A policy that lets these sources in, under guard.
+fn policy(sources: &[String]) -> String {
+    let allow = "[[allow]]\nname = \"web\"\nports = [\"443/tcp\"]\nfrom = [\"many\"]\n";
+    format!("[sources]\nmany = {sources:?}\n{allow}")
+}
+
 /// A monitor and an engine that it ignores, in the namespace.
 fn open(host: &Namespace) -> (Monitor, Engine) {
     host.inside(|| {
@@ -25,6 +36,7 @@ fn open(host: &Namespace) -> (Monitor, Engine) {
 }
 
 /// The commits that wait; panics if any were lost.
+#[track_caller]
 fn commits(monitor: &mut Monitor) -> Vec<Commit> {
     let notices = monitor.read().expect("notices").into_iter();
     let commits = notices.map(|notice| match notice {
@@ -32,4 +44,20 @@ fn commits(monitor: &mut Monitor) -> Vec<Commit> {
         Notice::Lost => panic!("some were lost"),
     });
     commits.collect()
+}
+
+/// Whether anything that waits may concern us; the engine takes notice of all.
+fn heed(monitor: &mut Monitor, engine: &mut Engine) -> bool {
+    let notices = monitor.read().expect("notices");
+    notices.iter().for_each(|notice| engine.heed(notice));
+    notices.iter().any(|notice| match notice {
+        Notice::Commit(commit) => commit.concerns_us(),
+        Notice::Lost => true,
+    })
+}
+
+/// Whether the kernel holds what it should, by the judgment of an engine that remembers nothing.
+fn is_kept(host: &Namespace, wanted: &Ruleset) -> bool {
+    let mut engine = host.inside(Engine::open).expect("an engine");
+    engine.plan(wanted).expect("a plan").is_empty()
 }

@@ -15,12 +15,12 @@ use super::support::Namespace;
 const LARGE: usize = 64;
 
 /// Addresses of one family, none of which lies beside another.
-fn hosts(number: usize) -> Vec<String> {
+pub fn hosts(number: usize) -> Vec<String> {
     hosts_in(0, number)
 }
 
 /// Addresses of one of 8 blocks that have none in common.
-fn hosts_in(block: usize, number: usize) -> Vec<String> {
+pub fn hosts_in(block: usize, number: usize) -> Vec<String> {
     let host =
         |n: usize| format!("10.{}.{}.{}", block * 32 + n / 32_768, n / 128 % 256, n % 128 * 2);
     (0..number).map(host).collect()
@@ -45,7 +45,7 @@ fn state(namespace: &Namespace) -> Vec<Value> {
 }
 
 /// One object of the ruleset with all that is in it.
-fn state_of(namespace: &Namespace, object: &[&str]) -> Vec<Value> {
+pub fn state_of(namespace: &Namespace, object: &[&str]) -> Vec<Value> {
     let text = namespace.run(&[&["nft", "--json", "list"], object].concat());
     let listing: Value = serde_json::from_str(&text).expect("JSON from nft");
     let objects = listing["nftables"].as_array().cloned().expect("objects");

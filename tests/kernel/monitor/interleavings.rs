@@ -1,0 +1,89 @@
+//! Own applies, others' commits and losses in any order: what is remembered is never what the kernel
+//! does not hold.
+
+use dwnl::engine::Notice;
+use dwnl::ruleset::Ruleset;
+
+use super::super::POLICY;
+use super::super::sets::{hosts, hosts_in, state_of};
+use super::super::support::{Namespace, Random};
+use super::{heed, is_kept, open, policy, wanted};
+
+const SEEDS: u64 = 12;
+const STEPS: usize = 30;
+
+/// What others do; what cannot be done, because it is not there, is not done.
+const FOREIGN: [&str; 14] = [
+    "add element inet dwnl many-4 { 203.0.113.7 }",
+    "delete element inet dwnl many-4 { 10.0.0.0 }",
+    "flush set inet dwnl many-4",
+    "flush chain inet dwnl allowed; flush set inet dwnl many-4; delete set inet dwnl many-4",
+    "delete table inet dwnl; add table inet dwnl; \
+     add set inet dwnl many-4 { type ipv4_addr; size 128; }",
+    "delete table inet dwnl",
+    "add table inet dwnl { flags dormant; }",
+    "add set inet dwnl mine { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 } }",
+    "flush chain inet dwnl allowed",
+    "insert rule ip nat PREROUTING accept",
+    "flush chain ip nat DOCKER-BLOCK",
+    "delete table ip6 nat",
+    "add table ip kube; delete table ip kube",
+    "flush ruleset",
+];
+
+#[test]
+fn after_any_of_them_the_kernel_is_as_after_a_fresh_apply() {
+    let policies = [
+        wanted(POLICY),
+        wanted(&policy(&hosts(100))),
+        wanted(&policy(&[hosts(90), hosts_in(1, 10)].concat())),
+        wanted(&policy(&hosts(5_000))),
+    ];
+    let fresh = policies.each_ref().map(|wanted| {
+        let host = Namespace::new();
+        open(&host).1.apply(wanted).expect("success");
+        state_of(&host, &["table", "inet", "dwnl"])
+    });
+    for seed in 0..SEEDS {
+        let mut random = Random::new(seed);
+        let host = Namespace::new();
+        let (mut monitor, mut engine) = open(&host);
+        let mut history = Vec::new();
+        for _ in 0..STEPS {
+            match random.below(8) {
+                0..4 => {
+                    let command = random.of(&FOREIGN);
+                    host.try_run(&["nft", command], "");
+                    history.push(command);
+                }
+                4 => {
+                    engine.apply(random_of(&mut random, &policies).1).expect("success");
+                    history.push("an apply without notice");
+                }
+                5 => {
+                    monitor.read().expect("notices");
+                    engine.heed(&Notice::Lost);
+                    history.push("a loss");
+                }
+                6 => {
+                    heed(&mut monitor, &mut engine);
+                    history.push("a notice");
+                }
+                _ => {
+                    heed(&mut monitor, &mut engine);
+                    let (which, wanted) = random_of(&mut random, &policies);
+                    engine.apply(wanted).expect("success");
+                    history.push("an apply");
+                    assert!(is_kept(&host, wanted), "seed {seed}: {history:#?}");
+                    let state = state_of(&host, &["table", "inet", "dwnl"]);
+                    assert!(state == fresh[which], "seed {seed}: {history:#?}");
+                }
+            }
+        }
+    }
+}
+
+fn random_of<'p>(random: &mut Random, policies: &'p [Ruleset]) -> (usize, &'p Ruleset) {
+    let which = random.below(policies.len());
+    (which, &policies[which])
+}
