@@ -3,7 +3,7 @@
 
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
-pub use crate::engine::fuzzing::{answer, snapshot};
+pub use crate::engine::fuzzing::{answer, notice, snapshot};
 pub use crate::netlink::fuzzing::{object, rule};
 use crate::policy::fuzzing;
 use crate::policy::{Diagnostics, Policy};
@@ -36,7 +36,7 @@ fn check(read: Result<Policy, Diagnostics>) {
 }
 
 /// There is something to read, and it does nothing to a terminal.
-fn check_text(text: &str) {
+pub(crate) fn check_text(text: &str) {
     let is_harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
     assert!(!text.is_empty() && text.chars().all(is_harmless), "{text:?}");
 }

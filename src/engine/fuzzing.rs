@@ -8,8 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use nix::poll::PollTimeout;
 
-use super::{Engine, commit};
+use super::monitor::Gathering;
+use super::{Engine, Notice, commit};
 use crate::compile::{compile, frame};
+use crate::fuzzing::check_text;
 use crate::netlink::{FinishedBatch, Messages, Transport};
 use crate::plan::Plan;
 use crate::policy::{Allow, Group, Policy, Source};
@@ -27,10 +29,14 @@ struct Recording {
 const SEQUENCE: std::ops::Range<usize> = 8..12;
 
 impl Recording {
+    fn of(data: &[u8]) -> Recording {
+        Recording { rest: data.to_vec(), current: Vec::new(), sequence: None }
+    }
+
     fn engine(data: &[u8]) -> Engine {
-        let of = |rest| Box::new(Recording { rest, current: Vec::new(), sequence: None });
         // Of the host's addresses nothing is asked, and what a second thread reads, when is by chance.
-        Engine::over([of(data.to_vec()), of(Vec::new())], of(Vec::new()))
+        let [answers, second, routes] = [data, &[], &[]].map(|data| Box::new(Recording::of(data)));
+        Engine::over([answers, second], routes)
     }
 
     fn next(&mut self) -> Option<Vec<u8>> {
@@ -114,5 +120,24 @@ pub fn answer(data: &[u8]) {
     match commit::send(&mut Recording::engine(data).connections[0], plan, batch) {
         Ok(generation) => assert_eq!(generation, 8),
         Err(error) => drop(error.to_string()),
+    }
+}
+
+/// The data are the datagrams of notifications. What is told of them is short and plain, however
+/// much it is.
+pub fn notice(data: &[u8]) {
+    static OPENED: LazyLock<Gathering> = LazyLock::new(|| Gathering::since(1));
+    let mut gathering = OPENED.clone();
+    let mut notices = Vec::new();
+    let mut recording = Recording::of(data);
+    while let Some(datagram) = recording.next() {
+        gathering.read(&datagram, &mut notices);
+    }
+    for notice in &notices {
+        if let Notice::Commit(commit) = notice {
+            let told = commit.to_string();
+            check_text(&told);
+            assert!(!told.contains('\n'), "{told}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::compile::frame;
 use crate::netlink::{Messages, Notification, decode_notification};
 
 /// What was heard of a commit that is not complete.
+#[derive(Clone)]
 pub(in super::super) struct Gathering {
     watched: Watched,
     summary: Summary,

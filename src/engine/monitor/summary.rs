@@ -14,6 +14,7 @@ const PLACES_MAX: usize = 16;
 const SETS_MAX: usize = 64;
 
 /// The tables that matter to us.
+#[derive(Clone)]
 pub(super) struct Watched {
     /// Those that dwnl works in.
     tables: Vec<TablePath>,
