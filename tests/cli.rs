@@ -63,7 +63,7 @@ fn help_and_version_go_to_standard_output() {
     assert_eq!(stdout(&version), concat!("dwnl ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = run("--help", "");
     expect_status(&help, 0);
-    for verb in ["check", "rules", "plan", "apply", "show", "remove"] {
+    for verb in ["check", "rules", "plan", "apply", "watch", "show", "remove"] {
         let line = format!("\n  {verb} ");
         assert!(stdout(&help).contains(&line), "{verb} is missing in\n{}", stdout(&help));
         expect_status(&run(&format!("{verb} --help"), ""), 0);
@@ -88,6 +88,8 @@ fn a_wrong_command_line_is_status_2() {
         "-q check --json",
         "check --color sometimes",
         "check --exit-code",
+        "watch -f -",
+        "apply --metrics-file m",
     ] {
         let output = run(line, POLICY);
         expect_status(&output, 2);

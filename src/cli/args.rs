@@ -59,6 +59,8 @@ pub enum Verb {
     Plan(PlanArgs),
     /// Make the kernel match the policy, in one transaction
     Apply(ApplyArgs),
+    /// Keep the kernel at the policy, whatever others change in either, until told to stop
+    Watch(WatchArgs),
     /// Print what is in the kernel now, with counters
     Show(Namespace),
     /// Take out everything that dwnl put in, in one transaction, and nothing else
@@ -148,4 +150,21 @@ pub struct ApplyArgs {
     /// Where it is applied.
     #[command(flatten)]
     pub namespace: Namespace,
+}
+
+/// The arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Which policy is kept in force.
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    /// Where it is kept in force.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// Write counters to PATH, for the textfile collector of Prometheus' node exporter
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
+    /// Answer every connection to a Unix socket at PATH with the counters
+    #[arg(long, value_name = "PATH")]
+    pub metrics_socket: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! What clap does not settle by itself: options before the verb are handed down to it, and options
 //! that do not go together are refused on whichever side of the verb they stand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -23,6 +23,8 @@ impl Cli {
         let verb = self.verb.name();
         refuse(!hand_down(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
         refuse(!hand_down(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
+        let stdin = matches!(&self.verb, Verb::Watch(args) if args.policy.path() == Path::new("-"));
+        refuse(stdin, "--file -", verb)?;
         Ok(self)
     }
 }
@@ -34,6 +36,7 @@ impl Verb {
             Verb::Rules(_) => "rules",
             Verb::Plan(_) => "plan",
             Verb::Apply(_) => "apply",
+            Verb::Watch(_) => "watch",
             Verb::Show(_) => "show",
             Verb::Remove(_) => "remove",
         }
@@ -45,6 +48,7 @@ impl Verb {
             Verb::Rules(args) => Some(&mut args.policy.file),
             Verb::Plan(args) => Some(&mut args.policy.file),
             Verb::Apply(args) => Some(&mut args.policy.file),
+            Verb::Watch(args) => Some(&mut args.policy.file),
             Verb::Show(_) | Verb::Remove(_) => None,
         }
     }
@@ -54,6 +58,7 @@ impl Verb {
             Verb::Check(_) | Verb::Rules(_) => None,
             Verb::Plan(args) => Some(&mut args.namespace.netns),
             Verb::Apply(args) => Some(&mut args.namespace.netns),
+            Verb::Watch(args) => Some(&mut args.namespace.netns),
             Verb::Show(namespace) | Verb::Remove(namespace) => Some(&mut namespace.netns),
         }
     }
@@ -76,8 +81,6 @@ fn refuse(wrong: bool, argument: &str, other: &str) -> Result<(), clap::Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::args::POLICY_FILE;
     use super::*;
 
@@ -120,6 +123,9 @@ mod tests {
             "dwnl -q apply --json",
             "dwnl rules -4 -6",
             "dwnl rules --nft -6",
+            "dwnl watch -f -",
+            "dwnl -f - watch",
+            "dwnl apply --metrics-file m",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use dwnl::engine::Outcome;
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, frame, unmentioned};
@@ -28,6 +28,7 @@ pub fn run(verb: Verb, console: &Console, started: Instant) -> anyhow::Result<Ex
         Verb::Rules(args) => rules(&args, console),
         Verb::Plan(args) => plan(&args, console),
         Verb::Apply(args) => apply(&args, console, started),
+        Verb::Watch(_) => bail!("watch is still to be built"),
         Verb::Show(namespace) => show(&namespace, console),
         Verb::Remove(namespace) => remove(&namespace, console, started),
     }
