@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use dwnl::Policy;
+use dwnl::policy::Reading;
 use tempfile::TempDir;
 
 /// A directory with these files.
@@ -232,4 +233,28 @@ fn a_list_is_read_once_for_all_groups_that_name_it() {
     let policy = read(&[("policy.toml", policy), ("l", b"192.0.2.1")]).expect("a policy");
     let from = policy.allow[0].from.as_deref().expect("sources");
     assert!(std::sync::Arc::ptr_eq(&from[0].sources, &from[1].sources));
+}
+
+#[test]
+fn a_reading_tells_its_files_right_or_wrong() {
+    let policy = b"[sources]\nb = { file = 'b.txt' }\na = { file = 'lists/a.txt' }\n\
+        c = { file = 'b.txt' }\n[[allow]]\nports = ['443']\nfrom = ['a', 'b']\n";
+    let directory = directory(&[("policy.toml", policy), ("b.txt", b"192.0.2.1\n")]);
+    let path = |name| directory.path().join(name);
+    let files = ["policy.toml", "b.txt", "lists/a.txt"].map(path);
+
+    let reading = Reading::of(&files[0]);
+    assert!(reading.policy.is_err(), "a list is missing");
+    assert_eq!(reading.files, files);
+
+    fs::create_dir(path("lists")).expect("a directory");
+    fs::write(&files[2], "192.0.2.2\n").expect("a list");
+    let mended = Reading::of(&files[0]);
+    assert!(mended.policy.is_ok());
+    assert_eq!(mended.files, files);
+    assert_ne!(mended, reading);
+    assert_eq!(mended, Reading::of(&files[0]));
+
+    let absent = Reading::of(&path("absent.toml"));
+    assert_eq!(absent.files, [path("absent.toml")]);
 }

@@ -55,9 +55,11 @@ impl<'p> Lists<'p> {
         Ok(slot.insert(sources).clone())
     }
 
-    /// What is wrong in the lists.
-    pub fn into_errors(self) -> Vec<Diagnostic> {
-        self.errors
+    /// The lists' paths, also of those that could not be read, and what is wrong in them.
+    pub fn into_parts(self) -> (Vec<PathBuf>, Vec<Diagnostic>) {
+        let mut paths: Vec<PathBuf> = self.read.into_keys().collect();
+        paths.sort();
+        (paths, self.errors)
     }
 }
 

@@ -15,6 +15,7 @@ mod interface;
 mod list;
 mod nearest;
 mod port;
+mod reading;
 mod settings;
 mod source;
 mod syntax;
@@ -23,18 +24,11 @@ mod text;
 use std::path::Path;
 use std::sync::Arc;
 
-use toml::de::DeTable;
-
 use crate::ruleset::{Addresses, Interface, Location, Ports};
-use document::Document;
-use errors::Errors;
 use fault::Fault;
-use group::Groups;
-use input::Unreadable;
-use list::Lists;
-use text::Text;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use reading::Reading;
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,22 +132,7 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with the file and its source lists, in their order.
     pub fn read(path: &Path) -> Result<Policy, Diagnostics> {
-        let is_stdin = path == Path::new("-");
-        let name: Arc<str> =
-            if is_stdin { "<stdin>".into() } else { path.to_string_lossy().into() };
-        let text = if is_stdin {
-            input::read(std::io::stdin().lock(), &name, &input::POLICY)
-        } else {
-            input::read_file(path, &name, &input::POLICY)
-        };
-        match text {
-            Ok(text) => {
-                let directory = path.parent().unwrap_or(Path::new(""));
-                Policy::parse(&text, &name, directory)
-            }
-            Err(Unreadable::Byte(diagnostic)) => Err(Diagnostics(vec![diagnostic])),
-            Err(Unreadable::File(fault)) => Err(Diagnostics(vec![fault.of_file(&name)])),
-        }
+        Reading::of(path).policy
     }
 
     /// Reads a policy from text. `file` is the name that errors give it; the paths of source
@@ -162,40 +141,6 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with the text and its source lists, in their order.
     pub fn parse(text: &str, file: &str, directory: &Path) -> Result<Policy, Diagnostics> {
-        let text = text::without_mark(text);
-        let (root, syntax_errors) = DeTable::parse_recoverable(text);
-        let root = root.get_ref();
-        let text = Text::new(file.into(), text);
-        let mut errors = Errors::default();
-        let doubtful = syntax::report(&syntax_errors, root, &text, &mut errors);
-        let mut document = Document { text, errors, doubtful };
-        let mut lists = Lists::new(directory);
-        let policy = interpret(&mut document, root, &mut lists);
-        let mut errors = document.errors.into_vec();
-        errors.append(&mut lists.into_errors());
-        if errors.is_empty() {
-            return Ok(policy);
-        }
-        errors.sort_by(|a, b| a.at.cmp(&b.at));
-        Err(Diagnostics(errors))
-    }
-}
-
-/// Reads the document: groups first, because entries name them.
-fn interpret(document: &mut Document, root: &DeTable, lists: &mut Lists) -> Policy {
-    document.check_keys(root, "", &["sources", "allow", "guard", "revoke"]);
-    let groups = match root.get("sources").and_then(|value| document.table(value, "sources")) {
-        Some(table) => Groups::read(document, table, lists),
-        None => Groups::default(),
-    };
-    let guard = root.get("guard").and_then(|value| document.table(value, "guard"));
-    let revoke = root.get("revoke").and_then(|value| document.table(value, "revoke"));
-    Policy {
-        guard: guard.map(|table| settings::guard(document, table)).unwrap_or_default(),
-        revoke: revoke.map(|table| settings::revoke(document, table)).unwrap_or_default(),
-        allow: match root.get("allow") {
-            Some(value) => allow::Reader::new(document, &groups).entries(value),
-            None => Vec::new(),
-        },
+        reading::parse(text, file, directory).0
     }
 }
