@@ -1,5 +1,6 @@
 //! argv → one verb → exit status.
 
+mod applied;
 mod cli;
 mod report;
 

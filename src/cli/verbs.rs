@@ -7,13 +7,13 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use dwnl::engine::Outcome;
 use dwnl::ruleset::Ruleset;
-use dwnl::{Engine, Policy, compile, frame, unmentioned};
+use dwnl::{Engine, Policy, compile, frame};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb};
 use super::{Console, privileges};
-use crate::report::{Check, Deed, Difference, Done, Flows, Rules, Show};
+use crate::applied::Applied;
+use crate::report::{Check, Deed, Difference, Done, Rules, Show};
 
 /// The exit status of `plan --exit-code` if something would change.
 const WOULD_CHANGE: u8 = 3;
@@ -61,15 +61,11 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("applying the policy");
     let outcome = engine.apply(&wanted)?;
-    let tended = engine.tend_flows(&policy, &outcome.docker);
+    let applied = Applied::new(&mut engine, &policy, outcome, started);
     drop(progress);
-    let warnings: Vec<String> = tended.as_ref().err().map(flows_not_tended).into_iter().collect();
-    console.warn(&warnings);
-    let elapsed = started.elapsed();
-    let mut done = Done::new(Deed::Apply, &outcome, &wanted.sets, elapsed, warnings);
-    done.unmentioned = Some(unmentioned(&policy, &outcome.docker));
-    done.flows = tended.ok().map(Flows::from);
-    report_done(done, &outcome, console)
+    console.warn(&applied.warnings());
+    console.report(&applied.report(&wanted.sets, console.verbose()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
@@ -87,18 +83,8 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     let progress = console.progress("taking out the rules");
     let outcome = engine.remove()?;
     drop(progress);
-    let done = Done::new(Deed::Remove, &outcome, &[], started.elapsed(), Vec::new());
-    report_done(done, &outcome, console)
-}
-
-fn report_done<'a>(
-    mut done: Done<'a>,
-    outcome: &'a Outcome,
-    console: &Console,
-) -> anyhow::Result<ExitCode> {
-    if console.verbose() {
-        done.difference = Some(Difference::new(&outcome.plan, &[], true));
-    }
+    let mut done = Done::new(Deed::Remove, &outcome, &[], started.elapsed(), Vec::new());
+    done.difference = console.verbose().then(|| Difference::new(&outcome.plan, &[], true));
     console.report(&done)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -139,9 +125,4 @@ fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     };
     privileges::keep_net_admin()?;
     Ok(engine)
-}
-
-/// The rules are in force all the same.
-fn flows_not_tended(error: &dwnl::Error) -> String {
-    format!("the policy is applied, but not all flows that were there before are tended: {error}")
 }

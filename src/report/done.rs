@@ -100,6 +100,14 @@ impl<'a> Done<'a> {
         }
     }
 
+    /// `1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)`
+    pub(super) fn summary(&self) -> String {
+        let (removed, unchanged) = (Grouped(self.removed), Grouped(self.unchanged));
+        let added = self.counted.count(self.added);
+        let circumstances = self.circumstances();
+        format!("{added} added, {removed} removed, {unchanged} unchanged {circumstances}")
+    }
+
     /// `(generation 17, 1.2 ms)`; the attempts are told where one was not enough.
     fn circumstances(&self) -> String {
         let Done { generation, attempts, elapsed, .. } = self;
@@ -127,10 +135,20 @@ fn changes<S: Serializer>(
 
 impl Report for Done<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(difference) = &self.difference {
-            difference.write_changes(out)?;
-        }
+        self.write_difference(out)?;
         self.write_deed(out)?;
+        self.write_consequences(out)
+    }
+}
+
+impl Done<'_> {
+    /// Writes the changes, where they are to be told.
+    pub(super) fn write_difference(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.difference.as_ref().map_or(Ok(()), |difference| difference.write_changes(out))
+    }
+
+    /// Writes what has become of ports and flows.
+    pub(super) fn write_consequences(&self, out: &mut dyn Write) -> io::Result<()> {
         for published in self.unmentioned.iter().flatten() {
             writeln!(
                 out,
@@ -139,18 +157,11 @@ impl Report for Done<'_> {
         }
         self.write_flows(out)
     }
-}
 
-impl Done<'_> {
     fn write_deed(&self, out: &mut dyn Write) -> io::Result<()> {
         let Done { counted, generation, .. } = self;
         match (self.changed, self.deed) {
-            (true, Deed::Apply) => {
-                let (removed, unchanged) = (Grouped(self.removed), Grouped(self.unchanged));
-                let added = counted.count(self.added);
-                let counts = format!("{added} added, {removed} removed, {unchanged} unchanged");
-                writeln!(out, "applied: {counts} {}", self.circumstances())
-            }
+            (true, Deed::Apply) => writeln!(out, "applied: {}", self.summary()),
             (true, Deed::Remove) => {
                 let rules = counted.count(self.removed);
                 let chains = Count(self.chains_removed, "chain");

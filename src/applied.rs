@@ -1,0 +1,55 @@
+//! What follows from a policy that has been applied: flows are tended, and it is told what was done.
+
+use std::time::{Duration, Instant};
+
+use dwnl::engine::{Outcome, Tended};
+use dwnl::ruleset::{Published, Set};
+use dwnl::{Engine, Error, Policy, unmentioned};
+
+use crate::report::{Deed, Difference, Done, Flows};
+
+/// What came of applying a policy.
+pub struct Applied {
+    /// What was done to the ruleset.
+    pub outcome: Outcome,
+    /// The published ports that the policy does not mention.
+    pub unmentioned: Vec<Published>,
+    /// How long all of it took.
+    pub elapsed: Duration,
+    tended: Result<Tended, Error>,
+}
+
+impl Applied {
+    /// Tends the flows after a policy was applied with this outcome. That it does not succeed is
+    /// worth a warning: the rules are in force all the same.
+    pub fn new(
+        engine: &mut Engine,
+        policy: &Policy,
+        outcome: Outcome,
+        started: Instant,
+    ) -> Applied {
+        let tended = engine.tend_flows(policy, &outcome.docker);
+        let unmentioned = unmentioned(policy, &outcome.docker);
+        Applied { outcome, unmentioned, elapsed: started.elapsed(), tended }
+    }
+
+    /// What the operator has to be warned of.
+    pub fn warnings(&self) -> Vec<String> {
+        let sentence = |error| {
+            format!(
+                "the policy is applied, but not all flows that were there before are tended: {error}"
+            )
+        };
+        self.tended.as_ref().err().map(sentence).into_iter().collect()
+    }
+
+    /// The report of it, where the policy leads to these sets; `verbose`: with the changes.
+    pub fn report(&self, sets: &[Set], verbose: bool) -> Done<'_> {
+        let warnings = self.warnings();
+        let mut done = Done::new(Deed::Apply, &self.outcome, sets, self.elapsed, warnings);
+        done.unmentioned = Some(self.unmentioned.clone());
+        done.flows = self.tended.as_ref().ok().copied().map(Flows::from);
+        done.difference = verbose.then(|| Difference::new(&self.outcome.plan, &[], true));
+        done
+    }
+}
