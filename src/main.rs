@@ -3,6 +3,8 @@
 mod applied;
 mod cli;
 mod report;
+mod stderr;
+mod watch;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -13,6 +13,8 @@ use serde::Serialize;
 use super::args::Options;
 use super::progress::Progress;
 use crate::report::{self, Check, Failure, Report};
+use crate::stderr::{Level, Stderr};
+use crate::watch::Log;
 
 /// The exit status if the operation failed.
 const FAILED: u8 = 1;
@@ -24,6 +26,7 @@ pub struct Console {
     json: bool,
     quiet: bool,
     verbose: bool,
+    stderr: Stderr,
 }
 
 impl Console {
@@ -35,12 +38,23 @@ impl Console {
             ColorChoice::Never => anstream::ColorChoice::Never,
         }
         .write_global();
-        Console { json: options.json, quiet: options.quiet, verbose: options.verbose }
+        let Options { json, quiet, verbose, .. } = *options;
+        Console { json, quiet, verbose, stderr: Stderr::new() }
     }
 
     /// Whether the operator wants to see more.
     pub fn verbose(&self) -> bool {
         self.verbose
+    }
+
+    /// How what happens later on is to be told.
+    pub fn log(&self) -> Log {
+        let least = match self {
+            Console { quiet: true, .. } => Level::Warning,
+            Console { verbose: true, .. } => Level::Debug,
+            Console { .. } => Level::Info,
+        };
+        Log { least, is_json: self.json, stderr: self.stderr }
     }
 
     /// Prints a report in the form that the operator wants. That nobody reads it is no error.
@@ -59,7 +73,7 @@ impl Console {
     /// Tells the operator of something that is not as the policy has it.
     pub fn warn(&self, warnings: &[String]) {
         for warning in warnings {
-            diagnose(|out| report::write_warning(out, warning));
+            self.stderr.write(Level::Warning, |out| report::write_warning(out, warning));
         }
     }
 
@@ -72,7 +86,7 @@ impl Console {
     /// Reports why the program could not do what it was asked to, and returns its exit status.
     pub fn fail(&self, error: &anyhow::Error) -> ExitCode {
         if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
-            diagnose(|out| report::write_diagnostics(out, diagnostics));
+            self.diagnose(|out| report::write_diagnostics(out, diagnostics));
             self.fail_json(&Check::failed(diagnostics));
             return ExitCode::from(WRONG);
         }
@@ -81,9 +95,13 @@ impl Console {
             Some(error) => error.to_string(),
             None => format!("{error:#}"),
         };
-        diagnose(|out| report::write_error(out, &sentence));
+        self.diagnose(|out| report::write_error(out, &sentence));
         self.fail_json(&Failure { error: &sentence });
         ExitCode::from(FAILED)
+    }
+
+    fn diagnose(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        self.stderr.write(Level::Error, write);
     }
 
     fn fail_json(&self, value: &impl Serialize) {
@@ -106,9 +124,4 @@ fn print_json(value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut out, value)?;
     writeln!(out)?;
     out.flush()
-}
-
-/// Writes to standard error; if that fails there is nobody left to tell.
-fn diagnose(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-    let _ = write(&mut anstream::stderr().lock());
 }

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use dwnl::engine::Monitor;
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, frame};
 
-use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb};
+use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb, WatchArgs};
 use super::{Console, privileges};
 use crate::applied::Applied;
 use crate::report::{Check, Deed, Difference, Done, Rules, Show};
+use crate::watch::{Signals, Watch};
 
 /// The exit status of `plan --exit-code` if something would change.
 const WOULD_CHANGE: u8 = 3;
@@ -28,7 +30,7 @@ pub fn run(verb: Verb, console: &Console, started: Instant) -> anyhow::Result<Ex
         Verb::Rules(args) => rules(&args, console),
         Verb::Plan(args) => plan(&args, console),
         Verb::Apply(args) => apply(&args, console, started),
-        Verb::Watch(_) => bail!("watch is still to be built"),
+        Verb::Watch(args) => watch(&args, console),
         Verb::Show(namespace) => show(&namespace, console),
         Verb::Remove(namespace) => remove(&namespace, console, started),
     }
@@ -65,6 +67,23 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     drop(progress);
     console.warn(&applied.warnings());
     console.report(&applied.report(&wanted.sets, console.verbose()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    // Before there is any other thread, which would not have them blocked.
+    let signals = Signals::block().context("cannot wait for signals")?;
+    let namespace = args.namespace.path();
+    privileges::require(namespace)?;
+    let mut monitor = match namespace {
+        Some(path) => Monitor::open_in(path)?,
+        None => Monitor::open()?,
+    };
+    let engine = open(namespace)?;
+    monitor.ignore(&engine)?;
+    let mut watch = Watch::new(args.policy.path(), monitor, engine, signals, console.log())?;
+    watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
+    watch.run()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -47,6 +47,11 @@ impl<'a> Difference<'a> {
         &self.changes
     }
 
+    /// The tables and chains or sets that would change, as nft writes them.
+    pub fn places(&self) -> Vec<String> {
+        self.groups().into_iter().map(|group| group.path).collect()
+    }
+
     /// Writes the changes, without the summary.
     pub fn write_changes(&self, out: &mut dyn Write) -> io::Result<()> {
         for group in self.groups() {

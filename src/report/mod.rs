@@ -8,6 +8,7 @@ mod diagnostics;
 mod difference;
 mod done;
 mod elements;
+mod event;
 mod rules;
 mod show;
 mod style;
@@ -23,6 +24,7 @@ pub use check::Check;
 pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
 pub use difference::Difference;
 pub use done::{Deed, Done, Flows};
+pub use event::{Causes, Event};
 pub use rules::Rules;
 pub use show::Show;
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use dwnl::ruleset::{Family, Location, Origin, Rule, RuleContent, SetKind};
 use serde::{Serialize, Serializer};
 
+use super::count::Count;
+
 /// What a rule says: iptables' or nft's words, or its expressions where those are not enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Words<'a> {
@@ -80,6 +82,16 @@ pub struct LocationReport<'a> {
 impl<'a> From<&'a Location> for LocationReport<'a> {
     fn from(at: &'a Location) -> LocationReport<'a> {
         LocationReport { file: &at.file, line: at.line, column: at.column }
+    }
+}
+
+/// Some of these words, and how many others there are: `a, b, c and 2 others`.
+pub fn listed(words: &[String]) -> String {
+    const SHOWN_MAX: usize = 3;
+    let shown = words.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match words.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        others => format!("{shown} and {}", Count(others, "other")),
     }
 }
 

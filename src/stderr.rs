@@ -1,0 +1,76 @@
+//! Standard error, which the journal may read: then each line says how important it is (sd-daemon(3)).
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+
+/// How important something is, by syslog's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The program cannot go on, or what was asked for failed.
+    Error = 3,
+    /// Something is not as it should be.
+    Warning = 4,
+    /// What everybody should know.
+    Notice = 5,
+    /// What happens as it should.
+    Info = 6,
+    /// Details for who looks for them.
+    Debug = 7,
+}
+
+/// Standard error.
+#[derive(Clone, Copy, Debug)]
+pub struct Stderr {
+    /// Whether the journal reads it.
+    pub is_journal: bool,
+}
+
+impl Stderr {
+    /// Finds out who reads it.
+    pub fn new() -> Stderr {
+        let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+        Stderr { is_journal: identity().is_ok_and(|identity| identity == stream) }
+    }
+
+    /// Writes what `write` writes, with its styles if they are wanted, at once. If that fails there is
+    /// nobody left to tell.
+    pub fn write(self, level: Level, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let mut text = Vec::new();
+        let written = write(&mut text);
+        if self.is_journal {
+            text = with_level(level, &text);
+        }
+        let _ = written.and_then(|()| anstream::stderr().lock().write_all(&text));
+    }
+}
+
+/// Device and inode, as in `JOURNAL_STREAM`.
+fn identity() -> io::Result<String> {
+    let file = File::from(io::stderr().as_fd().try_clone_to_owned()?).metadata()?;
+    Ok(format!("{}:{}", file.dev(), file.ino()))
+}
+
+/// The text with a level before each line that is not empty: the journal drops empty ones anyway.
+fn with_level(level: Level, text: &[u8]) -> Vec<u8> {
+    let prefix = format!("<{}>", level as u8);
+    let lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| *line != b"\n");
+    lines.flat_map(|line| [prefix.as_bytes(), line].concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_its_level() {
+        assert_eq!(with_level(Level::Warning, b"one\n\n  two\n"), b"<4>one\n<4>  two\n");
+        assert_eq!(with_level(Level::Debug, b""), b"");
+    }
+
+    #[test]
+    fn what_matters_most_comes_first() {
+        assert!(Level::Error < Level::Warning && Level::Info < Level::Debug);
+    }
+}

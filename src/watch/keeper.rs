@@ -1,0 +1,184 @@
+//! Keeps the kernel at a policy: hears what others do, compares, repairs, and counts.
+
+use std::time::Instant;
+
+use dwnl::engine::{Monitor, Notice, Outcome};
+use dwnl::ruleset::{Published, Ruleset};
+use dwnl::{Engine, Error, Policy, compile};
+
+use super::counters::{Counters, Dropped, dropped};
+use crate::applied::Applied;
+use crate::report::{Causes, Done};
+
+/// The kernel's ruleset, with the policy that it is kept at.
+pub struct Keeper {
+    monitor: Monitor,
+    engine: Engine,
+    policy: Policy,
+    wanted: Ruleset,
+    /// The generation that was compared last.
+    generation: u32,
+    /// What others have done since.
+    causes: Causes,
+    /// The published ports that no entry names, as they were told last.
+    unmentioned: Vec<Published>,
+    /// What has happened so far.
+    pub counters: Counters,
+}
+
+/// What has been heard of others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heard {
+    /// Whether the kernel may differ from the policy now.
+    pub concerns_us: bool,
+    /// Whether the kernel could not tell of everything.
+    pub is_lost: bool,
+}
+
+/// What came of comparing the kernel with the policy.
+pub struct Checked {
+    /// The repair, if one was called for.
+    pub repair: Option<Applied>,
+    /// What others had done before.
+    pub causes: Causes,
+    /// What they have done since.
+    pub heard: Heard,
+}
+
+impl Keeper {
+    /// Keeps nothing yet. The monitor has to ignore the engine.
+    pub fn new(monitor: Monitor, engine: Engine) -> Keeper {
+        Keeper {
+            monitor,
+            engine,
+            policy: Policy::default(),
+            wanted: Ruleset::default(),
+            generation: 0,
+            causes: Causes::default(),
+            unmentioned: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What is waited with for others to do something.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// The report of what was done to keep or to change the policy.
+    pub fn report<'a>(&self, applied: &'a Applied, verbose: bool) -> Done<'a> {
+        applied.report(&self.wanted.sets, verbose)
+    }
+
+    /// Puts a policy in force and keeps it from now on.
+    ///
+    /// # Errors
+    /// The kernel holds what it held before, and the policy before stays the one that is kept.
+    pub fn enforce(&mut self, policy: Policy) -> Result<Applied, Error> {
+        let started = Instant::now();
+        let wanted = compile(&policy);
+        let outcome = self.converge(&wanted)?;
+        let applied = Applied::new(&mut self.engine, &policy, outcome, started);
+        self.policy = policy;
+        self.wanted = wanted;
+        self.causes = Causes::default();
+        self.unmentioned = applied.unmentioned.clone();
+        self.counters.reloads.count(applied.elapsed);
+        Ok(applied)
+    }
+
+    /// Hears what others have done in the meantime.
+    ///
+    /// # Errors
+    /// Nothing will ever be heard again.
+    pub fn hear(&mut self) -> Result<Heard, Error> {
+        self.hear_after(&mut Causes::default())
+    }
+
+    /// The same, right after the kernel was compared: adds what had been done before to `causes`.
+    fn hear_after(&mut self, causes: &mut Causes) -> Result<Heard, Error> {
+        let mut heard = Heard::default();
+        for notice in self.monitor.read()? {
+            self.engine.heed(&notice);
+            match notice {
+                Notice::Lost => {
+                    self.counters.lost += 1;
+                    heard = Heard { concerns_us: true, is_lost: true };
+                }
+                Notice::Commit(commit) if !commit.concerns_us() => {}
+                Notice::Commit(commit) if is_later(commit.generation, self.generation) => {
+                    self.causes.push(&commit);
+                    heard.concerns_us = true;
+                }
+                Notice::Commit(commit) => causes.push(&commit),
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Compares the kernel with the policy and repairs what differs.
+    ///
+    /// # Errors
+    /// The kernel holds what it held before.
+    pub fn check(&mut self) -> Result<Checked, Error> {
+        let started = Instant::now();
+        self.counters.checks += 1;
+        let wanted = std::mem::take(&mut self.wanted);
+        let outcome = self.converge(&wanted);
+        self.wanted = wanted;
+        let outcome = outcome.inspect_err(|_| self.counters.repairs.failed += 1)?;
+        let mut causes = std::mem::take(&mut self.causes);
+        // If this fails it will fail again, where it can be told.
+        let heard = self.hear_after(&mut causes).unwrap_or_default();
+        let repair = (!outcome.plan.is_empty()).then(|| self.repaired(outcome, started));
+        Ok(Checked { repair, causes, heard })
+    }
+
+    fn repaired(&mut self, outcome: Outcome, started: Instant) -> Applied {
+        let mut repair = Applied::new(&mut self.engine, &self.policy, outcome, started);
+        let told = std::mem::replace(&mut self.unmentioned, repair.unmentioned.clone());
+        repair.unmentioned.retain(|published| !told.contains(published));
+        self.counters.repairs.count(repair.elapsed);
+        repair
+    }
+
+    fn converge(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
+        let outcome = self.engine.apply(wanted);
+        let conflicts = match &outcome {
+            Ok(outcome) => outcome.attempts - 1,
+            Err(Error::Conflict { attempts }) => *attempts,
+            Err(_) => 0,
+        };
+        self.counters.conflicts += u64::from(conflicts);
+        self.generation = outcome.as_ref().map_or(self.generation, |outcome| outcome.generation);
+        outcome
+    }
+
+    /// What the guard's rules have dropped.
+    ///
+    /// # Errors
+    /// The kernel's rules cannot be read at the moment.
+    pub fn dropped(&mut self) -> Result<Vec<Dropped>, Error> {
+        Ok(dropped(&self.engine.snapshot()?))
+    }
+}
+
+/// Whether a generation comes after another. The numbers come round again, so it is the distance that
+/// counts.
+fn is_later(generation: u32, other: u32) -> bool {
+    generation.wrapping_sub(other).cast_signed() > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_come_round() {
+        assert!(is_later(8, 7));
+        assert!(!is_later(7, 7));
+        assert!(!is_later(7, 8));
+        assert!(is_later(1, u32::MAX));
+        assert!(!is_later(u32::MAX, 1));
+    }
+}

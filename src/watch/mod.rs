@@ -1,0 +1,388 @@
+//! `dwnl watch`: keeps the kernel at the policy for as long as it runs. One thread waits for whatever
+//! comes first, others' commits, changes of the policy's files, a signal, or the time for something that
+//! was put off, and deals with all that has come.
+
+mod counters;
+mod files;
+mod keeper;
+mod log;
+mod metrics;
+mod pace;
+mod publish;
+mod service;
+mod settling;
+mod signals;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use dwnl::Engine;
+use dwnl::engine::Monitor;
+use dwnl::policy::{Policy, Reading};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+
+use crate::applied::Applied;
+use crate::report::{Causes, Difference, Event};
+use crate::stderr::Level;
+use files::Files;
+use keeper::{Checked, Heard, Keeper};
+use pace::{Finding, Pace};
+use publish::{MetricsFile, MetricsSocket};
+use service::Service;
+use settling::Settling;
+use signals::Wish;
+
+pub use log::Log;
+pub use signals::Signals;
+
+/// So many who ask for the counters are answered before anything else is looked at again.
+const ANSWERS_MAX: usize = 16;
+
+/// What is done, for complaints.
+const WATCHING: &str = "watching the policy's files";
+const REPAIRING: &str = "checking and repairing the rules";
+const RELOADING: &str = "putting the policy in force";
+const NOTIFYING: &str = "telling the service manager";
+const COUNTING: &str = "reading what the guard has dropped";
+const WRITING: &str = "writing the counters";
+
+/// What is needed to keep a policy in force.
+pub struct Watch {
+    path: PathBuf,
+    keeper: Keeper,
+    log: Log,
+    signals: Signals,
+    files: Files,
+    service: Service,
+    metrics_file: Option<MetricsFile>,
+    metrics_socket: Option<MetricsSocket>,
+    pace: Pace,
+    settling: Settling,
+    /// What the files held when they were read last, if it is in force or wrong in itself.
+    reading: Option<Reading>,
+    /// The repairs before others were found to go on disturbing.
+    repairs_before: u64,
+    /// What is amiss at the moment, by what was to be done, so that it is told once.
+    complaints: BTreeMap<&'static str, String>,
+    /// Whether the counters have changed since they were written.
+    is_news: bool,
+}
+
+impl Watch {
+    /// Gets ready to keep the policy at `path`; nothing is touched yet. The monitor has to ignore the
+    /// engine.
+    pub fn new(
+        path: &Path,
+        monitor: Monitor,
+        engine: Engine,
+        signals: Signals,
+        log: Log,
+    ) -> anyhow::Result<Watch> {
+        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            bail!("{} is not a file, so that its changes cannot be watched", path.display());
+        }
+        Ok(Watch {
+            path: path.to_owned(),
+            keeper: Keeper::new(monitor, engine),
+            log,
+            signals,
+            files: Files::new().context("cannot watch files")?,
+            service: Service::from_env(Instant::now())
+                .context("cannot reach the service manager")?,
+            metrics_file: None,
+            metrics_socket: None,
+            pace: Pace::default(),
+            settling: Settling::default(),
+            reading: None,
+            repairs_before: 0,
+            complaints: BTreeMap::new(),
+            is_news: false,
+        })
+    }
+
+    /// Lets the counters be read in a file and from a socket.
+    ///
+    /// # Errors
+    /// If the socket cannot be had.
+    pub fn publish(&mut self, file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<()> {
+        self.metrics_file = file.map(|path| MetricsFile::new(path.to_owned(), Instant::now()));
+        self.metrics_socket = match socket {
+            Some(path) => Some(
+                MetricsSocket::listen(path)
+                    .with_context(|| format!("cannot listen at {}", path.display()))?,
+            ),
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// Puts the policy in force and keeps it there until a signal asks to stop. The rules stay.
+    ///
+    /// # Errors
+    /// If the policy cannot be put in force in the first place; later, if what others do can be heard
+    /// no more.
+    pub fn run(mut self) -> anyhow::Result<()> {
+        self.start()?;
+        while self.turn()?.is_continue() {
+            self.wait().context("cannot wait for events")?;
+        }
+        let stopping = self.service.stopping();
+        self.complain_if_failed(NOTIFYING, stopping);
+        self.log.tell(&Event::Stop);
+        Ok(())
+    }
+
+    fn start(&mut self) -> anyhow::Result<()> {
+        let path = self.path.clone();
+        self.follow(std::slice::from_ref(&path));
+        let reading = Reading::of(&self.path);
+        let policy = reading.policy.clone()?;
+        let applied = self.keeper.enforce(policy)?;
+        self.follow(&reading.files);
+        self.reading = Some(reading);
+        self.keeper.counters.is_current = true;
+        let done = self.keeper.report(&applied, self.is_verbose());
+        self.log.tell(&Event::Start { policy: &self.path, done });
+        self.tell_service();
+        self.is_news = true;
+        Ok(())
+    }
+
+    /// Deals with all that has come and all that is due.
+    fn turn(&mut self) -> anyhow::Result<ControlFlow<()>> {
+        let heard = self.keeper.hear()?;
+        self.disturbed(heard);
+        if is_due(self.pace.due()) {
+            self.check();
+        }
+        let mut reload = false;
+        while let Some(wish) = self.signals.read().context("cannot read signals")? {
+            match wish {
+                Wish::Stop => return Ok(ControlFlow::Break(())),
+                Wish::Reload => reload = true,
+            }
+        }
+        if self.files.changed().context("cannot read what happens to files")? {
+            self.settling.changed(Instant::now());
+        }
+        if reload || is_due(self.settling.due()) {
+            self.read_policy(reload);
+        }
+        if is_due(self.pace.calm()) {
+            self.calm();
+        }
+        let ping = self.service.ping(Instant::now());
+        self.complain_if_failed(NOTIFYING, ping);
+        self.publish_counters();
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Waits for something to come or to be due.
+    fn wait(&self) -> nix::Result<()> {
+        let file = self.metrics_file.as_ref().map(MetricsFile::due);
+        let times =
+            [self.pace.due(), self.pace.calm(), self.settling.due(), self.service.due(), file];
+        let next = times.into_iter().flatten().min();
+        let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
+        let socket = self.metrics_socket.as_ref().map(AsFd::as_fd);
+        let others = [self.keeper.monitor().as_fd(), self.signals.as_fd(), self.files.as_fd()];
+        let sources = others.into_iter().chain(socket);
+        let mut sources: Vec<PollFd> =
+            sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+        match ppoll(&mut sources, timeout.map(TimeSpec::from_duration), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn disturbed(&mut self, heard: Heard) {
+        if heard.is_lost {
+            self.log.tell(&Event::Lost);
+        }
+        if heard.concerns_us {
+            self.pace.disturbed(Instant::now());
+        }
+    }
+
+    /// Compares the kernel with the policy and repairs what differs.
+    fn check(&mut self) {
+        let began = Instant::now();
+        match self.keeper.check() {
+            Ok(Checked { repair, causes, heard }) => {
+                self.complaints.remove(REPAIRING);
+                match repair {
+                    Some(repair) => self.repaired(began, &repair, &causes),
+                    None => self.found_nothing(began, &causes),
+                }
+                self.disturbed(heard);
+            }
+            Err(error) => {
+                self.complain(REPAIRING, &error);
+                self.pace.checked(began, Instant::now(), Finding::Failed);
+            }
+        }
+    }
+
+    fn found_nothing(&mut self, began: Instant, causes: &Causes) {
+        let elapsed = began.elapsed().as_micros();
+        let elapsed_us = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        self.log.tell(&Event::Check { causes, elapsed_us });
+        self.pace.checked(began, Instant::now(), Finding::Nothing);
+    }
+
+    fn repaired(&mut self, began: Instant, repair: &Applied, causes: &Causes) {
+        let is_contested = self.pace.contested().is_some();
+        self.pace.checked(began, Instant::now(), Finding::Repaired);
+        let places = Difference::new(&repair.outcome.plan, &[], false).places();
+        let done = self.keeper.report(repair, self.is_verbose());
+        let event = Event::Repair { causes, places: places.clone(), is_contested, done };
+        self.log.tell(&event);
+        self.warn(repair);
+        if let Some(pause) = self.pace.contested().filter(|_| !is_contested) {
+            self.repairs_before = self.keeper.counters.repairs.done;
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            self.log.tell(&Event::Contest { causes, places, pause_ms });
+        }
+        let status = self.service.status(&self.status());
+        self.complain_if_failed(NOTIFYING, status);
+        self.is_news = true;
+    }
+
+    fn calm(&mut self) {
+        self.pace.calmed();
+        let repairs = self.keeper.counters.repairs.done - self.repairs_before;
+        self.log.tell(&Event::Calm { repairs });
+    }
+
+    /// Reads the policy and puts it in force if it is another one than before, or if somebody has
+    /// asked for it.
+    fn read_policy(&mut self, is_asked_for: bool) {
+        let reading = Reading::of(&self.path);
+        self.settling.read();
+        self.follow(&reading.files);
+        if !is_asked_for && self.reading.as_ref() == Some(&reading) {
+            return;
+        }
+        let reloading = self.service.reloading();
+        self.complain_if_failed(NOTIFYING, reloading);
+        match &reading.policy {
+            Ok(policy) => self.reload(policy.clone(), reading),
+            Err(diagnostics) => {
+                self.log.tell(&Event::policy_errors(diagnostics));
+                self.keeper.counters.reloads.failed += 1;
+                self.keeper.counters.is_current = false;
+                self.reading = Some(reading);
+            }
+        }
+        self.tell_service();
+        self.is_news = true;
+    }
+
+    fn reload(&mut self, policy: Policy, reading: Reading) {
+        let began = Instant::now();
+        match self.keeper.enforce(policy) {
+            Ok(applied) => {
+                self.pace.checked(began, Instant::now(), Finding::Nothing);
+                self.complaints.remove(RELOADING);
+                let was_wrong = self.reading.as_ref().is_some_and(|last| last.policy.is_err());
+                self.reading = Some(reading);
+                self.keeper.counters.is_current = true;
+                let done = self.keeper.report(&applied, self.is_verbose());
+                self.log.tell(&Event::Reload { was_wrong, done });
+                self.warn(&applied);
+            }
+            Err(error) => {
+                self.complain(RELOADING, &error);
+                self.settling.failed(Instant::now());
+                self.reading = None;
+                self.keeper.counters.reloads.failed += 1;
+                self.keeper.counters.is_current = false;
+            }
+        }
+    }
+
+    /// Watches the files. If some were not watched before, they may have changed after they were read.
+    fn follow(&mut self, files: &[PathBuf]) {
+        match self.files.follow(files) {
+            Ok(true) => self.settling.changed(Instant::now()),
+            Ok(false) => {}
+            Err(error) => self.complain(WATCHING, &error),
+        }
+    }
+
+    /// Writes and sends the counters where they are waited for.
+    fn publish_counters(&mut self) {
+        let mut connections = Vec::new();
+        if let Some(socket) = &self.metrics_socket {
+            connections.extend(std::iter::from_fn(|| socket.accept()).take(ANSWERS_MAX));
+        }
+        let file = self.metrics_file.as_ref().map(MetricsFile::due);
+        let is_wanted = file.is_some() && self.is_news || is_due(file);
+        if connections.is_empty() && !is_wanted {
+            return;
+        }
+        let dropped = self.keeper.dropped();
+        let dropped = dropped.map_err(|error| self.complain(COUNTING, &error)).ok();
+        let text = metrics::text(&self.keeper.counters, dropped.as_deref());
+        connections.iter_mut().for_each(|connection| publish::answer(connection, &text));
+        if let Some(file) = self.metrics_file.as_mut().filter(|_| is_wanted) {
+            let written = file.write(&text, Instant::now());
+            self.complain_if_failed(WRITING, written);
+            self.is_news = false;
+        }
+    }
+
+    /// Tells the service manager that the policy is in force, or which one is.
+    fn tell_service(&mut self) {
+        let ready = self.service.ready(&self.status());
+        self.complain_if_failed(NOTIFYING, ready);
+    }
+
+    /// One line for `systemctl status`.
+    fn status(&self) -> String {
+        let counters = &self.keeper.counters;
+        let policy = if counters.is_current {
+            "the policy is in force"
+        } else {
+            "the policy cannot be put in force, the last good one is"
+        };
+        format!("{policy}; repairs: {}", counters.repairs.done)
+    }
+
+    fn warn(&self, applied: &Applied) {
+        for warning in applied.warnings() {
+            self.log.tell(&Event::Warning { warning });
+        }
+    }
+
+    /// Tells what is amiss, unless it was told the last time.
+    fn complain(&mut self, action: &'static str, error: &impl Display) {
+        let error = error.to_string();
+        if self.complaints.get(action) != Some(&error) {
+            self.log.tell(&Event::Failure { action, error: error.clone() });
+            self.complaints.insert(action, error);
+        }
+    }
+
+    fn complain_if_failed(&mut self, action: &'static str, done: std::io::Result<()>) {
+        match done {
+            Ok(()) => drop(self.complaints.remove(action)),
+            Err(error) => self.complain(action, &error),
+        }
+    }
+
+    fn is_verbose(&self) -> bool {
+        self.log.least == Level::Debug
+    }
+}
+
+fn is_due(time: Option<Instant>) -> bool {
+    time.is_some_and(|time| time <= Instant::now())
+}

@@ -1,0 +1,156 @@
+//! Where the counters can be read: a file that is always whole, and a socket that answers with them.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How often the file is written while nothing happens.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// A file with the counters.
+pub struct MetricsFile {
+    path: PathBuf,
+    /// When it is written next.
+    next: Instant,
+}
+
+impl MetricsFile {
+    /// The file at `path`, which is to be written first at `now`.
+    pub fn new(path: PathBuf, now: Instant) -> MetricsFile {
+        MetricsFile { path, next: now }
+    }
+
+    /// When it is written next, if nothing happens before.
+    pub fn due(&self) -> Instant {
+        self.next
+    }
+
+    /// Replaces it as a whole: whoever reads it sees the old text or the new one.
+    pub fn write(&mut self, text: &str, now: Instant) -> io::Result<()> {
+        self.next = now + INTERVAL;
+        let mut new = self.path.clone().into_os_string();
+        // The textfile collector passes over what does not end in `.prom`.
+        new.push(".new");
+        fs::write(&new, text)?;
+        fs::rename(new, &self.path)
+    }
+}
+
+/// A Unix socket that answers every connection with the counters.
+pub struct MetricsSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// By which it is known whether the socket at the path is this one.
+    inode: u64,
+}
+
+impl MetricsSocket {
+    /// Listens at `path`, for the program's user and group. A socket that stands there is replaced, but
+    /// nothing else.
+    pub fn listen(path: &Path) -> io::Result<MetricsSocket> {
+        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+            fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        fs::set_permissions(path, Permissions::from_mode(0o660))?;
+        let inode = fs::symlink_metadata(path)?.ino();
+        Ok(MetricsSocket { listener, path: path.to_owned(), inode })
+    }
+
+    /// The next connection that waits.
+    pub fn accept(&self) -> Option<UnixStream> {
+        // If it cannot be had now, because there are too many, it waits on.
+        self.listener.accept().ok().map(|(connection, _)| connection)
+    }
+}
+
+/// Answers a connection and closes it. One that does not take the answer at once does not get it: it
+/// is shorter than what a socket keeps for a reader who is slow.
+pub fn answer(connection: &mut UnixStream, text: &str) {
+    let _ = connection.set_nonblocking(true).and_then(|()| connection.write_all(text.as_bytes()));
+}
+
+impl AsFd for MetricsSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+impl Drop for MetricsSocket {
+    fn drop(&mut self) {
+        let inode = fs::symlink_metadata(&self.path).map(|found| found.ino());
+        if inode.is_ok_and(|inode| inode == self.inode) {
+            // What is left behind is replaced by the next one.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn the_file_is_replaced_as_a_whole() {
+        let directory = TempDir::new().expect("a directory");
+        let path = directory.path().join("dwnl.prom");
+        let now = Instant::now();
+        let mut file = MetricsFile::new(path.clone(), now);
+        assert_eq!(file.due(), now);
+        file.write("old 1\n", now).expect("to write");
+        assert_eq!(file.due(), now + INTERVAL);
+        let old = fs::File::open(&path).expect("the file");
+        file.write("new 2\n", now).expect("to write");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "new 2\n");
+        assert_eq!(io::read_to_string(old).expect("the old file"), "old 1\n");
+        assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);
+    }
+
+    #[test]
+    fn the_socket_answers_and_is_removed() {
+        let directory = TempDir::new().expect("a directory");
+        let path = directory.path().join("socket");
+        for _ in 0..2 {
+            // The second finds the first one's socket, as if the program had been killed.
+            std::mem::forget(MetricsSocket::listen(&path).expect("to listen"));
+        }
+        let socket = MetricsSocket::listen(&path).expect("to listen");
+        assert_eq!(fs::metadata(&path).expect("the socket").permissions().mode() & 0o777, 0o660);
+        assert!(socket.accept().is_none());
+        let mut client = UnixStream::connect(&path).expect("to connect");
+        answer(&mut socket.accept().expect("a connection"), "text\n");
+        let mut text = String::new();
+        client.read_to_string(&mut text).expect("an answer");
+        assert_eq!(text, "text\n");
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_is_not_replaced() {
+        let directory = TempDir::new().expect("a directory");
+        let path = directory.path().join("file");
+        fs::write(&path, "precious").expect("to write");
+        assert!(MetricsSocket::listen(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "precious");
+    }
+
+    #[test]
+    fn a_socket_of_another_program_is_not_removed() {
+        let directory = TempDir::new().expect("a directory");
+        let path = directory.path().join("socket");
+        let first = MetricsSocket::listen(&path).expect("to listen");
+        let _second = MetricsSocket::listen(&path).expect("to listen");
+        drop(first);
+        assert!(path.exists());
+    }
+}

@@ -1,0 +1,100 @@
+//! What the service manager is told (sd_notify(3)); where there is none, nobody is told anything.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{MsgFlags, send};
+use sd_notify::NotifyState;
+
+/// How long a service manager that does not listen is waited for where it has to know.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The service manager, and when it next wants to hear that we are alive.
+///
+/// It may be slow, or stopped in a debugger: what it need not know is not waited for, so that the rules
+/// are never left alone for its sake.
+pub struct Service {
+    socket: Option<UnixDatagram>,
+    watchdog: Option<Watchdog>,
+}
+
+struct Watchdog {
+    interval: Duration,
+    next: Instant,
+}
+
+impl Service {
+    /// What the environment tells of the service manager.
+    ///
+    /// # Errors
+    /// If it cannot be reached.
+    pub fn from_env(now: Instant) -> io::Result<Service> {
+        let socket = env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty());
+        let socket = socket.map(|address| connected(&address)).transpose()?;
+        // Twice in the time after which it thinks us dead, as sd_watchdog_enabled(3) recommends.
+        let interval = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
+        let interval = interval.filter(|interval| socket.is_some() && !interval.is_zero());
+        let watchdog = interval.map(|interval| Watchdog { interval, next: now + interval });
+        Ok(Service { socket, watchdog })
+    }
+
+    /// The policy is in force, or was read again; `status` is shown by `systemctl status`.
+    pub fn ready(&self, status: &str) -> io::Result<()> {
+        self.tell(&[NotifyState::Ready, NotifyState::Status(status)], MsgFlags::empty())
+    }
+
+    /// The policy is being read again; [`Service::ready`] follows.
+    pub fn reloading(&self) -> io::Result<()> {
+        let now = NotifyState::monotonic_usec_now()?;
+        self.tell(&[NotifyState::Reloading, now], MsgFlags::empty())
+    }
+
+    /// The program is about to end.
+    pub fn stopping(&self) -> io::Result<()> {
+        self.tell(&[NotifyState::Stopping], MsgFlags::empty())
+    }
+
+    /// Something has happened that `systemctl status` is to show.
+    pub fn status(&self, status: &str) -> io::Result<()> {
+        self.tell(&[NotifyState::Status(status)], MsgFlags::MSG_DONTWAIT)
+    }
+
+    /// When it next wants to hear that we are alive, if it does.
+    pub fn due(&self) -> Option<Instant> {
+        self.watchdog.as_ref().map(|watchdog| watchdog.next)
+    }
+
+    /// Tells it that we are alive, if it is time.
+    pub fn ping(&mut self, now: Instant) -> io::Result<()> {
+        let Some(watchdog) = self.watchdog.as_mut().filter(|watchdog| watchdog.next <= now) else {
+            return Ok(());
+        };
+        watchdog.next = now + watchdog.interval;
+        self.tell(&[NotifyState::Watchdog], MsgFlags::MSG_DONTWAIT)
+    }
+
+    fn tell(&self, states: &[NotifyState], flags: MsgFlags) -> io::Result<()> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        let lines: String = states.iter().map(|state| format!("{state}\n")).collect();
+        send(socket.as_raw_fd(), lines.as_bytes(), flags)?;
+        Ok(())
+    }
+}
+
+/// A socket to `NOTIFY_SOCKET`: a path, or a name in the abstract namespace behind an `@`.
+fn connected(address: &OsStr) -> io::Result<UnixDatagram> {
+    let address = match address.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(address)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.connect_addr(&address)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
