@@ -14,6 +14,7 @@ mod namespace;
 mod probe;
 mod random;
 mod server;
+mod state;
 mod topology;
 mod wait;
 
@@ -29,8 +30,9 @@ pub use namespace::Namespace;
 pub use probe::{Answer, Connection, Datagrams, tcp, udp};
 pub use random::Random;
 pub use server::{TcpEcho, UdpEcho, tcp_echo, udp_echo, udp_echo_at};
+pub use state::{saved, state, state_of};
 pub use topology::Topology;
-pub use wait::wait_for;
+pub use wait::{wait_for, wait_if};
 
 /// Where `tests/setup` unpacks what the tests need.
 fn unpacked(path: &str) -> PathBuf {

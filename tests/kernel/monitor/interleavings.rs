@@ -5,8 +5,8 @@ use dwnl::engine::Notice;
 use dwnl::ruleset::Ruleset;
 
 use super::super::POLICY;
-use super::super::sets::{hosts, hosts_in, state_of};
-use super::super::support::{Namespace, Random};
+use super::super::sets::{hosts, hosts_in};
+use super::super::support::{Namespace, Random, state_of};
 use super::{heed, is_kept, open, policy, wanted};
 
 const SEEDS: u64 = 12;

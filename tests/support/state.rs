@@ -1,0 +1,52 @@
+//! What a namespace's ruleset is, for comparison with another.
+
+use serde_json::Value;
+
+use super::Namespace;
+
+/// The whole ruleset as values: without handles, and in an order of its own where the kernel has
+/// none.
+pub fn state(namespace: &Namespace) -> Vec<Value> {
+    state_of(namespace, &["ruleset"])
+}
+
+/// One object of the ruleset with all that is in it.
+pub fn state_of(namespace: &Namespace, object: &[&str]) -> Vec<Value> {
+    let text = namespace.run(&[&["nft", "--json", "list"], object].concat());
+    let listing: Value = serde_json::from_str(&text).expect("JSON from nft");
+    let objects = listing["nftables"].as_array().cloned().expect("objects");
+    let mut objects: Vec<Value> =
+        objects.into_iter().filter(|object| object.get("metainfo").is_none()).collect();
+    for object in &mut objects {
+        for (_, content) in object.as_object_mut().expect("an object") {
+            forget_order(content);
+        }
+    }
+    // Stable, so that rules stay in the order of their chain.
+    objects.sort_by_cached_key(place);
+    objects
+}
+
+fn forget_order(content: &mut Value) {
+    let content = content.as_object_mut().expect("an object");
+    content.remove("handle");
+    if let Some(Value::Array(elements)) = content.get_mut("elem") {
+        elements.sort_by_cached_key(Value::to_string);
+    }
+}
+
+/// What an object is, and where it stands.
+fn place(object: &Value) -> String {
+    let (kind, content) =
+        object.as_object().and_then(|object| object.iter().next()).expect("one key");
+    let word = |key: &str| content[key].as_str().unwrap_or_default().to_owned();
+    [kind.clone(), word("family"), word("table"), word("chain"), word("name")].join(" ")
+}
+
+/// What iptables saves of both families, without comments and counters.
+pub fn saved(namespace: &Namespace) -> Vec<String> {
+    let saved = ["iptables-save", "ip6tables-save"].map(|save| namespace.run(&[save, "-t", "nat"]));
+    let lines = saved.iter().flat_map(|saved| saved.lines());
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.split(" [").next().unwrap_or(line).to_owned()).collect()
+}
