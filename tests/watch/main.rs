@@ -1,0 +1,64 @@
+//! `dwnl watch` while others change the ruleset and its files, each test in a network namespace of its
+//! own, with real tools as the others. Needs root, and `tests/setup` run before.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod contest;
+mod disturbances;
+mod idle;
+mod metrics;
+mod policy;
+mod process;
+mod service;
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::{Namespace, dwnl, wait_for};
+
+/// Lets a group in that is large enough for a set, and one client.
+fn policy() -> String {
+    let many: Vec<String> = (0..100).map(|n| format!("10.0.0.{}", 2 * n + 1)).collect();
+    format!(
+        r#"
+[sources]
+many = {many:?}
+
+[[allow]]
+name = "web"
+ports = ["8080/tcp"]
+from = ["192.0.2.2", "2001:db8::2", "many"]
+"#
+    )
+}
+
+/// What Docker has written before dwnl comes: a container's port 80 is published as 8080.
+const DOCKER: &str = "*nat
+:PREROUTING ACCEPT
+:DOCKER -
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+COMMIT
+";
+
+/// A host with Docker's rules.
+fn host() -> Namespace {
+    let host = Namespace::new();
+    host.try_run(&["iptables-restore"], DOCKER).succeeded();
+    host
+}
+
+/// Whether the kernel holds what the policy says.
+fn is_in_force(host: &Namespace, policy: &str) -> bool {
+    let output = dwnl(host, &["plan", "--exit-code", "-f", "-"], policy);
+    match output.status.code() {
+        Some(0) => true,
+        Some(3) => false,
+        _ => panic!("{output}"),
+    }
+}
+
+/// Waits until the kernel holds what the policy says.
+#[track_caller]
+fn wait_until_in_force(host: &Namespace, policy: &str, what: &str) {
+    wait_for(what, || is_in_force(host, policy).then_some(()));
+}

@@ -1,0 +1,119 @@
+//! The counters, in a file and from a socket.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use nix::sys::signal::Signal;
+
+use super::process::{Files, Watch};
+use super::support::{Answer, Topology, tcp, tcp_echo, wait_for};
+use super::{host, policy, wait_until_in_force};
+
+/// What a socket answers.
+fn answer(socket: &Path) -> String {
+    let mut text = String::new();
+    let mut connection = UnixStream::connect(socket).expect("to connect");
+    connection.read_to_string(&mut text).expect("an answer");
+    text
+}
+
+/// The value of a metric without labels.
+#[track_caller]
+pub fn value(socket: &Path, name: &str) -> f64 {
+    value_in(&answer(socket), name)
+}
+
+#[track_caller]
+fn value_in(text: &str, name: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
+}
+
+#[test]
+fn the_socket_answers_with_what_has_happened() {
+    let (host, policy) = (host(), policy());
+    let files = Files::new(&policy);
+    let socket = files.path("metrics");
+    let options = ["--metrics-socket", &socket.to_string_lossy()];
+    let watch = Watch::start_with(&host, files, &options);
+    assert_eq!(value(&socket, "dwnl_reloads_total"), 1.0);
+    assert_eq!(value(&socket, "dwnl_policy_current"), 1.0);
+    assert_eq!(value(&socket, "dwnl_repairs_total"), 0.0);
+    assert_eq!(value(&socket, "dwnl_last_repair_timestamp_seconds"), 0.0);
+    host.run(&["nft", "flush", "ruleset"]);
+    wait_until_in_force(&host, &policy, "the repair");
+    assert_eq!(value(&socket, "dwnl_repairs_total"), 1.0);
+    assert!(value(&socket, "dwnl_checks_total") >= 1.0);
+    assert!(value(&socket, "dwnl_last_repair_duration_seconds") > 0.0);
+    let at = value(&socket, "dwnl_last_repair_timestamp_seconds");
+    let now = UNIX_EPOCH.elapsed().expect("a time").as_secs_f64();
+    assert!((now - 60.0..=now).contains(&at), "{at}");
+
+    fs::write(watch.files().policy(), "x").expect("to write");
+    watch.logged("the policy has 1 error");
+    assert_eq!(value(&socket, "dwnl_reload_failures_total"), 1.0);
+    assert_eq!(value(&socket, "dwnl_policy_current"), 0.0);
+}
+
+#[test]
+fn clients_that_do_not_read_do_not_hold_it_up() {
+    let (host, policy) = (host(), policy());
+    let files = Files::new(&policy);
+    let socket = files.path("metrics");
+    let options = ["--metrics-socket", &socket.to_string_lossy()];
+    let mut watch = Watch::start_with(&host, files, &options);
+    let connect = |_| UnixStream::connect(&socket).expect("to connect");
+    let _clients: Vec<UnixStream> = (0..100).map(connect).collect();
+    host.run(&["nft", "flush", "ruleset"]);
+    wait_until_in_force(&host, &policy, "the repair");
+    assert_eq!(value(&socket, "dwnl_repairs_total"), 1.0);
+
+    watch.signal(Signal::SIGTERM);
+    assert_eq!(watch.ended().code(), Some(0));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn the_file_is_written_after_each_event() {
+    let (host, policy) = (host(), policy());
+    let files = Files::new(&policy);
+    let file = files.path("dwnl.prom");
+    let options = ["--metrics-file", &file.to_string_lossy()];
+    let _watch = Watch::start_with(&host, files, &options);
+    for repairs in 0..3 {
+        let written = || {
+            let text = fs::read_to_string(&file).ok()?;
+            (value_in(&text, "dwnl_repairs_total") == f64::from(repairs)).then_some(())
+        };
+        wait_for("the file", written);
+        host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+        wait_until_in_force(&host, &policy, "the repair");
+    }
+}
+
+/// docker-proxy is played by a listener on the host, which is reached over IPv6.
+#[test]
+fn what_the_guard_drops_is_counted() {
+    let Topology { host, client } = Topology::new();
+    host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
+    let rule =
+        "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.1.1.2:80";
+    let words = ["iptables", "-t", "nat"].into_iter().chain(rule.split(' '));
+    host.run(&words.collect::<Vec<_>>());
+    let _proxy = tcp_echo(&host, 8080);
+    let connect = || tcp(&client, Topology::REFUSED6, Topology::HOST6, 8080);
+    assert_eq!(connect(), Answer::Answered);
+
+    let files = Files::new(&policy());
+    let socket = files.path("metrics");
+    let options = ["--metrics-socket", &socket.to_string_lossy()];
+    let _watch = Watch::start_with(&host, files, &options);
+    let name = "dwnl_guard_dropped_packets_total{way=\"docker-proxy\"}";
+    assert_eq!(value(&socket, name), 0.0);
+    assert_eq!(connect(), Answer::TimedOut);
+    assert!(value(&socket, name) >= 1.0);
+    assert!(value(&socket, &name.replace("packets", "bytes")) >= 40.0);
+}

@@ -1,0 +1,207 @@
+//! The policy and its source lists, changed in every way while they are watched.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use super::process::{Files, Watch};
+use super::{host, is_in_force, wait_until_in_force};
+
+/// Lets one client reach a port.
+fn allowing(port: u16) -> String {
+    format!("[[allow]]\nports = [\"{port}/tcp\"]\nfrom = [\"192.0.2.2\"]\n")
+}
+
+/// Lets the sources in a list reach a port.
+const LISTED: &str = "\
+[sources]
+list = { file = \"list.txt\" }
+
+[[allow]]
+ports = [\"8080/tcp\"]
+from = [\"list\"]
+";
+
+/// The policy that [`LISTED`] is with these sources, for comparison.
+fn listing(sources: &str) -> String {
+    LISTED.replace("{ file = \"list.txt\" }", &format!("[{sources}]"))
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("to write");
+}
+
+fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).expect("to rename");
+}
+
+#[test]
+fn it_is_read_again_however_it_is_replaced() {
+    let host = host();
+    let watch = Watch::start(&host, &allowing(1));
+    let (file, policy) = (watch.files().policy(), watch.files().etc("new"));
+    let became = |port, what| wait_until_in_force(&host, &allowing(port), what);
+    write(&file, &allowing(2));
+    became(2, "a file that was written to");
+    write(&policy, &allowing(3));
+    rename(&policy, &file);
+    became(3, "a file that an editor has replaced");
+    fs::remove_file(&file).expect("to remove it");
+    watch.logged("policy.toml: there is no such file");
+    assert!(is_in_force(&host, &allowing(3)), "the last good policy");
+    write(&file, &allowing(4));
+    became(4, "a file that came back");
+    let elsewhere = watch.files().path("elsewhere");
+    write(&elsewhere, &allowing(5));
+    fs::remove_file(&file).expect("to remove it");
+    symlink(&elsewhere, &file).expect("a symlink");
+    became(5, "a symlink in its place");
+    write(&elsewhere, &allowing(6));
+    became(6, "what the symlink leads to");
+    // All of it goes, and comes back with something else in it.
+    let directory = watch.files().path("etc");
+    rename(&directory, &watch.files().path("old"));
+    watch.logged_times("policy.toml: there is no such file", 2);
+    fs::create_dir(&directory).expect("a directory");
+    write(&file, &allowing(7));
+    became(7, "a directory that was replaced");
+}
+
+/// `policy.toml` → `..data/policy.toml`, and `..data` → a directory with a time in its name.
+#[test]
+fn it_is_read_again_when_a_config_map_is_swapped() {
+    let publish = |files: &Files, port: u16| {
+        let version = files.etc(&format!("..{port}"));
+        fs::create_dir(&version).expect("a directory");
+        write(&version.join("policy.toml"), &allowing(port));
+        symlink(&version, files.etc("..data_tmp")).expect("a symlink");
+        rename(&files.etc("..data_tmp"), &files.etc("..data"));
+    };
+    let (host, files) = (host(), Files::new(""));
+    publish(&files, 1);
+    fs::remove_file(files.policy()).expect("to remove it");
+    symlink("..data/policy.toml", files.policy()).expect("a symlink");
+    let watch = Watch::start_with(&host, files, &[]);
+    assert!(is_in_force(&host, &allowing(1)));
+    for port in 2..5 {
+        let files = watch.files();
+        publish(files, port);
+        fs::remove_dir_all(files.etc(&format!("..{}", port - 1))).expect("to remove it");
+        wait_until_in_force(&host, &allowing(port), "the swapped policy");
+    }
+}
+
+#[test]
+fn a_source_list_is_watched_too() {
+    let host = host();
+    let files = Files::new(LISTED);
+    let (list, new) = (files.etc("list.txt"), files.etc("list.new"));
+    write(&list, "192.0.2.2\n");
+    let watch = Watch::start_with(&host, files, &[]);
+    assert!(is_in_force(&host, &listing("\"192.0.2.2\"")));
+    write(&new, "192.0.2.3\n192.0.2.5\n");
+    rename(&new, &list);
+    wait_until_in_force(&host, &listing("\"192.0.2.3\", \"192.0.2.5\""), "the replaced list");
+    // A list that is not there yet.
+    write(&watch.files().policy(), &LISTED.replace("list.txt", "other.txt"));
+    watch.logged("other.txt`: there is no such file");
+    assert!(is_in_force(&host, &listing("\"192.0.2.3\", \"192.0.2.5\"")));
+    write(&watch.files().etc("other.txt"), "2001:db8::7\n");
+    wait_until_in_force(&host, &listing("\"2001:db8::7\""), "the list that has come");
+}
+
+#[test]
+fn with_errors_the_last_good_one_stays_and_is_kept() {
+    let host = host();
+    let watch = Watch::start(&host, &allowing(1));
+    write(&watch.files().policy(), "[[allow]]\nports = [\"0\"]\nfrom = [\"ofice\"]\n");
+    watch.logged("the policy has 2 errors: the last good one stays in force");
+    watch.logged("policy.toml:2:10: ");
+    watch.logged("policy.toml:3:9: unknown group `ofice`");
+    assert!(is_in_force(&host, &allowing(1)));
+    host.run(&["nft", "flush", "ruleset"]);
+    wait_until_in_force(&host, &allowing(1), "a repair with the last good policy");
+    write(&watch.files().policy(), &allowing(2));
+    watch.logged("the policy was read again, and has no errors any more");
+    assert!(is_in_force(&host, &allowing(2)));
+}
+
+#[test]
+fn what_is_the_same_is_not_put_in_force_again() {
+    let host = host();
+    let watch = Watch::start(&host, &allowing(1));
+    write(&watch.files().policy(), &allowing(1));
+    write(&watch.files().policy(), &allowing(2));
+    watch.logged("the policy was read again");
+    write(&watch.files().etc("new"), &allowing(2));
+    rename(&watch.files().etc("new"), &watch.files().policy());
+    watch.signal(Signal::SIGHUP);
+    watch.logged_times("the policy was read again", 2);
+    write(&watch.files().policy(), &allowing(3));
+    watch.logged_times("the policy was read again", 3);
+    assert_eq!(watch.log().matches("the policy was read again").count(), 3);
+}
+
+#[test]
+fn a_file_that_is_never_left_alone_is_read_all_the_same() {
+    let host = host();
+    let watch = Watch::start(&host, &allowing(1));
+    let started = Instant::now();
+    let mut port = 1;
+    while !watch.log().contains("the policy was read again") {
+        port = port % 1000 + 1;
+        // As a whole: a half would be an error that is told.
+        write(&watch.files().etc("new"), &allowing(port));
+        rename(&watch.files().etc("new"), &watch.files().policy());
+        assert!(started.elapsed().as_secs() < 60, "{}", watch.log());
+    }
+    write(&watch.files().policy(), &allowing(1001));
+    wait_until_in_force(&host, &allowing(1001), "the last one");
+}
+
+#[test]
+fn without_a_good_policy_it_does_not_start() {
+    let host = host();
+    let before = host.run(&["nft", "list", "ruleset"]);
+    let mut watch = Files::new("[[allow]]\nports = [\"0\"]\n").launch(&host, &[], &[]);
+    assert_eq!(watch.ended().code(), Some(2), "{}", watch.log());
+    assert!(watch.log().contains("policy.toml:2:10: "), "{}", watch.log());
+
+    let files = Files::new("");
+    fs::remove_file(files.policy()).expect("to remove it");
+    mkfifo(&files.policy(), Mode::S_IRWXU).expect("a FIFO");
+    let mut watch = files.launch(&host, &[], &[]);
+    assert_eq!(watch.ended().code(), Some(1), "{}", watch.log());
+    assert!(watch.log().contains("is not a file"), "{}", watch.log());
+    assert_eq!(host.run(&["nft", "list", "ruleset"]), before);
+}
+
+/// Takes out everything and puts a chain of our name where no rule can jump to it.
+const OBSTACLE: &str = "
+flush ruleset
+add table ip nat
+add chain ip nat DOCKER-BLOCK { type nat hook prerouting priority -100; }
+";
+
+#[test]
+fn what_the_kernel_refuses_is_tried_again() {
+    let host = host();
+    let mut watch = Watch::start(&host, &allowing(1));
+    host.try_run(&["nft", "-f", "-"], OBSTACLE).succeeded();
+    watch.logged("warning: checking and repairing the rules: chain ip nat DOCKER-BLOCK exists");
+    write(&watch.files().policy(), &allowing(2));
+    watch.logged("warning: putting the policy in force: chain ip nat DOCKER-BLOCK exists");
+    assert!(watch.is_running());
+    host.run(&["nft", "delete chain ip nat DOCKER-BLOCK"]);
+    wait_until_in_force(&host, &allowing(2), "the policy once it can be");
+    for action in ["checking and repairing the rules: ", "putting the policy in force: "] {
+        assert_eq!(watch.log().matches(action).count(), 1, "{}", watch.log());
+    }
+    host.run(&["nft", "flush", "ruleset"]);
+    wait_until_in_force(&host, &allowing(2), "a repair afterwards");
+}

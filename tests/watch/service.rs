@@ -1,0 +1,184 @@
+//! What a service manager sees: notifications, signals, exit status, privileges.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::process::{Files, Watch};
+use super::{host, is_in_force, policy, wait_until_in_force};
+
+/// A policy with a list so long that it takes a while.
+fn long() -> (Files, String) {
+    let many: Vec<String> = (0..20_000)
+        .map(|n| format!("10.{}.{}.{}", n / 32_768, n / 128 % 256, n % 128 * 2))
+        .collect();
+    let policy = |sources: &str| {
+        format!("[sources]\nmany = {sources}\n[[allow]]\nports = [\"1\"]\nfrom = [\"many\"]\n")
+    };
+    let files = Files::new(&policy("{ file = \"list.txt\" }"));
+    fs::write(files.etc("list.txt"), many.join("\n")).expect("to write");
+    (files, policy(&format!("{many:?}")))
+}
+
+#[test]
+fn it_is_ready_when_the_rules_stand() {
+    let host = host();
+    let (files, policy) = long();
+    let watch = files.launch(&host, &[], &[]);
+    let text = watch.notified("READY=1");
+    assert!(is_in_force(&host, &policy));
+    assert!(text.contains("\nSTATUS=the policy is in force; repairs: 0\n"), "{text}");
+    host.run(&["nft", "flush", "ruleset"]);
+    watch.notified("STATUS=the policy is in force; repairs: 1");
+    assert!(is_in_force(&host, &policy));
+}
+
+#[test]
+fn a_reload_is_announced_and_ends_well_or_ill() {
+    let (host, policy) = (host(), policy());
+    let watch = Watch::start(&host, &policy);
+    for broken in [false, true] {
+        let text = if broken { "[[allow]]\n" } else { "" };
+        fs::write(watch.files().policy(), text).expect("to write");
+        watch.signal(Signal::SIGHUP);
+        let text = watch.notified("RELOADING=1");
+        let time = text.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC="));
+        assert!(time.and_then(|time| time.parse::<u64>().ok()).is_some(), "{text}");
+        let text = watch.notified("READY=1");
+        assert_eq!(text.contains("cannot be put in force, the last good one is"), broken, "{text}");
+    }
+    assert!(is_in_force(&host, ""));
+}
+
+#[test]
+fn a_signal_ends_it_and_the_rules_stay() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let (host, policy) = (host(), policy());
+        let mut watch = Watch::start(&host, &policy);
+        let before = host.run(&["nft", "list", "ruleset"]);
+        watch.signal(signal);
+        watch.notified("STOPPING=1");
+        assert_eq!(watch.ended().code(), Some(0), "{}", watch.log());
+        assert_eq!(host.run(&["nft", "list", "ruleset"]), before);
+        assert!(watch.log().ends_with("stopped: the rules stay in place\n"), "{}", watch.log());
+    }
+}
+
+#[test]
+fn the_watchdog_hears_that_it_is_alive() {
+    let host = host();
+    let files = Files::new(&policy());
+    let watch = files.launch(&host, &[], &[("WATCHDOG_USEC", "400000")]);
+    watch.notified("READY=1");
+    for _ in 0..3 {
+        watch.notified("WATCHDOG=1");
+    }
+}
+
+/// More is not read of what it is told than fits into the socket.
+#[test]
+fn a_service_manager_that_does_not_listen_does_not_hold_it_up() {
+    let (host, policy) = (host(), policy());
+    let watch = Watch::start(&host, &policy);
+    for times in 1..=20 {
+        host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+        wait_until_in_force(&host, &policy, &format!("repair {times}"));
+    }
+    watch.logged("warning: telling the service manager: Resource temporarily unavailable");
+}
+
+#[test]
+fn it_keeps_one_capability_and_one_thread() {
+    const NET_ADMIN: &str = "0000000000001000";
+    let host = host();
+    let files = Files::new(&policy());
+    let path = host.path();
+    let watch = Watch::start_with(&host, files, &["--netns", &path]);
+    for (field, value) in [
+        ("CapEff", NET_ADMIN),
+        ("CapPrm", NET_ADMIN),
+        ("CapInh", "0000000000000000"),
+        ("CapBnd", NET_ADMIN),
+        ("NoNewPrivs", "1"),
+        ("Threads", "1"),
+    ] {
+        assert_eq!(watch.status(field), value, "{field}");
+    }
+}
+
+#[test]
+fn the_journal_gets_levels() {
+    let (host, policy) = (host(), policy());
+    let files = Files::new(&policy);
+    fs::write(files.path("log"), "").expect("a log");
+    let log = fs::metadata(files.path("log")).expect("the log");
+    let stream = format!("{}:{}", log.dev(), log.ino());
+    let mut watch = files.launch(&host, &["-v"], &[("JOURNAL_STREAM", &stream)]);
+    watch.notified("READY=1");
+    watch.logged("<6>watching over ");
+    watch.logged("<6>applied: ");
+    host.run(&["iptables", "-t", "nat", "-D", "PREROUTING", "1"]);
+    watch.logged("<5>repaired ip nat PREROUTING: ");
+    watch.logged("<5>+ -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-BLOCK");
+    host.run(&["iptables", "-t", "nat", "-A", "POSTROUTING", "-j", "RETURN"]);
+    watch.logged("<7>nothing to repair ");
+    fs::write(watch.files().policy(), "x").expect("to write");
+    watch.logged("<4>warning: the policy has 1 error");
+    watch.signal(Signal::SIGTERM);
+    watch.ended();
+    assert!(watch.log().lines().all(|line| line.starts_with('<')), "{}", watch.log());
+
+    let files = Files::new("x");
+    fs::write(files.path("log"), "").expect("a log");
+    let log = fs::metadata(files.path("log")).expect("the log");
+    let stream = format!("{}:{}", log.dev(), log.ino());
+    let mut watch = files.launch(&host, &[], &[("JOURNAL_STREAM", &stream)]);
+    watch.ended();
+    assert!(watch.log().lines().all(|line| line.starts_with("<3>")), "{}", watch.log());
+}
+
+#[test]
+fn quiet_means_warnings_alone() {
+    let (host, policy) = (host(), policy());
+    let watch = Watch::start_with(&host, Files::new(&policy), &["-q"]);
+    host.run(&["nft", "flush", "ruleset"]);
+    wait_until_in_force(&host, &policy, "the repair");
+    fs::write(watch.files().policy(), "x").expect("to write");
+    watch.logged("the policy has 1 error");
+    assert!(
+        !watch.log().contains("watching") && !watch.log().contains("repaired"),
+        "{}",
+        watch.log()
+    );
+}
+
+#[test]
+fn programs_get_a_line_of_json_for_each_event() {
+    let (host, policy) = (host(), policy());
+    let mut watch = Watch::start_with(&host, Files::new(&policy), &["--json"]);
+    host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+    watch.notified("STATUS=the policy is in force; repairs: 1");
+    fs::write(watch.files().policy(), "x").expect("to write");
+    watch.logged("the policy has 1 error");
+    watch.signal(Signal::SIGHUP);
+    watch.logged_times("the policy has 1 error", 2);
+    fs::write(watch.files().policy(), "").expect("to write");
+    watch.notified("STATUS=the policy is in force; repairs: 1");
+    watch.signal(Signal::SIGTERM);
+    watch.ended();
+    let events = fs::read_to_string(watch.files().path("events")).expect("the events");
+    let events = events.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let events: Vec<Value> = events.collect();
+    let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    let expected = ["start", "repair", "policy-errors", "policy-errors", "reload", "stop"];
+    assert_eq!(names, expected, "{events:#?}");
+    assert!(events.iter().all(|event| event["time"].as_str().is_some()), "{events:#?}");
+    let repair = &events[1];
+    assert_eq!(repair["commits"][0]["process"], "nft", "{repair}");
+    assert!(repair["commits"][0]["pid"].as_u64().is_some(), "{repair}");
+    assert!(repair["added"].as_u64() > Some(10), "{repair}");
+    assert_eq!(events[2]["errors"][0]["line"], 1);
+    assert!(!watch.log().contains("repaired"), "{}", watch.log());
+}
