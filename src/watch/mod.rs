@@ -178,8 +178,10 @@ impl Watch {
         if is_due(self.pace.calm()) {
             self.calm();
         }
-        let ping = self.service.ping(Instant::now());
-        self.complain_if_failed(NOTIFYING, ping);
+        if is_due(self.service.due()) {
+            let ping = self.service.ping(Instant::now());
+            self.complain_if_failed(NOTIFYING, ping);
+        }
         self.publish_counters();
         Ok(ControlFlow::Continue(()))
     }

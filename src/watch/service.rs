@@ -70,12 +70,11 @@ impl Service {
         self.watchdog.as_ref().map(|watchdog| watchdog.next)
     }
 
-    /// Tells it that we are alive, if it is time.
+    /// Tells it that we are alive.
     pub fn ping(&mut self, now: Instant) -> io::Result<()> {
-        let Some(watchdog) = self.watchdog.as_mut().filter(|watchdog| watchdog.next <= now) else {
-            return Ok(());
-        };
-        watchdog.next = now + watchdog.interval;
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.next = now + watchdog.interval;
+        }
         self.tell(&[NotifyState::Watchdog], MsgFlags::MSG_DONTWAIT)
     }
 
