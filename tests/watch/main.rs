@@ -5,6 +5,7 @@
 
 mod contest;
 mod disturbances;
+mod docker;
 mod idle;
 mod metrics;
 mod policy;

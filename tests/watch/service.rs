@@ -86,7 +86,8 @@ fn a_service_manager_that_does_not_listen_does_not_hold_it_up() {
         host.run(&["nft", "delete", "table", "inet", "dwnl"]);
         wait_until_in_force(&host, &policy, &format!("repair {times}"));
     }
-    watch.logged("warning: telling the service manager: Resource temporarily unavailable");
+    let warning = "warning: telling the service manager: Resource temporarily unavailable";
+    assert_eq!(watch.log().matches(warning).count(), 1, "{}", watch.log());
 }
 
 #[test]
