@@ -1,4 +1,13 @@
-//! argv → one verb → exit status.
+//! argv → one verb → exit status. Arrows point downwards only:
+//!
+//! | module | duty |
+//! |---|---|
+//! | `cli` | arguments, verbs, privileges |
+//! | `watch` | the verb that does not end: events, pace, policy files, counters |
+//! | `applied` | what follows from a policy that has been applied |
+//! | `report` | what a person or a program reads |
+//! | `stderr` | standard error, with levels for the journal |
+//! | the library | all the rest |
 
 mod applied;
 mod cli;

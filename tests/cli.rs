@@ -290,6 +290,7 @@ fn missing_capabilities_are_named() {
         ("-net_admin", "remove"),
         ("-net_admin", "apply -f -"),
         ("-net_admin", "plan -f -"),
+        ("-net_admin", "watch"),
         ("-sys_admin", "show --netns /proc/self/ns/net"),
     ] {
         let mut command = Command::new("setpriv");
