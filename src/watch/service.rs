@@ -3,13 +3,11 @@
 use std::env;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{MsgFlags, send};
 use sd_notify::NotifyState;
 
 /// How long a service manager that does not listen is waited for where it has to know.
@@ -20,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// It may be slow, or stopped in a debugger: what it need not know is not waited for, so that the rules
 /// are never left alone for its sake.
 pub struct Service {
-    socket: Option<UnixDatagram>,
+    notifications: Option<(UnixDatagram, SocketAddr)>,
     watchdog: Option<Watchdog>,
 }
 
@@ -33,36 +31,36 @@ impl Service {
     /// What the environment tells of the service manager.
     ///
     /// # Errors
-    /// If it cannot be reached.
+    /// If it can never be reached.
     pub fn from_env(now: Instant) -> io::Result<Service> {
-        let socket = env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty());
-        let socket = socket.map(|address| connected(&address)).transpose()?;
+        let address = env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty());
+        let notifications = address.map(|address| notifications(&address)).transpose()?;
         // Twice in the time after which it thinks us dead, as sd_watchdog_enabled(3) recommends.
         let interval = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
-        let interval = interval.filter(|interval| socket.is_some() && !interval.is_zero());
+        let interval = interval.filter(|interval| notifications.is_some() && !interval.is_zero());
         let watchdog = interval.map(|interval| Watchdog { interval, next: now + interval });
-        Ok(Service { socket, watchdog })
+        Ok(Service { notifications, watchdog })
     }
 
     /// The policy is in force, or was read again; `status` is shown by `systemctl status`.
     pub fn ready(&self, status: &str) -> io::Result<()> {
-        self.tell(&[NotifyState::Ready, NotifyState::Status(status)], MsgFlags::empty())
+        self.tell(&[NotifyState::Ready, NotifyState::Status(status)], Wait::Patiently)
     }
 
     /// The policy is being read again; [`Service::ready`] follows.
     pub fn reloading(&self) -> io::Result<()> {
         let now = NotifyState::monotonic_usec_now()?;
-        self.tell(&[NotifyState::Reloading, now], MsgFlags::empty())
+        self.tell(&[NotifyState::Reloading, now], Wait::Patiently)
     }
 
     /// The program is about to end.
     pub fn stopping(&self) -> io::Result<()> {
-        self.tell(&[NotifyState::Stopping], MsgFlags::empty())
+        self.tell(&[NotifyState::Stopping], Wait::Patiently)
     }
 
     /// Something has happened that `systemctl status` is to show.
     pub fn status(&self, status: &str) -> io::Result<()> {
-        self.tell(&[NotifyState::Status(status)], MsgFlags::MSG_DONTWAIT)
+        self.tell(&[NotifyState::Status(status)], Wait::Not)
     }
 
     /// When it next wants to hear that we are alive, if it does.
@@ -75,25 +73,33 @@ impl Service {
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.next = now + watchdog.interval;
         }
-        self.tell(&[NotifyState::Watchdog], MsgFlags::MSG_DONTWAIT)
+        self.tell(&[NotifyState::Watchdog], Wait::Not)
     }
 
-    fn tell(&self, states: &[NotifyState], flags: MsgFlags) -> io::Result<()> {
-        let Some(socket) = &self.socket else { return Ok(()) };
+    fn tell(&self, states: &[NotifyState], wait: Wait) -> io::Result<()> {
+        let Some((socket, address)) = &self.notifications else { return Ok(()) };
         let lines: String = states.iter().map(|state| format!("{state}\n")).collect();
-        send(socket.as_raw_fd(), lines.as_bytes(), flags)?;
+        socket.set_nonblocking(wait == Wait::Not)?;
+        socket.send_to_addr(lines.as_bytes(), address)?;
         Ok(())
     }
 }
 
-/// A socket to `NOTIFY_SOCKET`: a path, or a name in the abstract namespace behind an `@`.
-fn connected(address: &OsStr) -> io::Result<UnixDatagram> {
+/// Whether a service manager that does not listen is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Not,
+    Patiently,
+}
+
+/// A socket for `NOTIFY_SOCKET`, a path or a name in the abstract namespace behind an `@`. It is not
+/// connected: the service manager may listen anew at the same address.
+fn notifications(address: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
     let address = match address.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(address)?,
     };
     let socket = UnixDatagram::unbound()?;
-    socket.connect_addr(&address)?;
     socket.set_write_timeout(Some(PATIENCE))?;
-    Ok(socket)
+    Ok((socket, address))
 }
