@@ -10,13 +10,11 @@ mod report;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::env;
-use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, engine};
 
@@ -30,29 +28,15 @@ const FULL: [(usize, usize); 2] = [(10, 101), (100_000, 31)];
 const QUICK: [(usize, usize); 2] = [(10, 5), (1_000, 3)];
 
 fn main() -> Result<()> {
-    // Cargo says `--bench` unless this is run as one of the tests.
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if let Some(other) = arguments.iter().find(|it| !["--bench", "--quick"].contains(&it.as_str()))
-    {
-        bail!("unknown argument {other}: --quick is the only one");
-    }
-    let is_full = arguments == ["--bench"];
+    let is_full = support::is_full()?;
     let efforts = if is_full { FULL } else { QUICK };
     let mut figures = Figures::default();
     for (size, rounds) in efforts {
         measure(size, rounds, &mut figures)?;
     }
-    let documents = if is_full {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
-    } else {
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-    };
     let sizes = efforts.map(|(size, _)| size);
-    let report = Report { figures, sizes, machine: support::describe()?, is_full }.to_string();
-    let path = documents.join("repair.md");
-    fs::write(&path, &report)?;
-    println!("{report}\nwritten to {}", path.display());
-    Ok(())
+    let report = Report { figures, sizes, machine: support::describe()?, is_full };
+    support::write("repair.md", &report, is_full)
 }
 
 /// One policy with that many sources, disturbed in every way.

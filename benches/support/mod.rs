@@ -6,11 +6,13 @@
 mod batch;
 mod machine;
 mod namespace;
+mod run;
 mod spread;
 mod text;
 
 pub use batch::Sending;
 pub use machine::describe;
 pub use namespace::{Namespace, netlink_socket, settle};
+pub use run::{is_full, write};
 pub use spread::Spread;
 pub use text::{duration, grouped};

@@ -1,0 +1,112 @@
+//! How long it takes until `dwnl watch` has put right what others have done, and what it costs to let it
+//! run.
+//!
+//! `cargo bench --bench watch` as root writes `docs/watch.md`. With `-- --quick` it measures a small set
+//! in a few rounds, to show that it works, and writes into the target directory.
+
+#[path = "../repair/disturbance.rs"]
+mod disturbance;
+mod process;
+mod report;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use dwnl::engine::{Monitor, Notice};
+use dwnl::{Engine, Policy, compile};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::disturbance::Disturbance;
+use crate::process::Watch;
+use crate::report::{Cost, Figures, Report};
+use crate::support::{Namespace, Sending, Spread, settle};
+
+/// How thoroughly it is measured: sizes of the policy, each with how often.
+const FULL: [(usize, usize); 2] = [(10, 31), (100_000, 11)];
+const QUICK: [(usize, usize); 2] = [(10, 3), (1_000, 3)];
+/// So far apart that repairs are made at once, however many there are.
+const APART: Duration = Duration::from_millis(600);
+/// How long it is watched while nothing happens.
+const IDLE: Duration = Duration::from_secs(5);
+
+fn main() -> Result<()> {
+    let is_full = support::is_full()?;
+    let efforts = if is_full { FULL } else { QUICK };
+    let mut figures = Figures::default();
+    let mut costs = Vec::new();
+    for (size, rounds) in efforts {
+        costs.push(measure(size, rounds, &mut figures)?);
+    }
+    let sizes = efforts.map(|(size, _)| size);
+    let report = Report { figures, costs, sizes, machine: support::describe()?, is_full };
+    support::write("watch.md", &report, is_full)
+}
+
+/// One policy with that many sources, disturbed in every way.
+fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
+    let policy = policy(size);
+    let wanted = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
+    let namespace = Namespace::new()?;
+    let watch = Watch::start(&policy)?;
+    // What is read again because it may have changed before it was watched.
+    thread::sleep(APART);
+    let before = watch.work()?;
+    thread::sleep(IDLE);
+    let idle = watch.work()? - before;
+    let resident = watch.kilobytes("VmRSS")?;
+    let mut observer = Engine::open()?;
+    for disturbance in Disturbance::ALL {
+        eprintln!("{size} sources: {disturbance}");
+        let mut repairs = Vec::new();
+        for _ in 0..rounds {
+            let batch = disturbance.batch(&wanted, &observer.snapshot()?)?;
+            let Some(batch) = batch else { break };
+            repairs.push(repair(&namespace, &batch, &watch)?);
+            ensure!(observer.plan(&wanted)?.is_empty(), "what was disturbed is not as it was");
+            thread::sleep(APART);
+        }
+        figures.insert((disturbance, size), Spread::of(repairs));
+    }
+    Ok(Cost { idle, resident, peak: watch.kilobytes("VmHWM")? })
+}
+
+/// Lets so many addresses in.
+fn policy(size: usize) -> String {
+    let addresses = (0..size as u32).map(|number| {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + number * 64);
+        format!("\"{address}\"")
+    });
+    let list: Vec<String> = addresses.collect();
+    format!(
+        "[sources]\npeers = [{}]\n[[allow]]\nports = [\"443\"]\nfrom = [\"peers\"]\n",
+        list.join(", ")
+    )
+}
+
+/// Others commit a batch; the time from then until the watch has committed the repair.
+fn repair(namespace: &Namespace, batch: &[u8], watch: &Watch) -> Result<Duration> {
+    namespace.enter()?;
+    let mut monitor = Monitor::open()?;
+    let others = Sending::new(batch)?;
+    settle()?;
+    others.send()?;
+    let start = Instant::now();
+    loop {
+        poll(&mut [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+        let elapsed = start.elapsed();
+        let is_repair = |notice: &Notice| match notice {
+            Notice::Commit(commit) => {
+                commit.process.as_ref().is_some_and(|process| process.id == watch.id())
+            }
+            Notice::Lost => false,
+        };
+        if monitor.read()?.iter().any(is_repair) {
+            return Ok(elapsed);
+        }
+    }
+}
