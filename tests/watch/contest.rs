@@ -37,10 +37,7 @@ fn repairs_max(since: Instant) -> f64 {
 #[test]
 fn a_storm_of_changes_makes_few_repairs() {
     let (host, control, policy) = (host(), host(), policy());
-    let files = Files::new(&policy);
-    let socket = files.path("metrics");
-    let options = ["--metrics-socket", &socket.to_string_lossy()];
-    let mut watch = Watch::start_with(&host, files, &options);
+    let (mut watch, socket) = Watch::start_with_socket(&host, &policy);
     let started = Instant::now();
     let commands = ["insert rule ip nat PREROUTING ip saddr 10.9.0.1 return"];
     storm(&host, &commands, CHANGES, Duration::from_millis(3));
@@ -73,10 +70,7 @@ done"#;
 #[test]
 fn a_program_that_fights_does_not_win() {
     let (host, policy) = (host(), policy());
-    let files = Files::new(&policy);
-    let socket = files.path("metrics");
-    let options = ["--metrics-socket", &socket.to_string_lossy()];
-    let watch = Watch::start_with(&host, files, &options);
+    let (watch, socket) = Watch::start_with_socket(&host, &policy);
     let started = Instant::now();
     let stop = watch.files().path("stop");
     thread::scope(|scope| {

@@ -35,10 +35,7 @@ fn value_in(text: &str, name: &str) -> f64 {
 #[test]
 fn the_socket_answers_with_what_has_happened() {
     let (host, policy) = (host(), policy());
-    let files = Files::new(&policy);
-    let socket = files.path("metrics");
-    let options = ["--metrics-socket", &socket.to_string_lossy()];
-    let watch = Watch::start_with(&host, files, &options);
+    let (watch, socket) = Watch::start_with_socket(&host, &policy);
     assert_eq!(value(&socket, "dwnl_reloads_total"), 1.0);
     assert_eq!(value(&socket, "dwnl_policy_current"), 1.0);
     assert_eq!(value(&socket, "dwnl_repairs_total"), 0.0);
@@ -61,10 +58,7 @@ fn the_socket_answers_with_what_has_happened() {
 #[test]
 fn clients_that_do_not_read_do_not_hold_it_up() {
     let (host, policy) = (host(), policy());
-    let files = Files::new(&policy);
-    let socket = files.path("metrics");
-    let options = ["--metrics-socket", &socket.to_string_lossy()];
-    let mut watch = Watch::start_with(&host, files, &options);
+    let (mut watch, socket) = Watch::start_with_socket(&host, &policy);
     let connect = |_| UnixStream::connect(&socket).expect("to connect");
     let _clients: Vec<UnixStream> = (0..100).map(connect).collect();
     host.run(&["nft", "flush", "ruleset"]);
@@ -107,10 +101,7 @@ fn what_the_guard_drops_is_counted() {
     let connect = || tcp(&client, Topology::REFUSED6, Topology::HOST6, 8080);
     assert_eq!(connect(), Answer::Answered);
 
-    let files = Files::new(&policy());
-    let socket = files.path("metrics");
-    let options = ["--metrics-socket", &socket.to_string_lossy()];
-    let _watch = Watch::start_with(&host, files, &options);
+    let (_watch, socket) = Watch::start_with_socket(&host, &policy());
     let name = "dwnl_guard_dropped_packets_total{way=\"docker-proxy\"}";
     assert_eq!(value(&socket, name), 0.0);
     assert_eq!(connect(), Answer::TimedOut);

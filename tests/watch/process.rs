@@ -87,6 +87,14 @@ impl Watch {
         watch
     }
 
+    /// The same with a socket for its counters.
+    pub fn start_with_socket(host: &Namespace, policy: &str) -> (Watch, PathBuf) {
+        let files = Files::new(policy);
+        let socket = files.path("metrics");
+        let options = ["--metrics-socket", &socket.to_string_lossy()];
+        (Watch::start_with(host, files, &options), socket)
+    }
+
     /// Waits for a notification with this line and returns it.
     #[track_caller]
     pub fn notified(&self, line: &str) -> String {
