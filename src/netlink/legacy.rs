@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -40,7 +41,7 @@ pub(crate) fn legacy_nat_holds_rules(family: Family) -> io::Result<bool> {
 }
 
 /// Asking for a table that was never used creates it, so the list of used ones is asked first.
-/// Only root can read it; for others the table is asked for all the same.
+/// Only root can read it; for others it counts whether the table's module is loaded.
 fn nat_is_in_use(family: Family) -> io::Result<bool> {
     let list = match family {
         Family::Ip6 => "/proc/thread-self/net/ip6_tables_names",
@@ -49,9 +50,21 @@ fn nat_is_in_use(family: Family) -> io::Result<bool> {
     match fs::read_to_string(list) {
         Ok(names) => Ok(names.lines().any(|name| name == "nat")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(nat_may_be_there(family))
+        }
         Err(error) => Err(error),
     }
+}
+
+/// Where iptables-legacy is a module, and systemd loads it on every host, the nat table is a module of
+/// its own, loaded when the table is first used. Parts of the kernel itself are not listed.
+fn nat_may_be_there(family: Family) -> bool {
+    let (tables, nat) = match family {
+        Family::Ip6 => ("/sys/module/ip6_tables", "/sys/module/ip6table_nat"),
+        _ => ("/sys/module/ip_tables", "/sys/module/iptable_nat"),
+    };
+    Path::new(nat).exists() || !Path::new(tables).exists()
 }
 
 fn nat_info(family: Family) -> io::Result<Info> {
