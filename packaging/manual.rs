@@ -1,0 +1,71 @@
+//! Writes what the definition of the command line tells: a man page for each verb, and completions
+//! for bash, zsh and fish.
+//!
+//! `cargo run --example manual -- DIRECTORY DATE`
+
+// What reads the arguments is not needed here.
+#[allow(dead_code)]
+#[path = "../src/cli/args.rs"]
+mod args;
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::{Command, CommandFactory};
+use clap_complete::{Shell, generate_to};
+use clap_mangen::Man;
+
+use args::Cli;
+
+/// What the page of the program says besides, in roff.
+const PROGRAM: &str = include_str!("man/dwnl.roff");
+/// What the page of `dwnl watch` says besides.
+const WATCH: &str = include_str!("man/dwnl-watch.roff");
+/// What the page of every other verb says besides.
+const VERB: &str = include_str!("man/dwnl-verb.roff");
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [directory, date] = &arguments[..] else {
+        bail!("usage: manual DIRECTORY DATE");
+    };
+    let directory = Path::new(directory);
+    fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+
+    let mut program = Cli::command();
+    program.build();
+    for command in program.get_subcommands().chain([&program]) {
+        write_page(command, date, directory)?;
+    }
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        generate_to(shell, &mut program, "dwnl", directory)?;
+    }
+    Ok(())
+}
+
+fn write_page(command: &Command, date: &str, directory: &Path) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let page = Man::new(command.clone())
+        .title(name.to_uppercase())
+        .section("8")
+        .date(date)
+        .source(concat!("dwnl ", env!("CARGO_PKG_VERSION")));
+    let mut file = File::create(directory.join(page.get_filename()))?;
+    page.render_title(&mut file)?;
+    page.render_name_section(&mut file)?;
+    page.render_synopsis_section(&mut file)?;
+    page.render_description_section(&mut file)?;
+    page.render_options_section(&mut file)?;
+    if command.has_subcommands() {
+        page.render_subcommands_section(&mut file)?;
+    }
+    let sections = match name {
+        "dwnl" => PROGRAM,
+        "dwnl-watch" => WATCH,
+        _ => VERB,
+    };
+    file.write_all(sections.as_bytes())
+}
