@@ -65,12 +65,11 @@ fn heard(datagrams: &[Vec<u8>]) -> Vec<Notice> {
 }
 
 fn commits(datagrams: &[Vec<u8>]) -> Vec<Commit> {
-    let notices = heard(datagrams).into_iter();
-    let commits = notices.map(|notice| match notice {
-        Notice::Commit(commit) => commit,
-        Notice::Lost => panic!("lost"),
-    });
-    commits.collect()
+    let commit = |notice| match notice {
+        Notice::Commit(commit) => Some(commit),
+        Notice::Lost => None,
+    };
+    heard(datagrams).into_iter().map(|notice| commit(notice).expect("no loss")).collect()
 }
 
 fn set(name: &str) -> SetPath {
