@@ -13,7 +13,9 @@ pub fn state(namespace: &Namespace) -> Vec<Value> {
 /// One object of the ruleset with all that is in it.
 pub fn state_of(namespace: &Namespace, object: &[&str]) -> Vec<Value> {
     let text = namespace.run(&[&["nft", "--json", "list"], object].concat());
-    let listing: Value = serde_json::from_str(&text).expect("JSON from nft");
+    // nft 0.9.8 prints a warning in front of it if a chain has no name.
+    let json = &text[text.find('{').expect("JSON from nft")..];
+    let listing: Value = serde_json::from_str(json).expect("JSON from nft");
     let objects = listing["nftables"].as_array().cloned().expect("objects");
     let mut objects: Vec<Value> =
         objects.into_iter().filter(|object| object.get("metainfo").is_none()).collect();
