@@ -5,13 +5,14 @@ mod backend;
 mod flows;
 mod late;
 mod paths;
+mod proxy;
 mod routed;
 mod swarm;
 
 use serde_json::Value;
 
 use super::site::{Site, expect};
-use super::support::{Answer, Namespace, Topology, UNGUARDED, show};
+use super::support::{Answer, Namespace, Topology, UNGUARDED, show, wait_for};
 
 /// Lets one client of each family in.
 const POLICY: &str = r#"
@@ -38,11 +39,10 @@ fn expect_both(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer
     expect(&site.topology, Topology::REFUSED, target, port, refused);
 }
 
-/// What becomes of both clients' connections over IPv6.
+/// The answer comes, sooner or later.
 #[track_caller]
-fn expect_both6(site: &Site, port: u16, [allowed, refused]: [Answer; 2]) {
-    expect(&site.topology, Topology::ALLOWED6, Topology::HOST6, port, allowed);
-    expect(&site.topology, Topology::REFUSED6, Topology::HOST6, port, refused);
+fn answered(who: &str, attempt: impl Fn() -> Answer) {
+    wait_for(who, || (attempt() == Answer::Answered).then_some(()));
 }
 
 const ALL: [Answer; 2] = [Answer::Answered; 2];
