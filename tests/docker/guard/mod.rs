@@ -3,6 +3,7 @@
 
 mod backend;
 mod flows;
+mod installed;
 mod late;
 mod paths;
 mod proxy;
