@@ -82,3 +82,23 @@ fn confirm(before: u32, answer: &BatchAnswer) -> Result<u32, Error> {
 pub(super) fn next_generation(before: u32) -> u32 {
     before.wrapping_add(1).max(1)
 }
+
+/// Whether a generation comes after another. The numbers come round again, so it is the distance that
+/// counts.
+pub(super) fn is_later(generation: u32, other: u32) -> bool {
+    generation.wrapping_sub(other).cast_signed() > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_come_round() {
+        assert!(is_later(8, 7));
+        assert!(!is_later(7, 7));
+        assert!(!is_later(7, 8));
+        assert!(is_later(1, u32::MAX));
+        assert!(!is_later(u32::MAX, 1));
+    }
+}

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use dwnl::engine::Commit;
+use dwnl::engine::{Commit, Process};
 use dwnl::policy::Diagnostics;
 use serde::Serialize;
 
@@ -153,7 +153,7 @@ impl Causes {
     fn process(&self) -> String {
         match self.first.first() {
             Some(Cause { process: Some(name), pid: Some(pid), .. }) => {
-                format!("process {} (pid {pid})", name.escape_debug())
+                Process { id: *pid, name: name.as_str().into() }.to_string()
             }
             _ => "an unknown process".to_owned(),
         }

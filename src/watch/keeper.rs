@@ -106,7 +106,7 @@ impl Keeper {
                     heard = Heard { concerns_us: true, is_lost: true };
                 }
                 Notice::Commit(commit) if !commit.concerns_us() => {}
-                Notice::Commit(commit) if is_later(commit.generation, self.generation) => {
+                Notice::Commit(commit) if commit.is_after(self.generation) => {
                     self.causes.push(&commit);
                     heard.concerns_us = true;
                 }
@@ -160,25 +160,5 @@ impl Keeper {
     /// The kernel's rules cannot be read at the moment.
     pub fn dropped(&mut self) -> Result<Vec<Dropped>, Error> {
         Ok(dropped(&self.engine.snapshot()?))
-    }
-}
-
-/// Whether a generation comes after another. The numbers come round again, so it is the distance that
-/// counts.
-fn is_later(generation: u32, other: u32) -> bool {
-    generation.wrapping_sub(other).cast_signed() > 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn generations_come_round() {
-        assert!(is_later(8, 7));
-        assert!(!is_later(7, 7));
-        assert!(!is_later(7, 8));
-        assert!(is_later(1, u32::MAX));
-        assert!(!is_later(u32::MAX, 1));
     }
 }

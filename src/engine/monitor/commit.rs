@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::commit::is_later;
 use super::summary::Summary;
 use crate::ruleset::{Name, SetPath};
 
@@ -31,6 +32,11 @@ impl Commit {
     /// what the kernel holds may differ from what it should.
     pub fn concerns_us(&self) -> bool {
         self.summary.concerns_us()
+    }
+
+    /// Whether it was made after the ruleset had reached this generation.
+    pub fn is_after(&self, generation: u32) -> bool {
+        is_later(self.generation, generation)
     }
 
     /// Whether it may have changed the elements of the set.

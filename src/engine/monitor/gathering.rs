@@ -1,6 +1,7 @@
 //! Notifications → notices. The messages of a commit come in one datagram or several, and the last of
 //! them tells its generation.
 
+use super::super::commit::is_later;
 use super::attendance::Missed;
 use super::summary::{Summary, Watched};
 use super::{Commit, Notice, Process};
@@ -75,8 +76,7 @@ impl Gathering {
     fn complete(&mut self, generation: u32, process: Option<Process>) -> Notice {
         let summary = std::mem::take(&mut self.summary);
         self.half = None;
-        // The numbers come round again, so it is the distance that counts.
-        if generation.wrapping_sub(self.since).cast_signed() <= 0 {
+        if !is_later(generation, self.since) {
             return Notice::Lost;
         }
         self.since = generation;
