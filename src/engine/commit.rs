@@ -54,11 +54,12 @@ pub(super) fn encode(plan: &Plan) -> FinishedBatch {
 }
 
 /// The first error is the one to be told: after a failed check the kernel often reports the same
-/// for every message behind it.
+/// for every message behind it. A conflict is reported for BEGIN, or for the message that called for a
+/// module: when this is loaded, the kernel looks at the generation again and starts over.
 fn failure(plan: &Plan, batch: &FinishedBatch, sequence: u32, error: KernelError) -> Error {
     match (sequence, error.errno) {
-        (BEGIN_SEQUENCE, libc::ERESTART) => return Error::Conflict { attempts: 1 },
-        (_, libc::EPERM) if sequence == BEGIN_SEQUENCE => return Error::Permission,
+        (_, libc::ERESTART) => return Error::Conflict { attempts: 1 },
+        (BEGIN_SEQUENCE, libc::EPERM) => return Error::Permission,
         _ => {}
     }
     let change = batch.change_of(sequence);

@@ -279,9 +279,12 @@ fn nothing_is_sent_where_nothing_is_to_be_done() {
 
 #[test]
 fn a_conflict_starts_again_from_the_dump() {
-    let conflict = Fate::Refuse { message: 0, errno: libc::ERESTART, offset: None };
-    let outcome = apply(Noise::None, [conflict, conflict]).expect("success");
-    assert_eq!((outcome.attempts, outcome.generation), (3, 10));
+    // Before the first message, or after a module was loaded for one.
+    for message in [0, FIRST_RULE] {
+        let conflict = Fate::Refuse { message, errno: libc::ERESTART, offset: None };
+        let outcome = apply(Noise::None, [conflict, conflict]).expect("success");
+        assert_eq!((outcome.attempts, outcome.generation), (3, 10));
+    }
 }
 
 #[test]
