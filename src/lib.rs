@@ -24,13 +24,26 @@
 #![doc = include_str!("../examples/embed.rs")]
 //! ```
 //!
+//! # Keeping the rules
+//!
+//! Others rewrite the firewall: Docker and Swarm insert rules, a reload of firewalld takes all of them
+//! out, an operator tries things by hand. A [`Monitor`](engine::Monitor) hears of each commit that
+//! anybody but the engine itself makes, and who made it. A program waits until its descriptor is
+//! readable, has the engine [heed](Engine::heed) what was heard, and applies what it wants again if that
+//! may concern it. What others did not touch is not read again, so that a repair beside a hundred
+//! thousand sources takes about as long as beside ten.
+//!
+//! ```standalone_crate
+#![doc = include_str!("../examples/keep.rs")]
+//! ```
+//!
 //! # Layers
 //!
 //! Arrows point downwards only.
 //!
 //! | module | duty |
 //! |---|---|
-//! | [`engine`] | dump → plan → commit, with retry |
+//! | [`engine`] | dump → plan → commit, with retry; hearing of others' commits |
 //! | `flows` | which flows a change of the policy leaves behind |
 //! | [`plan`] | the difference between the wanted ruleset and a snapshot |
 //! | [`compile()`] | `Policy` → `Ruleset`: the only place that knows Docker's chains |
