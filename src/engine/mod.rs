@@ -125,6 +125,7 @@ impl Engine {
             Notice::Commit(commit) => {
                 self.memory.follow(commit.generation, |set| commit.touches(set));
             }
+            // What follows it may look like a whole commit and be a part of one.
             Notice::Lost => self.memory.forget(),
         }
     }

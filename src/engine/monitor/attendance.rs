@@ -49,23 +49,27 @@ impl Attendance {
         before: u32,
         commit: impl FnOnce(&mut Connection) -> Result<u32, Error>,
     ) -> Result<u32, Error> {
-        self.state().is_away = true;
-        self.membership.leave().map_err(action("leaving the notifications"))?;
-        let committed = commit(connection);
-        self.membership.join().map_err(action("joining the notifications"))?;
-        let generation = connection.generation()?;
-        let is_missed = generation != *committed.as_ref().unwrap_or(&before);
-        self.come_back(is_missed.then_some(generation));
-        if is_missed {
-            self.membership.wake().map_err(action("waking the monitor"))?;
+        if self.membership.leave().is_err() {
+            return commit(connection);
         }
-        committed
+        self.state().is_away = true;
+        let committed = commit(connection);
+        let is_back = self.come_back(connection, *committed.as_ref().unwrap_or(&before));
+        committed.and_then(|generation| is_back.map(|()| generation))
     }
 
-    fn come_back(&self, missed: Option<u32>) {
+    /// Has the monitor listen again. If the ruleset is not of the expected generation then, it has
+    /// missed something, and is woken up to hear that.
+    fn come_back(&self, connection: &mut Connection, expected: u32) -> Result<(), Error> {
+        self.membership.join().map_err(action("joining the notifications"))?;
+        let generation = connection.generation()?;
         let mut state = self.state();
         state.is_away = false;
-        state.missed = missed.or(state.missed);
+        if generation != expected {
+            state.missed = Some(generation);
+            self.membership.wake().map_err(action("waking the monitor"))?;
+        }
+        Ok(())
     }
 
     /// What was missed since this was last asked.

@@ -82,6 +82,9 @@ impl Monitor {
 
     /// All that waits, in the order in which it happened; never blocks.
     ///
+    /// Of a commit that was on its way when something was lost, the rest may come later as if it were all.
+    /// It is not younger than anything that is read from the kernel after the loss was told.
+    ///
     /// # Errors
     /// [`Error::Socket`]: the monitor has become useless.
     pub fn read(&mut self) -> Result<Vec<Notice>, Error> {
