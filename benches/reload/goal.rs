@@ -17,6 +17,8 @@ pub struct Goal {
 enum Limit {
     /// At least so many times as fast.
     Faster(f64),
+    /// As fast, or not to be told from it: two equal figures differ by chance.
+    NotSlower,
     /// At most so many times as long.
     Within(f64),
     /// At most so many bytes.
@@ -27,7 +29,7 @@ enum Limit {
 impl Display for Goal {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let reached = match self.measured {
-            Some(measured) if self.limit.holds(measured.median) => "yes",
+            Some(measured) if self.limit.holds(measured) => "yes",
             Some(_) => "**no**",
             None => "**not measured**",
         };
@@ -38,10 +40,11 @@ impl Display for Goal {
 }
 
 impl Limit {
-    fn holds(&self, measured: f64) -> bool {
+    fn holds(&self, measured: Spread) -> bool {
         match *self {
-            Limit::Faster(limit) => measured >= limit,
-            Limit::Within(limit) | Limit::Bytes(limit) => measured <= limit,
+            Limit::Faster(limit) => measured.median >= limit,
+            Limit::NotSlower => measured.high >= 1.0,
+            Limit::Within(limit) | Limit::Bytes(limit) => measured.median <= limit,
         }
     }
 
@@ -49,7 +52,9 @@ impl Limit {
         let Spread { low, median, high } = measured;
         let between = format!("({} to {})", ratio(low), ratio(high));
         match self {
-            Limit::Faster(_) => format!("{} times faster {between}", ratio(median)),
+            Limit::Faster(_) | Limit::NotSlower => {
+                format!("{} times faster {between}", ratio(median))
+            }
             Limit::Within(_) => format!("{} times as long {between}", ratio(median)),
             Limit::Bytes(_) => memory(median),
         }
@@ -59,7 +64,7 @@ impl Limit {
 impl Display for Limit {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match *self {
-            Limit::Faster(1.0) => write!(f, "not slower"),
+            Limit::NotSlower => write!(f, "not slower"),
             Limit::Faster(limit) => write!(f, "{limit} times faster"),
             Limit::Within(limit) => write!(f, "within {limit}"),
             Limit::Bytes(limit) => write!(f, "{}", memory(limit)),
@@ -116,13 +121,13 @@ pub fn goals(figures: &Figures, small: usize, sizes: &[usize]) -> Vec<Goal> {
     goals.extend([
         hosts(
             "no change among {} (nothing is sent), whole process, against one change",
-            Limit::Faster(1.0),
+            Limit::NotSlower,
             DwnlOneChange,
             DwnlNoChange,
         ),
         compare(
             format!("{small} hosts, whole process, against `iptables-restore` of the same"),
-            Limit::Faster(1.0),
+            Limit::NotSlower,
             Restore,
             DwnlReload,
             Mix::Hosts,

@@ -43,7 +43,8 @@ impl Report<'_> {
         writeln!(
             f,
             "Ratios of medians; in brackets the least and the greatest ratio that the quartiles \
-             allow.\n"
+             allow. *Not slower* is missed if even the greatest is below 1, since two times that are \
+             equal differ by chance.\n"
         )?;
         writeln!(f, "| figure | goal | measured | reached |\n|---|---|---|---|")?;
         for goal in goals(self.figures, self.small, self.sizes) {
@@ -93,7 +94,7 @@ const TABLES: [Table; 6] = [
                       every source is another. *Mixed* is 90 % hosts and 10 % prefixes, *ranges* \
                       is half prefixes and half ranges. The peers always load all of it, and have no \
                       guard; `dwnl` has none either but for the column that says so. Each runs in a \
-                      namespace of its own, by turns, from its start to its end, and before each \
+                      namespace of its own, by turns, from its start to its end, forwards and backwards, and before each \
                       the kernel is given the time to clear up behind the last. (`nft` and \
                       `iptables-restore` wait for a part of that clearing up when they close \
                       their socket; `dwnl` leaves it to the kernel.)",
