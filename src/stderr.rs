@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
+use anstream::AutoStream;
+
 /// How important something is, by syslog's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -34,15 +36,23 @@ impl Stderr {
         Stderr { is_journal: identity().is_ok_and(|identity| identity == stream) }
     }
 
-    /// Writes what `write` writes, with its styles if they are wanted, at once. If that fails there is
-    /// nobody left to tell.
+    /// Writes what `write` writes, at once. If that fails there is nobody left to tell.
     pub fn write(self, level: Level, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        let mut text = Vec::new();
-        let written = write(&mut text);
-        if self.is_journal {
-            text = with_level(level, &text);
-        }
-        let _ = written.and_then(|()| anstream::stderr().lock().write_all(&text));
+        let _ = io::stderr().write_all(&self.text(level, write));
+    }
+
+    /// What `write` writes as it belongs there: with its styles if they are wanted, and its level if it
+    /// is read.
+    pub fn text(
+        self,
+        level: Level,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Vec<u8> {
+        let mut stream = AutoStream::new(Vec::new(), AutoStream::choice(&io::stderr()));
+        // In memory there is room.
+        let _ = write(&mut stream);
+        let text = stream.into_inner();
+        if self.is_journal { with_level(level, &text) } else { text }
     }
 }
 

@@ -93,7 +93,8 @@ pub fn measure(
 /// In which order they run: who comes after whom makes a few per cent, so it is turned round every two
 /// rounds, in which each has loaded both of its policies.
 fn order(round: usize, contenders: usize) -> Box<dyn Iterator<Item = usize>> {
-    if round / 2 % 2 == 0 { Box::new(0..contenders) } else { Box::new((0..contenders).rev()) }
+    let is_turned_round = round % 4 >= 2;
+    if is_turned_round { Box::new((0..contenders).rev()) } else { Box::new(0..contenders) }
 }
 
 fn contenders(

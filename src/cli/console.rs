@@ -54,7 +54,7 @@ impl Console {
             Console { verbose: true, .. } => Level::Debug,
             Console { .. } => Level::Info,
         };
-        Log { least, is_json: self.json, stderr: self.stderr }
+        Log::new(self.stderr, least, self.json)
     }
 
     /// Prints a report in the form that the operator wants. That nobody reads it is no error.

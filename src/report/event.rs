@@ -4,13 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use dwnl::engine::{Commit, Process};
 use dwnl::policy::Diagnostics;
 use serde::Serialize;
 
 use super::count::Count;
 use super::words::{Elapsed, listed};
-use super::{Check, Done, Report, write_diagnostics, write_warning};
+use super::{Causes, Check, Done, Report, write_diagnostics, write_warning};
 use crate::stderr::Level;
 
 /// Something that has happened; its serialization is a line of `watch --json`.
@@ -87,6 +86,11 @@ pub enum Event<'a> {
         /// Why.
         error: String,
     },
+    /// Nobody has read what was told, so that the latest was not.
+    Untold {
+        /// How many events.
+        events: u64,
+    },
     /// Something is not as it should be, but for the rules it does not matter.
     Warning {
         /// What.
@@ -94,70 +98,6 @@ pub enum Event<'a> {
     },
     /// The program ends; the rules stay.
     Stop,
-}
-
-/// What others had done before a check.
-#[derive(Debug, Default, Serialize)]
-pub struct Causes {
-    #[serde(rename = "commits")]
-    first: Vec<Cause>,
-    #[serde(rename = "further_commits")]
-    further: usize,
-}
-
-/// One commit of somebody else's.
-#[derive(Debug, Serialize)]
-struct Cause {
-    process: Option<String>,
-    pid: Option<u32>,
-    generation: u32,
-    /// Who did what, in words.
-    text: String,
-}
-
-impl Causes {
-    /// So many commits are told one by one.
-    const MAX: usize = 3;
-
-    /// Adds a commit.
-    pub fn push(&mut self, commit: &Commit) {
-        let process = commit.process.as_ref();
-        self.push_cause(|| Cause {
-            process: process.map(|process| process.name.to_string()),
-            pid: process.map(|process| process.id),
-            generation: commit.generation,
-            text: commit.to_string(),
-        });
-    }
-
-    fn push_cause(&mut self, cause: impl FnOnce() -> Cause) {
-        if self.first.len() < Causes::MAX {
-            self.first.push(cause());
-        } else {
-            self.further += 1;
-        }
-    }
-
-    /// `, after process nft (pid 7) deleted table inet dwnl`
-    fn words(&self) -> String {
-        let first = self.first.iter().map(|cause| cause.text.clone());
-        let further = (self.further > 0).then(|| Count(self.further, "other commit").to_string());
-        match &first.chain(further).collect::<Vec<_>>()[..] {
-            [] => String::new(),
-            [one] => format!(", after {one}"),
-            [others @ .., last] => format!(", after {}; and {last}", others.join("; ")),
-        }
-    }
-
-    /// Who did it, as far as that is known.
-    fn process(&self) -> String {
-        match self.first.first() {
-            Some(Cause { process: Some(name), pid: Some(pid), .. }) => {
-                Process { id: *pid, name: name.as_str().into() }.to_string()
-            }
-            _ => "an unknown process".to_owned(),
-        }
-    }
 }
 
 impl<'a> Event<'a> {
@@ -172,6 +112,7 @@ impl<'a> Event<'a> {
             Event::Contest { .. }
             | Event::PolicyErrors { .. }
             | Event::Failure { .. }
+            | Event::Untold { .. }
             | Event::Warning { .. } => Level::Warning,
             Event::Repair { is_contested: false, .. } | Event::Calm { .. } => Level::Notice,
             Event::Start { .. } | Event::Reload { .. } | Event::Lost | Event::Stop => Level::Info,
@@ -203,9 +144,9 @@ impl Report for Event<'_> {
                 writeln!(out, "nothing to repair ({elapsed}){}", causes.words())
             }
             Event::Contest { causes, places, pause_ms } => {
-                let (process, places) = (causes.process(), listed(places));
+                let (culprit, places) = (causes.culprit(), listed(places));
                 let sentence = format!(
-                    "{process} keeps changing {places}: repairing at most every {pause_ms} ms from \
+                    "{culprit} keeps changing {places}: repairing at most every {pause_ms} ms from \
                      now on, and telling of it no more until it stops"
                 );
                 write_warning(out, &sentence)
@@ -224,6 +165,13 @@ impl Report for Event<'_> {
                 write_diagnostics(out, diagnostics)
             }
             Event::Failure { action, error } => write_warning(out, &format!("{action}: {error}")),
+            Event::Untold { events } => {
+                let events = Count(*events as usize, "event");
+                write_warning(
+                    out,
+                    &format!("{events} could not be told, because nobody was reading"),
+                )
+            }
             Event::Warning { warning } => write_warning(out, warning),
             Event::Stop => writeln!(out, "stopped: the rules stay in place"),
         }
@@ -238,6 +186,7 @@ mod tests {
     use dwnl::policy::Diagnostic;
     use dwnl::ruleset::{Docker, Family, Location, Place};
 
+    use super::super::causes::tests::causes;
     use super::super::testing::{allow, json, path, text};
     use super::super::{Deed, Difference};
     use super::*;
@@ -252,19 +201,6 @@ mod tests {
 
     fn done(outcome: &Outcome) -> Done<'_> {
         Done::new(Deed::Apply, outcome, &[], Duration::from_micros(1_234), Vec::new())
-    }
-
-    fn causes(commits: u32) -> Causes {
-        let mut causes = Causes::default();
-        for pid in 1..=commits {
-            causes.push_cause(|| Cause {
-                process: Some("nft".to_owned()),
-                pid: Some(pid),
-                generation: 15 + pid,
-                text: format!("process nft (pid {pid}) deleted table inet dwnl"),
-            });
-        }
-        causes
     }
 
     fn repair(causes: &Causes, is_contested: bool) -> String {
@@ -282,10 +218,6 @@ mod tests {
              1.2 ms), after process nft (pid 1) deleted table inet dwnl\n"
         );
         assert!(repair(&causes(0), false).ends_with("(generation 17, 1.2 ms)\n"));
-        assert!(repair(&causes(9), false).ends_with(
-            "after process nft (pid 1) deleted table inet dwnl; process nft (pid 2) deleted table \
-             inet dwnl; process nft (pid 3) deleted table inet dwnl; and 6 other commits\n"
-        ));
     }
 
     #[test]
@@ -312,7 +244,7 @@ mod tests {
             json(&event),
             concat!(
                 r#"{"event":"repair","commits":[{"process":"nft","pid":1,"generation":16,"#,
-                r#""text":"process nft (pid 1) deleted table inet dwnl"}],"further_commits":0,"#,
+                r#""times":1,"text":"process nft (pid 1) deleted table inet dwnl"}],"further_commits":0,"#,
                 r#""places":["ip nat DOCKER-BLOCK"],"is_contested":false,"changed":true,"added":1,"#,
                 r#""removed":0,"unchanged":40,"generation":17,"attempts":1,"elapsed_us":1234,"#,
                 r#""warnings":[]}"#

@@ -1,6 +1,7 @@
 //! What a person or a program reads: every report is a plain value that can be written as text,
 //! for people, and serialized, for programs.
 
+mod causes;
 mod change;
 mod check;
 mod count;
@@ -20,11 +21,12 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use causes::Causes;
 pub use check::Check;
 pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
 pub use difference::Difference;
 pub use done::{Deed, Done, Flows};
-pub use event::{Causes, Event};
+pub use event::Event;
 pub use rules::Rules;
 pub use show::Show;
 

@@ -1,22 +1,23 @@
 //! Where events are told: to standard error, for the journal or for a terminal, and to standard output
 //! for a program that has asked for it.
 
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::outlet::Outlet;
 use crate::report::{Event, Report};
 use crate::stderr::{Level, Stderr};
 
-/// Who is told how much.
+/// Who is told how much. That nobody reads it is no reason to leave the rules unattended.
 pub struct Log {
-    /// Only what is at least as important as this is told.
-    pub least: Level,
-    /// Whether a program is told, in lines of JSON, and people of warnings alone.
-    pub is_json: bool,
-    /// Standard error.
-    pub stderr: Stderr,
+    least: Level,
+    /// Lines of JSON for a program, if one is told; people then get warnings alone.
+    events: Option<Outlet<io::Stdout>>,
+    words: Outlet<io::Stderr>,
+    stderr: Stderr,
 }
 
 /// An event as a line of JSON.
@@ -28,31 +29,69 @@ struct Stamped<'a> {
 }
 
 impl Log {
+    /// Tells what is at least as important as `least`, and a program all of that in lines of JSON if
+    /// one is to be told.
+    pub fn new(stderr: Stderr, least: Level, is_json: bool) -> Log {
+        let events = is_json.then(Outlet::stdout);
+        Log { least, events, words: Outlet::stderr(), stderr }
+    }
+
+    /// Whether details are told.
+    pub fn is_verbose(&self) -> bool {
+        self.least == Level::Debug
+    }
+
     /// Tells of an event that happens now.
-    pub fn tell(&self, event: &Event) {
+    pub fn tell(&mut self, event: &Event) {
+        self.resume();
         let level = event.level();
         if level > self.least {
             return;
         }
         let now = SystemTime::now();
-        if self.is_json {
-            let time = humantime::format_rfc3339_millis(now).to_string();
-            // That nobody reads it is no reason to leave the rules unattended.
-            let _ = print(&Stamped { time, event });
+        if let Some(events) = &mut self.events {
+            events.write(line(now, event));
         }
-        if !self.is_json || level <= Level::Warning {
-            self.stderr.write(level, |out| {
-                if !self.stderr.is_journal {
-                    write!(out, "{} ", humantime::format_rfc3339_seconds(now))?;
-                }
-                event.write(out)
-            });
+        if self.events.is_none() || level <= Level::Warning {
+            self.words.write(text(self.stderr, now, event));
         }
+    }
+
+    /// Goes on telling whoever reads again, first of all that something was not told.
+    pub fn resume(&mut self) {
+        let now = SystemTime::now();
+        if let Some(outlet) = &mut self.events {
+            outlet.resume();
+            if let Some(events) = outlet.missed() {
+                outlet.write(line(now, &Event::Untold { events }));
+            }
+        }
+        self.words.resume();
+        if let Some(events) = self.words.missed() {
+            self.words.write(text(self.stderr, now, &Event::Untold { events }));
+        }
+    }
+
+    /// What has to become ready for writing before [`Log::resume`] helps.
+    pub fn blocked(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let events = self.events.as_ref().and_then(Outlet::blocked);
+        events.into_iter().chain(self.words.blocked())
     }
 }
 
-fn print(line: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
-    io::stdout().write_all(&text)
+fn line(now: SystemTime, event: &Event) -> Vec<u8> {
+    let time = humantime::format_rfc3339_millis(now).to_string();
+    // Nothing in an event cannot be serialized.
+    let mut line = serde_json::to_vec(&Stamped { time, event }).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+fn text(stderr: Stderr, now: SystemTime, event: &Event) -> Vec<u8> {
+    stderr.text(event.level(), |out| {
+        if !stderr.is_journal {
+            write!(out, "{} ", humantime::format_rfc3339_seconds(now))?;
+        }
+        event.write(out)
+    })
 }

@@ -7,6 +7,7 @@ mod files;
 mod keeper;
 mod log;
 mod metrics;
+mod outlet;
 mod pace;
 mod publish;
 mod service;
@@ -30,7 +31,6 @@ use nix::sys::time::TimeSpec;
 
 use crate::applied::Applied;
 use crate::report::{Causes, Difference, Event};
-use crate::stderr::Level;
 use files::Files;
 use keeper::{Checked, Heard, Keeper};
 use pace::{Finding, Pace};
@@ -148,7 +148,7 @@ impl Watch {
         self.follow(&reading.files);
         self.reading = Some(reading);
         self.keeper.counters.is_current = true;
-        let done = self.keeper.report(&applied, self.is_verbose());
+        let done = self.keeper.report(&applied, self.log.is_verbose());
         self.log.tell(&Event::Start { policy: &self.path, done });
         self.tell_service();
         self.is_news = true;
@@ -183,6 +183,7 @@ impl Watch {
             self.complain_if_failed(NOTIFYING, ping);
         }
         self.publish_counters();
+        self.log.resume();
         Ok(ControlFlow::Continue(()))
     }
 
@@ -196,8 +197,9 @@ impl Watch {
         let socket = self.metrics_socket.as_ref().map(AsFd::as_fd);
         let others = [self.keeper.monitor().as_fd(), self.signals.as_fd(), self.files.as_fd()];
         let sources = others.into_iter().chain(socket);
-        let mut sources: Vec<PollFd> =
-            sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+        let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
+        let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));
+        let mut sources: Vec<PollFd> = sources.chain(readers).collect();
         match ppoll(&mut sources, timeout.map(TimeSpec::from_duration), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
@@ -243,7 +245,7 @@ impl Watch {
         let is_contested = self.pace.contested().is_some();
         self.pace.checked(began, Instant::now(), Finding::Repaired);
         let places = Difference::new(&repair.outcome.plan, &[], false).places();
-        let done = self.keeper.report(repair, self.is_verbose());
+        let done = self.keeper.report(repair, self.log.is_verbose());
         let event = Event::Repair { causes, places: places.clone(), is_contested, done };
         self.log.tell(&event);
         self.warn(repair);
@@ -296,7 +298,7 @@ impl Watch {
                 let was_wrong = self.reading.as_ref().is_some_and(|last| last.policy.is_err());
                 self.reading = Some(reading);
                 self.keeper.counters.is_current = true;
-                let done = self.keeper.report(&applied, self.is_verbose());
+                let done = self.keeper.report(&applied, self.log.is_verbose());
                 self.log.tell(&Event::Reload { was_wrong, done });
                 self.warn(&applied);
             }
@@ -358,7 +360,7 @@ impl Watch {
         format!("{policy}; repairs: {}", counters.repairs.done)
     }
 
-    fn warn(&self, applied: &Applied) {
+    fn warn(&mut self, applied: &Applied) {
         for warning in applied.warnings() {
             self.log.tell(&Event::Warning { warning });
         }
@@ -378,10 +380,6 @@ impl Watch {
             Ok(()) => drop(self.complaints.remove(action)),
             Err(error) => self.complain(action, &error),
         }
-    }
-
-    fn is_verbose(&self) -> bool {
-        self.log.least == Level::Debug
     }
 }
 

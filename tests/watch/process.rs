@@ -32,9 +32,7 @@ impl Files {
     pub fn new(policy: &str) -> Files {
         let directory = TempDir::with_prefix("dwnl-watch-").expect("a temporary directory");
         fs::create_dir(directory.path().join("etc")).expect("a directory");
-        let notifications =
-            UnixDatagram::bind(directory.path().join("notify")).expect("a Unix socket");
-        notifications.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let notifications = notifications(&directory.path().join("notify"));
         let files = Files { directory, notifications };
         fs::write(files.policy(), policy).expect("to write the policy");
         files
@@ -48,6 +46,13 @@ impl Files {
     /// The path of a file beside the policy.
     pub fn etc(&self, name: &str) -> PathBuf {
         self.path("etc").join(name)
+    }
+
+    /// The service manager listens anew, as it does after it was started again.
+    fn listen_anew(&mut self) {
+        let path = self.path("notify");
+        fs::remove_file(&path).expect("to remove a socket");
+        self.notifications = notifications(&path);
     }
 
     /// The path of a file that is not watched.
@@ -72,6 +77,12 @@ impl Files {
             .expect("dwnl");
         Watch { process, files: self }
     }
+}
+
+fn notifications(path: &Path) -> UnixDatagram {
+    let socket = UnixDatagram::bind(path).expect("a Unix socket");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    socket
 }
 
 impl Watch {
@@ -107,6 +118,11 @@ impl Watch {
                 return text;
             }
         }
+    }
+
+    /// What stands in for its service manager is started again.
+    pub fn restart_manager(&mut self) {
+        self.files.listen_anew();
     }
 
     /// What has been logged so far.

@@ -1,12 +1,18 @@
 //! What a service manager sees: notifications, signals, exit status, privileges.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::Value;
 
 use super::process::{Files, Watch};
+use super::support::wait_if;
 use super::{host, is_in_force, policy, wait_until_in_force};
 
 /// A policy with a list so long that it takes a while.
@@ -88,6 +94,53 @@ fn a_service_manager_that_does_not_listen_does_not_hold_it_up() {
     }
     let warning = "warning: telling the service manager: Resource temporarily unavailable";
     assert_eq!(watch.log().matches(warning).count(), 1, "{}", watch.log());
+}
+
+#[test]
+fn a_service_manager_that_was_started_again_is_told_again() {
+    let (host, policy) = (host(), policy());
+    let mut watch = Watch::start(&host, &policy);
+    watch.restart_manager();
+    host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+    watch.notified("STATUS=the policy is in force; repairs: 1");
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_hold_it_up() {
+    let (host, policy) = (host(), policy());
+    let files = Files::new(&policy);
+    let mut log = pipe(&files.path("log"));
+    let watch = files.launch(&host, &["--verbose"], &[]);
+    watch.notified("READY=1");
+    let mut read = || {
+        let mut text = Vec::new();
+        // At its present end the pipe says that there is no more for now.
+        let _ = log.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    for times in 1..=10 {
+        host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+        wait_until_in_force(&host, &policy, &format!("repair {times}"));
+    }
+    let first = read();
+    assert!(first.starts_with("20") && first.contains("watching over"), "{first}");
+    let mut text = first;
+    let told = || {
+        text += &read();
+        text.contains(" could not be told, because nobody was reading\n").then_some(())
+    };
+    wait_if(told).expect("to be told");
+    host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+    wait_if(|| read().contains("repaired inet dwnl").then_some(())).expect("to be told again");
+}
+
+/// A named pipe that holds little; what is returned reads from it.
+fn pipe(path: &Path) -> File {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).expect("a named pipe");
+    let reader = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let reader = reader.expect("to open it");
+    fcntl(&reader, FcntlArg::F_SETPIPE_SZ(4096)).expect("to make it small");
+    reader
 }
 
 #[test]

@@ -34,6 +34,11 @@ impl Commit {
         self.summary.concerns_us()
     }
 
+    /// Who made it, in words.
+    pub fn culprit(&self) -> String {
+        self.process.as_ref().map_or_else(|| "an unknown process".to_owned(), Process::to_string)
+    }
+
     /// Whether it was made after the ruleset had reached this generation.
     pub fn is_after(&self, generation: u32) -> bool {
         is_later(self.generation, generation)
@@ -47,10 +52,7 @@ impl Commit {
 
 impl fmt::Display for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.process {
-            Some(process) => write!(f, "{process} {}", self.summary),
-            None => write!(f, "an unknown process {}", self.summary),
-        }
+        write!(f, "{} {}", self.culprit(), self.summary)
     }
 }
 
