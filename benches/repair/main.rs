@@ -12,7 +12,7 @@ mod support;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use dwnl::ruleset::Ruleset;
@@ -42,36 +42,65 @@ fn main() -> Result<()> {
 /// One policy with that many sources, disturbed in every way.
 fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
     let wanted = wanted(size)?;
-    // What the one plans fits in the other, because nothing has ever been different in them.
     let mut model = Site::new(&wanted)?;
     let mut floor = Site::new(&wanted)?;
     let mut site = Site::new(&wanted)?;
-    let mut keeper = Keeper::new(&wanted)?;
     for disturbance in Disturbance::ALL {
         eprintln!("{size} sources: {disturbance}");
-        let (mut repairs, mut floors) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            let Some(batch) = model.disturbance(disturbance, &wanted)? else { break };
-            model.send(&batch)?;
-            let plan = model.observer.plan(&wanted)?;
-            model.observer.commit(&plan)?;
-
-            floor.namespace.enter()?;
-            let repair = engine::datagram(&plan);
-            let repair = Sending::new(&repair)?;
-            let _others = floor.send(&batch)?;
-            floors.push(repair.send()?);
-            floor.check(&wanted)?;
-
-            let _others = site.send(&batch)?;
-            let start = Instant::now();
-            keeper.repair(&wanted)?;
-            repairs.push(start.elapsed());
-            site.check(&wanted)?;
-        }
+        let floors = floors(disturbance, rounds, &wanted, &mut model, &mut floor)?;
+        let repairs = repairs(disturbance, rounds, &wanted, &mut site)?;
         figures.insert((disturbance, size), (Spread::of(repairs), Spread::of(floors)));
     }
     Ok(())
+}
+
+/// What the kernel takes for the repairs. While anybody listens, in whichever namespace, it makes
+/// messages of what is committed: nobody does now.
+fn floors(
+    disturbance: Disturbance,
+    rounds: usize,
+    wanted: &Ruleset,
+    model: &mut Site,
+    floor: &mut Site,
+) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let Some(batch) = model.disturbance(disturbance, wanted)? else { break };
+        model.send(&batch)?;
+        // What the one plans fits in the other, because nothing has ever been different in them.
+        let plan = model.observer.plan(wanted)?;
+        model.observer.commit(&plan)?;
+        model.check(wanted)?;
+
+        floor.namespace.enter()?;
+        let repair = engine::datagram(&plan);
+        let repair = Sending::new(&repair)?;
+        let _others = floor.send(&batch)?;
+        times.push(repair.send()?);
+        floor.check(wanted)?;
+    }
+    Ok(times)
+}
+
+/// What the library takes for them.
+fn repairs(
+    disturbance: Disturbance,
+    rounds: usize,
+    wanted: &Ruleset,
+    site: &mut Site,
+) -> Result<Vec<Duration>> {
+    site.namespace.enter()?;
+    let mut keeper = Keeper::new(wanted)?;
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let Some(batch) = site.disturbance(disturbance, wanted)? else { break };
+        let _others = site.send(&batch)?;
+        let start = Instant::now();
+        keeper.repair(wanted)?;
+        times.push(start.elapsed());
+        site.check(wanted)?;
+    }
+    Ok(times)
 }
 
 /// Lets so many addresses in.
@@ -116,8 +145,10 @@ impl Site {
         Ok(batch)
     }
 
+    /// Makes sure that it was put right, and waits until the kernel has its memory back: a virtual
+    /// machine may have to get fresh memory from its host, which takes longer than anything else.
     fn check(&mut self, wanted: &Ruleset) -> Result<()> {
         ensure!(self.observer.plan(wanted)?.is_empty(), "what was disturbed is not as it was");
-        Ok(())
+        settle()
     }
 }

@@ -71,7 +71,7 @@ commit has: the median, and in brackets the quartiles. The others are a netlink 
 same thread; what keeps the rules is a loop of `poll`, `Monitor::read`, `Engine::heed` and \
 `Engine::apply`, the guard being on. The *floor* is what the kernel takes for the \
 bytes of the same repair, sent by one bare system call just after the same disturbance where nobody \
-listens. It has to be put right within 5 ms, or with very many sources within 50 ms, unless the kernel \
+listens, in no namespace. It has to be put right within 5 ms, or with very many sources within 50 ms, unless the kernel \
 itself needs longer: before it takes a rule with a match of iptables it waits until what others have \
 just deleted is freed, which is for a grace period of RCU.";
 

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod batch;
+mod generation;
 mod machine;
 mod namespace;
 mod run;
@@ -11,6 +12,7 @@ mod spread;
 mod text;
 
 pub use batch::Sending;
+pub use generation::Generation;
 pub use machine::describe;
 pub use namespace::{Namespace, netlink_socket, settle};
 pub use run::{is_full, write};

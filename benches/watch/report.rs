@@ -85,12 +85,13 @@ impl Report {
 }
 
 const EXPLANATION: &str = "\
-From the moment at which the system call of the others returned to the moment at which the notification of \
-the repair by a running `dwnl watch` is there: the median, and in brackets the quartiles. One millisecond of \
+From the moment at which the system call of the others returned to the moment at which the kernel \
+has the repair by a running `dwnl watch`: the median, and in brackets the quartiles. Nobody else listens to \
+the kernel, which would make large commits slower. One millisecond of \
 it is the time for which the watch waits for more of the same burst. It has to be put right within 5 ms, or \
 with very many sources within 50 ms. Where others have deleted rules the kernel itself needs longer: \
-[repair.md](repair.md) says why, and has the floor of each row. Idle, it may take no CPU time at all, and with the small policy no more \
-than 16 MiB.";
+[repair.md](repair.md) says why, and has the floor of each row. Idle, it may take \
+no CPU time at all, and with the small policy no more than 16 MiB.";
 
 /// `1.23 ms (1.20 ms to 1.31 ms)`
 fn text(Spread { low, median, high }: Spread) -> String {
