@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +15,9 @@ use crate::workload::{Mix, Protocol, Variant, Workload, write};
 
 /// The largest policy that is listed after it has been loaded.
 const CHECK_MAX: usize = 10_000;
+
+/// After a process has ended the kernel is not at rest at once, which would tell upon the next one.
+const REST: Duration = Duration::from_millis(20);
 
 /// One who loads policies.
 pub struct Contender {
@@ -73,13 +77,13 @@ pub fn measure(
     let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
     // The first round is not counted: after it, each has the other's policy to replace.
     for round in 0..=rounds {
-        for index in order(round, contenders.len()) {
-            let contender = &contenders[index];
+        for (contender, times) in contenders.iter().zip(&mut times) {
             contender.namespace.enter()?;
             let elapsed = contender.loads[round % 2].run()?;
             settle()?;
+            thread::sleep(REST);
             if round > 0 {
-                times[index].push(elapsed);
+                times.push(elapsed);
             }
         }
     }
@@ -88,13 +92,6 @@ pub fn measure(
         figures.set(contender.figure, mix, size, Spread::of(times));
     }
     Ok(())
-}
-
-/// In which order they run: who comes after whom makes a few per cent, so it is turned round every two
-/// rounds, in which each has loaded both of its policies.
-fn order(round: usize, contenders: usize) -> Box<dyn Iterator<Item = usize>> {
-    let is_turned_round = round % 4 >= 2;
-    if is_turned_round { Box::new((0..contenders).rev()) } else { Box::new(0..contenders) }
 }
 
 fn contenders(

@@ -94,7 +94,7 @@ const TABLES: [Table; 6] = [
                       every source is another. *Mixed* is 90 % hosts and 10 % prefixes, *ranges* \
                       is half prefixes and half ranges. The peers always load all of it, and have no \
                       guard; `dwnl` has none either but for the column that says so. Each runs in a \
-                      namespace of its own, by turns, from its start to its end, forwards and backwards, and before each \
+                      namespace of its own, by turns, from its start to its end, and before each \
                       the kernel is given the time to clear up behind the last. (`nft` and \
                       `iptables-restore` wait for a part of that clearing up when they close \
                       their socket; `dwnl` leaves it to the kernel.)",

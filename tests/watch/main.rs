@@ -6,6 +6,7 @@
 mod contest;
 mod disturbances;
 mod docker;
+mod firewalld;
 mod idle;
 mod metrics;
 mod policy;
