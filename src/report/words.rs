@@ -1,6 +1,6 @@
 //! How rules, origins and times read, the same in every report.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
 use dwnl::ruleset::{Family, Location, Origin, Rule, RuleContent, SetKind};
@@ -38,6 +38,31 @@ impl Display for Words<'_> {
 impl Serialize for Words<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Something with names that anybody may have given, for a terminal: control characters are escaped.
+pub struct Plain<T>(pub T);
+
+impl<T: Display> Display for Plain<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+/// Writes control characters as a string literal has them.
+struct Escaping<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|char| self.write_char(char))
+    }
+
+    fn write_char(&mut self, char: char) -> fmt::Result {
+        match char.is_control() {
+            true => write!(self.0, "{}", char.escape_debug()),
+            false => self.0.write_char(char),
+        }
     }
 }
 
@@ -112,6 +137,11 @@ impl Display for Elapsed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_done_to_a_terminal() {
+        assert_eq!(Plain("-j \x1b[31mÄ\n\u{9b}1m").to_string(), "-j \\u{1b}[31mÄ\\n\\u{9b}1m");
+    }
 
     #[test]
     fn times_have_a_unit_of_their_size() {

@@ -6,6 +6,7 @@ use dwnl::ruleset::{Family, Origin};
 
 use super::super::count::Count;
 use super::super::style::{ADDED, REMARK, REMOVED};
+use super::super::words::Plain;
 use super::{ChangeReport, Op};
 
 /// So many elements are told one by one even if nobody asks for them.
@@ -15,8 +16,8 @@ impl ChangeReport<'_> {
     /// The table and chain or set, as nft writes them.
     pub fn path(&self) -> String {
         match self.chain.or(self.set) {
-            Some(name) => format!("{} {} {name}", self.family, self.table),
-            None => format!("{} {}", self.family, self.table),
+            Some(name) => format!("{} {} {}", self.family, Plain(self.table), Plain(name)),
+            None => format!("{} {}", self.family, Plain(self.table)),
         }
     }
 
@@ -44,6 +45,7 @@ impl ChangeReport<'_> {
         let remark = if verbose { self.remark() } else { String::new() };
         match (self.rule, self.elements, self.count) {
             (Some(rule), ..) => {
+                let rule = Plain(rule);
                 writeln!(out, "{style}{sign}{}{rule}{style:#}{remark}", self.append())
             }
             (_, Some(elements), Some(count)) if verbose || count <= FEW => {

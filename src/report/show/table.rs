@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::style::{ERROR, REMARK};
+use super::super::words::Plain;
 use super::RuleReport;
 
 const HEADINGS: [&str; 4] = ["position", "handle", "packets", "bytes"];
@@ -23,7 +24,11 @@ pub fn write_table(out: &mut dyn Write, rules: &[RuleReport]) -> io::Result<()> 
         write!(
             out,
             "{:>position$}  {:>handle$}  {:>packets$}  {:>bytes$}  {}",
-            rule.position, rule.handle, rule.packets, rule.bytes, rule.rule
+            rule.position,
+            rule.handle,
+            rule.packets,
+            rule.bytes,
+            Plain(&rule.rule)
         )?;
         match rule.wanted_position {
             Some(wanted) if rule.is_misplaced() => {
