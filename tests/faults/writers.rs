@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::site::{LARGE, OTHER, SMALL, host, state};
-use super::support::{Namespace, apply};
+use super::support::{Firewalld, Namespace, apply};
 
 const ROUNDS: usize = 60;
 
@@ -50,6 +50,41 @@ fn nothing_is_lost_beside_a_loop_of_iptables_restore() {
     beside(ADD, "*nat\n:OTHER -\nCOMMIT\n", rule, LIST);
 }
 
+/// The most reloads of firewalld in which dwnl has to meet one of its changes.
+const RELOADS_MAX: usize = 100;
+
+#[test]
+fn no_apply_fails_beside_reloads_of_firewalld() {
+    let host = Namespace::new();
+    let firewalld = Firewalld::start(&host);
+    let table = firewalld.table();
+    let (done, conflicts) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let applies = scope.spawn(|| alternate(&host, &done, &conflicts));
+        for reloads in 1..=RELOADS_MAX {
+            firewalld.reload();
+            if applies.is_finished() || reloads >= 5 && conflicts.load(Ordering::Relaxed) > 0 {
+                break;
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        applies.join().expect("no apply to fail");
+    });
+    assert_ne!(conflicts.into_inner(), 0, "no apply had to start again, which shows nothing");
+    assert_eq!(firewalld.table(), table);
+    apply(&host, LARGE.policy);
+    assert_eq!(apply(&host, LARGE.policy)["changed"], false);
+}
+
+/// Applies one policy after the other until it is done, and counts the applies that met a change of
+/// others.
+fn alternate(host: &Namespace, done: &AtomicBool, conflicts: &AtomicUsize) {
+    for action in [SMALL, LARGE].iter().cycle().take_while(|_| !done.load(Ordering::Relaxed)) {
+        let has_met = apply(host, action.policy)["attempts"] != 1;
+        conflicts.fetch_add(usize::from(has_met), Ordering::Relaxed);
+    }
+}
+
 /// The fewest rules that the other program adds, and the most: it goes on until dwnl has met one
 /// of its changes between dump and commit.
 const RULES: usize = 100;
@@ -63,14 +98,7 @@ fn beside(add: &[&str], setup: &str, rule: impl Fn(String) -> String, list: &[&s
     let done = AtomicBool::new(false);
     let conflicts = AtomicUsize::new(0);
     let added = thread::scope(|scope| {
-        let applies = scope.spawn(|| {
-            for action in
-                [SMALL, LARGE].iter().cycle().take_while(|_| !done.load(Ordering::Relaxed))
-            {
-                let has_met = apply(&host, action.policy)["attempts"] != 1;
-                conflicts.fetch_add(usize::from(has_met), Ordering::Relaxed);
-            }
-        });
+        let applies = scope.spawn(|| alternate(&host, &done, &conflicts));
         let mut added = 0;
         while !applies.is_finished() && added < RULES_MAX {
             if added >= RULES && conflicts.load(Ordering::Relaxed) > 0 {

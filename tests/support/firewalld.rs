@@ -1,0 +1,109 @@
+//! A real firewalld, whose reload empties the tables of iptables.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::command::Output;
+use super::namespace::Namespace;
+use super::wait::wait_for;
+
+/// Everybody who reaches the bus may do everything there.
+const BUS: &str = r#"<busconfig>
+  <listen>unix:path=ADDRESS</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="signal"/>
+    <allow receive_requested_reply="true"/>
+  </policy>
+</busconfig>
+"#;
+
+/// A firewalld of its own for a host, with a message bus of its own. Both end with the value.
+pub struct Firewalld<'a> {
+    host: &'a Namespace,
+    processes: Vec<Child>,
+    directory: TempDir,
+}
+
+impl Firewalld<'_> {
+    /// Starts it on the host and waits until it answers.
+    pub fn start(host: &Namespace) -> Firewalld<'_> {
+        let directory = TempDir::with_prefix("dwnl-firewalld-").expect("a temporary directory");
+        let mut firewalld = Firewalld { host, processes: Vec::new(), directory };
+        let [bus, config] = ["bus.conf", "etc"].map(|name| firewalld.path(name));
+        let text = BUS.replace("ADDRESS", &firewalld.path("bus").to_string_lossy());
+        fs::write(&bus, text).expect("to write");
+        fs::create_dir(&config).expect("a directory");
+        let [bus, config] = [bus, config].map(|path| path.to_string_lossy().into_owned());
+        firewalld.spawn(&[
+            "dbus-daemon",
+            "--nofork",
+            "--nopidfile",
+            &format!("--config-file={bus}"),
+        ]);
+        wait_for("the bus", || firewalld.path("bus").exists().then_some(()));
+        let log = firewalld.path("log").to_string_lossy().into_owned();
+        firewalld.spawn(&[
+            "firewalld",
+            "--nofork",
+            "--nopid",
+            "--system-config",
+            &config,
+            "--log-file",
+            &log,
+        ]);
+        wait_for("firewalld", || firewalld.call("--state").status.success().then_some(()));
+        firewalld
+    }
+
+    /// `firewall-cmd --reload`; panics if it fails.
+    #[track_caller]
+    pub fn reload(&self) {
+        self.call("--reload").succeeded();
+    }
+
+    /// Its table, as nft lists it.
+    pub fn table(&self) -> String {
+        self.host.run(&["nft", "list", "table", "inet", "firewalld"])
+    }
+
+    fn call(&self, request: &str) -> Output {
+        self.host.try_run(&["env", &self.address(), "firewall-cmd", request], "")
+    }
+
+    fn spawn(&mut self, command: &[&str]) {
+        let process = Command::new("nsenter")
+            .arg(format!("--net={}", self.host.path()))
+            .args(["setpriv", "--pdeathsig", "KILL", "env", &self.address()])
+            .args(command)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        self.processes.push(process.expect("nsenter"));
+    }
+
+    fn address(&self) -> String {
+        format!("DBUS_SYSTEM_BUS_ADDRESS=unix:path={}", self.path("bus").display())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+impl Drop for Firewalld<'_> {
+    fn drop(&mut self) {
+        for process in self.processes.iter_mut().rev() {
+            let _ = process.kill().and_then(|()| process.wait());
+        }
+    }
+}
