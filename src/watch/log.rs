@@ -1,6 +1,8 @@
 //! Where events are told: to standard error, for the journal or for a terminal, and to standard output
 //! for a program that has asked for it.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
@@ -18,6 +20,8 @@ pub struct Log {
     events: Option<Outlet<io::Stdout>>,
     words: Outlet<io::Stderr>,
     stderr: Stderr,
+    /// What is amiss at the moment, by what was to be done, so that it is told once.
+    complaints: BTreeMap<&'static str, String>,
 }
 
 /// An event as a line of JSON.
@@ -33,7 +37,7 @@ impl Log {
     /// one is to be told.
     pub fn new(stderr: Stderr, least: Level, is_json: bool) -> Log {
         let events = is_json.then(Outlet::stdout);
-        Log { least, events, words: Outlet::stderr(), stderr }
+        Log { least, events, words: Outlet::stderr(), stderr, complaints: BTreeMap::new() }
     }
 
     /// Whether details are told.
@@ -54,6 +58,28 @@ impl Log {
         }
         if self.events.is_none() || level <= Level::Warning {
             self.words.write(text(self.stderr, now, event));
+        }
+    }
+
+    /// Tells what is amiss, unless it was told the last time.
+    pub fn complain(&mut self, action: &'static str, error: &impl Display) {
+        let error = error.to_string();
+        if self.complaints.get(action) != Some(&error) {
+            self.tell(&Event::Failure { action, error: error.clone() });
+            self.complaints.insert(action, error);
+        }
+    }
+
+    /// Nothing is amiss with it any more.
+    pub fn succeeded(&mut self, action: &'static str) {
+        self.complaints.remove(action);
+    }
+
+    /// The one or the other.
+    pub fn complain_if_failed(&mut self, action: &'static str, done: io::Result<()>) {
+        match done {
+            Ok(()) => self.succeeded(action),
+            Err(error) => self.complain(action, &error),
         }
     }
 

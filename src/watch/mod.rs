@@ -9,13 +9,12 @@ mod log;
 mod metrics;
 mod outlet;
 mod pace;
+mod publication;
 mod publish;
 mod service;
 mod settling;
 mod signals;
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -34,16 +33,13 @@ use crate::report::{Causes, Difference, Event};
 use files::Files;
 use keeper::{Checked, Heard, Keeper};
 use pace::{Finding, Pace};
-use publish::{MetricsFile, MetricsSocket};
+use publication::Publication;
 use service::Service;
 use settling::Settling;
 use signals::Wish;
 
 pub use log::Log;
 pub use signals::Signals;
-
-/// So many who ask for the counters are answered before anything else is looked at again.
-const ANSWERS_MAX: usize = 16;
 
 /// What is done, for complaints.
 const WATCHING: &str = "watching the policy's files";
@@ -61,18 +57,13 @@ pub struct Watch {
     signals: Signals,
     files: Files,
     service: Service,
-    metrics_file: Option<MetricsFile>,
-    metrics_socket: Option<MetricsSocket>,
+    publication: Publication,
     pace: Pace,
     settling: Settling,
     /// What the files held when they were read last, if it is in force or wrong in itself.
     reading: Option<Reading>,
     /// The repairs before others were found to go on disturbing.
     repairs_before: u64,
-    /// What is amiss at the moment, by what was to be done, so that it is told once.
-    complaints: BTreeMap<&'static str, String>,
-    /// Whether the counters have changed since they were written.
-    is_news: bool,
 }
 
 impl Watch {
@@ -96,14 +87,11 @@ impl Watch {
             files: Files::new().context("cannot watch files")?,
             service: Service::from_env(Instant::now())
                 .context("cannot reach the service manager")?,
-            metrics_file: None,
-            metrics_socket: None,
+            publication: Publication::default(),
             pace: Pace::default(),
             settling: Settling::default(),
             reading: None,
             repairs_before: 0,
-            complaints: BTreeMap::new(),
-            is_news: false,
         })
     }
 
@@ -112,14 +100,7 @@ impl Watch {
     /// # Errors
     /// If the socket cannot be had.
     pub fn publish(&mut self, file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<()> {
-        self.metrics_file = file.map(|path| MetricsFile::new(path.to_owned(), Instant::now()));
-        self.metrics_socket = match socket {
-            Some(path) => Some(
-                MetricsSocket::listen(path)
-                    .with_context(|| format!("cannot listen at {}", path.display()))?,
-            ),
-            None => None,
-        };
+        self.publication = Publication::open(file, socket)?;
         Ok(())
     }
 
@@ -134,7 +115,7 @@ impl Watch {
             self.wait().context("cannot wait for events")?;
         }
         let stopping = self.service.stopping();
-        self.complain_if_failed(NOTIFYING, stopping);
+        self.log.complain_if_failed(NOTIFYING, stopping);
         self.log.tell(&Event::Stop);
         Ok(())
     }
@@ -151,7 +132,7 @@ impl Watch {
         let done = self.keeper.report(&applied, self.log.is_verbose());
         self.log.tell(&Event::Start { policy: &self.path, done });
         self.tell_service();
-        self.is_news = true;
+        self.publication.news();
         Ok(())
     }
 
@@ -180,7 +161,7 @@ impl Watch {
         }
         if is_due(self.service.due()) {
             let ping = self.service.ping(Instant::now());
-            self.complain_if_failed(NOTIFYING, ping);
+            self.log.complain_if_failed(NOTIFYING, ping);
         }
         self.publish_counters();
         self.log.resume();
@@ -189,14 +170,13 @@ impl Watch {
 
     /// Waits for something to come or to be due.
     fn wait(&self) -> nix::Result<()> {
-        let file = self.metrics_file.as_ref().map(MetricsFile::due);
+        let service = [self.service.due(), self.publication.due()];
         let times =
-            [self.pace.due(), self.pace.calm(), self.settling.due(), self.service.due(), file];
-        let next = times.into_iter().flatten().min();
+            [self.pace.due(), self.pace.calm(), self.settling.due()].into_iter().chain(service);
+        let next = times.flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
-        let socket = self.metrics_socket.as_ref().map(AsFd::as_fd);
         let others = [self.keeper.monitor().as_fd(), self.signals.as_fd(), self.files.as_fd()];
-        let sources = others.into_iter().chain(socket);
+        let sources = others.into_iter().chain(self.publication.socket());
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));
         let mut sources: Vec<PollFd> = sources.chain(readers).collect();
@@ -220,7 +200,7 @@ impl Watch {
         let began = Instant::now();
         match self.keeper.check() {
             Ok(Checked { repair, causes, heard }) => {
-                self.complaints.remove(REPAIRING);
+                self.log.succeeded(REPAIRING);
                 match repair {
                     Some(repair) => self.repaired(began, &repair, &causes),
                     None => self.found_nothing(began, &causes),
@@ -228,7 +208,7 @@ impl Watch {
                 self.disturbed(heard);
             }
             Err(error) => {
-                self.complain(REPAIRING, &error);
+                self.log.complain(REPAIRING, &error);
                 self.pace.checked(began, Instant::now(), Finding::Failed);
             }
         }
@@ -255,8 +235,8 @@ impl Watch {
             self.log.tell(&Event::Contest { causes, places, pause_ms });
         }
         let status = self.service.status(&self.status());
-        self.complain_if_failed(NOTIFYING, status);
-        self.is_news = true;
+        self.log.complain_if_failed(NOTIFYING, status);
+        self.publication.news();
     }
 
     fn calm(&mut self) {
@@ -275,7 +255,7 @@ impl Watch {
             return;
         }
         let reloading = self.service.reloading();
-        self.complain_if_failed(NOTIFYING, reloading);
+        self.log.complain_if_failed(NOTIFYING, reloading);
         match &reading.policy {
             Ok(policy) => self.reload(policy.clone(), reading),
             Err(diagnostics) => {
@@ -286,7 +266,7 @@ impl Watch {
             }
         }
         self.tell_service();
-        self.is_news = true;
+        self.publication.news();
     }
 
     fn reload(&mut self, policy: Policy, reading: Reading) {
@@ -294,7 +274,7 @@ impl Watch {
         match self.keeper.enforce(policy) {
             Ok(applied) => {
                 self.pace.checked(began, Instant::now(), Finding::Nothing);
-                self.complaints.remove(RELOADING);
+                self.log.succeeded(RELOADING);
                 let was_wrong = self.reading.as_ref().is_some_and(|last| last.policy.is_err());
                 self.reading = Some(reading);
                 self.keeper.counters.is_current = true;
@@ -303,7 +283,7 @@ impl Watch {
                 self.warn(&applied);
             }
             Err(error) => {
-                self.complain(RELOADING, &error);
+                self.log.complain(RELOADING, &error);
                 self.settling.failed(Instant::now());
                 self.reading = None;
                 self.keeper.counters.reloads.failed += 1;
@@ -317,36 +297,25 @@ impl Watch {
         match self.files.follow(files) {
             Ok(true) => self.settling.changed(Instant::now()),
             Ok(false) => {}
-            Err(error) => self.complain(WATCHING, &error),
+            Err(error) => self.log.complain(WATCHING, &error),
         }
     }
 
     /// Writes and sends the counters where they are waited for.
     fn publish_counters(&mut self) {
-        let mut connections = Vec::new();
-        if let Some(socket) = &self.metrics_socket {
-            connections.extend(std::iter::from_fn(|| socket.accept()).take(ANSWERS_MAX));
-        }
-        let file = self.metrics_file.as_ref().map(MetricsFile::due);
-        let is_wanted = file.is_some() && self.is_news || is_due(file);
-        if connections.is_empty() && !is_wanted {
-            return;
-        }
+        let now = Instant::now();
+        let Some(readers) = self.publication.readers(now) else { return };
         let dropped = self.keeper.dropped();
-        let dropped = dropped.map_err(|error| self.complain(COUNTING, &error)).ok();
+        let dropped = dropped.map_err(|error| self.log.complain(COUNTING, &error)).ok();
         let text = metrics::text(&self.keeper.counters, dropped.as_deref());
-        connections.iter_mut().for_each(|connection| publish::answer(connection, &text));
-        if let Some(file) = self.metrics_file.as_mut().filter(|_| is_wanted) {
-            let written = file.write(&text, Instant::now());
-            self.complain_if_failed(WRITING, written);
-            self.is_news = false;
-        }
+        let written = self.publication.publish(readers, &text, now);
+        self.log.complain_if_failed(WRITING, written);
     }
 
     /// Tells the service manager that the policy is in force, or which one is.
     fn tell_service(&mut self) {
         let ready = self.service.ready(&self.status());
-        self.complain_if_failed(NOTIFYING, ready);
+        self.log.complain_if_failed(NOTIFYING, ready);
     }
 
     /// One line for `systemctl status`.
@@ -363,22 +332,6 @@ impl Watch {
     fn warn(&mut self, applied: &Applied) {
         for warning in applied.warnings() {
             self.log.tell(&Event::Warning { warning });
-        }
-    }
-
-    /// Tells what is amiss, unless it was told the last time.
-    fn complain(&mut self, action: &'static str, error: &impl Display) {
-        let error = error.to_string();
-        if self.complaints.get(action) != Some(&error) {
-            self.log.tell(&Event::Failure { action, error: error.clone() });
-            self.complaints.insert(action, error);
-        }
-    }
-
-    fn complain_if_failed(&mut self, action: &'static str, done: std::io::Result<()>) {
-        match done {
-            Ok(()) => drop(self.complaints.remove(action)),
-            Err(error) => self.complain(action, &error),
         }
     }
 }
