@@ -19,6 +19,9 @@ const CHECK_MAX: usize = 10_000;
 /// After a process has ended the kernel is not at rest at once, which would tell upon the next one.
 const REST: Duration = Duration::from_millis(20);
 
+/// How often in a round it is the turn of those who are close to each other.
+const CLOSE_TURNS: usize = 7;
+
 /// One who loads policies.
 pub struct Contender {
     pub figure: Figure,
@@ -74,16 +77,19 @@ pub fn measure(
 ) -> Result<()> {
     let rounds = effort.process_rounds(size);
     let contenders = contenders(directory, mix, size, size <= effort.script_max)?;
-    let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
+    let mut times = vec![Vec::new(); contenders.len()];
+    let mut runs = vec![0; contenders.len()];
     // The first round is not counted: after it, each has the other's policy to replace.
     for round in 0..=rounds {
-        for (contender, times) in contenders.iter().zip(&mut times) {
+        for turn in turns(&contenders) {
+            let contender = &contenders[turn];
             contender.namespace.enter()?;
-            let elapsed = contender.loads[round % 2].run()?;
+            let elapsed = contender.loads[runs[turn] % 2].run()?;
+            runs[turn] += 1;
             settle()?;
             thread::sleep(REST);
             if round > 0 {
-                times.push(elapsed);
+                times[turn].push(elapsed);
             }
         }
     }
@@ -92,6 +98,16 @@ pub fn measure(
         figures.set(contender.figure, mix, size, Spread::of(times));
     }
     Ok(())
+}
+
+/// Whose turn it is in a round. What a change costs more than none is so little beside the rest of
+/// both that it takes many runs to be seen; they are short.
+fn turns(contenders: &[Contender]) -> Vec<usize> {
+    let is_close = |turn: &usize| {
+        matches!(contenders[*turn].figure, Figure::DwnlOneChange | Figure::DwnlNoChange)
+    };
+    let (close, others): (Vec<usize>, Vec<usize>) = (0..contenders.len()).partition(is_close);
+    [close.repeat(CLOSE_TURNS), others].concat()
 }
 
 fn contenders(
