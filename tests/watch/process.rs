@@ -1,6 +1,8 @@
 //! A running `dwnl watch`, with the files that it watches.
 
 use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -127,7 +129,13 @@ impl Watch {
 
     /// What has been logged so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.files.path("log")).expect("the log")
+        let path = self.files.path("log");
+        let log = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+        let mut log = log.expect("the log");
+        let mut text = Vec::new();
+        // In a pipe there may be no more for now.
+        let _ = log.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Waits until a text has been logged so many times.
