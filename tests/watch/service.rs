@@ -131,7 +131,12 @@ fn a_log_that_nobody_reads_does_not_hold_it_up() {
     };
     wait_if(told).expect("to be told");
     host.run(&["nft", "delete", "table", "inet", "dwnl"]);
-    wait_if(|| read().contains("repaired inet dwnl").then_some(())).expect("to be told again");
+    let mut text = String::new();
+    let told = || {
+        text += &read();
+        text.contains("repaired inet dwnl").then_some(())
+    };
+    wait_if(told).expect("to be told again");
 }
 
 /// A named pipe that holds little; what is returned reads from it.
