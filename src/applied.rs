@@ -16,7 +16,9 @@ pub struct Applied {
     pub unmentioned: Vec<Published>,
     /// How long all of it took.
     pub elapsed: Duration,
-    tended: Result<Tended, Error>,
+    /// What the operator has to be warned of.
+    pub warnings: Vec<String>,
+    tended: Option<Tended>,
 }
 
 impl Applied {
@@ -28,28 +30,25 @@ impl Applied {
         outcome: Outcome,
         started: Instant,
     ) -> Applied {
-        let tended = engine.tend_flows(policy, &outcome.docker);
-        let unmentioned = unmentioned(policy, &outcome.docker);
-        Applied { outcome, unmentioned, elapsed: started.elapsed(), tended }
-    }
-
-    /// What the operator has to be warned of.
-    pub fn warnings(&self) -> Vec<String> {
-        let sentence = |error| {
-            format!(
-                "the policy is applied, but not all flows that were there before are tended: {error}"
-            )
+        let (tended, warnings) = match engine.tend_flows(policy, &outcome.docker) {
+            Ok(tended) => (Some(tended), Vec::new()),
+            Err(error) => (None, vec![not_tended(&error)]),
         };
-        self.tended.as_ref().err().map(sentence).into_iter().collect()
+        let unmentioned = unmentioned(policy, &outcome.docker);
+        Applied { outcome, unmentioned, elapsed: started.elapsed(), warnings, tended }
     }
 
     /// The report of it, where the policy leads to these sets; `verbose`: with the changes.
     pub fn report(&self, sets: &[Set], verbose: bool) -> Done<'_> {
-        let warnings = self.warnings();
+        let warnings = self.warnings.clone();
         let mut done = Done::new(Deed::Apply, &self.outcome, sets, self.elapsed, warnings);
         done.unmentioned = Some(self.unmentioned.clone());
-        done.flows = self.tended.as_ref().ok().copied().map(Flows::from);
+        done.flows = self.tended.map(Flows::from);
         done.difference = verbose.then(|| Difference::new(&self.outcome.plan, &[], true));
         done
     }
+}
+
+fn not_tended(error: &Error) -> String {
+    format!("the policy is applied, but not all flows that were there before are tended: {error}")
 }

@@ -65,7 +65,7 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let outcome = engine.apply(&wanted)?;
     let applied = Applied::new(&mut engine, &policy, outcome, started);
     drop(progress);
-    console.warn(&applied.warnings());
+    console.warn(&applied.warnings);
     console.report(&applied.report(&wanted.sets, console.verbose()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -94,7 +94,7 @@ pub enum Event<'a> {
     /// Something is not as it should be, but for the rules it does not matter.
     Warning {
         /// What.
-        warning: String,
+        warning: &'a str,
     },
     /// The program ends; the rules stay.
     Stop,

@@ -330,7 +330,7 @@ impl Watch {
     }
 
     fn warn(&mut self, applied: &Applied) {
-        for warning in applied.warnings() {
+        for warning in &applied.warnings {
             self.log.tell(&Event::Warning { warning });
         }
     }
