@@ -39,6 +39,14 @@ impl fmt::Display for Output {
     }
 }
 
+/// A command that goes on in the network namespace at this path, whose words are still to be added. It is
+/// killed when the thread that starts it ends.
+pub fn companion(namespace: &str) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net={namespace}")).args(["setpriv", "--pdeathsig", "KILL"]);
+    command
+}
+
 /// Runs a command in the network namespace of the calling thread, with `stdin` as its input.
 #[track_caller]
 pub fn output(args: &[&str], stdin: &str) -> Output {

@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use super::command::{Output, output, path};
+use super::command::{Output, companion, output, path};
 use super::wait::wait_if;
 use super::{Namespace, unpacked};
 
@@ -94,9 +94,7 @@ impl Docker {
     fn launch(&mut self) {
         let log = self.file("log");
         let stream = || File::options().create(true).append(true).open(&log).expect("a log");
-        let process = Command::new("nsenter")
-            .arg(format!("--net={}", self.namespace))
-            .args(["setpriv", "--pdeathsig", "KILL"])
+        let process = companion(&self.namespace)
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["sh", "-c", SCRIPT, &self.file("containerd")])
             .args(["--storage-driver=vfs", "--data-root", &self.file("data")])

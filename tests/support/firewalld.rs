@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
-use super::command::Output;
+use super::command::{Output, companion};
 use super::namespace::Namespace;
 use super::wait::wait_for;
 
@@ -81,9 +81,8 @@ impl Firewalld<'_> {
     }
 
     fn spawn(&mut self, command: &[&str]) {
-        let process = Command::new("nsenter")
-            .arg(format!("--net={}", self.host.path()))
-            .args(["setpriv", "--pdeathsig", "KILL", "env", &self.address()])
+        let process = companion(&self.host.path())
+            .args(["env", &self.address()])
             .args(command)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -21,7 +21,7 @@ mod wait;
 
 use std::path::{Path, PathBuf};
 
-pub use command::{Output, output};
+pub use command::{Output, companion, output};
 pub use docker::Docker;
 pub use dwnl::{UNGUARDED, apply, dwnl, plan, remove, show};
 pub use expressions::expressions;

@@ -5,14 +5,14 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::support::{Namespace, wait_for, wait_if};
+use super::support::{Namespace, companion, wait_for, wait_if};
 
 /// How long a notification may take: far longer than it does.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,9 +66,8 @@ impl Files {
     pub fn launch(self, host: &Namespace, options: &[&str], variables: &[(&str, &str)]) -> Watch {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a log");
         let events = File::options().create(true).append(true).open(self.path("events"));
-        let process = Command::new("nsenter")
-            .arg(format!("--net={}", host.path()))
-            .args(["setpriv", "--pdeathsig", "KILL", env!("CARGO_BIN_EXE_dwnl"), "watch", "-f"])
+        let process = companion(&host.path())
+            .args([env!("CARGO_BIN_EXE_dwnl"), "watch", "-f"])
             .arg(self.policy())
             .args(options)
             .env("NOTIFY_SOCKET", self.path("notify"))
