@@ -20,11 +20,9 @@ mod threshold;
 mod workload;
 
 use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::figures::Figures;
 use crate::library::Bench;
@@ -70,45 +68,24 @@ impl Effort {
             _ => 13,
         }
     }
-
-    fn documents(&self) -> PathBuf {
-        if self.quick {
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("performance")
-        } else {
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
-        }
-    }
 }
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == memory::HELPER) {
+    if env::args().nth(1).is_some_and(|first| first == memory::HELPER) {
         return memory::help(env::args_os().skip(2));
     }
-    // Cargo says `--bench` unless this is run as one of the tests.
-    let mut effort = Effort::QUICK;
-    for argument in &arguments {
-        match argument.as_str() {
-            "--bench" if !arguments.iter().any(|other| other == "--quick") => effort = Effort::FULL,
-            "--bench" | "--quick" => {}
-            other => bail!("unknown argument {other}: --quick is the only one"),
-        }
-    }
+    let is_full = support::is_full()?;
+    let effort = if is_full { Effort::FULL } else { Effort::QUICK };
     let figures = measure(&effort)?;
-    let documents = effort.documents();
-    fs::create_dir_all(&documents)?;
-    plot::draw(&documents.join("performance.svg"), &figures)?;
+    plot::draw(&support::documents(is_full).join("performance.svg"), &figures)?;
     let report = Report {
         figures: &figures,
         sizes: effort.sizes,
         small: SMALL,
         machine: support::describe()?,
         quick: effort.quick,
-    }
-    .to_string();
-    fs::write(documents.join("performance.md"), &report)?;
-    println!("\n{report}\nwritten to {}", documents.display());
-    Ok(())
+    };
+    support::write("performance.md", &report, is_full)
 }
 
 fn measure(effort: &Effort) -> Result<Figures> {

@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use dwnl::ruleset::{Family, RuleContent, Ruleset, Snapshot};
 use nix::libc;
 
+use crate::support::{attribute, encode};
+
 /// Something that others do, and that has to be put right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Disturbance {
@@ -121,24 +123,4 @@ impl Message {
         let message = encode(self.kind, self.flags, [self.family, 0, 0, 0], &self.attributes);
         [frame(libc::NFNL_MSG_BATCH_BEGIN), message, frame(libc::NFNL_MSG_BATCH_END)].concat()
     }
-}
-
-/// `struct nlmsghdr`, `struct nfgenmsg` and attributes.
-fn encode(kind: u16, flags: i32, header: [u8; 4], attributes: &[u8]) -> Vec<u8> {
-    let mut bytes = ((16 + header.len() + attributes.len()) as u32).to_ne_bytes().to_vec();
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(((libc::NLM_F_REQUEST | flags) as u16).to_ne_bytes());
-    bytes.extend([0; 8]);
-    bytes.extend(header);
-    bytes.extend(attributes);
-    bytes
-}
-
-/// An attribute with its padding. The kernel asks of none whether it is marked as nested.
-fn attribute(number: u16, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = ((4 + payload.len()) as u16).to_ne_bytes().to_vec();
-    bytes.extend(number.to_ne_bytes());
-    bytes.extend(payload);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
 }

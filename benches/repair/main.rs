@@ -10,7 +10,6 @@ mod report;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -41,7 +40,8 @@ fn main() -> Result<()> {
 
 /// One policy with that many sources, disturbed in every way.
 fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
-    let wanted = wanted(size)?;
+    let policy = support::policy(size);
+    let wanted = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
     let mut model = Site::new(&wanted)?;
     let mut floor = Site::new(&wanted)?;
     let mut site = Site::new(&wanted)?;
@@ -101,17 +101,6 @@ fn repairs(
         site.check(wanted)?;
     }
     Ok(times)
-}
-
-/// Lets so many addresses in.
-fn wanted(size: usize) -> Result<Ruleset> {
-    let addresses = (0..size as u32).map(|number| Ipv4Addr::from(0x0a00_0000 + number * 64));
-    let list: Vec<String> = addresses.map(|address| format!("\"{address}\"")).collect();
-    let text = format!(
-        "[sources]\npeers = [{}]\n[[allow]]\nports = [\"443\"]\nfrom = [\"peers\"]\n",
-        list.join(", ")
-    );
-    Ok(compile(&Policy::parse(&text, "policy", Path::new(""))?))
 }
 
 /// A namespace in which others work beside us.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use crate::disturbance::Disturbance;
-use crate::support::{Spread, duration, grouped};
+use crate::support::{Spread, durations, grouped};
 
 /// The time of a repair and its floor, by disturbance and size; without samples where it cannot be.
 pub type Figures = BTreeMap<(Disturbance, usize), (Spread, Spread)>;
@@ -61,7 +61,7 @@ impl Report {
             (false, true) => "**no**",
             (false, false) => "no, nor could it be",
         };
-        write!(f, " {} | {} | {reached} |", text(*repair), text(*floor))
+        write!(f, " {} | {} | {reached} |", durations(*repair), durations(*floor))
     }
 }
 
@@ -74,8 +74,3 @@ bytes of the same repair, sent by one bare system call just after the same distu
 listens, in no namespace. It has to be put right within 5 ms, or with very many sources within 50 ms, unless the kernel \
 itself needs longer: before it takes a rule with a match of iptables it waits until what others have \
 just deleted is freed, which is for a grace period of RCU.";
-
-/// `1.23 ms (1.20 ms to 1.31 ms)`
-fn text(Spread { low, median, high }: Spread) -> String {
-    format!("{} ({} to {})", duration(median), duration(low), duration(high))
-}

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv, send};
 
-use super::netlink_socket;
+use super::{encode, netlink_socket};
 
 /// One who asks for the generation in the namespace in which it was made.
 pub struct Generation(OwnedFd);
@@ -20,10 +20,7 @@ impl Generation {
     /// The present one.
     pub fn get(&self) -> Result<u32> {
         let kind = (libc::NFNL_SUBSYS_NFTABLES << 8 | libc::NFT_MSG_GETGEN) as u16;
-        let mut request = 20u32.to_ne_bytes().to_vec();
-        request.extend(kind.to_ne_bytes());
-        request.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
-        request.resize(20, 0);
+        let request = encode(kind, 0, [0; 4], &[]);
         send(self.0.as_raw_fd(), &request, MsgFlags::empty())?;
         let mut answer = [0; 256];
         recv(self.0.as_raw_fd(), &mut answer, MsgFlags::empty())?;

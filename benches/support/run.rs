@@ -18,14 +18,18 @@ pub fn is_full() -> Result<bool> {
     Ok(arguments == ["--bench"])
 }
 
-/// Writes a document into `docs`, or after a short run into the target directory.
-pub fn write(name: &str, document: &impl Display, is_full: bool) -> Result<()> {
-    let directory = if is_full {
+/// Where documents go: into `docs`, or after a short run into the target directory.
+pub fn documents(is_full: bool) -> PathBuf {
+    if is_full {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
     } else {
         PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-    };
-    let path = directory.join(name);
+    }
+}
+
+/// Writes a document there.
+pub fn write(name: &str, document: &impl Display, is_full: bool) -> Result<()> {
+    let path = documents(is_full).join(name);
     fs::write(&path, document.to_string())?;
     println!("{document}\nwritten to {}", path.display());
     Ok(())

@@ -1,5 +1,7 @@
 //! Numbers as a reader wants them.
 
+use super::Spread;
+
 /// `1.23 ms`
 pub fn duration(seconds: f64) -> String {
     match seconds {
@@ -7,6 +9,11 @@ pub fn duration(seconds: f64) -> String {
         1e-3.. => format!("{:.2} ms", seconds * 1e3),
         _ => format!("{:.1} µs", seconds * 1e6),
     }
+}
+
+/// `1.23 ms (1.20 ms to 1.31 ms)`
+pub fn durations(Spread { low, median, high }: Spread) -> String {
+    format!("{} ({} to {})", duration(median), duration(low), duration(high))
 }
 
 /// `100,000`

@@ -50,7 +50,7 @@ fn main() -> Result<()> {
 
 /// One policy with that many sources, disturbed in every way.
 fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
-    let policy = policy(size);
+    let policy = support::policy(size);
     let wanted = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
     let namespace = Namespace::new()?;
     let watch = Watch::start(&policy)?;
@@ -74,19 +74,6 @@ fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
         figures.insert((disturbance, size), Spread::of(repairs));
     }
     Ok(Cost { idle, resident, peak: watch.kilobytes("VmHWM")? })
-}
-
-/// Lets so many addresses in.
-fn policy(size: usize) -> String {
-    let addresses = (0..size as u32).map(|number| {
-        let address = std::net::Ipv4Addr::from(0x0a00_0000 + number * 64);
-        format!("\"{address}\"")
-    });
-    let list: Vec<String> = addresses.collect();
-    format!(
-        "[sources]\npeers = [{}]\n[[allow]]\nports = [\"443\"]\nfrom = [\"peers\"]\n",
-        list.join(", ")
-    )
 }
 
 /// Others commit a batch; the time from then until the watch has committed the repair.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use crate::disturbance::Disturbance;
-use crate::support::{Spread, duration, grouped};
+use crate::support::{Spread, durations, grouped};
 
 /// The time of a repair, by disturbance and size; without samples where it cannot be.
 pub type Figures = BTreeMap<(Disturbance, usize), Spread>;
@@ -52,7 +52,7 @@ impl Display for Report {
                 match figure.filter(|spread| !spread.median.is_nan()) {
                     Some(spread) => {
                         let reached = if spread.median <= limit { "yes" } else { "**no**" };
-                        write!(f, " {} | {reached} |", text(*spread))?;
+                        write!(f, " {} | {reached} |", durations(*spread))?;
                     }
                     None => write!(f, " | |")?,
                 }
@@ -92,8 +92,3 @@ it is the time for which the watch waits for more of the same burst. It has to b
 with very many sources within 50 ms. Where others have deleted rules the kernel itself needs longer: \
 [repair.md](repair.md) says why, and has the floor of each row. Idle, it may take \
 no CPU time at all, and with the small policy no more than 16 MiB.";
-
-/// `1.23 ms (1.20 ms to 1.31 ms)`
-fn text(Spread { low, median, high }: Spread) -> String {
-    format!("{} ({} to {})", duration(median), duration(low), duration(high))
-}
