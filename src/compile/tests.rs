@@ -27,7 +27,7 @@ fn entry(port: u16, sources: &[&str]) -> Allow {
 }
 
 fn unguarded(allow: Vec<Allow>) -> Policy {
-    Policy { allow, guard: Guard::OFF, ..Policy::default() }
+    Policy { allow, guard: Guard::off(), ..Policy::default() }
 }
 
 fn block(family: Family, policy: &Policy) -> Vec<String> {

@@ -250,7 +250,7 @@ fn policy() -> Policy {
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let at = Some(Location { file: "policy.toml".into(), line: 12, column: 1 });
     let entry = Allow { name: Some("web".into()), at, ..Allow::new(vec![ports]) };
-    Policy { allow: vec![entry], guard: Guard::OFF, ..Policy::default() }
+    Policy { allow: vec![entry], guard: Guard::off(), ..Policy::default() }
 }
 
 /// BEGIN, two tables, then for IPv4: DOCKER, DOCKER-BLOCK.

@@ -165,7 +165,7 @@ fn foreign(text: &str) -> RuleContent {
 }
 
 fn unguarded() -> Policy {
-    Policy { guard: Guard::OFF, ..Policy::default() }
+    Policy { guard: Guard::off(), ..Policy::default() }
 }
 
 /// The frame of every policy, with rules for these ports in `DOCKER-BLOCK`.
@@ -277,7 +277,7 @@ fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
         Group { name: Some("cdn".into()), sources: Arc::new(hosts.chain(ranges).collect()) };
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![ports]) };
-    let guard = Guard { enabled: is_guarded, ..Guard::OFF };
+    let guard = Guard { enabled: is_guarded, ..Guard::off() };
     Policy { allow: vec![entry], guard, ..Policy::default() }
 }
 
