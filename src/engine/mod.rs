@@ -31,7 +31,7 @@ use monitor::Attendance;
 
 pub use error::Error;
 pub use flows::Tended;
-pub use monitor::{Commit, Monitor, Notice, Process};
+pub use monitor::{Commit, LinkMonitor, Monitor, Notice, Process};
 
 /// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
 /// ruleset meanwhile.
