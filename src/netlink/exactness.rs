@@ -4,8 +4,8 @@
 use super::attribute::{Attributes, put, put_nested};
 use super::*;
 use crate::ruleset::{
-    AddressRange, ChainPath, Condition, Family, Interval, Match, Part, Place, Ports, Protocol,
-    Rule, RuleContent, SetKind, Statement, TablePath, Verdict,
+    AddressRange, CgroupMatch, ChainPath, Condition, CtState, Family, Interval, Match, Part, Place,
+    Ports, Protocol, Rule, RuleContent, SetKind, Statement, TablePath, Verdict,
 };
 
 const IPV4_HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(8) };
@@ -51,11 +51,10 @@ fn loading(length: u8) -> [u8; 8] {
     [8, 0, 4, 0, 0, 0, 0, length]
 }
 
-/// The attributes of the NEWRULE for `meta l4proto tcp ct original proto-dst 8000-8100 accept`.
-fn guarding() -> Vec<u8> {
-    let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
+/// The attributes of the NEWRULE for `CONDITION accept`.
+fn guarding(condition: Condition) -> Vec<u8> {
     let rule = Rule {
-        matches: [Match::Native(Condition::OriginalPorts(ports))].into(),
+        matches: [Match::Native(condition)].into(),
         ..Rule::new(Verdict::Native(Statement::Accept))
     };
     message(&rule)
@@ -63,10 +62,38 @@ fn guarding() -> Vec<u8> {
 
 #[test]
 fn a_range_of_one_called_port_is_another_condition() {
-    let rule = guarding();
+    let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
+    let rule = guarding(Condition::OriginalPorts(ports));
     assert!(is_known(&rule, Family::Inet));
     let [first, last] = [8000u16, 8100].map(u16::to_be_bytes);
     assert!(!is_known(&altered(&rule, &last, &first), Family::Inet));
+}
+
+#[test]
+fn what_is_nearly_a_condition_is_another() {
+    let cgroup = CgroupMatch { level: 3, id: 0x0102_0304_0506_0708, negated: false };
+    let level = [8, 0, 3, 0, 0, 0, 0, 3];
+    let key = |key| [8, 0, 1, 0, 0, 0, 0, key];
+    let register = |number| [8, 0, 2, 0, 0, 0, 0, number];
+    let compared = |value| [5, 0, 1, 0, value, 0, 0, 0];
+    let nearly: [(Condition, &[u8], &[u8]); 8] = [
+        // `socket mark`, a level of 259, and another register.
+        (Condition::Cgroup(cgroup), &key(3), &key(1)),
+        (Condition::Cgroup(cgroup), &level, &[8, 0, 3, 0, 0, 0, 1, 3]),
+        (Condition::Cgroup(cgroup), &register(1), &register(2)),
+        // `socket transparent 1`, and a number that is neither true nor false.
+        (Condition::SocketWildcard(true), &key(2), &key(0)),
+        (Condition::SocketWildcard(true), &compared(1), &compared(2)),
+        // `meta iifkind "bond"`, and `== invalid,established`.
+        (Condition::FromBridge, b"bridge", b"bond\0\0"),
+        (Condition::State(CtState::Invalid), &1u32.to_ne_bytes(), &3u32.to_ne_bytes()),
+        (Condition::DestinationLocal, &2u32.to_ne_bytes(), &3u32.to_ne_bytes()),
+    ];
+    for (condition, from, to) in nearly {
+        let rule = guarding(condition.clone());
+        assert!(is_known(&rule, Family::Inet), "{condition}");
+        assert!(!is_known(&altered(&rule, from, to), Family::Inet), "{condition}");
+    }
 }
 
 #[test]

@@ -106,6 +106,48 @@ impl nftnl::expr::Expression for DestinationType {
     }
 }
 
+/// `meta KEY`, `NFT_META_*`, of those that the crate does not have.
+pub struct MetaKey(pub u32);
+
+impl nftnl::expr::Expression for MetaKey {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"meta");
+        // SAFETY: `expression` is a fresh meta expression, whose attributes these are.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_META_DREG as u16, REGISTER);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_META_KEY as u16, self.0);
+        }
+        expression
+    }
+}
+
+/// `socket KEY`: something about the local socket that the packet is for, `NFT_SOCKET_*`. The
+/// kernel looks for one that listens too.
+pub struct SocketKey {
+    pub key: u32,
+    /// The level of the cgroup's ancestor that is loaded; for other keys none.
+    pub level: Option<u8>,
+}
+
+impl nftnl::expr::Expression for SocketKey {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"socket");
+        // SAFETY: `expression` is a fresh socket expression, whose attributes these are. A libnftnl
+        // before 1.2.0 does not know the level and ignores it; the kernel then refuses the rule.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_SOCKET_KEY as u16, self.key);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_SOCKET_DREG as u16, REGISTER);
+            if let Some(level) = self.level {
+                let attribute = sys::NFTNL_EXPR_SOCKET_LEVEL as u16;
+                sys::nftnl_expr_set_u32(expression, attribute, level.into());
+            }
+        }
+        expression
+    }
+}
+
 /// `ct original KEY`: something about the first packet of the flow, `NFT_CT_*`.
 pub struct Original(pub u32);
 
@@ -145,7 +187,7 @@ impl nftnl::expr::Expression for InSet {
 
 fn allocate(name: &std::ffi::CStr) -> NonNull<sys::nftnl_expr> {
     // SAFETY: the name is a C string. libnftnl returns null only where memory is exhausted, for
-    // the expressions asked for here exist in all its versions.
+    // the expressions asked for here exist in all its versions since 1.1.1 of 2018.
     let expression = unsafe { sys::nftnl_expr_alloc(name.as_ptr()) };
     NonNull::new(expression).unwrap_or_else(|| std::process::abort())
 }
@@ -212,6 +254,13 @@ pub enum Expression<'a> {
         key: u32,
         /// Whether it is set.
         set: bool,
+    },
+    /// Loads something about the local socket that the packet is for: `NFT_SOCKET_*`.
+    Socket {
+        /// What.
+        key: u32,
+        /// Of a cgroup, the level of the ancestor; else 0.
+        level: u32,
     },
     /// Loads something about the first packet of the connection: `NFT_CT_*`.
     Original(u32),
@@ -320,6 +369,10 @@ impl<'a> Expression<'a> {
             {
                 Expression::InSet(data.nested().find(uapi::lookup::SET)?.string())
             }
+            "socket" if uses_register(uapi::socket::DESTINATION) => Expression::Socket {
+                key: number(uapi::socket::KEY)?,
+                level: number(uapi::socket::LEVEL).unwrap_or(0),
+            },
             "ct" if uses_register(uapi::ct::DESTINATION) => {
                 let key = number(uapi::ct::KEY)?;
                 match data.nested().find(uapi::ct::DIRECTION).map(|direction| direction.payload) {
@@ -375,6 +428,7 @@ impl fmt::Display for Expression<'_> {
                     .unwrap_or("?");
                 write!(f, "[cmp {operation} 0x{}]", Hex(data))
             }
+            Expression::Socket { key, level } => write!(f, "[socket {key} level {level}]"),
             Expression::Original(key) => write!(f, "[ct original {key}]"),
             Expression::Range { from, to } => write!(f, "[range 0x{} 0x{}]", Hex(from), Hex(to)),
             Expression::Match { name, revision, .. } => write!(f, "[match {name} rev {revision}]"),

@@ -10,9 +10,9 @@ use super::answer::Messages;
 use super::attribute::Attributes;
 use super::*;
 use crate::ruleset::{
-    AddressRange, Addresses, BaseChain, ChainPath, Condition, Direction, End, Family,
-    InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule, RuleContent,
-    SetKind, SetPath, Statement, TablePath, Verdict,
+    AddressRange, Addresses, BaseChain, CgroupMatch, ChainPath, Condition, CtState, Direction, End,
+    Family, InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule,
+    RuleContent, SetKind, SetPath, Statement, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -237,8 +237,20 @@ fn range(is_ipv4: bool) -> BoxedStrategy<AddressRange> {
     }
 }
 
+fn protocol() -> impl Strategy<Value = Protocol> {
+    prop::sample::select(Protocol::ALL.to_vec())
+}
+
+fn cgroup() -> impl Strategy<Value = CgroupMatch> {
+    (any::<u8>(), any::<u64>(), any::<bool>()).prop_map(|(level, id, negated)| CgroupMatch {
+        level,
+        id,
+        negated,
+    })
+}
+
 fn ports() -> impl Strategy<Value = Ports> {
-    (prop::sample::select(Protocol::ALL.to_vec()), 1u16.., 1u16..)
+    (protocol(), 1u16.., 1u16..)
         .prop_filter_map("a range", |(protocol, a, b)| Ports::new(protocol, a.min(b), a.max(b)))
 }
 
@@ -282,13 +294,20 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
         .prop_map(|(mask, value)| Part { mask: u128::from(mask), value: u128::from(value & mask) });
     let condition = prop_oneof![
         Just(Condition::NotNew),
+        prop::sample::select(vec![CtState::Invalid, CtState::Untracked]).prop_map(Condition::State),
         Just(Condition::Translated),
         (0u32..32).prop_map(|bit| Condition::Mark(1 << bit)),
         family().prop_map(Condition::Family),
         (direction(), interface()).prop_map(|(way, it)| Condition::Interface(way, it)),
         direction().prop_map(Condition::DockerName),
+        Just(Condition::FromBridge),
         any_addresses().prop_map(Condition::Destination),
+        Just(Condition::DestinationLocal),
+        protocol().prop_map(Condition::Protocol),
         ports().prop_map(Condition::Ports),
+        (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| Condition::PortSet(of, set.into())),
+        cgroup().prop_map(Condition::Cgroup),
+        any::<bool>().prop_map(Condition::SocketWildcard),
         ports().prop_map(Condition::OriginalPorts),
         (end, any_addresses()).prop_map(|(end, it)| Condition::OriginalAddress(end, it)),
     ];

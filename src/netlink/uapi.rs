@@ -137,6 +137,13 @@ pub mod lookup {
     pub const FLAGS: u16 = 5;
 }
 
+/// `NFTA_SOCKET_*`.
+pub mod socket {
+    pub const KEY: u16 = 1;
+    pub const DESTINATION: u16 = 2;
+    pub const LEVEL: u16 = 3;
+}
+
 /// `NFTA_CT_*`.
 pub mod ct {
     pub const DESTINATION: u16 = 1;

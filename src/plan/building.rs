@@ -9,7 +9,8 @@ use super::obstacle::{check_base, check_owner};
 use super::{Change, Obstacle, Plan, own};
 use crate::compile::complete;
 use crate::ruleset::{
-    Chain, ChainPath, InstalledChain, InstalledTable, Ruleset, Set, SetPath, Snapshot, TablePath,
+    Chain, ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot,
+    TablePath,
 };
 
 /// A plan in the making.
@@ -117,9 +118,10 @@ impl<'a> Building<'a> {
         for chain in self.chains {
             let Some(installed) = self.installed(&chain.path) else { continue };
             let table = &chain.path.table;
-            let looked_up = installed.rules.iter().filter_map(|rule| rule.content.known()?.set());
-            let mut looked_up =
-                looked_up.map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
+            let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
+            let mut looked_up = rules
+                .flat_map(Rule::sets)
+                .map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
             if looked_up.any(|set| sets.contains(&set)) {
                 Difference::new(chain, &installed.rules).push_suspension(&mut self.plan.changes);
                 self.suspended.insert(&chain.path);

@@ -143,7 +143,7 @@ impl Model {
 }
 
 fn looks_up(rule: &InstalledRule, set: &str) -> bool {
-    rule.content.known().and_then(Rule::set).is_some_and(|name| name.as_ref() == set)
+    rule.content.known().is_some_and(|rule| rule.sets().any(|name| name.as_ref() == set))
 }
 
 fn installed(handle: u64, content: RuleContent) -> InstalledRule {

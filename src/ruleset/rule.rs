@@ -45,10 +45,11 @@ impl Rule {
         }
     }
 
-    /// The set that it looks up, if any.
-    pub fn set(&self) -> Option<&Name> {
-        self.matches.iter().find_map(|condition| match condition {
-            Match::SourceSet { set, .. } | Match::Native(Condition::OriginalSet(_, set)) => {
+    /// The sets that it looks up.
+    pub fn sets(&self) -> impl Iterator<Item = &Name> {
+        self.matches.iter().filter_map(|condition| match condition {
+            Match::SourceSet { set, .. }
+            | Match::Native(Condition::OriginalSet(_, set) | Condition::PortSet(_, set)) => {
                 Some(set)
             }
             _ => None,

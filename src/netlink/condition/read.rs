@@ -8,14 +8,15 @@ use super::super::decode::{
 use super::super::encode::AddressFields;
 use super::super::expression::{Code, Expression};
 use super::super::native::{
-    CT_MARK, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
+    CT_MARK, LOCAL, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
 };
 use super::{
-    CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, NAME_BITS, NAME_START, NEW, address_key,
+    BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, META_IN_KIND, NAME_BITS,
+    NAME_START, NEW, SOCKET_CGROUP, SOCKET_WILDCARD, address_key, state_bit,
 };
 use crate::ruleset::{
-    AddressRange, Addresses, Condition, Direction, End, Family, Match, Part, Rule, Statement,
-    Verdict,
+    AddressRange, Addresses, CgroupMatch, Condition, CtState, Direction, End, Family, Match, Part,
+    Rule, Statement, Verdict,
 };
 
 impl<'a> Reader<'a> {
@@ -63,6 +64,14 @@ fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
             Some((Condition::NotNew, rest))
         }
         [
+            Connection { key: CT_STATE, set: false },
+            Bitwise { mask, xor },
+            Compare { operation: NOT_EQUAL, data },
+            rest @ ..,
+        ] if is_zero(xor) && native_number(data) == Some(0) => {
+            Some((Condition::State(state(native_number(mask)?)?), rest))
+        }
+        [
             Connection { key: CT_STATUS, set: false },
             Bitwise { mask, xor },
             Compare { operation, data },
@@ -103,7 +112,18 @@ fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
             let interface = interface(*operation, data)?;
             Some((Condition::Interface(direction(*key), interface), rest))
         }
+        [Meta(META_IN_KIND), Compare { operation: EQUAL, data }, rest @ ..] if **data == BRIDGE => {
+            Some((Condition::FromBridge, rest))
+        }
         [Meta(_), Compare { .. }, ..] => read_ports(expressions),
+        [Expression::DestinationType, Compare { operation: EQUAL, data }, rest @ ..]
+            if native_number(data) == Some(LOCAL) =>
+        {
+            Some((Condition::DestinationLocal, rest))
+        }
+        [Expression::Socket { key, level }, Compare { operation, data }, rest @ ..] => {
+            Some((read_socket(*key, *level, *operation, data)?, rest))
+        }
         [Original(key), Bitwise { mask, xor }, Compare { operation: EQUAL, data }, rest @ ..]
             if is_zero(xor) =>
         {
@@ -134,18 +154,51 @@ fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option
     Some((Condition::Destination(range), reader.rest))
 }
 
-/// `tcp dport 443` and `meta l4proto tcp ct original proto-dst 443`
+/// `tcp dport 443`, `tcp dport @SET`, `meta l4proto tcp ct original proto-dst 443` and
+/// `meta l4proto tcp`
 fn read_ports<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
     let mut reader = Reader::new(expressions, Family::Ip);
     let protocol = reader.protocol()?;
-    let (loading, rest) = reader.rest.split_first()?;
-    reader.rest = rest;
+    let (loading, rest) = match reader.rest {
+        [loading, rest @ ..] if is_port(loading) => (loading, rest),
+        rest => return Some((Condition::Protocol(protocol), rest)),
+    };
+    let is_original = *loading != PORT;
+    match rest {
+        [Expression::InSet(set), rest @ ..] if !is_original => {
+            return Some((Condition::PortSet(protocol, set.as_ref().into()), rest));
+        }
+        rest => reader.rest = rest,
+    }
     let ports = reader.port_numbers(protocol)?;
-    match loading {
-        Expression::Original(CT_PORT) => Some((Condition::OriginalPorts(ports), reader.rest)),
-        loading if *loading == PORT => Some((Condition::Ports(ports), reader.rest)),
+    let condition = match is_original {
+        true => Condition::OriginalPorts(ports),
+        false => Condition::Ports(ports),
+    };
+    Some((condition, reader.rest))
+}
+
+fn is_port(loading: &Expression) -> bool {
+    *loading == PORT || *loading == Expression::Original(CT_PORT)
+}
+
+/// `socket cgroupv2 level 1 != 4711` and `socket wildcard 0`
+fn read_socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<Condition> {
+    match (key, level, operation, data) {
+        (SOCKET_CGROUP, level, EQUAL | NOT_EQUAL, id) => {
+            let (level, id) = (u8::try_from(level).ok()?, u64::from_ne_bytes(id.try_into().ok()?));
+            let negated = operation == NOT_EQUAL;
+            Some(Condition::Cgroup(CgroupMatch { level, id, negated }))
+        }
+        (SOCKET_WILDCARD, 0, EQUAL, [is_wildcard @ (0 | 1)]) => {
+            Some(Condition::SocketWildcard(*is_wildcard == 1))
+        }
         _ => None,
     }
+}
+
+fn state(bit: u32) -> Option<CtState> {
+    [CtState::Invalid, CtState::Untracked].into_iter().find(|state| state_bit(*state) == bit)
 }
 
 /// An original address behind a mask: a network, or before the set that holds it the part of a
