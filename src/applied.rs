@@ -30,7 +30,7 @@ impl Applied {
         outcome: Outcome,
         started: Instant,
     ) -> Applied {
-        let (tended, warnings) = match engine.tend_flows(policy, &outcome.docker) {
+        let (tended, warnings) = match engine.tend_flows(policy, &outcome) {
             Ok(tended) => (Some(tended), Vec::new()),
             Err(error) => (None, vec![not_tended(&error)]),
         };

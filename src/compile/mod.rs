@@ -16,6 +16,7 @@ mod completion;
 mod docker;
 mod entry;
 mod guard;
+mod known;
 mod large;
 mod part;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use large::LargeGroups;
 pub(crate) use completion::complete;
 pub use docker::unmentioned;
 pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
+pub(crate) use known::unknown_ports;
 
 /// The table in which Docker publishes ports.
 const NAT: &str = "nat";

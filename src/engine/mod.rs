@@ -21,10 +21,10 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Weak;
 
-use crate::compile::frame;
+use crate::compile::{frame, unknown_ports};
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
-use crate::ruleset::{Docker, Family, Ruleset, Snapshot};
+use crate::ruleset::{Docker, Family, Published, Ruleset, Snapshot};
 use connection::{Connection, Dumped};
 use memory::Memory;
 use monitor::Attendance;
@@ -65,6 +65,9 @@ pub struct Outcome {
     pub generation: u32,
     /// What Docker's rules told about it.
     pub docker: Docker,
+    /// The published ports that the guard did not know before: whoever opened a flow to one of them
+    /// in the meantime was not judged. Empty where there was no guard before.
+    pub learned: Vec<Published>,
     /// How often the dump was taken: 1, and one more for each change by somebody else meanwhile.
     pub attempts: u32,
 }
@@ -216,7 +219,9 @@ impl Engine {
             let plan = plan(&snapshot)?;
             match self.commit(&plan) {
                 Ok(generation) => {
-                    return Ok(Outcome { plan, generation, docker: snapshot.docker, attempts });
+                    let learned = unknown_ports(&snapshot);
+                    let docker = snapshot.docker;
+                    return Ok(Outcome { plan, generation, docker, learned, attempts });
                 }
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
