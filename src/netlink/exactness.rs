@@ -1,11 +1,13 @@
 //! What is almost of dwnl's form is not taken for dwnl's. The first of each kind was found by
 //! fuzzing.
 
+use std::num::NonZeroU32;
+
 use super::attribute::{Attributes, put, put_nested};
 use super::*;
 use crate::ruleset::{
     AddressRange, CgroupMatch, ChainPath, Condition, CtState, Family, Interval, Match, Part, Place,
-    Ports, Protocol, Rule, RuleContent, SetKind, Statement, TablePath, Verdict,
+    Ports, Protocol, Rule, RuleContent, SetKind, SetUpdate, Statement, TablePath, Verdict,
 };
 
 const IPV4_HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(8) };
@@ -94,6 +96,29 @@ fn what_is_nearly_a_condition_is_another() {
         assert!(is_known(&rule, Family::Inet), "{condition}");
         assert!(!is_known(&altered(&rule, from, to), Family::Inet), "{condition}");
     }
+}
+
+#[test]
+fn an_update_that_does_more_is_another_statement() {
+    let update = SetUpdate {
+        set: "seen".into(),
+        protocol: Protocol::Tcp,
+        timeout: const { NonZeroU32::new(3600).unwrap() },
+    };
+    let rule = Rule {
+        matches: [Match::Native(Condition::Protocol(Protocol::Tcp))].into(),
+        ..Rule::new(Verdict::Native(Statement::UpdateSet(update)))
+    };
+    let bytes = message(&rule);
+    assert!(is_known(&bytes, Family::Inet));
+    let without = message(&Rule { matches: [].into(), ..rule });
+    assert!(!is_known(&without, Family::Inet), "the port of no protocol");
+    let milliseconds = 3_600_000u32.to_be_bytes();
+    let altered = |from: &[u8], to: &[u8]| is_known(&altered(&bytes, from, to), Family::Inet);
+    assert!(!altered(&milliseconds, &3_600_500u32.to_be_bytes()), "half a second more");
+    assert!(!altered(&milliseconds, &[0; 4]), "no time at all");
+    assert!(!altered(&[8, 0, 3, 0, 0, 0, 0, 1], &[8, 0, 3, 0, 0, 0, 0, 0]), "add");
+    assert!(!altered(&loading(2), &loading(4)), "more than the port");
 }
 
 #[test]

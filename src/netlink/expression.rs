@@ -185,6 +185,34 @@ impl nftnl::expr::Expression for InSet {
     }
 }
 
+/// `update @SET { … timeout … }`: puts the register's value into a set.
+pub struct UpdateSet {
+    pub set: CString,
+    /// In milliseconds.
+    pub timeout: u64,
+}
+
+/// `NFT_DYNSET_OP_UPDATE`.
+const UPDATE: u32 = 1;
+
+impl nftnl::expr::Expression for UpdateSet {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"dynset");
+        // SAFETY: `expression` is a fresh dynset expression, whose attributes these are. The name
+        // is copied.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_DYNSET_SREG_KEY as u16, REGISTER);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_DYNSET_OP as u16, UPDATE);
+            let timeout = sys::NFTNL_EXPR_DYNSET_TIMEOUT as u16;
+            sys::nftnl_expr_set_u64(expression, timeout, self.timeout);
+            let name = self.set.as_ptr();
+            sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_DYNSET_SET_NAME as u16, name);
+        }
+        expression
+    }
+}
+
 fn allocate(name: &std::ffi::CStr) -> NonNull<sys::nftnl_expr> {
     // SAFETY: the name is a C string. libnftnl returns null only where memory is exhausted, for
     // the expressions asked for here exist in all its versions since 1.1.1 of 2018.
@@ -248,6 +276,13 @@ pub enum Expression<'a> {
     DestinationType,
     /// Looks the register up in a set.
     InSet(Cow<'a, str>),
+    /// Puts the register into a set, or keeps it there for longer.
+    UpdateSet {
+        /// The set.
+        set: Cow<'a, str>,
+        /// For how long, in milliseconds.
+        timeout: u64,
+    },
     /// Loads or sets something about the connection: `NFT_CT_*`.
     Connection {
         /// What.
@@ -369,6 +404,10 @@ impl<'a> Expression<'a> {
             {
                 Expression::InSet(data.nested().find(uapi::lookup::SET)?.string())
             }
+            "dynset" if is_plain_update(data) => Expression::UpdateSet {
+                set: data.nested().find(uapi::dynset::SET)?.string(),
+                timeout: data.nested().find(uapi::dynset::TIMEOUT)?.be_u64()?,
+            },
             "socket" if uses_register(uapi::socket::DESTINATION) => Expression::Socket {
                 key: number(uapi::socket::KEY)?,
                 level: number(uapi::socket::LEVEL).unwrap_or(0),
@@ -390,6 +429,17 @@ impl<'a> Expression<'a> {
             _ => return None,
         })
     }
+}
+
+/// Whether a dynset expression does nothing but put a key into the set or keep it there.
+fn is_plain_update(data: Attribute) -> bool {
+    use uapi::dynset::{DATA, EXPRESSION, EXPRESSIONS, FLAGS, OPERATION, SOURCE};
+    let number = |attribute| data.nested().find(attribute).and_then(|number| number.be_u32());
+    let has = |attribute| data.nested().find(attribute).is_some();
+    number(SOURCE) == Some(REGISTER)
+        && number(OPERATION) == Some(UPDATE)
+        && number(FLAGS).unwrap_or(0) == 0
+        && ![DATA, EXPRESSION, EXPRESSIONS].into_iter().any(has)
 }
 
 fn read_verdict(data: Attribute<'_>) -> Option<Code<'_>> {
@@ -419,6 +469,9 @@ impl fmt::Display for Expression<'_> {
             }
             Expression::DestinationType => write!(f, "[fib daddr type]"),
             Expression::InSet(set) => write!(f, "[lookup @{set}]"),
+            Expression::UpdateSet { set, timeout } => {
+                write!(f, "[dynset update @{set} timeout {timeout}ms]")
+            }
             Expression::Connection { key, set: false } => write!(f, "[ct {key}]"),
             Expression::Connection { key, set: true } => write!(f, "[ct {key} set]"),
             Expression::Compare { operation, data } => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
@@ -12,7 +13,7 @@ use super::*;
 use crate::ruleset::{
     AddressRange, Addresses, BaseChain, CgroupMatch, ChainPath, Condition, CtState, Direction, End,
     Family, InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule,
-    RuleContent, SetKind, SetPath, Statement, TablePath, Verdict,
+    RuleContent, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -330,9 +331,15 @@ fn conditional_rule() -> impl Strategy<Value = Rule> {
         "[a-z]{1,9}".prop_map(|chain| Statement::Jump(chain.into())),
         "[a-z]{1,9}".prop_map(|chain| Statement::Goto(chain.into())),
         any::<u32>().prop_map(Statement::ClearMark),
+        ("[a-z]{1,9}", protocol(), any::<NonZeroU32>()).prop_map(|(set, protocol, timeout)| {
+            Statement::UpdateSet(SetUpdate { set: set.into(), protocol, timeout })
+        }),
     ];
     let comment = prop::option::of("[a-z ]{1,80}");
-    (conditions(), comment, statement).prop_map(|(conditions, comment, statement)| {
+    (conditions(), comment, statement).prop_map(|(mut conditions, comment, statement)| {
+        if let Statement::UpdateSet(update) = &statement {
+            conditions.push(Condition::Protocol(update.protocol));
+        }
         let comment = comment.map(|text| Match::Comment(text.into()));
         let matches = conditions.into_iter().map(Match::Native).chain(comment).collect();
         Rule { matches, ..Rule::new(Verdict::Native(statement)) }

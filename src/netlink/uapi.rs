@@ -137,6 +137,18 @@ pub mod lookup {
     pub const FLAGS: u16 = 5;
 }
 
+/// `NFTA_DYNSET_*`.
+pub mod dynset {
+    pub const SET: u16 = 1;
+    pub const OPERATION: u16 = 3;
+    pub const SOURCE: u16 = 4;
+    pub const DATA: u16 = 5;
+    pub const TIMEOUT: u16 = 6;
+    pub const EXPRESSION: u16 = 7;
+    pub const FLAGS: u16 = 9;
+    pub const EXPRESSIONS: u16 = 10;
+}
+
 /// `NFTA_SOCKET_*`.
 pub mod socket {
     pub const KEY: u16 = 1;

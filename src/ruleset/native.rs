@@ -1,6 +1,7 @@
 //! What the rules of a native table can ask and do beyond iptables' terms, in nft's words.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use super::{
     Addresses, Family, INTERFACE_NAME_MAX, Interface, Name, Part, Ports, Protocol, address,
@@ -213,6 +214,21 @@ pub enum Statement {
     /// `ct mark set ct mark & ~BITS`: clears these bits of the connection mark and goes on with
     /// the next rule.
     ClearMark(u32),
+    /// `update @SET { tcp dport timeout 1h }`: puts the packet's port into the set, or keeps it
+    /// there for as long again, and goes on with the next rule.
+    UpdateSet(SetUpdate),
+}
+
+/// What puts the port that a packet is for into a set of the rule's own table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SetUpdate {
+    /// The set.
+    pub set: Name,
+    /// The protocol that the rule's last condition on it lets through.
+    pub protocol: Protocol,
+    /// How long the port stays there, in seconds: finer times would come back from the kernel
+    /// rounded.
+    pub timeout: NonZeroU32,
 }
 
 impl Statement {
@@ -220,7 +236,10 @@ impl Statement {
     pub fn target(&self) -> Option<&Name> {
         match self {
             Statement::Jump(chain) | Statement::Goto(chain) => Some(chain),
-            Statement::Accept | Statement::Drop | Statement::ClearMark(_) => None,
+            Statement::Accept
+            | Statement::Drop
+            | Statement::ClearMark(_)
+            | Statement::UpdateSet(_) => None,
         }
     }
 }
@@ -233,6 +252,39 @@ impl fmt::Display for Statement {
             Statement::Jump(chain) => write!(f, "jump {chain}"),
             Statement::Goto(chain) => write!(f, "goto {chain}"),
             Statement::ClearMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
+            Statement::UpdateSet(SetUpdate { set, protocol, timeout }) => {
+                write!(f, "update @{set} {{ {protocol} dport timeout {} }}", Time(timeout.get()))
+            }
         }
+    }
+}
+
+/// Seconds as nft writes them: `1h`, `1d2h3m4s`.
+struct Time(u32);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0;
+        let parts = [
+            (seconds / 86400, 'd'),
+            (seconds / 3600 % 24, 'h'),
+            (seconds / 60 % 60, 'm'),
+            (seconds % 60, 's'),
+        ];
+        let mut parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        parts.try_for_each(|(number, unit)| write!(f, "{number}{unit}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_nfts() {
+        let text = |seconds| Time(seconds).to_string();
+        assert_eq!(text(3600), "1h");
+        assert_eq!(text(90), "1m30s");
+        assert_eq!(text(93_784), "1d2h3m4s");
     }
 }

@@ -8,13 +8,13 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Verdict as NftVerdict};
 use super::encode::{
     AddressFields, add_interface_name, add_network, add_protocol, c_string, octets,
 };
-use super::expression::{DestinationType, InSet, MetaKey, Original, SocketKey};
+use super::expression::{DestinationType, InSet, MetaKey, Original, SocketKey, UpdateSet};
 use super::native::{
     LOCAL, add_between, add_destination_range, add_family, add_part_of, add_port_numbers,
     add_ports, load_port,
 };
 use crate::ruleset::{
-    Addresses, CgroupMatch, Condition, CtState, Direction, End, Family, Part, Statement,
+    Addresses, CgroupMatch, Condition, CtState, Direction, End, Family, Part, SetUpdate, Statement,
 };
 
 /// `NFT_CT_STATE` and `NFT_CT_STATUS`.
@@ -37,6 +37,9 @@ const BRIDGE: [u8; 16] = *b"bridge\0\0\0\0\0\0\0\0\0\0";
 /// `NFT_SOCKET_WILDCARD` and `NFT_SOCKET_CGROUPV2`.
 const SOCKET_WILDCARD: u32 = 2;
 const SOCKET_CGROUP: u32 = 3;
+
+/// Of a second.
+const MILLISECONDS: u64 = 1000;
 
 /// What names of bridges begin with that Docker makes up, and the bits of all sixteen bytes of the
 /// name that are then looked at: bit 5 of fifteen characters, which digits and small letters have.
@@ -199,6 +202,14 @@ pub fn add_statement(nft: &mut nftnl::Rule, statement: &Statement) {
             nft.add_expr(&Bitwise::new(!bits, 0u32));
             return nft.add_expr(&Conntrack::Mark { set: true });
         }
+        Statement::UpdateSet(update) => return add_update(nft, update),
     };
     nft.add_expr(&verdict);
+}
+
+/// `update @SET { tcp dport timeout 1h }`
+fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, timeout, .. }: &SetUpdate) {
+    load_port(nft);
+    let timeout = u64::from(timeout.get()) * MILLISECONDS;
+    nft.add_expr(&UpdateSet { set: c_string(set), timeout });
 }

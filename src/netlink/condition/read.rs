@@ -1,5 +1,7 @@
 //! Expressions → conditions and statements, if they are of exactly the form that is written.
 
+use std::num::NonZeroU32;
+
 use ipnetwork::IpNetwork;
 
 use super::super::decode::{
@@ -11,12 +13,12 @@ use super::super::native::{
     CT_MARK, LOCAL, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
 };
 use super::{
-    BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, META_IN_KIND, NAME_BITS,
-    NAME_START, NEW, SOCKET_CGROUP, SOCKET_WILDCARD, address_key, state_bit,
+    BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, META_IN_KIND, MILLISECONDS,
+    NAME_BITS, NAME_START, NEW, SOCKET_CGROUP, SOCKET_WILDCARD, address_key, state_bit,
 };
 use crate::ruleset::{
     AddressRange, Addresses, CgroupMatch, Condition, CtState, Direction, End, Family, Match, Part,
-    Rule, Statement, Verdict,
+    Protocol, Rule, SetUpdate, Statement, Verdict,
 };
 
 impl<'a> Reader<'a> {
@@ -26,7 +28,7 @@ impl<'a> Reader<'a> {
             std::iter::from_fn(|| self.condition().map(Match::Native)).collect();
         matches.extend(comment.map(|comment| Match::Comment(comment.into())));
         let [Expression::Counter { .. }, statement @ ..] = self.rest else { return None };
-        let verdict = Verdict::Native(read_statement(statement)?);
+        let verdict = Verdict::Native(read_statement(statement, &matches)?);
         Some(Rule { matches: matches.into(), ..Rule::new(verdict) })
     }
 
@@ -37,7 +39,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn read_statement(expressions: &[Expression]) -> Option<Statement> {
+fn read_statement(expressions: &[Expression], matches: &[Match]) -> Option<Statement> {
     Some(match expressions {
         [Expression::Verdict(Code::Accept)] => Statement::Accept,
         [Expression::Verdict(Code::Drop)] => Statement::Drop,
@@ -48,8 +50,31 @@ fn read_statement(expressions: &[Expression]) -> Option<Statement> {
             Expression::Bitwise { mask, xor },
             Expression::Connection { key: CT_MARK, set: true },
         ] if is_zero(xor) => Statement::ClearMark(!native_number(mask)?),
+        [loading, Expression::UpdateSet { set, timeout }] if *loading == PORT => {
+            Statement::UpdateSet(SetUpdate {
+                set: set.as_ref().into(),
+                protocol: matches.iter().rev().find_map(protocol)?,
+                timeout: seconds(*timeout)?,
+            })
+        }
         _ => return None,
     })
+}
+
+/// The protocol that a condition lets through, if it is one on the protocol.
+fn protocol(condition: &Match) -> Option<Protocol> {
+    let Match::Native(condition) = condition else { return None };
+    match condition {
+        Condition::Protocol(protocol) | Condition::PortSet(protocol, _) => Some(*protocol),
+        Condition::Ports(ports) | Condition::OriginalPorts(ports) => Some(ports.protocol()),
+        _ => None,
+    }
+}
+
+/// Milliseconds as whole seconds.
+fn seconds(milliseconds: u64) -> Option<NonZeroU32> {
+    let seconds = u32::try_from(milliseconds / MILLISECONDS).ok()?;
+    milliseconds.is_multiple_of(MILLISECONDS).then(|| NonZeroU32::new(seconds))?
 }
 
 type Read<'a> = (Condition, &'a [Expression<'a>]);
