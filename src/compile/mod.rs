@@ -19,6 +19,7 @@ mod guard;
 mod known;
 mod large;
 mod part;
+mod swarm;
 #[cfg(test)]
 mod tests;
 

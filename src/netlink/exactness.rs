@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use super::attribute::{Attributes, put, put_nested};
 use super::*;
 use crate::ruleset::{
-    AddressRange, CgroupMatch, ChainPath, Condition, CtState, Family, Interval, Match, Part, Place,
-    Ports, Protocol, Rule, RuleContent, SetKind, SetUpdate, Statement, TablePath, Verdict,
+    AddressRange, CgroupMatch, ChainPath, Condition, Family, Interval, Match, Part, Place, Ports,
+    Protocol, Rule, RuleContent, SetKind, SetUpdate, Statement, TablePath, Verdict,
 };
 
 const IPV4_HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(8) };
@@ -86,9 +86,9 @@ fn what_is_nearly_a_condition_is_another() {
         // `socket transparent 1`, and a number that is neither true nor false.
         (Condition::SocketWildcard(true), &key(2), &key(0)),
         (Condition::SocketWildcard(true), &compared(1), &compared(2)),
-        // `meta iifkind "bond"`, and `== invalid,established`.
+        // `meta iifkind "bond"`, and `== invalid,established,related`.
         (Condition::FromBridge, b"bridge", b"bond\0\0"),
-        (Condition::State(CtState::Invalid), &1u32.to_ne_bytes(), &3u32.to_ne_bytes()),
+        (Condition::Ongoing, &6u32.to_ne_bytes(), &7u32.to_ne_bytes()),
         (Condition::DestinationLocal, &2u32.to_ne_bytes(), &3u32.to_ne_bytes()),
     ];
     for (condition, from, to) in nearly {

@@ -11,9 +11,9 @@ use super::answer::Messages;
 use super::attribute::Attributes;
 use super::*;
 use crate::ruleset::{
-    AddressRange, Addresses, BaseChain, CgroupMatch, ChainPath, Condition, CtState, Direction, End,
-    Family, InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule,
-    RuleContent, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
+    AddressRange, Addresses, BaseChain, CgroupMatch, ChainPath, Condition, Direction, End, Family,
+    InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule, RuleContent,
+    SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -294,8 +294,7 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
     let part = (1u32..32, 0u32..64)
         .prop_map(|(mask, value)| Part { mask: u128::from(mask), value: u128::from(value & mask) });
     let condition = prop_oneof![
-        Just(Condition::NotNew),
-        prop::sample::select(vec![CtState::Invalid, CtState::Untracked]).prop_map(Condition::State),
+        Just(Condition::Ongoing),
         Just(Condition::Translated),
         (0u32..32).prop_map(|bit| Condition::Mark(1 << bit)),
         family().prop_map(Condition::Family),

@@ -25,7 +25,7 @@ pub use docker::{Docker, Published, Traits};
 pub use family::Family;
 pub(crate) use flow::{Flow, Status, Tuple};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
-pub use native::{CgroupMatch, Condition, CtState, Direction, End, SetUpdate, Statement};
+pub use native::{CgroupMatch, Condition, Direction, End, SetUpdate, Statement};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};

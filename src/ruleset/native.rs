@@ -12,10 +12,9 @@ use super::{
 /// was translated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
-    /// `ct state != new`: the packet opens no flow.
-    NotNew,
-    /// `ct state invalid`, `ct state untracked`.
-    State(CtState),
+    /// `ct state established,related`: the packet belongs to a flow that has been answered, or to one
+    /// that such a flow has announced.
+    Ongoing,
     /// `ct status dnat`: the flow's destination was translated.
     Translated,
     /// `ct mark & BITS == BITS`: these bits of the connection mark are set.
@@ -56,15 +55,6 @@ pub enum Condition {
     SocketWildcard(bool),
 }
 
-/// What connection tracking says of a packet that is part of no flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CtState {
-    /// The packet does not fit into any flow.
-    Invalid,
-    /// The packet is exempt from connection tracking (`notrack`).
-    Untracked,
-}
-
 /// A test of the cgroup of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CgroupMatch {
@@ -99,8 +89,7 @@ pub enum End {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Condition::NotNew => write!(f, "ct state != new"),
-            Condition::State(state) => write!(f, "ct state {state}"),
+            Condition::Ongoing => write!(f, "ct state established,related"),
             Condition::Translated => write!(f, "ct status dnat"),
             Condition::Mark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
             Condition::Family(family) => write!(f, "meta nfproto {}", version(*family)),
@@ -142,15 +131,6 @@ impl fmt::Display for Condition {
                 write!(f, "socket wildcard {}", u8::from(*is_wildcard))
             }
         }
-    }
-}
-
-impl fmt::Display for CtState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CtState::Invalid => "invalid",
-            CtState::Untracked => "untracked",
-        })
     }
 }
 

@@ -14,7 +14,7 @@ use super::native::{
     add_ports, load_port,
 };
 use crate::ruleset::{
-    Addresses, CgroupMatch, Condition, CtState, Direction, End, Family, Part, SetUpdate, Statement,
+    Addresses, CgroupMatch, Condition, Direction, End, Family, Part, SetUpdate, Statement,
 };
 
 /// `NFT_CT_STATE` and `NFT_CT_STATUS`.
@@ -22,11 +22,8 @@ const CT_STATE: u32 = 0;
 const CT_STATUS: u32 = 2;
 /// `NFT_CT_PROTO_DST`.
 const CT_PORT: u32 = 12;
-/// `NF_CT_STATE_BIT(IP_CT_NEW)`, the bit that `nft_ct` gives a packet that opens a flow.
-const NEW: u32 = 8;
-/// `NF_CT_STATE_INVALID_BIT` and `NF_CT_STATE_UNTRACKED_BIT`.
-const INVALID: u32 = 1;
-const UNTRACKED: u32 = 1 << 6;
+/// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED)` and `NF_CT_STATE_BIT(IP_CT_RELATED)`.
+const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
 /// `IPS_DST_NAT`.
 const DESTINATION_TRANSLATED: u32 = 1 << 5;
 
@@ -59,13 +56,9 @@ fn address_key(end: End, family: Family) -> (u32, usize) {
 /// Appends the expressions of a condition, as nft writes them.
 pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
     match condition {
-        Condition::NotNew => {
+        Condition::Ongoing => {
             nft.add_expr(&Conntrack::State);
-            nft.add_expr(&Cmp::new(CmpOp::Neq, NEW));
-        }
-        Condition::State(state) => {
-            nft.add_expr(&Conntrack::State);
-            nft.add_expr(&Bitwise::new(state_bit(*state), 0u32));
+            nft.add_expr(&Bitwise::new(ESTABLISHED_OR_RELATED, 0u32));
             nft.add_expr(&Cmp::new(CmpOp::Neq, 0u32));
         }
         Condition::Translated => {
@@ -127,14 +120,6 @@ pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
             nft.add_expr(&SocketKey { key: SOCKET_WILDCARD, level: None });
             nft.add_expr(&Cmp::new(CmpOp::Eq, u8::from(*is_wildcard)));
         }
-    }
-}
-
-/// The bit of `ct state` that `nft_ct` gives a packet of this state.
-fn state_bit(state: CtState) -> u32 {
-    match state {
-        CtState::Invalid => INVALID,
-        CtState::Untracked => UNTRACKED,
     }
 }
 

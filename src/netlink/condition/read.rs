@@ -13,12 +13,12 @@ use super::super::native::{
     CT_MARK, LOCAL, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
 };
 use super::{
-    BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, META_IN_KIND, MILLISECONDS,
-    NAME_BITS, NAME_START, NEW, SOCKET_CGROUP, SOCKET_WILDCARD, address_key, state_bit,
+    BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED,
+    META_IN_KIND, MILLISECONDS, NAME_BITS, NAME_START, SOCKET_CGROUP, SOCKET_WILDCARD, address_key,
 };
 use crate::ruleset::{
-    AddressRange, Addresses, CgroupMatch, Condition, CtState, Direction, End, Family, Match, Part,
-    Protocol, Rule, SetUpdate, Statement, Verdict,
+    AddressRange, Addresses, CgroupMatch, Condition, Direction, End, Family, Match, Part, Protocol,
+    Rule, SetUpdate, Statement, Verdict,
 };
 
 impl<'a> Reader<'a> {
@@ -83,18 +83,16 @@ type Read<'a> = (Condition, &'a [Expression<'a>]);
 fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
     use Expression::{Bitwise, Compare, Connection, InSet, Meta, Original};
     match expressions {
-        [Connection { key: CT_STATE, set: false }, Compare { operation, data }, rest @ ..]
-            if *operation == NOT_EQUAL && native_number(data) == Some(NEW) =>
-        {
-            Some((Condition::NotNew, rest))
-        }
         [
             Connection { key: CT_STATE, set: false },
             Bitwise { mask, xor },
             Compare { operation: NOT_EQUAL, data },
             rest @ ..,
-        ] if is_zero(xor) && native_number(data) == Some(0) => {
-            Some((Condition::State(state(native_number(mask)?)?), rest))
+        ] if native_number(mask) == Some(ESTABLISHED_OR_RELATED)
+            && is_zero(xor)
+            && native_number(data) == Some(0) =>
+        {
+            Some((Condition::Ongoing, rest))
         }
         [
             Connection { key: CT_STATUS, set: false },
@@ -220,10 +218,6 @@ fn read_socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<Cond
         }
         _ => None,
     }
-}
-
-fn state(bit: u32) -> Option<CtState> {
-    [CtState::Invalid, CtState::Untracked].into_iter().find(|state| state_bit(*state) == bit)
 }
 
 /// An original address behind a mask: a network, or before the set that holds it the part of a
