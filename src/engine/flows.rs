@@ -69,7 +69,8 @@ fn candidates(
     let wanted = |state: &State| *state == State::Refused || established == Established::Cut;
     let mut candidates = Vec::new();
     let request = |sequence| Request::flows(without, sequence);
-    connection.list(request, Error::from_conntrack, |message| {
+    let failure = |error| Err(Error::from_conntrack(error));
+    connection.list(request, failure, |message| {
         let flow = decode_flow(message);
         candidates.extend(flow.and_then(|flow| Some((host.state(&flow).filter(wanted)?, flow))));
     })?;
@@ -90,9 +91,10 @@ fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSe
     let networks = unbroken(|networks: &mut Vec<IpNetwork>| {
         let mut numbers = HashSet::new();
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
-        let dumped = routes.list(request, Error::from_routing, |message| {
-            let link = decode_link(message).filter(|(_, name)| names.contains(name));
-            numbers.extend(link.map(|(number, _)| number));
+        let failure = |error| Err(Error::from_routing(error));
+        let dumped = routes.list(request, failure, |message| {
+            let link = decode_link(message).filter(|link| names.contains(&link.name));
+            numbers.extend(link.map(|link| link.index));
         })?;
         if dumped == Dumped::Interrupted {
             return Ok(dumped);
@@ -113,7 +115,8 @@ fn list_both(
     let mut dumped = Dumped::Whole;
     for family in Family::NAT {
         let request = |sequence| Request::routes(what(family), sequence);
-        if routes.list(request, Error::from_routing, &mut read)? == Dumped::Interrupted {
+        let failure = |error| Err(Error::from_routing(error));
+        if routes.list(request, failure, &mut read)? == Dumped::Interrupted {
             dumped = Dumped::Interrupted;
         }
     }
