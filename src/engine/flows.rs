@@ -70,7 +70,8 @@ fn candidates(
     let without = unanswered_alone.then_some(Status::UNANSWERED_MASK);
     let mut candidates = Vec::new();
     let request = |sequence| Request::flows(without, sequence);
-    connection.list(request, Error::from_conntrack, |message| {
+    let failure = |error| Err(Error::from_conntrack(error));
+    connection.list(request, failure, |message| {
         let flow = decode_flow(message);
         candidates.extend(flow.and_then(|flow| Some((host.state(&flow)?, flow))));
     })?;
@@ -91,9 +92,10 @@ fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSe
     let networks = unbroken(|networks: &mut Vec<IpNetwork>| {
         let mut numbers = HashSet::new();
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
-        let dumped = routes.list(request, Error::from_routing, |message| {
-            let link = decode_link(message).filter(|(_, name)| names.contains(name));
-            numbers.extend(link.map(|(number, _)| number));
+        let failure = |error| Err(Error::from_routing(error));
+        let dumped = routes.list(request, failure, |message| {
+            let link = decode_link(message).filter(|link| names.contains(&link.name));
+            numbers.extend(link.map(|link| link.index));
         })?;
         if dumped == Dumped::Interrupted {
             return Ok(dumped);
@@ -114,7 +116,8 @@ fn list_both(
     let mut dumped = Dumped::Whole;
     for family in Family::NAT {
         let request = |sequence| Request::routes(what(family), sequence);
-        if routes.list(request, Error::from_routing, &mut read)? == Dumped::Interrupted {
+        let failure = |error| Err(Error::from_routing(error));
+        if routes.list(request, failure, &mut read)? == Dumped::Interrupted {
             dumped = Dumped::Interrupted;
         }
     }

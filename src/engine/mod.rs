@@ -10,6 +10,7 @@ mod error;
 mod flows;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod host;
 mod memory;
 mod monitor;
 mod refusal;
@@ -37,7 +38,8 @@ pub use monitor::{Commit, LinkMonitor, Monitor, Notice, Process};
 /// ruleset meanwhile.
 pub const ATTEMPTS_MAX: u32 = 100;
 
-/// Netlink sockets in one network namespace, to nf_tables and, for the host's addresses, to routing.
+/// Netlink sockets in one network namespace: to nf_tables, for the host's interfaces and addresses to
+/// routing, and for its listening sockets to sock_diag.
 /// Needs CAP_NET_ADMIN in the user namespace that owns it.
 ///
 /// It remembers the elements of the sets that it has read or written last (they are shared with
@@ -51,6 +53,7 @@ pub struct Engine {
     /// Whether the monitor that does not hear of what it commits is listening.
     ignored_by: Cell<Weak<Attendance>>,
     routes: Connection,
+    sockets: Connection,
     memory: Memory,
     /// What [`Engine::read_ahead`] has read.
     ahead: Option<Snapshot>,
@@ -88,6 +91,7 @@ impl Engine {
         let socket = Socket::open().map_err(error::opening)?;
         let second = Socket::open().map_err(error::opening)?;
         let routes = Socket::open_routes().map_err(error::action("opening the socket"))?;
+        let sockets = Socket::open_sock_diag().map_err(error::action("opening the socket"))?;
         for family in Family::NAT {
             let holds_rules = legacy_nat_holds_rules(family)
                 .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
@@ -97,15 +101,20 @@ impl Engine {
         }
         let port = socket.port();
         let nf_tables: [Box<dyn Transport>; 2] = [Box::new(socket), Box::new(second)];
-        Ok(Engine { port, ..Engine::over(nf_tables, Box::new(routes)) })
+        Ok(Engine { port, ..Engine::over(nf_tables, Box::new(routes), Box::new(sockets)) })
     }
 
-    fn over(nf_tables: [Box<dyn Transport>; 2], routes: Box<dyn Transport>) -> Engine {
+    fn over(
+        nf_tables: [Box<dyn Transport>; 2],
+        routes: Box<dyn Transport>,
+        sockets: Box<dyn Transport>,
+    ) -> Engine {
         Engine {
             connections: nf_tables.map(Connection::new),
             port: 0,
             ignored_by: Cell::default(),
             routes: Connection::new(routes),
+            sockets: Connection::new(sockets),
             memory: Memory::default(),
             ahead: None,
         }

@@ -1,6 +1,7 @@
 //! The engine against a kernel that misbehaves: a transport that answers as told.
 
 mod heed;
+mod host;
 
 use std::collections::VecDeque;
 use std::io;
@@ -233,7 +234,7 @@ fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Requests) 
 fn engine_before(kernel: Kernel) -> (Engine, Requests) {
     let requests = Arc::clone(&kernel.requests);
     let mute = || Box::new(Kernel { noise: Noise::Mute, ..Kernel::new(7) });
-    (Engine::over([Box::new(kernel), mute()], mute()), requests)
+    (Engine::over([Box::new(kernel), mute()], mute(), mute()), requests)
 }
 
 fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {

@@ -268,6 +268,21 @@ pub mod tuple_protocol {
     pub const DESTINATION_PORT: u16 = 3;
 }
 
+/// `SOCK_DIAG_BY_FAMILY` (`linux/sock_diag.h`) and `INET_DIAG_*` (`linux/inet_diag.h`).
+pub mod sock_diag {
+    pub const BY_FAMILY: u16 = 20;
+
+    pub const V6_ONLY: u16 = 11;
+    pub const LOCALS: u16 = 12;
+    pub const CGROUP_ID: u16 = 21;
+
+    /// `TCP_*` (`net/tcp_states.h`).
+    pub mod state {
+        pub const CLOSE: u8 = 7;
+        pub const LISTEN: u8 = 10;
+    }
+}
+
 /// `CTA_NAT_*` and `CTA_PROTONAT_*`.
 pub mod conntrack_nat {
     pub const ADDRESS_V4: u16 = 1;
