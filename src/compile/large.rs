@@ -104,7 +104,10 @@ impl LargeGroups {
             }
             let set: Name = format!("{name}-{version}{suffix}").into();
             let path = Arc::new(SetPath { table: own_table(), set: Arc::clone(&set) });
-            let kind = SetKind { family, capacity };
+            let kind = match capacity {
+                Some(capacity) => SetKind::Hosts { family, capacity },
+                None => SetKind::Intervals { family },
+            };
             let elements = elements.into();
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
             lookups.push(Lookup { set, part });

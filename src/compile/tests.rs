@@ -246,7 +246,7 @@ fn the_peers_of_a_swarm_alone_reach_its_ports() {
 fn the_allowed_may_call_a_container_where_the_policy_says_so() {
     let guard = Guard { direct_routing: DirectRouting::Allowed, ..Guard::default() };
     let policy = Policy { guard, ..Policy::default() };
-    let rules = |policy| rules(policy, &Docker::default(), "bridged");
+    let rules = |policy: &Policy| rules(policy, &Docker::default(), "bridged");
     let mut expected = vec![
         "ct status dnat counter goto translated",
         "counter jump inside",

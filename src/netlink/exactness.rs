@@ -7,11 +7,11 @@ use super::attribute::{Attributes, put, put_nested};
 use super::*;
 use crate::ruleset::{
     AddressRange, CgroupMatch, ChainPath, Condition, Family, Interval, Match, Part, Place, Ports,
-    Protocol, Rule, RuleContent, SetKind, SetUpdate, Statement, TablePath, Verdict,
+    Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
 };
 
-const IPV4_HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(8) };
-const IPV4_INTERVALS: SetKind = SetKind { family: Family::Ip, capacity: None };
+const IPV4_HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 8 };
+const IPV4_INTERVALS: SetKind = SetKind::Intervals { family: Family::Ip };
 
 fn is_known(attributes: &[u8], family: Family) -> bool {
     let mut dumped = attributes.to_vec();
@@ -254,4 +254,30 @@ fn a_key_that_comes_twice_counts_once() {
     let end = Interval { first: 7, last: u128::from(u32::MAX) };
     let intervals = vec![Interval { first: 5, last: 6 }, end];
     assert_eq!(set_of(&elements, IPV4_INTERVALS), Some(intervals));
+}
+
+/// The attributes of the NEWSET of a dynamic set, with these behind them.
+fn dynamic_set(more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let table = TablePath { family: Family::Inet, table: "dwnl".into() };
+    let mut batch = Batch::new(1);
+    batch.add_set(&SetPath { table, set: "docker-tcp".into() }, SetKind::DynamicPorts);
+    let mut set = batch.finish().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec();
+    more(&mut set);
+    set
+}
+
+#[test]
+fn a_dynamic_set_of_another_form_is_told_apart() {
+    let kind = |bytes: &[u8]| decode_set(Attributes::new(bytes)).expect("a set").1.kind;
+    let set = dynamic_set(|_| {});
+    assert_eq!(kind(&set), Some(SetKind::DynamicPorts));
+    let with_time = dynamic_set(|set| put(set, uapi::set::TIMEOUT, &60_000u64.to_be_bytes()));
+    assert_eq!(kind(&with_time), None, "a time for all elements");
+    let counting = dynamic_set(|set| put_nested(set, uapi::set::EXPRESSION, |_| {}));
+    assert_eq!(kind(&counting), None, "a counter for each element");
+    let attribute = |number, value: u8| [8, 0, number, 0, 0, 0, 0, value];
+    let altered = |from: [u8; 8], to: [u8; 8]| kind(&altered(&set, &from, &to));
+    assert_eq!(altered(attribute(3, 0x30), attribute(3, 0x20)), None, "without times");
+    assert_eq!(altered(attribute(5, 2), attribute(5, 4)), None, "of four bytes");
+    assert_eq!(altered(attribute(4, 13), attribute(4, 7)), None, "of addresses");
 }

@@ -391,8 +391,12 @@ fn native_rule() -> impl Strategy<Value = Rule> {
 }
 
 fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
-    let limit = if kind.family == Family::Ip6 { u128::MAX } else { u128::from(u32::MAX) };
-    let ends = prop::collection::btree_set(0..=limit, 0..60);
+    let (limit, number) = match kind.family() {
+        Some(Family::Ip6) => (u128::MAX, 60),
+        Some(_) => (u128::from(u32::MAX), 60),
+        None => (0, 1),
+    };
+    let ends = prop::collection::btree_set(0..=limit, 0..number);
     ends.prop_map(move |ends| {
         let ends: Vec<u128> = ends.into_iter().collect();
         if !kind.is_intervals() {
@@ -404,8 +408,10 @@ fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
 
 fn set_kind() -> impl Strategy<Value = SetKind> {
     let family = prop::sample::select(Family::NAT.to_vec());
-    let capacity = prop::sample::select(vec![None, Some(1024)]);
-    (family, capacity).prop_map(|(family, capacity)| SetKind { family, capacity })
+    family.prop_flat_map(|family| {
+        let hosts = SetKind::Hosts { family, capacity: 1024 };
+        prop::sample::select(vec![hosts, SetKind::Intervals { family }, SetKind::DynamicPorts])
+    })
 }
 
 fn set_path() -> SetPath {
@@ -415,7 +421,7 @@ fn set_path() -> SetPath {
 
 #[test]
 fn many_elements_are_divided_among_messages() {
-    let kind = SetKind { family: Family::Ip6, capacity: Some(1 << 15) };
+    let kind = SetKind::Hosts { family: Family::Ip6, capacity: 1 << 15 };
     let host = |number| Interval { first: number, last: number };
     let elements: Vec<Interval> = (0..10_000).map(host).collect();
     let mut batch = Batch::new(1);

@@ -173,6 +173,9 @@ pub mod set {
     pub const KEY_LENGTH: u16 = 5;
     pub const DESCRIPTION: u16 = 9;
     pub const ID: u16 = 10;
+    pub const TIMEOUT: u16 = 11;
+    pub const EXPRESSION: u16 = 17;
+    pub const EXPRESSIONS: u16 = 18;
 }
 
 /// `NFTA_SET_DESC_*`.

@@ -86,6 +86,9 @@ impl<'a> Building<'a> {
             let Some(difference) = difference else {
                 let (path, kind) = (Arc::clone(&set.path), set.kind);
                 changes.push(Change::AddSet(Arc::clone(&path), kind));
+                if kind.is_dynamic() {
+                    continue;
+                }
                 let (elements, origin) = (Arc::clone(&set.elements), Arc::clone(&set.origin));
                 changes.push(Change::AddElements { set: path, kind, elements, origin });
                 continue;

@@ -1,6 +1,7 @@
 //! `apply(between(a, b), b) == a` on a model of the kernel's chains.
 
 mod damage;
+mod dynamic;
 
 use std::sync::Arc;
 
