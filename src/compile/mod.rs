@@ -18,6 +18,7 @@ mod entry;
 mod guard;
 mod large;
 mod part;
+mod second_jump;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,8 @@ use large::LargeGroups;
 pub(crate) use completion::complete;
 pub use docker::unmentioned;
 pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
+pub(crate) use second_jump::foreign_translations;
+pub use second_jump::installed_translations;
 
 /// The table in which Docker publishes ports.
 const NAT: &str = "nat";

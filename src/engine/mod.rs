@@ -163,7 +163,19 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn plan(&mut self, wanted: &Ruleset) -> Result<Plan, Error> {
-        Ok(Plan::between(wanted, &self.current()?)?)
+        Ok(self.preview(wanted)?.plan)
+    }
+
+    /// The same, with what Docker's rules tell about it: what [`Engine::apply`] would come to, with
+    /// the generation as it is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn preview(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
+        let snapshot = self.current()?;
+        let plan = Plan::between(wanted, &snapshot)?;
+        let generation = snapshot.generation;
+        Ok(Outcome { plan, generation, docker: snapshot.docker, attempts: 1 })
     }
 
     /// Carries out a plan in one transaction and returns the generation afterwards. An empty plan

@@ -26,6 +26,7 @@ mod route;
 mod set;
 mod socket;
 mod traits;
+mod translation;
 mod uapi;
 mod xt;
 

@@ -18,6 +18,7 @@ mod port;
 mod rule;
 mod set;
 mod snapshot;
+mod translations;
 
 pub use address::{AddressRange, Addresses};
 pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
@@ -34,3 +35,4 @@ pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge, missing};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };
+pub use translations::{ForeignTranslations, SecondJump};

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use dwnl::engine::{Monitor, Notice, Outcome};
-use dwnl::ruleset::{Published, Ruleset};
+use dwnl::ruleset::{ForeignTranslations, Published, Ruleset};
 use dwnl::{Engine, Error, Policy, compile};
 
 use super::counters::{Counters, Dropped, dropped};
-use crate::applied::Applied;
+use crate::applied::{Applied, warnings};
 use crate::report::{Causes, Done};
 
 /// The kernel's ruleset, with the policy that it is kept at.
@@ -22,6 +22,9 @@ pub struct Keeper {
     causes: Causes,
     /// The published ports that no entry names, as they were told last.
     unmentioned: Vec<Published>,
+    /// The same for translations of other programs, and for warnings.
+    foreign_translations: Vec<ForeignTranslations>,
+    warnings: Vec<String>,
     /// What has happened so far.
     pub counters: Counters,
 }
@@ -39,6 +42,8 @@ pub struct Heard {
 pub struct Checked {
     /// The repair, if one was called for.
     pub repair: Option<Applied>,
+    /// What the operator has to be warned of and was not before.
+    pub warnings: Vec<String>,
     /// What others had done before.
     pub causes: Causes,
     /// What they have done since.
@@ -56,6 +61,8 @@ impl Keeper {
             generation: 0,
             causes: Causes::default(),
             unmentioned: Vec::new(),
+            foreign_translations: Vec::new(),
+            warnings: Vec::new(),
             counters: Counters::default(),
         }
     }
@@ -83,6 +90,8 @@ impl Keeper {
         self.wanted = wanted;
         self.causes = Causes::default();
         self.unmentioned = applied.unmentioned.clone();
+        self.foreign_translations = applied.foreign_translations.clone();
+        self.warnings = applied.warnings.clone();
         self.counters.reloads.count(applied.elapsed);
         Ok(applied)
     }
@@ -130,14 +139,18 @@ impl Keeper {
         let mut causes = std::mem::take(&mut self.causes);
         // If this fails it will fail again, where it can be told.
         let heard = self.hear_after(&mut causes).unwrap_or_default();
+        let found = warnings(&outcome);
         let repair = (!outcome.plan.is_empty()).then(|| self.repaired(outcome, started));
-        Ok(Checked { repair, causes, heard })
+        let found = repair.as_ref().map_or(found, |repair| repair.warnings.clone());
+        let warnings = news(&mut self.warnings, found);
+        Ok(Checked { repair, warnings, causes, heard })
     }
 
     fn repaired(&mut self, outcome: Outcome, started: Instant) -> Applied {
         let mut repair = Applied::new(&mut self.engine, &self.policy, outcome, started);
-        let told = std::mem::replace(&mut self.unmentioned, repair.unmentioned.clone());
-        repair.unmentioned.retain(|published| !told.contains(published));
+        repair.unmentioned = news(&mut self.unmentioned, repair.unmentioned);
+        let translations = std::mem::take(&mut repair.foreign_translations);
+        repair.foreign_translations = news(&mut self.foreign_translations, translations);
         self.counters.repairs.count(repair.elapsed);
         repair
     }
@@ -161,4 +174,10 @@ impl Keeper {
     pub fn dropped(&mut self) -> Result<Vec<Dropped>, Error> {
         Ok(dropped(&self.engine.snapshot()?))
     }
+}
+
+/// What is found now and was not told before; what is found now has been told from here on.
+fn news<T: Clone + PartialEq>(told: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
+    let before = std::mem::replace(told, found.clone());
+    found.into_iter().filter(|it| !before.contains(it)).collect()
 }
