@@ -13,7 +13,7 @@ use dwnl::{Engine, Policy, compile, frame};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb, WatchArgs};
 use super::{Console, privileges};
-use crate::applied::Applied;
+use crate::applied::{Applied, warnings};
 use crate::report::{Check, Deed, Difference, Done, Rules, Show};
 use crate::watch::{Signals, Watch};
 
@@ -52,9 +52,11 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let Prepared { wanted, mut engine, .. } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("comparing the policy with the kernel");
-    let plan = engine.plan(&wanted)?;
+    let outcome = engine.preview(&wanted)?;
     drop(progress);
-    console.report(&Difference::new(&plan, &wanted.sets, console.verbose()))?;
+    console.warn(&warnings(&outcome));
+    let plan = &outcome.plan;
+    console.report(&Difference::new(plan, &wanted.sets, console.verbose()))?;
     let changes = args.exit_code && !plan.is_empty();
     Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
 }

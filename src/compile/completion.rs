@@ -4,17 +4,24 @@
 use super::guard::{
     BRIDGED, FORWARD, INPUT, INSIDE, NAMED_BRIDGES, PROXIED, TRANSLATED, by, goto, rule, to_bridge,
 };
+use super::second_jump::without_second_jump;
 use super::{GUARD, INGRESS, docker, own_table, without_origin};
 use crate::ruleset::{
-    Addresses, Chain, ChainPath, Condition, Direction, Docker, Family, InstalledChain, Name,
-    Published, Rule, Ruleset, Snapshot, Statement, Verdict, WantedRule,
+    Addresses, Chain, ChainPath, Condition, Direction, Docker, Extent, Family, ForeignTranslations,
+    InstalledChain, Name, Published, Rule, Ruleset, Snapshot, Statement, Verdict, WantedRule,
 };
 
-/// The chains of the guard that depend on what Docker has set up, as they should be with the
-/// Docker of this snapshot; none where the ruleset has no guard.
-pub(crate) fn complete(wanted: &Ruleset, snapshot: &Snapshot) -> Vec<Chain> {
+/// The chains that depend on what the snapshot holds, as they should be beside that: those of the
+/// guard on what Docker has set up, and the jumps on the translations of other programs.
+pub(crate) fn complete(
+    wanted: &Ruleset,
+    snapshot: &Snapshot,
+    translations: &[ForeignTranslations],
+) -> Vec<Chain> {
+    let heads = wanted.chains.iter().filter(|chain| chain.extent == Extent::Head);
+    let heads = heads.filter_map(|head| without_second_jump(head, translations));
     let guard = wanted.chains.iter().filter(|chain| is_guard(&chain.path));
-    guard.filter_map(|chain| completed(chain, snapshot)).collect()
+    guard.filter_map(|chain| completed(chain, snapshot)).chain(heads).collect()
 }
 
 fn is_guard(path: &ChainPath) -> bool {

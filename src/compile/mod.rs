@@ -19,6 +19,7 @@ mod guard;
 mod known;
 mod large;
 mod part;
+mod second_jump;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,8 @@ pub(crate) use completion::complete;
 pub use docker::unmentioned;
 pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
 pub(crate) use known::unknown_ports;
+pub(crate) use second_jump::foreign_translations;
+pub use second_jump::installed_translations;
 
 /// The table in which Docker publishes ports.
 const NAT: &str = "nat";

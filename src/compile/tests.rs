@@ -132,7 +132,7 @@ fn a_large_group_is_a_set_of_its_name_in_each_family() {
 fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     let ruleset = compile(policy);
     let snapshot = Snapshot { docker: docker.clone(), ..Snapshot::default() };
-    let completed = complete(&ruleset, &snapshot);
+    let completed = complete(&ruleset, &snapshot, &[]);
     let mut chains = completed.iter().chain(&ruleset.chains);
     let chain = chains.find(|it| it.path.chain.as_ref() == chain).expect("the chain");
     chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()

@@ -75,6 +75,13 @@ pub struct Outcome {
     pub attempts: u32,
 }
 
+impl Outcome {
+    fn new(plan: Plan, generation: u32, snapshot: Snapshot, attempts: u32) -> Outcome {
+        let learned = unknown_ports(&snapshot);
+        Outcome { plan, generation, docker: snapshot.docker, learned, attempts }
+    }
+}
+
 /// The one datagram that committing the plan sends; empty for an empty plan. To record what would
 /// be sent, and to measure what the kernel takes for it.
 pub fn datagram(plan: &Plan) -> Vec<u8> {
@@ -175,7 +182,19 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn plan(&mut self, wanted: &Ruleset) -> Result<Plan, Error> {
-        Ok(Plan::between(wanted, &self.current()?)?)
+        Ok(self.preview(wanted)?.plan)
+    }
+
+    /// The same, with what Docker's rules tell about it: what [`Engine::apply`] would come to, with
+    /// the generation as it is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn preview(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
+        let snapshot = self.current()?;
+        let plan = Plan::between(wanted, &snapshot)?;
+        let generation = snapshot.generation;
+        Ok(Outcome::new(plan, generation, snapshot, 1))
     }
 
     /// Carries out a plan in one transaction and returns the generation afterwards. An empty plan
@@ -227,11 +246,7 @@ impl Engine {
             let snapshot = self.current()?;
             let plan = plan(&snapshot)?;
             match self.commit(&plan) {
-                Ok(generation) => {
-                    let learned = unknown_ports(&snapshot);
-                    let docker = snapshot.docker;
-                    return Ok(Outcome { plan, generation, docker, learned, attempts });
-                }
+                Ok(generation) => return Ok(Outcome::new(plan, generation, snapshot, attempts)),
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -400,6 +400,7 @@ impl<'a> Expression<'a> {
             }
             "lookup"
                 if uses_register(uapi::lookup::SOURCE)
+                    && number(uapi::lookup::DESTINATION).is_none()
                     && number(uapi::lookup::FLAGS).unwrap_or(0) == 0 =>
             {
                 Expression::InSet(data.nested().find(uapi::lookup::SET)?.string())

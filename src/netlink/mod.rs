@@ -27,6 +27,7 @@ mod set;
 mod sock_diag;
 mod socket;
 mod traits;
+mod translation;
 mod uapi;
 mod xt;
 

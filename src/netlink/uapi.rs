@@ -134,6 +134,7 @@ pub mod fib {
 pub mod lookup {
     pub const SET: u16 = 1;
     pub const SOURCE: u16 = 2;
+    pub const DESTINATION: u16 = 3;
     pub const FLAGS: u16 = 5;
 }
 

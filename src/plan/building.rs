@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::difference::Difference;
+use super::difference::{Difference, Target};
 use super::elements::ElementDifference;
 use super::obstacle::{check_base, check_owner};
 use super::{Change, Obstacle, Plan, own};
-use crate::compile::complete;
+use crate::compile::{complete, foreign_translations};
 use crate::ruleset::{
     Chain, ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot,
     TablePath,
@@ -16,8 +16,8 @@ use crate::ruleset::{
 /// A plan in the making.
 pub(super) struct Building<'a> {
     wanted: &'a Ruleset,
-    /// The wanted chains, as they should be with the Docker of the snapshot.
-    chains: &'a [&'a Chain],
+    /// The wanted chains, as they should be beside what the snapshot holds.
+    chains: &'a [Target<'a>],
     snapshot: &'a Snapshot,
     /// The tables that can be built upon.
     fit: BTreeMap<&'a TablePath, &'a InstalledTable>,
@@ -29,11 +29,16 @@ pub(super) struct Building<'a> {
 impl<'a> Building<'a> {
     /// The changes that turn the snapshot into the wanted ruleset.
     pub(super) fn plan(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        let completed = complete(wanted, snapshot);
+        let foreign_translations = foreign_translations(wanted, snapshot);
+        let completed = complete(wanted, snapshot, &foreign_translations);
         let find = |chain: &Chain| completed.iter().find(|it| it.path == chain.path);
-        let chains: Vec<&Chain> =
-            wanted.chains.iter().map(|chain| find(chain).unwrap_or(chain)).collect();
-        let mut building = Building::new(wanted, &chains, snapshot);
+        let targets = wanted
+            .chains
+            .iter()
+            .map(|chain| Target { wanted: find(chain).unwrap_or(chain), ours: &chain.rules });
+        let targets: Vec<Target> = targets.collect();
+        let mut building = Building::new(wanted, &targets, snapshot);
+        building.plan.foreign_translations = foreign_translations;
         building.tables()?;
         building.sets();
         building.chains()?;
@@ -41,7 +46,7 @@ impl<'a> Building<'a> {
         Ok(building.plan)
     }
 
-    fn new(wanted: &'a Ruleset, chains: &'a [&'a Chain], snapshot: &'a Snapshot) -> Building<'a> {
+    fn new(wanted: &'a Ruleset, chains: &'a [Target<'a>], snapshot: &'a Snapshot) -> Building<'a> {
         let is_fit = |(path, table): &(&TablePath, &InstalledTable)| {
             !wanted.own_tables.contains(path) || own::is_fit(path, table, wanted)
         };
@@ -118,16 +123,17 @@ impl<'a> Building<'a> {
 
     /// Takes out, for a while, the rules of each chain that looks up one of these sets.
     fn suspend(&mut self, sets: &HashSet<&SetPath>) {
-        for chain in self.chains {
-            let Some(installed) = self.installed(&chain.path) else { continue };
-            let table = &chain.path.table;
+        for target in self.chains {
+            let path = &target.wanted.path;
+            let Some(installed) = self.installed(path) else { continue };
+            let table = &path.table;
             let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
             let mut looked_up = rules
                 .flat_map(Rule::sets)
                 .map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
             if looked_up.any(|set| sets.contains(&set)) {
-                Difference::new(chain, &installed.rules).push_suspension(&mut self.plan.changes);
-                self.suspended.insert(&chain.path);
+                Difference::new(*target, &installed.rules).push_suspension(&mut self.plan.changes);
+                self.suspended.insert(path);
             }
         }
     }
@@ -137,7 +143,8 @@ impl<'a> Building<'a> {
     }
 
     fn chains(&mut self) -> Result<(), Obstacle> {
-        for chain in self.chains {
+        for target in self.chains {
+            let chain = target.wanted;
             let installed = match self.installed(&chain.path) {
                 Some(installed) => {
                     check_base(chain, installed)?;
@@ -149,7 +156,7 @@ impl<'a> Building<'a> {
                     &[]
                 }
             };
-            let difference = Difference::new(chain, installed);
+            let difference = Difference::new(*target, installed);
             self.plan.unchanged += difference.unchanged();
             if self.suspended.contains(&*chain.path) {
                 difference.push_restoration(&mut self.plan.changes);

@@ -162,7 +162,7 @@ fn allow(port: u16) -> Rule {
 }
 
 fn foreign(text: &str) -> RuleContent {
-    RuleContent::Foreign { expressions: text.into(), target: None }
+    RuleContent::Foreign { expressions: text.into(), target: None, translation: None }
 }
 
 fn unguarded() -> Policy {
@@ -397,8 +397,11 @@ fn what_is_not_ours_stands_in_the_way() {
 #[test]
 fn a_foreign_jump_to_our_chain_hinders_its_removal() {
     let mut model = model(&[1, 2], &[]);
-    let content =
-        RuleContent::Foreign { expressions: "[…]".into(), target: Some("DOCKER-BLOCK".into()) };
+    let content = RuleContent::Foreign {
+        expressions: "[…]".into(),
+        target: Some("DOCKER-BLOCK".into()),
+        translation: None,
+    };
     model.rules(&path(Family::Ip, "PREROUTING")).push(installed(99, content));
     let obstacle = Plan::removing(&frame(), &model.snapshot).expect_err("an obstacle");
     assert!(matches!(obstacle, Obstacle::StillReferred { position: 3, .. }), "{obstacle}");

@@ -195,7 +195,7 @@ mod tests {
         let chain = path(Family::Ip, "DOCKER-BLOCK");
         let rule = allow(None, 443);
         let changes = vec![Change::AddRule { chain, place: Place::Last, rule, origin: None }];
-        let plan = Plan { generation: 16, changes, unchanged: 40 };
+        let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
         Outcome {
             plan,
             generation: 17,

@@ -19,6 +19,7 @@ mod port;
 mod rule;
 mod set;
 mod snapshot;
+mod translations;
 
 pub use address::{AddressRange, Addresses};
 pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
@@ -36,3 +37,4 @@ pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge, missing};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };
+pub use translations::{ForeignTranslations, SecondJump};

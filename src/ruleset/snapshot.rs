@@ -98,6 +98,9 @@ pub enum RuleContent {
         expressions: String,
         /// The chain it jumps or goes to, if any.
         target: Option<Name>,
+        /// The target or expression by which it translates addresses, or of which dwnl does not
+        /// know that it does not.
+        translation: Option<Name>,
     },
 }
 
@@ -115,6 +118,15 @@ impl RuleContent {
         match self {
             RuleContent::Known(rule) => rule.verdict.target(),
             RuleContent::Foreign { target, .. } => target.as_ref(),
+        }
+    }
+
+    /// The target or expression by which the rule translates addresses or may do so, if any. A
+    /// known rule never does.
+    pub fn translation(&self) -> Option<&Name> {
+        match self {
+            RuleContent::Known(_) => None,
+            RuleContent::Foreign { translation, .. } => translation.as_ref(),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use dwnl::engine::{LinkMonitor, Monitor, Notice, Outcome};
-use dwnl::ruleset::{Published, Ruleset};
+use dwnl::ruleset::{ForeignTranslations, Published, Ruleset};
 use dwnl::{Engine, Error, Policy, compile};
 
 use super::counters::{Counters, Dropped, dropped};
-use crate::applied::Applied;
+use crate::applied::{Applied, warnings};
 use crate::report::{Causes, Done};
 
 /// The kernel's ruleset, with the policy that it is kept at.
@@ -26,6 +26,9 @@ pub struct Keeper {
     is_touched: bool,
     /// The published ports that no entry names, as they were told last.
     unmentioned: Vec<Published>,
+    /// The same for translations of other programs, and for warnings.
+    foreign_translations: Vec<ForeignTranslations>,
+    warnings: Vec<String>,
     /// What has happened so far.
     pub counters: Counters,
 }
@@ -47,6 +50,8 @@ pub struct Checked {
     pub repair: Option<Applied>,
     /// Whether the repair only follows what Docker has set up.
     pub is_learned: bool,
+    /// What the operator has to be warned of and was not before.
+    pub warnings: Vec<String>,
     /// What others had done before.
     pub causes: Causes,
     /// What they have done since.
@@ -66,6 +71,8 @@ impl Keeper {
             causes: Causes::default(),
             is_touched: false,
             unmentioned: Vec::new(),
+            foreign_translations: Vec::new(),
+            warnings: Vec::new(),
             counters: Counters::default(),
         }
     }
@@ -94,6 +101,8 @@ impl Keeper {
         self.causes = Causes::default();
         self.is_touched = false;
         self.unmentioned = applied.unmentioned.clone();
+        self.foreign_translations = applied.foreign_translations.clone();
+        self.warnings = applied.warnings.clone();
         self.counters.reloads.count(applied.elapsed);
         Ok(applied)
     }
@@ -148,14 +157,18 @@ impl Keeper {
         let mut is_touched = std::mem::take(&mut self.is_touched);
         // If this fails it will fail again, where it can be told.
         let heard = self.hear_after(&mut causes, &mut is_touched).unwrap_or_default();
+        let found = warnings(&outcome);
         let repair = (!outcome.plan.is_empty()).then(|| self.repaired(outcome, started));
-        Ok(Checked { repair, is_learned: !is_touched, causes, heard })
+        let found = repair.as_ref().map_or(found, |repair| repair.warnings.clone());
+        let warnings = news(&mut self.warnings, found);
+        Ok(Checked { repair, is_learned: !is_touched, warnings, causes, heard })
     }
 
     fn repaired(&mut self, outcome: Outcome, started: Instant) -> Applied {
         let mut repair = Applied::new(&mut self.engine, &self.policy, outcome, started);
-        let told = std::mem::replace(&mut self.unmentioned, repair.unmentioned.clone());
-        repair.unmentioned.retain(|published| !told.contains(published));
+        repair.unmentioned = news(&mut self.unmentioned, repair.unmentioned);
+        let translations = std::mem::take(&mut repair.foreign_translations);
+        repair.foreign_translations = news(&mut self.foreign_translations, translations);
         self.counters.repairs.count(repair.elapsed);
         repair
     }
@@ -179,4 +192,10 @@ impl Keeper {
     pub fn dropped(&mut self) -> Result<Vec<Dropped>, Error> {
         Ok(dropped(&self.engine.snapshot()?))
     }
+}
+
+/// What is found now and was not told before; what is found now has been told from here on.
+fn news<T: Clone + PartialEq>(told: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
+    let before = std::mem::replace(told, found.clone());
+    found.into_iter().filter(|it| !before.contains(it)).collect()
 }

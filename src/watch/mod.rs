@@ -136,6 +136,7 @@ impl Watch {
         self.keeper.counters.is_current = true;
         let done = self.keeper.report(&applied, self.log.is_verbose());
         self.log.tell(&Event::Start { policy: &self.path, done });
+        self.warn(&applied.warnings);
         self.tell_service();
         self.publication.news();
         Ok(())
@@ -211,12 +212,13 @@ impl Watch {
     fn check(&mut self) {
         let began = Instant::now();
         match self.keeper.check() {
-            Ok(Checked { repair, is_learned, causes, heard }) => {
+            Ok(Checked { repair, is_learned, warnings, causes, heard }) => {
                 self.log.succeeded(REPAIRING);
                 match repair {
                     Some(repair) => self.repaired(began, &repair, is_learned, &causes),
                     None => self.found_nothing(began, &causes),
                 }
+                self.warn(&warnings);
                 self.disturbed(heard);
             }
             Err(error) => {
@@ -241,7 +243,6 @@ impl Watch {
         let done = self.keeper.report(repair, self.log.is_verbose());
         let event = Event::Repair { causes, places: places.clone(), is_contested, done };
         self.log.tell(&event);
-        self.warn(repair);
         if let Some(pause) = self.pace.contested().filter(|_| !is_contested) {
             self.repairs_before = self.keeper.counters.repairs.done;
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -293,7 +294,7 @@ impl Watch {
                 self.keeper.counters.is_current = true;
                 let done = self.keeper.report(&applied, self.log.is_verbose());
                 self.log.tell(&Event::Reload { was_wrong, done });
-                self.warn(&applied);
+                self.warn(&applied.warnings);
             }
             Err(error) => {
                 self.log.complain(RELOADING, &error);
@@ -342,8 +343,8 @@ impl Watch {
         format!("{policy}; repairs: {}", counters.repairs.done)
     }
 
-    fn warn(&mut self, applied: &Applied) {
-        for warning in &applied.warnings {
+    fn warn(&mut self, warnings: &[String]) {
+        for warning in warnings {
             self.log.tell(&Event::Warning { warning });
         }
     }

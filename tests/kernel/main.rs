@@ -21,6 +21,7 @@ mod removal;
 mod sets;
 #[path = "../support/mod.rs"]
 mod support;
+mod translations;
 mod verdicts;
 
 /// Lets the one client in.

@@ -34,7 +34,11 @@ fn docker() -> RuleContent {
 
 #[test]
 fn rules_have_their_counters() {
-    let odd = RuleContent::Foreign { expressions: "[meta mark 1]".to_owned(), target: None };
+    let odd = RuleContent::Foreign {
+        expressions: "[meta mark 1]".to_owned(),
+        target: None,
+        translation: None,
+    };
     let rule = RuleContent::Known(allow(Some("192.0.2.7/32"), 443));
     let snapshot = snapshot(&[
         ("PREROUTING", chain(jumps().into_iter().chain([docker()]))),
