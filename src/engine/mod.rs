@@ -1,6 +1,7 @@
 //! Dump → plan → commit, with retry: the public face of the library. Every call is a few netlink
 //! messages on one socket; nothing is printed, no process is spawned, no file is written.
 
+mod cgroup;
 mod commit;
 mod connection;
 mod docker;
@@ -13,6 +14,7 @@ pub(crate) mod fuzzing;
 mod host;
 mod memory;
 mod monitor;
+mod probe;
 mod refusal;
 mod snapshot;
 #[cfg(test)]
@@ -33,6 +35,7 @@ use monitor::Attendance;
 pub use error::Error;
 pub use flows::Tended;
 pub use monitor::{Commit, LinkMonitor, Monitor, Notice, Process};
+pub use probe::CgroupProbe;
 
 /// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
 /// ruleset meanwhile.
@@ -135,6 +138,33 @@ impl Engine {
     /// As [`Engine::open`], and [`Error::Namespace`].
     pub fn open_in(path: &Path) -> Result<Engine, Error> {
         opened_in(path, Engine::open)
+    }
+
+    /// Finds out whether `socket cgroupv2` works on this kernel, with real packets on the loopback
+    /// interface of the calling thread's network namespace. For that a table of its own exists for
+    /// a moment, which is two commits.
+    ///
+    /// # Errors
+    /// See [`Error`]. That the kernel has no such match is none.
+    pub fn probe_cgroup() -> Result<CgroupProbe, Error> {
+        probe::cgroup()
+    }
+
+    /// The same in the network namespace that `path` refers to, as [`Engine::open_in`].
+    ///
+    /// # Errors
+    /// As [`Engine::probe_cgroup`], and [`Error::Namespace`].
+    pub fn probe_cgroup_in(path: &Path) -> Result<CgroupProbe, Error> {
+        opened_in(path, Engine::probe_cgroup)
+    }
+
+    /// Whether the kernel takes a rule with `socket cgroupv2` at all. Changes nothing, and does not
+    /// find out whether the rule would ever match.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn loads_cgroup(&mut self) -> Result<bool, Error> {
+        probe::loads_cgroup(&mut self.connections[0], self.port)
     }
 
     /// Takes notice of what a [`Monitor`] of the same namespace has heard, so that what is remembered

@@ -15,6 +15,7 @@ mod jumps;
 mod monitor;
 mod namespace;
 mod privileges;
+mod probe;
 mod refusal;
 mod release;
 mod removal;
