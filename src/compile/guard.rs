@@ -74,9 +74,9 @@ pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
     chains
 }
 
-fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
+pub(super) fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
     let path = Arc::new(ChainPath { table: own_table(), chain: name.into() });
-    Chain { path, base, extent: Extent::Whole, rules }
+    super::chain(path, base, Extent::Whole, rules)
 }
 
 /// `CONDITIONS counter STATEMENT`
@@ -103,12 +103,9 @@ fn established() -> WantedRule {
     rule([Condition::Ongoing], Statement::Accept)
 }
 
-/// `iifname "lo" counter accept`, and the same for Docker's bridges.
+/// `iifname "lo" counter accept`
 fn inside() -> Vec<WantedRule> {
-    let names = ["lo"].into_iter().chain(NAMED_BRIDGES);
-    let conditions = names.map(|name| by(Direction::In, name.into()));
-    let conditions = conditions.chain([Condition::DockerName(Direction::In)]);
-    conditions.map(|condition| rule([condition], Statement::Accept)).collect()
+    vec![rule([by(Direction::In, "lo".into())], Statement::Accept)]
 }
 
 /// `iifname "docker0"`
@@ -117,7 +114,7 @@ pub(super) fn by(direction: Direction, name: Name) -> Condition {
 }
 
 /// `jump inside`, `jump allowed`, and `counter drop comment "…"`
-fn judge(dropped: &str) -> Vec<WantedRule> {
+pub(super) fn judge(dropped: &str) -> Vec<WantedRule> {
     vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
 }
 

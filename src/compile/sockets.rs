@@ -10,7 +10,8 @@ use super::own_table;
 use crate::policy::Guard;
 use crate::ruleset::{
     Cgroup, CgroupMatch, Cgroups, Chain, Condition, Docker, GuardScope, HostState, Listener, Ports,
-    Protocol, Published, Ruleset, Set, SetKind, SetPath, SetUpdate, Statement, WantedRule,
+    Protocol, Published, Ruleset, Set, SetKind, SetPath, SetUpdate, Snapshot, Statement,
+    WantedRule,
 };
 
 /// What is for a socket of dockerd or docker-proxy.
@@ -106,11 +107,17 @@ pub(super) fn add_socket_match(ruleset: &mut Ruleset) {
     });
 }
 
+/// Whether rules that match sockets are installed.
+pub(crate) fn holds_socket_match(snapshot: &Snapshot) -> bool {
+    let table = snapshot.tables.get(&own_table());
+    let set = table.and_then(|table| table.sets.get(PORTS));
+    set.is_some_and(|set| set.kind == Some(SetKind::DynamicPorts))
+}
+
 fn chains() -> [Chain; 3] {
     // meta l4proto tcp counter update @docker-tcp { tcp dport timeout 1h }
     let remember = || {
-        let update =
-            SetUpdate { set: PORTS.into(), protocol: Protocol::Tcp, timeout: REMEMBERED };
+        let update = SetUpdate { set: PORTS.into(), protocol: Protocol::Tcp, timeout: REMEMBERED };
         rule([Condition::Protocol(Protocol::Tcp)], Statement::UpdateSet(update))
     };
     let container = [remember()].into_iter().chain(judge("host network"));

@@ -133,7 +133,7 @@ fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     let ruleset = compile(policy);
     let snapshot = Snapshot { docker: docker.clone(), ..Snapshot::default() };
     let completed = complete(&ruleset, &snapshot, &[]);
-    let mut chains = completed.iter().chain(&ruleset.chains);
+    let mut chains = completed.chains.iter();
     let chain = chains.find(|it| it.path.chain.as_ref() == chain).expect("the chain");
     chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()
 }

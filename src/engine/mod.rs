@@ -1,7 +1,6 @@
 //! Dump → plan → commit, with retry: the public face of the library. Every call is a few netlink
 //! messages on one socket; nothing is printed, no process is spawned, no file is written.
 
-mod cgroup;
 mod commit;
 mod connection;
 mod docker;
@@ -24,6 +23,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Weak;
 
+use crate::cgroup::Hierarchy;
 use crate::compile::{frame, unknown_ports};
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
@@ -31,6 +31,7 @@ use crate::ruleset::{Docker, Family, Published, Ruleset, Snapshot};
 use connection::{Connection, Dumped};
 use memory::Memory;
 use monitor::Attendance;
+use probe::Probe;
 
 pub use error::Error;
 pub use flows::Tended;
@@ -57,6 +58,10 @@ pub struct Engine {
     ignored_by: Cell<Weak<Attendance>>,
     routes: Connection,
     sockets: Connection,
+    hierarchy: Option<Hierarchy>,
+    probe: Option<Probe>,
+    /// What the probe came to.
+    socket_match: Option<bool>,
     memory: Memory,
     /// What [`Engine::read_ahead`] has read.
     ahead: Option<Snapshot>,
@@ -110,8 +115,10 @@ impl Engine {
             }
         }
         let port = socket.port();
+        let (hierarchy, probe) = (Hierarchy::open(), Some(Probe::open()?));
         let nf_tables: [Box<dyn Transport>; 2] = [Box::new(socket), Box::new(second)];
-        Ok(Engine { port, ..Engine::over(nf_tables, Box::new(routes), Box::new(sockets)) })
+        let engine = Engine::over(nf_tables, Box::new(routes), Box::new(sockets));
+        Ok(Engine { port, hierarchy, probe, ..engine })
     }
 
     fn over(
@@ -125,6 +132,9 @@ impl Engine {
             ignored_by: Cell::default(),
             routes: Connection::new(routes),
             sockets: Connection::new(sockets),
+            hierarchy: None,
+            probe: None,
+            socket_match: None,
             memory: Memory::default(),
             ahead: None,
         }
@@ -147,7 +157,10 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. That the kernel has no such match is none.
     pub fn probe_cgroup() -> Result<CgroupProbe, Error> {
-        probe::cgroup()
+        match Hierarchy::open().and_then(|hierarchy| hierarchy.own()) {
+            Some(own) => Probe::open()?.ask(&own),
+            None => Ok(CgroupProbe::Unknown),
+        }
     }
 
     /// The same in the network namespace that `path` refers to, as [`Engine::open_in`].
@@ -207,6 +220,19 @@ impl Engine {
         }
     }
 
+    /// The same with what `wanted` depends on beside it. `may_probe`: whether a table of its own may
+    /// exist for a moment.
+    fn current_for(&mut self, wanted: &Ruleset, may_probe: bool) -> Result<Snapshot, Error> {
+        let mut snapshot = self.current()?;
+        if let Some(scope) = &wanted.guard {
+            if may_probe && self.probe_once(&snapshot)? {
+                snapshot = self.snapshot()?;
+            }
+            self.look_around(scope, &mut snapshot)?;
+        }
+        Ok(snapshot)
+    }
+
     /// What would have to change for the kernel to hold `wanted`.
     ///
     /// # Errors
@@ -221,7 +247,7 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn preview(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let snapshot = self.current()?;
+        let snapshot = self.current_for(wanted, false)?;
         let plan = Plan::between(wanted, &snapshot)?;
         let generation = snapshot.generation;
         Ok(Outcome::new(plan, generation, snapshot, 1))
@@ -253,7 +279,8 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. Nothing was changed.
     pub fn apply(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let outcome = self.converge(|snapshot| Plan::between(wanted, snapshot))?;
+        let current = |engine: &mut Engine| engine.current_for(wanted, true);
+        let outcome = self.converge(current, |snapshot| Plan::between(wanted, snapshot))?;
         self.memory.keep_written(outcome.generation, wanted);
         Ok(outcome)
     }
@@ -265,15 +292,16 @@ impl Engine {
     /// See [`Error`]. Nothing was changed.
     pub fn remove(&mut self) -> Result<Outcome, Error> {
         let owned = frame();
-        self.converge(|snapshot| Plan::removing(&owned, snapshot))
+        self.converge(Engine::current, |snapshot| Plan::removing(&owned, snapshot))
     }
 
     fn converge(
         &mut self,
+        current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
         plan: impl Fn(&Snapshot) -> Result<Plan, Obstacle>,
     ) -> Result<Outcome, Error> {
         for attempts in 1..=ATTEMPTS_MAX {
-            let snapshot = self.current()?;
+            let snapshot = current(self)?;
             let plan = plan(&snapshot)?;
             match self.commit(&plan) {
                 Ok(generation) => return Ok(Outcome::new(plan, generation, snapshot, attempts)),

@@ -4,20 +4,23 @@
 //! has not, until the fix of 5.18, which went into 5.15.35 and into others' kernels too. So a packet
 //! decides.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, socket};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, getsockname,
+    listen, socket,
+};
 
 use super::connection::{BatchAnswer, Connection};
-use super::{Error, cgroup, error};
+use super::{Error, error};
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, Socket, decode_rule};
 use crate::ruleset::{
-    BaseChain, CgroupMatch, ChainPath, Condition, Direction, Family, Interface, Match, Place,
-    Ports, Protocol, Rule, Statement, TablePath, Verdict,
+    BaseChain, Cgroup, CgroupMatch, ChainPath, Condition, Direction, Family, Interface, Match,
+    Place, Ports, Protocol, Rule, Statement, TablePath, Verdict,
 };
 
 /// The first of all chains that see what is delivered on this host, so that nobody else's rules
@@ -44,25 +47,81 @@ pub enum CgroupProbe {
     Unknown,
 }
 
-/// Asks the kernel in the calling thread's network namespace.
-pub(super) fn cgroup() -> Result<CgroupProbe, Error> {
-    let Some(cgroup) = cgroup::own() else { return Ok(CgroupProbe::Unknown) };
-    let listeners = listeners();
-    let addresses: Vec<SocketAddr> =
-        listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    if addresses.is_empty() {
-        return Ok(CgroupProbe::Unknown);
+/// The sockets of a probe. They belong to the network namespace in which they were opened, wherever
+/// the thread is when it asks.
+pub(super) struct Probe {
+    netlink: Socket,
+    pairs: Vec<Pair>,
+}
+
+/// A socket that is to listen on the loopback interface, and one that is to connect to it.
+struct Pair {
+    address: IpAddr,
+    listener: OwnedFd,
+    client: OwnedFd,
+}
+
+impl Probe {
+    /// Opens the sockets in the calling thread's network namespace. Nothing listens yet.
+    pub fn open() -> Result<Probe, Error> {
+        let netlink = Socket::open().map_err(error::opening)?;
+        let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let pairs = addresses.into_iter().filter_map(|address| Pair::open(address).ok()).collect();
+        Ok(Probe { netlink, pairs })
     }
-    let socket = Socket::open().map_err(error::opening)?;
-    let chain = chain(socket.port());
-    let mut connection = Connection::new(Box::new(socket));
-    let batch = batch(&chain, &rules(cgroup, &addresses)).finish();
-    if !is_taken(&connection.send_batch(&batch)?)? {
-        return Ok(CgroupProbe::Refuses);
+
+    /// Asks the kernel, with a rule for this cgroup, which is that of the calling process.
+    pub fn ask(self, cgroup: &Cgroup) -> Result<CgroupProbe, Error> {
+        let Ok(level) = u8::try_from(cgroup.level()) else { return Ok(CgroupProbe::Unknown) };
+        let cgroup = CgroupMatch { level, id: cgroup.id, negated: false };
+        let open = self.pairs.iter().filter_map(|pair| Some((pair, pair.listen().ok()?)));
+        let pairs: Vec<(&Pair, SocketAddr)> = open.collect();
+        if pairs.is_empty() {
+            return Ok(CgroupProbe::Unknown);
+        }
+        let addresses: Vec<SocketAddr> = pairs.iter().map(|(_, address)| *address).collect();
+        let chain = chain(self.netlink.port());
+        let mut connection = Connection::new(Box::new(self.netlink));
+        let batch = batch(&chain, &rules(cgroup, &addresses)).finish();
+        if !is_taken(&connection.send_batch(&batch)?)? {
+            return Ok(CgroupProbe::Refuses);
+        }
+        for (pair, address) in &pairs {
+            // Rules of others may forbid it; then no packet is counted.
+            let _ = pair.knock(*address);
+        }
+        let answer = wait(&mut connection, &chain, addresses.len());
+        remove(&mut connection, &chain.table);
+        answer
     }
-    let answer = ask(&mut connection, &chain, &addresses);
-    remove(&mut connection, &chain.table);
-    answer
+}
+
+impl Pair {
+    fn open(address: IpAddr) -> nix::Result<Pair> {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let open = || socket(family, SockType::Stream, flags, None);
+        Ok(Pair { address, listener: open()?, client: open()? })
+    }
+
+    /// Fails where the loopback interface has no such address.
+    fn listen(&self) -> nix::Result<SocketAddr> {
+        let listener = self.listener.as_raw_fd();
+        bind(listener, &SockaddrStorage::from(SocketAddr::new(self.address, 0)))?;
+        listen(&self.listener, Backlog::new(1)?)?;
+        let bound: SockaddrStorage = getsockname(listener)?;
+        let v4 = bound.as_sockaddr_in().map(|v4| v4.port());
+        let port = v4.or(bound.as_sockaddr_in6().map(|v6| v6.port())).unwrap_or_default();
+        Ok(SocketAddr::new(self.address, port))
+    }
+
+    /// Begins to connect. The packet is on its way when this returns.
+    fn knock(&self, address: SocketAddr) -> nix::Result<()> {
+        match connect(self.client.as_raw_fd(), &SockaddrStorage::from(address)) {
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
 }
 
 /// Whether the kernel takes the rule at all. It is sent in a batch without an end.
@@ -76,12 +135,6 @@ pub(super) fn loads_cgroup(connection: &mut Connection, port: u32) -> Result<boo
 fn chain(port: u32) -> ChainPath {
     let table = TablePath { family: Family::Inet, table: format!("dwnl-probe-{port}").into() };
     ChainPath { table, chain: "input".into() }
-}
-
-/// A listening socket for each address of the loopback interface; none where it is down.
-fn listeners() -> Vec<TcpListener> {
-    let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    addresses.into_iter().filter_map(|address| TcpListener::bind((address, 0)).ok()).collect()
 }
 
 /// Two rules for each address: one counts the packets whose socket has this cgroup, the other
@@ -129,18 +182,16 @@ fn remove(connection: &mut Connection, table: &TablePath) {
     let _ = connection.send_batch(&batch.finish());
 }
 
-/// Sends a first packet to each address and waits until it was counted.
-fn ask(
+/// Waits until the first packet of each pair was counted.
+fn wait(
     connection: &mut Connection,
     chain: &ChainPath,
-    addresses: &[SocketAddr],
+    pairs: usize,
 ) -> Result<CgroupProbe, Error> {
-    let _clients: Vec<OwnedFd> =
-        addresses.iter().filter_map(|address| knock(*address).ok()).collect();
     let end = Instant::now() + PATIENCE;
     loop {
         let counters = counters(connection, &chain.table)?;
-        if let Some(answer) = judge(&counters, addresses.len()) {
+        if let Some(answer) = judge(&counters, pairs) {
             return Ok(answer);
         }
         if Instant::now() >= end {
@@ -150,22 +201,11 @@ fn ask(
     }
 }
 
-/// Begins to connect. The packet is on its way when this returns, unless rules of others forbid it.
-fn knock(address: SocketAddr) -> nix::Result<OwnedFd> {
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let client = socket(family, SockType::Stream, flags, None)?;
-    match connect(client.as_raw_fd(), &SockaddrStorage::from(address)) {
-        Ok(()) | Err(Errno::EINPROGRESS) => Ok(client),
-        Err(errno) => Err(errno),
-    }
-}
-
 /// How many packets each rule of the table has counted.
 fn counters(connection: &mut Connection, table: &TablePath) -> Result<Vec<u64>, Error> {
     let what = Dump::Rules { table: &table.table, chain: None };
     let request = |sequence| Request::dump(what, table.family, sequence);
-    let failure = |error: KernelError| Error::from_kernel(error, "reading counters");
+    let failure = |error: KernelError| Err(Error::from_kernel(error, "reading counters"));
     let mut counters = Vec::new();
     connection.list(request, failure, |message| {
         let rule = decode_rule(message.attributes(), table.family);
