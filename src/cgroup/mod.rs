@@ -31,12 +31,7 @@ impl Hierarchy {
         if cfg!(target_pointer_width = "32") || !mount::is_in_initial_namespace() {
             return None;
         }
-        let mounts = fs::read("/proc/thread-self/mountinfo").ok()?;
-        mount::candidates(&String::from_utf8_lossy(&mounts)).into_iter().find_map(|mount| {
-            let hierarchy = Hierarchy::at(mount.point)?;
-            // Something else may be mounted over it.
-            mount.device.is_number(hierarchy.device).then_some(hierarchy)
-        })
+        Hierarchy::at(mount::find()?)
     }
 
     fn at(root: PathBuf) -> Option<Hierarchy> {
