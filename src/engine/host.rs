@@ -66,7 +66,9 @@ impl Engine {
         }
         let own = self.hierarchy.as_ref().and_then(Hierarchy::own);
         let (Some(own), Some(probe)) = (own, self.probe.take()) else { return Ok(false) };
-        self.socket_match = Some(probe.ask(&own)? == CgroupProbe::Matches);
+        let [connection, _] = &mut self.connections;
+        let answer = probe.ask(connection, self.port, &own)?;
+        self.socket_match = Some(answer == CgroupProbe::Matches);
         Ok(true)
     }
 }

@@ -115,7 +115,7 @@ impl Engine {
             }
         }
         let port = socket.port();
-        let (hierarchy, probe) = (Hierarchy::open(), Some(Probe::open()?));
+        let (hierarchy, probe) = (Hierarchy::open(), Some(Probe::open()));
         let nf_tables: [Box<dyn Transport>; 2] = [Box::new(socket), Box::new(second)];
         let engine = Engine::over(nf_tables, Box::new(routes), Box::new(sockets));
         Ok(Engine { port, hierarchy, probe, ..engine })
@@ -157,10 +157,12 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. That the kernel has no such match is none.
     pub fn probe_cgroup() -> Result<CgroupProbe, Error> {
-        match Hierarchy::open().and_then(|hierarchy| hierarchy.own()) {
-            Some(own) => Probe::open()?.ask(&own),
-            None => Ok(CgroupProbe::Unknown),
-        }
+        let Some(own) = Hierarchy::open().and_then(|hierarchy| hierarchy.own()) else {
+            return Ok(CgroupProbe::Unknown);
+        };
+        let socket = Socket::open().map_err(error::opening)?;
+        let port = socket.port();
+        Probe::open().ask(&mut Connection::new(Box::new(socket)), port, &own)
     }
 
     /// The same in the network namespace that `path` refers to, as [`Engine::open_in`].

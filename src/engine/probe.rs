@@ -15,9 +15,9 @@ use nix::sys::socket::{
     listen, socket,
 };
 
+use super::Error;
 use super::connection::{BatchAnswer, Connection};
-use super::{Error, error};
-use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, Socket, decode_rule};
+use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
 use crate::ruleset::{
     BaseChain, Cgroup, CgroupMatch, ChainPath, Condition, Direction, Family, Interface, Match,
     Place, Ports, Protocol, Rule, Statement, TablePath, Verdict,
@@ -47,10 +47,9 @@ pub enum CgroupProbe {
     Unknown,
 }
 
-/// The sockets of a probe. They belong to the network namespace in which they were opened, wherever
-/// the thread is when it asks.
+/// The sockets of a probe's packets. They belong to the network namespace in which they were opened,
+/// wherever the thread is when it asks.
 pub(super) struct Probe {
-    netlink: Socket,
     pairs: Vec<Pair>,
 }
 
@@ -63,15 +62,19 @@ struct Pair {
 
 impl Probe {
     /// Opens the sockets in the calling thread's network namespace. Nothing listens yet.
-    pub fn open() -> Result<Probe, Error> {
-        let netlink = Socket::open().map_err(error::opening)?;
+    pub fn open() -> Probe {
         let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        let pairs = addresses.into_iter().filter_map(|address| Pair::open(address).ok()).collect();
-        Ok(Probe { netlink, pairs })
+        Probe { pairs: addresses.into_iter().filter_map(|it| Pair::open(it).ok()).collect() }
     }
 
-    /// Asks the kernel, with a rule for this cgroup, which is that of the calling process.
-    pub fn ask(self, cgroup: &Cgroup) -> Result<CgroupProbe, Error> {
+    /// Asks the kernel over the connection, whose socket has this number, with a rule for the cgroup of
+    /// the calling process.
+    pub fn ask(
+        self,
+        connection: &mut Connection,
+        port: u32,
+        cgroup: &Cgroup,
+    ) -> Result<CgroupProbe, Error> {
         let Ok(level) = u8::try_from(cgroup.level()) else { return Ok(CgroupProbe::Unknown) };
         let cgroup = CgroupMatch { level, id: cgroup.id, negated: false };
         let open = self.pairs.iter().filter_map(|pair| Some((pair, pair.listen().ok()?)));
@@ -80,8 +83,7 @@ impl Probe {
             return Ok(CgroupProbe::Unknown);
         }
         let addresses: Vec<SocketAddr> = pairs.iter().map(|(_, address)| *address).collect();
-        let chain = chain(self.netlink.port());
-        let mut connection = Connection::new(Box::new(self.netlink));
+        let chain = chain(port);
         let batch = batch(&chain, &rules(cgroup, &addresses)).finish();
         if !is_taken(&connection.send_batch(&batch)?)? {
             return Ok(CgroupProbe::Refuses);
@@ -90,8 +92,8 @@ impl Probe {
             // Rules of others may forbid it; then no packet is counted.
             let _ = pair.knock(*address);
         }
-        let answer = wait(&mut connection, &chain, addresses.len());
-        remove(&mut connection, &chain.table);
+        let answer = wait(connection, &chain, addresses.len());
+        remove(connection, &chain.table);
         answer
     }
 }
