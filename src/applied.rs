@@ -33,7 +33,7 @@ impl Applied {
         started: Instant,
     ) -> Applied {
         let mut warnings = warnings(&outcome);
-        let tended = engine.tend_flows(policy, &outcome.docker);
+        let tended = engine.tend_flows(policy, &outcome);
         let tended = tended.map_err(|error| warnings.push(not_tended(&error))).ok();
         let unmentioned = unmentioned(policy, &outcome.docker);
         let foreign_translations = outcome.plan.foreign_translations.clone();

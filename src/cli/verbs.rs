@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use dwnl::engine::Monitor;
+use dwnl::engine::{LinkMonitor, Monitor};
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, frame};
 
@@ -77,13 +77,13 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     privileges::require(namespace)?;
-    let mut monitor = match namespace {
-        Some(path) => Monitor::open_in(path)?,
-        None => Monitor::open()?,
+    let (mut monitor, links) = match namespace {
+        Some(path) => (Monitor::open_in(path)?, LinkMonitor::open_in(path)?),
+        None => (Monitor::open()?, LinkMonitor::open()?),
     };
     let engine = open(namespace)?;
     monitor.ignore(&engine)?;
-    let mut watch = Watch::new(args.policy.path(), monitor, engine, signals, console.log())?;
+    let mut watch = Watch::new(args.policy.path(), monitor, links, engine, signals, console.log())?;
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)

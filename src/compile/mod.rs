@@ -16,9 +16,11 @@ mod completion;
 mod docker;
 mod entry;
 mod guard;
+mod known;
 mod large;
 mod part;
 mod second_jump;
+mod swarm;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +37,7 @@ use large::LargeGroups;
 pub(crate) use completion::complete;
 pub use docker::unmentioned;
 pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
+pub(crate) use known::unknown_ports;
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;
 

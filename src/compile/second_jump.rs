@@ -205,7 +205,7 @@ mod tests {
         let second_jump = |policy: &Policy| found(policy, &redirect)[0].second_jump;
         let all = |protocol| Ports::new(protocol, 1, u16::MAX).expect("ports");
         let open = Allow::new(Protocol::ALL.map(all).into());
-        let off = |allow| Policy { allow, guard: Guard::OFF, ..Policy::default() };
+        let off = |allow| Policy { allow, guard: Guard::off(), ..Policy::default() };
         assert_eq!(second_jump(&Policy::default()), SecondJump::Guarded);
         assert_eq!(second_jump(&off(vec![open.clone()])), SecondJump::Open);
         assert_eq!(second_jump(&off(Vec::new())), SecondJump::Kept);

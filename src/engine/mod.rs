@@ -10,6 +10,7 @@ mod error;
 mod flows;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod host;
 mod memory;
 mod monitor;
 mod refusal;
@@ -21,23 +22,24 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Weak;
 
-use crate::compile::frame;
+use crate::compile::{frame, unknown_ports};
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
-use crate::ruleset::{Docker, Family, Ruleset, Snapshot};
+use crate::ruleset::{Docker, Family, Published, Ruleset, Snapshot};
 use connection::{Connection, Dumped};
 use memory::Memory;
 use monitor::Attendance;
 
 pub use error::Error;
 pub use flows::Tended;
-pub use monitor::{Commit, Monitor, Notice, Process};
+pub use monitor::{Commit, LinkMonitor, Monitor, Notice, Process};
 
 /// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
 /// ruleset meanwhile.
 pub const ATTEMPTS_MAX: u32 = 100;
 
-/// Netlink sockets in one network namespace, to nf_tables and, for the host's addresses, to routing.
+/// Netlink sockets in one network namespace: to nf_tables, for the host's interfaces and addresses to
+/// routing, and for its listening sockets to sock_diag.
 /// Needs CAP_NET_ADMIN in the user namespace that owns it.
 ///
 /// It remembers the elements of the sets that it has read or written last (they are shared with
@@ -51,6 +53,7 @@ pub struct Engine {
     /// Whether the monitor that does not hear of what it commits is listening.
     ignored_by: Cell<Weak<Attendance>>,
     routes: Connection,
+    sockets: Connection,
     memory: Memory,
     /// What [`Engine::read_ahead`] has read.
     ahead: Option<Snapshot>,
@@ -65,8 +68,18 @@ pub struct Outcome {
     pub generation: u32,
     /// What Docker's rules told about it.
     pub docker: Docker,
+    /// The published ports that the guard did not know before: whoever opened a flow to one of them
+    /// in the meantime was not judged. Empty where there was no guard before.
+    pub learned: Vec<Published>,
     /// How often the dump was taken: 1, and one more for each change by somebody else meanwhile.
     pub attempts: u32,
+}
+
+impl Outcome {
+    fn new(plan: Plan, generation: u32, snapshot: Snapshot, attempts: u32) -> Outcome {
+        let learned = unknown_ports(&snapshot);
+        Outcome { plan, generation, docker: snapshot.docker, learned, attempts }
+    }
 }
 
 /// The one datagram that committing the plan sends; empty for an empty plan. To record what would
@@ -85,6 +98,7 @@ impl Engine {
         let socket = Socket::open().map_err(error::opening)?;
         let second = Socket::open().map_err(error::opening)?;
         let routes = Socket::open_routes().map_err(error::action("opening the socket"))?;
+        let sockets = Socket::open_sock_diag().map_err(error::action("opening the socket"))?;
         for family in Family::NAT {
             let holds_rules = legacy_nat_holds_rules(family)
                 .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
@@ -94,15 +108,20 @@ impl Engine {
         }
         let port = socket.port();
         let nf_tables: [Box<dyn Transport>; 2] = [Box::new(socket), Box::new(second)];
-        Ok(Engine { port, ..Engine::over(nf_tables, Box::new(routes)) })
+        Ok(Engine { port, ..Engine::over(nf_tables, Box::new(routes), Box::new(sockets)) })
     }
 
-    fn over(nf_tables: [Box<dyn Transport>; 2], routes: Box<dyn Transport>) -> Engine {
+    fn over(
+        nf_tables: [Box<dyn Transport>; 2],
+        routes: Box<dyn Transport>,
+        sockets: Box<dyn Transport>,
+    ) -> Engine {
         Engine {
             connections: nf_tables.map(Connection::new),
             port: 0,
             ignored_by: Cell::default(),
             routes: Connection::new(routes),
+            sockets: Connection::new(sockets),
             memory: Memory::default(),
             ahead: None,
         }
@@ -175,7 +194,7 @@ impl Engine {
         let snapshot = self.current()?;
         let plan = Plan::between(wanted, &snapshot)?;
         let generation = snapshot.generation;
-        Ok(Outcome { plan, generation, docker: snapshot.docker, attempts: 1 })
+        Ok(Outcome::new(plan, generation, snapshot, 1))
     }
 
     /// Carries out a plan in one transaction and returns the generation afterwards. An empty plan
@@ -227,9 +246,7 @@ impl Engine {
             let snapshot = self.current()?;
             let plan = plan(&snapshot)?;
             match self.commit(&plan) {
-                Ok(generation) => {
-                    return Ok(Outcome { plan, generation, docker: snapshot.docker, attempts });
-                }
+                Ok(generation) => return Ok(Outcome::new(plan, generation, snapshot, attempts)),
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -9,7 +9,8 @@ use super::obstacle::{check_base, check_owner};
 use super::{Change, Obstacle, Plan, own};
 use crate::compile::{complete, foreign_translations};
 use crate::ruleset::{
-    Chain, ChainPath, InstalledChain, InstalledTable, Ruleset, Set, SetPath, Snapshot, TablePath,
+    Chain, ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot,
+    TablePath,
 };
 
 /// A plan in the making.
@@ -90,6 +91,9 @@ impl<'a> Building<'a> {
             let Some(difference) = difference else {
                 let (path, kind) = (Arc::clone(&set.path), set.kind);
                 changes.push(Change::AddSet(Arc::clone(&path), kind));
+                if kind.is_dynamic() {
+                    continue;
+                }
                 let (elements, origin) = (Arc::clone(&set.elements), Arc::clone(&set.origin));
                 changes.push(Change::AddElements { set: path, kind, elements, origin });
                 continue;
@@ -123,9 +127,10 @@ impl<'a> Building<'a> {
             let path = &target.wanted.path;
             let Some(installed) = self.installed(path) else { continue };
             let table = &path.table;
-            let looked_up = installed.rules.iter().filter_map(|rule| rule.content.known()?.set());
-            let mut looked_up =
-                looked_up.map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
+            let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
+            let mut looked_up = rules
+                .flat_map(Rule::sets)
+                .map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
             if looked_up.any(|set| sets.contains(&set)) {
                 Difference::new(*target, &installed.rules).push_suspension(&mut self.plan.changes);
                 self.suspended.insert(path);

@@ -1,6 +1,7 @@
 //! `apply(between(a, b), b) == a` on a model of the kernel's chains.
 
 mod damage;
+mod dynamic;
 
 use std::sync::Arc;
 
@@ -143,7 +144,7 @@ impl Model {
 }
 
 fn looks_up(rule: &InstalledRule, set: &str) -> bool {
-    rule.content.known().and_then(Rule::set).is_some_and(|name| name.as_ref() == set)
+    rule.content.known().is_some_and(|rule| rule.sets().any(|name| name.as_ref() == set))
 }
 
 fn installed(handle: u64, content: RuleContent) -> InstalledRule {
@@ -165,7 +166,7 @@ fn foreign(text: &str) -> RuleContent {
 }
 
 fn unguarded() -> Policy {
-    Policy { guard: Guard::OFF, ..Policy::default() }
+    Policy { guard: Guard::off(), ..Policy::default() }
 }
 
 /// The frame of every policy, with rules for these ports in `DOCKER-BLOCK`.
@@ -277,7 +278,7 @@ fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
         Group { name: Some("cdn".into()), sources: Arc::new(hosts.chain(ranges).collect()) };
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![ports]) };
-    let guard = Guard { enabled: is_guarded, ..Guard::OFF };
+    let guard = Guard { enabled: is_guarded, ..Guard::off() };
     Policy { allow: vec![entry], guard, ..Policy::default() }
 }
 

@@ -127,7 +127,7 @@ fn translations<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use dwnl::plan::Change;
-    use dwnl::ruleset::{BaseChain, Family, Place, RuleContent};
+    use dwnl::ruleset::{BaseChain, Family, Place, RuleContent, SetKind};
 
     use super::super::testing::{
         HOSTS, allow, hosts, json, jump, large_group, local, lookup, origin, own_path, path,
@@ -314,6 +314,22 @@ plan: 27 rules and elements to add, 16 to remove, 1,234 unchanged (generation 16
         assert_eq!(
             text(&Difference::new(&plan, &large_group().sets, false)),
             "nothing to do: 43 rules and elements stand (generation 16)\n"
+        );
+    }
+
+    #[test]
+    fn a_plan_that_leads_to_dynamic_sets_alone_counts_rules() {
+        let mut sets = large_group().sets;
+        sets.truncate(1);
+        sets[0].kind = SetKind::DynamicPorts;
+        let changes = vec![Change::AddSet(set_path("docker-tcp"), SetKind::DynamicPorts)];
+        let plan = Plan { generation: 16, changes, unchanged: 43, ..Plan::default() };
+        assert_eq!(
+            text(&Difference::new(&plan, &sets, false)),
+            "\
+inet dwnl docker-tcp (new set: type inet_service; size 65535; flags dynamic,timeout)
+plan: 0 rules to add, 0 to remove, 43 unchanged (generation 16)
+"
         );
     }
 

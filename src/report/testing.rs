@@ -88,8 +88,8 @@ pub fn set_path(set: &str) -> Arc<SetPath> {
     Arc::new(SetPath { table: own_path("").table.clone(), set: set.into() })
 }
 
-pub const HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(1024) };
-pub const NETWORKS: SetKind = SetKind { family: Family::Ip6, capacity: None };
+pub const HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
+pub const NETWORKS: SetKind = SetKind::Intervals { family: Family::Ip6 };
 
 /// `203.0.113.0` and those that follow.
 pub fn hosts(number: u8) -> Vec<Interval> {

@@ -49,7 +49,7 @@ pub struct InstalledTable {
 pub struct InstalledSet {
     /// What its elements are; `None` if it is none of the kinds that dwnl makes.
     pub kind: Option<SetKind>,
-    /// Its elements, sorted.
+    /// Its elements, sorted; of a dynamic set they are not read.
     pub elements: Arc<[Interval]>,
 }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::command::{Output, companion, output, path};
 use super::wait::wait_if;
-use super::{Namespace, unpacked};
+use super::{Namespace, busybox};
 
 /// A dockerd with a containerd, containers and state of its own, in namespaces of its own: network
 /// (the host's), mounts and processes. Whatever ends it ends everything that it started.
@@ -123,7 +123,7 @@ impl Docker {
         let (root, archive) = (self.file("root"), self.file("image.tar"));
         let bin = Path::new(&root).join("bin");
         fs::create_dir_all(&bin).expect("a directory");
-        fs::copy(unpacked("busybox/busybox"), bin.join("busybox")).expect("to copy busybox");
+        fs::copy(busybox(), bin.join("busybox")).expect("to copy busybox");
         for applet in ["cat", "nc", "sh", "sleep"] {
             symlink("busybox", bin.join(applet)).expect("a link");
         }

@@ -36,6 +36,11 @@ pub use state::{saved, state, state_of};
 pub use topology::Topology;
 pub use wait::{wait_for, wait_if};
 
+/// A busybox that needs no libraries.
+pub fn busybox() -> PathBuf {
+    unpacked("busybox/busybox")
+}
+
 /// Where `tests/setup` unpacks what the tests need.
 fn unpacked(path: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");

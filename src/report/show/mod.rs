@@ -80,7 +80,9 @@ struct SetReport<'a> {
     /// What its elements are; `None` if it is of a kind that dwnl does not make.
     #[serde(serialize_with = "words::kind")]
     kind: Option<SetKind>,
-    count: usize,
+    /// How many elements it has, unless they are the kernel's to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     elements: Option<Elements<'a>>,
 }

@@ -177,6 +177,20 @@ fn sets_are_data_for_programs() {
 }
 
 #[test]
+fn the_elements_of_a_dynamic_set_are_not_counted() {
+    let (frame, mut snapshot) = (own_frame(), own_snapshot());
+    let table = snapshot.tables.values_mut().next().expect("our table");
+    let ports = InstalledSet { kind: Some(SetKind::DynamicPorts), elements: [].into() };
+    table.sets = [("docker-tcp".into(), ports)].into();
+    let show = Show::new(&frame, &snapshot, true);
+    let kind = "type inet_service; size 65535; flags dynamic,timeout";
+    let line = format!("inet dwnl docker-tcp: elements kept by the kernel ({kind})\n\n");
+    assert!(text(&show).starts_with(&line), "{}", text(&show));
+    let set = format!(r#""sets":[{{"set":"docker-tcp","kind":"{kind}"}}]"#);
+    assert!(json(&show).contains(&set), "{}", json(&show));
+}
+
+#[test]
 fn our_own_table_is_missing_only_where_rules_go_by_its_mark() {
     let frame = own_frame();
     let marked =

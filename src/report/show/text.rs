@@ -66,9 +66,10 @@ impl ChainReport<'_> {
 
 impl SetReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self.kind {
-            Some(kind) => writeln!(out, "{} ({kind})", Count(self.count, "element"))?,
-            None => writeln!(out, "a set of a kind that dwnl does not make")?,
+        match (self.kind, self.count) {
+            (Some(kind), Some(count)) => writeln!(out, "{} ({kind})", Count(count, "element"))?,
+            (Some(kind), None) => writeln!(out, "elements kept by the kernel ({kind})")?,
+            (None, _) => writeln!(out, "a set of a kind that dwnl does not make")?,
         }
         if let Some(elements) = self.elements {
             elements.write_lines(out, Style::new(), "", "")?;
