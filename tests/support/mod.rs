@@ -4,6 +4,7 @@
 // Every test program uses a part of this.
 #![allow(dead_code, unused_imports)]
 
+mod cgroup;
 mod command;
 mod docker;
 mod dwnl;
