@@ -19,6 +19,7 @@ mod server;
 mod state;
 mod topology;
 mod wait;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,7 @@ pub use server::{TcpEcho, UdpEcho, tcp_echo, udp_echo, udp_echo_at};
 pub use state::{saved, state, state_of};
 pub use topology::Topology;
 pub use wait::{wait_for, wait_if};
+pub use watch::{Files, Watch};
 
 /// Where `tests/setup` unpacks what the tests need.
 fn unpacked(path: &str) -> PathBuf {
