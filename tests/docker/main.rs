@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod cgroups;
 mod conditions;
 mod containers;
 mod established;

@@ -68,7 +68,7 @@ impl Drop for Cgroup {
 }
 
 /// Where cgroup v2 is mounted.
-fn mount() -> PathBuf {
+pub(super) fn mount() -> PathBuf {
     let mounts = output(&["findmnt", "--noheadings", "--output=TARGET", "-t", "cgroup2"], "");
     mounts.succeeded().lines().next().expect("a mount").trim().into()
 }
