@@ -13,6 +13,7 @@ mod guard;
 mod jumps;
 mod monitor;
 mod namespace;
+mod native;
 mod privileges;
 mod probe;
 mod refusal;

@@ -4,6 +4,7 @@
 // Every test program uses a part of this.
 #![allow(dead_code, unused_imports)]
 
+mod cgroup;
 mod command;
 mod docker;
 mod dwnl;
@@ -21,6 +22,7 @@ mod wait;
 
 use std::path::{Path, PathBuf};
 
+pub use cgroup::Cgroup;
 pub use command::{Output, companion, output};
 pub use docker::Docker;
 pub use dwnl::{UNGUARDED, apply, dwnl, plan, remove, show};
