@@ -14,6 +14,7 @@ mod host;
 mod jumps;
 mod monitor;
 mod namespace;
+mod native;
 mod privileges;
 mod probe;
 mod refusal;

@@ -3,23 +3,13 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process;
+use std::path::Path;
 
 use dwnl::Engine;
 use dwnl::engine::CgroupProbe;
 
 use super::ruleset;
-use super::support::{Answer, Namespace, Topology, output, tcp, tcp_echo};
-
-/// Where nft looks for cgroups.
-const CGROUPS: &str = "/sys/fs/cgroup";
-
-/// Where the hierarchy of cgroup v2 is mounted: there, or beside those of the first version.
-fn hierarchy() -> PathBuf {
-    let mounts = output(&["findmnt", "--noheadings", "--output=TARGET", "--types=cgroup2"], "");
-    mounts.succeeded().lines().next().expect("a cgroup v2 hierarchy").trim_end().into()
-}
+use super::support::{Answer, Cgroup, Namespace, Topology, tcp, tcp_echo};
 
 fn probe(host: &Namespace) -> CgroupProbe {
     host.inside(Engine::probe_cgroup).expect("an answer")
@@ -34,12 +24,8 @@ fn the_probe_says_what_a_real_connection_shows() {
     println!("{probed:?}, loads: {loads}");
 
     let _server = tcp_echo(&host, 8080);
-    let hierarchy = hierarchy();
     // The root has every socket beneath it.
-    let root = match hierarchy.strip_prefix(CGROUPS).expect("a path that nft finds") {
-        path if path == Path::new("") => ".",
-        path => path.to_str().expect("a path of letters"),
-    };
+    let root = Cgroup::root_of_nft();
     let first = "tcp dport 8080 tcp flags & (syn | ack) == syn";
     let counting = format!(
         "table inet counting {{
@@ -90,13 +76,18 @@ fn what_drops_behind_the_probe_does_not_disturb_it() {
     assert_eq!(ruleset(&host), before);
 }
 
+/// What is known of the kernel where no packet comes through.
+fn without_packets(with_packets: CgroupProbe) -> CgroupProbe {
+    match with_packets {
+        CgroupProbe::Refuses => CgroupProbe::Refuses,
+        _ => CgroupProbe::Unknown,
+    }
+}
+
 #[test]
 fn without_a_packet_nothing_is_known() {
     let host = Namespace::new();
-    let expected = match probe(&host) {
-        CgroupProbe::Refuses => CgroupProbe::Refuses,
-        _ => CgroupProbe::Unknown,
-    };
+    let expected = without_packets(probe(&host));
     host.try_run(
         &["nft", "-f", "-"],
         "table inet mute { chain output { type filter hook output priority 0; oif lo drop; }; }",
@@ -105,7 +96,7 @@ fn without_a_packet_nothing_is_known() {
     assert_eq!(probe(&host), expected);
     host.run(&["nft", "flush", "ruleset"]);
     host.run(&["ip", "link", "set", "lo", "down"]);
-    assert_eq!(probe(&host), CgroupProbe::Unknown, "the loopback interface is down");
+    assert_eq!(probe(&host), expected, "the loopback interface is down");
     assert_eq!(ruleset(&host), "");
 }
 
@@ -127,27 +118,12 @@ fn the_namespace_that_is_named_is_probed() {
     let host = Namespace::new();
     let named = Engine::probe_cgroup_in(Path::new(&host.path())).expect("an answer");
     assert_eq!(named, probe(&host));
+    let elsewhere = Namespace::new();
     host.run(&["ip", "link", "set", "lo", "down"]);
-    let down = Engine::probe_cgroup_in(Path::new(&host.path())).expect("an answer");
-    assert_eq!(down, CgroupProbe::Unknown);
-}
-
-/// A cgroup of this test's own, two levels beneath the root.
-struct Cgroup(PathBuf);
-
-impl Cgroup {
-    fn new() -> Cgroup {
-        let outer = hierarchy().join(format!("dwnl-test-{}", process::id()));
-        fs::create_dir_all(outer.join("inner")).expect("a cgroup");
-        Cgroup(outer)
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(self.0.join("inner"));
-        let _ = fs::remove_dir(&self.0);
-    }
+    let path = host.path();
+    let down = elsewhere.inside(|| Engine::probe_cgroup_in(Path::new(&path)).expect("an answer"));
+    assert_eq!(down, without_packets(named));
+    assert_eq!(probe(&elsewhere), named, "that of the caller is another");
 }
 
 /// Moves itself into a cgroup and goes on as what runs a test of this program with CAP_NET_ADMIN
@@ -160,9 +136,9 @@ fn a_process_in_a_cgroup_of_its_own_finds_the_same_with_net_admin_alone() {
     let host = Namespace::new();
     let cgroup = Cgroup::new();
     let program = env::current_exe().expect("this program");
-    let processes = cgroup.0.join("inner/cgroup.procs");
-    let [program, processes] = [program, processes].map(|path| path.display().to_string());
-    let found = host.try_run(&["sh", "-c", MOVED, &program, &processes], "").succeeded();
+    let program = program.to_str().expect("a path of letters");
+    let run = ["sh", "-c", MOVED, program, &cgroup.inner_processes()];
+    let found = host.try_run(&run, "").succeeded();
     let expected = format!("found {:?} at level 2\n", probe(&host));
     assert!(found.contains(&expected), "{expected}{found}");
 }

@@ -9,6 +9,11 @@ use super::Namespace;
 use super::command::output;
 use super::wait::wait_if;
 
+/// Where nft looks for cgroups.
+const CGROUPS: &str = "/sys/fs/cgroup";
+/// The cgroup below a test's.
+const INNER: &str = "inner";
+
 /// A cgroup of a test's, below the root. It is removed with this value, once the last of its processes
 /// has ended.
 pub struct Cgroup {
@@ -48,6 +53,23 @@ impl Cgroup {
         self.path.file_name().and_then(|name| name.to_str()).expect("a name")
     }
 
+    /// The root of the hierarchy, as nft names it.
+    pub fn root_of_nft() -> String {
+        format!("./{}", below_nft(&mount()))
+    }
+
+    /// Its path, as nft lists it.
+    pub fn path_of_nft(&self) -> String {
+        below_nft(&self.path)
+    }
+
+    /// The file that moves a process into a cgroup below it.
+    pub fn inner_processes(&self) -> String {
+        let inner = self.path.join(INNER);
+        fs::create_dir_all(&inner).expect("to make a cgroup");
+        inner.join("cgroup.procs").display().to_string()
+    }
+
     /// Takes in all processes that are in the network namespace.
     pub fn take_in(&self, namespace: &Namespace) {
         let namespace = inode(namespace.path().as_ref());
@@ -63,8 +85,14 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
+        let _ = fs::remove_dir(self.path.join(INNER));
         wait_if(|| fs::remove_dir(&self.path).ok());
     }
+}
+
+/// A path as nft names it.
+fn below_nft(path: &Path) -> String {
+    path.strip_prefix(CGROUPS).expect("a path that nft finds").display().to_string()
 }
 
 /// Where cgroup v2 is mounted.
