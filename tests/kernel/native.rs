@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use dwnl::ruleset::{
-    CgroupMatch, Chain, ChainPath, Condition, CtState, Extent, Family, Match, Name, Protocol, Rule,
+    CgroupMatch, Chain, ChainPath, Condition, Extent, Family, Match, Name, Protocol, Rule,
     RuleContent, Ruleset, Set, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
     WantedRule,
 };
@@ -12,7 +12,7 @@ use dwnl::{Engine, Policy, compile};
 
 use super::support::{Cgroup, Namespace, expressions};
 
-pub const SET: &str = "docker-tcp";
+pub const SET: &str = "ports-seen";
 const CHAIN: &str = "conditions";
 
 fn table() -> TablePath {
@@ -33,8 +33,7 @@ pub fn update(protocol: Protocol, seconds: u32) -> Statement {
 /// Each condition that only the guard uses, and the statement that fills a set.
 fn rules() -> Vec<Rule> {
     let conditions = [
-        Condition::State(CtState::Invalid),
-        Condition::State(CtState::Untracked),
+        Condition::Ongoing,
         Condition::FromBridge,
         Condition::DestinationLocal,
         Condition::SocketWildcard(false),
@@ -70,7 +69,8 @@ pub fn ruleset(rules: &[Rule]) -> Ruleset {
         path: Arc::new(ChainPath { table: table(), chain: CHAIN.into() }),
         base: None,
         extent: Extent::Whole,
-        rules: rules.iter().map(wanted).collect(),
+        rules: Arc::new(rules.iter().map(wanted).collect()),
+        retired: Vec::new(),
     });
     ruleset.sets.push(Set {
         path: Arc::new(SetPath { table: table(), set: SET.into() }),

@@ -7,8 +7,8 @@ use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use super::slice::{Slice, remove_tree};
 use super::command::{Output, companion, output, path};
+use super::slice::{Slice, remove_tree};
 use super::wait::wait_if;
 use super::{Namespace, busybox};
 
@@ -150,7 +150,7 @@ impl Docker {
             .args(["-H", &self.address(), "--cgroup-parent", &format!("/{}", self.slice())])
             .args(&self.flags)
             .env("PATH", path())
-            .env("SLICE", self.cgroup.as_ref().map_or("", Cgroup::name))
+            .env("SLICE", self.cgroup.as_ref().map_or("", Slice::name))
             .stdout(stream())
             .stderr(stream())
             .spawn()
