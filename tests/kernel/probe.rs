@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use dwnl::Engine;
-use dwnl::engine::CgroupProbe;
+use dwnl::engine::{CgroupProbe, Monitor, Notice};
 
 use super::ruleset;
 use super::support::{Answer, Cgroup, Namespace, Topology, tcp, tcp_echo};
@@ -111,6 +111,26 @@ fn probes_do_not_disturb_each_other() {
         }
     });
     assert_eq!(ruleset(&host), "");
+}
+
+/// A dry run is heard of by nobody; the probe is, by those who keep the rules, as a change of what is
+/// not dwnl's.
+#[test]
+fn a_probe_concerns_nobody_who_keeps_the_rules() {
+    let host = Namespace::new();
+    let mut engine = host.inside(Engine::open).expect("an engine");
+    let mut monitor = host.inside(Monitor::open).expect("a monitor");
+    engine.loads_cgroup().expect("an answer");
+    assert!(monitor.read().expect("notices").is_empty());
+    let probed = probe(&host);
+    let commits = monitor.read().expect("notices");
+    let number = if probed == CgroupProbe::Refuses { 0 } else { 2 };
+    assert_eq!(commits.len(), number, "{commits:?}");
+    let concerns_us = |notice: &Notice| match notice {
+        Notice::Commit(commit) => commit.concerns_us(),
+        Notice::Lost => true,
+    };
+    assert!(!commits.iter().any(concerns_us), "{commits:?}");
 }
 
 #[test]
