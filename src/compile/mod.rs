@@ -36,7 +36,7 @@ use crate::ruleset::{
 };
 use large::LargeGroups;
 
-pub(crate) use cgroups::DAEMONS;
+pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
 pub(crate) use completion::complete;
 pub use docker::unmentioned;
 pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};

@@ -81,11 +81,12 @@ pub(crate) fn judged_service<'h>(
     let judges_all_others = judges_all_others(scope, cgroups);
     let is_judged = |cgroup: &Cgroup| {
         let is_host = cgroups.host.iter().any(|host| host.path == cgroup.top());
-        let is_below_daemon = cgroups.daemons.iter().any(|daemon| daemon.contains(cgroup));
+        let docker = cgroups.daemons.iter().chain(&cgroups.containers);
+        let is_below_docker = docker.into_iter().any(|docker| docker.contains(cgroup));
         let is_known = cgroup.path.is_empty()
             || is_container(&cgroup.path)
             || cgroups.daemons.contains(cgroup);
-        !is_known && (is_below_daemon || (judges_all_others && !is_host))
+        !is_known && (is_below_docker || (judges_all_others && !is_host))
     };
     host.listeners.iter().flatten().find_map(|listener| {
         let cgroup = cgroups.of_listeners.get(&listener.cgroup?)?;
@@ -147,6 +148,9 @@ pub(super) fn rules(scope: &GuardScope, host: &HostState) -> Vec<WantedRule> {
     let daemons = cgroups.daemons.iter().filter_map(|daemon| matches(daemon, false));
     let mut rules: Vec<WantedRule> =
         daemons.map(|daemon| rule([daemon], goto(DOCKER_SOCKET))).collect();
+    // socket cgroupv2 level 2 ID counter goto container-socket
+    let containers = cgroups.containers.iter().filter_map(|container| matches(container, false));
+    rules.extend(containers.map(|container| rule([container], goto(CONTAINER_SOCKET))));
     if judges_all_others(scope, cgroups) {
         // socket cgroupv2 level 1 != ID socket cgroupv2 level 1 != ID counter goto container-socket
         let others = cgroups.host.iter().filter_map(|host| matches(host, true));

@@ -27,6 +27,9 @@ pub struct Cgroups {
     pub daemons: Vec<Cgroup>,
     /// Those at the top of the hierarchy whose services are the host's own.
     pub host: Vec<Cgroup>,
+    /// Those of containers in the host's network, or the ones in which nothing but containers are,
+    /// where containers are to be told apart.
+    pub containers: Vec<Cgroup>,
     /// Those of listening sockets, by their IDs, as far as they had to be looked up.
     pub of_listeners: BTreeMap<u64, Cgroup>,
 }
@@ -72,6 +75,11 @@ impl Cgroup {
     pub fn contains(&self, other: &Cgroup) -> bool {
         let below = other.path.strip_prefix(&self.path);
         self.path.is_empty() || below.is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// The path of the one in which it lies; that of the root is empty.
+    pub fn parent(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(parent, _)| parent)
     }
 
     /// The name of the cgroup at the top of the hierarchy in which it lies, or which it is. That of
