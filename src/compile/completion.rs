@@ -1,6 +1,8 @@
 //! The part of the guard that depends on what Docker has set up: which bridges are its own, which of
 //! them are routed, which ports it publishes, and whether Swarm has a chain.
 
+use std::collections::BTreeSet;
+
 use super::guard::{
     BRIDGED, FORWARD, INPUT, INSIDE, NAMED_BRIDGES, PROXIED, TRANSLATED, by, goto, rule, to_bridge,
 };
@@ -50,23 +52,24 @@ fn completed(chain: &Chain, snapshot: &Snapshot) -> Option<Chain> {
 
 /// `iifname "BRIDGE" counter accept`
 fn accepted_bridges(docker: &Docker) -> Vec<WantedRule> {
-    let bridges = other_bridges(docker);
-    bridges.map(|name| rule([by(Direction::In, name)], Statement::Accept)).collect()
+    other_bridges(&docker.inside)
+        .map(|name| rule([by(Direction::In, name)], Statement::Accept))
+        .collect()
 }
 
 /// `oifname "BRIDGE" counter goto bridged`
 fn guarded_bridges(docker: &Docker) -> Vec<WantedRule> {
-    other_bridges(docker).map(to_bridge).collect()
+    other_bridges(&docker.bridges).map(to_bridge).collect()
 }
 
 /// The bridges that neither have their usual name nor one that Docker makes up.
-fn other_bridges(docker: &Docker) -> impl Iterator<Item = Name> {
+fn other_bridges(bridges: &BTreeSet<Name>) -> impl Iterator<Item = Name> {
     let is_other = |name: &&Name| !NAMED_BRIDGES.contains(&name.as_ref()) && !is_docker_name(name);
-    docker.bridges.iter().filter(is_other).cloned()
+    bridges.iter().filter(is_other).cloned()
 }
 
 /// `br-` and twelve hexadecimal digits, of the network's id.
-fn is_docker_name(name: &str) -> bool {
+pub(super) fn is_docker_name(name: &str) -> bool {
     let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.chars().all(is_digit))
 }
@@ -90,7 +93,7 @@ fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
         };
         rule(destination.into_iter().chain([Condition::Ports(ports)]), goto(PROXIED))
     };
-    docker::ranges(docker).into_iter().map(port).collect()
+    docker::ranges(&docker.published).into_iter().map(port).collect()
 }
 
 /// Where Docker's rules were taken away, docker-proxy still listens: what they told at the last

@@ -22,7 +22,8 @@ pub(super) fn read(routes: &mut Connection, sockets: &mut Connection) -> Result<
     Ok(HostState { links: links(routes)?, listeners: listeners(sockets)? })
 }
 
-fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
+/// Reads the interfaces.
+pub(super) fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
     let dumped = unbroken(|dumped: &mut Vec<DumpedLink>| {
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
         let failure = |error| Err(Error::from_routing(error));

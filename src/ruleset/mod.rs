@@ -17,13 +17,14 @@ mod nft;
 mod origin;
 mod port;
 mod rule;
+mod rule_facts;
 mod set;
 mod snapshot;
 mod translations;
 
 pub use address::{AddressRange, Addresses};
 pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
-pub use docker::{Docker, Published, Traits};
+pub use docker::{Docker, Published};
 pub use family::Family;
 pub(crate) use flow::{Flow, Status, Tuple};
 pub use host::{HostState, Link, Listener};
@@ -32,6 +33,7 @@ pub use native::{CgroupMatch, Condition, Direction, End, SetUpdate, Statement};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
+pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub(crate) use set::number;
 pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge, missing};
 pub use snapshot::{
