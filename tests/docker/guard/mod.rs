@@ -8,6 +8,7 @@ mod late;
 mod paths;
 mod proxy;
 mod routed;
+mod shared;
 mod swarm;
 
 use serde_json::Value;

@@ -3,6 +3,7 @@
 
 mod captured;
 mod forged;
+mod native;
 
 use std::path::Path;
 
