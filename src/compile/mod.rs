@@ -38,8 +38,8 @@ use large::LargeGroups;
 
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
 pub(crate) use completion::complete;
-pub use docker::unmentioned;
-pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
+pub(crate) use docker::{Discovery, tells_of_docker};
+pub use docker::{unmentioned, unprotected};
 pub(crate) use known::unknown_ports;
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;

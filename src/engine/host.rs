@@ -107,7 +107,8 @@ fn containers(hierarchy: &Hierarchy, cgroups: &Cgroups) -> Vec<Cgroup> {
     parents.chain(among_services.filter(|it| is_container(&it.path))).collect()
 }
 
-fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
+/// Reads the interfaces.
+pub(super) fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
     let dumped = unbroken(|dumped: &mut Vec<DumpedLink>| {
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
         let failure = |error| Err(Error::from_routing(error));

@@ -199,7 +199,8 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
-        let snapshot = snapshot::take(&mut self.connections, &self.memory, &frame())?;
+        let snapshot =
+            snapshot::take(&mut self.connections, &mut self.routes, &self.memory, &frame())?;
         self.memory.keep_read(&snapshot);
         Ok(snapshot)
     }

@@ -7,6 +7,7 @@
 mod bytes;
 mod conflict;
 mod difference;
+mod discovery;
 mod flows;
 mod foreign;
 mod guard;

@@ -17,6 +17,7 @@ mod paths;
 mod proxy;
 mod restart;
 mod routed;
+mod shared;
 mod swarm;
 mod uplinks;
 mod without_rules;
