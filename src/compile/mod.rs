@@ -37,7 +37,7 @@ use crate::ruleset::{
 use large::LargeGroups;
 
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
-pub(crate) use completion::complete;
+pub(crate) use completion::{complete, gives_up_ports};
 pub use docker::unmentioned;
 pub(crate) use docker::{learn_chain, learn_rule, tells_of_docker};
 pub(crate) use known::unknown_ports;
