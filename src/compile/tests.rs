@@ -1,6 +1,7 @@
 //! What policies compile to.
 
 mod known;
+mod sockets;
 
 use super::*;
 use crate::policy::Group;
