@@ -19,6 +19,7 @@ mod entry;
 mod guard;
 mod known;
 mod large;
+mod limitation;
 mod part;
 mod second_jump;
 mod sockets;
@@ -41,6 +42,8 @@ pub(crate) use completion::complete;
 pub(crate) use docker::{Discovery, tells_of_docker};
 pub use docker::{unmentioned, unprotected};
 pub(crate) use known::unknown_ports;
+pub(crate) use limitation::limitations;
+pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;
 pub(crate) use sockets::{

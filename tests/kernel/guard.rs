@@ -13,8 +13,8 @@ pub fn behind(host: &Namespace, bridge: &str) -> (Namespace, UdpEcho) {
     let inner = Namespace::new();
     host.run(&["ip", "link", "add", bridge, "type", "bridge"]);
     let peer = ["peer", "name", "eth0", "netns", &inner.path()];
-    host.run(&[&["ip", "link", "add", "port0", "type", "veth"], &peer[..]].concat());
-    host.run(&["ip", "link", "set", "port0", "master", bridge, "up"]);
+    host.run(&[&["ip", "link", "add", "veth0123456", "type", "veth"], &peer[..]].concat());
+    host.run(&["ip", "link", "set", "veth0123456", "master", bridge, "up"]);
     host.run(&["ip", "link", "set", bridge, "up"]);
     host.run(&["ip", "address", "add", "10.1.1.1/24", "dev", bridge]);
     inner.run(&["ip", "address", "add", "10.1.1.2/24", "dev", "eth0"]);
