@@ -38,7 +38,7 @@ use crate::ruleset::{
 use large::LargeGroups;
 
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
-pub(crate) use completion::complete;
+pub(crate) use completion::{complete, gives_up_ports};
 pub(crate) use docker::{Discovery, tells_of_docker};
 pub use docker::{unmentioned, unprotected};
 pub(crate) use known::unknown_ports;

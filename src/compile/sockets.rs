@@ -25,6 +25,8 @@ const DOCKER_PORT: &str = "docker-port";
 const PORTS: &str = "docker-tcp";
 /// How long such a port is remembered. A server's TIME_WAIT lasts a minute.
 const REMEMBERED: NonZeroU32 = NonZeroU32::new(3600).expect("an hour");
+/// The ID of the root of the cgroup v2 hierarchy.
+const ROOT: u64 = 1;
 
 /// What the guard of a policy looks for on the host.
 pub(super) fn scope(guard: &Guard) -> GuardScope {
@@ -47,10 +49,18 @@ pub(crate) fn publish_listeners(docker: &mut Docker, scope: &GuardScope, host: &
     }
 }
 
-/// Whether it is certain of every listening socket if it is Docker's.
-pub(super) fn are_told_apart(host: &HostState) -> bool {
+/// Whether a listening socket that is not known as Docker's may be Docker's all the same: where no
+/// cgroup of dockerd is known, or not that of the socket. Before Linux 5.15 a socket has the ID of the
+/// root in the place of its own while `net_cls` or `net_prio` is in use; where rules can match the
+/// cgroup of a socket, the kernel is a later one.
+pub(super) fn may_be_docker(listener: &Listener, host: &HostState) -> bool {
     let has_daemon = host.cgroups.as_ref().is_some_and(|cgroups| !cgroups.daemons.is_empty());
-    has_daemon && host.listeners.is_some()
+    let is_certain = match listener.cgroup {
+        Some(ROOT) => host.matches_sockets,
+        Some(_) => true,
+        None => false,
+    };
+    !(has_daemon && is_certain)
 }
 
 fn is_docker(listener: &Listener, scope: &GuardScope, host: &HostState) -> bool {
