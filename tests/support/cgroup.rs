@@ -1,4 +1,4 @@
-//! A branch of the cgroup2 hierarchy for one dockerd, laid out as systemd does for its services.
+//! A branch of the cgroup2 hierarchy for what a test starts, laid out as systemd does for its services.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use super::wait::wait_if;
 
-/// The branch `NAME`, with `docker.service` and `containerd.service` in it. Dropping it kills the
-/// processes that are still in it and removes it.
+/// The branch `NAME`, with services in it. Dropping it kills the processes that are still in it and removes
+/// it.
 pub struct Cgroup {
     root: PathBuf,
     name: String,
 }
 
 impl Cgroup {
-    /// Makes the branch; its name has to be unique.
-    pub fn new(name: &str) -> Cgroup {
+    /// Makes the branch with these services; its name has to be unique.
+    pub fn new(name: &str, services: &[&str]) -> Cgroup {
         let cgroup = Cgroup { root: mount_point(), name: name.to_owned() };
-        for service in ["docker.service", "containerd.service"] {
+        for service in services {
             let path = cgroup.branch().join(service);
             fs::create_dir_all(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }

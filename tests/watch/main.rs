@@ -9,6 +9,7 @@ mod docker;
 mod firewalld;
 mod idle;
 mod metrics;
+mod podman;
 mod policy;
 mod service;
 #[path = "../support/mod.rs"]
