@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(outcome.plan.unchanged, plan.added());
 
     // Flows that were there before: those that were refused and are allowed now start anew.
-    let tended = engine.tend_flows(&policy, &outcome.docker)?;
+    let tended = engine.tend_flows(&policy, &outcome)?;
     println!("{} flows forgotten, {} ended", tended.forgotten, tended.ended);
 
     let outcome = engine.remove()?;

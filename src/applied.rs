@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use dwnl::engine::{Outcome, Tended};
-use dwnl::ruleset::{Published, Set};
+use dwnl::ruleset::{ForeignTranslations, Published, Set};
 use dwnl::{Engine, Error, Policy, unmentioned};
 
 use crate::report::{Deed, Difference, Done, Flows};
@@ -14,6 +14,8 @@ pub struct Applied {
     pub outcome: Outcome,
     /// The published ports that the policy does not mention.
     pub unmentioned: Vec<Published>,
+    /// The translations of other programs that the report is to tell of.
+    pub foreign_translations: Vec<ForeignTranslations>,
     /// How long all of it took.
     pub elapsed: Duration,
     /// What the operator has to be warned of.
@@ -30,12 +32,13 @@ impl Applied {
         outcome: Outcome,
         started: Instant,
     ) -> Applied {
-        let (tended, warnings) = match engine.tend_flows(policy, &outcome.docker) {
-            Ok(tended) => (Some(tended), Vec::new()),
-            Err(error) => (None, vec![not_tended(&error)]),
-        };
+        let mut warnings = warnings(&outcome);
+        let tended = engine.tend_flows(policy, &outcome);
+        let tended = tended.map_err(|error| warnings.push(not_tended(&error))).ok();
         let unmentioned = unmentioned(policy, &outcome.docker);
-        Applied { outcome, unmentioned, elapsed: started.elapsed(), warnings, tended }
+        let foreign_translations = outcome.plan.foreign_translations.clone();
+        let elapsed = started.elapsed();
+        Applied { outcome, unmentioned, foreign_translations, elapsed, warnings, tended }
     }
 
     /// The report of it, where the policy leads to these sets; `verbose`: with the changes.
@@ -43,10 +46,17 @@ impl Applied {
         let warnings = self.warnings.clone();
         let mut done = Done::new(Deed::Apply, &self.outcome, sets, self.elapsed, warnings);
         done.unmentioned = Some(self.unmentioned.clone());
+        done.foreign_translations = self.foreign_translations.clone();
         done.flows = self.tended.map(Flows::from);
         done.difference = verbose.then(|| Difference::new(&self.outcome.plan, &[], true));
         done
     }
+}
+
+/// What the operator has to be warned of, where this is what was found and done.
+pub fn warnings(outcome: &Outcome) -> Vec<String> {
+    let translations = outcome.plan.foreign_translations.iter();
+    translations.filter(|it| !it.is_left_out()).map(ToString::to_string).collect()
 }
 
 fn not_tended(error: &Error) -> String {

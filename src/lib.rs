@@ -48,9 +48,11 @@
 //! | [`plan`] | the difference between the wanted ruleset and a snapshot |
 //! | [`compile()`] | `Policy` → `Ruleset`: the only place that knows Docker's chains |
 //! | [`policy`] | text → `Policy`, with a place for every error |
+//! | [`cgroup`] | the IDs and paths of cgroups, by which a socket's owner is known |
 //! | `netlink` | socket, batch, encoding, decoding: the only unsafe code |
 //! | [`ruleset`] | family, chain, rule, match, verdict; `Display` is iptables' syntax |
 
+pub mod cgroup;
 mod compile;
 pub mod engine;
 mod flows;
@@ -62,7 +64,7 @@ pub mod plan;
 pub mod policy;
 pub mod ruleset;
 
-pub use compile::{compile, frame, unmentioned};
+pub use compile::{compile, frame, installed_translations, unmentioned};
 pub use engine::{Engine, Error};
 pub use plan::Plan;
 pub use policy::Policy;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use dwnl::Policy;
-use dwnl::policy::{Diagnostics, Established, Guard};
+use dwnl::policy::{Diagnostics, DirectRouting, Established, Guard};
 use dwnl::ruleset::Addresses;
 use proptest::prelude::*;
 
@@ -56,7 +56,12 @@ fn the_example_is_valid_and_uses_every_key() {
     assert_eq!(metrics.in_interface.as_ref().map(ToString::to_string), Some("-i eth1".into()));
     assert_eq!(metrics.to.len(), 2);
     assert_eq!(signalling.from, None);
-    assert_eq!(policy.guard, Guard { enabled: true, mark: Guard::DEFAULT_MARK });
+    let guard = policy.guard;
+    assert_eq!((guard.enabled, guard.mark), (true, Guard::DEFAULT_MARK));
+    assert_eq!((guard.host_network, guard.direct_routing), (true, DirectRouting::Drop));
+    assert_eq!(guard.docker_cgroup.as_deref(), Some("system.slice/docker.service"));
+    assert_eq!(guard.host_cgroups, ["machine.slice".into()]);
+    assert_eq!(guard.swarm_peers.map(|groups| groups.len()), Some(1));
 
     let text = fs::read_to_string("examples/policy.toml").expect("the example");
     let keys = ["name", "ports", "from", "in-interface", "to", "enabled", "mark", "established"];
@@ -87,7 +92,7 @@ fn values_that_are_not_errors() {
     assert_eq!(from.len(), 2, "the same group is dropped");
     let host = Addresses::Network(IpAddr::from([192, 0, 2, 1]).into());
     assert_eq!(from[1].sources[0].addresses, host, "a range of one address is the host");
-    assert_eq!(policy.guard, Guard { enabled: true, mark: 1 << 31 });
+    assert_eq!(policy.guard, Guard { mark: 1 << 31, ..Guard::default() });
     assert_eq!(policy.revoke.established, Established::Cut);
     assert_eq!(entry.at.as_ref().map(ToString::to_string).as_deref(), Some("policy.toml:3:1"));
 }

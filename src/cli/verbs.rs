@@ -7,13 +7,13 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use dwnl::engine::Monitor;
+use dwnl::engine::{LinkMonitor, Monitor};
 use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile, frame};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb, WatchArgs};
 use super::{Console, privileges};
-use crate::applied::Applied;
+use crate::applied::{Applied, warnings};
 use crate::report::{Check, Deed, Difference, Done, Rules, Show};
 use crate::watch::{Signals, Watch};
 
@@ -52,9 +52,11 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let Prepared { wanted, mut engine, .. } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("comparing the policy with the kernel");
-    let plan = engine.plan(&wanted)?;
+    let outcome = engine.preview(&wanted)?;
     drop(progress);
-    console.report(&Difference::new(&plan, &wanted.sets, console.verbose()))?;
+    console.warn(&warnings(&outcome));
+    let plan = &outcome.plan;
+    console.report(&Difference::new(plan, &wanted.sets, console.verbose()))?;
     let changes = args.exit_code && !plan.is_empty();
     Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
 }
@@ -75,13 +77,13 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     privileges::require(namespace)?;
-    let mut monitor = match namespace {
-        Some(path) => Monitor::open_in(path)?,
-        None => Monitor::open()?,
+    let (mut monitor, links) = match namespace {
+        Some(path) => (Monitor::open_in(path)?, LinkMonitor::open_in(path)?),
+        None => (Monitor::open()?, LinkMonitor::open()?),
     };
     let engine = open(namespace)?;
     monitor.ignore(&engine)?;
-    let mut watch = Watch::new(args.policy.path(), monitor, engine, signals, console.log())?;
+    let mut watch = Watch::new(args.policy.path(), monitor, links, engine, signals, console.log())?;
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::entry::{destinations, network, of_family, origin, range};
 use super::large::{LargeGroups, comment};
-use super::{DOCKER, GUARD, distinct, nat_chain, own_table, without_origin};
-use crate::policy::{Allow, Policy};
+use super::{DOCKER, GUARD, distinct, nat_chain, own_table, swarm, without_origin};
+use crate::policy::{Allow, DirectRouting, Policy};
 use crate::ruleset::{
     Addresses, BaseChain, Chain, ChainPath, Condition, Direction, End, Extent, Family, Interface,
     Match, Name, Origin, Ports, Rule, Statement, Verdict, WantedRule,
@@ -29,6 +29,8 @@ pub(super) const FORWARD: &str = "forward";
 /// What is for a published port and was not translated, so that docker-proxy would take it in.
 pub(super) const PROXIED: &str = "proxied";
 pub(super) const INPUT: &str = "input";
+/// What is for a port by which the nodes of a Swarm talk to each other.
+const SWARM: &str = "swarm";
 
 /// The bridges that Docker may create at any time and whose names are always these. Those of other
 /// networks it makes up, unless the operator chooses them.
@@ -55,22 +57,26 @@ pub(super) fn nat(family: Family, mark: u32) -> Chain {
 }
 
 /// The chains of `inet dwnl`, each before those that lead to it.
-pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> [Chain; 7] {
+pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
-    [
+    let peers = swarm::entry(&policy.guard);
+    let mut chains = vec![
         regular(INSIDE, inside()),
-        regular(ALLOWED, allowed(policy, large)),
+        regular(ALLOWED, allowed(&policy.allow, large)),
         regular(TRANSLATED, translated(policy.guard.mark)),
-        regular(BRIDGED, bridged()),
+        regular(BRIDGED, bridged(policy.guard.direct_routing)),
         chain(FORWARD, Some(BaseChain::FORWARD), forward(policy.guard.mark)),
         regular(PROXIED, judge("docker-proxy")),
-        chain(INPUT, Some(BaseChain::INPUT), vec![established()]),
-    ]
+    ];
+    chains.extend(peers.as_ref().map(|peers| regular(SWARM, swarm_peers(peers, large))));
+    let input = [established()].into_iter().chain(peers.iter().flat_map(swarm_ports));
+    chains.push(chain(INPUT, Some(BaseChain::INPUT), input.collect()));
+    chains
 }
 
-fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
+pub(super) fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
     let path = Arc::new(ChainPath { table: own_table(), chain: name.into() });
-    Chain { path, base, extent: Extent::Whole, rules }
+    super::chain(path, base, Extent::Whole, rules)
 }
 
 /// `CONDITIONS counter STATEMENT`
@@ -90,18 +96,16 @@ pub(super) fn goto(chain: &str) -> Statement {
     Statement::Goto(chain.into())
 }
 
-/// `ct state != new counter accept`: only the first packets of a flow are judged, so that nothing
-/// established is ever cut.
+/// `ct state established,related counter accept`: a flow is judged until it is answered, so that
+/// nothing established is ever cut. What conntrack finds invalid or does not track can open nothing
+/// that is let in: no condition on the original tuple holds for it.
 fn established() -> WantedRule {
-    rule([Condition::NotNew], Statement::Accept)
+    rule([Condition::Ongoing], Statement::Accept)
 }
 
-/// `iifname "lo" counter accept`, and the same for Docker's bridges.
+/// `iifname "lo" counter accept`
 fn inside() -> Vec<WantedRule> {
-    let names = ["lo"].into_iter().chain(NAMED_BRIDGES);
-    let conditions = names.map(|name| by(Direction::In, name.into()));
-    let conditions = conditions.chain([Condition::DockerName(Direction::In)]);
-    conditions.map(|condition| rule([condition], Statement::Accept)).collect()
+    vec![rule([by(Direction::In, "lo".into())], Statement::Accept)]
 }
 
 /// `iifname "docker0"`
@@ -110,7 +114,7 @@ pub(super) fn by(direction: Direction, name: Name) -> Condition {
 }
 
 /// `jump inside`, `jump allowed`, and `counter drop comment "…"`
-fn judge(dropped: &str) -> Vec<WantedRule> {
+pub(super) fn judge(dropped: &str) -> Vec<WantedRule> {
     vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
 }
 
@@ -128,12 +132,23 @@ fn translated(mark: u32) -> Vec<WantedRule> {
 }
 
 /// What was not translated goes to a container's own address.
-fn bridged() -> Vec<WantedRule> {
-    vec![
-        rule([Condition::Translated], goto(TRANSLATED)),
-        rule([], jump(INSIDE)),
-        drop("container's own address"),
-    ]
+fn bridged(direct_routing: DirectRouting) -> Vec<WantedRule> {
+    let allowed = (direct_routing == DirectRouting::Allowed).then(|| rule([], jump(ALLOWED)));
+    let inside = [rule([Condition::Translated], goto(TRANSLATED)), rule([], jump(INSIDE))];
+    inside.into_iter().chain(allowed).chain([drop("container's own address")]).collect()
+}
+
+/// `tcp dport 2377 counter goto swarm`
+fn swarm_ports(peers: &Allow) -> impl Iterator<Item = WantedRule> {
+    peers.ports.iter().map(|ports| rule([Condition::Ports(*ports)], goto(SWARM)))
+}
+
+/// `jump inside`, the other nodes, and `counter drop comment "not allowed: Swarm"`
+fn swarm_peers(peers: &Allow, large: &LargeGroups) -> Vec<WantedRule> {
+    let mut rules = vec![rule([], jump(INSIDE))];
+    rules.extend(allowed(std::slice::from_ref(peers), large));
+    rules.push(drop("Swarm"));
+    rules
 }
 
 /// A bridge that is not known yet is told by the mark.
@@ -150,9 +165,9 @@ pub(super) fn to_bridge(name: Name) -> WantedRule {
 }
 
 /// One rule for each source that has one in `DOCKER-BLOCK`, and for each set of a large group.
-fn allowed(policy: &Policy, large: &LargeGroups) -> Vec<WantedRule> {
+fn allowed(entries: &[Allow], large: &LargeGroups) -> Vec<WantedRule> {
     let mut rules = Vec::new();
-    for entry in &policy.allow {
+    for entry in entries {
         for family in Family::NAT {
             for ports in &entry.ports {
                 for destination in destinations(family, entry) {

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entry::{destinations, network, of_family, origin, range};
-use super::own_table;
 use super::part::{capacity, divide};
+use super::{own_table, swarm};
 use crate::policy::{Allow, Group, Policy, Source};
 use crate::ruleset::{
     Addresses, Family, Interval, Match, Name, Part, Ports, Rule, Set, SetKind, SetPath, Verdict,
@@ -45,6 +45,13 @@ impl LargeGroups {
                     if !policy.guard.enabled {
                         large.add_rules(family, group, entry, policy.guard.mark);
                     }
+                }
+            }
+        }
+        if let Some(peers) = swarm::entry(&policy.guard) {
+            for group in peers.from.iter().flatten() {
+                for family in Family::NAT {
+                    large.add(family, group, &peers, policy.allow.len());
                 }
             }
         }
@@ -97,7 +104,10 @@ impl LargeGroups {
             }
             let set: Name = format!("{name}-{version}{suffix}").into();
             let path = Arc::new(SetPath { table: own_table(), set: Arc::clone(&set) });
-            let kind = SetKind { family, capacity };
+            let kind = match capacity {
+                Some(capacity) => SetKind::Hosts { family, capacity },
+                None => SetKind::Intervals { family },
+            };
             let elements = elements.into();
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
             lookups.push(Lookup { set, part });

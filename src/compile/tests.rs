@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::policy::Group;
-use crate::policy::{Allow, Guard, Source};
+use crate::policy::{Allow, DirectRouting, Guard, Source};
 use crate::ruleset::Protocol;
 use crate::ruleset::{AddressRange, Addresses, Docker, Ports, Published, Snapshot};
 
@@ -27,7 +27,7 @@ fn entry(port: u16, sources: &[&str]) -> Allow {
 }
 
 fn unguarded(allow: Vec<Allow>) -> Policy {
-    Policy { allow, guard: Guard::OFF, ..Policy::default() }
+    Policy { allow, guard: Guard::off(), ..Policy::default() }
 }
 
 fn block(family: Family, policy: &Policy) -> Vec<String> {
@@ -132,8 +132,8 @@ fn a_large_group_is_a_set_of_its_name_in_each_family() {
 fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     let ruleset = compile(policy);
     let snapshot = Snapshot { docker: docker.clone(), ..Snapshot::default() };
-    let completed = complete(&ruleset, &snapshot);
-    let mut chains = completed.iter().chain(&ruleset.chains);
+    let completed = complete(&ruleset, &snapshot, &[]);
+    let mut chains = completed.chains.iter();
     let chain = chains.find(|it| it.path.chain.as_ref() == chain).expect("the chain");
     chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()
 }
@@ -196,15 +196,14 @@ fn what_docker_has_set_up_completes_the_guard() {
         ..Docker::default()
     };
     let rules = |chain| rules(&Policy::default(), &docker, chain);
-    let name = "\"br-*\" iifname & \"               \" == \"               \"";
     assert_eq!(
         rules("inside"),
         [
             "iifname \"lo\" counter accept",
-            "iifname \"docker0\" counter accept",
-            "iifname \"docker_gwbridge\" counter accept",
-            &format!("iifname {name} counter accept"),
-            "iifname \"web0\" counter accept",
+            "iifname \"docker0\" meta iifkind \"bridge\" counter accept",
+            "iifname \"docker_gwbridge\" meta iifkind \"bridge\" counter accept",
+            "iifname \"br-0123456789ab\" meta iifkind \"bridge\" counter accept",
+            "iifname \"web0\" meta iifkind \"bridge\" counter accept",
         ]
     );
     assert_eq!(rules("bridged")[1], "meta nfproto ipv6 oifname \"web0\" counter goto translated");
@@ -212,12 +211,49 @@ fn what_docker_has_set_up_completes_the_guard() {
     assert_eq!(
         rules("input"),
         [
-            "ct state != new counter accept",
+            "ct state established,related counter accept",
             "meta nfproto ipv6 tcp dport 9000 counter goto proxied",
             "tcp dport 8080-8081 counter goto proxied",
             "ip daddr 203.0.113.5 tcp dport 443 counter goto proxied",
         ]
     );
+}
+
+#[test]
+fn the_peers_of_a_swarm_alone_reach_its_ports() {
+    let peers = entry(1, &["192.0.2.10", "2001:db8::10"]).from;
+    let policy =
+        Policy { guard: Guard { swarm_peers: peers, ..Guard::default() }, ..Policy::default() };
+    let rules = |chain| rules(&policy, &Docker::default(), chain);
+    assert_eq!(
+        rules("input")[1..],
+        [
+            "tcp dport 2377 counter goto swarm",
+            "tcp dport 7946 counter goto swarm",
+            "udp dport 7946 counter goto swarm",
+            "udp dport 4789 counter goto swarm",
+        ]
+    );
+    let swarm = rules("swarm");
+    assert_eq!(swarm[0], "counter jump inside");
+    assert_eq!(swarm.last().expect("a rule"), "counter drop comment \"not allowed: Swarm\"");
+    assert_eq!(swarm.len(), 2 + 4 * 2);
+    assert!(rules("allowed").is_empty());
+}
+
+#[test]
+fn the_allowed_may_call_a_container_where_the_policy_says_so() {
+    let guard = Guard { direct_routing: DirectRouting::Allowed, ..Guard::default() };
+    let policy = Policy { guard, ..Policy::default() };
+    let rules = |policy: &Policy| rules(policy, &Docker::default(), "bridged");
+    let mut expected = vec![
+        "ct status dnat counter goto translated",
+        "counter jump inside",
+        "counter drop comment \"not allowed: container's own address\"",
+    ];
+    assert_eq!(rules(&Policy::default()), expected);
+    expected.insert(2, "counter jump allowed");
+    assert_eq!(rules(&policy), expected);
 }
 
 #[test]

@@ -84,11 +84,12 @@ impl Connection {
         Ok(if is_of_generation { dumped } else { Dumped::Interrupted })
     }
 
-    /// Dumps objects and hands each to `read`. `failure` is what an error of the kernel's means.
+    /// Dumps objects and hands each to `read`. `failure` says what an error of the kernel means: how
+    /// the dump ended, or why it failed.
     pub fn list(
         &mut self,
         request: impl Fn(u32) -> Request,
-        failure: fn(KernelError) -> Error,
+        failure: impl FnOnce(KernelError) -> Result<Dumped, Error>,
         mut read: impl FnMut(Message),
     ) -> Result<Dumped, Error> {
         let request = request(self.next_sequence());
@@ -97,11 +98,8 @@ impl Connection {
         loop {
             let datagram = receive(self.transport.as_mut())?;
             for message in answers(datagram, request.sequence) {
-                match message.error().filter(|error| error.errno != 0) {
-                    // What it is in has gone since it was found.
-                    Some(error) if error.errno == libc::ENOENT => return Ok(Dumped::Interrupted),
-                    Some(error) => return Err(failure(error)),
-                    None => {}
+                if let Some(error) = message.error().filter(|error| error.errno != 0) {
+                    return failure(error);
                 }
                 if message.is_interrupted() {
                     dumped = Dumped::Interrupted;
@@ -184,8 +182,12 @@ fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
     }
 }
 
-fn reading_a_dump(error: KernelError) -> Error {
-    Error::from_kernel(error, "reading a dump")
+fn reading_a_dump(error: KernelError) -> Result<Dumped, Error> {
+    match error.errno {
+        // What it is in has gone since it was found.
+        libc::ENOENT => Ok(Dumped::Interrupted),
+        _ => Err(Error::from_kernel(error, "reading a dump")),
+    }
 }
 
 /// Whether answers were lost, because more of them waited than the receive buffer holds.

@@ -95,7 +95,13 @@ impl Error {
 
     /// An error that the kernel answers a request for interfaces or addresses with.
     pub(super) fn from_routing(error: KernelError) -> Error {
-        Error::Socket { action: "reading the host's addresses", source: error.source() }
+        let action = "reading the host's interfaces and addresses";
+        Error::Socket { action, source: error.source() }
+    }
+
+    /// An error that the kernel answers a request for sockets with.
+    pub(super) fn from_sock_diag(error: KernelError) -> Error {
+        Error::Socket { action: "reading the listening sockets", source: error.source() }
     }
 
     /// An error that the kernel answers a request with.

@@ -6,13 +6,13 @@ use std::collections::{BTreeSet, HashSet};
 use ipnetwork::IpNetwork;
 
 use super::connection::{Connection, Dumped};
-use super::{Engine, Error, ending, unbroken};
+use super::{Engine, Error, Outcome, ending, unbroken};
 use crate::flows::{AddressSet, Admission, Host, State, fate};
 use crate::netlink::{
     Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
 };
 use crate::policy::{Established, Policy};
-use crate::ruleset::{Addresses, Docker, Family, Flow, Name, Status};
+use crate::ruleset::{Addresses, Family, Flow, Name, Status};
 
 /// How many flows did not outlast a change of the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,15 +21,15 @@ pub struct Tended {
     /// is judged anew.
     pub forgotten: usize,
     /// Flows that were let in and that the policy no longer allows, where it says
-    /// `established = "cut"`. Their servers, should they send any more, are told that nobody is
-    /// there.
+    /// `established = "cut"`, and flows that it does not allow and that docker-proxy had answered
+    /// before the guard knew the port, whatever it says. Their servers, should they send any more,
+    /// are told that nobody is there.
     pub ended: usize,
 }
 
 impl Engine {
     /// Deletes what connection tracking knows of flows that the policy, which should have been
-    /// applied before, decides otherwise now: see [`Tended`]. What is to be known of Docker is in the
-    /// [`Outcome`](super::Outcome) of that. Only flows that come from outside, from
+    /// applied before with this outcome, decides otherwise now: see [`Tended`]. Only flows that come from outside, from
     /// neither the host itself nor a container, to a port that Docker publishes are touched.
     ///
     /// Connection tracking does not know by which interface a flow came in. An entry of the policy
@@ -37,15 +37,17 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Error`]. Some flows may have been deleted; the rules are not touched.
-    pub fn tend_flows(&mut self, policy: &Policy, docker: &Docker) -> Result<Tended, Error> {
+    pub fn tend_flows(&mut self, policy: &Policy, outcome: &Outcome) -> Result<Tended, Error> {
+        let Outcome { docker, learned, .. } = outcome;
         if docker.published.is_empty() {
             return Ok(Tended::default());
         }
         let local = local_addresses(&mut self.routes)?;
         let containers = networks(&mut self.routes, &docker.bridges)?;
-        let host = Host::new(&docker.published, local, containers);
+        let host = Host::new(&docker.published, learned, local, containers);
         let established = policy.revoke.established;
-        let candidates = candidates(&mut self.connections[0], &host, established)?;
+        let unanswered_alone = established == Established::Keep && learned.is_empty();
+        let candidates = candidates(&mut self.connections[0], &host, unanswered_alone)?;
         if candidates.is_empty() {
             return Ok(Tended::default());
         }
@@ -63,15 +65,15 @@ impl Engine {
 fn candidates(
     connection: &mut Connection,
     host: &Host,
-    established: Established,
+    unanswered_alone: bool,
 ) -> Result<Vec<(State, Flow)>, Error> {
-    let without = (established == Established::Keep).then_some(Status::UNANSWERED_MASK);
-    let wanted = |state: &State| *state == State::Refused || established == Established::Cut;
+    let without = unanswered_alone.then_some(Status::UNANSWERED_MASK);
     let mut candidates = Vec::new();
     let request = |sequence| Request::flows(without, sequence);
-    connection.list(request, Error::from_conntrack, |message| {
+    let failure = |error| Err(Error::from_conntrack(error));
+    connection.list(request, failure, |message| {
         let flow = decode_flow(message);
-        candidates.extend(flow.and_then(|flow| Some((host.state(&flow).filter(wanted)?, flow))));
+        candidates.extend(flow.and_then(|flow| Some((host.state(&flow)?, flow))));
     })?;
     Ok(candidates)
 }
@@ -90,9 +92,10 @@ fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSe
     let networks = unbroken(|networks: &mut Vec<IpNetwork>| {
         let mut numbers = HashSet::new();
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
-        let dumped = routes.list(request, Error::from_routing, |message| {
-            let link = decode_link(message).filter(|(_, name)| names.contains(name));
-            numbers.extend(link.map(|(number, _)| number));
+        let failure = |error| Err(Error::from_routing(error));
+        let dumped = routes.list(request, failure, |message| {
+            let link = decode_link(message).filter(|link| names.contains(&link.name));
+            numbers.extend(link.map(|link| link.index));
         })?;
         if dumped == Dumped::Interrupted {
             return Ok(dumped);
@@ -113,7 +116,8 @@ fn list_both(
     let mut dumped = Dumped::Whole;
     for family in Family::NAT {
         let request = |sequence| Request::routes(what(family), sequence);
-        if routes.list(request, Error::from_routing, &mut read)? == Dumped::Interrupted {
+        let failure = |error| Err(Error::from_routing(error));
+        if routes.list(request, failure, &mut read)? == Dumped::Interrupted {
             dumped = Dumped::Interrupted;
         }
     }

@@ -34,9 +34,10 @@ impl Recording {
     }
 
     fn engine(data: &[u8]) -> Engine {
-        // Of the host's addresses nothing is asked, and what a second thread reads, when is by chance.
-        let [answers, second, routes] = [data, &[], &[]].map(|data| Box::new(Recording::of(data)));
-        Engine::over([answers, second], routes)
+        // Of the host nothing is asked, and what a second thread reads, when is by chance.
+        let [answers, second, routes, sockets] =
+            [data, &[], &[], &[]].map(|data| Box::new(Recording::of(data)));
+        Engine::over([answers, second], routes, sockets)
     }
 
     fn next(&mut self) -> Option<Vec<u8>> {

@@ -42,7 +42,7 @@ impl Memory {
         let tables = snapshot.tables.iter();
         self.sets = tables
             .flat_map(|(path, table)| table.sets.iter().map(move |set| (path, set)))
-            .filter(|(_, (_, installed))| installed.kind.is_some())
+            .filter(|(_, (_, installed))| installed.kind.is_some_and(|kind| !kind.is_dynamic()))
             .map(|(table, (set, installed))| {
                 let path = SetPath { table: table.clone(), set: Arc::clone(set) };
                 (path, Arc::clone(&installed.elements))
@@ -53,7 +53,7 @@ impl Memory {
     /// Remembers what the commit that brought about this generation has put in place.
     pub fn keep_written(&mut self, generation: u32, ruleset: &Ruleset) {
         self.generation = generation;
-        let sets = ruleset.sets.iter();
+        let sets = ruleset.sets.iter().filter(|set| !set.kind.is_dynamic());
         self.sets =
             sets.map(|set| (set.path.as_ref().clone(), Arc::clone(&set.elements))).collect();
     }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn elements_are_remembered_for_one_generation() {
-        let kind = SetKind { family: Family::Ip, capacity: Some(1024) };
+        let kind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
         let mut memory = Memory::default();
         memory.keep_read(&snapshot(3, Some(kind)));
         assert_eq!(memory.recall(3, &path("cdn-4")).map(|elements| elements.len()), Some(1));
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn elements_outlive_the_commits_that_leave_them_alone() {
-        let kind = SetKind { family: Family::Ip, capacity: Some(1024) };
+        let kind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
         let mut memory = Memory::default();
         memory.keep_read(&snapshot(u32::MAX, Some(kind)));
         memory.follow(1, |set| *set == path("cdn-6"));

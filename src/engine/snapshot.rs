@@ -128,13 +128,13 @@ impl<'a> Taking<'a> {
         self.elements(family, snapshot)
     }
 
-    /// Elements that are remembered are not read again.
+    /// Elements that are remembered are not read again, and those that are the kernel's not at all.
     fn elements(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
         let generation = snapshot.generation;
         let mut unread = Vec::new();
         for (path, installed) in own_tables(family, snapshot) {
             for (name, set) in &mut installed.sets {
-                let Some(kind) = set.kind else { continue };
+                let Some(kind) = set.kind.filter(|kind| !kind.is_dynamic()) else { continue };
                 let path = SetPath { table: path.clone(), set: Arc::clone(name) };
                 match self.memory.recall(generation, &path) {
                     Some(elements) => set.elements = elements,

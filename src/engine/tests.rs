@@ -1,6 +1,7 @@
 //! The engine against a kernel that misbehaves: a transport that answers as told.
 
 mod heed;
+mod host;
 
 use std::collections::VecDeque;
 use std::io;
@@ -233,7 +234,7 @@ fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Requests) 
 fn engine_before(kernel: Kernel) -> (Engine, Requests) {
     let requests = Arc::clone(&kernel.requests);
     let mute = || Box::new(Kernel { noise: Noise::Mute, ..Kernel::new(7) });
-    (Engine::over([Box::new(kernel), mute()], mute()), requests)
+    (Engine::over([Box::new(kernel), mute()], mute(), mute()), requests)
 }
 
 fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {
@@ -250,7 +251,7 @@ fn policy() -> Policy {
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let at = Some(Location { file: "policy.toml".into(), line: 12, column: 1 });
     let entry = Allow { name: Some("web".into()), at, ..Allow::new(vec![ports]) };
-    Policy { allow: vec![entry], guard: Guard::OFF, ..Policy::default() }
+    Policy { allow: vec![entry], guard: Guard::off(), ..Policy::default() }
 }
 
 /// BEGIN, two tables, then for IPv4: DOCKER, DOCKER-BLOCK.

@@ -1,6 +1,6 @@
 //! Which flows lead from outside to a port that Docker publishes, and how far they got.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
@@ -10,13 +10,17 @@ use crate::ruleset::{Family, Flow, Protocol, Published, Status, Tuple};
 
 /// The host as the flows see it.
 pub(crate) struct Host {
-    /// The published ports with the addresses on which they are; `None`: all.
-    ports: HashMap<(Family, Protocol, u16), Vec<Option<IpNetwork>>>,
+    ports: Ports,
+    /// Those among them that the guard did not know before.
+    learned: Ports,
     /// The host's own addresses, loopback among them.
     local: AddressSet,
     /// The addresses in Docker's networks.
     containers: AddressSet,
 }
+
+/// Published ports with the addresses on which they are; `None`: all.
+type Ports = HashMap<(Family, Protocol, u16), Vec<Option<IpNetwork>>>;
 
 /// How far a flow to a published port got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,27 +29,20 @@ pub(crate) enum State {
     Refused,
     /// It is translated, or docker-proxy has answered it.
     LetIn,
+    /// docker-proxy has answered it before the guard knew the port.
+    Unjudged,
 }
 
 impl Host {
-    /// A host with these published ports, own addresses and addresses of containers.
-    pub fn new(published: &BTreeSet<Published>, local: AddressSet, containers: AddressSet) -> Host {
-        let mut host = Host { ports: HashMap::new(), local, containers };
-        for port in published {
-            let families = Family::NAT.into_iter();
-            families.filter(|family| port.is_of(*family)).for_each(|family| {
-                host.publish(family, port);
-            });
-        }
-        host
-    }
-
-    fn publish(&mut self, family: Family, published: &Published) {
-        let ports = published.ports;
-        for port in ports.first()..=ports.last() {
-            let addresses = self.ports.entry((family, ports.protocol(), port)).or_default();
-            addresses.push(published.address);
-        }
+    /// A host with these published ports, some of which the guard has only now learned of, own
+    /// addresses and addresses of containers.
+    pub fn new<'p>(
+        published: impl IntoIterator<Item = &'p Published>,
+        learned: &'p [Published],
+        local: AddressSet,
+        containers: AddressSet,
+    ) -> Host {
+        Host { ports: ports(published), learned: ports(learned), local, containers }
     }
 
     /// The published ports of both families; one may occur twice.
@@ -58,7 +55,7 @@ impl Host {
     /// and flows that another has announced.
     pub fn state(&self, flow: &Flow) -> Option<State> {
         let status = flow.status;
-        if !self.is_published(&flow.original)
+        if !self.is_among(&self.ports, &flow.original)
             || !self.is_outside(flow.original.source)
             || status.has(Status::EXPECTED)
         {
@@ -68,7 +65,8 @@ impl Host {
             return Some(State::LetIn);
         }
         let is_untranslated = flow.reply == flow.original.inverse();
-        is_untranslated.then_some(match status.has(Status::SEEN_REPLY) {
+        is_untranslated.then(|| match status.has(Status::SEEN_REPLY) {
+            true if self.is_among(&self.learned, &flow.original) => State::Unjudged,
             true => State::LetIn,
             false => State::Refused,
         })
@@ -78,13 +76,27 @@ impl Host {
         !self.local.contains(address) && !self.containers.contains(address)
     }
 
-    fn is_published(&self, original: &Tuple) -> bool {
+    fn is_among(&self, ports: &Ports, original: &Tuple) -> bool {
         let Tuple { destination, protocol, destination_port, .. } = *original;
         let port = (Family::of(destination), protocol, destination_port);
         let is_on = |addresses: &Option<IpNetwork>| {
             addresses.is_none_or(|network| network.contains(destination))
         };
-        self.ports.get(&port).is_some_and(|published| published.iter().any(is_on))
+        ports.get(&port).is_some_and(|published| published.iter().any(is_on))
             && self.local.contains(destination)
     }
+}
+
+fn ports<'p>(published: impl IntoIterator<Item = &'p Published>) -> Ports {
+    let mut all = Ports::new();
+    for published in published {
+        let ports = published.ports;
+        for family in Family::NAT.into_iter().filter(|family| published.is_of(*family)) {
+            for port in ports.first()..=ports.last() {
+                let addresses = all.entry((family, ports.protocol(), port)).or_default();
+                addresses.push(published.address);
+            }
+        }
+    }
+    all
 }

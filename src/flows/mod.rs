@@ -31,7 +31,7 @@ pub(crate) enum Fate {
 pub(crate) fn fate(state: State, may_enter: bool, established: Established) -> Option<Fate> {
     match (state, may_enter, established) {
         (State::Refused, true, _) => Some(Fate::Forgotten),
-        (State::LetIn, false, Established::Cut) => Some(Fate::Ended),
+        (State::LetIn, false, Established::Cut) | (State::Unjudged, false, _) => Some(Fate::Ended),
         _ => None,
     }
 }

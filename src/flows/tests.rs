@@ -35,7 +35,7 @@ fn host() -> Host {
         published(Family::Ip, Some("192.0.2.1/32"), Protocol::Udp),
     ];
     let local = ["127.0.0.0/8", "192.0.2.1", "192.0.2.3", "172.17.0.1", "::1", "2001:db8::1"];
-    Host::new(&ports.into(), set(&local), set(&["172.17.0.1/16", "fd00:db8::1/64"]))
+    Host::new(&ports, &[], set(&local), set(&["172.17.0.1/16", "fd00:db8::1/64"]))
 }
 
 fn tuple(source: &str, destination: &str, protocol: Protocol, destination_port: u16) -> Tuple {
@@ -68,6 +68,20 @@ fn a_flow_is_refused_until_it_is_translated_or_answered() {
     assert_eq!(state(translated(original)), Some(State::LetIn));
     let half_open = Flow { status: Status::DESTINATION_NAT, ..translated(original) };
     assert_eq!(state(half_open), Some(State::LetIn));
+}
+
+#[test]
+fn docker_proxy_may_have_answered_before_the_port_was_known() {
+    let ports = [Protocol::Tcp, Protocol::Udp].map(|it| published(Family::Inet, None, it));
+    let host = Host::new(&ports, &ports[1..], set(&[HOST]), set(&[]));
+    let original = |protocol| tuple(CLIENT, HOST, protocol, 8080);
+    let state = |flow| host.state(&flow);
+    let answered = |protocol| untranslated(original(protocol), Status::SEEN_REPLY);
+    assert_eq!(state(answered(Protocol::Udp)), Some(State::Unjudged));
+    assert_eq!(state(answered(Protocol::Tcp)), Some(State::LetIn));
+    assert_eq!(state(translated(original(Protocol::Udp))), Some(State::LetIn));
+    let unanswered = untranslated(original(Protocol::Udp), Status::default());
+    assert_eq!(state(unanswered), Some(State::Refused));
 }
 
 #[test]
@@ -116,7 +130,10 @@ fn only_the_refused_are_forgotten_and_only_the_unwanted_ended() {
     assert_eq!(fate(State::Refused, true, Keep), Some(Fate::Forgotten));
     assert_eq!(fate(State::Refused, true, Cut), Some(Fate::Forgotten));
     assert_eq!(fate(State::LetIn, false, Cut), Some(Fate::Ended));
+    assert_eq!(fate(State::Unjudged, false, Keep), Some(Fate::Ended));
+    assert_eq!(fate(State::Unjudged, false, Cut), Some(Fate::Ended));
     for (state, may_enter, established) in [
+        (State::Unjudged, true, Keep),
         (State::Refused, false, Keep),
         (State::Refused, false, Cut),
         (State::LetIn, true, Keep),

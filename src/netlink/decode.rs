@@ -10,6 +10,7 @@ use super::attribute::{Attribute, Attributes};
 use super::batch::{COMMENT, USERDATA_TAG};
 use super::encode::AddressFields;
 use super::expression::{Code, Expression};
+use super::translation::translation;
 use super::{uapi, xt};
 use crate::ruleset::{
     Family, INTERFACE_NAME_MAX, InstalledChain, InstalledRule, InstalledTable, Interface, Name,
@@ -124,7 +125,8 @@ fn foreign(expressions: &[Expression]) -> RuleContent {
         _ => None,
     });
     let words: Vec<String> = expressions.iter().map(Expression::to_string).collect();
-    RuleContent::Foreign { expressions: words.join(" "), target }
+    let translation = translation(expressions);
+    RuleContent::Foreign { expressions: words.join(" "), target, translation }
 }
 
 /// Reads expressions in the one order in which dwnl writes them.

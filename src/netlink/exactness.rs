@@ -1,15 +1,17 @@
 //! What is almost of dwnl's form is not taken for dwnl's. The first of each kind was found by
 //! fuzzing.
 
+use std::num::NonZeroU32;
+
 use super::attribute::{Attributes, put, put_nested};
 use super::*;
 use crate::ruleset::{
-    AddressRange, ChainPath, Condition, Family, Interval, Match, Part, Place, Ports, Protocol,
-    Rule, RuleContent, SetKind, Statement, TablePath, Verdict,
+    AddressRange, CgroupMatch, ChainPath, Condition, Family, Interval, Match, Part, Place, Ports,
+    Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
 };
 
-const IPV4_HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(8) };
-const IPV4_INTERVALS: SetKind = SetKind { family: Family::Ip, capacity: None };
+const IPV4_HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 8 };
+const IPV4_INTERVALS: SetKind = SetKind::Intervals { family: Family::Ip };
 
 fn is_known(attributes: &[u8], family: Family) -> bool {
     let mut dumped = attributes.to_vec();
@@ -51,11 +53,10 @@ fn loading(length: u8) -> [u8; 8] {
     [8, 0, 4, 0, 0, 0, 0, length]
 }
 
-/// The attributes of the NEWRULE for `meta l4proto tcp ct original proto-dst 8000-8100 accept`.
-fn guarding() -> Vec<u8> {
-    let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
+/// The attributes of the NEWRULE for `CONDITION accept`.
+fn guarding(condition: Condition) -> Vec<u8> {
     let rule = Rule {
-        matches: [Match::Native(Condition::OriginalPorts(ports))].into(),
+        matches: [Match::Native(condition)].into(),
         ..Rule::new(Verdict::Native(Statement::Accept))
     };
     message(&rule)
@@ -63,10 +64,61 @@ fn guarding() -> Vec<u8> {
 
 #[test]
 fn a_range_of_one_called_port_is_another_condition() {
-    let rule = guarding();
+    let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
+    let rule = guarding(Condition::OriginalPorts(ports));
     assert!(is_known(&rule, Family::Inet));
     let [first, last] = [8000u16, 8100].map(u16::to_be_bytes);
     assert!(!is_known(&altered(&rule, &last, &first), Family::Inet));
+}
+
+#[test]
+fn what_is_nearly_a_condition_is_another() {
+    let cgroup = CgroupMatch { level: 3, id: 0x0102_0304_0506_0708, negated: false };
+    let level = [8, 0, 3, 0, 0, 0, 0, 3];
+    let key = |key| [8, 0, 1, 0, 0, 0, 0, key];
+    let register = |number| [8, 0, 2, 0, 0, 0, 0, number];
+    let compared = |value| [5, 0, 1, 0, value, 0, 0, 0];
+    let nearly: [(Condition, &[u8], &[u8]); 8] = [
+        // `socket mark`, a level of 259, and another register.
+        (Condition::Cgroup(cgroup), &key(3), &key(1)),
+        (Condition::Cgroup(cgroup), &level, &[8, 0, 3, 0, 0, 0, 1, 3]),
+        (Condition::Cgroup(cgroup), &register(1), &register(2)),
+        // `socket transparent 1`, and a number that is neither true nor false.
+        (Condition::SocketWildcard(true), &key(2), &key(0)),
+        (Condition::SocketWildcard(true), &compared(1), &compared(2)),
+        // `meta iifkind "bond"`, and `== invalid,established,related`.
+        (Condition::FromBridge, b"bridge", b"bond\0\0"),
+        (Condition::Ongoing, &6u32.to_ne_bytes(), &7u32.to_ne_bytes()),
+        (Condition::DestinationLocal, &2u32.to_ne_bytes(), &3u32.to_ne_bytes()),
+    ];
+    for (condition, from, to) in nearly {
+        let rule = guarding(condition.clone());
+        assert!(is_known(&rule, Family::Inet), "{condition}");
+        assert!(!is_known(&altered(&rule, from, to), Family::Inet), "{condition}");
+    }
+}
+
+#[test]
+fn an_update_that_does_more_is_another_statement() {
+    let update = SetUpdate {
+        set: "seen".into(),
+        protocol: Protocol::Tcp,
+        timeout: const { NonZeroU32::new(3600).unwrap() },
+    };
+    let rule = Rule {
+        matches: [Match::Native(Condition::Protocol(Protocol::Tcp))].into(),
+        ..Rule::new(Verdict::Native(Statement::UpdateSet(update)))
+    };
+    let bytes = message(&rule);
+    assert!(is_known(&bytes, Family::Inet));
+    let without = message(&Rule { matches: [].into(), ..rule });
+    assert!(!is_known(&without, Family::Inet), "the port of no protocol");
+    let milliseconds = 3_600_000u32.to_be_bytes();
+    let altered = |from: &[u8], to: &[u8]| is_known(&altered(&bytes, from, to), Family::Inet);
+    assert!(!altered(&milliseconds, &3_600_500u32.to_be_bytes()), "half a second more");
+    assert!(!altered(&milliseconds, &[0; 4]), "no time at all");
+    assert!(!altered(&[8, 0, 3, 0, 0, 0, 0, 1], &[8, 0, 3, 0, 0, 0, 0, 0]), "add");
+    assert!(!altered(&loading(2), &loading(4)), "more than the port");
 }
 
 #[test]
@@ -202,4 +254,30 @@ fn a_key_that_comes_twice_counts_once() {
     let end = Interval { first: 7, last: u128::from(u32::MAX) };
     let intervals = vec![Interval { first: 5, last: 6 }, end];
     assert_eq!(set_of(&elements, IPV4_INTERVALS), Some(intervals));
+}
+
+/// The attributes of the NEWSET of a dynamic set, with these behind them.
+fn dynamic_set(more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let table = TablePath { family: Family::Inet, table: "dwnl".into() };
+    let mut batch = Batch::new(1);
+    batch.add_set(&SetPath { table, set: "docker-tcp".into() }, SetKind::DynamicPorts);
+    let mut set = batch.finish().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec();
+    more(&mut set);
+    set
+}
+
+#[test]
+fn a_dynamic_set_of_another_form_is_told_apart() {
+    let kind = |bytes: &[u8]| decode_set(Attributes::new(bytes)).expect("a set").1.kind;
+    let set = dynamic_set(|_| {});
+    assert_eq!(kind(&set), Some(SetKind::DynamicPorts));
+    let with_time = dynamic_set(|set| put(set, uapi::set::TIMEOUT, &60_000u64.to_be_bytes()));
+    assert_eq!(kind(&with_time), None, "a time for all elements");
+    let counting = dynamic_set(|set| put_nested(set, uapi::set::EXPRESSION, |_| {}));
+    assert_eq!(kind(&counting), None, "a counter for each element");
+    let attribute = |number, value: u8| [8, 0, number, 0, 0, 0, 0, value];
+    let altered = |from: [u8; 8], to: [u8; 8]| kind(&altered(&set, &from, &to));
+    assert_eq!(altered(attribute(3, 0x30), attribute(3, 0x20)), None, "without times");
+    assert_eq!(altered(attribute(5, 2), attribute(5, 4)), None, "of four bytes");
+    assert_eq!(altered(attribute(4, 13), attribute(4, 7)), None, "of addresses");
 }

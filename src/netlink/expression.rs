@@ -106,6 +106,48 @@ impl nftnl::expr::Expression for DestinationType {
     }
 }
 
+/// `meta KEY`, `NFT_META_*`, of those that the crate does not have.
+pub struct MetaKey(pub u32);
+
+impl nftnl::expr::Expression for MetaKey {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"meta");
+        // SAFETY: `expression` is a fresh meta expression, whose attributes these are.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_META_DREG as u16, REGISTER);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_META_KEY as u16, self.0);
+        }
+        expression
+    }
+}
+
+/// `socket KEY`: something about the local socket that the packet is for, `NFT_SOCKET_*`. The
+/// kernel looks for one that listens too.
+pub struct SocketKey {
+    pub key: u32,
+    /// The level of the cgroup's ancestor that is loaded; for other keys none.
+    pub level: Option<u8>,
+}
+
+impl nftnl::expr::Expression for SocketKey {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"socket");
+        // SAFETY: `expression` is a fresh socket expression, whose attributes these are. A libnftnl
+        // before 1.2.0 does not know the level and ignores it; the kernel then refuses the rule.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_SOCKET_KEY as u16, self.key);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_SOCKET_DREG as u16, REGISTER);
+            if let Some(level) = self.level {
+                let attribute = sys::NFTNL_EXPR_SOCKET_LEVEL as u16;
+                sys::nftnl_expr_set_u32(expression, attribute, level.into());
+            }
+        }
+        expression
+    }
+}
+
 /// `ct original KEY`: something about the first packet of the flow, `NFT_CT_*`.
 pub struct Original(pub u32);
 
@@ -143,9 +185,37 @@ impl nftnl::expr::Expression for InSet {
     }
 }
 
+/// `update @SET { … timeout … }`: puts the register's value into a set.
+pub struct UpdateSet {
+    pub set: CString,
+    /// In milliseconds.
+    pub timeout: u64,
+}
+
+/// `NFT_DYNSET_OP_UPDATE`.
+const UPDATE: u32 = 1;
+
+impl nftnl::expr::Expression for UpdateSet {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"dynset");
+        // SAFETY: `expression` is a fresh dynset expression, whose attributes these are. The name
+        // is copied.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_DYNSET_SREG_KEY as u16, REGISTER);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_DYNSET_OP as u16, UPDATE);
+            let timeout = sys::NFTNL_EXPR_DYNSET_TIMEOUT as u16;
+            sys::nftnl_expr_set_u64(expression, timeout, self.timeout);
+            let name = self.set.as_ptr();
+            sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_DYNSET_SET_NAME as u16, name);
+        }
+        expression
+    }
+}
+
 fn allocate(name: &std::ffi::CStr) -> NonNull<sys::nftnl_expr> {
     // SAFETY: the name is a C string. libnftnl returns null only where memory is exhausted, for
-    // the expressions asked for here exist in all its versions.
+    // the expressions asked for here exist in all its versions since 1.1.1 of 2018.
     let expression = unsafe { sys::nftnl_expr_alloc(name.as_ptr()) };
     NonNull::new(expression).unwrap_or_else(|| std::process::abort())
 }
@@ -206,12 +276,26 @@ pub enum Expression<'a> {
     DestinationType,
     /// Looks the register up in a set.
     InSet(Cow<'a, str>),
+    /// Puts the register into a set, or keeps it there for longer.
+    UpdateSet {
+        /// The set.
+        set: Cow<'a, str>,
+        /// For how long, in milliseconds.
+        timeout: u64,
+    },
     /// Loads or sets something about the connection: `NFT_CT_*`.
     Connection {
         /// What.
         key: u32,
         /// Whether it is set.
         set: bool,
+    },
+    /// Loads something about the local socket that the packet is for: `NFT_SOCKET_*`.
+    Socket {
+        /// What.
+        key: u32,
+        /// Of a cgroup, the level of the ancestor; else 0.
+        level: u32,
     },
     /// Loads something about the first packet of the connection: `NFT_CT_*`.
     Original(u32),
@@ -316,10 +400,19 @@ impl<'a> Expression<'a> {
             }
             "lookup"
                 if uses_register(uapi::lookup::SOURCE)
+                    && number(uapi::lookup::DESTINATION).is_none()
                     && number(uapi::lookup::FLAGS).unwrap_or(0) == 0 =>
             {
                 Expression::InSet(data.nested().find(uapi::lookup::SET)?.string())
             }
+            "dynset" if is_plain_update(data) => Expression::UpdateSet {
+                set: data.nested().find(uapi::dynset::SET)?.string(),
+                timeout: data.nested().find(uapi::dynset::TIMEOUT)?.be_u64()?,
+            },
+            "socket" if uses_register(uapi::socket::DESTINATION) => Expression::Socket {
+                key: number(uapi::socket::KEY)?,
+                level: number(uapi::socket::LEVEL).unwrap_or(0),
+            },
             "ct" if uses_register(uapi::ct::DESTINATION) => {
                 let key = number(uapi::ct::KEY)?;
                 match data.nested().find(uapi::ct::DIRECTION).map(|direction| direction.payload) {
@@ -337,6 +430,17 @@ impl<'a> Expression<'a> {
             _ => return None,
         })
     }
+}
+
+/// Whether a dynset expression does nothing but put a key into the set or keep it there.
+fn is_plain_update(data: Attribute) -> bool {
+    use uapi::dynset::{DATA, EXPRESSION, EXPRESSIONS, FLAGS, OPERATION, SOURCE};
+    let number = |attribute| data.nested().find(attribute).and_then(|number| number.be_u32());
+    let has = |attribute| data.nested().find(attribute).is_some();
+    number(SOURCE) == Some(REGISTER)
+        && number(OPERATION) == Some(UPDATE)
+        && number(FLAGS).unwrap_or(0) == 0
+        && ![DATA, EXPRESSION, EXPRESSIONS].into_iter().any(has)
 }
 
 fn read_verdict(data: Attribute<'_>) -> Option<Code<'_>> {
@@ -366,6 +470,9 @@ impl fmt::Display for Expression<'_> {
             }
             Expression::DestinationType => write!(f, "[fib daddr type]"),
             Expression::InSet(set) => write!(f, "[lookup @{set}]"),
+            Expression::UpdateSet { set, timeout } => {
+                write!(f, "[dynset update @{set} timeout {timeout}ms]")
+            }
             Expression::Connection { key, set: false } => write!(f, "[ct {key}]"),
             Expression::Connection { key, set: true } => write!(f, "[ct {key} set]"),
             Expression::Compare { operation, data } => {
@@ -375,6 +482,7 @@ impl fmt::Display for Expression<'_> {
                     .unwrap_or("?");
                 write!(f, "[cmp {operation} 0x{}]", Hex(data))
             }
+            Expression::Socket { key, level } => write!(f, "[socket {key} level {level}]"),
             Expression::Original(key) => write!(f, "[ct original {key}]"),
             Expression::Range { from, to } => write!(f, "[range 0x{} 0x{}]", Hex(from), Hex(to)),
             Expression::Match { name, revision, .. } => write!(f, "[match {name} rev {revision}]"),

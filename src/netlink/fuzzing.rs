@@ -65,7 +65,10 @@ fn userdata<'a>(attributes: &Attributes<'a>) -> Option<&'a [u8]> {
 /// Elements are sorted, and none is upside down or overlaps another.
 fn check_elements(attributes: Attributes, kind: u8) {
     let family = Family::NAT[usize::from(kind & 1)];
-    let kind = SetKind { family, capacity: (kind & 2 != 0).then_some(64) };
+    let kind = match kind & 2 {
+        0 => SetKind::Intervals { family },
+        _ => SetKind::Hosts { family, capacity: 64 },
+    };
     let mut dumped = DumpedElements::default();
     let read = dumped.read(attributes).and_then(|()| dumped.into_intervals(kind));
     let Some(elements) = read else { return };

@@ -1,5 +1,5 @@
 //! Bytes on the wire: the socket, the batch, the encoding and decoding of nf_tables' messages, and
-//! what is asked of connection tracking and routing. The only unsafe code.
+//! what is asked of connection tracking, routing and sock_diag. The only unsafe code.
 //!
 //! Messages are written by libnftnl (crate `nftnl`) into one vector and sent with one system call.
 //! What comes back is read by safe code that takes no byte for granted.
@@ -24,8 +24,10 @@ mod release;
 mod request;
 mod route;
 mod set;
+mod sock_diag;
 mod socket;
 mod traits;
+mod translation;
 mod uapi;
 mod xt;
 
@@ -40,8 +42,9 @@ pub(crate) use monitor::Membership;
 pub(crate) use namespace::within;
 pub(crate) use notification::{Kind, Notification, Notified, decode_notification};
 pub(crate) use request::{Dump, Request};
-pub(crate) use route::{RouteDump, decode_address, decode_link, decode_local_route};
+pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decode_local_route};
 pub(crate) use set::{DumpedElements, decode_set, is_part_of_rule};
+pub(crate) use sock_diag::decode_listener;
 pub(crate) use socket::{Socket, Transport};
 pub(crate) use traits::decode_traits;
 

@@ -1,4 +1,4 @@
-//! A socket that hears of every commit in its network namespace.
+//! Sockets that hear of every commit, and of every change to an interface, in their network namespace.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -27,6 +27,15 @@ impl Socket {
         let membership = Membership { socket: socket.as_fd().try_clone_to_owned()? };
         membership.join()?;
         Ok((socket, membership))
+    }
+
+    /// Opens a socket to rtnetlink in the calling thread's network namespace that the kernel sends
+    /// the notifications of network interfaces to.
+    pub fn open_link_monitor() -> io::Result<Socket> {
+        let socket = Socket::open_routes()?;
+        let group = libc::RTNLGRP_LINK as libc::c_int;
+        set_option(&socket, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group)?;
+        Ok(socket)
     }
 
     /// Has the kernel throw away the notifications of all commits that were sent by the socket with

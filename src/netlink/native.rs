@@ -14,7 +14,7 @@ use super::expression::{Counter, DestinationType, Expression, InSet};
 use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
 
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
-const LOCAL: u32 = 2;
+pub(super) const LOCAL: u32 = 2;
 /// `NFT_META_NFPROTO`.
 pub(super) const META_FAMILY: u32 = 15;
 /// `NFT_CT_MARK`.
@@ -104,9 +104,14 @@ pub(super) fn add_family(nft: &mut nftnl::Rule, family: Family) {
 
 /// `tcp dport 443`, `tcp dport 8000-8100`
 pub(super) fn add_ports(nft: &mut nftnl::Rule, ports: &Ports) {
+    load_port(nft);
+    add_port_numbers(nft, ports);
+}
+
+/// `tcp dport`, behind the protocol.
+pub(super) fn load_port(nft: &mut nftnl::Rule) {
     let field = TransportHeaderField::Raw { offset_bits: DESTINATION_PORT, length_bits: 2 };
     nft.add_expr(&Payload::Transport(field));
-    add_port_numbers(nft, ports);
 }
 
 /// `443`, `8000-8100`, behind the loading of a port.

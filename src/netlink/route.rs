@@ -1,4 +1,5 @@
-//! rtnetlink: which addresses are the host's own, and which networks lie behind an interface
+//! rtnetlink: which addresses are the host's own, which interfaces it has, and which networks lie
+//! behind one
 //! (`linux/rtnetlink.h`, `linux/if_addr.h`, `linux/if_link.h`).
 
 use std::net::IpAddr;
@@ -72,11 +73,33 @@ pub(crate) fn decode_local_route(message: Message) -> Option<IpNetwork> {
     network(attributes.find(libc::RTA_DST)?.payload, family, length)
 }
 
-/// An interface's number and name.
-pub(crate) fn decode_link(message: Message) -> Option<(u32, Name)> {
+/// An interface as it is dumped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DumpedLink {
+    /// Its number.
+    pub index: u32,
+    /// Its name.
+    pub name: Name,
+    /// `IFLA_INFO_KIND`, such as `bridge`.
+    pub kind: Option<Name>,
+    /// The number of the interface that it is attached to.
+    pub master: Option<u32>,
+}
+
+/// An interface.
+pub(crate) fn decode_link(message: Message) -> Option<DumpedLink> {
     let ([_, _, _, _, a, b, c, d, ..], attributes) = split::<LINK_HEADER>(message)?;
-    let name = attributes.find(libc::IFLA_IFNAME)?.string();
-    Some((u32::from_ne_bytes([a, b, c, d]), name.into()))
+    let find = |number| attributes.clone().find(number);
+    let name = find(libc::IFLA_IFNAME)?.string().into();
+    let info = find(libc::IFLA_LINKINFO);
+    let kind = info.and_then(|info| info.nested().find(libc::IFLA_INFO_KIND));
+    let master = find(libc::IFLA_MASTER).and_then(|master| master.payload.try_into().ok());
+    Some(DumpedLink {
+        index: u32::from_ne_bytes([a, b, c, d]),
+        name,
+        kind: kind.map(|kind| kind.string().into()),
+        master: master.map(u32::from_ne_bytes),
+    })
 }
 
 /// The number of an interface and the network that an address makes it a part of.
@@ -105,6 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::answer::Messages;
+    use super::super::attribute::put_nested;
     use super::*;
 
     /// A message of the kernel's with one attribute.
@@ -133,7 +157,16 @@ mod tests {
         let mut link = [0; LINK_HEADER];
         link[4..8].copy_from_slice(&3u32.to_ne_bytes());
         let bytes = message(libc::RTM_NEWLINK, &link, libc::IFLA_IFNAME, b"docker0\0");
-        assert_eq!(decode_link(first(&bytes)), Some((3, "docker0".into())));
+        let hardware = DumpedLink { index: 3, name: "docker0".into(), kind: None, master: None };
+        assert_eq!(decode_link(first(&bytes)), Some(hardware.clone()));
+        let mut bytes = bytes;
+        put_nested(&mut bytes, libc::IFLA_LINKINFO, |bytes| {
+            put(bytes, libc::IFLA_INFO_KIND, b"veth\0");
+        });
+        put(&mut bytes, libc::IFLA_MASTER, &9u32.to_ne_bytes());
+        set_length(&mut bytes, 0);
+        let port = DumpedLink { kind: Some("veth".into()), master: Some(9), ..hardware };
+        assert_eq!(decode_link(first(&bytes)), Some(port));
 
         let mut header = [family, 16, 0, 0, 0, 0, 0, 0];
         header[4..].copy_from_slice(&3u32.to_ne_bytes());
@@ -148,7 +181,7 @@ mod tests {
             header in prop::collection::vec(any::<u8>(), 0..20),
             payload in prop::collection::vec(any::<u8>(), 0..20),
         ) {
-            for number in 1..4 {
+            for number in [1, 2, 3, libc::IFLA_MASTER, libc::IFLA_LINKINFO] {
                 let bytes = message(libc::RTM_NEWROUTE, &header, number, &payload);
                 let message = first(&bytes);
                 let _ = (decode_local_route(message), decode_link(message), decode_address(message));

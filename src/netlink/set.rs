@@ -9,6 +9,8 @@ use crate::ruleset::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
+/// `NFT_SET_TIMEOUT` and `NFT_SET_EVAL`: elements leave by themselves, and rules put them in.
+const FLAGS_DYNAMIC: u32 = 0x10 | 0x20;
 /// `NFT_SET_ANONYMOUS`: the set is part of the one rule that looks it up.
 const FLAG_ANONYMOUS: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`: the element is the first address behind an interval.
@@ -18,18 +20,22 @@ const CATCH_ALL: u32 = 2;
 /// nft's own numbers of its data types, by which it knows how to print the elements.
 const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
+const TYPE_PORT: u32 = 13;
 /// An attribute's length has 16 bits; a message is begun anew well before.
 const LIST_MAX: usize = 60_000;
 
 /// Appends the attributes of NEWSET. The number is one that no other set of the batch has.
 pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
     put_set_path(bytes, set);
-    let flags = if kind.is_intervals() { FLAG_INTERVAL } else { 0 };
+    let (flags, capacity) = match kind {
+        SetKind::Hosts { capacity, .. } => (0, Some(capacity)),
+        SetKind::Intervals { .. } => (FLAG_INTERVAL, None),
+        SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
+    };
     put_u32(bytes, uapi::set::FLAGS, flags);
-    let key_type = if kind.family == Family::Ip6 { TYPE_IPV6 } else { TYPE_IPV4 };
-    put_u32(bytes, uapi::set::KEY_TYPE, key_type);
+    put_u32(bytes, uapi::set::KEY_TYPE, key_type(kind));
     put_u32(bytes, uapi::set::KEY_LENGTH, key_length(kind) as u32);
-    if let Some(capacity) = kind.capacity {
+    if let Some(capacity) = capacity {
         put_nested(bytes, uapi::set::DESCRIPTION, |bytes| {
             put_u32(bytes, uapi::set_description::SIZE, capacity);
         });
@@ -103,14 +109,26 @@ fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
     put(bytes, number, &value.to_be_bytes());
 }
 
-/// In bytes.
-fn key_length(kind: SetKind) -> usize {
-    if kind.family == Family::Ip6 { 16 } else { 4 }
+fn key_type(kind: SetKind) -> u32 {
+    match kind.family() {
+        Some(Family::Ip6) => TYPE_IPV6,
+        Some(_) => TYPE_IPV4,
+        None => TYPE_PORT,
+    }
 }
 
-/// The highest address.
+/// In bytes.
+fn key_length(kind: SetKind) -> usize {
+    match kind.family() {
+        Some(Family::Ip6) => 16,
+        Some(_) => 4,
+        None => 2,
+    }
+}
+
+/// The highest address or port.
 fn maximum(kind: SetKind) -> u128 {
-    if kind.family == Family::Ip6 { u128::MAX } else { u128::from(u32::MAX) }
+    u128::MAX >> (128 - 8 * key_length(kind))
 }
 
 /// Whether a set comes and goes with the rule that looks it up. The bytes are the attributes of
@@ -123,23 +141,38 @@ pub(crate) fn is_part_of_rule(attributes: Attributes) -> bool {
 /// A set's name and kind; its elements are still missing. The bytes are the attributes of NEWSET.
 pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)> {
     let name = attributes.clone().find(uapi::set::NAME)?.string().into();
+    Some((name, InstalledSet { kind: decode_kind(&attributes), elements: Arc::default() }))
+}
+
+/// What the set's elements are, if it is of a kind that dwnl makes.
+fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
     let number = |attribute| attributes.clone().find(attribute)?.be_u32();
-    let family = match number(uapi::set::KEY_TYPE) {
-        Some(TYPE_IPV4) => Some(Family::Ip),
-        Some(TYPE_IPV6) => Some(Family::Ip6),
-        _ => None,
-    };
     let description = attributes.clone().find(uapi::set::DESCRIPTION);
     let size = description
         .and_then(|description| description.nested().find(uapi::set_description::SIZE)?.be_u32());
-    let capacity = match (number(uapi::set::FLAGS).unwrap_or(0), size) {
-        (0, Some(size)) => Some(Some(size)),
-        (FLAG_INTERVAL, None) => Some(None),
-        _ => None,
+    let family = match number(uapi::set::KEY_TYPE)? {
+        TYPE_IPV4 => Some(Family::Ip),
+        TYPE_IPV6 => Some(Family::Ip6),
+        TYPE_PORT => None,
+        _ => return None,
     };
-    let kind = family.zip(capacity).map(|(family, capacity)| SetKind { family, capacity });
-    let kind = kind.filter(|kind| number(uapi::set::KEY_LENGTH) == Some(key_length(*kind) as u32));
-    Some((name, InstalledSet { kind, elements: Arc::default() }))
+    let kind = match (family, number(uapi::set::FLAGS).unwrap_or(0), size) {
+        (Some(family), 0, Some(capacity)) => SetKind::Hosts { family, capacity },
+        (Some(family), FLAG_INTERVAL, None) => SetKind::Intervals { family },
+        (None, FLAGS_DYNAMIC, Some(SetKind::PORTS)) if !has_defaults(attributes) => {
+            SetKind::DynamicPorts
+        }
+        _ => return None,
+    };
+    (number(uapi::set::KEY_LENGTH) == Some(key_length(kind) as u32)).then_some(kind)
+}
+
+/// Whether the set gives its elements a time or a state of its own.
+fn has_defaults(attributes: &Attributes) -> bool {
+    use uapi::set::{EXPRESSION, EXPRESSIONS, TIMEOUT};
+    attributes
+        .clone()
+        .any(|attribute| [EXPRESSION, EXPRESSIONS, TIMEOUT].contains(&attribute.number))
 }
 
 /// Whether an element is only the first address behind an interval. The bytes are one element of

@@ -59,6 +59,11 @@ impl Socket {
         Ok(socket)
     }
 
+    /// Opens a socket to sock_diag in the calling thread's network namespace.
+    pub fn open_sock_diag() -> io::Result<Socket> {
+        Socket::on(mnl::Bus::SockDiag)
+    }
+
     fn on(bus: mnl::Bus) -> io::Result<Socket> {
         let socket = mnl::Socket::new(bus)?;
         let buffer = vec![0; DATAGRAM_MAX / size_of::<u64>()].into_boxed_slice();

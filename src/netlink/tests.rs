@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
@@ -10,9 +11,9 @@ use super::answer::Messages;
 use super::attribute::Attributes;
 use super::*;
 use crate::ruleset::{
-    AddressRange, Addresses, BaseChain, ChainPath, Condition, Direction, End, Family,
+    AddressRange, Addresses, BaseChain, CgroupMatch, ChainPath, Condition, Direction, End, Family,
     InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule, RuleContent,
-    SetKind, SetPath, Statement, TablePath, Verdict,
+    SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -237,8 +238,20 @@ fn range(is_ipv4: bool) -> BoxedStrategy<AddressRange> {
     }
 }
 
+fn protocol() -> impl Strategy<Value = Protocol> {
+    prop::sample::select(Protocol::ALL.to_vec())
+}
+
+fn cgroup() -> impl Strategy<Value = CgroupMatch> {
+    (any::<u8>(), any::<u64>(), any::<bool>()).prop_map(|(level, id, negated)| CgroupMatch {
+        level,
+        id,
+        negated,
+    })
+}
+
 fn ports() -> impl Strategy<Value = Ports> {
-    (prop::sample::select(Protocol::ALL.to_vec()), 1u16.., 1u16..)
+    (protocol(), 1u16.., 1u16..)
         .prop_filter_map("a range", |(protocol, a, b)| Ports::new(protocol, a.min(b), a.max(b)))
 }
 
@@ -281,14 +294,20 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
     let part = (1u32..32, 0u32..64)
         .prop_map(|(mask, value)| Part { mask: u128::from(mask), value: u128::from(value & mask) });
     let condition = prop_oneof![
-        Just(Condition::NotNew),
+        Just(Condition::Ongoing),
         Just(Condition::Translated),
         (0u32..32).prop_map(|bit| Condition::Mark(1 << bit)),
         family().prop_map(Condition::Family),
         (direction(), interface()).prop_map(|(way, it)| Condition::Interface(way, it)),
         direction().prop_map(Condition::DockerName),
+        Just(Condition::FromBridge),
         any_addresses().prop_map(Condition::Destination),
+        Just(Condition::DestinationLocal),
+        protocol().prop_map(Condition::Protocol),
         ports().prop_map(Condition::Ports),
+        (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| Condition::PortSet(of, set.into())),
+        cgroup().prop_map(Condition::Cgroup),
+        any::<bool>().prop_map(Condition::SocketWildcard),
         ports().prop_map(Condition::OriginalPorts),
         (end, any_addresses()).prop_map(|(end, it)| Condition::OriginalAddress(end, it)),
     ];
@@ -311,9 +330,15 @@ fn conditional_rule() -> impl Strategy<Value = Rule> {
         "[a-z]{1,9}".prop_map(|chain| Statement::Jump(chain.into())),
         "[a-z]{1,9}".prop_map(|chain| Statement::Goto(chain.into())),
         any::<u32>().prop_map(Statement::ClearMark),
+        ("[a-z]{1,9}", protocol(), any::<NonZeroU32>()).prop_map(|(set, protocol, timeout)| {
+            Statement::UpdateSet(SetUpdate { set: set.into(), protocol, timeout })
+        }),
     ];
     let comment = prop::option::of("[a-z ]{1,80}");
-    (conditions(), comment, statement).prop_map(|(conditions, comment, statement)| {
+    (conditions(), comment, statement).prop_map(|(mut conditions, comment, statement)| {
+        if let Statement::UpdateSet(update) = &statement {
+            conditions.push(Condition::Protocol(update.protocol));
+        }
         let comment = comment.map(|text| Match::Comment(text.into()));
         let matches = conditions.into_iter().map(Match::Native).chain(comment).collect();
         Rule { matches, ..Rule::new(Verdict::Native(statement)) }
@@ -366,8 +391,12 @@ fn native_rule() -> impl Strategy<Value = Rule> {
 }
 
 fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
-    let limit = if kind.family == Family::Ip6 { u128::MAX } else { u128::from(u32::MAX) };
-    let ends = prop::collection::btree_set(0..=limit, 0..60);
+    let (limit, number) = match kind.family() {
+        Some(Family::Ip6) => (u128::MAX, 60),
+        Some(_) => (u128::from(u32::MAX), 60),
+        None => (0, 1),
+    };
+    let ends = prop::collection::btree_set(0..=limit, 0..number);
     ends.prop_map(move |ends| {
         let ends: Vec<u128> = ends.into_iter().collect();
         if !kind.is_intervals() {
@@ -379,8 +408,10 @@ fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
 
 fn set_kind() -> impl Strategy<Value = SetKind> {
     let family = prop::sample::select(Family::NAT.to_vec());
-    let capacity = prop::sample::select(vec![None, Some(1024)]);
-    (family, capacity).prop_map(|(family, capacity)| SetKind { family, capacity })
+    family.prop_flat_map(|family| {
+        let hosts = SetKind::Hosts { family, capacity: 1024 };
+        prop::sample::select(vec![hosts, SetKind::Intervals { family }, SetKind::DynamicPorts])
+    })
 }
 
 fn set_path() -> SetPath {
@@ -390,7 +421,7 @@ fn set_path() -> SetPath {
 
 #[test]
 fn many_elements_are_divided_among_messages() {
-    let kind = SetKind { family: Family::Ip6, capacity: Some(1 << 15) };
+    let kind = SetKind::Hosts { family: Family::Ip6, capacity: 1 << 15 };
     let host = |number| Interval { first: number, last: number };
     let elements: Vec<Interval> = (0..10_000).map(host).collect();
     let mut batch = Batch::new(1);

@@ -134,7 +134,27 @@ pub mod fib {
 pub mod lookup {
     pub const SET: u16 = 1;
     pub const SOURCE: u16 = 2;
+    pub const DESTINATION: u16 = 3;
     pub const FLAGS: u16 = 5;
+}
+
+/// `NFTA_DYNSET_*`.
+pub mod dynset {
+    pub const SET: u16 = 1;
+    pub const OPERATION: u16 = 3;
+    pub const SOURCE: u16 = 4;
+    pub const DATA: u16 = 5;
+    pub const TIMEOUT: u16 = 6;
+    pub const EXPRESSION: u16 = 7;
+    pub const FLAGS: u16 = 9;
+    pub const EXPRESSIONS: u16 = 10;
+}
+
+/// `NFTA_SOCKET_*`.
+pub mod socket {
+    pub const KEY: u16 = 1;
+    pub const DESTINATION: u16 = 2;
+    pub const LEVEL: u16 = 3;
 }
 
 /// `NFTA_CT_*`.
@@ -154,6 +174,9 @@ pub mod set {
     pub const KEY_LENGTH: u16 = 5;
     pub const DESCRIPTION: u16 = 9;
     pub const ID: u16 = 10;
+    pub const TIMEOUT: u16 = 11;
+    pub const EXPRESSION: u16 = 17;
+    pub const EXPRESSIONS: u16 = 18;
 }
 
 /// `NFTA_SET_DESC_*`.
@@ -247,6 +270,21 @@ pub mod tuple_protocol {
     pub const NUMBER: u16 = 1;
     pub const SOURCE_PORT: u16 = 2;
     pub const DESTINATION_PORT: u16 = 3;
+}
+
+/// `SOCK_DIAG_BY_FAMILY` (`linux/sock_diag.h`) and `INET_DIAG_*` (`linux/inet_diag.h`).
+pub mod sock_diag {
+    pub const BY_FAMILY: u16 = 20;
+
+    pub const V6_ONLY: u16 = 11;
+    pub const LOCALS: u16 = 12;
+    pub const CGROUP_ID: u16 = 21;
+
+    /// `TCP_*` (`net/tcp_states.h`).
+    pub mod state {
+        pub const CLOSE: u8 = 7;
+        pub const LISTEN: u8 = 10;
+    }
 }
 
 /// `CTA_NAT_*` and `CTA_PROTONAT_*`.

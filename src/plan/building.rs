@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use super::difference::Difference;
 use super::elements::ElementDifference;
-use super::obstacle::{check_base, check_owner};
+use super::obstacle::{check_base, check_owner, check_services};
 use super::{Change, Obstacle, Plan, own};
-use crate::compile::complete;
+use crate::compile::{complete, foreign_translations};
 use crate::ruleset::{
-    Chain, ChainPath, InstalledChain, InstalledTable, Ruleset, Set, SetPath, Snapshot, TablePath,
+    ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot, TablePath,
 };
 
 /// A plan in the making.
 pub(super) struct Building<'a> {
     wanted: &'a Ruleset,
-    /// The wanted chains, as they should be with the Docker of the snapshot.
-    chains: &'a [&'a Chain],
     snapshot: &'a Snapshot,
     /// The tables that can be built upon.
     fit: BTreeMap<&'a TablePath, &'a InstalledTable>,
@@ -28,25 +26,23 @@ pub(super) struct Building<'a> {
 impl<'a> Building<'a> {
     /// The changes that turn the snapshot into the wanted ruleset.
     pub(super) fn plan(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        let completed = complete(wanted, snapshot);
-        let find = |chain: &Chain| completed.iter().find(|it| it.path == chain.path);
-        let chains: Vec<&Chain> =
-            wanted.chains.iter().map(|chain| find(chain).unwrap_or(chain)).collect();
-        let mut building = Building::new(wanted, &chains, snapshot);
+        check_services(wanted, snapshot)?;
+        let foreign_translations = foreign_translations(wanted, snapshot);
+        let completed = complete(wanted, snapshot, &foreign_translations);
+        let mut building = Building::new(&completed, snapshot);
         building.tables()?;
         building.sets();
         building.chains()?;
         building.unwanted()?;
-        Ok(building.plan)
+        Ok(Plan { foreign_translations, ..building.plan })
     }
 
-    fn new(wanted: &'a Ruleset, chains: &'a [&'a Chain], snapshot: &'a Snapshot) -> Building<'a> {
+    fn new(wanted: &'a Ruleset, snapshot: &'a Snapshot) -> Building<'a> {
         let is_fit = |(path, table): &(&TablePath, &InstalledTable)| {
             !wanted.own_tables.contains(path) || own::is_fit(path, table, wanted)
         };
         Building {
             wanted,
-            chains,
             snapshot,
             fit: snapshot.tables.iter().filter(is_fit).collect(),
             suspended: HashSet::new(),
@@ -85,6 +81,9 @@ impl<'a> Building<'a> {
             let Some(difference) = difference else {
                 let (path, kind) = (Arc::clone(&set.path), set.kind);
                 changes.push(Change::AddSet(Arc::clone(&path), kind));
+                if kind.is_dynamic() {
+                    continue;
+                }
                 let (elements, origin) = (Arc::clone(&set.elements), Arc::clone(&set.origin));
                 changes.push(Change::AddElements { set: path, kind, elements, origin });
                 continue;
@@ -114,15 +113,17 @@ impl<'a> Building<'a> {
 
     /// Takes out, for a while, the rules of each chain that looks up one of these sets.
     fn suspend(&mut self, sets: &HashSet<&SetPath>) {
-        for chain in self.chains {
-            let Some(installed) = self.installed(&chain.path) else { continue };
-            let table = &chain.path.table;
-            let looked_up = installed.rules.iter().filter_map(|rule| rule.content.known()?.set());
-            let mut looked_up =
-                looked_up.map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
+        for chain in &self.wanted.chains {
+            let path = &chain.path;
+            let Some(installed) = self.installed(path) else { continue };
+            let table = &path.table;
+            let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
+            let mut looked_up = rules
+                .flat_map(Rule::sets)
+                .map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
             if looked_up.any(|set| sets.contains(&set)) {
                 Difference::new(chain, &installed.rules).push_suspension(&mut self.plan.changes);
-                self.suspended.insert(&chain.path);
+                self.suspended.insert(path);
             }
         }
     }
@@ -132,7 +133,7 @@ impl<'a> Building<'a> {
     }
 
     fn chains(&mut self) -> Result<(), Obstacle> {
-        for chain in self.chains {
+        for chain in &self.wanted.chains {
             let installed = match self.installed(&chain.path) {
                 Some(installed) => {
                     check_base(chain, installed)?;

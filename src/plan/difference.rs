@@ -40,13 +40,16 @@ impl<'a> Difference<'a> {
             self.wanted.rules.iter().enumerate().map(|(i, wanted)| (&wanted.rule, i)).collect();
         let mut candidates = Vec::new();
         for rule in self.installed {
-            let place = rule.content.known().and_then(|known| index.get(known));
-            match place {
+            let known = rule.content.known();
+            let is_retired = || known.is_some_and(|known| self.wanted.retired.contains(known));
+            match known.and_then(|known| index.get(known)) {
                 Some(place) if self.first_foreign.is_none() => {
                     candidates.push((*place, rule));
                 }
                 Some(_) => self.removed.push(rule),
-                None if self.wanted.extent == Extent::Whole => self.removed.push(rule),
+                None if self.wanted.extent == Extent::Whole || is_retired() => {
+                    self.removed.push(rule);
+                }
                 None => self.first_foreign = self.first_foreign.or(Some(rule.handle)),
             }
         }

@@ -12,7 +12,7 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 
-use crate::ruleset::{Ruleset, Snapshot};
+use crate::ruleset::{ForeignTranslations, Ruleset, Snapshot};
 use building::Building;
 use obstacle::check_owner;
 use removal::Removal;
@@ -31,6 +31,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// How many rules and set elements of ours stay as they are.
     pub unchanged: usize,
+    /// Translations of other programs, because of which the second jump is left out or, where it
+    /// is not, that it cuts off.
+    pub foreign_translations: Vec<ForeignTranslations>,
 }
 
 impl Plan {
@@ -54,7 +57,7 @@ impl Plan {
                 check_owner(path, snapshot.tables.get(path).and_then(|table| table.owner))?;
             }
         }
-        Ok(Plan { generation: snapshot.generation, changes, unchanged: 0 })
+        Ok(Plan { generation: snapshot.generation, changes, ..Plan::default() })
     }
 
     /// Whether the kernel is as it should be.

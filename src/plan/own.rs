@@ -25,7 +25,7 @@ pub(super) fn is_fit(path: &TablePath, table: &InstalledTable, wanted: &Ruleset)
         wanted.is_some_and(|wanted| wanted.base == installed.base() && !installed.drops)
     };
     let is_fit_kind = |kind: SetKind, wanted: SetKind| {
-        kind == wanted || (kind.family == wanted.family && is_known(table))
+        kind == wanted || (kind.family() == wanted.family() && is_known(table))
     };
     let is_fit_set = |(name, installed): (&Name, &InstalledSet)| {
         let wanted = sets.get(name);

@@ -1,6 +1,7 @@
 //! `apply(between(a, b), b) == a` on a model of the kernel's chains.
 
 mod damage;
+mod dynamic;
 
 use std::sync::Arc;
 
@@ -143,7 +144,7 @@ impl Model {
 }
 
 fn looks_up(rule: &InstalledRule, set: &str) -> bool {
-    rule.content.known().and_then(Rule::set).is_some_and(|name| name.as_ref() == set)
+    rule.content.known().is_some_and(|rule| rule.sets().any(|name| name.as_ref() == set))
 }
 
 fn installed(handle: u64, content: RuleContent) -> InstalledRule {
@@ -161,19 +162,19 @@ fn allow(port: u16) -> Rule {
 }
 
 fn foreign(text: &str) -> RuleContent {
-    RuleContent::Foreign { expressions: text.into(), target: None }
+    RuleContent::Foreign { expressions: text.into(), target: None, translation: None }
 }
 
 fn unguarded() -> Policy {
-    Policy { guard: Guard::OFF, ..Policy::default() }
+    Policy { guard: Guard::off(), ..Policy::default() }
 }
 
 /// The frame of every policy, with rules for these ports in `DOCKER-BLOCK`.
 fn wanted(ports: &[u16]) -> Ruleset {
     let mut ruleset = compile(&unguarded());
     for chain in ruleset.chains.iter_mut().filter(|chain| chain.extent == Extent::Whole) {
-        chain.rules =
-            ports.iter().map(|port| WantedRule { rule: allow(*port), origin: None }).collect();
+        let rules = ports.iter().map(|port| WantedRule { rule: allow(*port), origin: None });
+        chain.rules = Arc::new(rules.collect());
     }
     ruleset
 }
@@ -187,7 +188,7 @@ fn path(family: Family, chain: &str) -> ChainPath {
 fn model(prerouting: &[u16], block: &[u16]) -> Model {
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     let mut empty = compile(&unguarded());
-    let frame: Vec<Vec<WantedRule>> =
+    let frame: Vec<Arc<Vec<WantedRule>>> =
         empty.chains.iter_mut().map(|chain| std::mem::take(&mut chain.rules)).collect();
     model.carry_out(&Plan::between(&empty, &model.snapshot).expect("a plan"));
     for (chain, codes) in [("PREROUTING", prerouting), ("DOCKER-BLOCK", block)] {
@@ -277,7 +278,7 @@ fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
         Group { name: Some("cdn".into()), sources: Arc::new(hosts.chain(ranges).collect()) };
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![ports]) };
-    let guard = Guard { enabled: is_guarded, ..Guard::OFF };
+    let guard = Guard { enabled: is_guarded, ..Guard::off() };
     Policy { allow: vec![entry], guard, ..Policy::default() }
 }
 
@@ -396,8 +397,11 @@ fn what_is_not_ours_stands_in_the_way() {
 #[test]
 fn a_foreign_jump_to_our_chain_hinders_its_removal() {
     let mut model = model(&[1, 2], &[]);
-    let content =
-        RuleContent::Foreign { expressions: "[…]".into(), target: Some("DOCKER-BLOCK".into()) };
+    let content = RuleContent::Foreign {
+        expressions: "[…]".into(),
+        target: Some("DOCKER-BLOCK".into()),
+        translation: None,
+    };
     model.rules(&path(Family::Ip, "PREROUTING")).push(installed(99, content));
     let obstacle = Plan::removing(&frame(), &model.snapshot).expect_err("an obstacle");
     assert!(matches!(obstacle, Obstacle::StillReferred { position: 3, .. }), "{obstacle}");

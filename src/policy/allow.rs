@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
 use super::fault::{Fault, Quoted};
-use super::group::{Groups, inline_sources};
+use super::group::Groups;
 use super::{Allow, Group, interface, port, source};
 use crate::ruleset::{Addresses, COMMENT_MAX, Family, Interface, Location, Ports};
 
@@ -56,7 +56,8 @@ impl<'r, 't> Reader<'r, 't> {
             Some(value) => self.ports(value),
             None => self.missing_ports(span),
         };
-        let from = table.get("from").map(|value| self.from(value));
+        let from =
+            table.get("from").map(|value| self.groups.named_by(self.document, "from", value));
         let in_interface = table.get("in-interface").and_then(|value| self.in_interface(value));
         let to = table.get("to").map(|value| (self.to(value), value.span()));
         if self.document.errors.len() != before {
@@ -101,41 +102,6 @@ impl<'r, 't> Reader<'r, 't> {
         let fault = Fault::new("the entry has no `ports`").help("add `ports = [\"443/tcp\"]`");
         self.document.error_of_absence(span.clone(), fault);
         Vec::new()
-    }
-
-    fn from(&mut self, value: &Value) -> Vec<Group> {
-        let expected = Strings { key: "from", example: "192.0.2.0/24", suffix: "" };
-        let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
-        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            let fault = Fault::new("`from` is empty, so the entry would allow nobody")
-                .help("name a group or a source, or leave `from` out to allow anyone");
-            self.document.error(value.span(), fault);
-        }
-        let (literals, words): (Vec<_>, Vec<_>) = strings.into_iter().partition(|(text, _)| {
-            self.groups.get(text).is_none() && (text.is_empty() || source::looks_like_address(text))
-        });
-        let mut groups = self.named_groups(words);
-        let sources = inline_sources(self.document, literals, |_, fault| fault);
-        if !sources.is_empty() {
-            groups.push(Group { name: None, sources: Arc::new(sources) });
-        }
-        groups
-    }
-
-    fn named_groups(&mut self, words: Vec<(&str, Range<usize>)>) -> Vec<Group> {
-        let mut seen = HashSet::new();
-        let mut groups = Vec::new();
-        for (word, span) in words {
-            if self.document.errors.is_full() {
-                break;
-            }
-            match self.groups.get(word) {
-                None => self.document.error_of_absence(span, self.groups.unknown(word)),
-                Some(group) if seen.insert(word) => groups.push(group.clone()),
-                Some(_) => {}
-            }
-        }
-        groups
     }
 
     fn in_interface(&mut self, value: &Value) -> Option<Interface> {

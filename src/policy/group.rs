@@ -1,6 +1,6 @@
 //! The `[sources]` table: groups of sources by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -48,6 +48,40 @@ impl Groups {
         self.0.get(name)
     }
 
+    /// Reads the value of `key`: an array of groups' names and of sources.
+    pub fn named_by(&self, document: &mut Document, key: &str, value: &Value) -> Vec<Group> {
+        let expected = Strings { key, example: "192.0.2.0/24", suffix: "" };
+        let Some(strings) = document.strings(value, &expected) else { return Vec::new() };
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            document.error(value.span(), names_nobody(key));
+        }
+        let (literals, words): (Vec<_>, Vec<_>) = strings.into_iter().partition(|(text, _)| {
+            self.get(text).is_none() && (text.is_empty() || source::looks_like_address(text))
+        });
+        let mut groups = self.of_names(document, words);
+        let sources = inline_sources(document, literals, |_, fault| fault);
+        if !sources.is_empty() {
+            groups.push(Group { name: None, sources: Arc::new(sources) });
+        }
+        groups
+    }
+
+    fn of_names(&self, document: &mut Document, words: Vec<(&str, Range<usize>)>) -> Vec<Group> {
+        let mut seen = HashSet::new();
+        let mut groups = Vec::new();
+        for (word, span) in words {
+            if document.errors.is_full() {
+                break;
+            }
+            match self.get(word) {
+                None => document.error_of_absence(span, self.unknown(word)),
+                Some(group) if seen.insert(word) => groups.push(group.clone()),
+                Some(_) => {}
+            }
+        }
+        groups
+    }
+
     /// Why a word in `from` that is no source is not a group either.
     pub fn unknown(&self, word: &str) -> Fault {
         let names = || self.0.keys().map(AsRef::as_ref);
@@ -60,6 +94,15 @@ impl Groups {
             None => fault.help(format!("the groups are {}", list(names()))),
         }
     }
+}
+
+fn names_nobody(key: &str) -> Fault {
+    if key == "from" {
+        return Fault::new("`from` is empty, so the entry would allow nobody")
+            .help("name a group or a source, or leave `from` out to allow anyone");
+    }
+    Fault::new(format!("{} is empty", Quoted(key)))
+        .help(format!("name a group or a source, or leave {} out", Quoted(key)))
 }
 
 /// Reads sources that are written in the policy itself; `explain` may improve on a fault.

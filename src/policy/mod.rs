@@ -2,6 +2,7 @@
 //! [`Policy::read`] and [`Policy::parse`], or built in memory by an embedding program.
 
 mod allow;
+mod cgroup;
 mod diagnostic;
 mod document;
 mod errors;
@@ -85,13 +86,25 @@ pub struct Source {
 }
 
 /// The `[guard]` table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// Whether the guard is wanted.
     pub enabled: bool,
     /// The bit of the connection mark that is dwnl's: exactly one bit is set. The guard uses it,
     /// and without the guard large groups do.
     pub mark: u32,
+    /// Whether the ports on which containers with `--network=host` listen are judged too.
+    pub host_network: bool,
+    /// What becomes of new flows to a container's own address.
+    pub direct_routing: DirectRouting,
+    /// The cgroup in which dockerd and docker-proxy run, as a path below the mount point of cgroup
+    /// v2; `None`: `docker.service`, in whichever slice it is.
+    pub docker_cgroup: Option<Arc<str>>,
+    /// The cgroups at the top of the hierarchy that hold services of the host's own, besides
+    /// [`Guard::HOST_CGROUPS`].
+    pub host_cgroups: Vec<Arc<str>>,
+    /// Who may reach the ports by which the nodes of a Swarm talk to each other; `None`: anyone.
+    pub swarm_peers: Option<Vec<Group>>,
 }
 
 impl Guard {
@@ -99,14 +112,38 @@ impl Guard {
     /// (`0xff0000`), Kubernetes (`0x4000`, `0x8000`), Cilium (`0x0f00`) and the small numbers that
     /// Docker Swarm and strongSwan set-ups count up from.
     pub const DEFAULT_MARK: u32 = 0x2000;
+    /// Where systemd puts what is not a container or a virtual machine.
+    pub const HOST_CGROUPS: [&str; 3] = ["init.scope", "system.slice", "user.slice"];
+
     /// No guard: `DOCKER-BLOCK` and the jumps to it alone.
-    pub const OFF: Guard = Guard { enabled: false, mark: Guard::DEFAULT_MARK };
+    pub fn off() -> Guard {
+        Guard { enabled: false, ..Guard::default() }
+    }
 }
 
 impl Default for Guard {
     fn default() -> Guard {
-        Guard { enabled: true, mark: Guard::DEFAULT_MARK }
+        Guard {
+            enabled: true,
+            mark: Guard::DEFAULT_MARK,
+            host_network: false,
+            direct_routing: DirectRouting::Drop,
+            docker_cgroup: None,
+            host_cgroups: Vec::new(),
+            swarm_peers: None,
+        }
     }
+}
+
+/// What becomes of new flows from outside to a container's own address, in networks that are not
+/// routed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DirectRouting {
+    /// They are dropped.
+    #[default]
+    Drop,
+    /// Those that the policy allows on the port that they call go on to Docker's own rules.
+    Allowed,
 }
 
 /// The `[revoke]` table.

@@ -79,7 +79,7 @@ fn interpret(document: &mut Document, root: &DeTable, lists: &mut Lists) -> Poli
     let guard = root.get("guard").and_then(|value| document.table(value, "guard"));
     let revoke = root.get("revoke").and_then(|value| document.table(value, "revoke"));
     Policy {
-        guard: guard.map(|table| settings::guard(document, table)).unwrap_or_default(),
+        guard: guard.map(|table| settings::guard(document, table, &groups)).unwrap_or_default(),
         revoke: revoke.map(|table| settings::revoke(document, table)).unwrap_or_default(),
         allow: match root.get("allow") {
             Some(value) => allow::Reader::new(document, &groups).entries(value),

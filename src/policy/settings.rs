@@ -1,28 +1,108 @@
 //! The `[guard]` and `[revoke]` tables.
 
+use std::sync::Arc;
+
 use toml::de::DeTable;
 
-use super::document::{Document, Value};
+use super::document::{Document, Strings, Value};
 use super::fault::{Fault, Quoted};
+use super::group::Groups;
 use super::nearest::nearest;
-use super::{Established, Guard, Revoke};
+use super::{DirectRouting, Established, Guard, Revoke, cgroup};
+
+const GUARD_KEYS: [&str; 7] = [
+    "enabled",
+    "mark",
+    "host-network",
+    "direct-routing",
+    "docker-cgroup",
+    "host-cgroups",
+    "swarm-peers",
+];
 
 /// Reads the `[guard]` table.
-pub(super) fn guard(document: &mut Document, table: &DeTable) -> Guard {
-    document.check_keys(table, " in `[guard]`", &["enabled", "mark"]);
+pub(super) fn guard(document: &mut Document, table: &DeTable, groups: &Groups) -> Guard {
+    document.check_keys(table, " in `[guard]`", &GUARD_KEYS);
     let default = Guard::default();
-    let enabled = table.get("enabled").and_then(|value| enabled(document, value));
+    let boolean = |document: &mut Document, key| {
+        table.get(key).and_then(|value| boolean(document, key, value))
+    };
+    let enabled = boolean(document, "enabled");
     let mark = table.get("mark").and_then(|value| mark(document, value));
-    Guard { enabled: enabled.unwrap_or(default.enabled), mark: mark.unwrap_or(default.mark) }
+    let host_network = boolean(document, "host-network");
+    let routing = table.get("direct-routing");
+    let routing = routing.and_then(|value| direct_routing(document, value));
+    let docker_cgroup = table.get("docker-cgroup");
+    let docker_cgroup = docker_cgroup.and_then(|value| docker_cgroup_path(document, value));
+    let host_cgroups = table.get("host-cgroups").and_then(|value| host_cgroups(document, value));
+    let peers = table.get("swarm-peers");
+    let swarm_peers = peers.map(|value| groups.named_by(document, "swarm-peers", value));
+    let guard = Guard {
+        enabled: enabled.unwrap_or(default.enabled),
+        mark: mark.unwrap_or(default.mark),
+        host_network: host_network.unwrap_or(default.host_network),
+        direct_routing: routing.unwrap_or(default.direct_routing),
+        docker_cgroup,
+        host_cgroups: host_cgroups.unwrap_or_default(),
+        swarm_peers,
+    };
+    check_needs(document, table, &guard);
+    guard
 }
 
-fn enabled(document: &mut Document, value: &Value) -> Option<bool> {
-    let enabled = value.get_ref().as_bool();
-    if enabled.is_none() {
-        let help = "write `enabled = true` or `enabled = false`".to_owned();
+/// Reports settings that say nothing, because it is the guard that would carry them out.
+fn check_needs(document: &mut Document, table: &DeTable, guard: &Guard) {
+    if guard.enabled {
+        return;
+    }
+    for key in GUARD_KEYS.iter().filter(|key| !["enabled", "mark"].contains(key)) {
+        if let Some(value) = table.get(*key) {
+            let fault = Fault::new(format!("`{key}` needs the guard, which is switched off"));
+            document.error(
+                value.span(),
+                fault.help(format!("remove `{key}`, or set `enabled = true`")),
+            );
+        }
+    }
+}
+
+fn boolean(document: &mut Document, key: &str, value: &Value) -> Option<bool> {
+    let boolean = value.get_ref().as_bool();
+    if boolean.is_none() {
+        let help = format!("write `{key} = true` or `{key} = false`");
         document.wrong_type(value, "a boolean", help);
     }
-    enabled
+    boolean
+}
+
+fn direct_routing(document: &mut Document, value: &Value) -> Option<DirectRouting> {
+    let known = [("drop", DirectRouting::Drop), ("allowed", DirectRouting::Allowed)];
+    one_of(document, "direct-routing", value, &known)
+}
+
+fn docker_cgroup_path(document: &mut Document, value: &Value) -> Option<Arc<str>> {
+    let text = document.string(value, "docker-cgroup", "system.slice/docker.service")?;
+    match cgroup::parse(text) {
+        Ok(path) => Some(path),
+        Err(fault) => {
+            document.error(value.span(), fault);
+            None
+        }
+    }
+}
+
+fn host_cgroups(document: &mut Document, value: &Value) -> Option<Vec<Arc<str>>> {
+    let expected = Strings { key: "host-cgroups", example: "machine.slice", suffix: "" };
+    let strings = document.strings(value, &expected)?;
+    let mut cgroups = Vec::with_capacity(strings.len());
+    for (text, span) in strings {
+        match cgroup::parse_top(text) {
+            Ok(name) if !cgroups.contains(&name) => cgroups.push(name),
+            Ok(_) => {}
+            Err(fault) => document.error(span, fault),
+        }
+    }
+    Some(cgroups)
 }
 
 fn mark(document: &mut Document, value: &Value) -> Option<u32> {
@@ -67,18 +147,27 @@ pub(super) fn revoke(document: &mut Document, table: &DeTable) -> Revoke {
 }
 
 fn established(document: &mut Document, value: &Value) -> Option<Established> {
-    let word = document.string(value, "established", "keep")?;
-    match word {
-        "keep" => Some(Established::Keep),
-        "cut" => Some(Established::Cut),
-        _ => {
-            let fault = Fault::new(format!("{} is neither `keep` nor `cut`", Quoted(word)));
-            let fault = match nearest(word, ["keep", "cut"]) {
-                Some(near) => fault.help(format!("did you mean `{near}`?")),
-                None => fault.help("open flows are kept or cut"),
-            };
-            document.error(value.span(), fault);
-            None
-        }
+    let known = [("keep", Established::Keep), ("cut", Established::Cut)];
+    one_of(document, "established", value, &known)
+}
+
+/// The value of a key that takes one of two words.
+fn one_of<T: Copy>(
+    document: &mut Document,
+    key: &str,
+    value: &Value,
+    known: &[(&'static str, T); 2],
+) -> Option<T> {
+    let [(first, _), (second, _)] = known;
+    let word = document.string(value, key, first)?;
+    let found = known.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+    if found.is_none() {
+        let fault = Fault::new(format!("{} is neither `{first}` nor `{second}`", Quoted(word)));
+        let fault = match nearest(word, [*first, *second]) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None => fault.help(format!("write `{first}` or `{second}`")),
+        };
+        document.error(value.span(), fault);
     }
+    found
 }

@@ -43,9 +43,12 @@ pub enum Counted {
 }
 
 impl Counted {
-    /// What is counted by a plan that is to lead to these sets.
+    /// What is counted by a plan that is to lead to these sets. Elements that are the kernel's to
+    /// keep are not.
     pub fn of(plan: &Plan, wanted: &[Set]) -> Counted {
-        if wanted.is_empty() && !plan.changes.iter().any(is_of_set) {
+        if wanted.iter().all(|set| set.kind.is_dynamic())
+            && !plan.changes.iter().any(is_of_elements)
+        {
             Counted::Rules
         } else {
             Counted::RulesAndElements
@@ -68,15 +71,15 @@ impl Counted {
     }
 }
 
-fn is_of_set(change: &Change) -> bool {
-    matches!(
-        change,
-        Change::AddSet(..)
-            | Change::AddElements { .. }
-            | Change::DeleteElements { .. }
-            | Change::ReplaceSet { .. }
-            | Change::DeleteSet { .. }
-    )
+fn is_of_elements(change: &Change) -> bool {
+    match change {
+        Change::AddElements { .. } | Change::DeleteElements { .. } | Change::ReplaceSet { .. } => {
+            true
+        }
+        Change::AddSet(_, kind) => !kind.is_dynamic(),
+        Change::DeleteSet { elements, .. } => *elements > 0,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

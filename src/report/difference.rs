@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 
 use dwnl::plan::Plan;
-use dwnl::ruleset::Set;
-use serde::Serialize;
+use dwnl::ruleset::{ForeignTranslations, Set};
+use serde::{Serialize, Serializer};
 
 use super::Report;
 use super::change::ChangeReport;
 use super::count::{Counted, Grouped};
 use super::style::HEADING;
+use super::translations::write_left_out;
 
 /// The difference between the policy and the kernel.
 #[derive(Debug, Serialize)]
@@ -20,6 +21,8 @@ pub struct Difference<'a> {
     unchanged: usize,
     generation: u32,
     changes: Vec<ChangeReport<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "translations")]
+    foreign_translations: &'a [ForeignTranslations],
     #[serde(skip)]
     counted: Counted,
     #[serde(skip)]
@@ -37,6 +40,7 @@ impl<'a> Difference<'a> {
             unchanged: plan.unchanged,
             generation: plan.generation,
             changes: ChangeReport::list(&plan.changes),
+            foreign_translations: &plan.foreign_translations,
             counted: Counted::of(plan, sets),
             verbose,
         }
@@ -100,21 +104,30 @@ impl Report for Difference<'_> {
         if self.changed {
             let added = counted.count(self.added);
             let (removed, unchanged) = (Grouped(self.removed), Grouped(self.unchanged));
-            return writeln!(
+            writeln!(
                 out,
                 "plan: {added} to add, {removed} to remove, {unchanged} unchanged \
                  (generation {generation})"
-            );
+            )?;
+        } else {
+            let standing = counted.standing(self.unchanged);
+            writeln!(out, "nothing to do: {standing} (generation {generation})")?;
         }
-        let standing = counted.standing(self.unchanged);
-        writeln!(out, "nothing to do: {standing} (generation {generation})")
+        write_left_out(out, self.foreign_translations)
     }
+}
+
+fn translations<S: Serializer>(
+    translations: &&[ForeignTranslations],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    super::translations::serialize(translations, serializer)
 }
 
 #[cfg(test)]
 mod tests {
     use dwnl::plan::Change;
-    use dwnl::ruleset::{BaseChain, Family, Place, RuleContent};
+    use dwnl::ruleset::{BaseChain, Family, Place, RuleContent, SetKind};
 
     use super::super::testing::{
         HOSTS, allow, hosts, json, jump, large_group, local, lookup, origin, own_path, path,
@@ -126,7 +139,11 @@ mod tests {
         let prerouting = path(Family::Ip, "PREROUTING");
         let block = path(Family::Ip, "DOCKER-BLOCK");
         let old = RuleContent::Known(allow(Some("192.0.2.9/32"), 80));
-        let odd = RuleContent::Foreign { expressions: "[meta mark 1]".to_owned(), target: None };
+        let odd = RuleContent::Foreign {
+            expressions: "[meta mark 1]".to_owned(),
+            target: None,
+            translation: None,
+        };
         let rule = |chain, place, rule, origin| Change::AddRule { chain, place, rule, origin };
         let changes = vec![
             Change::AddTable(prerouting.table.clone()),
@@ -141,7 +158,7 @@ mod tests {
             },
             Change::DeleteChain(path(Family::Ip6, "DOCKER-BLOCK")),
         ];
-        Plan { generation: 16, changes, unchanged: 4 }
+        Plan { generation: 16, changes, unchanged: 4, ..Plan::default() }
     }
 
     #[test]
@@ -173,7 +190,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
 
     #[test]
     fn an_empty_plan_says_so() {
-        let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43 };
+        let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43, ..Plan::default() };
         let difference = Difference::new(&plan, &[], false);
         assert_eq!(text(&difference), "nothing to do: 43 rules stand (generation 16)\n");
         assert_eq!(
@@ -252,7 +269,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             Change::DeleteSet { set: set_path("old-6"), elements: 2 },
             Change::DeleteSet { set: set_path("older-6"), elements: 0 },
         ];
-        Plan { generation: 16, changes, unchanged: 1_234 }
+        Plan { generation: 16, changes, unchanged: 1_234, ..Plan::default() }
     }
 
     #[test]
@@ -293,10 +310,26 @@ plan: 27 rules and elements to add, 16 to remove, 1,234 unchanged (generation 16
 
     #[test]
     fn an_empty_plan_that_leads_to_sets_counts_their_elements() {
-        let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43 };
+        let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43, ..Plan::default() };
         assert_eq!(
             text(&Difference::new(&plan, &large_group().sets, false)),
             "nothing to do: 43 rules and elements stand (generation 16)\n"
+        );
+    }
+
+    #[test]
+    fn a_plan_that_leads_to_dynamic_sets_alone_counts_rules() {
+        let mut sets = large_group().sets;
+        sets.truncate(1);
+        sets[0].kind = SetKind::DynamicPorts;
+        let changes = vec![Change::AddSet(set_path("docker-tcp"), SetKind::DynamicPorts)];
+        let plan = Plan { generation: 16, changes, unchanged: 43, ..Plan::default() };
+        assert_eq!(
+            text(&Difference::new(&plan, &sets, false)),
+            "\
+inet dwnl docker-tcp (new set: type inet_service; size 65535; flags dynamic,timeout)
+plan: 0 rules to add, 0 to remove, 43 unchanged (generation 16)
+"
         );
     }
 

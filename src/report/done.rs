@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use dwnl::engine::{Outcome, Tended};
 use dwnl::plan::Change;
-use dwnl::ruleset::{Published, Set};
+use dwnl::ruleset::{ForeignTranslations, Published, Set};
 use serde::{Serialize, Serializer};
 
 use super::count::{Count, Counted, Grouped};
+use super::translations::write_left_out;
 use super::words::Elapsed;
 use super::{Difference, Report};
 
@@ -31,6 +32,10 @@ pub struct Done<'a> {
     /// The published ports that the policy does not mention, where a policy was applied.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "published")]
     pub unmentioned: Option<Vec<Published>>,
+    /// Translations of other programs beside the jumps, where a policy was applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(serialize_with = "super::translations::serialize")]
+    pub foreign_translations: Vec<ForeignTranslations>,
     #[serde(skip)]
     counted: Counted,
     #[serde(skip)]
@@ -92,6 +97,7 @@ impl<'a> Done<'a> {
             flows: None,
             warnings,
             unmentioned: None,
+            foreign_translations: Vec::new(),
             counted: Counted::of(plan, sets),
             chains_removed: count(|change| matches!(change, Change::DeleteChain(_))),
             sets_removed: count(|change| matches!(change, Change::DeleteSet { .. })),
@@ -147,8 +153,9 @@ impl Done<'_> {
         self.difference.as_ref().map_or(Ok(()), |difference| difference.write_changes(out))
     }
 
-    /// Writes what has become of ports and flows.
+    /// Writes what has become of the second jump, ports and flows.
     pub(super) fn write_consequences(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_left_out(out, &self.foreign_translations)?;
         for published in self.unmentioned.iter().flatten() {
             writeln!(
                 out,
@@ -204,8 +211,8 @@ mod tests {
     const ELAPSED: Duration = Duration::from_micros(1_234);
 
     fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
-        let plan = Plan { generation: 16, changes, unchanged: 40 };
-        Outcome { plan, generation: 17, docker: Docker::default(), attempts }
+        let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
+        Outcome { plan, generation: 17, docker: Docker::default(), learned: Vec::new(), attempts }
     }
 
     fn change() -> Vec<Change> {

@@ -3,21 +3,35 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::ruleset::{Family, Interval, missing};
+use dwnl::ruleset::{Family, Interval, SetKind, missing};
 use serde::{Serialize, Serializer};
 
 /// Elements of a set of one family.
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a> {
     /// The elements, sorted.
-    pub list: &'a [Interval],
+    list: &'a [Interval],
     /// Those that are left out, sorted.
-    pub without: &'a [Interval],
+    without: &'a [Interval],
     /// The family of their addresses.
-    pub family: Family,
+    family: Family,
 }
 
 impl<'a> Elements<'a> {
+    /// All elements of a set; `None` if they are the kernel's to keep.
+    pub fn all(list: &'a [Interval], kind: SetKind) -> Option<Elements<'a>> {
+        Elements::without(list, &[], kind)
+    }
+
+    /// The elements of a set that are not in another list.
+    pub fn without(
+        list: &'a [Interval],
+        without: &'a [Interval],
+        kind: SetKind,
+    ) -> Option<Elements<'a>> {
+        kind.family().map(|family| Elements { list, without, family })
+    }
+
     fn iter(self) -> impl Iterator<Item = Interval> + 'a {
         missing(self.list, self.without)
     }

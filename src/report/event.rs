@@ -195,8 +195,14 @@ mod tests {
         let chain = path(Family::Ip, "DOCKER-BLOCK");
         let rule = allow(None, 443);
         let changes = vec![Change::AddRule { chain, place: Place::Last, rule, origin: None }];
-        let plan = Plan { generation: 16, changes, unchanged: 40 };
-        Outcome { plan, generation: 17, docker: Docker::default(), attempts: 1 }
+        let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
+        Outcome {
+            plan,
+            generation: 17,
+            docker: Docker::default(),
+            learned: Vec::new(),
+            attempts: 1,
+        }
     }
 
     fn done(outcome: &Outcome) -> Done<'_> {

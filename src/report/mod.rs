@@ -15,6 +15,7 @@ mod show;
 mod style;
 #[cfg(test)]
 mod testing;
+mod translations;
 mod words;
 
 use std::io::{self, Write};

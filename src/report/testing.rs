@@ -66,7 +66,8 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
         path: path(family, name),
         base,
         extent,
-        rules: rules.into_iter().map(wanted).collect(),
+        rules: Arc::new(rules.into_iter().map(wanted).collect()),
+        retired: Vec::new(),
     };
     let head = vec![local(jump("DOCKER-BLOCK")), local(Verdict::Return)];
     let nat = Some(BaseChain::NAT_PREROUTING);
@@ -88,8 +89,8 @@ pub fn set_path(set: &str) -> Arc<SetPath> {
     Arc::new(SetPath { table: own_path("").table.clone(), set: set.into() })
 }
 
-pub const HOSTS: SetKind = SetKind { family: Family::Ip, capacity: Some(1024) };
-pub const NETWORKS: SetKind = SetKind { family: Family::Ip6, capacity: None };
+pub const HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
+pub const NETWORKS: SetKind = SetKind::Intervals { family: Family::Ip6 };
 
 /// `203.0.113.0` and those that follow.
 pub fn hosts(number: u8) -> Vec<Interval> {
@@ -127,7 +128,8 @@ pub fn large_group() -> Ruleset {
         path: own_path("allow"),
         base: Some(BaseChain::BEFORE_NAT_PREROUTING),
         extent: Extent::Whole,
-        rules: rules.map(|(family, set)| wanted(lookup(family, set))).into(),
+        rules: Arc::new(rules.map(|(family, set)| wanted(lookup(family, set))).into()),
+        retired: Vec::new(),
     };
     let mark =
         Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };

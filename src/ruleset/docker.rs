@@ -42,6 +42,13 @@ impl Published {
         self.family == family || self.family == Family::Inet
     }
 
+    /// Whether it includes all that the other one is.
+    pub fn covers(&self, other: &Published) -> bool {
+        let is_family = self.family == Family::Inet || self.family == other.family;
+        let is_address = self.address.is_none() || self.address == other.address;
+        is_family && is_address && self.ports.includes(&other.ports)
+    }
+
     /// Whether only the host itself can call it.
     pub fn is_loopback(&self) -> bool {
         self.address.is_some_and(|address| address.ip().is_loopback())

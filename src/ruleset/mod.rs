@@ -1,6 +1,6 @@
 //! The nouns of nf_tables that dwnl works with, free of any input or output: families, chains,
 //! rules and verdicts as they should be ([`Ruleset`]) and as the kernel holds them ([`Snapshot`]),
-//! and the flows that pass through them.
+//! the flows that pass through them, and the host's interfaces and listening sockets.
 //!
 //! `Display` is iptables' own syntax, so that what is printed here can be compared with
 //! `iptables -S` and fed to `iptables-restore`; for what iptables has no words for it is nft's.
@@ -10,6 +10,7 @@ mod chain;
 mod docker;
 mod family;
 mod flow;
+mod host;
 mod interface;
 mod native;
 mod nft;
@@ -18,14 +19,18 @@ mod port;
 mod rule;
 mod set;
 mod snapshot;
+mod translations;
 
 pub use address::{AddressRange, Addresses};
-pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
+pub use chain::{
+    BaseChain, Chain, ChainPath, Extent, GuardScope, Name, Ruleset, TablePath, WantedRule,
+};
 pub use docker::{Docker, Published, Traits};
 pub use family::Family;
 pub(crate) use flow::{Flow, Status, Tuple};
+pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
-pub use native::{Condition, Direction, End, Statement};
+pub use native::{CgroupMatch, Condition, Direction, End, SetUpdate, Statement};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
@@ -34,3 +39,4 @@ pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge, missing};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };
+pub use translations::{ForeignTranslations, SecondJump};

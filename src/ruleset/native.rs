@@ -1,16 +1,20 @@
 //! What the rules of a native table can ask and do beyond iptables' terms, in nft's words.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
-use super::{Addresses, Family, INTERFACE_NAME_MAX, Interface, Name, Part, Ports, address};
+use super::{
+    Addresses, Family, INTERFACE_NAME_MAX, Interface, Name, Part, Ports, Protocol, address,
+};
 
 /// A condition of the kind that iptables has no words for. What is *original* is looked up in the
 /// connection's own record: the addresses and the port that its first packet had before anything
 /// was translated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
-    /// `ct state != new`: the packet opens no flow.
-    NotNew,
+    /// `ct state established,related`: the packet belongs to a flow that has been answered, or to one
+    /// that such a flow has announced.
+    Ongoing,
     /// `ct status dnat`: the flow's destination was translated.
     Translated,
     /// `ct mark & BITS == BITS`: these bits of the connection mark are set.
@@ -19,14 +23,22 @@ pub enum Condition {
     Family(Family),
     /// `iifname "eth0"`, `oifname "docker0"`.
     Interface(Direction, Interface),
+    /// `meta iifkind "bridge"`: the packet came in by a bridge.
+    FromBridge,
     /// `iifname "br-*" iifname & "               " == "               "`: the interface has a name
     /// as Docker makes them up, `br-` and twelve hexadecimal digits. That there are twelve digits
     /// or small letters is as much as a rule can ask: a bit of each is looked at.
     DockerName(Direction),
     /// `ip daddr 203.0.113.5`: the packet's own destination; never of length 0.
     Destination(Addresses),
+    /// `fib daddr type local`: the packet's own destination is an address of this host.
+    DestinationLocal,
+    /// `meta l4proto tcp`.
+    Protocol(Protocol),
     /// `tcp dport 443`: the packet's own port.
     Ports(Ports),
+    /// `tcp dport @SET`, a set of ports in the rule's own table.
+    PortSet(Protocol, Name),
     /// `meta l4proto tcp ct original proto-dst 443`: the port that was called.
     OriginalPorts(Ports),
     /// `ct original ip saddr 192.0.2.0/24`.
@@ -35,6 +47,25 @@ pub enum Condition {
     OriginalPart(Family, Part),
     /// `ct original ip saddr @SET`, a set in the rule's own table.
     OriginalSet(Family, Name),
+    /// `socket cgroupv2 level 1 != 4711`: the cgroup of the local socket that the packet is for.
+    /// Without such a socket neither `==` nor `!=` holds.
+    Cgroup(CgroupMatch),
+    /// `socket wildcard 0`, `socket wildcard 1`: there is a local socket that the packet is for,
+    /// and it is bound to one address, or to any.
+    SocketWildcard(bool),
+}
+
+/// A test of the cgroup of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CgroupMatch {
+    /// Which of the cgroup's ancestors is compared: the root has level 0, and a cgroup that is less
+    /// deep than that meets neither `==` nor `!=`. The kernel counts from the root of the cgroup
+    /// namespace of whoever adds the rule (before Linux 6.12, from the very root).
+    pub level: u8,
+    /// The inode number of the cgroup's directory in the cgroup v2 hierarchy.
+    pub id: u64,
+    /// Whether it has to be another one.
+    pub negated: bool,
 }
 
 /// Which way an interface is passed.
@@ -58,7 +89,7 @@ pub enum End {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Condition::NotNew => write!(f, "ct state != new"),
+            Condition::Ongoing => write!(f, "ct state established,related"),
             Condition::Translated => write!(f, "ct status dnat"),
             Condition::Mark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
             Condition::Family(family) => write!(f, "meta nfproto {}", version(*family)),
@@ -67,6 +98,7 @@ impl fmt::Display for Condition {
                 let star = if interface.wildcard { "*" } else { "" };
                 write!(f, "{direction} {operator}\"{}{star}\"", interface.name)
             }
+            Condition::FromBridge => write!(f, "meta iifkind \"bridge\""),
             Condition::DockerName(direction) => {
                 let bits = " ".repeat(INTERFACE_NAME_MAX);
                 write!(f, "{direction} \"br-*\" {direction} & \"{bits}\" == \"{bits}\"")
@@ -74,9 +106,12 @@ impl fmt::Display for Condition {
             Condition::Destination(addresses) => {
                 write!(f, "{} daddr {addresses}", header(addresses.family()))
             }
+            Condition::DestinationLocal => write!(f, "fib daddr type local"),
+            Condition::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
             Condition::Ports(ports) => {
                 write!(f, "{} dport {}", ports.protocol(), PortsText(ports))
             }
+            Condition::PortSet(protocol, set) => write!(f, "{protocol} dport @{set}"),
             Condition::OriginalPorts(ports) => {
                 let protocol = ports.protocol();
                 write!(f, "meta l4proto {protocol} ct original proto-dst {}", PortsText(ports))
@@ -91,7 +126,20 @@ impl fmt::Display for Condition {
             Condition::OriginalSet(family, set) => {
                 write!(f, "ct original {} saddr @{set}", header(*family))
             }
+            Condition::Cgroup(cgroup) => write!(f, "{cgroup}"),
+            Condition::SocketWildcard(is_wildcard) => {
+                write!(f, "socket wildcard {}", u8::from(*is_wildcard))
+            }
         }
+    }
+}
+
+/// `socket cgroupv2 level 1 != 4711`. Where nft finds a directory of that number, it lists its path
+/// instead.
+impl fmt::Display for CgroupMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = if self.negated { "!= " } else { "" };
+        write!(f, "socket cgroupv2 level {} {operator}{}", self.level, self.id)
     }
 }
 
@@ -146,6 +194,21 @@ pub enum Statement {
     /// `ct mark set ct mark & ~BITS`: clears these bits of the connection mark and goes on with
     /// the next rule.
     ClearMark(u32),
+    /// `update @SET { tcp dport timeout 1h }`: puts the packet's port into the set, or keeps it
+    /// there for as long again, and goes on with the next rule.
+    UpdateSet(SetUpdate),
+}
+
+/// What puts the port that a packet is for into a set of the rule's own table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SetUpdate {
+    /// The set.
+    pub set: Name,
+    /// The protocol that the rule's last condition on it lets through.
+    pub protocol: Protocol,
+    /// How long the port stays there, in seconds: finer times would come back from the kernel
+    /// rounded.
+    pub timeout: NonZeroU32,
 }
 
 impl Statement {
@@ -153,7 +216,10 @@ impl Statement {
     pub fn target(&self) -> Option<&Name> {
         match self {
             Statement::Jump(chain) | Statement::Goto(chain) => Some(chain),
-            Statement::Accept | Statement::Drop | Statement::ClearMark(_) => None,
+            Statement::Accept
+            | Statement::Drop
+            | Statement::ClearMark(_)
+            | Statement::UpdateSet(_) => None,
         }
     }
 }
@@ -166,6 +232,39 @@ impl fmt::Display for Statement {
             Statement::Jump(chain) => write!(f, "jump {chain}"),
             Statement::Goto(chain) => write!(f, "goto {chain}"),
             Statement::ClearMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
+            Statement::UpdateSet(SetUpdate { set, protocol, timeout }) => {
+                write!(f, "update @{set} {{ {protocol} dport timeout {} }}", Time(timeout.get()))
+            }
         }
+    }
+}
+
+/// Seconds as nft writes them: `1h`, `1d2h3m4s`.
+struct Time(u32);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0;
+        let parts = [
+            (seconds / 86400, 'd'),
+            (seconds / 3600 % 24, 'h'),
+            (seconds / 60 % 60, 'm'),
+            (seconds % 60, 's'),
+        ];
+        let mut parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        parts.try_for_each(|(number, unit)| write!(f, "{number}{unit}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_nfts() {
+        let text = |seconds| Time(seconds).to_string();
+        assert_eq!(text(3600), "1h");
+        assert_eq!(text(90), "1m30s");
+        assert_eq!(text(93_784), "1d2h3m4s");
     }
 }

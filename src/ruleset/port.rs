@@ -72,6 +72,11 @@ impl Ports {
         self.protocol == protocol && (self.first..=self.last).contains(&port)
     }
 
+    /// Whether all of these ports are among them.
+    pub fn includes(&self, other: &Ports) -> bool {
+        self.has(other.protocol, other.first) && self.has(other.protocol, other.last)
+    }
+
     /// The lowest port.
     pub fn first(&self) -> u16 {
         self.first

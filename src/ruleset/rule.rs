@@ -45,14 +45,20 @@ impl Rule {
         }
     }
 
-    /// The set that it looks up, if any.
-    pub fn set(&self) -> Option<&Name> {
-        self.matches.iter().find_map(|condition| match condition {
-            Match::SourceSet { set, .. } | Match::Native(Condition::OriginalSet(_, set)) => {
+    /// The sets that it looks up or updates.
+    pub fn sets(&self) -> impl Iterator<Item = &Name> {
+        let updated = match &self.verdict {
+            Verdict::Native(Statement::UpdateSet(update)) => Some(&update.set),
+            _ => None,
+        };
+        let looked_up = self.matches.iter().filter_map(|condition| match condition {
+            Match::SourceSet { set, .. }
+            | Match::Native(Condition::OriginalSet(_, set) | Condition::PortSet(_, set)) => {
                 Some(set)
             }
             _ => None,
-        })
+        });
+        looked_up.chain(updated)
     }
 
     /// Whether only a native table can hold the rule, because iptables has no words for it.

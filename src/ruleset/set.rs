@@ -1,4 +1,5 @@
-//! Sets: the sources of a large group, looked up in constant time by one rule.
+//! Sets: the sources of a large group, looked up in constant time by one rule, and the ports that
+//! the kernel itself remembers.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -22,32 +23,66 @@ impl fmt::Display for SetPath {
     }
 }
 
-/// What a set's elements are.
+/// What a set's elements are, and who keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SetKind {
-    /// The family of the addresses, IPv4 or IPv6.
-    pub family: Family,
-    /// How many single addresses the set has room for. The kernel keeps them in a hash table of
-    /// fixed size: one that grows cannot be dumped reliably while it does, which is just after it
-    /// was filled. `None`: the elements are intervals, which it keeps in a tree.
-    pub capacity: Option<u32>,
+pub enum SetKind {
+    /// Single addresses. The kernel keeps them in a hash table of fixed size: one that grows cannot
+    /// be dumped reliably while it does, which is just after it was filled.
+    Hosts {
+        /// The family of the addresses, IPv4 or IPv6.
+        family: Family,
+        /// How many addresses the set has room for.
+        capacity: u32,
+    },
+    /// Intervals of addresses, which the kernel keeps in a tree.
+    Intervals {
+        /// The family of the addresses, IPv4 or IPv6.
+        family: Family,
+    },
+    /// Ports that rules put in as packets pass, each of which leaves by itself when its time is up.
+    /// They are the kernel's: dwnl neither reads nor writes nor counts them, and they outlive every
+    /// commit that leaves the set alone.
+    DynamicPorts,
 }
 
 impl SetKind {
+    /// How many ports a set has room for.
+    pub const PORTS: u32 = 65535;
+
     /// Whether the elements are intervals.
     pub fn is_intervals(self) -> bool {
-        self.capacity.is_none()
+        matches!(self, SetKind::Intervals { .. })
+    }
+
+    /// Whether the elements are the kernel's to keep.
+    pub fn is_dynamic(self) -> bool {
+        self == SetKind::DynamicPorts
+    }
+
+    /// The family of the addresses, if the elements are addresses.
+    pub fn family(self) -> Option<Family> {
+        match self {
+            SetKind::Hosts { family, .. } | SetKind::Intervals { family } => Some(family),
+            SetKind::DynamicPorts => None,
+        }
     }
 }
 
-/// `type ipv4_addr; flags interval` or `type ipv4_addr; size 16384`, as nft writes it.
+/// `type ipv4_addr; flags interval`, `type ipv4_addr; size 16384` or
+/// `type inet_service; size 65535; flags dynamic,timeout`, as nft writes it.
 impl fmt::Display for SetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = if self.family == Family::Ip6 { 6 } else { 4 };
-        write!(f, "type ipv{version}_addr")?;
-        match self.capacity {
-            Some(capacity) => write!(f, "; size {capacity}"),
-            None => write!(f, "; flags interval"),
+        let version = |family: &Family| if *family == Family::Ip6 { 6 } else { 4 };
+        match self {
+            SetKind::Hosts { family, capacity } => {
+                write!(f, "type ipv{}_addr; size {capacity}", version(family))
+            }
+            SetKind::Intervals { family } => {
+                write!(f, "type ipv{}_addr; flags interval", version(family))
+            }
+            SetKind::DynamicPorts => {
+                write!(f, "type inet_service; size {}; flags dynamic,timeout", SetKind::PORTS)
+            }
         }
     }
 }
@@ -60,9 +95,9 @@ pub struct Set {
     /// What its elements are.
     pub kind: SetKind,
     /// Its elements: sorted, and none overlaps or touches another unless both are single
-    /// addresses.
+    /// addresses. None of a dynamic set.
     pub elements: Arc<[Interval]>,
-    /// The group of the policy that it holds, in words.
+    /// What it holds, such as a group of the policy, in words.
     pub origin: Name,
 }
 

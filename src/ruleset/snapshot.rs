@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{BaseChain, ChainPath, Docker, Interval, Name, Rule, SetKind, TablePath};
+use super::{BaseChain, ChainPath, Docker, HostState, Interval, Name, Rule, SetKind, TablePath};
 
 /// The tables that dwnl works in, as they were at one generation of the ruleset.
 #[derive(Clone, Debug, Default)]
@@ -13,8 +13,11 @@ pub struct Snapshot {
     pub generation: u32,
     /// The tables by their addresses.
     pub tables: BTreeMap<TablePath, InstalledTable>,
-    /// What Docker's rules, in these and in other tables, tell about it.
+    /// What Docker's rules, in these and in other tables, tell about it, and with a guard its
+    /// listening sockets.
     pub docker: Docker,
+    /// The host outside nf_tables, as far as it was looked at.
+    pub host: HostState,
 }
 
 impl Snapshot {
@@ -49,7 +52,7 @@ pub struct InstalledTable {
 pub struct InstalledSet {
     /// What its elements are; `None` if it is none of the kinds that dwnl makes.
     pub kind: Option<SetKind>,
-    /// Its elements, sorted.
+    /// Its elements, sorted; of a dynamic set they are not read.
     pub elements: Arc<[Interval]>,
 }
 
@@ -98,6 +101,9 @@ pub enum RuleContent {
         expressions: String,
         /// The chain it jumps or goes to, if any.
         target: Option<Name>,
+        /// The target or expression by which it translates addresses, or of which dwnl does not
+        /// know that it does not.
+        translation: Option<Name>,
     },
 }
 
@@ -115,6 +121,15 @@ impl RuleContent {
         match self {
             RuleContent::Known(rule) => rule.verdict.target(),
             RuleContent::Foreign { target, .. } => target.as_ref(),
+        }
+    }
+
+    /// The target or expression by which the rule translates addresses or may do so, if any. A
+    /// known rule never does.
+    pub fn translation(&self) -> Option<&Name> {
+        match self {
+            RuleContent::Known(_) => None,
+            RuleContent::Foreign { translation, .. } => translation.as_ref(),
         }
     }
 }

@@ -1,18 +1,20 @@
 //! Keeps the kernel at a policy: hears what others do, compares, repairs, and counts.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use dwnl::engine::{Monitor, Notice, Outcome};
-use dwnl::ruleset::{Published, Ruleset};
+use dwnl::engine::{LinkMonitor, Monitor, Notice, Outcome};
+use dwnl::ruleset::{ForeignTranslations, Published, Ruleset};
 use dwnl::{Engine, Error, Policy, compile};
 
 use super::counters::{Counters, Dropped, dropped};
-use crate::applied::Applied;
+use crate::applied::{Applied, warnings};
 use crate::report::{Causes, Done};
 
 /// The kernel's ruleset, with the policy that it is kept at.
 pub struct Keeper {
     monitor: Monitor,
+    links: LinkMonitor,
     engine: Engine,
     policy: Policy,
     wanted: Ruleset,
@@ -20,8 +22,13 @@ pub struct Keeper {
     generation: u32,
     /// What others have done since.
     causes: Causes,
+    /// Whether they have touched what dwnl has put in, or may have.
+    is_touched: bool,
     /// The published ports that no entry names, as they were told last.
     unmentioned: Vec<Published>,
+    /// The same for translations of other programs, and for warnings.
+    foreign_translations: Vec<ForeignTranslations>,
+    warnings: Vec<String>,
     /// What has happened so far.
     pub counters: Counters,
 }
@@ -33,12 +40,18 @@ pub struct Heard {
     pub concerns_us: bool,
     /// Whether the kernel could not tell of everything.
     pub is_lost: bool,
+    /// Whether Docker may have set something up.
+    pub is_docker_active: bool,
 }
 
 /// What came of comparing the kernel with the policy.
 pub struct Checked {
     /// The repair, if one was called for.
     pub repair: Option<Applied>,
+    /// Whether the repair only follows what Docker has set up.
+    pub is_learned: bool,
+    /// What the operator has to be warned of and was not before.
+    pub warnings: Vec<String>,
     /// What others had done before.
     pub causes: Causes,
     /// What they have done since.
@@ -47,22 +60,26 @@ pub struct Checked {
 
 impl Keeper {
     /// Keeps nothing yet. The monitor has to ignore the engine.
-    pub fn new(monitor: Monitor, engine: Engine) -> Keeper {
+    pub fn new(monitor: Monitor, links: LinkMonitor, engine: Engine) -> Keeper {
         Keeper {
             monitor,
+            links,
             engine,
             policy: Policy::default(),
             wanted: Ruleset::default(),
             generation: 0,
             causes: Causes::default(),
+            is_touched: false,
             unmentioned: Vec::new(),
+            foreign_translations: Vec::new(),
+            warnings: Vec::new(),
             counters: Counters::default(),
         }
     }
 
     /// What is waited with for others to do something.
-    pub fn monitor(&self) -> &Monitor {
-        &self.monitor
+    pub fn sources(&self) -> [BorrowedFd<'_>; 2] {
+        [self.monitor.as_fd(), self.links.as_fd()]
     }
 
     /// The report of what was done to keep or to change the policy.
@@ -82,7 +99,10 @@ impl Keeper {
         self.policy = policy;
         self.wanted = wanted;
         self.causes = Causes::default();
+        self.is_touched = false;
         self.unmentioned = applied.unmentioned.clone();
+        self.foreign_translations = applied.foreign_translations.clone();
+        self.warnings = applied.warnings.clone();
         self.counters.reloads.count(applied.elapsed);
         Ok(applied)
     }
@@ -92,25 +112,31 @@ impl Keeper {
     /// # Errors
     /// Nothing will ever be heard again.
     pub fn hear(&mut self) -> Result<Heard, Error> {
-        self.hear_after(&mut Causes::default())
+        self.hear_after(&mut Causes::default(), &mut false)
     }
 
     /// The same, right after the kernel was compared: adds what had been done before to `causes`.
-    fn hear_after(&mut self, causes: &mut Causes) -> Result<Heard, Error> {
-        let mut heard = Heard::default();
+    fn hear_after(&mut self, causes: &mut Causes, is_touched: &mut bool) -> Result<Heard, Error> {
+        let mut heard = Heard { is_docker_active: self.links.read()?, ..Heard::default() };
         for notice in self.monitor.read()? {
             self.engine.heed(&notice);
             match notice {
                 Notice::Lost => {
                     self.counters.lost += 1;
-                    heard = Heard { concerns_us: true, is_lost: true };
+                    self.is_touched = true;
+                    heard = Heard { concerns_us: true, is_lost: true, is_docker_active: true };
                 }
                 Notice::Commit(commit) if !commit.concerns_us() => {}
                 Notice::Commit(commit) if commit.is_after(self.generation) => {
                     self.causes.push(&commit);
+                    self.is_touched |= commit.touches_ours();
                     heard.concerns_us = true;
+                    heard.is_docker_active = true;
                 }
-                Notice::Commit(commit) => causes.push(&commit),
+                Notice::Commit(commit) => {
+                    causes.push(&commit);
+                    *is_touched |= commit.touches_ours();
+                }
             }
         }
         Ok(heard)
@@ -128,16 +154,21 @@ impl Keeper {
         self.wanted = wanted;
         let outcome = outcome.inspect_err(|_| self.counters.repairs.failed += 1)?;
         let mut causes = std::mem::take(&mut self.causes);
+        let mut is_touched = std::mem::take(&mut self.is_touched);
         // If this fails it will fail again, where it can be told.
-        let heard = self.hear_after(&mut causes).unwrap_or_default();
+        let heard = self.hear_after(&mut causes, &mut is_touched).unwrap_or_default();
+        let found = warnings(&outcome);
         let repair = (!outcome.plan.is_empty()).then(|| self.repaired(outcome, started));
-        Ok(Checked { repair, causes, heard })
+        let found = repair.as_ref().map_or(found, |repair| repair.warnings.clone());
+        let warnings = news(&mut self.warnings, found);
+        Ok(Checked { repair, is_learned: !is_touched, warnings, causes, heard })
     }
 
     fn repaired(&mut self, outcome: Outcome, started: Instant) -> Applied {
         let mut repair = Applied::new(&mut self.engine, &self.policy, outcome, started);
-        let told = std::mem::replace(&mut self.unmentioned, repair.unmentioned.clone());
-        repair.unmentioned.retain(|published| !told.contains(published));
+        repair.unmentioned = news(&mut self.unmentioned, repair.unmentioned);
+        let translations = std::mem::take(&mut repair.foreign_translations);
+        repair.foreign_translations = news(&mut self.foreign_translations, translations);
         self.counters.repairs.count(repair.elapsed);
         repair
     }
@@ -161,4 +192,10 @@ impl Keeper {
     pub fn dropped(&mut self) -> Result<Vec<Dropped>, Error> {
         Ok(dropped(&self.engine.snapshot()?))
     }
+}
+
+/// What is found now and was not told before; what is found now has been told from here on.
+fn news<T: Clone + PartialEq>(told: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
+    let before = std::mem::replace(told, found.clone());
+    found.into_iter().filter(|it| !before.contains(it)).collect()
 }

@@ -11,6 +11,7 @@ mod outlet;
 mod pace;
 mod publication;
 mod publish;
+mod recheck;
 mod service;
 mod settling;
 mod signals;
@@ -22,7 +23,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use dwnl::Engine;
-use dwnl::engine::Monitor;
+use dwnl::engine::{LinkMonitor, Monitor};
 use dwnl::policy::{Policy, Reading};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -34,6 +35,7 @@ use files::Files;
 use keeper::{Checked, Heard, Keeper};
 use pace::{Finding, Pace};
 use publication::Publication;
+use recheck::Recheck;
 use service::Service;
 use settling::Settling;
 use signals::Wish;
@@ -59,6 +61,7 @@ pub struct Watch {
     service: Service,
     publication: Publication,
     pace: Pace,
+    recheck: Recheck,
     settling: Settling,
     /// What the files held when they were read last, if it is in force or wrong in itself.
     reading: Option<Reading>,
@@ -72,6 +75,7 @@ impl Watch {
     pub fn new(
         path: &Path,
         monitor: Monitor,
+        links: LinkMonitor,
         engine: Engine,
         signals: Signals,
         log: Log,
@@ -81,7 +85,7 @@ impl Watch {
         }
         Ok(Watch {
             path: path.to_owned(),
-            keeper: Keeper::new(monitor, engine),
+            keeper: Keeper::new(monitor, links, engine),
             log,
             signals,
             files: Files::new().context("cannot watch files")?,
@@ -89,6 +93,7 @@ impl Watch {
                 .context("cannot reach the service manager")?,
             publication: Publication::default(),
             pace: Pace::default(),
+            recheck: Recheck::default(),
             settling: Settling::default(),
             reading: None,
             repairs_before: 0,
@@ -131,6 +136,7 @@ impl Watch {
         self.keeper.counters.is_current = true;
         let done = self.keeper.report(&applied, self.log.is_verbose());
         self.log.tell(&Event::Start { policy: &self.path, done });
+        self.warn(&applied.warnings);
         self.tell_service();
         self.publication.news();
         Ok(())
@@ -140,6 +146,10 @@ impl Watch {
     fn turn(&mut self) -> anyhow::Result<ControlFlow<()>> {
         let heard = self.keeper.hear()?;
         self.disturbed(heard);
+        if is_due(self.recheck.due()) {
+            self.recheck.checked(Instant::now());
+            self.pace.disturbed(Instant::now());
+        }
         if is_due(self.pace.due()) {
             self.check();
         }
@@ -170,13 +180,13 @@ impl Watch {
 
     /// Waits for something to come or to be due.
     fn wait(&self) -> nix::Result<()> {
-        let service = [self.service.due(), self.publication.due()];
-        let times =
-            [self.pace.due(), self.pace.calm(), self.settling.due()].into_iter().chain(service);
-        let next = times.flatten().min();
+        let others = [self.service.due(), self.publication.due(), self.recheck.due()];
+        let times = [self.pace.due(), self.pace.calm(), self.settling.due()];
+        let next = times.into_iter().chain(others).flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
-        let others = [self.keeper.monitor().as_fd(), self.signals.as_fd(), self.files.as_fd()];
-        let sources = others.into_iter().chain(self.publication.socket());
+        let others = [self.signals.as_fd(), self.files.as_fd()];
+        let sources = self.keeper.sources().into_iter().chain(others);
+        let sources = sources.chain(self.publication.socket());
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));
         let mut sources: Vec<PollFd> = sources.chain(readers).collect();
@@ -190,8 +200,11 @@ impl Watch {
         if heard.is_lost {
             self.log.tell(&Event::Lost);
         }
-        if heard.concerns_us {
+        if heard.concerns_us || heard.is_docker_active {
             self.pace.disturbed(Instant::now());
+        }
+        if heard.is_docker_active {
+            self.recheck.event(Instant::now());
         }
     }
 
@@ -199,12 +212,13 @@ impl Watch {
     fn check(&mut self) {
         let began = Instant::now();
         match self.keeper.check() {
-            Ok(Checked { repair, causes, heard }) => {
+            Ok(Checked { repair, is_learned, warnings, causes, heard }) => {
                 self.log.succeeded(REPAIRING);
                 match repair {
-                    Some(repair) => self.repaired(began, &repair, &causes),
+                    Some(repair) => self.repaired(began, &repair, is_learned, &causes),
                     None => self.found_nothing(began, &causes),
                 }
+                self.warn(&warnings);
                 self.disturbed(heard);
             }
             Err(error) => {
@@ -221,14 +235,14 @@ impl Watch {
         self.pace.checked(began, Instant::now(), Finding::Nothing);
     }
 
-    fn repaired(&mut self, began: Instant, repair: &Applied, causes: &Causes) {
+    fn repaired(&mut self, began: Instant, repair: &Applied, is_learned: bool, causes: &Causes) {
         let is_contested = self.pace.contested().is_some();
-        self.pace.checked(began, Instant::now(), Finding::Repaired);
+        let finding = if is_learned { Finding::Learned } else { Finding::Repaired };
+        self.pace.checked(began, Instant::now(), finding);
         let places = Difference::new(&repair.outcome.plan, &[], false).places();
         let done = self.keeper.report(repair, self.log.is_verbose());
         let event = Event::Repair { causes, places: places.clone(), is_contested, done };
         self.log.tell(&event);
-        self.warn(repair);
         if let Some(pause) = self.pace.contested().filter(|_| !is_contested) {
             self.repairs_before = self.keeper.counters.repairs.done;
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -280,7 +294,7 @@ impl Watch {
                 self.keeper.counters.is_current = true;
                 let done = self.keeper.report(&applied, self.log.is_verbose());
                 self.log.tell(&Event::Reload { was_wrong, done });
-                self.warn(&applied);
+                self.warn(&applied.warnings);
             }
             Err(error) => {
                 self.log.complain(RELOADING, &error);
@@ -329,8 +343,8 @@ impl Watch {
         format!("{policy}; repairs: {}", counters.repairs.done)
     }
 
-    fn warn(&mut self, applied: &Applied) {
-        for warning in &applied.warnings {
+    fn warn(&mut self, warnings: &[String]) {
+        for warning in warnings {
             self.log.tell(&Event::Warning { warning });
         }
     }

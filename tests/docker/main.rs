@@ -10,6 +10,7 @@ mod established;
 mod flows;
 mod guard;
 mod ipv6;
+mod listeners;
 mod published;
 mod sets;
 mod site;

@@ -9,7 +9,7 @@ use super::support::{
 use super::{POLICY, UNGUARDED, ruleset};
 
 /// A namespace behind a bridge of the host, with the address 10.1.1.2, that echoes UDP on port 80.
-fn behind(host: &Namespace, bridge: &str) -> (Namespace, UdpEcho) {
+pub fn behind(host: &Namespace, bridge: &str) -> (Namespace, UdpEcho) {
     let inner = Namespace::new();
     host.run(&["ip", "link", "add", bridge, "type", "bridge"]);
     let peer = ["peer", "name", "eth0", "netns", &inner.path()];
@@ -26,7 +26,7 @@ fn behind(host: &Namespace, bridge: &str) -> (Namespace, UdpEcho) {
 }
 
 #[track_caller]
-fn is_answered(client: &Namespace, target: &str, port: u16) {
+pub fn is_answered(client: &Namespace, target: &str, port: u16) {
     let attempt = || udp(client, Topology::REFUSED, target, port);
     let what = format!("an answer from {target}, port {port}");
     wait_for(&what, || (attempt() == Answer::Answered).then_some(()));
@@ -42,7 +42,7 @@ const FORWARD: &str = "
     }";
 
 /// Docker's rules for a port that it publishes, of the container 10.1.1.2 behind a bridge.
-fn publish(host: &Namespace, bridge: &str) {
+pub fn publish(host: &Namespace, bridge: &str) {
     for rule in [
         "-N DOCKER",
         "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",

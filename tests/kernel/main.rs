@@ -1,6 +1,6 @@
 //! dwnl and the kernel, each test in a network namespace of its own, with iptables and nft as the
-//! oracle. Needs `tests/setup` run before, and root; all but the tests of privileges are content with
-//! `unshare -rn`.
+//! oracle. Needs `tests/setup` run before, and root; all but the tests of privileges and of cgroups
+//! are content with `unshare -rn`.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -10,16 +10,20 @@ mod difference;
 mod flows;
 mod foreign;
 mod guard;
+mod host;
 mod jumps;
 mod monitor;
 mod namespace;
+mod native;
 mod privileges;
+mod probe;
 mod refusal;
 mod release;
 mod removal;
 mod sets;
 #[path = "../support/mod.rs"]
 mod support;
+mod translations;
 mod verdicts;
 
 /// Lets the one client in.

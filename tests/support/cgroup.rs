@@ -1,74 +1,106 @@
-//! A branch of the cgroup2 hierarchy for what a test starts, laid out as systemd does for its services.
+//! Cgroups v2.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::Namespace;
+use super::command::output;
 use super::wait::wait_if;
 
-/// The branch `NAME`, with services in it. Dropping it kills the processes that are still in it and removes
-/// it.
+/// Where nft looks for cgroups.
+const CGROUPS: &str = "/sys/fs/cgroup";
+/// The cgroup below a test's.
+const INNER: &str = "inner";
+
+/// A cgroup of a test's, below the root. It is removed with this value, once the last of its processes
+/// has ended.
 pub struct Cgroup {
-    root: PathBuf,
-    name: String,
+    path: PathBuf,
 }
 
 impl Cgroup {
-    /// Makes the branch with these services; its name has to be unique.
-    pub fn new(name: &str, services: &[&str]) -> Cgroup {
-        let cgroup = Cgroup { root: mount_point(), name: name.to_owned() };
-        for service in services {
-            let path = cgroup.branch().join(service);
-            fs::create_dir_all(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        }
-        cgroup
+    /// Makes one (needs root).
+    pub fn new() -> Cgroup {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dwnl-test-{}-{number}", std::process::id());
+        let path = mount().join(name);
+        fs::create_dir(&path).expect("to make a cgroup");
+        Cgroup { path }
     }
 
-    /// Its name, which is also its path from the root of the hierarchy.
+    /// The ID of the cgroup that this process is in.
+    pub fn own_id() -> u64 {
+        let cgroups = fs::read_to_string("/proc/self/cgroup").expect("the cgroups");
+        let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).expect("one of v2");
+        inode(&mount().join(path))
+    }
+
+    /// Its ID.
+    pub fn id(&self) -> u64 {
+        inode(&self.path)
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its path below the root.
     pub fn name(&self) -> &str {
-        &self.name
+        self.path.file_name().and_then(|name| name.to_str()).expect("a name")
     }
 
-    fn branch(&self) -> PathBuf {
-        self.root.join(&self.name)
+    /// The root of the hierarchy, as nft names it.
+    pub fn root_of_nft() -> String {
+        format!("./{}", below_nft(&mount()))
     }
 
-    fn is_populated(&self) -> bool {
-        let events = fs::read_to_string(self.branch().join("cgroup.events"));
-        events.is_ok_and(|events| events.contains("populated 1"))
+    /// Its path, as nft lists it.
+    pub fn path_of_nft(&self) -> String {
+        below_nft(&self.path)
+    }
+
+    /// The file that moves a process into a cgroup below it.
+    pub fn inner_processes(&self) -> String {
+        let inner = self.path.join(INNER);
+        fs::create_dir_all(&inner).expect("to make a cgroup");
+        inner.join("cgroup.procs").display().to_string()
+    }
+
+    /// Takes in all processes that are in the network namespace.
+    pub fn take_in(&self, namespace: &Namespace) {
+        let namespace = inode(namespace.path().as_ref());
+        for process in fs::read_dir("/proc").expect("the processes").flatten() {
+            let theirs = fs::metadata(process.path().join("ns/net"));
+            if theirs.is_ok_and(|theirs| theirs.ino() == namespace) {
+                let number = process.file_name().into_encoded_bytes();
+                fs::write(self.path.join("cgroup.procs"), number).expect("to take in a process");
+            }
+        }
     }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // Linux before 5.14 has no such file. Nothing is left by then unless a test failed.
-        let _ = fs::write(self.branch().join("cgroup.kill"), "1");
-        wait_if(|| (!self.is_populated()).then_some(()));
-        remove_tree(&self.branch());
+        let _ = fs::remove_dir(self.path.join(INNER));
+        wait_if(|| fs::remove_dir(&self.path).ok());
     }
 }
 
-/// Where cgroup2 is mounted: `/sys/fs/cgroup`, or beneath it where the host has cgroup v1 as well.
-fn mount_point() -> PathBuf {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
-    // The fields before the dash: ID, parent, device, root, mount point, options, and any number more.
-    let cgroup2 = mounts.lines().filter_map(|line| line.split_once(" - cgroup2 "));
-    let whole = cgroup2.filter_map(|(fields, _)| {
-        let mut fields = fields.split(' ').skip(3);
-        (fields.next()? == "/").then(|| fields.next()).flatten()
-    });
-    whole.map(PathBuf::from).next().expect("a mount of cgroup2")
+/// A path as nft names it.
+fn below_nft(path: &Path) -> String {
+    path.strip_prefix(CGROUPS).expect("a path that nft finds").display().to_string()
 }
 
-/// Removes a directory of a cgroup hierarchy and those below it. What is not there needs no removal.
-pub(super) fn remove_tree(directory: &Path) {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    directories.for_each(|entry| remove_tree(&entry.path()));
-    match fs::remove_dir(directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            eprintln!("{}: {error}", directory.display());
-        }
-        _ => {}
-    }
+/// Where cgroup v2 is mounted.
+pub(super) fn mount() -> PathBuf {
+    let mounts = output(&["findmnt", "--noheadings", "--output=TARGET", "-t", "cgroup2"], "");
+    mounts.succeeded().lines().next().expect("a mount").trim().into()
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("a file").ino()
 }

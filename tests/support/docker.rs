@@ -6,8 +6,8 @@ use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use super::cgroup::{Cgroup, remove_tree};
 use super::command::{Output, companion, output, path};
+use super::slice::{Slice, remove_tree};
 use super::wait::wait_if;
 use super::{Namespace, image};
 
@@ -18,7 +18,7 @@ pub struct Docker {
     flags: Vec<String>,
     directory: TempDir,
     process: Option<Child>,
-    cgroup: Option<Cgroup>,
+    cgroup: Option<Slice>,
 }
 
 /// Hides the machine's own containerd and cgroup manager, and the state of any other dockerd.
@@ -68,7 +68,7 @@ impl Docker {
     /// [`Docker::cgroup_path`], and those of each container a cgroup of its own.
     pub fn start_service(host: &Namespace, flags: &[&str]) -> Docker {
         let mut docker = Docker::new(host, flags);
-        docker.cgroup = Some(docker.new_cgroup());
+        docker.cgroup = Some(docker.new_slice());
         docker.started()
     }
 
@@ -101,7 +101,7 @@ impl Docker {
         self.stop();
         // The old one has to be gone before the new one can have its name.
         self.cgroup = None;
-        self.cgroup = Some(self.new_cgroup());
+        self.cgroup = Some(self.new_slice());
         before_start();
         self.launch();
     }
@@ -149,7 +149,7 @@ impl Docker {
             .args(["-H", &self.address(), "--cgroup-parent", &format!("/{}", self.slice())])
             .args(&self.flags)
             .env("PATH", path())
-            .env("SLICE", self.cgroup.as_ref().map_or("", Cgroup::name))
+            .env("SLICE", self.cgroup.as_ref().map_or("", Slice::name))
             .stdout(stream())
             .stderr(stream())
             .spawn()
@@ -182,8 +182,8 @@ impl Docker {
         self.directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    fn new_cgroup(&self) -> Cgroup {
-        Cgroup::new(&self.slice(), &["docker.service", "containerd.service"])
+    fn new_slice(&self) -> Slice {
+        Slice::new(&self.slice(), &["docker.service", "containerd.service"])
     }
 
     /// Removes the cgroup of the containers, which have ended: one of cgroup v2, or one a controller.

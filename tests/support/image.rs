@@ -4,15 +4,15 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use super::busybox;
 use super::command::output;
-use super::unpacked;
 
 /// Makes an archive in this directory that holds nothing but busybox, and returns its path.
 pub fn archive(directory: &Path) -> String {
     let (root, archive) = (directory.join("root"), directory.join("image.tar"));
     let bin = root.join("bin");
     fs::create_dir_all(&bin).expect("a directory");
-    fs::copy(unpacked("busybox/busybox"), bin.join("busybox")).expect("to copy busybox");
+    fs::copy(busybox(), bin.join("busybox")).expect("to copy busybox");
     for applet in ["cat", "nc", "sh", "sleep"] {
         symlink("busybox", bin.join(applet)).expect("a link");
     }

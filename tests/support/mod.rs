@@ -19,6 +19,7 @@ mod probe;
 mod random;
 mod segment;
 mod server;
+mod slice;
 mod state;
 mod topology;
 mod wait;
@@ -26,6 +27,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub use cgroup::Cgroup;
 pub use command::{Output, companion, output};
 pub use docker::Docker;
 pub use dwnl::{UNGUARDED, apply, dwnl, plan, remove, show};
@@ -43,6 +45,11 @@ pub use state::{saved, state, state_of};
 pub use topology::Topology;
 pub use wait::{wait_for, wait_if};
 pub use watch::{Files, Watch};
+
+/// A busybox that needs no libraries.
+pub fn busybox() -> PathBuf {
+    unpacked("busybox/busybox")
+}
 
 /// Where `tests/setup` unpacks what the tests need.
 fn unpacked(path: &str) -> PathBuf {

@@ -4,8 +4,8 @@ use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
-use super::cgroup::Cgroup;
 use super::command::{Output, companion, path};
+use super::slice::Slice;
 use super::wait::wait_for;
 use super::{Namespace, image};
 
@@ -16,7 +16,7 @@ pub struct Podman<'a> {
     /// Holds the namespaces.
     holder: Child,
     directory: TempDir,
-    cgroup: Cgroup,
+    slice: Slice,
 }
 
 /// Hides the machine's own containers, addresses and cgroups.
@@ -34,7 +34,7 @@ impl Podman<'_> {
     pub fn new(host: &Namespace) -> Podman<'_> {
         let directory = TempDir::with_prefix("dwnl-podman-").expect("a temporary directory");
         let name = directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let cgroup = Cgroup::new(&name, &[]);
+        let slice = Slice::new(&name, &[]);
         let ready = directory.path().join("ready");
         let holder = companion(&host.path())
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
@@ -44,7 +44,7 @@ impl Podman<'_> {
             .stdin(Stdio::null())
             .spawn()
             .expect("nsenter");
-        let podman = Podman { host, holder, directory, cgroup };
+        let podman = Podman { host, holder, directory, slice };
         wait_for("podman's namespaces", || ready.exists().then_some(()));
         let archive = image::archive(podman.directory.path());
         podman.client(&["import", "--quiet", &archive, "image"]);
@@ -55,9 +55,9 @@ impl Podman<'_> {
     /// of busybox.
     #[track_caller]
     pub fn run(&self, name: &str, options: &[&str], command: &str) {
-        let slice = format!("--cgroup-parent=/{}", self.cgroup.name());
+        let parent = format!("--cgroup-parent=/{}", self.slice.name());
         // cgroup2 may have no controllers left, where the machine has them in cgroup v1.
-        let run = ["run", "--detach", "--pids-limit=-1", &slice, "--name", name];
+        let run = ["run", "--detach", "--pids-limit=-1", &parent, "--name", name];
         self.client(&[&run[..], options, &["image", "/bin/sh", "-c", command]].concat());
     }
 

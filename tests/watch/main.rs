@@ -14,6 +14,7 @@ mod policy;
 mod service;
 #[path = "../support/mod.rs"]
 mod support;
+mod translations;
 
 use support::{Namespace, dwnl, wait_for};
 

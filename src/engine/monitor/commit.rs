@@ -34,6 +34,12 @@ impl Commit {
         self.summary.concerns_us()
     }
 
+    /// Whether it touched a rule, chain, set or table that dwnl has put in. One that concerns us and did
+    /// not is Docker's or another program's own business, from which there may be something to learn.
+    pub fn touches_ours(&self) -> bool {
+        self.summary.touches_ours()
+    }
+
     /// Who made it, in words.
     pub fn culprit(&self) -> String {
         self.process.as_ref().map_or_else(|| "an unknown process".to_owned(), Process::to_string)

@@ -3,6 +3,7 @@
 mod attendance;
 mod commit;
 mod gathering;
+mod links;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::netlink::{Socket, Transport};
 pub(super) use attendance::{Attendance, LARGE};
 pub use commit::{Commit, Process};
 pub(super) use gathering::Gathering;
+pub use links::LinkMonitor;
 
 /// What a [`Monitor`] has heard.
 #[derive(Clone, Debug)]

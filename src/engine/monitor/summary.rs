@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::compile::tells_of_docker;
 use crate::netlink::{Kind, Notified};
-use crate::ruleset::{ChainPath, Ruleset, SetPath, TablePath};
+use crate::ruleset::{ChainPath, Extent, Ruleset, SetPath, TablePath};
 
 /// So many places are told by name.
 const PLACES_MAX: usize = 16;
@@ -20,6 +21,8 @@ pub(super) struct Watched {
     tables: Vec<TablePath>,
     /// Those among them that are wholly ours.
     own: Vec<TablePath>,
+    /// The chains in the others that hold rules of ours.
+    chains: Vec<Arc<ChainPath>>,
 }
 
 impl Watched {
@@ -27,7 +30,24 @@ impl Watched {
     pub fn of(frame: &Ruleset) -> Watched {
         let own = frame.own_tables.clone();
         let tables = frame.tables().into_iter().chain(&own).cloned().collect();
-        Watched { tables, own }
+        let chains = frame.chains.iter().filter(|chain| chain.extent != Extent::Exists);
+        let chains = chains.map(|chain| Arc::clone(&chain.path)).collect();
+        Watched { tables, own, chains }
+    }
+
+    /// Whether a change is to what dwnl has put in, or to something that contains it.
+    fn is_ours(&self, notified: &Notified, table: &TablePath) -> bool {
+        if self.own.contains(table) {
+            return true;
+        }
+        let is_there = |path: &Arc<ChainPath>| {
+            path.table == *table && notified.name.as_deref() == Some(path.chain.as_ref())
+        };
+        match notified.kind {
+            Kind::Table => self.tables.contains(table),
+            Kind::Chain | Kind::Rule => self.chains.iter().any(is_there),
+            _ => false,
+        }
     }
 }
 
@@ -38,6 +58,7 @@ pub(super) struct Summary {
     /// How many changes there were elsewhere.
     others: usize,
     concerns_us: bool,
+    touches_ours: bool,
     sets: Sets,
 }
 
@@ -73,6 +94,7 @@ impl Summary {
         };
         let table = TablePath { family, table: notified.table.as_ref().into() };
         self.concerns_us |= watched.tables.contains(&table) || tells(notified, &table);
+        self.touches_ours |= watched.is_ours(notified, &table);
         if watched.own.contains(&table) {
             self.touch_set(notified, &table);
         }
@@ -83,6 +105,7 @@ impl Summary {
     pub fn add_unknown(&mut self) {
         self.others += 1;
         self.concerns_us = true;
+        self.touches_ours = true;
         self.sets = Sets::Any;
     }
 
@@ -119,6 +142,10 @@ impl Summary {
 
     pub fn concerns_us(&self) -> bool {
         self.concerns_us
+    }
+
+    pub fn touches_ours(&self) -> bool {
+        self.touches_ours
     }
 
     pub fn touches(&self, set: &SetPath) -> bool {

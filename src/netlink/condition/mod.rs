@@ -8,21 +8,35 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Verdict as NftVerdict};
 use super::encode::{
     AddressFields, add_interface_name, add_network, add_protocol, c_string, octets,
 };
-use super::expression::{InSet, Original};
+use super::expression::{DestinationType, InSet, MetaKey, Original, SocketKey, UpdateSet};
 use super::native::{
-    add_between, add_destination_range, add_family, add_part_of, add_port_numbers, add_ports,
+    LOCAL, add_between, add_destination_range, add_family, add_part_of, add_port_numbers,
+    add_ports, load_port,
 };
-use crate::ruleset::{Addresses, Condition, Direction, End, Family, Part, Statement};
+use crate::ruleset::{
+    Addresses, CgroupMatch, Condition, Direction, End, Family, Part, SetUpdate, Statement,
+};
 
 /// `NFT_CT_STATE` and `NFT_CT_STATUS`.
 const CT_STATE: u32 = 0;
 const CT_STATUS: u32 = 2;
 /// `NFT_CT_PROTO_DST`.
 const CT_PORT: u32 = 12;
-/// `NF_CT_STATE_BIT(IP_CT_NEW)`, the bit that `nft_ct` gives a packet that opens a flow.
-const NEW: u32 = 8;
+/// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED)` and `NF_CT_STATE_BIT(IP_CT_RELATED)`.
+const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
 /// `IPS_DST_NAT`.
 const DESTINATION_TRANSLATED: u32 = 1 << 5;
+
+/// `NFT_META_IIFKIND`, and the kind of a bridge, in the register's 16 bytes.
+const META_IN_KIND: u32 = 26;
+const BRIDGE: [u8; 16] = *b"bridge\0\0\0\0\0\0\0\0\0\0";
+
+/// `NFT_SOCKET_WILDCARD` and `NFT_SOCKET_CGROUPV2`.
+const SOCKET_WILDCARD: u32 = 2;
+const SOCKET_CGROUP: u32 = 3;
+
+/// Of a second.
+const MILLISECONDS: u64 = 1000;
 
 /// What names of bridges begin with that Docker makes up, and the bits of all sixteen bytes of the
 /// name that are then looked at: bit 5 of fifteen characters, which digits and small letters have.
@@ -42,9 +56,10 @@ fn address_key(end: End, family: Family) -> (u32, usize) {
 /// Appends the expressions of a condition, as nft writes them.
 pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
     match condition {
-        Condition::NotNew => {
+        Condition::Ongoing => {
             nft.add_expr(&Conntrack::State);
-            nft.add_expr(&Cmp::new(CmpOp::Neq, NEW));
+            nft.add_expr(&Bitwise::new(ESTABLISHED_OR_RELATED, 0u32));
+            nft.add_expr(&Cmp::new(CmpOp::Neq, 0u32));
         }
         Condition::Translated => {
             nft.add_expr(&Conntrack::Status);
@@ -63,6 +78,10 @@ pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
             nft.add_expr(&meta(*direction));
             add_interface_name(nft, interface);
         }
+        Condition::FromBridge => {
+            nft.add_expr(&MetaKey(META_IN_KIND));
+            nft.add_expr(&Cmp::new(CmpOp::Eq, BRIDGE.as_slice()));
+        }
         Condition::DockerName(direction) => {
             nft.add_expr(&meta(*direction));
             nft.add_expr(&Cmp::new(CmpOp::Eq, NAME_START));
@@ -71,9 +90,19 @@ pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
             nft.add_expr(&Cmp::new(CmpOp::Eq, NAME_BITS.as_slice()));
         }
         Condition::Destination(addresses) => add_destination(nft, addresses),
+        Condition::DestinationLocal => {
+            nft.add_expr(&DestinationType);
+            nft.add_expr(&Cmp::new(CmpOp::Eq, LOCAL));
+        }
+        Condition::Protocol(protocol) => add_protocol(nft, *protocol),
         Condition::Ports(ports) => {
             add_protocol(nft, ports.protocol());
             add_ports(nft, ports);
+        }
+        Condition::PortSet(protocol, set) => {
+            add_protocol(nft, *protocol);
+            load_port(nft);
+            nft.add_expr(&InSet(c_string(set)));
         }
         Condition::OriginalPorts(ports) => {
             add_protocol(nft, ports.protocol());
@@ -86,7 +115,19 @@ pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
             nft.add_expr(&Original(address_key(End::Source, *family).0));
             nft.add_expr(&InSet(c_string(set)));
         }
+        Condition::Cgroup(cgroup) => add_cgroup(nft, *cgroup),
+        Condition::SocketWildcard(is_wildcard) => {
+            nft.add_expr(&SocketKey { key: SOCKET_WILDCARD, level: None });
+            nft.add_expr(&Cmp::new(CmpOp::Eq, u8::from(*is_wildcard)));
+        }
     }
+}
+
+/// `socket cgroupv2 level 1 != 4711`
+fn add_cgroup(nft: &mut nftnl::Rule, CgroupMatch { level, id, negated }: CgroupMatch) {
+    nft.add_expr(&SocketKey { key: SOCKET_CGROUP, level: Some(level) });
+    let operation = if negated { CmpOp::Neq } else { CmpOp::Eq };
+    nft.add_expr(&Cmp::new(operation, id.to_ne_bytes().as_slice()));
 }
 
 fn meta(direction: Direction) -> Meta {
@@ -146,6 +187,14 @@ pub fn add_statement(nft: &mut nftnl::Rule, statement: &Statement) {
             nft.add_expr(&Bitwise::new(!bits, 0u32));
             return nft.add_expr(&Conntrack::Mark { set: true });
         }
+        Statement::UpdateSet(update) => return add_update(nft, update),
     };
     nft.add_expr(&verdict);
+}
+
+/// `update @SET { tcp dport timeout 1h }`
+fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, timeout, .. }: &SetUpdate) {
+    load_port(nft);
+    let timeout = u64::from(timeout.get()) * MILLISECONDS;
+    nft.add_expr(&UpdateSet { set: c_string(set), timeout });
 }

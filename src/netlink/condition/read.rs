@@ -1,5 +1,7 @@
 //! Expressions → conditions and statements, if they are of exactly the form that is written.
 
+use std::num::NonZeroU32;
+
 use ipnetwork::IpNetwork;
 
 use super::super::decode::{
@@ -8,14 +10,15 @@ use super::super::decode::{
 use super::super::encode::AddressFields;
 use super::super::expression::{Code, Expression};
 use super::super::native::{
-    CT_MARK, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
+    CT_MARK, LOCAL, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
 };
 use super::{
-    CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, NAME_BITS, NAME_START, NEW, address_key,
+    BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED,
+    META_IN_KIND, MILLISECONDS, NAME_BITS, NAME_START, SOCKET_CGROUP, SOCKET_WILDCARD, address_key,
 };
 use crate::ruleset::{
-    AddressRange, Addresses, Condition, Direction, End, Family, Match, Part, Rule, Statement,
-    Verdict,
+    AddressRange, Addresses, CgroupMatch, Condition, Direction, End, Family, Match, Part, Protocol,
+    Rule, SetUpdate, Statement, Verdict,
 };
 
 impl<'a> Reader<'a> {
@@ -25,7 +28,7 @@ impl<'a> Reader<'a> {
             std::iter::from_fn(|| self.condition().map(Match::Native)).collect();
         matches.extend(comment.map(|comment| Match::Comment(comment.into())));
         let [Expression::Counter { .. }, statement @ ..] = self.rest else { return None };
-        let verdict = Verdict::Native(read_statement(statement)?);
+        let verdict = Verdict::Native(read_statement(statement, &matches)?);
         Some(Rule { matches: matches.into(), ..Rule::new(verdict) })
     }
 
@@ -36,7 +39,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn read_statement(expressions: &[Expression]) -> Option<Statement> {
+fn read_statement(expressions: &[Expression], matches: &[Match]) -> Option<Statement> {
     Some(match expressions {
         [Expression::Verdict(Code::Accept)] => Statement::Accept,
         [Expression::Verdict(Code::Drop)] => Statement::Drop,
@@ -47,8 +50,31 @@ fn read_statement(expressions: &[Expression]) -> Option<Statement> {
             Expression::Bitwise { mask, xor },
             Expression::Connection { key: CT_MARK, set: true },
         ] if is_zero(xor) => Statement::ClearMark(!native_number(mask)?),
+        [loading, Expression::UpdateSet { set, timeout }] if *loading == PORT => {
+            Statement::UpdateSet(SetUpdate {
+                set: set.as_ref().into(),
+                protocol: matches.iter().rev().find_map(protocol)?,
+                timeout: seconds(*timeout)?,
+            })
+        }
         _ => return None,
     })
+}
+
+/// The protocol that a condition lets through, if it is one on the protocol.
+fn protocol(condition: &Match) -> Option<Protocol> {
+    let Match::Native(condition) = condition else { return None };
+    match condition {
+        Condition::Protocol(protocol) | Condition::PortSet(protocol, _) => Some(*protocol),
+        Condition::Ports(ports) | Condition::OriginalPorts(ports) => Some(ports.protocol()),
+        _ => None,
+    }
+}
+
+/// Milliseconds as whole seconds.
+fn seconds(milliseconds: u64) -> Option<NonZeroU32> {
+    let seconds = u32::try_from(milliseconds / MILLISECONDS).ok()?;
+    milliseconds.is_multiple_of(MILLISECONDS).then(|| NonZeroU32::new(seconds))?
 }
 
 type Read<'a> = (Condition, &'a [Expression<'a>]);
@@ -57,10 +83,16 @@ type Read<'a> = (Condition, &'a [Expression<'a>]);
 fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
     use Expression::{Bitwise, Compare, Connection, InSet, Meta, Original};
     match expressions {
-        [Connection { key: CT_STATE, set: false }, Compare { operation, data }, rest @ ..]
-            if *operation == NOT_EQUAL && native_number(data) == Some(NEW) =>
+        [
+            Connection { key: CT_STATE, set: false },
+            Bitwise { mask, xor },
+            Compare { operation: NOT_EQUAL, data },
+            rest @ ..,
+        ] if native_number(mask) == Some(ESTABLISHED_OR_RELATED)
+            && is_zero(xor)
+            && native_number(data) == Some(0) =>
         {
-            Some((Condition::NotNew, rest))
+            Some((Condition::Ongoing, rest))
         }
         [
             Connection { key: CT_STATUS, set: false },
@@ -103,7 +135,18 @@ fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
             let interface = interface(*operation, data)?;
             Some((Condition::Interface(direction(*key), interface), rest))
         }
+        [Meta(META_IN_KIND), Compare { operation: EQUAL, data }, rest @ ..] if **data == BRIDGE => {
+            Some((Condition::FromBridge, rest))
+        }
         [Meta(_), Compare { .. }, ..] => read_ports(expressions),
+        [Expression::DestinationType, Compare { operation: EQUAL, data }, rest @ ..]
+            if native_number(data) == Some(LOCAL) =>
+        {
+            Some((Condition::DestinationLocal, rest))
+        }
+        [Expression::Socket { key, level }, Compare { operation, data }, rest @ ..] => {
+            Some((read_socket(*key, *level, *operation, data)?, rest))
+        }
         [Original(key), Bitwise { mask, xor }, Compare { operation: EQUAL, data }, rest @ ..]
             if is_zero(xor) =>
         {
@@ -134,16 +177,45 @@ fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option
     Some((Condition::Destination(range), reader.rest))
 }
 
-/// `tcp dport 443` and `meta l4proto tcp ct original proto-dst 443`
+/// `tcp dport 443`, `tcp dport @SET`, `meta l4proto tcp ct original proto-dst 443` and
+/// `meta l4proto tcp`
 fn read_ports<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
     let mut reader = Reader::new(expressions, Family::Ip);
     let protocol = reader.protocol()?;
-    let (loading, rest) = reader.rest.split_first()?;
-    reader.rest = rest;
+    let (loading, rest) = match reader.rest {
+        [loading, rest @ ..] if is_port(loading) => (loading, rest),
+        rest => return Some((Condition::Protocol(protocol), rest)),
+    };
+    let is_original = *loading != PORT;
+    match rest {
+        [Expression::InSet(set), rest @ ..] if !is_original => {
+            return Some((Condition::PortSet(protocol, set.as_ref().into()), rest));
+        }
+        rest => reader.rest = rest,
+    }
     let ports = reader.port_numbers(protocol)?;
-    match loading {
-        Expression::Original(CT_PORT) => Some((Condition::OriginalPorts(ports), reader.rest)),
-        loading if *loading == PORT => Some((Condition::Ports(ports), reader.rest)),
+    let condition = match is_original {
+        true => Condition::OriginalPorts(ports),
+        false => Condition::Ports(ports),
+    };
+    Some((condition, reader.rest))
+}
+
+fn is_port(loading: &Expression) -> bool {
+    *loading == PORT || *loading == Expression::Original(CT_PORT)
+}
+
+/// `socket cgroupv2 level 1 != 4711` and `socket wildcard 0`
+fn read_socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<Condition> {
+    match (key, level, operation, data) {
+        (SOCKET_CGROUP, level, EQUAL | NOT_EQUAL, id) => {
+            let (level, id) = (u8::try_from(level).ok()?, u64::from_ne_bytes(id.try_into().ok()?));
+            let negated = operation == NOT_EQUAL;
+            Some(Condition::Cgroup(CgroupMatch { level, id, negated }))
+        }
+        (SOCKET_WILDCARD, 0, EQUAL, [is_wildcard @ (0 | 1)]) => {
+            Some(Condition::SocketWildcard(*is_wildcard == 1))
+        }
         _ => None,
     }
 }

@@ -46,7 +46,10 @@ impl Damage {
         let ours = table.sets.get_mut("cdn-4").expect("our set");
         let foreign = |target: Option<&str>| {
             let target = target.map(Into::into);
-            installed(999, RuleContent::Foreign { expressions: "[…]".into(), target })
+            installed(
+                999,
+                RuleContent::Foreign { expressions: "[…]".into(), target, translation: None },
+            )
         };
         match self {
             Damage::Rule => allow.rules.push(foreign(None)),

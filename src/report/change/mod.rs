@@ -102,7 +102,7 @@ impl<'a> ChangeReport<'a> {
                 ChangeReport::all_of(Op::DeleteElements, set, *kind, elements)
             }
             Change::ReplaceSet { set, kind, elements, before, unchanged, origin } => {
-                let of = |list, without| Elements { list, without, family: kind.family };
+                let of = |list, without| Elements::without(list, without, *kind);
                 let removed = before.len() - unchanged;
                 return list.extend([
                     ChangeReport::removal(set, of(before, elements), removed, *unchanged > 0),
@@ -159,21 +159,20 @@ impl<'a> ChangeReport<'a> {
     fn elements(
         op: Op,
         path: &'a SetPath,
-        elements: Elements<'a>,
+        elements: Option<Elements<'a>>,
         count: usize,
     ) -> ChangeReport<'a> {
-        ChangeReport { count: Some(count), elements: Some(elements), ..ChangeReport::set(op, path) }
+        ChangeReport { count: Some(count), elements, ..ChangeReport::set(op, path) }
     }
 
     fn all_of(op: Op, path: &'a SetPath, kind: SetKind, list: &'a [Interval]) -> ChangeReport<'a> {
-        let elements = Elements { list, without: &[], family: kind.family };
-        ChangeReport::elements(op, path, elements, list.len())
+        ChangeReport::elements(op, path, Elements::all(list, kind), list.len())
     }
 
     /// The removal of so many elements from a set that keeps others, or of all that it has.
     fn removal(
         path: &'a SetPath,
-        elements: Elements<'a>,
+        elements: Option<Elements<'a>>,
         count: usize,
         keeps_others: bool,
     ) -> ChangeReport<'a> {

@@ -39,9 +39,11 @@ struct SetReport<'a> {
     set: &'a str,
     #[serde(serialize_with = "words::kind")]
     kind: Option<SetKind>,
-    /// The group of the policy that it holds, in words.
+    /// What it holds, in words.
     holds: &'a str,
-    elements: Elements<'a>,
+    /// `None` if they are the kernel's to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elements: Option<Elements<'a>>,
 }
 
 impl<'a> From<&'a Set> for SetReport<'a> {
@@ -52,7 +54,7 @@ impl<'a> From<&'a Set> for SetReport<'a> {
             set: &set.path.set,
             kind: Some(set.kind),
             holds: &set.origin,
-            elements: Elements { list: &set.elements, without: &[], family: set.kind.family },
+            elements: Elements::all(&set.elements, set.kind),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use dwnl::ruleset::{BaseChain, Chain, Ruleset, Set, TablePath};
+
+use super::super::elements::Elements;
 
 /// The hooks of the families by their numbers, as nft names them.
 const HOOKS: [&str; 5] = ["prerouting", "input", "forward", "output", "postrouting"];
@@ -38,11 +41,13 @@ fn write_table(out: &mut dyn Write, path: &TablePath, ruleset: &Ruleset) -> io::
 }
 
 fn write_set(out: &mut dyn Write, set: &Set) -> io::Result<()> {
-    writeln!(out, "\tset {} {{\n\t\t{}\n\t\telements = {{", set.path.set, set.kind)?;
-    for element in set.elements.iter() {
-        writeln!(out, "\t\t\t{},", element.display(set.kind.family))?;
+    writeln!(out, "\tset {} {{\n\t\t{}", set.path.set, set.kind)?;
+    if let Some(elements) = Elements::all(&set.elements, set.kind) {
+        writeln!(out, "\t\telements = {{")?;
+        elements.write_lines(out, Style::new(), "\t\t\t", ",")?;
+        writeln!(out, "\t\t}}")?;
     }
-    writeln!(out, "\t\t}}\n\t}}")
+    writeln!(out, "\t}}")
 }
 
 fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
@@ -51,7 +56,7 @@ fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
         let hook = HOOKS.get(hook as usize).unwrap_or(&"");
         writeln!(out, "\t\ttype {chain_type} hook {hook} priority {priority}; policy accept;")?;
     }
-    for wanted in &chain.rules {
+    for wanted in chain.rules.iter() {
         writeln!(out, "\t\t{}", wanted.rule)?;
     }
     writeln!(out, "\t}}")
@@ -59,6 +64,8 @@ fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use dwnl::ruleset::SetKind;
+
     use super::*;
     use crate::report::testing::{large_group, plain};
 
@@ -91,6 +98,21 @@ table inet dwnl {
 }
 "
         );
+    }
+
+    #[test]
+    fn a_dynamic_set_has_no_elements_to_load() {
+        let mut ruleset = large_group();
+        ruleset.sets.truncate(1);
+        ruleset.sets[0].kind = SetKind::DynamicPorts;
+        let set = "\
+\tset cdn-4 {
+\t\ttype inet_service; size 65535; flags dynamic,timeout
+\t}
+\tchain allow {
+";
+        let text = plain(|out| write_tables(out, &ruleset));
+        assert!(text.contains(set), "{text}");
     }
 
     #[test]

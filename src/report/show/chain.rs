@@ -1,18 +1,24 @@
 //! A chain as it should be, compared with what the kernel holds of it.
 
-use dwnl::ruleset::{Chain, Extent, InstalledRule, RuleContent, Snapshot, WantedRule};
+use dwnl::ruleset::{Chain, Extent, InstalledRule, RuleContent, Snapshot, Verdict, WantedRule};
 
 use super::super::words::Words;
 use super::{ChainReport, MissingRule, RuleReport};
 
 impl<'a> ChainReport<'a> {
-    /// What the snapshot holds of the chain.
-    pub fn new(chain: &'a Chain, snapshot: &'a Snapshot) -> ChainReport<'a> {
+    /// What the snapshot holds of the chain, of whose head the second jump may be left out.
+    pub fn new(
+        chain: &'a Chain,
+        snapshot: &'a Snapshot,
+        second_is_left_out: bool,
+    ) -> ChainReport<'a> {
         let installed = snapshot.chain(&chain.path);
         let rules = installed.map_or(&[][..], |installed| &installed.rules);
+        let is_needed =
+            |wanted: &&WantedRule| !(second_is_left_out && wanted.rule.verdict == Verdict::Return);
         let (rules, missing) = match chain.extent {
             Extent::Exists => (Vec::new(), Vec::new()),
-            Extent::Head => (head_rules(chain, rules), missing_rules(chain, rules)),
+            Extent::Head => (head_rules(chain, rules), missing_rules(chain, rules, is_needed)),
             Extent::Whole => (all_rules(rules), Vec::new()),
         };
         ChainReport {
@@ -47,9 +53,14 @@ fn head_rules<'a>(chain: &Chain, installed: &'a [InstalledRule]) -> Vec<RuleRepo
         .collect()
 }
 
-fn missing_rules<'a>(chain: &'a Chain, installed: &[InstalledRule]) -> Vec<MissingRule<'a>> {
+fn missing_rules<'a>(
+    chain: &'a Chain,
+    installed: &[InstalledRule],
+    is_needed: impl Fn(&&WantedRule) -> bool,
+) -> Vec<MissingRule<'a>> {
     let is_missing = |wanted: &WantedRule| !installed.iter().any(|rule| is_same(wanted, rule));
-    let places = (1..).zip(&chain.rules).filter(|(_, wanted)| is_missing(wanted));
+    let places = (1..).zip(chain.rules.iter());
+    let places = places.filter(|(_, wanted)| is_needed(wanted) && is_missing(wanted));
     places
         .map(|(wanted_position, wanted)| MissingRule {
             wanted_position,

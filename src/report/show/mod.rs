@@ -7,7 +7,10 @@ mod table;
 mod tests;
 mod text;
 
-use dwnl::ruleset::{Chain, Extent, Family, Ruleset, SetKind, Snapshot, TablePath};
+use dwnl::installed_translations;
+use dwnl::ruleset::{
+    Chain, Extent, Family, ForeignTranslations, Ruleset, SetKind, Snapshot, TablePath,
+};
 use serde::{Serialize, Serializer};
 
 use super::elements::Elements;
@@ -18,6 +21,10 @@ use super::words::{self, Words};
 pub struct Show<'a> {
     generation: u32,
     tables: Vec<TableReport<'a>>,
+    /// Translations of other programs beside the jumps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(serialize_with = "super::translations::serialize")]
+    foreign_translations: Vec<ForeignTranslations>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,7 +80,9 @@ struct SetReport<'a> {
     /// What its elements are; `None` if it is of a kind that dwnl does not make.
     #[serde(serialize_with = "words::kind")]
     kind: Option<SetKind>,
-    count: usize,
+    /// How many elements it has, unless they are the kernel's to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     elements: Option<Elements<'a>>,
 }
@@ -92,23 +101,38 @@ impl<'a> Show<'a> {
             frame.chains.iter().map(|chain| &chain.path.table).collect();
         paths.sort();
         paths.dedup();
-        let tables = paths.into_iter().map(|path| TableReport::new(path, frame, snapshot));
-        let mut tables: Vec<TableReport> = tables.collect();
+        let translations = installed_translations(frame, snapshot);
+        let report = |path| TableReport::new(path, frame, snapshot, &translations);
+        let mut tables: Vec<TableReport> = paths.into_iter().map(report).collect();
         let own = frame.own_tables.iter();
         tables.extend(own.filter_map(|path| TableReport::own(path, snapshot, verbose)));
-        Show { generation: snapshot.generation, tables }
+        let installed = |it: &ForeignTranslations| {
+            let is_of = |table: &TableReport| {
+                table.family == it.table.family && *table.table == *it.table.table
+            };
+            tables.iter().any(|table| is_of(table) && table.installed)
+        };
+        let foreign_translations = translations.into_iter().filter(installed).collect();
+        Show { generation: snapshot.generation, tables, foreign_translations }
     }
 }
 
 impl<'a> TableReport<'a> {
-    fn new(path: &'a TablePath, frame: &'a Ruleset, snapshot: &'a Snapshot) -> TableReport<'a> {
+    fn new(
+        path: &'a TablePath,
+        frame: &'a Ruleset,
+        snapshot: &'a Snapshot,
+        translations: &[ForeignTranslations],
+    ) -> TableReport<'a> {
+        let mut here = translations.iter().filter(|it| it.table == *path);
+        let second_is_left_out = here.any(ForeignTranslations::is_left_out);
         // A ruleset has a chain before those that jump to it; people follow the packets.
         let chains = frame.chains.iter().rev().filter(|chain| {
             chain.path.table == *path
                 && (is_needed(chain, frame) || snapshot.chain(&chain.path).is_some())
         });
         let chains: Vec<ChainReport> =
-            chains.map(|chain| ChainReport::new(chain, snapshot)).collect();
+            chains.map(|chain| ChainReport::new(chain, snapshot, second_is_left_out)).collect();
         let installed = chains.iter().any(ChainReport::is_ours);
         let sets = Vec::new();
         TableReport { family: path.family, table: &path.table, installed, chains, sets }
@@ -121,7 +145,8 @@ fn is_needed(chain: &Chain, frame: &Ruleset) -> bool {
     let table = &chain.path.table;
     let heads =
         frame.chains.iter().filter(|it| it.path.table == *table && it.extent == Extent::Head);
-    let mut targets = heads.flat_map(|head| &head.rules).filter_map(|it| it.rule.verdict.target());
+    let mut targets =
+        heads.flat_map(|head| head.rules.iter()).filter_map(|it| it.rule.verdict.target());
     chain.extent != Extent::Whole || targets.any(|target| *target == chain.path.chain)
 }
 

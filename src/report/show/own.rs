@@ -57,15 +57,13 @@ impl<'a> ChainReport<'a> {
 
 impl<'a> SetReport<'a> {
     fn new(name: &'a Name, installed: &'a InstalledSet, verbose: bool) -> SetReport<'a> {
-        let elements = installed.kind.map(|kind| Elements {
-            list: &installed.elements,
-            without: &[],
-            family: kind.family,
-        });
+        let kind = installed.kind;
+        let elements = kind.and_then(|kind| Elements::all(&installed.elements, kind));
+        let is_counted = kind.is_none_or(|kind| !kind.is_dynamic());
         SetReport {
             set: name,
-            kind: installed.kind,
-            count: installed.elements.len(),
+            kind,
+            count: is_counted.then_some(installed.elements.len()),
             elements: elements.filter(|_| verbose),
         }
     }

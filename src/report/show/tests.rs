@@ -34,7 +34,11 @@ fn docker() -> RuleContent {
 
 #[test]
 fn rules_have_their_counters() {
-    let odd = RuleContent::Foreign { expressions: "[meta mark 1]".to_owned(), target: None };
+    let odd = RuleContent::Foreign {
+        expressions: "[meta mark 1]".to_owned(),
+        target: None,
+        translation: None,
+    };
     let rule = RuleContent::Known(allow(Some("192.0.2.7/32"), 443));
     let snapshot = snapshot(&[
         ("PREROUTING", chain(jumps().into_iter().chain([docker()]))),
@@ -170,6 +174,20 @@ fn sets_are_data_for_programs() {
     let cdn = r#"[{"set":"cdn-4","kind":"type ipv4_addr; size 1024","count":2"#;
     assert_eq!(sets(false), format!("{cdn}}},{odd}"));
     assert_eq!(sets(true), format!(r#"{cdn},"elements":["203.0.113.0","203.0.113.1"]}},{odd}"#));
+}
+
+#[test]
+fn the_elements_of_a_dynamic_set_are_not_counted() {
+    let (frame, mut snapshot) = (own_frame(), own_snapshot());
+    let table = snapshot.tables.values_mut().next().expect("our table");
+    let ports = InstalledSet { kind: Some(SetKind::DynamicPorts), elements: [].into() };
+    table.sets = [("docker-tcp".into(), ports)].into();
+    let show = Show::new(&frame, &snapshot, true);
+    let kind = "type inet_service; size 65535; flags dynamic,timeout";
+    let line = format!("inet dwnl docker-tcp: elements kept by the kernel ({kind})\n\n");
+    assert!(text(&show).starts_with(&line), "{}", text(&show));
+    let set = format!(r#""sets":[{{"set":"docker-tcp","kind":"{kind}"}}]"#);
+    assert!(json(&show).contains(&set), "{}", json(&show));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use dwnl::ruleset::{Extent, Family};
 use super::super::Report;
 use super::super::count::Count;
 use super::super::style::{ERROR, HEADING};
+use super::super::words::Plain;
 use super::table::write_table;
 use super::{ChainReport, MissingRule, SetReport, Show, TableReport};
 
@@ -15,6 +16,9 @@ impl Report for Show<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for table in &self.tables {
             table.write(out)?;
+        }
+        for translations in &self.foreign_translations {
+            writeln!(out, "{}", Plain(translations))?;
         }
         writeln!(out, "generation {}", self.generation)
     }
@@ -62,9 +66,10 @@ impl ChainReport<'_> {
 
 impl SetReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self.kind {
-            Some(kind) => writeln!(out, "{} ({kind})", Count(self.count, "element"))?,
-            None => writeln!(out, "a set of a kind that dwnl does not make")?,
+        match (self.kind, self.count) {
+            (Some(kind), Some(count)) => writeln!(out, "{} ({kind})", Count(count, "element"))?,
+            (Some(kind), None) => writeln!(out, "elements kept by the kernel ({kind})")?,
+            (None, _) => writeln!(out, "a set of a kind that dwnl does not make")?,
         }
         if let Some(elements) = self.elements {
             elements.write_lines(out, Style::new(), "", "")?;

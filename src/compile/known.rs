@@ -1,0 +1,47 @@
+//! Which of the published ports the rules in the kernel already guarded against docker-proxy.
+
+use super::guard::{INPUT, PROXIED, goto};
+use super::own_table;
+use crate::ruleset::{
+    Addresses, ChainPath, Condition, Docker, Family, InstalledChain, Match, Published, Rule,
+    Snapshot, Verdict,
+};
+
+/// The published ports that the guard in the kernel does not know yet; none where there is no guard
+/// in the kernel. A flow to one of them has passed docker-proxy unseen.
+pub(crate) fn unknown_ports(snapshot: &Snapshot) -> Vec<Published> {
+    let path = ChainPath { table: own_table(), chain: INPUT.into() };
+    let Some(installed) = snapshot.chain(&path) else { return Vec::new() };
+    let known: Vec<Published> = known_ports(installed).map(|(port, _)| port).collect();
+    let Docker { published, .. } = &snapshot.docker;
+    let is_known = |port: &Published| known.iter().any(|known| known.covers(port));
+    published.iter().filter(|port| !is_known(port)).cloned().collect()
+}
+
+/// The ports that the chain guards, with the rule for each.
+pub(super) fn known_ports(installed: &InstalledChain) -> impl Iterator<Item = (Published, &Rule)> {
+    let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
+    rules.filter_map(|rule| Some((known_port(rule)?, rule)))
+}
+
+/// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
+fn known_port(rule: &Rule) -> Option<Published> {
+    if rule.verdict != Verdict::Native(goto(PROXIED)) {
+        return None;
+    }
+    let (address, family, ports) = match &*rule.matches {
+        [Match::Native(Condition::Ports(ports))] => (None, Family::Inet, ports),
+        [Match::Native(Condition::Family(family)), Match::Native(Condition::Ports(ports))] => {
+            (None, *family, ports)
+        }
+        [
+            Match::Native(Condition::Destination(address)),
+            Match::Native(Condition::Ports(ports)),
+        ] => {
+            let Addresses::Network(network) = address else { return None };
+            (Some(*network), address.family(), ports)
+        }
+        _ => return None,
+    };
+    Some(Published { address, family, ports: *ports })
+}

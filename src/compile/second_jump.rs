@@ -1,0 +1,227 @@
+//! Whether the second jump, which ends the path of what is addressed to this host, has a place
+//! beside the translations of other programs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{BLOCK, DOCKER, GUARD, INGRESS};
+use crate::ruleset::{
+    Chain, Extent, ForeignTranslations, InstalledTable, Match, Name, Protocol, Rule, Ruleset,
+    SecondJump, Snapshot, TablePath, Verdict, WantedRule,
+};
+
+/// Chains whose translations are Docker's, or that are dwnl's own.
+const NOT_FOREIGN: [&str; 4] = [DOCKER, INGRESS, BLOCK, GUARD];
+
+/// The translations of other programs beside which these chains are to be installed, in each table
+/// in which there are any.
+pub(crate) fn foreign_translations(
+    wanted: &Ruleset,
+    snapshot: &Snapshot,
+) -> Vec<ForeignTranslations> {
+    let heads = wanted.chains.iter().filter(|chain| chain.extent == Extent::Head);
+    let found = heads.filter_map(|head| {
+        let path = &head.path.table;
+        let via = via(head, snapshot.tables.get(path)?);
+        let second_jump = second_jump(rules(wanted, path, BLOCK));
+        (!via.is_empty()).then(|| ForeignTranslations { table: path.clone(), via, second_jump })
+    });
+    found.collect()
+}
+
+/// The same beside what is installed, whatever policy led to it.
+pub fn installed_translations(frame: &Ruleset, snapshot: &Snapshot) -> Vec<ForeignTranslations> {
+    let mut found = foreign_translations(frame, snapshot);
+    for translations in &mut found {
+        let block = snapshot.tables.get(&translations.table).and_then(|it| it.chains.get(BLOCK));
+        let block = block.into_iter().flat_map(|chain| &chain.rules);
+        translations.second_jump = second_jump(block.filter_map(|rule| rule.content.known()));
+    }
+    found
+}
+
+/// Takes the second jump out of the head of a chain, where it is left out.
+pub(super) fn leave_out_second_jump(head: &mut Chain, translations: &[ForeignTranslations]) {
+    let mut here = translations.iter().filter(|it| it.table == head.path.table);
+    if here.any(ForeignTranslations::is_left_out) {
+        let is_second = |wanted: &mut WantedRule| wanted.rule.verdict == Verdict::Return;
+        let retired = Arc::make_mut(&mut head.rules).extract_if(.., is_second);
+        head.retired.extend(retired.map(|wanted| wanted.rule));
+    }
+}
+
+fn rules<'a>(
+    ruleset: &'a Ruleset,
+    table: &TablePath,
+    chain: &str,
+) -> impl Iterator<Item = &'a Rule> {
+    let is_it = |it: &&Chain| it.path.table == *table && it.path.chain.as_ref() == chain;
+    let chain = ruleset.chains.iter().find(is_it);
+    chain.into_iter().flat_map(|chain| chain.rules.iter()).map(|wanted| &wanted.rule)
+}
+
+/// What becomes of the second jump beside these rules of `DOCKER-BLOCK`.
+fn second_jump<'a>(block: impl Iterator<Item = &'a Rule>) -> SecondJump {
+    let mut admitted = BTreeSet::new();
+    for rule in block {
+        if rule.verdict == Verdict::Goto(GUARD.into()) {
+            return SecondJump::Guarded;
+        }
+        admitted.extend(admits_everyone(rule));
+    }
+    if admitted.len() == Protocol::ALL.len() { SecondJump::Open } else { SecondJump::Kept }
+}
+
+/// The number of the protocol of which a rule admits everyone to every port:
+/// `-p tcp -m tcp --dport 1:65535 -m conntrack --ctstate NEW -j DOCKER`.
+fn admits_everyone(rule: &Rule) -> Option<u8> {
+    let has_conditions =
+        rule.source.is_some() || rule.destination.is_some() || rule.in_interface.is_some();
+    let is_no_condition = |it: &Match| match it {
+        Match::DestinationPorts(ports) => ports.first() <= 1 && ports.last() == u16::MAX,
+        Match::StateNew | Match::Comment(_) => true,
+        _ => false,
+    };
+    let is_open = !has_conditions
+        && rule.verdict == Verdict::Jump(DOCKER.into())
+        && rule.matches.iter().all(is_no_condition);
+    rule.protocol.filter(|_| is_open).map(Protocol::number)
+}
+
+/// What leads from a chain to translations of other programs.
+fn via(head: &Chain, table: &InstalledTable) -> Vec<Name> {
+    let Some(installed) = table.chains.get(&head.path.chain) else { return Vec::new() };
+    let mut via: Vec<Name> = Vec::new();
+    for rule in &installed.rules {
+        let found = rule.content.translation().or_else(|| {
+            rule.content.target().filter(|target| Walk::new(table).finds_translation(target))
+        });
+        if let Some(found) = found.filter(|found| !via.contains(found)) {
+            via.push(Arc::clone(found));
+        }
+    }
+    via
+}
+
+/// A walk along jumps and gotos, each chain once.
+struct Walk<'a> {
+    table: &'a InstalledTable,
+    seen: BTreeSet<&'a Name>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(table: &'a InstalledTable) -> Walk<'a> {
+        Walk { table, seen: BTreeSet::new() }
+    }
+
+    /// Whether any rule translates in this chain, which is foreign, or further on.
+    fn finds_translation(mut self, start: &'a Name) -> bool {
+        let mut pending = vec![start];
+        while let Some(name) = pending.pop() {
+            if NOT_FOREIGN.contains(&name.as_ref()) || !self.seen.insert(name) {
+                continue;
+            }
+            let rules = self.table.chains.get(name).into_iter().flat_map(|chain| &chain.rules);
+            for rule in rules {
+                if rule.content.translation().is_some() {
+                    return true;
+                }
+                pending.extend(rule.content.target());
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{compile, frame};
+    use super::*;
+    use crate::policy::{Allow, Guard, Policy};
+    use crate::ruleset::{Family, InstalledChain, InstalledRule, Interface, Ports, RuleContent};
+
+    fn rule(target: Option<&str>, translation: Option<&str>) -> InstalledRule {
+        let content = RuleContent::Foreign {
+            expressions: "[…]".to_owned(),
+            target: target.map(Into::into),
+            translation: translation.map(Into::into),
+        };
+        InstalledRule { handle: 1, content, packets: 0, bytes: 0 }
+    }
+
+    fn jump(target: &str) -> InstalledRule {
+        rule(Some(target), None)
+    }
+
+    /// A snapshot whose `ip nat` has these chains.
+    fn snapshot(chains: Vec<(&str, Vec<InstalledRule>)>) -> Snapshot {
+        let chains = chains.into_iter().map(|(name, rules)| {
+            (Name::from(name), InstalledChain { rules, ..InstalledChain::default() })
+        });
+        let table = InstalledTable { chains: chains.collect(), ..InstalledTable::default() };
+        let path = TablePath { family: Family::Ip, table: "nat".into() };
+        Snapshot { tables: [(path, table)].into(), ..Snapshot::default() }
+    }
+
+    fn found(policy: &Policy, snapshot: &Snapshot) -> Vec<ForeignTranslations> {
+        foreign_translations(&compile(policy), snapshot)
+    }
+
+    fn via(snapshot: &Snapshot) -> Vec<String> {
+        let found = found(&Policy::default(), snapshot);
+        found.iter().flat_map(|it| &it.via).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn translations_are_found_along_jumps() {
+        let translating = || vec![rule(None, Some("DNAT"))];
+        assert!(via(&Snapshot::default()).is_empty());
+        for chain in NOT_FOREIGN {
+            let there = snapshot(vec![("PREROUTING", vec![jump(chain)]), (chain, translating())]);
+            assert!(via(&there).is_empty(), "{chain}");
+        }
+        let kube = snapshot(vec![
+            ("PREROUTING", vec![jump("KUBE-SERVICES"), jump("DOCKER"), jump("OTHER")]),
+            ("KUBE-SERVICES", vec![jump("KUBE-MARK"), jump("KUBE-NODEPORTS")]),
+            ("KUBE-MARK", vec![rule(None, None)]),
+            // Such a loop the kernel does not take.
+            ("KUBE-NODEPORTS", vec![jump("KUBE-SERVICES"), jump("KUBE-SEP")]),
+            ("KUBE-SEP", translating()),
+            ("DOCKER", translating()),
+            ("OTHER", vec![jump("DOCKER"), jump("MISSING")]),
+        ]);
+        assert_eq!(via(&kube), ["KUBE-SERVICES"]);
+        let redirects = [rule(None, Some("REDIRECT")), rule(None, Some("REDIRECT"))];
+        let redirects = snapshot(vec![("PREROUTING", redirects.into())]);
+        assert_eq!(via(&redirects), ["REDIRECT"]);
+    }
+
+    #[test]
+    fn the_second_jump_is_kept_where_nothing_else_blocks() {
+        let redirect = snapshot(vec![("PREROUTING", vec![rule(None, Some("REDIRECT"))])]);
+        let second_jump = |policy: &Policy| found(policy, &redirect)[0].second_jump;
+        let all = |protocol| Ports::new(protocol, 1, u16::MAX).expect("ports");
+        let open = Allow::new(Protocol::ALL.map(all).into());
+        let off = |allow| Policy { allow, guard: Guard::off(), ..Policy::default() };
+        assert_eq!(second_jump(&Policy::default()), SecondJump::Guarded);
+        assert_eq!(second_jump(&off(vec![open.clone()])), SecondJump::Open);
+        assert_eq!(second_jump(&off(Vec::new())), SecondJump::Kept);
+        let eth0 = Interface { name: "eth0".into(), wildcard: false, negated: false };
+        let conditional = Allow { in_interface: Some(eth0), ..open.clone() };
+        assert_eq!(second_jump(&off(vec![conditional])), SecondJump::Kept);
+        let two = Allow { ports: open.ports[..2].to_vec(), ..open };
+        assert_eq!(second_jump(&off(vec![two])), SecondJump::Kept);
+    }
+
+    #[test]
+    fn what_is_installed_says_whether_the_guard_is_on() {
+        let guarded = RuleContent::Known(Rule::new(Verdict::Goto(GUARD.into())));
+        let guarded = InstalledRule { content: guarded, ..jump("") };
+        let snapshot = |block| {
+            snapshot(vec![("PREROUTING", vec![rule(None, Some("REDIRECT"))]), (BLOCK, block)])
+        };
+        let second_jump = |block| installed_translations(&frame(), &snapshot(block))[0].second_jump;
+        assert_eq!(second_jump(vec![guarded]), SecondJump::Guarded);
+        assert_eq!(second_jump(Vec::new()), SecondJump::Kept);
+    }
+}

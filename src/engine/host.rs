@@ -1,0 +1,154 @@
+//! Reads the state of the host outside nf_tables: its interfaces and its listening sockets.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::connection::{Connection, Dumped};
+use super::probe::{self, CgroupProbe};
+use super::{Engine, Error, unbroken};
+use crate::cgroup::Hierarchy;
+use crate::compile::{DAEMONS, holds_socket_match, judges_all_others, publish_listeners};
+use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
+use crate::ruleset::{
+    Cgroups, Family, GuardScope, HostState, Link, Listener, Name, Protocol, Snapshot,
+};
+
+impl Engine {
+    /// Reads the interfaces and the listening sockets of the network namespace, and finds the cgroups
+    /// that tell whose they are.
+    ///
+    /// # Errors
+    /// [`Error::Socket`] if the kernel does not answer.
+    pub fn host_state(&mut self) -> Result<HostState, Error> {
+        self.host_within(&GuardScope::default())
+    }
+
+    fn host_within(&mut self, scope: &GuardScope) -> Result<HostState, Error> {
+        let links = links(&mut self.routes)?;
+        let listeners = listeners(&mut self.sockets)?;
+        let cgroups = self.hierarchy.as_ref().map(|it| cgroups(it, scope, listeners.as_deref()));
+        Ok(HostState { links, listeners, cgroups, matches_sockets: false })
+    }
+
+    /// Adds to a snapshot what a ruleset with this guard depends on: the host's interfaces, its
+    /// listening sockets and whose they are, and whether the kernel knows that by itself.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) fn look_around(
+        &mut self,
+        scope: &GuardScope,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Error> {
+        snapshot.host = self.host_within(scope)?;
+        let has_cgroups = snapshot.host.cgroups.is_some();
+        snapshot.host.matches_sockets = has_cgroups && self.matches_sockets(snapshot)?;
+        publish_listeners(&mut snapshot.docker, scope, &snapshot.host);
+        Ok(())
+    }
+
+    /// Whether rules can match the cgroup of a listening socket. Without a probe it is not certain.
+    fn matches_sockets(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
+        match self.socket_match {
+            _ if holds_socket_match(snapshot) => Ok(true),
+            Some(known) => Ok(known),
+            None => probe::loads_cgroup(&mut self.connections[0], self.port),
+        }
+    }
+
+    /// Finds out whether rules can match the cgroup of a listening socket, once, unless such rules are
+    /// installed already. Returns whether it had to, because the generation is another one then.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) fn probe_once(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
+        if self.socket_match.is_some() || holds_socket_match(snapshot) {
+            return Ok(false);
+        }
+        let own = self.hierarchy.as_ref().and_then(Hierarchy::own);
+        let (Some(own), Some(probe)) = (own, self.probe.take()) else { return Ok(false) };
+        let [connection, _] = &mut self.connections;
+        let answer = probe.ask(connection, self.port, &own)?;
+        self.socket_match = Some(answer == CgroupProbe::Matches);
+        Ok(true)
+    }
+}
+
+/// The cgroups that tell whose the sockets are. Those of all listening sockets are looked up only
+/// where sockets are judged that are not in a known cgroup of Docker's.
+fn cgroups(hierarchy: &Hierarchy, scope: &GuardScope, listeners: Option<&[Listener]>) -> Cgroups {
+    let daemons = match &scope.docker_cgroup {
+        Some(path) => hierarchy.find(path).into_iter().collect(),
+        None => hierarchy.services(&DAEMONS),
+    };
+    let host = scope.host_cgroups.iter().filter_map(|name| hierarchy.find(name)).collect();
+    let mut cgroups = Cgroups { daemons, host, of_listeners: BTreeMap::new() };
+    if scope.host_network || scope.docker_cgroup.is_some() || judges_all_others(scope, &cgroups) {
+        let ids = listeners.into_iter().flatten().filter_map(|listener| listener.cgroup);
+        cgroups.of_listeners = hierarchy.paths(&ids.collect());
+    }
+    cgroups
+}
+
+fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
+    let dumped = unbroken(|dumped: &mut Vec<DumpedLink>| {
+        let request = |sequence| Request::routes(RouteDump::Links, sequence);
+        let failure = |error| Err(Error::from_routing(error));
+        routes.list(request, failure, |message| dumped.extend(decode_link(message)))
+    })?;
+    Ok(attach(&dumped))
+}
+
+/// The interfaces by name, each with those that are attached to it.
+fn attach(dumped: &[DumpedLink]) -> BTreeMap<Name, Link> {
+    let mut ports = HashMap::<u32, BTreeSet<(Name, Option<Name>)>>::new();
+    for link in dumped {
+        if let Some(master) = link.master {
+            ports.entry(master).or_default().insert((link.name.clone(), link.kind.clone()));
+        }
+    }
+    let links = dumped.iter().map(|link| {
+        let ports = ports.remove(&link.index).unwrap_or_default().into_iter().collect();
+        (link.name.clone(), Link { kind: link.kind.clone(), ports })
+    });
+    links.collect()
+}
+
+/// `None` if the kernel cannot list the sockets of TCP or UDP.
+fn listeners(sockets: &mut Connection) -> Result<Option<Vec<Listener>>, Error> {
+    let mut listeners = BTreeSet::new();
+    for protocol in Protocol::ALL {
+        for family in Family::NAT {
+            match waiting(sockets, family, protocol)? {
+                Some(waiting) => listeners.extend(waiting),
+                // Its diag module is missing wherever SCTP itself is not loaded.
+                None if protocol == Protocol::Sctp => {}
+                None => return Ok(None),
+            }
+        }
+    }
+    Ok(Some(listeners.into_iter().collect()))
+}
+
+/// The sockets that wait. `None` if the kernel has no diag module for the protocol.
+fn waiting(
+    sockets: &mut Connection,
+    family: Family,
+    protocol: Protocol,
+) -> Result<Option<Vec<Listener>>, Error> {
+    let mut is_supported = true;
+    let found = unbroken(|found: &mut Vec<Listener>| {
+        let request = |sequence| Request::listeners(family, protocol, sequence);
+        let failure = |error: KernelError| match error.errno {
+            libc::ENOENT => {
+                is_supported = false;
+                Ok(Dumped::Whole)
+            }
+            _ => Err(Error::from_sock_diag(error)),
+        };
+        let read = |message: crate::netlink::Message| {
+            found.extend(decode_listener(message, protocol));
+        };
+        sockets.list(request, failure, read)
+    })?;
+    Ok(is_supported.then_some(found))
+}

@@ -1,0 +1,88 @@
+//! The state of the host outside nf_tables that the guard depends on: its network interfaces, the
+//! sockets that wait for connections or datagrams, and the cgroups that tell whose they are.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Family, Name, Protocol};
+
+/// What the kernel reports of the host apart from its ruleset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostState {
+    /// The network interfaces by name.
+    pub links: BTreeMap<Name, Link>,
+    /// The listening sockets, sorted and without duplicates. `None` if the kernel cannot list them.
+    pub listeners: Option<Vec<Listener>>,
+    /// The cgroups that tell whose a socket is. `None` if there is no hierarchy of cgroup v2, or if
+    /// the process is in a cgroup namespace of its own.
+    pub cgroups: Option<Cgroups>,
+    /// Whether rules can match the cgroup of a listening socket on this kernel.
+    pub matches_sockets: bool,
+}
+
+/// The cgroups that tell whose a socket is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cgroups {
+    /// Those of dockerd and docker-proxy.
+    pub daemons: Vec<Cgroup>,
+    /// Those at the top of the hierarchy whose services are the host's own.
+    pub host: Vec<Cgroup>,
+    /// Those of listening sockets, by their IDs, as far as they had to be looked up.
+    pub of_listeners: BTreeMap<u64, Cgroup>,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// `IFLA_INFO_KIND`: `bridge`, `veth` and so on. `None` for hardware and loopback.
+    pub kind: Option<Name>,
+    /// The interfaces whose master (`IFLA_MASTER`) it is, with their kinds, sorted: the ports of a
+    /// bridge, the interfaces in a VRF or bond.
+    pub ports: Vec<(Name, Option<Name>)>,
+}
+
+/// A socket that waits for connections or datagrams.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Listener {
+    /// `Inet` for an IPv6 socket that takes IPv4 too: bound to `::` without `IPV6_V6ONLY`.
+    pub family: Family,
+    /// The local address; `None`: any.
+    pub address: Option<IpAddr>,
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The local port.
+    pub port: u16,
+    /// The ID of the cgroup v2 in which the socket was made. `None` if the kernel does not report it
+    /// (before Linux 5.9, or without `CONFIG_SOCK_CGROUP_DATA`).
+    pub cgroup: Option<u64>,
+}
+
+/// A cgroup v2.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cgroup {
+    /// Its path below the mount, without a leading slash: `system.slice/docker.service`. That of the
+    /// root is empty.
+    pub path: String,
+    /// Its ID.
+    pub id: u64,
+}
+
+impl Cgroup {
+    /// Whether another cgroup lies below it.
+    pub fn contains(&self, other: &Cgroup) -> bool {
+        let below = other.path.strip_prefix(&self.path);
+        self.path.is_empty() || below.is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// The name of the cgroup at the top of the hierarchy in which it lies, or which it is. That of
+    /// the root is empty.
+    pub fn top(&self) -> &str {
+        self.path.split('/').next().unwrap_or_default()
+    }
+
+    /// How many levels it lies below the root.
+    pub fn level(&self) -> u32 {
+        let components = self.path.split('/').filter(|component| !component.is_empty());
+        components.count().try_into().unwrap_or(u32::MAX)
+    }
+}
