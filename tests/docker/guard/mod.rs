@@ -4,6 +4,7 @@
 mod backend;
 mod datagrams;
 mod discovery;
+mod docker29;
 mod flows;
 mod host_network;
 mod installed;
@@ -19,6 +20,7 @@ mod restart;
 mod routed;
 mod swarm;
 mod uplinks;
+mod window;
 mod without_rules;
 
 use serde_json::Value;
