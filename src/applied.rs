@@ -7,6 +7,7 @@ use dwnl::ruleset::{ForeignTranslations, Published, Set};
 use dwnl::{Engine, Error, Policy, unmentioned};
 
 use crate::report::{Deed, Difference, Done, Flows};
+use crate::warnings::warnings;
 
 /// What came of applying a policy.
 pub struct Applied {
@@ -32,7 +33,7 @@ impl Applied {
         outcome: Outcome,
         started: Instant,
     ) -> Applied {
-        let mut warnings = warnings(&outcome);
+        let mut warnings = warnings(policy, &outcome);
         let tended = engine.tend_flows(policy, &outcome);
         let tended = tended.map_err(|error| warnings.push(not_tended(&error))).ok();
         let unmentioned = unmentioned(policy, &outcome.docker);
@@ -51,12 +52,6 @@ impl Applied {
         done.difference = verbose.then(|| Difference::new(&self.outcome.plan, &[], true));
         done
     }
-}
-
-/// What the operator has to be warned of, where this is what was found and done.
-pub fn warnings(outcome: &Outcome) -> Vec<String> {
-    let translations = outcome.plan.foreign_translations.iter();
-    translations.filter(|it| !it.is_left_out()).map(ToString::to_string).collect()
 }
 
 fn not_tended(error: &Error) -> String {

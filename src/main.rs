@@ -5,6 +5,7 @@
 //! | `cli` | arguments, verbs, privileges |
 //! | `watch` | the verb that does not end: events, pace, policy files, counters |
 //! | `applied` | what follows from a policy that has been applied |
+//! | `warnings` | what the operator has to be warned of |
 //! | `report` | what a person or a program reads |
 //! | `stderr` | standard error, with levels for the journal |
 //! | the library | all the rest |
@@ -13,6 +14,7 @@ mod applied;
 mod cli;
 mod report;
 mod stderr;
+mod warnings;
 mod watch;
 
 use std::process::ExitCode;

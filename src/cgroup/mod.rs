@@ -51,6 +51,11 @@ impl Hierarchy {
         self.cgroup(path.to_owned()).filter(|_| are_cgroups)
     }
 
+    /// The directory of the cgroup at a path.
+    pub fn directory(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// The cgroup of the calling thread.
     pub fn own(&self) -> Option<Cgroup> {
         let cgroups = fs::read("/proc/thread-self/cgroup").ok()?;
@@ -96,7 +101,7 @@ impl Hierarchy {
     }
 
     /// The cgroups one level below one; none if it has been removed meanwhile.
-    fn children(&self, parent: &str) -> Vec<Cgroup> {
+    pub(crate) fn children(&self, parent: &str) -> Vec<Cgroup> {
         let entries = fs::read_dir(self.root.join(parent)).into_iter().flatten().flatten();
         entries.filter_map(|entry| child(parent, &entry)).collect()
     }

@@ -13,8 +13,9 @@ use dwnl::{Engine, Policy, compile, frame};
 
 use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb, WatchArgs};
 use super::{Console, privileges};
-use crate::applied::{Applied, warnings};
+use crate::applied::Applied;
 use crate::report::{Check, Deed, Difference, Done, Rules, Show};
+use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
 
 /// The exit status of `plan --exit-code` if something would change.
@@ -50,13 +51,15 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let Prepared { wanted, mut engine, .. } = prepare(&args.policy, &args.namespace)?;
+    let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("comparing the policy with the kernel");
     let outcome = engine.preview(&wanted)?;
     drop(progress);
-    console.warn(&warnings(&outcome));
     let plan = &outcome.plan;
-    console.report(&Difference::new(plan, &wanted.sets, console.verbose()))?;
+    let mut difference = Difference::new(plan, &wanted.sets, console.verbose());
+    difference.warnings = warnings(&policy, &outcome);
+    console.warn(&difference.warnings);
+    console.report(&difference)?;
     let changes = args.exit_code && !plan.is_empty();
     Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
 }

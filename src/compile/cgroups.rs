@@ -4,9 +4,12 @@
 /// of the snap.
 pub(crate) const DAEMONS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
 
+/// The cgroup below which dockerd puts containers with cgroupfs as its cgroup driver.
+pub(crate) const CGROUPFS_PARENT: &str = "docker";
+
 /// Whether Docker gives a container this path: `…/docker-ID.scope` with systemd as its cgroup driver,
 /// `…/docker/ID` with cgroupfs, and `PARENT/ID` where `--cgroup-parent` names another parent.
-pub(super) fn is_container(path: &str) -> bool {
+pub(crate) fn is_container(path: &str) -> bool {
     let mut above = "";
     let mut last_is_id = false;
     for component in path.split('/') {

@@ -1,6 +1,7 @@
 //! The part of a ruleset that depends on what the snapshot holds: the guard on what Docker has set up and
 //! which sockets are its own, the jumps on the translations of other programs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::guard::{
@@ -70,7 +71,7 @@ fn guarded_ports(snapshot: &Snapshot, scope: &GuardScope) -> Vec<WantedRule> {
 fn accepted_bridges(docker: &Docker, host: &HostState) -> Vec<WantedRule> {
     let may_be_made = |name: &&str| host.links.get(*name).is_none_or(is_bridge_of_containers);
     let named = NAMED_BRIDGES.into_iter().filter(may_be_made).map(Name::from);
-    let others = docker.bridges.iter().filter(|name| !NAMED_BRIDGES.contains(&name.as_ref()));
+    let others = docker.inside.iter().filter(|name| !NAMED_BRIDGES.contains(&name.as_ref()));
     let from = |name| [by(Direction::In, name), Condition::FromBridge];
     named.chain(others.cloned()).map(|name| rule(from(name), Statement::Accept)).collect()
 }
@@ -83,17 +84,17 @@ fn is_bridge_of_containers(link: &Link) -> bool {
 
 /// `oifname "BRIDGE" counter goto bridged`
 fn guarded_bridges(docker: &Docker) -> Vec<WantedRule> {
-    other_bridges(docker).map(to_bridge).collect()
+    other_bridges(&docker.bridges).map(to_bridge).collect()
 }
 
 /// The bridges that neither have their usual name nor one that Docker makes up.
-fn other_bridges(docker: &Docker) -> impl Iterator<Item = Name> {
+fn other_bridges(bridges: &BTreeSet<Name>) -> impl Iterator<Item = Name> {
     let is_other = |name: &&Name| !NAMED_BRIDGES.contains(&name.as_ref()) && !is_docker_name(name);
-    docker.bridges.iter().filter(is_other).cloned()
+    bridges.iter().filter(is_other).cloned()
 }
 
 /// `br-` and twelve hexadecimal digits, of the network's id.
-fn is_docker_name(name: &str) -> bool {
+pub(super) fn is_docker_name(name: &str) -> bool {
     let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.chars().all(is_digit))
 }
@@ -117,24 +118,39 @@ fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
         };
         rule(destination.into_iter().chain([Condition::Ports(ports)]), goto(PROXIED))
     };
-    docker::ranges(docker).into_iter().map(port).collect()
+    docker::ranges(&docker.published).into_iter().map(port).collect()
 }
 
-/// Ports that were known at the last apply and that docker-proxy may still listen on, where its
-/// sockets cannot be told from others: as long as anybody listens there, or if not even that is known,
-/// until Docker writes rules again.
+/// Ports that were known at the last apply, that Docker does not name now, and that docker-proxy may
+/// still listen on.
 fn retained_ports(snapshot: &Snapshot) -> Vec<WantedRule> {
-    let Snapshot { docker, host, .. } = snapshot;
-    let path = ChainPath { table: own_table(), chain: INPUT.into() };
-    let Some(installed) = snapshot.chain(&path).filter(|_| !sockets::are_told_apart(host)) else {
-        return Vec::new();
-    };
-    let may_be_open = |port: &Published| match &host.listeners {
-        Some(listeners) => listeners.iter().any(|it| port.ports.has(it.protocol, it.port)),
-        None => !docker.has_rules,
-    };
-    let ranges = docker::ranges(docker);
-    let is_named = |port: &Published| ranges.iter().any(|named| named.covers(port));
-    let retained = known_ports(installed).filter(|(port, _)| !is_named(port) && may_be_open(port));
+    let retained = unnamed_ports(snapshot).filter(|(port, _)| may_be_open(port, snapshot));
     retained.map(|(_, rule)| without_origin(rule.clone())).collect()
+}
+
+/// Whether a port that was known at the last apply would not be known any more.
+pub(crate) fn gives_up_ports(snapshot: &Snapshot) -> bool {
+    unnamed_ports(snapshot).any(|(port, _)| !may_be_open(&port, snapshot))
+}
+
+/// The ports that were known at the last apply and that Docker does not name now, with the rule for
+/// each.
+fn unnamed_ports(snapshot: &Snapshot) -> impl Iterator<Item = (Published, &Rule)> {
+    let path = ChainPath { table: own_table(), chain: INPUT.into() };
+    let ranges = docker::ranges(&snapshot.docker.published);
+    let is_named = move |port: &Published| ranges.iter().any(|named| named.covers(port));
+    let known = snapshot.chain(&path).into_iter().flat_map(known_ports);
+    known.filter(move |(port, _)| !is_named(port))
+}
+
+/// Whether docker-proxy may listen there: as long as a socket does that may be its own, or if not even
+/// that is known, until Docker writes rules again.
+fn may_be_open(port: &Published, Snapshot { docker, host, .. }: &Snapshot) -> bool {
+    match &host.listeners {
+        Some(listeners) => {
+            let mut listeners = listeners.iter().filter(|it| port.ports.has(it.protocol, it.port));
+            listeners.any(|listener| sockets::may_be_docker(listener, host))
+        }
+        None => !docker.has_rules,
+    }
 }

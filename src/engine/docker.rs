@@ -1,10 +1,12 @@
 //! What Docker's rules tell about it: they are read chain by chain, because the tables that they
 //! stand in may hold many others.
 
-use super::Error;
+use std::collections::BTreeMap;
+
 use super::connection::{Connection, Dumped};
-use crate::compile::{learn_chain, learn_rule, tells_of_docker};
-use crate::netlink::{Dump, decode_traits};
+use super::{Error, host};
+use crate::compile::{Discovery, tells_of_docker};
+use crate::netlink::{Dump, decode_facts};
 use crate::ruleset::{ChainPath, Family, Name, Snapshot, TablePath};
 
 /// Notes a chain that exists, if its rules have to be read.
@@ -16,24 +18,28 @@ pub(super) fn note(chains: &mut Vec<ChainPath>, family: Family, table: &Name, ch
     }
 }
 
-/// Reads the rules of the chains.
+/// Reads the rules of the chains, and then of the host's links what they call for: a bridge is there
+/// before Docker writes a rule for it.
 pub(super) fn learn(
     connection: &mut Connection,
+    routes: &mut Connection,
     chains: Vec<ChainPath>,
     snapshot: &mut Snapshot,
 ) -> Result<Dumped, Error> {
-    let Snapshot { generation, docker, .. } = snapshot;
+    let mut discovery = Discovery::default();
     for path in chains {
-        learn_chain(docker, &path);
+        discovery.begin_chain(&path);
         let family = path.table.family;
         let what = Dump::Rules { table: &path.table.table, chain: Some(&path.chain) };
-        let dumped = connection.dump(what, family, *generation, |message| {
-            learn_rule(docker, &path, &decode_traits(message.attributes(), family));
+        let dumped = connection.dump(what, family, snapshot.generation, |message| {
+            discovery.read_rule(&path, &decode_facts(message.attributes(), family));
             true
         })?;
         if dumped == Dumped::Interrupted {
             return Ok(dumped);
         }
     }
+    let links = if discovery.needs_links() { host::links(routes)? } else { BTreeMap::new() };
+    snapshot.docker = discovery.conclude(&links);
     Ok(Dumped::Whole)
 }

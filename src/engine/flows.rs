@@ -43,7 +43,7 @@ impl Engine {
             return Ok(Tended::default());
         }
         let local = local_addresses(&mut self.routes)?;
-        let containers = networks(&mut self.routes, &docker.bridges)?;
+        let containers = networks(&mut self.routes, &docker.inside)?;
         let host = Host::new(&docker.published, learned, local, containers);
         let established = policy.revoke.established;
         let unanswered_alone = established == Established::Keep && learned.is_empty();

@@ -6,10 +6,13 @@ use super::connection::{Connection, Dumped};
 use super::probe::{self, CgroupProbe};
 use super::{Engine, Error, unbroken};
 use crate::cgroup::Hierarchy;
-use crate::compile::{DAEMONS, holds_socket_match, judges_all_others, publish_listeners};
+use crate::compile::{
+    CGROUPFS_PARENT, DAEMONS, gives_up_ports, holds_socket_match, is_container, judges_all_others,
+    publish_listeners,
+};
 use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
 use crate::ruleset::{
-    Cgroups, Family, GuardScope, HostState, Link, Listener, Name, Protocol, Snapshot,
+    Cgroup, Cgroups, Family, GuardScope, HostState, Link, Listener, Name, Protocol, Snapshot,
 };
 
 impl Engine {
@@ -43,6 +46,24 @@ impl Engine {
         let has_cgroups = snapshot.host.cgroups.is_some();
         snapshot.host.matches_sockets = has_cgroups && self.matches_sockets(snapshot)?;
         publish_listeners(&mut snapshot.docker, scope, &snapshot.host);
+        if gives_up_ports(snapshot) {
+            self.look_again(scope, snapshot)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the listening sockets that a second dump has. sock_diag does not report that others opened
+    /// or closed sockets during a dump, which may then lack some, so that a port is not given up by
+    /// one dump alone.
+    fn look_again(&mut self, scope: &GuardScope, snapshot: &mut Snapshot) -> Result<(), Error> {
+        let Snapshot { docker, host, .. } = snapshot;
+        if let (Some(first), Some(second)) = (&host.listeners, listeners(&mut self.sockets)?) {
+            let all: BTreeSet<Listener> = first.iter().cloned().chain(second).collect();
+            let all: Vec<Listener> = all.into_iter().collect();
+            host.cgroups = self.hierarchy.as_ref().map(|it| cgroups(it, scope, Some(&all)));
+            host.listeners = Some(all);
+            publish_listeners(docker, scope, host);
+        }
         Ok(())
     }
 
@@ -81,15 +102,31 @@ fn cgroups(hierarchy: &Hierarchy, scope: &GuardScope, listeners: Option<&[Listen
         None => hierarchy.services(&DAEMONS),
     };
     let host = scope.host_cgroups.iter().filter_map(|name| hierarchy.find(name)).collect();
-    let mut cgroups = Cgroups { daemons, host, of_listeners: BTreeMap::new() };
+    let mut cgroups = Cgroups { daemons, host, ..Cgroups::default() };
     if scope.host_network || scope.docker_cgroup.is_some() || judges_all_others(scope, &cgroups) {
         let ids = listeners.into_iter().flatten().filter_map(|listener| listener.cgroup);
         cgroups.of_listeners = hierarchy.paths(&ids.collect());
     }
+    if scope.host_network {
+        cgroups.containers = containers(hierarchy, &cgroups);
+    }
     cgroups
 }
 
-fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
+/// Where containers in the host's network are known by their cgroups: the cgroups in which nothing but
+/// containers are, and those of the single ones among services of the host's own.
+fn containers(hierarchy: &Hierarchy, cgroups: &Cgroups) -> Vec<Cgroup> {
+    let is_host = |path: &str| path.is_empty() || cgroups.host.iter().any(|it| it.path == path);
+    let known = cgroups.of_listeners.values().filter(|it| is_container(&it.path));
+    let parents = known.chain(&cgroups.daemons).map(Cgroup::parent).chain([CGROUPFS_PARENT]);
+    let parents: BTreeSet<&str> = parents.filter(|path| !is_host(path)).collect();
+    let parents = parents.into_iter().filter_map(|path| hierarchy.find(path));
+    let among_services = cgroups.host.iter().flat_map(|host| hierarchy.children(&host.path));
+    parents.chain(among_services.filter(|it| is_container(&it.path))).collect()
+}
+
+/// Reads the interfaces.
+pub(super) fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
     let dumped = unbroken(|dumped: &mut Vec<DumpedLink>| {
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
         let failure = |error| Err(Error::from_routing(error));

@@ -14,13 +14,14 @@ use crate::ruleset::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapsh
 /// meanwhile. Elements that are remembered are not read.
 pub(super) fn take(
     connections: &mut [Connection; 2],
+    routes: &mut Connection,
     memory: &Memory,
     ruleset: &Ruleset,
 ) -> Result<Snapshot, Error> {
     let tables: BTreeSet<&TablePath> =
         ruleset.tables().into_iter().chain(&ruleset.own_tables).collect();
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(snapshot) = Taking::new(connections, memory, &tables).attempt()? {
+        if let Some(snapshot) = Taking::new(connections, routes, memory, &tables).attempt()? {
             return Ok(snapshot);
         }
     }
@@ -29,6 +30,7 @@ pub(super) fn take(
 
 struct Taking<'a> {
     connections: &'a mut [Connection; 2],
+    routes: &'a mut Connection,
     memory: &'a Memory,
     tables: &'a BTreeSet<&'a TablePath>,
     /// The chains whose rules tell something about Docker.
@@ -38,10 +40,11 @@ struct Taking<'a> {
 impl<'a> Taking<'a> {
     fn new(
         connections: &'a mut [Connection; 2],
+        routes: &'a mut Connection,
         memory: &'a Memory,
         tables: &'a BTreeSet<&'a TablePath>,
     ) -> Taking<'a> {
-        Taking { connections, memory, tables, docker: Vec::new() }
+        Taking { connections, routes, memory, tables, docker: Vec::new() }
     }
 
     /// The snapshot, or `None` if it would be of more than one generation.
@@ -56,7 +59,7 @@ impl<'a> Taking<'a> {
             }
         }
         let chains = std::mem::take(&mut self.docker);
-        let dumped = docker::learn(&mut self.connections[0], chains, &mut snapshot)?;
+        let dumped = docker::learn(&mut self.connections[0], self.routes, chains, &mut snapshot)?;
         Ok((dumped == Dumped::Whole).then_some(snapshot))
     }
 

@@ -198,6 +198,18 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn network(&mut self, field: u32) -> Option<IpNetwork> {
+        let before = self.rest;
+        match self.compared_network(field) {
+            Some((network, false)) => Some(network),
+            _ => {
+                self.rest = before;
+                None
+            }
+        }
+    }
+
+    /// The network, and whether the condition is inverted.
+    pub(super) fn compared_network(&mut self, field: u32) -> Option<(IpNetwork, bool)> {
         let [Expression::Payload { base: NETWORK_HEADER, offset, length }, rest @ ..] = self.rest
         else {
             return None;
@@ -206,19 +218,24 @@ impl<'a> Reader<'a> {
             return None;
         }
         let size = AddressFields::new(self.is_ipv4).length;
-        let (prefix, address, rest) = match rest {
-            [Expression::Compare { operation: EQUAL, data }, rest @ ..] => {
-                (u8::try_from(data.len() * 8).ok()?, *data, rest)
+        let (prefix, operation, address, rest) = match rest {
+            [Expression::Compare { operation, data }, rest @ ..] => {
+                (u8::try_from(data.len() * 8).ok()?, *operation, *data, rest)
             }
             [
                 Expression::Bitwise { mask, xor },
-                Expression::Compare { operation: EQUAL, data },
+                Expression::Compare { operation, data },
                 rest @ ..,
             ] if [mask.len(), xor.len(), data.len()] == [size; 3]
                 && xor.iter().all(|byte| *byte == 0) =>
             {
-                (masked_prefix(mask)?, *data, rest)
+                (masked_prefix(mask)?, *operation, *data, rest)
             }
+            _ => return None,
+        };
+        let negated = match operation {
+            EQUAL => false,
+            NOT_EQUAL => true,
             _ => return None,
         };
         if *length as usize != address.len() || address.is_empty() || address.len() > size {
@@ -230,7 +247,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         self.rest = rest;
-        Some(network)
+        Some((network, negated))
     }
 
     pub(super) fn address(&self, leading: &[u8]) -> IpAddr {

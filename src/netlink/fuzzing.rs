@@ -6,8 +6,8 @@ use super::answer::Messages;
 use super::attribute::Attributes;
 use super::expression::Expression;
 use super::{
-    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_chain, decode_generation, decode_rule,
-    decode_set, decode_table, decode_traits, is_part_of_rule, uapi,
+    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_chain, decode_facts, decode_generation,
+    decode_rule, decode_set, decode_table, is_part_of_rule, uapi,
 };
 use crate::ruleset::{ChainPath, Family, Place, RuleContent, SetKind, TablePath};
 
@@ -16,7 +16,7 @@ use crate::ruleset::{ChainPath, Family, Place, RuleContent, SetKind, TablePath};
 pub fn rule(data: &[u8]) {
     let Some((family, attributes)) = data.split_first() else { return };
     let family = Family::ALL[usize::from(*family) % Family::ALL.len()];
-    drop(decode_traits(Attributes::new(attributes), family));
+    drop(decode_facts(Attributes::new(attributes), family));
     check_rule(Attributes::new(attributes), family);
 }
 

@@ -12,6 +12,7 @@ mod conntrack;
 mod decode;
 mod encode;
 mod expression;
+mod foreign_rule;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod legacy;
@@ -26,7 +27,6 @@ mod route;
 mod set;
 mod sock_diag;
 mod socket;
-mod traits;
 mod translation;
 mod uapi;
 mod xt;
@@ -36,6 +36,7 @@ pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinishedBatch};
 pub(crate) use conntrack::{decode_flow, put_deletion, put_stand_in};
 pub(crate) use decode::{decode_chain, decode_generation, decode_rule, decode_table};
 pub(crate) use expression::Counter;
+pub(crate) use foreign_rule::decode_facts;
 pub(crate) use legacy::legacy_nat_holds_rules;
 pub(crate) use locate::attribute_at;
 pub(crate) use monitor::Membership;
@@ -46,7 +47,6 @@ pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decod
 pub(crate) use set::{DumpedElements, decode_set, is_part_of_rule};
 pub(crate) use sock_diag::decode_listener;
 pub(crate) use socket::{Socket, Transport};
-pub(crate) use traits::decode_traits;
 
 #[cfg(test)]
 mod exactness;

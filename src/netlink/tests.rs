@@ -456,7 +456,7 @@ proptest! {
             payload[position] = byte;
         }
         let _ = decode_rule(Attributes::new(&payload[ATTRIBUTES..]), Family::Inet);
-        let _ = decode_traits(Attributes::new(&payload[ATTRIBUTES..]), Family::Ip);
+        let _ = decode_facts(Attributes::new(&payload[ATTRIBUTES..]), Family::Ip);
     }
 
     #[test]

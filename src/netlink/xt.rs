@@ -26,8 +26,10 @@ const ADDRTYPE_LOCAL: u16 = 4;
 const CONNTRACK_LENGTH: usize = 168;
 /// u16: which conditions are set; `XT_CONNTRACK_STATE` is 1.
 const CONNTRACK_MATCH_FLAGS: usize = 146;
-/// u16: the states; `XT_CONNTRACK_STATE_BIT(IP_CT_NEW)` is 8.
+/// u16: the states, `XT_CONNTRACK_STATE_BIT` of `IP_CT_NEW`, `IP_CT_ESTABLISHED` and `IP_CT_RELATED`.
 const CONNTRACK_STATES: usize = 150;
+const NEW: u16 = 8;
+const ESTABLISHED_OR_RELATED: u16 = 2 | 4;
 /// `comment` revision 0 (`struct xt_comment_info`).
 const COMMENT_LENGTH: usize = COMMENT_MAX + 1;
 /// `iprange` revision 1 (`struct xt_iprange_mtinfo`, 68 bytes): source from, to, destination
@@ -96,6 +98,11 @@ pub fn decode(name: &str, revision: u32, info: &[u8], is_ipv4: bool) -> Option<M
     (exact.revision == revision && exact.info == info).then_some(candidate)
 }
 
+/// Whether the match is `-m conntrack --ctstate RELATED,ESTABLISHED` and nothing else.
+pub fn is_ongoing(name: &str, revision: u32, info: &[u8]) -> bool {
+    name == "conntrack" && revision == 3 && info == encode_states(ESTABLISHED_OR_RELATED)
+}
+
 /// `-m addrtype --dst-type LOCAL`
 fn encode_destination_local() -> Vec<u8> {
     let mut info = vec![0; ADDRTYPE_LENGTH];
@@ -105,9 +112,14 @@ fn encode_destination_local() -> Vec<u8> {
 
 /// `-m conntrack --ctstate NEW`
 fn encode_state_new() -> Vec<u8> {
+    encode_states(NEW)
+}
+
+/// `-m conntrack --ctstate STATES`
+fn encode_states(states: u16) -> Vec<u8> {
     let mut info = vec![0; CONNTRACK_LENGTH];
     put(&mut info, CONNTRACK_MATCH_FLAGS, &1u16.to_ne_bytes());
-    put(&mut info, CONNTRACK_STATES, &8u16.to_ne_bytes());
+    put(&mut info, CONNTRACK_STATES, &states.to_ne_bytes());
     info
 }
 

@@ -6,6 +6,7 @@ use dwnl::policy::Diagnostics;
 use serde::Serialize;
 
 use super::style::{ERROR, HEADING, WARNING};
+use super::words::Plain;
 
 /// Why the operation failed, for programs.
 #[derive(Debug, Serialize)]
@@ -21,7 +22,7 @@ pub fn write_error(out: &mut dyn Write, message: &str) -> io::Result<()> {
 
 /// Writes a warning in one line.
 pub fn write_warning(out: &mut dyn Write, message: &str) -> io::Result<()> {
-    writeln!(out, "{WARNING}warning:{WARNING:#} {message}")
+    writeln!(out, "{WARNING}warning:{WARNING:#} {}", Plain(message))
 }
 
 /// Writes all errors of a policy, their first lines bold and what underlines the excerpt red.

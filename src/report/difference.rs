@@ -23,6 +23,9 @@ pub struct Difference<'a> {
     changes: Vec<ChangeReport<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "translations")]
     foreign_translations: &'a [ForeignTranslations],
+    /// What the operator has to be warned of, for programs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     #[serde(skip)]
     counted: Counted,
     #[serde(skip)]
@@ -41,6 +44,7 @@ impl<'a> Difference<'a> {
             generation: plan.generation,
             changes: ChangeReport::list(&plan.changes),
             foreign_translations: &plan.foreign_translations,
+            warnings: Vec::new(),
             counted: Counted::of(plan, sets),
             verbose,
         }

@@ -58,6 +58,9 @@ impl BaseChain<'static> {
     /// A chain that sees the first packet of a flow just before that one does.
     pub const BEFORE_NAT_PREROUTING: BaseChain<'static> =
         BaseChain { chain_type: "nat", hook: 0, priority: -101 };
+    /// A chain that sees what comes in just after it was translated there.
+    pub const AFTER_NAT_PREROUTING: BaseChain<'static> =
+        BaseChain { chain_type: "filter", hook: 0, priority: -99 };
     /// A chain that sees what is delivered on this host, before the chains of the table `filter`.
     pub const INPUT: BaseChain<'static> =
         BaseChain { chain_type: "filter", hook: 1, priority: -150 };

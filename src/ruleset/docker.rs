@@ -1,27 +1,39 @@
 //! What Docker's own rules tell about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ipnetwork::IpNetwork;
 
-use super::{Family, Interface, Name, Ports};
+use super::{Family, Name, Ports};
 
 /// What is known of the Docker on this host, read from the rules that it has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Docker {
-    /// Its bridges.
+    /// Its bridges, as far as its rules tell: what goes to their containers is judged.
     pub bridges: BTreeSet<Name>,
-    /// Those among them whose containers are meant to be reached by their own addresses of the
+    /// Those among them of which there is no doubt: what comes from them comes from a container.
+    pub inside: BTreeSet<Name>,
+    /// Bridges of its own that also have ports which it did not make, with those ports. What comes
+    /// from them may come from outside.
+    pub shared_bridges: BTreeMap<Name, Vec<Name>>,
+    /// Those bridges whose containers are meant to be reached by their own addresses of the
     /// family (gateway mode `routed`).
     pub routed: BTreeSet<(Family, Name)>,
+    /// The containers' addresses and ports that it publishes in such networks.
+    pub routed_ports: BTreeSet<Published>,
     /// Whether its chains of published ports hold any rule. They do as long as Docker runs with
     /// docker-proxy, even if no port is published.
     pub has_rules: bool,
     /// The ports that it publishes.
     pub published: BTreeSet<Published>,
+    /// Those among them that its nftables backend publishes, which `DOCKER-BLOCK` does not stop.
+    pub native: BTreeSet<Published>,
     /// The families in whose nat table Swarm has a chain.
     pub ingress: BTreeSet<Family>,
+    /// Translations in its chains whose ports cannot be read: the chain, and the rule's
+    /// expressions.
+    pub unreadable: BTreeSet<String>,
 }
 
 /// A port, or consecutive ones, that Docker publishes.
@@ -63,23 +75,4 @@ impl fmt::Display for Published {
             None => write!(f, "{}", self.ports),
         }
     }
-}
-
-/// As much of a rule that is somebody else's as Docker's rules have of conditions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traits {
-    /// `-i`.
-    pub in_interface: Option<Interface>,
-    /// `-o`.
-    pub out_interface: Option<Interface>,
-    /// `-d`.
-    pub destination: Option<IpNetwork>,
-    /// `-p`, by its number.
-    pub protocol: Option<u8>,
-    /// `--dport`.
-    pub ports: Option<Ports>,
-    /// `-j DNAT`.
-    pub translates: bool,
-    /// `-j ACCEPT`.
-    pub accepts: bool,
 }

@@ -17,6 +17,7 @@ mod nft;
 mod origin;
 mod port;
 mod rule;
+mod rule_facts;
 mod set;
 mod snapshot;
 mod translations;
@@ -25,7 +26,7 @@ pub use address::{AddressRange, Addresses};
 pub use chain::{
     BaseChain, Chain, ChainPath, Extent, GuardScope, Name, Ruleset, TablePath, WantedRule,
 };
-pub use docker::{Docker, Published, Traits};
+pub use docker::{Docker, Published};
 pub use family::Family;
 pub(crate) use flow::{Flow, Status, Tuple};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
@@ -34,6 +35,7 @@ pub use native::{CgroupMatch, Condition, Direction, End, SetUpdate, Statement};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
 pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
+pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub(crate) use set::number;
 pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge, missing};
 pub use snapshot::{

@@ -8,8 +8,9 @@ use dwnl::ruleset::{ForeignTranslations, Published, Ruleset};
 use dwnl::{Engine, Error, Policy, compile};
 
 use super::counters::{Counters, Dropped, dropped};
-use crate::applied::{Applied, warnings};
+use crate::applied::Applied;
 use crate::report::{Causes, Done};
+use crate::warnings::warnings;
 
 /// The kernel's ruleset, with the policy that it is kept at.
 pub struct Keeper {
@@ -157,7 +158,7 @@ impl Keeper {
         let mut is_touched = std::mem::take(&mut self.is_touched);
         // If this fails it will fail again, where it can be told.
         let heard = self.hear_after(&mut causes, &mut is_touched).unwrap_or_default();
-        let found = warnings(&outcome);
+        let found = warnings(&self.policy, &outcome);
         let repair = (!outcome.plan.is_empty()).then(|| self.repaired(outcome, started));
         let found = repair.as_ref().map_or(found, |repair| repair.warnings.clone());
         let warnings = news(&mut self.warnings, found);

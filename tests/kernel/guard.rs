@@ -13,8 +13,8 @@ pub fn behind(host: &Namespace, bridge: &str) -> (Namespace, UdpEcho) {
     let inner = Namespace::new();
     host.run(&["ip", "link", "add", bridge, "type", "bridge"]);
     let peer = ["peer", "name", "eth0", "netns", &inner.path()];
-    host.run(&[&["ip", "link", "add", "port0", "type", "veth"], &peer[..]].concat());
-    host.run(&["ip", "link", "set", "port0", "master", bridge, "up"]);
+    host.run(&[&["ip", "link", "add", "veth0123456", "type", "veth"], &peer[..]].concat());
+    host.run(&["ip", "link", "set", "veth0123456", "master", bridge, "up"]);
     host.run(&["ip", "link", "set", bridge, "up"]);
     host.run(&["ip", "address", "add", "10.1.1.1/24", "dev", bridge]);
     inner.run(&["ip", "address", "add", "10.1.1.2/24", "dev", "eth0"]);
@@ -71,8 +71,13 @@ fn a_router_forwards_as_before() {
     is_a_router();
     apply(&host, POLICY);
     is_a_router();
-    // The guard is there, and would have it otherwise if the bridge were Docker's.
+    // A rule of the operator's in Docker's chain makes no bridge Docker's.
     host.run(&["iptables", "-t", "nat", "-I", "DOCKER", "-i", "br-lan", "-j", "RETURN"]);
+    apply(&host, POLICY);
+    is_a_router();
+    // The guard is there, and has it otherwise if the bridge is Docker's.
+    host.run(&["iptables", "-N", "DOCKER"]);
+    host.run(&["iptables", "-A", "FORWARD", "-o", "br-lan", "-j", "DOCKER"]);
     apply(&host, POLICY);
     for (target, port) in [("10.1.1.2", 80), (Topology::HOST, 9000)] {
         assert_eq!(udp(&client, Topology::REFUSED, target, port), Answer::TimedOut);

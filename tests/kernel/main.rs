@@ -5,8 +5,10 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod bytes;
+mod cgroups;
 mod conflict;
 mod difference;
+mod discovery;
 mod flows;
 mod foreign;
 mod guard;

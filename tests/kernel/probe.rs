@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use dwnl::Engine;
-use dwnl::engine::CgroupProbe;
+use dwnl::engine::{CgroupProbe, Monitor, Notice};
 
 use super::ruleset;
 use super::support::{Answer, Cgroup, Namespace, Topology, tcp, tcp_echo};
@@ -113,6 +113,26 @@ fn probes_do_not_disturb_each_other() {
     assert_eq!(ruleset(&host), "");
 }
 
+/// A dry run is heard of by nobody; the probe is, by those who keep the rules, as a change of what is
+/// not dwnl's.
+#[test]
+fn a_probe_concerns_nobody_who_keeps_the_rules() {
+    let host = Namespace::new();
+    let mut engine = host.inside(Engine::open).expect("an engine");
+    let mut monitor = host.inside(Monitor::open).expect("a monitor");
+    engine.loads_cgroup().expect("an answer");
+    assert!(monitor.read().expect("notices").is_empty());
+    let probed = probe(&host);
+    let commits = monitor.read().expect("notices");
+    let number = if probed == CgroupProbe::Refuses { 0 } else { 2 };
+    assert_eq!(commits.len(), number, "{commits:?}");
+    let concerns_us = |notice: &Notice| match notice {
+        Notice::Commit(commit) => commit.concerns_us(),
+        Notice::Lost => true,
+    };
+    assert!(!commits.iter().any(concerns_us), "{commits:?}");
+}
+
 #[test]
 fn the_namespace_that_is_named_is_probed() {
     let host = Namespace::new();
@@ -128,7 +148,7 @@ fn the_namespace_that_is_named_is_probed() {
 
 /// Moves itself into a cgroup and goes on as what runs a test of this program with CAP_NET_ADMIN
 /// alone.
-const MOVED: &str = "echo $$ > \"$1\" && exec setpriv --bounding-set=-all,+net_admin \
+const MOVED: &str = "echo $$ > \"$1/cgroup.procs\" && exec setpriv --bounding-set=-all,+net_admin \
                      \"$0\" --ignored --exact --nocapture probe::says_what_it_finds";
 
 #[test]
@@ -137,7 +157,8 @@ fn a_process_in_a_cgroup_of_its_own_finds_the_same_with_net_admin_alone() {
     let cgroup = Cgroup::new();
     let program = env::current_exe().expect("this program");
     let program = program.to_str().expect("a path of letters");
-    let run = ["sh", "-c", MOVED, program, &cgroup.inner_processes()];
+    let inner = cgroup.inner();
+    let run = ["sh", "-c", MOVED, program, inner.to_str().expect("a path of letters")];
     let found = host.try_run(&run, "").succeeded();
     let expected = format!("found {:?} at level 2\n", probe(&host));
     assert!(found.contains(&expected), "{expected}{found}");

@@ -3,6 +3,8 @@
 
 mod read;
 
+pub(super) use read::read;
+
 use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Verdict as NftVerdict};
 
 use super::encode::{

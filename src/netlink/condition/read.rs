@@ -80,7 +80,7 @@ fn seconds(milliseconds: u64) -> Option<NonZeroU32> {
 type Read<'a> = (Condition, &'a [Expression<'a>]);
 
 /// The condition that the expressions begin with, and the expressions behind it.
-fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
+pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
     use Expression::{Bitwise, Compare, Connection, InSet, Meta, Original};
     match expressions {
         [

@@ -34,6 +34,10 @@ table ip docker-bridges {
         ip daddr ADDRESS tcp dport 80 counter accept
         counter drop comment "UNPUBLISHED PORT DROP"
     }
+    chain filter-forward-out__docker0 {
+        ct state established,related counter accept
+        counter accept comment "OUTGOING"
+    }
 }
 "#;
 
@@ -48,8 +52,12 @@ fn a_port_of_the_nftables_backend_is_open_to_the_allowed_alone() {
     host.try_run(&["nft", "-f", "-"], &table).succeeded();
     expect_both(&site, Topology::HOST, 8080, ALL);
 
-    apply(host, &unguarded());
+    // The scheme alone does not stop it, and that is said.
+    let applied = apply(host, &unguarded());
     expect_both(&site, Topology::HOST, 8080, ALL);
+    assert_eq!(applied["unmentioned"], serde_json::json!([]));
+    let warnings = applied["warnings"].to_string();
+    assert!(warnings.contains("nothing protects 8080/tcp, 8085/tcp while"), "{warnings}");
 
     let told = apply(host, POLICY)["unmentioned"].clone();
     assert_eq!(told, serde_json::json!(["8085/tcp"]));

@@ -60,7 +60,7 @@ fn a_flow_that_is_older_than_the_port_is_judged() {
 
 /// conntrack knows the flow as established: a service of the host's own has answered it.
 #[test]
-fn a_flow_that_the_host_has_answered_before_is_judged() {
+fn a_flow_that_the_host_has_answered_before_ends_when_the_port_is_learned() {
     for family in [(CLIENTS, Topology::HOST), (CLIENTS6, Topology::HOST6)] {
         let (clients, target) = family;
         let site = Site::service(&[]);
@@ -74,6 +74,7 @@ fn a_flow_that_the_host_has_answered_before_is_judged() {
         drop(own);
         site.docker.run("dns", &["-p", "8083:80/udp"], "exec sleep 1000");
         let _dns = udp_echo(&site.docker.namespace("dns"), 80);
+        apply(&site.topology.host, &policy(&site));
         are_open_to_the_allowed_alone(&flows);
     }
 }

@@ -3,6 +3,7 @@
 
 mod backend;
 mod datagrams;
+mod direct;
 mod discovery;
 mod docker29;
 mod flows;
@@ -18,6 +19,7 @@ mod paths;
 mod proxy;
 mod restart;
 mod routed;
+mod shared;
 mod swarm;
 mod uplinks;
 mod window;

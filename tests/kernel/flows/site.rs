@@ -70,7 +70,9 @@ impl Site {
         let (topology, container) = (Topology::new(), Namespace::new());
         let host = &topology.host;
         let peer = ["peer", "name", "eth0", "netns", &container.path()];
-        host.run(&[&["ip", "link", "add", "docker0", "type", "veth"], &peer[..]].concat());
+        host.run(&["ip", "link", "add", "docker0", "type", "bridge"]);
+        host.run(&[&["ip", "link", "add", "veth0123456", "type", "veth"], &peer[..]].concat());
+        host.run(&["ip", "link", "set", "veth0123456", "master", "docker0", "up"]);
         for (namespace, interface, number) in [(host, "docker0", "1"), (&container, "eth0", "2")] {
             // Or the link's own address would not be there for the first packet.
             let dad = format!("net.ipv6.conf.{interface}.dad_transmits=0");

@@ -1,0 +1,138 @@
+//! The rules that real versions of Docker write, as `tests/capture-docker-rules` wrote them down.
+
+use std::fs;
+use std::path::PathBuf;
+
+use dwnl::ruleset::{Docker, Family};
+
+use super::super::support::{Iptables, Namespace};
+use super::{docker, texts};
+
+/// Versions of Docker, each with the version of iptables that it wrote by.
+const VERSIONS: [(&str, &str); 3] = [("20.10", "1.8.9"), ("26.1", "1.8.11"), ("28.5", "1.8.13")];
+
+/// The host as it was captured, with the rules put back by this version of iptables.
+fn restored(capture: &str, iptables: &str) -> Docker {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker-rules");
+    let text = fs::read_to_string(path.join(format!("{capture}.rules"))).expect("a capture");
+    let host = Namespace::new();
+    for section in text.split("### ").skip(1) {
+        let (title, body) = section.split_once('\n').expect("a title");
+        match title {
+            "links" => body.lines().for_each(|link| add_link(&host, link)),
+            family => {
+                let program = format!("{family}-restore");
+                Iptables::version(iptables).try_run(&host, &[&program], body).succeeded();
+            }
+        }
+    }
+    docker(&host)
+}
+
+/// `NAME KIND BRIDGE`, with `-` for none. What was hardware there is a dummy here.
+fn add_link(host: &Namespace, line: &str) {
+    let words: Vec<&str> = line.split(' ').collect();
+    let [name, kind, bridge] = words[..] else { panic!("not a link: {line}") };
+    let exists = host.try_run(&["ip", "link", "show", name], "").status.success();
+    if !exists {
+        host.run(&["ip", "link", "add", name, "type", kind]);
+    }
+    if bridge != "-" {
+        host.run(&["ip", "link", "set", name, "master", bridge]);
+    }
+}
+
+/// Names of bridges, those that Docker makes up without their digits.
+fn names<'a>(names: impl IntoIterator<Item = &'a dwnl::ruleset::Name>) -> Vec<String> {
+    let name =
+        |name: &str| if name.starts_with("br-") { "br-".to_owned() } else { name.to_owned() };
+    names.into_iter().map(|it| name(it)).collect()
+}
+
+fn routed(docker: &Docker) -> Vec<(Family, String)> {
+    docker.routed.iter().map(|(family, name)| (*family, name.to_string())).collect()
+}
+
+#[test]
+fn all_bridges_of_all_set_ups_are_known() {
+    let expected: [(&str, &[&str]); 6] = [
+        ("stock", &["br-", "docker0", "inner0", "web0"]),
+        ("ipv6", &["docker0", "inner0", "six0"]),
+        ("no-proxy", &["docker0", "inner0", "web0"]),
+        ("no-icc", &["docker0", "inner0", "plain0", "web0"]),
+        ("modes", &["direct0", "docker0", "empty0", "mixed0", "routed0", "routed6"]),
+        ("swarm", &["docker0", "docker_gwbridge"]),
+    ];
+    for (version, iptables) in VERSIONS {
+        for (set_up, bridges) in expected {
+            let capture = format!("{version}-{set_up}");
+            let docker = restored(&capture, iptables);
+            assert_eq!(names(&docker.bridges), bridges, "{capture}");
+            assert_eq!(names(&docker.inside), bridges, "{capture}");
+            assert!(docker.shared_bridges.is_empty(), "{capture}: {docker:?}");
+            assert!(docker.unreadable.is_empty(), "{capture}: {docker:?}");
+            assert!(docker.native.is_empty() && docker.has_rules, "{capture}: {docker:?}");
+            if !(version == "28.5" && set_up == "modes") {
+                assert!(docker.routed.is_empty(), "{capture}: {docker:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn published_ports_are_read_with_their_addresses() {
+    for (version, iptables) in VERSIONS {
+        let docker = restored(&format!("{version}-stock"), iptables);
+        let mut published = texts(&docker.published);
+        published.sort();
+        assert_eq!(
+            published,
+            [
+                "8053/udp",
+                "8080/tcp",
+                "8081/tcp on 127.0.0.1",
+                "8082/tcp on 192.0.2.1",
+                "8083/tcp on 192.0.2.1",
+                "8090/tcp",
+                "8091/tcp"
+            ],
+            "{version}"
+        );
+    }
+}
+
+/// An operator's bridge with an interface of the host in it.
+#[test]
+fn a_bridge_that_is_shared_is_not_inside() {
+    for (version, iptables) in VERSIONS {
+        let docker = restored(&format!("{version}-bridge"), iptables);
+        assert_eq!(names(&docker.bridges), ["br0"], "{version}");
+        assert!(docker.inside.is_empty(), "{version}: {docker:?}");
+        assert_eq!(names(docker.shared_bridges.keys()), ["br0"], "{version}");
+        assert_eq!(names(&docker.shared_bridges["br0"]), ["uplink0"], "{version}");
+    }
+}
+
+#[test]
+fn routed_networks_are_known_with_their_ports() {
+    let docker = restored("28.5-modes", "1.8.13");
+    let expected = [
+        (Family::Ip, "empty0"),
+        (Family::Ip, "routed0"),
+        (Family::Ip, "routed6"),
+        (Family::Ip6, "mixed0"),
+        (Family::Ip6, "routed6"),
+    ];
+    assert_eq!(routed(&docker), expected.map(|(family, name)| (family, name.to_owned())));
+    let mut ports = texts(&docker.routed_ports);
+    ports.sort();
+    assert_eq!(
+        ports,
+        [
+            "80/tcp on 10.81.0.2",
+            "80/tcp on 10.82.0.2",
+            "80/tcp on fd00:82::2",
+            "80/tcp on fd00:83::2"
+        ]
+    );
+}

@@ -1,0 +1,33 @@
+//! What is learnt from Docker's rules: those that real versions wrote, and those that others put into
+//! its chains.
+
+mod captured;
+mod forged;
+mod native;
+
+use std::path::Path;
+
+use dwnl::Engine;
+use dwnl::ruleset::{Docker, Published};
+
+use super::support::Namespace;
+
+/// What is known of Docker on a host.
+#[track_caller]
+fn docker(host: &Namespace) -> Docker {
+    let mut engine = Engine::open_in(Path::new(&host.path())).expect("an engine");
+    engine.snapshot().expect("a snapshot").docker
+}
+
+fn texts<'a>(published: impl IntoIterator<Item = &'a Published>) -> Vec<String> {
+    published.into_iter().map(ToString::to_string).collect()
+}
+
+/// A bridge with these ports.
+fn bridge(host: &Namespace, name: &str, ports: &[&str]) {
+    host.run(&["ip", "link", "add", name, "type", "bridge"]);
+    for port in ports {
+        host.run(&["ip", "link", "add", port, "type", "veth"]);
+        host.run(&["ip", "link", "set", port, "master", name]);
+    }
+}
