@@ -208,7 +208,10 @@ fn without_the_guard_the_nftables_backend_is_warned_of() {
     docker.load(&["nft", "-f", "-"], NFTABLES);
     let outcome = apply(host, &unguarded());
     docker.expect(ALL, ALL, ALL);
-    assert!(outcome["warnings"].to_string().contains("docker-bridges"), "{outcome}");
+    let warnings = outcome["warnings"].to_string();
+    for word in ["8085/tcp", "nftables"] {
+        assert!(warnings.contains(word), "{word}: {outcome}");
+    }
     // Nobody is kept from these ports, whatever the policy says.
     let closed = outcome["unmentioned"].as_array().map_or(0, Vec::len);
     assert_eq!(closed, 0, "{outcome}");
