@@ -135,8 +135,8 @@ fn others_are_judged_where_docker_may_come_in_a_cgroup_that_is_not_there_yet() {
 
 /// The path of the cgroup of the host's own that would be judged.
 fn judged(scope: &GuardScope, cgroups: Cgroups, listeners: &[Listener]) -> Option<String> {
-    let host = host(cgroups, listeners);
-    judged_service(scope, &host).map(|(cgroup, port)| format!("{} {port}", cgroup.path))
+    let snapshot = Snapshot { host: host(cgroups, listeners), ..Snapshot::default() };
+    judged_service(scope, &snapshot).map(|(cgroup, port)| format!("{} {port}", cgroup.path))
 }
 
 #[test]
@@ -152,7 +152,8 @@ fn a_service_is_judged_in_an_unknown_cgroup_alone() {
     let loopback = Listener { address: "127.0.0.53".parse().ok(), ..unknown.clone() };
     assert_eq!(judged(&looking_for(true), cgroups(), &[loopback]), None);
     let host = HostState { matches_sockets: false, ..host(cgroups(), &both) };
-    assert_eq!(judged_service(&looking_for(true), &host), None);
+    let snapshot = Snapshot { host, ..Snapshot::default() };
+    assert_eq!(judged_service(&looking_for(true), &snapshot), None);
 }
 
 #[test]
