@@ -10,6 +10,7 @@ mod firewalld;
 mod idle;
 mod listeners;
 mod metrics;
+mod podman;
 mod policy;
 mod service;
 #[path = "../support/mod.rs"]
