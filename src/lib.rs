@@ -65,8 +65,8 @@ pub mod policy;
 pub mod ruleset;
 
 pub use compile::{
-    Limitation, UnknownSockets, compile, frame, guards_new_ports, installed_translations,
-    unmentioned, unprotected,
+    Limitation, UnknownSockets, compile, cut_off_swarm, frame, guards_new_ports,
+    installed_translations, unmentioned, unprotected,
 };
 pub use engine::{Engine, Error};
 pub use plan::Plan;

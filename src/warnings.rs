@@ -2,7 +2,7 @@
 
 use dwnl::engine::Outcome;
 use dwnl::ruleset::{Docker, ForeignTranslations, Name};
-use dwnl::{Limitation, Policy, unprotected};
+use dwnl::{Limitation, Policy, cut_off_swarm, unprotected};
 
 /// The warnings where this policy was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
@@ -13,6 +13,7 @@ pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
         .chain(nothing_protects(policy, docker))
         .chain(shared_bridges(policy, docker))
         .chain(docker.unreadable.iter().map(|rule| unreadable(rule)))
+        .chain(cut_off(policy, docker))
         .chain(outcome.limitations.iter().map(Limitation::to_string))
         .collect()
 }
@@ -35,6 +36,18 @@ fn shared_bridges(policy: &Policy, docker: &Docker) -> impl Iterator<Item = Stri
         format!(
             "Docker's bridge {bridge} also has ports that Docker did not make ({}): what comes from \
              it, from its containers too, is judged like what comes from outside",
+            ports.join(", ")
+        )
+    })
+}
+
+fn cut_off(policy: &Policy, docker: &Docker) -> Option<String> {
+    let ports: Vec<String> =
+        cut_off_swarm(policy, docker).iter().map(ToString::to_string).collect();
+    (!ports.is_empty()).then(|| {
+        format!(
+            "the guard cuts this node of a Swarm off from the others, which call it on {}: name them \
+             in `swarm-peers` in `[guard]`",
             ports.join(", ")
         )
     })

@@ -40,7 +40,7 @@ use large::LargeGroups;
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
 pub(crate) use completion::{complete, gives_up_ports};
 pub(crate) use docker::{Discovery, tells_of_docker};
-pub use docker::{unmentioned, unprotected};
+pub use docker::{cut_off_swarm, unmentioned, unprotected};
 pub(crate) use known::unknown_ports;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
@@ -49,6 +49,7 @@ pub use second_jump::installed_translations;
 pub(crate) use sockets::{
     holds_socket_match, judged_service, judges_all_others, publish_listeners,
 };
+pub(crate) use swarm::entry as swarm_entry;
 
 /// The table in which Docker publishes ports.
 const NAT: &str = "nat";

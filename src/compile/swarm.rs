@@ -9,7 +9,7 @@ const PORTS: [(Protocol, u16); 4] =
     [(Protocol::Tcp, 2377), (Protocol::Tcp, 7946), (Protocol::Udp, 7946), (Protocol::Udp, 4789)];
 
 /// The entry for the other nodes, if they are named.
-pub(super) fn entry(guard: &Guard) -> Option<Allow> {
+pub(crate) fn entry(guard: &Guard) -> Option<Allow> {
     let peers = guard.swarm_peers.as_ref().filter(|_| guard.enabled)?;
     let entry = Allow::new(ports().collect());
     Some(Allow { name: Some("swarm-peers".into()), from: Some(peers.clone()), ..entry })

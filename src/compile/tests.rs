@@ -277,6 +277,23 @@ fn the_peers_of_a_swarm_alone_reach_its_ports() {
 }
 
 #[test]
+fn a_node_of_a_swarm_without_named_peers_is_cut_off() {
+    let listening = |ports| Published { address: None, family: Family::Inet, ports };
+    let published = swarm::ports().map(listening).collect();
+    let docker = Docker { published, ..Docker::default() };
+    let told = |policy: &Policy| {
+        let cut_off = cut_off_swarm(policy, &docker);
+        assert_eq!(cut_off, unmentioned(policy, &docker));
+        cut_off.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let expected = ["2377/tcp", "7946/tcp", "4789/udp", "7946/udp"];
+    assert_eq!(told(&Policy::default()), expected);
+    let peers = entry(1, &["192.0.2.10"]).from;
+    let guard = Guard { swarm_peers: peers, ..Guard::default() };
+    assert_eq!(told(&Policy { guard, ..Policy::default() }), [""; 0]);
+}
+
+#[test]
 fn the_allowed_may_call_a_container_where_the_policy_says_so() {
     let guard = Guard { direct_routing: DirectRouting::Allowed, ..Guard::default() };
     let policy = Policy { guard, ..Policy::default() };

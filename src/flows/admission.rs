@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::AddressSet;
+use crate::compile::swarm_entry;
 use crate::policy::{Allow, Group, Policy, Source};
 use crate::ruleset::{Protocol, Tuple};
 
@@ -26,7 +27,7 @@ impl Admission {
     pub fn new(policy: &Policy, ports: impl Iterator<Item = (Protocol, u16)>) -> Admission {
         let mut permits: HashMap<_, Vec<Rc<Permit>>> = ports.map(|port| (port, vec![])).collect();
         let mut groups = Groups::new();
-        for entry in &policy.allow {
+        for entry in policy.allow.iter().chain(&swarm_entry(&policy.guard)) {
             let mut opened = permits
                 .iter_mut()
                 .filter(|((protocol, port), _)| opens(entry, *protocol, *port))

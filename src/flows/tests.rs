@@ -183,6 +183,17 @@ fn an_interface_may_be_the_one_that_is_asked_for() {
     assert!(may_enter(policy, &tuple(CLIENT, HOST, Protocol::Tcp, 8080)));
 }
 
+#[test]
+fn the_peers_of_a_swarm_may_enter_by_its_ports() {
+    let swarm = |source: &str| {
+        let policy = "[guard]\nswarm-peers = [\"192.0.2.66\"]\n";
+        let policy = Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy");
+        let admission = Admission::new(&policy, [(Protocol::Tcp, 2377)].into_iter());
+        admission.may_enter(&tuple(source, HOST, Protocol::Tcp, 2377))
+    };
+    assert!(swarm(CLIENT) && !swarm("192.0.2.67"));
+}
+
 fn networks() -> impl Strategy<Value = Vec<(u8, u8)>> {
     prop::collection::vec((any::<u8>(), 24u8..=32), 0..20)
 }

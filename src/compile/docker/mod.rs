@@ -6,7 +6,7 @@ mod form;
 #[cfg(test)]
 mod tests;
 
-use super::{DOCKER, INGRESS, NAT};
+use super::{DOCKER, INGRESS, NAT, swarm};
 use crate::policy::Policy;
 use crate::ruleset::{ChainPath, Docker, Family, Name, Ports, Published};
 
@@ -79,8 +79,9 @@ fn extend(range: &Published, next: &Published) -> Option<Published> {
 /// can reach them; each once, if it is published in both families. Without the guard those that
 /// nothing protects are not among them: see [`unprotected`].
 pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
+    let peers = swarm::entry(&policy.guard);
     let is_mentioned = |Published { ports: published, .. }: &Published| {
-        let mut ports = policy.allow.iter().flat_map(|entry| &entry.ports);
+        let mut ports = policy.allow.iter().chain(&peers).flat_map(|entry| &entry.ports);
         ports.any(|ports| ports.has(published.protocol(), published.first()))
     };
     let unprotected = unprotected_ports(policy, docker);
@@ -94,6 +95,15 @@ pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
             && !others.any(|other| is_other(&other, it))
     });
     ranges(published)
+}
+
+/// Ports by which the nodes of a Swarm talk to each other, on which dockerd listens and which no entry of
+/// the policy mentions: the guard cuts this node off from the others.
+pub fn cut_off_swarm(policy: &Policy, docker: &Docker) -> Vec<Published> {
+    let mut unmentioned = unmentioned(policy, docker);
+    unmentioned
+        .retain(|it| policy.guard.enabled && swarm::ports().any(|own| it.ports.includes(&own)));
+    unmentioned
 }
 
 /// The published ports that nothing protects under this policy, because the guard is off and Docker
