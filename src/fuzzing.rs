@@ -25,7 +25,7 @@ fn check(read: Result<Policy, Diagnostics>) {
     match read {
         Ok(policy) => {
             let wanted = compile(&policy);
-            for wanted in wanted.chains.iter().flat_map(|chain| &chain.rules) {
+            for wanted in wanted.chains.iter().flat_map(|chain| chain.rules.iter()) {
                 check_text(&wanted.rule.to_string());
             }
             let plan = Plan::between(&wanted, &Snapshot::default()).expect("a plan");

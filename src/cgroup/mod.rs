@@ -10,9 +10,8 @@ use std::fs::{self, DirEntry};
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::PathBuf;
 
-/// The names of the cgroups that dockerd has as a service of systemd: that of the packages, and that
-/// of the snap.
-const DAEMONS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
+use crate::ruleset::Cgroup;
+
 /// Maximum number of directories that [`Hierarchy::paths`] reads.
 const DIRECTORIES_MAX: usize = 65_536;
 
@@ -24,24 +23,6 @@ pub struct Hierarchy {
     device: u64,
 }
 
-/// A cgroup v2.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cgroup {
-    /// Its path below the mount, without a leading slash: `system.slice/docker.service`. That of the
-    /// root is empty.
-    pub path: String,
-    /// Its ID.
-    pub id: u64,
-}
-
-impl Cgroup {
-    /// How many levels it lies below the root.
-    pub fn level(&self) -> u32 {
-        let components = self.path.split('/').filter(|component| !component.is_empty());
-        components.count().try_into().unwrap_or(u32::MAX)
-    }
-}
-
 impl Hierarchy {
     /// Finds the mount of the whole hierarchy. `None` if there is none, or if the calling thread is
     /// outside the initial cgroup namespace, where levels count from another root. On 32-bit
@@ -50,12 +31,7 @@ impl Hierarchy {
         if cfg!(target_pointer_width = "32") || !mount::is_in_initial_namespace() {
             return None;
         }
-        let mounts = fs::read("/proc/thread-self/mountinfo").ok()?;
-        mount::candidates(&String::from_utf8_lossy(&mounts)).into_iter().find_map(|mount| {
-            let hierarchy = Hierarchy::at(mount.point)?;
-            // Something else may be mounted over it.
-            mount.device.is_number(hierarchy.device).then_some(hierarchy)
-        })
+        Hierarchy::at(mount::find()?)
     }
 
     fn at(root: PathBuf) -> Option<Hierarchy> {
@@ -75,19 +51,32 @@ impl Hierarchy {
         self.cgroup(path.to_owned()).filter(|_| are_cgroups)
     }
 
-    /// The cgroups that dockerd may have as a service: at the root or one level below it, by their
-    /// names, sorted.
-    pub fn daemons(&self) -> Vec<Cgroup> {
+    /// The directory of the cgroup at a path.
+    pub fn directory(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// The cgroup of the calling thread.
+    pub fn own(&self) -> Option<Cgroup> {
+        let cgroups = fs::read("/proc/thread-self/cgroup").ok()?;
+        // The lines of the hierarchies of cgroup v1 begin with other numbers.
+        let path = String::from_utf8_lossy(&cgroups);
+        let path = path.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        if path.is_empty() { self.cgroup(String::new()) } else { self.find(path) }
+    }
+
+    /// The cgroups of these names at the top of the hierarchy or one level below it, sorted.
+    pub fn services(&self, names: &[&str]) -> Vec<Cgroup> {
         let children = self.children("");
         let services = children.iter().flat_map(|child| {
-            let names = DAEMONS.iter();
+            let names = names.iter();
             names.filter_map(|name| self.cgroup(format!("{}/{name}", child.path)))
         });
-        let mut daemons: Vec<Cgroup> = services.collect();
-        let is_daemon = |child: &Cgroup| DAEMONS.contains(&child.path.as_str());
-        daemons.extend(children.into_iter().filter(is_daemon));
-        daemons.sort();
-        daemons
+        let mut found: Vec<Cgroup> = services.collect();
+        let is_named = |child: &Cgroup| names.contains(&child.path.as_str());
+        found.extend(children.into_iter().filter(is_named));
+        found.sort();
+        found
     }
 
     /// The cgroups that have these IDs. Looks from the root downwards, and stops when all are found.
@@ -112,7 +101,7 @@ impl Hierarchy {
     }
 
     /// The cgroups one level below one; none if it has been removed meanwhile.
-    fn children(&self, parent: &str) -> Vec<Cgroup> {
+    pub(crate) fn children(&self, parent: &str) -> Vec<Cgroup> {
         let entries = fs::read_dir(self.root.join(parent)).into_iter().flatten().flatten();
         entries.filter_map(|entry| child(parent, &entry)).collect()
     }
@@ -138,30 +127,6 @@ fn child(parent: &str, entry: &DirEntry) -> Option<Cgroup> {
     let name = entry.file_name().into_string().ok()?;
     let path = if parent.is_empty() { name } else { format!("{parent}/{name}") };
     Some(Cgroup { path, id: entry.ino() })
-}
-
-/// Whether Docker gives a container this path: `…/docker-ID.scope` with systemd as its cgroup driver,
-/// `…/docker/ID` with cgroupfs, and `PARENT/ID` where `--cgroup-parent` names another parent.
-pub fn is_container(path: &str) -> bool {
-    let mut above = "";
-    let mut last_is_id = false;
-    for component in path.split('/') {
-        last_is_id = is_container_id(component);
-        if is_scope(component) || (above == "docker" && last_is_id) {
-            return true;
-        }
-        above = component;
-    }
-    last_is_id
-}
-
-fn is_scope(component: &str) -> bool {
-    let id = component.strip_prefix("docker-").and_then(|rest| rest.strip_suffix(".scope"));
-    id.is_some_and(is_container_id)
-}
-
-fn is_container_id(component: &str) -> bool {
-    component.len() == 64 && component.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

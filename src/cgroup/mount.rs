@@ -1,35 +1,19 @@
-//! Where the cgroup v2 hierarchy is mounted, read from `/proc/PID/mountinfo` (proc(5)).
+//! Where the cgroup v2 hierarchy is mounted.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
 /// The inode number of the initial cgroup namespace: `PROC_CGROUP_INIT_INO` (`linux/proc_ns.h`).
 const INITIAL_NAMESPACE: u64 = 0xefff_fffb;
+/// The ID of the root of the hierarchy.
+const ROOT: u64 = 1;
 /// Where systemd mounts it: alone, or alongside the hierarchies of cgroup v1.
 const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-
-/// A mount of the whole hierarchy.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mount {
-    /// The path at which it is mounted.
-    pub point: PathBuf,
-    /// The device of its file system.
-    pub device: Device,
-}
-
-/// A device by its major and minor number.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Device(u32, u32);
-
-impl Device {
-    /// Whether `st_dev` is this device.
-    pub fn is_number(&self, number: u64) -> bool {
-        (libc::major(number), libc::minor(number)) == (self.0, self.1)
-    }
-}
 
 /// Whether the calling thread is in the initial cgroup namespace.
 pub fn is_in_initial_namespace() -> bool {
@@ -37,31 +21,35 @@ pub fn is_in_initial_namespace() -> bool {
     namespace.is_ok_and(|namespace| namespace.ino() == INITIAL_NAMESPACE)
 }
 
-/// The mounts of the whole hierarchy, the usual ones first.
-pub fn candidates(mountinfo: &str) -> Vec<Mount> {
-    let mut mounts: Vec<Mount> = mountinfo.lines().filter_map(mount).collect();
-    mounts.sort_by_key(|mount| {
-        let usual = USUAL.iter().position(|usual| mount.point.as_os_str() == *usual);
-        usual.unwrap_or(USUAL.len())
-    });
-    mounts
+/// The path at which the whole hierarchy is mounted. The list of mounts, which is long where many
+/// containers run, is read only if it is at none of the usual ones.
+pub fn find() -> Option<PathBuf> {
+    USUAL.map(PathBuf::from).into_iter().find(|path| is_whole(path)).or_else(|| {
+        let mounts = fs::read("/proc/thread-self/mountinfo").ok()?;
+        points(&String::from_utf8_lossy(&mounts)).into_iter().find(|path| is_whole(path))
+    })
 }
 
-/// `41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw`: the device, the
-/// directory of the file system that is mounted, the path at which it is, and behind the hyphen the
-/// type of the file system.
-fn mount(line: &str) -> Option<Mount> {
+/// Whether the root of the hierarchy is mounted here, and nothing over it. A container may see a part
+/// of it at the usual place.
+fn is_whole(path: &Path) -> bool {
+    let is_cgroup2 = statfs(path).is_ok_and(|it| it.filesystem_type() == CGROUP2_SUPER_MAGIC);
+    is_cgroup2 && fs::metadata(path).is_ok_and(|directory| directory.ino() == ROOT)
+}
+
+/// The mount points of the whole hierarchy that a `/proc/PID/mountinfo` lists (proc(5)).
+fn points(mountinfo: &str) -> Vec<PathBuf> {
+    mountinfo.lines().filter_map(point).collect()
+}
+
+/// `41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw`: the fourth field is
+/// the directory of the file system that is mounted, the fifth where; behind the hyphen is the type of
+/// the file system.
+fn point(line: &str) -> Option<PathBuf> {
     let (mount, file_system) = line.split_once(" - ")?;
-    if file_system.split(' ').next() != Some("cgroup2") {
-        return None;
-    }
-    let mut fields = mount.split(' ').skip(2);
-    let (major, minor) = fields.next()?.split_once(':')?;
-    if fields.next() != Some("/") {
-        return None;
-    }
-    let point = unescape(fields.next()?);
-    Some(Mount { point, device: Device(major.parse().ok()?, minor.parse().ok()?) })
+    let mut fields = mount.split(' ').skip(3);
+    let is_whole = file_system.split(' ').next() == Some("cgroup2") && fields.next() == Some("/");
+    is_whole.then(|| fields.next().map(unescape)).flatten()
 }
 
 /// The path that mountinfo writes so: blanks, line feeds and backslashes are a backslash and three
@@ -98,34 +86,20 @@ mod tests {
 41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 master:2 - cgroup2 cgroup2 rw
 ";
 
-    fn points(mountinfo: &str) -> Vec<String> {
-        let points = candidates(mountinfo).into_iter();
-        points.map(|mount| mount.point.to_string_lossy().into_owned()).collect()
-    }
-
     #[test]
     fn the_mount_is_found_among_others() {
-        let device = Device(0, 38);
-        assert!(device.is_number(libc::makedev(0, 38)) && !device.is_number(libc::makedev(1, 38)));
-        let point = PathBuf::from("/sys/fs/cgroup/unified");
-        assert_eq!(candidates(HYBRID), [Mount { point, device }]);
-        assert_eq!(points("23 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"), [""; 0]);
+        assert_eq!(points(HYBRID), [Path::new("/sys/fs/cgroup/unified")]);
+        let escaped = "41 31 0:38 / /mnt/my\\040cgroups\\134 rw - cgroup2 none rw\n";
+        assert_eq!(points(escaped), [Path::new("/mnt/my cgroups\\")]);
     }
 
     #[test]
-    fn the_usual_places_come_first() {
-        let line = |point| format!("41 31 0:38 / {point} rw - cgroup2 none rw\n");
-        let others = ["/mnt/my\\040cgroups\\134", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
-        let expected = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/mnt/my cgroups\\"];
-        assert_eq!(points(&others.map(line).concat()), expected);
-    }
-
-    #[test]
-    fn a_part_of_the_hierarchy_is_no_candidate() {
+    fn a_part_of_the_hierarchy_is_not_the_whole() {
         for root in ["/docker/0123", "/..", "/../.."] {
             let line = format!("41 31 0:38 {root} /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
-            assert_eq!(points(&line), [""; 0]);
+            assert_eq!(points(&line), [""; 0].map(PathBuf::from));
         }
+        assert!(!is_whole(Path::new("/")) && !is_whole(Path::new("/nonexistent")));
     }
 
     #[test]
@@ -141,7 +115,7 @@ mod tests {
             prop_oneof![r"[ -~]{0,6}", Just("-".into()), Just("/".into()), Just("cgroup2".into())],
             0..12,
         )) {
-            candidates(&words.join(" "));
+            points(&words.join(" "));
         }
     }
 }

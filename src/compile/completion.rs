@@ -1,60 +1,88 @@
-//! The part of the guard that depends on what Docker has set up: which bridges are its own, which of
-//! them are routed, which ports it publishes, and whether Swarm has a chain.
+//! The part of a ruleset that depends on what the snapshot holds: the guard on what Docker has set up and
+//! which sockets are its own, the jumps on the translations of other programs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::guard::{
     BRIDGED, FORWARD, INPUT, INSIDE, NAMED_BRIDGES, PROXIED, TRANSLATED, by, goto, rule, to_bridge,
 };
-use super::second_jump::without_second_jump;
-use super::{GUARD, INGRESS, docker, own_table, without_origin};
+use super::known::known_ports;
+use super::second_jump::leave_out_second_jump;
+use super::{GUARD, INGRESS, docker, own_table, sockets, without_origin};
 use crate::ruleset::{
     Addresses, Chain, ChainPath, Condition, Direction, Docker, Extent, Family, ForeignTranslations,
-    InstalledChain, Name, Published, Rule, Ruleset, Snapshot, Statement, Verdict, WantedRule,
+    GuardScope, HostState, Link, Name, Published, Rule, Ruleset, Snapshot, Statement, Verdict,
+    WantedRule,
 };
 
-/// The chains that depend on what the snapshot holds, as they should be beside that: those of the
-/// guard on what Docker has set up, and the jumps on the translations of other programs.
+/// The ruleset as it should be beside what the snapshot holds.
 pub(crate) fn complete(
     wanted: &Ruleset,
     snapshot: &Snapshot,
     translations: &[ForeignTranslations],
-) -> Vec<Chain> {
-    let heads = wanted.chains.iter().filter(|chain| chain.extent == Extent::Head);
-    let heads = heads.filter_map(|head| without_second_jump(head, translations));
-    let guard = wanted.chains.iter().filter(|chain| is_guard(&chain.path));
-    guard.filter_map(|chain| completed(chain, snapshot)).chain(heads).collect()
+) -> Ruleset {
+    let mut completed = wanted.clone();
+    for chain in &mut completed.chains {
+        match &wanted.guard {
+            _ if chain.extent == Extent::Head => leave_out_second_jump(chain, translations),
+            Some(scope) if is_guard(&chain.path) => complete_chain(chain, snapshot, scope),
+            _ => {}
+        }
+    }
+    if wanted.guard.is_some() && snapshot.host.matches_sockets {
+        sockets::add_socket_match(&mut completed);
+    }
+    completed
 }
 
 fn is_guard(path: &ChainPath) -> bool {
     path.table == own_table() || path.chain.as_ref() == GUARD
 }
 
-fn completed(chain: &Chain, snapshot: &Snapshot) -> Option<Chain> {
-    let docker = &snapshot.docker;
+fn complete_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
+    let Snapshot { docker, host, .. } = snapshot;
     let family = chain.path.table.family;
+    let end = chain.rules.len();
     let (place, rules) = match chain.path.chain.as_ref() {
         // Behind the rule that sets the mark: Docker itself asks Swarm's chain first.
         GUARD if docker.ingress.contains(&family) => {
             (1, vec![without_origin(Rule::new(Verdict::Jump(INGRESS.into())))])
         }
-        INSIDE => (chain.rules.len(), accepted_bridges(docker)),
+        INSIDE => (end, accepted_bridges(docker, host)),
         BRIDGED => (1, routed_bridges(docker)),
-        FORWARD => (chain.rules.len(), guarded_bridges(docker)),
-        INPUT if docker.has_rules => (chain.rules.len(), proxied_ports(docker)),
-        INPUT => (chain.rules.len(), known_ports(snapshot.chain(&chain.path)?)),
-        _ => return None,
+        FORWARD => (end, guarded_bridges(docker)),
+        INPUT => (end, guarded_ports(snapshot, scope)),
+        _ => return,
     };
-    let mut chain = chain.clone();
-    chain.rules.splice(place..place, rules);
-    Some(chain)
+    if !rules.is_empty() {
+        Arc::make_mut(&mut chain.rules).splice(place..place, rules);
+    }
 }
 
-/// `iifname "BRIDGE" counter accept`
-fn accepted_bridges(docker: &Docker) -> Vec<WantedRule> {
-    other_bridges(&docker.inside)
-        .map(|name| rule([by(Direction::In, name)], Statement::Accept))
-        .collect()
+/// The ports of which it is known that Docker publishes them, and the sockets by which the kernel
+/// knows others.
+fn guarded_ports(snapshot: &Snapshot, scope: &GuardScope) -> Vec<WantedRule> {
+    let ports = [proxied_ports(&snapshot.docker), retained_ports(snapshot)].concat();
+    [ports, sockets::rules(scope, &snapshot.host)].concat()
+}
+
+/// `iifname "BRIDGE" meta iifkind "bridge" counter accept`
+fn accepted_bridges(docker: &Docker, host: &HostState) -> Vec<WantedRule> {
+    let may_be_made = |name: &&str| {
+        !docker.shared_bridges.contains_key(*name)
+            && host.links.get(*name).is_none_or(is_bridge_of_containers)
+    };
+    let named = NAMED_BRIDGES.into_iter().filter(may_be_made).map(Name::from);
+    let others = docker.inside.iter().filter(|name| !NAMED_BRIDGES.contains(&name.as_ref()));
+    let from = |name| [by(Direction::In, name), Condition::FromBridge];
+    named.chain(others.cloned()).map(|name| rule(from(name), Statement::Accept)).collect()
+}
+
+/// Whether nothing but containers is attached to it.
+fn is_bridge_of_containers(link: &Link) -> bool {
+    let is = |kind: &Option<Name>, name| kind.as_deref() == Some(name);
+    is(&link.kind, "bridge") && link.ports.iter().all(|(_, kind)| is(kind, "veth"))
 }
 
 /// `oifname "BRIDGE" counter goto bridged`
@@ -96,10 +124,21 @@ fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
     docker::ranges(&docker.published).into_iter().map(port).collect()
 }
 
-/// Where Docker's rules were taken away, docker-proxy still listens: what they told at the last
-/// apply is held to.
-fn known_ports(installed: &InstalledChain) -> Vec<WantedRule> {
-    let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
-    let goto = Verdict::Native(goto(PROXIED));
-    rules.filter(|rule| rule.verdict == goto).cloned().map(without_origin).collect()
+/// Ports that were known at the last apply and that docker-proxy may still listen on, where its
+/// sockets cannot be told from others: as long as anybody listens there, or if not even that is known,
+/// until Docker writes rules again.
+fn retained_ports(snapshot: &Snapshot) -> Vec<WantedRule> {
+    let Snapshot { docker, host, .. } = snapshot;
+    let path = ChainPath { table: own_table(), chain: INPUT.into() };
+    let Some(installed) = snapshot.chain(&path).filter(|_| !sockets::are_told_apart(host)) else {
+        return Vec::new();
+    };
+    let may_be_open = |port: &Published| match &host.listeners {
+        Some(listeners) => listeners.iter().any(|it| port.ports.has(it.protocol, it.port)),
+        None => !docker.has_rules,
+    };
+    let ranges = docker::ranges(&docker.published);
+    let is_named = |port: &Published| ranges.iter().any(|named| named.covers(port));
+    let retained = known_ports(installed).filter(|(port, _)| !is_named(port) && may_be_open(port));
+    retained.map(|(_, rule)| without_origin(rule.clone())).collect()
 }

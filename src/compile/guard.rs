@@ -26,6 +26,8 @@ pub(super) const TRANSLATED: &str = "translated";
 /// What goes out to a bridge of Docker's.
 pub(super) const BRIDGED: &str = "bridged";
 pub(super) const FORWARD: &str = "forward";
+/// What Docker has translated and nobody allowed before.
+const MARKED: &str = "marked";
 /// What is for a published port and was not translated, so that docker-proxy would take it in.
 pub(super) const PROXIED: &str = "proxied";
 pub(super) const INPUT: &str = "input";
@@ -65,7 +67,8 @@ pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
         regular(ALLOWED, allowed(&policy.allow, large)),
         regular(TRANSLATED, translated(policy.guard.mark)),
         regular(BRIDGED, bridged(policy.guard.direct_routing)),
-        chain(FORWARD, Some(BaseChain::FORWARD), forward(policy.guard.mark)),
+        chain(MARKED, Some(BaseChain::AFTER_NAT_PREROUTING), vec![marked(policy.guard.mark)]),
+        chain(FORWARD, Some(BaseChain::FORWARD), forward()),
         regular(PROXIED, judge("docker-proxy")),
     ];
     chains.extend(peers.as_ref().map(|peers| regular(SWARM, swarm_peers(peers, large))));
@@ -74,9 +77,9 @@ pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
     chains
 }
 
-fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
+pub(super) fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
     let path = Arc::new(ChainPath { table: own_table(), chain: name.into() });
-    Chain { path, base, extent: Extent::Whole, rules }
+    super::chain(path, base, Extent::Whole, rules)
 }
 
 /// `CONDITIONS counter STATEMENT`
@@ -103,12 +106,9 @@ fn established() -> WantedRule {
     rule([Condition::Ongoing], Statement::Accept)
 }
 
-/// `iifname "lo" counter accept`, and the same for Docker's bridges.
+/// `iifname "lo" counter accept`
 fn inside() -> Vec<WantedRule> {
-    let names = ["lo"].into_iter().chain(NAMED_BRIDGES);
-    let conditions = names.map(|name| by(Direction::In, name.into()));
-    let conditions = conditions.chain([Condition::DockerName(Direction::In)]);
-    conditions.map(|condition| rule([condition], Statement::Accept)).collect()
+    vec![rule([by(Direction::In, "lo".into())], Statement::Accept)]
 }
 
 /// `iifname "docker0"`
@@ -117,7 +117,7 @@ pub(super) fn by(direction: Direction, name: Name) -> Condition {
 }
 
 /// `jump inside`, `jump allowed`, and `counter drop comment "…"`
-fn judge(dropped: &str) -> Vec<WantedRule> {
+pub(super) fn judge(dropped: &str) -> Vec<WantedRule> {
     vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
 }
 
@@ -154,12 +154,17 @@ fn swarm_peers(peers: &Allow, large: &LargeGroups) -> Vec<WantedRule> {
     rules
 }
 
-/// A bridge that is not known yet is told by the mark.
-fn forward(mark: u32) -> Vec<WantedRule> {
-    let marked = rule([Condition::Translated, Condition::Mark(mark)], goto(TRANSLATED));
+/// `ct mark & MARK == MARK ct status dnat counter goto translated`: whom nobody allowed and Docker has
+/// translated is judged at once, to whichever bridge it goes, before other programs can overwrite the
+/// mark.
+fn marked(mark: u32) -> WantedRule {
+    rule([Condition::Mark(mark), Condition::Translated], goto(TRANSLATED))
+}
+
+fn forward() -> Vec<WantedRule> {
     let [docker0, gwbridge] = NAMED_BRIDGES.map(|name| to_bridge(name.into()));
     let docker_name = rule([Condition::DockerName(Direction::Out)], goto(BRIDGED));
-    vec![established(), marked, docker0, gwbridge, docker_name]
+    vec![established(), docker0, gwbridge, docker_name]
 }
 
 /// `oifname "docker0" counter goto bridged`

@@ -12,6 +12,7 @@
 //! With the guard on `DOCKER-BLOCK` ends by having everybody else translated too, and the guard's
 //! chains in our own table judge all flows, by rules and sets alike.
 
+mod cgroups;
 mod completion;
 mod docker;
 mod entry;
@@ -20,6 +21,7 @@ mod known;
 mod large;
 mod part;
 mod second_jump;
+mod sockets;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -34,12 +36,16 @@ use crate::ruleset::{
 };
 use large::LargeGroups;
 
+pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
 pub(crate) use completion::complete;
 pub(crate) use docker::{Discovery, tells_of_docker};
 pub use docker::{unmentioned, unprotected};
 pub(crate) use known::unknown_ports;
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;
+pub(crate) use sockets::{
+    holds_socket_match, judged_service, judges_all_others, publish_listeners,
+};
 
 /// The table in which Docker publishes ports.
 const NAT: &str = "nat";
@@ -66,7 +72,8 @@ pub fn compile(policy: &Policy) -> Ruleset {
         unused.extend(Family::NAT.map(|family| nat_path(family, GUARD)));
     }
     chains.extend(Family::NAT.into_iter().flat_map(|family| scheme(family, policy, &large)));
-    Ruleset { chains, sets: large.into_sets(), own_tables: vec![own_table()], unused }
+    let guard = policy.guard.enabled.then(|| sockets::scope(&policy.guard));
+    Ruleset { chains, sets: large.into_sets(), own_tables: vec![own_table()], unused, guard }
 }
 
 /// What dwnl owns whatever the policy says: its chains in tables of others, and its own tables as
@@ -101,7 +108,7 @@ fn native_chain(rules: Vec<WantedRule>) -> Option<Chain> {
     let rules = distinct(rules);
     let path = Arc::new(ChainPath { table: own_table(), chain: ALLOW.into() });
     let base = Some(BaseChain::BEFORE_NAT_PREROUTING);
-    (!rules.is_empty()).then_some(Chain { path, base, extent: Extent::Whole, rules })
+    (!rules.is_empty()).then(|| chain(path, base, Extent::Whole, rules))
 }
 
 fn nat_chain(
@@ -111,7 +118,16 @@ fn nat_chain(
     extent: Extent,
     rules: Vec<WantedRule>,
 ) -> Chain {
-    Chain { path: nat_path(family, name), base, extent, rules }
+    chain(nat_path(family, name), base, extent, rules)
+}
+
+fn chain(
+    path: Arc<ChainPath>,
+    base: Option<BaseChain<'static>>,
+    extent: Extent,
+    rules: Vec<WantedRule>,
+) -> Chain {
+    Chain { path, base, extent, rules: Arc::new(rules), retired: Vec::new() }
 }
 
 fn nat_path(family: Family, name: &str) -> Arc<ChainPath> {

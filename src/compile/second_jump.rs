@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{BLOCK, DOCKER, GUARD, INGRESS};
 use crate::ruleset::{
     Chain, Extent, ForeignTranslations, InstalledTable, Match, Name, Protocol, Rule, Ruleset,
-    SecondJump, Snapshot, TablePath, Verdict,
+    SecondJump, Snapshot, TablePath, Verdict, WantedRule,
 };
 
 /// Chains whose translations are Docker's, or that are dwnl's own.
@@ -40,17 +40,14 @@ pub fn installed_translations(frame: &Ruleset, snapshot: &Snapshot) -> Vec<Forei
     found
 }
 
-/// The head of a chain without the second jump, where that is left out.
-pub(super) fn without_second_jump(
-    head: &Chain,
-    translations: &[ForeignTranslations],
-) -> Option<Chain> {
+/// Takes the second jump out of the head of a chain, where it is left out.
+pub(super) fn leave_out_second_jump(head: &mut Chain, translations: &[ForeignTranslations]) {
     let mut here = translations.iter().filter(|it| it.table == head.path.table);
-    here.any(ForeignTranslations::is_left_out).then(|| {
-        let mut head = head.clone();
-        head.rules.retain(|wanted| wanted.rule.verdict != Verdict::Return);
-        head
-    })
+    if here.any(ForeignTranslations::is_left_out) {
+        let is_second = |wanted: &mut WantedRule| wanted.rule.verdict == Verdict::Return;
+        let retired = Arc::make_mut(&mut head.rules).extract_if(.., is_second);
+        head.retired.extend(retired.map(|wanted| wanted.rule));
+    }
 }
 
 fn rules<'a>(
@@ -60,7 +57,7 @@ fn rules<'a>(
 ) -> impl Iterator<Item = &'a Rule> {
     let is_it = |it: &&Chain| it.path.table == *table && it.path.chain.as_ref() == chain;
     let chain = ruleset.chains.iter().find(is_it);
-    chain.into_iter().flat_map(|chain| &chain.rules).map(|wanted| &wanted.rule)
+    chain.into_iter().flat_map(|chain| chain.rules.iter()).map(|wanted| &wanted.rule)
 }
 
 /// What becomes of the second jump beside these rules of `DOCKER-BLOCK`.

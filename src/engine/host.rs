@@ -3,23 +3,108 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::connection::{Connection, Dumped};
+use super::probe::{self, CgroupProbe};
 use super::{Engine, Error, unbroken};
+use crate::cgroup::Hierarchy;
+use crate::compile::{
+    CGROUPFS_PARENT, DAEMONS, holds_socket_match, is_container, judges_all_others,
+    publish_listeners,
+};
 use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
-use crate::ruleset::{Family, HostState, Link, Listener, Name, Protocol};
+use crate::ruleset::{
+    Cgroup, Cgroups, Family, GuardScope, HostState, Link, Listener, Name, Protocol, Snapshot,
+};
 
 impl Engine {
-    /// Reads the interfaces and the listening sockets of the network namespace.
+    /// Reads the interfaces and the listening sockets of the network namespace, and finds the cgroups
+    /// that tell whose they are.
     ///
     /// # Errors
     /// [`Error::Socket`] if the kernel does not answer.
     pub fn host_state(&mut self) -> Result<HostState, Error> {
-        read(&mut self.routes, &mut self.sockets)
+        self.host_within(&GuardScope::default())
+    }
+
+    fn host_within(&mut self, scope: &GuardScope) -> Result<HostState, Error> {
+        let links = links(&mut self.routes)?;
+        let listeners = listeners(&mut self.sockets)?;
+        let cgroups = self.hierarchy.as_ref().map(|it| cgroups(it, scope, listeners.as_deref()));
+        Ok(HostState { links, listeners, cgroups, matches_sockets: false })
+    }
+
+    /// Adds to a snapshot what a ruleset with this guard depends on: the host's interfaces, its
+    /// listening sockets and whose they are, and whether the kernel knows that by itself.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) fn look_around(
+        &mut self,
+        scope: &GuardScope,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Error> {
+        snapshot.host = self.host_within(scope)?;
+        let has_cgroups = snapshot.host.cgroups.is_some();
+        snapshot.host.matches_sockets = has_cgroups && self.matches_sockets(snapshot)?;
+        publish_listeners(&mut snapshot.docker, scope, &snapshot.host);
+        Ok(())
+    }
+
+    /// Whether rules can match the cgroup of a listening socket. Without a probe it is not certain.
+    fn matches_sockets(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
+        match self.socket_match {
+            _ if holds_socket_match(snapshot) => Ok(true),
+            Some(known) => Ok(known),
+            None => probe::loads_cgroup(&mut self.connections[0], self.port),
+        }
+    }
+
+    /// Finds out whether rules can match the cgroup of a listening socket, once, unless such rules are
+    /// installed already. Returns whether it had to, because the generation is another one then.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) fn probe_once(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
+        if self.socket_match.is_some() || holds_socket_match(snapshot) {
+            return Ok(false);
+        }
+        let own = self.hierarchy.as_ref().and_then(Hierarchy::own);
+        let (Some(own), Some(probe)) = (own, self.probe.take()) else { return Ok(false) };
+        let [connection, _] = &mut self.connections;
+        let answer = probe.ask(connection, self.port, &own)?;
+        self.socket_match = Some(answer == CgroupProbe::Matches);
+        Ok(true)
     }
 }
 
-/// Reads the interfaces and the listening sockets.
-pub(super) fn read(routes: &mut Connection, sockets: &mut Connection) -> Result<HostState, Error> {
-    Ok(HostState { links: links(routes)?, listeners: listeners(sockets)? })
+/// The cgroups that tell whose the sockets are. Those of all listening sockets are looked up only
+/// where sockets are judged that are not in a known cgroup of Docker's.
+fn cgroups(hierarchy: &Hierarchy, scope: &GuardScope, listeners: Option<&[Listener]>) -> Cgroups {
+    let daemons = match &scope.docker_cgroup {
+        Some(path) => hierarchy.find(path).into_iter().collect(),
+        None => hierarchy.services(&DAEMONS),
+    };
+    let host = scope.host_cgroups.iter().filter_map(|name| hierarchy.find(name)).collect();
+    let mut cgroups = Cgroups { daemons, host, ..Cgroups::default() };
+    if scope.host_network || scope.docker_cgroup.is_some() || judges_all_others(scope, &cgroups) {
+        let ids = listeners.into_iter().flatten().filter_map(|listener| listener.cgroup);
+        cgroups.of_listeners = hierarchy.paths(&ids.collect());
+    }
+    if scope.host_network {
+        cgroups.containers = containers(hierarchy, &cgroups);
+    }
+    cgroups
+}
+
+/// Where containers in the host's network are known by their cgroups: the cgroups in which nothing but
+/// containers are, and those of the single ones among services of the host's own.
+fn containers(hierarchy: &Hierarchy, cgroups: &Cgroups) -> Vec<Cgroup> {
+    let is_host = |path: &str| path.is_empty() || cgroups.host.iter().any(|it| it.path == path);
+    let known = cgroups.of_listeners.values().filter(|it| is_container(&it.path));
+    let parents = known.chain(&cgroups.daemons).map(Cgroup::parent).chain([CGROUPFS_PARENT]);
+    let parents: BTreeSet<&str> = parents.filter(|path| !is_host(path)).collect();
+    let parents = parents.into_iter().filter_map(|path| hierarchy.find(path));
+    let among_services = cgroups.host.iter().flat_map(|host| hierarchy.children(&host.path));
+    parents.chain(among_services.filter(|it| is_container(&it.path))).collect()
 }
 
 /// Reads the interfaces.

@@ -13,6 +13,7 @@ pub(crate) mod fuzzing;
 mod host;
 mod memory;
 mod monitor;
+mod probe;
 mod refusal;
 mod snapshot;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Weak;
 
+use crate::cgroup::Hierarchy;
 use crate::compile::{frame, unknown_ports};
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
@@ -29,10 +31,12 @@ use crate::ruleset::{Docker, Family, Published, Ruleset, Snapshot};
 use connection::{Connection, Dumped};
 use memory::Memory;
 use monitor::Attendance;
+use probe::Probe;
 
 pub use error::Error;
 pub use flows::Tended;
 pub use monitor::{Commit, LinkMonitor, Monitor, Notice, Process};
+pub use probe::CgroupProbe;
 
 /// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
 /// ruleset meanwhile.
@@ -54,6 +58,10 @@ pub struct Engine {
     ignored_by: Cell<Weak<Attendance>>,
     routes: Connection,
     sockets: Connection,
+    hierarchy: Option<Hierarchy>,
+    probe: Option<Probe>,
+    /// What the probe came to.
+    socket_match: Option<bool>,
     memory: Memory,
     /// What [`Engine::read_ahead`] has read.
     ahead: Option<Snapshot>,
@@ -107,8 +115,10 @@ impl Engine {
             }
         }
         let port = socket.port();
+        let (hierarchy, probe) = (Hierarchy::open(), Some(Probe::open()));
         let nf_tables: [Box<dyn Transport>; 2] = [Box::new(socket), Box::new(second)];
-        Ok(Engine { port, ..Engine::over(nf_tables, Box::new(routes), Box::new(sockets)) })
+        let engine = Engine::over(nf_tables, Box::new(routes), Box::new(sockets));
+        Ok(Engine { port, hierarchy, probe, ..engine })
     }
 
     fn over(
@@ -122,6 +132,9 @@ impl Engine {
             ignored_by: Cell::default(),
             routes: Connection::new(routes),
             sockets: Connection::new(sockets),
+            hierarchy: None,
+            probe: None,
+            socket_match: None,
             memory: Memory::default(),
             ahead: None,
         }
@@ -135,6 +148,38 @@ impl Engine {
     /// As [`Engine::open`], and [`Error::Namespace`].
     pub fn open_in(path: &Path) -> Result<Engine, Error> {
         opened_in(path, Engine::open)
+    }
+
+    /// Finds out whether `socket cgroupv2` works on this kernel, with real packets on the loopback
+    /// interface of the calling thread's network namespace. For that a table of its own exists for
+    /// a moment, which is two commits.
+    ///
+    /// # Errors
+    /// See [`Error`]. That the kernel has no such match is none.
+    pub fn probe_cgroup() -> Result<CgroupProbe, Error> {
+        let Some(own) = Hierarchy::open().and_then(|hierarchy| hierarchy.own()) else {
+            return Ok(CgroupProbe::Unknown);
+        };
+        let socket = Socket::open().map_err(error::opening)?;
+        let port = socket.port();
+        Probe::open().ask(&mut Connection::new(Box::new(socket)), port, &own)
+    }
+
+    /// The same in the network namespace that `path` refers to, as [`Engine::open_in`].
+    ///
+    /// # Errors
+    /// As [`Engine::probe_cgroup`], and [`Error::Namespace`].
+    pub fn probe_cgroup_in(path: &Path) -> Result<CgroupProbe, Error> {
+        opened_in(path, Engine::probe_cgroup)
+    }
+
+    /// Whether the kernel takes a rule with `socket cgroupv2` at all. Changes nothing, and does not
+    /// find out whether the rule would ever match.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn loads_cgroup(&mut self) -> Result<bool, Error> {
+        probe::loads_cgroup(&mut self.connections[0], self.port)
     }
 
     /// Takes notice of what a [`Monitor`] of the same namespace has heard, so that what is remembered
@@ -178,6 +223,19 @@ impl Engine {
         }
     }
 
+    /// The same with what `wanted` depends on beside it. `may_probe`: whether a table of its own may
+    /// exist for a moment.
+    fn current_for(&mut self, wanted: &Ruleset, may_probe: bool) -> Result<Snapshot, Error> {
+        let mut snapshot = self.current()?;
+        if let Some(scope) = &wanted.guard {
+            if may_probe && self.probe_once(&snapshot)? {
+                snapshot = self.snapshot()?;
+            }
+            self.look_around(scope, &mut snapshot)?;
+        }
+        Ok(snapshot)
+    }
+
     /// What would have to change for the kernel to hold `wanted`.
     ///
     /// # Errors
@@ -192,7 +250,7 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn preview(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let snapshot = self.current()?;
+        let snapshot = self.current_for(wanted, false)?;
         let plan = Plan::between(wanted, &snapshot)?;
         let generation = snapshot.generation;
         Ok(Outcome::new(plan, generation, snapshot, 1))
@@ -224,7 +282,8 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. Nothing was changed.
     pub fn apply(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let outcome = self.converge(|snapshot| Plan::between(wanted, snapshot))?;
+        let current = |engine: &mut Engine| engine.current_for(wanted, true);
+        let outcome = self.converge(current, |snapshot| Plan::between(wanted, snapshot))?;
         self.memory.keep_written(outcome.generation, wanted);
         Ok(outcome)
     }
@@ -236,15 +295,16 @@ impl Engine {
     /// See [`Error`]. Nothing was changed.
     pub fn remove(&mut self) -> Result<Outcome, Error> {
         let owned = frame();
-        self.converge(|snapshot| Plan::removing(&owned, snapshot))
+        self.converge(Engine::current, |snapshot| Plan::removing(&owned, snapshot))
     }
 
     fn converge(
         &mut self,
+        current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
         plan: impl Fn(&Snapshot) -> Result<Plan, Obstacle>,
     ) -> Result<Outcome, Error> {
         for attempts in 1..=ATTEMPTS_MAX {
-            let snapshot = self.current()?;
+            let snapshot = current(self)?;
             let plan = plan(&snapshot)?;
             match self.commit(&plan) {
                 Ok(generation) => return Ok(Outcome::new(plan, generation, snapshot, attempts)),

@@ -6,7 +6,7 @@ use std::ffi::{c_char, c_void};
 use nftnl::nftnl_sys as sys;
 use nftnl::{MsgType, NlMsg, ProtoFamily};
 
-use super::attribute::{self, put, put_nested};
+use super::attribute::{self, put, put_nested, put_string};
 use super::encode::{add_expressions, c_string};
 use super::expression::Counter;
 use super::native;
@@ -27,6 +27,9 @@ pub const USERDATA_TAG: &[u8] = b"\xdd\x05dwnl\0";
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
 const APPEND: u16 = libc::NLM_F_APPEND as u16;
+/// `NFT_TABLE_F_OWNER`: only the socket that created the table changes it, and it goes with the
+/// socket.
+const TABLE_OWNER: u32 = 2;
 /// `NLM_F_NONREC`: refuse to delete a chain that holds rules.
 const NOT_RECURSIVE: u16 = 0x100;
 
@@ -54,7 +57,7 @@ struct Sent {
 
 impl Batch {
     /// Begins a batch that the kernel refuses (ERESTART) unless the ruleset is still at this
-    /// generation.
+    /// generation; 0: at any.
     pub fn new(generation: u32) -> Batch {
         let words = (nftnl::nft_nlmsg_maxsize() as usize).div_ceil(size_of::<u64>());
         let mut batch = Batch {
@@ -82,6 +85,15 @@ impl Batch {
     pub fn add_table(&mut self, path: &TablePath) {
         self.push(&nft_table(path), MsgType::Add, CREATE);
         self.append(|bytes| put(bytes, table::USERDATA, USERDATA_TAG));
+    }
+
+    /// `nft create table inet probe { flags owner; }`
+    pub fn add_owned_table(&mut self, path: &TablePath) {
+        self.push_own(libc::NFT_MSG_NEWTABLE, path.family, CREATE | EXCLUSIVE);
+        self.append(|bytes| {
+            put_string(bytes, table::NAME, &path.table);
+            put(bytes, table::FLAGS, &TABLE_OWNER.to_be_bytes());
+        });
     }
 
     /// `nft delete table ip nat`
@@ -171,13 +183,13 @@ impl Batch {
     /// `nft add set …`
     pub fn add_set(&mut self, set: &SetPath, kind: SetKind) {
         let id = self.messages.len() as u32;
-        self.push_own(libc::NFT_MSG_NEWSET, set, CREATE);
+        self.push_own(libc::NFT_MSG_NEWSET, set.table.family, CREATE);
         self.append(|bytes| put_set(bytes, set, kind, id));
     }
 
     /// `nft delete set …`
     pub fn delete_set(&mut self, set: &SetPath) {
-        self.push_own(libc::NFT_MSG_DELSET, set, 0);
+        self.push_own(libc::NFT_MSG_DELSET, set.table.family, 0);
         self.append(|bytes| put_set_path(bytes, set));
     }
 
@@ -195,7 +207,7 @@ impl Batch {
         let flags = if message == libc::NFT_MSG_NEWSETELEM { CREATE } else { 0 };
         let mut rest = elements;
         while !rest.is_empty() {
-            self.push_own(message, set, flags);
+            self.push_own(message, set.table.family, flags);
             self.append(|bytes| rest = put_elements(bytes, set, kind, rest));
         }
     }
@@ -207,6 +219,11 @@ impl Batch {
         self.frame(|buffer, sequence| unsafe {
             sys::nftnl_batch_end(buffer.cast::<c_char>(), sequence);
         });
+        self.unended()
+    }
+
+    /// Leaves out the end: the kernel checks each message, and then undoes them all.
+    pub fn unended(self) -> FinishedBatch {
         FinishedBatch { bytes: self.bytes, messages: self.messages }
     }
 
@@ -222,10 +239,9 @@ impl Batch {
     }
 
     /// Appends the header of a message that is not libnftnl's to write.
-    fn push_own(&mut self, message: i32, set: &SetPath, flags: u16) {
+    fn push_own(&mut self, message: i32, family: Family, flags: u16) {
         let sequence = self.begin_message();
-        let family = family_number(set.table.family);
-        put_headers(&mut self.bytes, message, family, flags, sequence);
+        put_headers(&mut self.bytes, message, family_number(family), flags, sequence);
     }
 
     /// The comment of a native rule, where nft looks for it.

@@ -3,21 +3,18 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::difference::{Difference, Target};
+use super::difference::Difference;
 use super::elements::ElementDifference;
-use super::obstacle::{check_base, check_owner};
+use super::obstacle::{check_base, check_owner, check_services};
 use super::{Change, Obstacle, Plan, own};
 use crate::compile::{complete, foreign_translations};
 use crate::ruleset::{
-    Chain, ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot,
-    TablePath,
+    ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot, TablePath,
 };
 
 /// A plan in the making.
 pub(super) struct Building<'a> {
     wanted: &'a Ruleset,
-    /// The wanted chains, as they should be beside what the snapshot holds.
-    chains: &'a [Target<'a>],
     snapshot: &'a Snapshot,
     /// The tables that can be built upon.
     fit: BTreeMap<&'a TablePath, &'a InstalledTable>,
@@ -29,30 +26,23 @@ pub(super) struct Building<'a> {
 impl<'a> Building<'a> {
     /// The changes that turn the snapshot into the wanted ruleset.
     pub(super) fn plan(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
+        check_services(wanted, snapshot)?;
         let foreign_translations = foreign_translations(wanted, snapshot);
         let completed = complete(wanted, snapshot, &foreign_translations);
-        let find = |chain: &Chain| completed.iter().find(|it| it.path == chain.path);
-        let targets = wanted
-            .chains
-            .iter()
-            .map(|chain| Target { wanted: find(chain).unwrap_or(chain), ours: &chain.rules });
-        let targets: Vec<Target> = targets.collect();
-        let mut building = Building::new(wanted, &targets, snapshot);
-        building.plan.foreign_translations = foreign_translations;
+        let mut building = Building::new(&completed, snapshot);
         building.tables()?;
         building.sets();
         building.chains()?;
         building.unwanted()?;
-        Ok(building.plan)
+        Ok(Plan { foreign_translations, ..building.plan })
     }
 
-    fn new(wanted: &'a Ruleset, chains: &'a [Target<'a>], snapshot: &'a Snapshot) -> Building<'a> {
+    fn new(wanted: &'a Ruleset, snapshot: &'a Snapshot) -> Building<'a> {
         let is_fit = |(path, table): &(&TablePath, &InstalledTable)| {
             !wanted.own_tables.contains(path) || own::is_fit(path, table, wanted)
         };
         Building {
             wanted,
-            chains,
             snapshot,
             fit: snapshot.tables.iter().filter(is_fit).collect(),
             suspended: HashSet::new(),
@@ -123,8 +113,8 @@ impl<'a> Building<'a> {
 
     /// Takes out, for a while, the rules of each chain that looks up one of these sets.
     fn suspend(&mut self, sets: &HashSet<&SetPath>) {
-        for target in self.chains {
-            let path = &target.wanted.path;
+        for chain in &self.wanted.chains {
+            let path = &chain.path;
             let Some(installed) = self.installed(path) else { continue };
             let table = &path.table;
             let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
@@ -132,7 +122,7 @@ impl<'a> Building<'a> {
                 .flat_map(Rule::sets)
                 .map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
             if looked_up.any(|set| sets.contains(&set)) {
-                Difference::new(*target, &installed.rules).push_suspension(&mut self.plan.changes);
+                Difference::new(chain, &installed.rules).push_suspension(&mut self.plan.changes);
                 self.suspended.insert(path);
             }
         }
@@ -143,8 +133,7 @@ impl<'a> Building<'a> {
     }
 
     fn chains(&mut self) -> Result<(), Obstacle> {
-        for target in self.chains {
-            let chain = target.wanted;
+        for chain in &self.wanted.chains {
             let installed = match self.installed(&chain.path) {
                 Some(installed) => {
                     check_base(chain, installed)?;
@@ -156,7 +145,7 @@ impl<'a> Building<'a> {
                     &[]
                 }
             };
-            let difference = Difference::new(*target, installed);
+            let difference = Difference::new(chain, installed);
             self.plan.unchanged += difference.unchanged();
             if self.suspended.contains(&*chain.path) {
                 difference.push_restoration(&mut self.plan.changes);

@@ -6,17 +6,7 @@ use std::sync::Arc;
 
 use super::Change;
 use super::sequence::longest_increasing;
-use crate::ruleset::{Chain, ChainPath, Extent, InstalledRule, Place, Rule, WantedRule};
-
-/// A chain as it should be.
-#[derive(Clone, Copy)]
-pub(super) struct Target<'a> {
-    /// The chain with the rules that should be in it.
-    pub(super) wanted: &'a Chain,
-    /// The rules that are ours in a chain of which only the head is: some of them may not be
-    /// wanted at the moment, and go wherever they are found.
-    pub(super) ours: &'a [WantedRule],
-}
+use crate::ruleset::{Chain, ChainPath, Extent, InstalledRule, Place, Rule};
 
 /// The difference for one chain that exists.
 pub(super) struct Difference<'a> {
@@ -31,33 +21,33 @@ pub(super) struct Difference<'a> {
 }
 
 impl<'a> Difference<'a> {
-    pub(super) fn new(target: Target<'a>, installed: &'a [InstalledRule]) -> Difference<'a> {
+    pub(super) fn new(wanted: &'a Chain, installed: &'a [InstalledRule]) -> Difference<'a> {
         let mut difference = Difference {
-            wanted: target.wanted,
+            wanted,
             installed,
             kept: Vec::new(),
             removed: Vec::new(),
             first_foreign: None,
         };
-        if target.wanted.extent != Extent::Exists {
-            difference.compare(target.ours);
+        if wanted.extent != Extent::Exists {
+            difference.compare();
         }
         difference
     }
 
-    fn compare(&mut self, ours: &[WantedRule]) {
+    fn compare(&mut self) {
         let index: HashMap<&Rule, usize> =
             self.wanted.rules.iter().enumerate().map(|(i, wanted)| (&wanted.rule, i)).collect();
         let mut candidates = Vec::new();
         for rule in self.installed {
             let known = rule.content.known();
-            let is_ours = || known.is_some_and(|known| ours.iter().any(|it| it.rule == *known));
+            let is_retired = || known.is_some_and(|known| self.wanted.retired.contains(known));
             match known.and_then(|known| index.get(known)) {
                 Some(place) if self.first_foreign.is_none() => {
                     candidates.push((*place, rule));
                 }
                 Some(_) => self.removed.push(rule),
-                None if self.wanted.extent == Extent::Whole || is_ours() => {
+                None if self.wanted.extent == Extent::Whole || is_retired() => {
                     self.removed.push(rule);
                 }
                 None => self.first_foreign = self.first_foreign.or(Some(rule.handle)),

@@ -173,8 +173,8 @@ fn unguarded() -> Policy {
 fn wanted(ports: &[u16]) -> Ruleset {
     let mut ruleset = compile(&unguarded());
     for chain in ruleset.chains.iter_mut().filter(|chain| chain.extent == Extent::Whole) {
-        chain.rules =
-            ports.iter().map(|port| WantedRule { rule: allow(*port), origin: None }).collect();
+        let rules = ports.iter().map(|port| WantedRule { rule: allow(*port), origin: None });
+        chain.rules = Arc::new(rules.collect());
     }
     ruleset
 }
@@ -188,7 +188,7 @@ fn path(family: Family, chain: &str) -> ChainPath {
 fn model(prerouting: &[u16], block: &[u16]) -> Model {
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     let mut empty = compile(&unguarded());
-    let frame: Vec<Vec<WantedRule>> =
+    let frame: Vec<Arc<Vec<WantedRule>>> =
         empty.chains.iter_mut().map(|chain| std::mem::take(&mut chain.rules)).collect();
     model.carry_out(&Plan::between(&empty, &model.snapshot).expect("a plan"));
     for (chain, codes) in [("PREROUTING", prerouting), ("DOCKER-BLOCK", block)] {

@@ -66,7 +66,8 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
         path: path(family, name),
         base,
         extent,
-        rules: rules.into_iter().map(wanted).collect(),
+        rules: Arc::new(rules.into_iter().map(wanted).collect()),
+        retired: Vec::new(),
     };
     let head = vec![local(jump("DOCKER-BLOCK")), local(Verdict::Return)];
     let nat = Some(BaseChain::NAT_PREROUTING);
@@ -127,7 +128,8 @@ pub fn large_group() -> Ruleset {
         path: own_path("allow"),
         base: Some(BaseChain::BEFORE_NAT_PREROUTING),
         extent: Extent::Whole,
-        rules: rules.map(|(family, set)| wanted(lookup(family, set))).into(),
+        rules: Arc::new(rules.map(|(family, set)| wanted(lookup(family, set))).into()),
+        retired: Vec::new(),
     };
     let mark =
         Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };

@@ -58,6 +58,9 @@ impl BaseChain<'static> {
     /// A chain that sees the first packet of a flow just before that one does.
     pub const BEFORE_NAT_PREROUTING: BaseChain<'static> =
         BaseChain { chain_type: "nat", hook: 0, priority: -101 };
+    /// A chain that sees what comes in just after it was translated there.
+    pub const AFTER_NAT_PREROUTING: BaseChain<'static> =
+        BaseChain { chain_type: "filter", hook: 0, priority: -99 };
     /// A chain that sees what is delivered on this host, before the chains of the table `filter`.
     pub const INPUT: BaseChain<'static> =
         BaseChain { chain_type: "filter", hook: 1, priority: -150 };
@@ -93,8 +96,10 @@ pub struct Chain {
     pub base: Option<BaseChain<'static>>,
     /// How much of it is ours.
     pub extent: Extent,
-    /// Our rules in it, in order; no two are equal.
-    pub rules: Vec<WantedRule>,
+    /// Our rules in it, in order; no two are equal. Shared, because a large policy has many.
+    pub rules: Arc<Vec<WantedRule>>,
+    /// Rules of ours that have no place in it at present: wherever they are found they go.
+    pub retired: Vec<Rule>,
 }
 
 /// A rule as it should be, with what gave rise to it.
@@ -118,6 +123,19 @@ pub struct Ruleset {
     pub own_tables: Vec<TablePath>,
     /// Chains of ours in other tables that this ruleset does without: where they stand they go.
     pub unused: Vec<Arc<ChainPath>>,
+    /// What is to be guarded beyond the rules of Docker. `None`: the ruleset has no guard.
+    pub guard: Option<GuardScope>,
+}
+
+/// What the guard looks for on the host beyond the rules of Docker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuardScope {
+    /// Whether containers with `--network=host` are guarded.
+    pub host_network: bool,
+    /// The path of the cgroup of dockerd and docker-proxy; `None`: it is told by its name.
+    pub docker_cgroup: Option<Name>,
+    /// The names of the cgroups at the top of the hierarchy whose services are the host's own.
+    pub host_cgroups: Vec<Name>,
 }
 
 impl Ruleset {

@@ -1,5 +1,5 @@
-//! The state of the host outside nf_tables that the guard depends on: its network interfaces and the
-//! sockets that wait for connections or datagrams.
+//! The state of the host outside nf_tables that the guard depends on: its network interfaces, the
+//! sockets that wait for connections or datagrams, and the cgroups that tell whose they are.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,6 +13,25 @@ pub struct HostState {
     pub links: BTreeMap<Name, Link>,
     /// The listening sockets, sorted and without duplicates. `None` if the kernel cannot list them.
     pub listeners: Option<Vec<Listener>>,
+    /// The cgroups that tell whose a socket is. `None` if there is no hierarchy of cgroup v2, or if
+    /// the process is in a cgroup namespace of its own.
+    pub cgroups: Option<Cgroups>,
+    /// Whether rules can match the cgroup of a listening socket on this kernel.
+    pub matches_sockets: bool,
+}
+
+/// The cgroups that tell whose a socket is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cgroups {
+    /// Those of dockerd and docker-proxy.
+    pub daemons: Vec<Cgroup>,
+    /// Those at the top of the hierarchy whose services are the host's own.
+    pub host: Vec<Cgroup>,
+    /// Those of containers in the host's network, or the ones in which nothing but containers are,
+    /// where containers are to be told apart.
+    pub containers: Vec<Cgroup>,
+    /// Those of listening sockets, by their IDs, as far as they had to be looked up.
+    pub of_listeners: BTreeMap<u64, Cgroup>,
 }
 
 /// A network interface.
@@ -39,4 +58,39 @@ pub struct Listener {
     /// The ID of the cgroup v2 in which the socket was made. `None` if the kernel does not report it
     /// (before Linux 5.9, or without `CONFIG_SOCK_CGROUP_DATA`).
     pub cgroup: Option<u64>,
+}
+
+/// A cgroup v2.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cgroup {
+    /// Its path below the mount, without a leading slash: `system.slice/docker.service`. That of the
+    /// root is empty.
+    pub path: String,
+    /// Its ID.
+    pub id: u64,
+}
+
+impl Cgroup {
+    /// Whether another cgroup lies below it.
+    pub fn contains(&self, other: &Cgroup) -> bool {
+        let below = other.path.strip_prefix(&self.path);
+        self.path.is_empty() || below.is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// The path of the one in which it lies; that of the root is empty.
+    pub fn parent(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(parent, _)| parent)
+    }
+
+    /// The name of the cgroup at the top of the hierarchy in which it lies, or which it is. That of
+    /// the root is empty.
+    pub fn top(&self) -> &str {
+        self.path.split('/').next().unwrap_or_default()
+    }
+
+    /// How many levels it lies below the root.
+    pub fn level(&self) -> u32 {
+        let components = self.path.split('/').filter(|component| !component.is_empty());
+        components.count().try_into().unwrap_or(u32::MAX)
+    }
 }

@@ -23,11 +23,13 @@ mod snapshot;
 mod translations;
 
 pub use address::{AddressRange, Addresses};
-pub use chain::{BaseChain, Chain, ChainPath, Extent, Name, Ruleset, TablePath, WantedRule};
+pub use chain::{
+    BaseChain, Chain, ChainPath, Extent, GuardScope, Name, Ruleset, TablePath, WantedRule,
+};
 pub use docker::{Docker, Published};
 pub use family::Family;
 pub(crate) use flow::{Flow, Status, Tuple};
-pub use host::{HostState, Link, Listener};
+pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
 pub use native::{CgroupMatch, Condition, Direction, End, SetUpdate, Statement};
 pub use origin::{Location, Origin};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{BaseChain, ChainPath, Docker, Interval, Name, Rule, SetKind, TablePath};
+use super::{BaseChain, ChainPath, Docker, HostState, Interval, Name, Rule, SetKind, TablePath};
 
 /// The tables that dwnl works in, as they were at one generation of the ruleset.
 #[derive(Clone, Debug, Default)]
@@ -13,8 +13,11 @@ pub struct Snapshot {
     pub generation: u32,
     /// The tables by their addresses.
     pub tables: BTreeMap<TablePath, InstalledTable>,
-    /// What Docker's rules, in these and in other tables, tell about it.
+    /// What Docker's rules, in these and in other tables, tell about it, and with a guard its
+    /// listening sockets.
     pub docker: Docker,
+    /// The host outside nf_tables, as far as it was looked at.
+    pub host: HostState,
 }
 
 impl Snapshot {

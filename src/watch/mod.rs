@@ -2,6 +2,7 @@
 //! comes first, others' commits, changes of the policy's files, a signal, or the time for something that
 //! was put off, and deals with all that has come.
 
+mod containers;
 mod counters;
 mod files;
 mod keeper;
@@ -31,6 +32,7 @@ use nix::sys::time::TimeSpec;
 
 use crate::applied::Applied;
 use crate::report::{Causes, Difference, Event};
+use containers::Containers;
 use files::Files;
 use keeper::{Checked, Heard, Keeper};
 use pace::{Finding, Pace};
@@ -58,6 +60,7 @@ pub struct Watch {
     log: Log,
     signals: Signals,
     files: Files,
+    containers: Containers,
     service: Service,
     publication: Publication,
     pace: Pace,
@@ -89,6 +92,7 @@ impl Watch {
             log,
             signals,
             files: Files::new().context("cannot watch files")?,
+            containers: Containers::new().context("cannot watch cgroups")?,
             service: Service::from_env(Instant::now())
                 .context("cannot reach the service manager")?,
             publication: Publication::default(),
@@ -130,6 +134,7 @@ impl Watch {
         self.follow(std::slice::from_ref(&path));
         let reading = Reading::of(&self.path);
         let policy = reading.policy.clone()?;
+        self.containers.follow(&policy.guard);
         let applied = self.keeper.enforce(policy)?;
         self.follow(&reading.files);
         self.reading = Some(reading);
@@ -146,6 +151,10 @@ impl Watch {
     fn turn(&mut self) -> anyhow::Result<ControlFlow<()>> {
         let heard = self.keeper.hear()?;
         self.disturbed(heard);
+        if self.containers.read().context("cannot read what happens to cgroups")? {
+            self.recheck.event(Instant::now());
+            self.pace.disturbed(Instant::now());
+        }
         if is_due(self.recheck.due()) {
             self.recheck.checked(Instant::now());
             self.pace.disturbed(Instant::now());
@@ -184,7 +193,7 @@ impl Watch {
         let times = [self.pace.due(), self.pace.calm(), self.settling.due()];
         let next = times.into_iter().chain(others).flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
-        let others = [self.signals.as_fd(), self.files.as_fd()];
+        let others = [self.signals.as_fd(), self.files.as_fd(), self.containers.as_fd()];
         let sources = self.keeper.sources().into_iter().chain(others);
         let sources = sources.chain(self.publication.socket());
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
@@ -284,6 +293,7 @@ impl Watch {
     }
 
     fn reload(&mut self, policy: Policy, reading: Reading) {
+        self.containers.follow(&policy.guard);
         let began = Instant::now();
         match self.keeper.enforce(policy) {
             Ok(applied) => {

@@ -3,12 +3,14 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod cgroups;
 mod conditions;
 mod containers;
 mod established;
 mod flows;
 mod guard;
 mod ipv6;
+mod listeners;
 mod published;
 mod sets;
 mod site;

@@ -36,6 +36,18 @@ impl Site {
         site
     }
 
+    /// The same with dockerd as a service of its own cgroup, and no container yet.
+    pub fn service(flags: &[&str]) -> Site {
+        let topology = Topology::new();
+        let docker = Docker::start_service(&topology.host, flags);
+        Site { topology, docker }
+    }
+
+    /// The policy for a dockerd that is a service, with more keys of its `[guard]` table.
+    pub fn told(&self, policy: &str, keys: &str) -> String {
+        format!("{policy}\n[guard]\ndocker-cgroup = {:?}\n{keys}\n", self.docker.cgroup_path())
+    }
+
     pub fn publish_web(&self) {
         self.docker.run("web", &["--restart=always", "-p", "8080:80"], ECHO);
     }

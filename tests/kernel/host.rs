@@ -1,10 +1,7 @@
 //! What is read of the host beside its ruleset: interfaces, listening sockets and their cgroups.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use dwnl::Engine;
@@ -13,7 +10,7 @@ use dwnl::ruleset::{Family, HostState, Link, Listener, Name, Protocol};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Socket, Type};
 
-use super::support::{Namespace, busybox, companion, output, wait_for};
+use super::support::{Cgroup, Namespace, busybox, companion, wait_for};
 
 fn host_state(host: &Namespace) -> HostState {
     host.inside(Engine::open).expect("an engine").host_state().expect("the state of the host")
@@ -39,22 +36,6 @@ fn socket(protocol: Protocol, address: &str, only_v6: bool) -> Socket {
     socket
 }
 
-/// Where cgroup v2 is mounted.
-fn mount_of_cgroups() -> PathBuf {
-    let mounts = output(&["findmnt", "--noheadings", "--output=TARGET", "-t", "cgroup2"], "");
-    mounts.succeeded().lines().next().expect("a mount").trim().into()
-}
-
-fn inode(path: &Path) -> u64 {
-    fs::metadata(path).expect("a directory").ino()
-}
-
-fn own_cgroup() -> u64 {
-    let cgroups = fs::read_to_string("/proc/self/cgroup").expect("the cgroups");
-    let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).expect("one of v2");
-    inode(&mount_of_cgroups().join(path))
-}
-
 #[test]
 fn the_sockets_that_wait_are_listed() {
     use Family::{Inet, Ip, Ip6};
@@ -77,7 +58,7 @@ fn the_sockets_that_wait_are_listed() {
     ];
     let host = Namespace::new();
     assert_eq!(listeners(&host), []);
-    let cgroup = Some(own_cgroup());
+    let cgroup = Some(Cgroup::own_id());
     let open = |(protocol, at, only_v6, family, address): &(_, &str, _, _, Option<&str>)| {
         let socket = socket(*protocol, at, *only_v6);
         let port = at.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
@@ -129,57 +110,44 @@ fn many_sockets_are_those_that_ss_lists() {
     assert_eq!(listed, shown);
 }
 
-/// A cgroup with a process that listens. Both go, however the test ends.
-struct Served {
-    cgroup: PathBuf,
-    server: Option<Child>,
-}
+/// A program that serves a port. It is killed with this value.
+struct Server(Child);
 
-impl Served {
-    fn new(host: &Namespace, port: u16) -> Served {
-        let name = format!("dwnl-test-{}", std::process::id());
-        let mut served = Served { cgroup: mount_of_cgroups().join(name), server: None };
-        fs::create_dir(&served.cgroup).expect("to make a cgroup (needs root)");
+impl Server {
+    fn start(host: &Namespace, cgroup: &Cgroup, port: u16) -> Server {
         let script = r#"echo 0 >"$0/cgroup.procs" && exec "$1" nc -ll -p "$2" -e cat"#;
         let server = companion(&host.path())
             .args(["sh", "-c", script])
-            .args([&served.cgroup, &busybox()])
+            .args([cgroup.path(), &busybox()])
             .arg(port.to_string())
             .spawn();
-        served.server = Some(server.expect("a server"));
-        served
-    }
-
-    fn name(&self) -> &str {
-        self.cgroup.file_name().and_then(|name| name.to_str()).expect("a name")
+        Server(server.expect("a server"))
     }
 }
 
-impl Drop for Served {
+impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            let _ = server.kill().and_then(|()| server.wait());
-        }
-        let _ = fs::remove_dir(&self.cgroup);
+        let _ = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 
 #[test]
 fn the_cgroup_of_a_socket_is_the_inode_of_its_directory() {
-    let host = Namespace::new();
-    let served = Served::new(&host, 8080);
+    let (host, made) = (Namespace::new(), Cgroup::new());
+    let server = Server::start(&host, &made, 8080);
     let listener = wait_for("the server to listen", || listeners(&host).into_iter().next());
     assert_eq!((listener.protocol, listener.port), (Protocol::Tcp, 8080));
-    assert_eq!(listener.cgroup, Some(inode(&served.cgroup)));
+    assert_eq!(listener.cgroup, Some(made.id()));
 
     let hierarchy = Hierarchy::open().expect("the hierarchy");
-    let cgroup = hierarchy.find(served.name()).expect("the cgroup");
+    let cgroup = hierarchy.find(made.name()).expect("the cgroup");
     assert_eq!(listener.cgroup, Some(cgroup.id));
     let paths = hierarchy.paths(&BTreeSet::from([cgroup.id]));
-    assert_eq!(paths.into_values().collect::<Vec<_>>(), [cgroup]);
+    assert_eq!(paths, BTreeMap::from([(cgroup.id, cgroup)]));
 
-    let name = served.name().to_owned();
-    drop(served);
+    let name = made.name().to_owned();
+    drop(server);
+    drop(made);
     assert_eq!(hierarchy.find(&name), None);
 }
 

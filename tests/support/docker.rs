@@ -8,6 +8,7 @@ use std::process::{Child, Command};
 use tempfile::TempDir;
 
 use super::command::{Output, companion, output, path};
+use super::slice::{Slice, remove_tree};
 use super::wait::wait_if;
 use super::{Namespace, busybox};
 
@@ -18,24 +19,39 @@ pub struct Docker {
     flags: Vec<String>,
     directory: TempDir,
     process: Option<Child>,
+    cgroup: Option<Slice>,
 }
 
 /// Hides the machine's own containerd and cgroup manager, and the state of any other dockerd.
 ///
 /// containerd is not left to dockerd, which gives it 15 seconds to start and then gives up; a busy
 /// machine takes longer. Its plugin for Kubernetes would only take time.
+///
+/// With `SLICE`, the path of a cgroup, the two run in services of it, and see a host that has cgroup2
+/// alone: so does runc, which puts each container into a cgroup of its own beneath `SLICE`.
 const SCRIPT: &str = r#"set -e
 mount -t tmpfs tmpfs /run
+if [ -n "$SLICE" ]; then
+    umount -R /sys/fs/cgroup
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
+enter() {
+    [ -z "$SLICE" ] || echo 0 >"/sys/fs/cgroup/$SLICE/$1/cgroup.procs"
+}
 cat >/run/containerd.toml <<END
 version = 2
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
 END
-containerd --config /run/containerd.toml --root "$0" --state /run/containerd \
-    --address /run/containerd.socket &
+(
+    enter containerd.service
+    exec containerd --config /run/containerd.toml --root "$0" --state /run/containerd \
+        --address /run/containerd.socket
+) &
 until [ -S /run/containerd.socket ]; do
     kill -0 $!
     sleep 0.1
 done
+enter docker.service
 exec dockerd --containerd /run/containerd.socket "$@"
 "#;
 
@@ -46,22 +62,55 @@ impl Docker {
 
     /// Starts dockerd with these flags on the host and waits until it answers.
     pub fn start(host: &Namespace, flags: &[&str]) -> Docker {
+        Docker::new(host, flags).started()
+    }
+
+    /// The same as a service of systemd's: its sockets, those of docker-proxy included, have the cgroup
+    /// [`Docker::cgroup_path`], and those of each container a cgroup of its own.
+    pub fn start_service(host: &Namespace, flags: &[&str]) -> Docker {
+        let mut docker = Docker::new(host, flags);
+        docker.cgroup = Some(Slice::new(&docker.slice()));
+        docker.started()
+    }
+
+    fn new(host: &Namespace, flags: &[&str]) -> Docker {
         assert!(nix::unistd::Uid::effective().is_root(), "dockerd needs root");
-        let mut docker = Docker {
+        Docker {
             namespace: host.path(),
             flags: flags.iter().map(ToString::to_string).collect(),
             directory: TempDir::with_prefix("dwnl-docker-").expect("a temporary directory"),
             process: None,
-        };
-        docker.launch();
-        docker.import_image();
-        docker
+            cgroup: None,
+        }
+    }
+
+    fn started(mut self) -> Docker {
+        self.launch();
+        self.import_image();
+        self
     }
 
     /// Stops dockerd and starts it again. Containers with `--restart=always` come back.
     pub fn restart(&mut self) {
         self.stop();
         self.launch();
+    }
+
+    /// The same where systemd has removed the cgroup meanwhile: the new one has another number. What is
+    /// to be done between, as by `ExecStartPre=`, finds the new one there.
+    pub fn restart_in_new_cgroup(&mut self, before_start: impl FnOnce()) {
+        self.stop();
+        // The old one has to be gone before the new one can have its name.
+        self.cgroup = None;
+        self.cgroup = Some(Slice::new(&self.slice()));
+        before_start();
+        self.launch();
+    }
+
+    /// The path of the service's cgroup, from the root of the cgroup2 hierarchy.
+    pub fn cgroup_path(&self) -> String {
+        let cgroup = self.cgroup.as_ref().expect("a dockerd that was started as a service");
+        format!("{}/docker.service", cgroup.name())
     }
 
     /// `docker run` of a detached container whose name is `name` and whose `command` is run by the
@@ -98,9 +147,10 @@ impl Docker {
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["sh", "-c", SCRIPT, &self.file("containerd")])
             .args(["--storage-driver=vfs", "--data-root", &self.file("data")])
-            .args(["-H", &self.address(), "--cgroup-parent", &self.cgroup()])
+            .args(["-H", &self.address(), "--cgroup-parent", &format!("/{}", self.slice())])
             .args(&self.flags)
             .env("PATH", path())
+            .env("SLICE", self.cgroup.as_ref().map_or("", Slice::name))
             .stdout(stream())
             .stderr(stream())
             .spawn()
@@ -141,18 +191,17 @@ impl Docker {
         }
     }
 
-    /// The directory's name is as unique as a cgroup's has to be.
-    fn cgroup(&self) -> String {
+    /// The containers' cgroups are beneath it. The directory's name is as unique as it has to be.
+    fn slice(&self) -> String {
         self.directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Removes the cgroup of the containers, which have ended: one of cgroup v2, or one a controller.
-    fn remove_cgroup(&self) {
+    fn remove_slice(&self) {
         let root = Path::new("/sys/fs/cgroup");
         let controllers = fs::read_dir(root).into_iter().flatten().flatten();
         for parent in controllers.map(|entry| entry.path()).chain([root.to_owned()]) {
-            // Where there is none, none has to be removed.
-            let _ = fs::remove_dir(parent.join(self.cgroup()));
+            remove_tree(&parent.join(self.slice()));
         }
     }
 
@@ -172,6 +221,7 @@ fn address(directory: &TempDir) -> String {
 impl Drop for Docker {
     fn drop(&mut self) {
         self.stop();
-        self.remove_cgroup();
+        self.cgroup = None;
+        self.remove_slice();
     }
 }

@@ -4,6 +4,7 @@
 // Every test program uses a part of this.
 #![allow(dead_code, unused_imports)]
 
+mod cgroup;
 mod command;
 mod docker;
 mod dwnl;
@@ -14,13 +15,17 @@ mod monitor;
 mod namespace;
 mod probe;
 mod random;
+mod segment;
 mod server;
+mod slice;
 mod state;
 mod topology;
 mod wait;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub use cgroup::Cgroup;
 pub use command::{Output, companion, output};
 pub use docker::Docker;
 pub use dwnl::{UNGUARDED, apply, dwnl, plan, remove, show};
@@ -31,10 +36,12 @@ pub use monitor::Monitor;
 pub use namespace::Namespace;
 pub use probe::{Answer, Connection, Datagrams, tcp, udp};
 pub use random::Random;
+pub use segment::{ACK, FIN, RST, SYN, send_segment};
 pub use server::{TcpEcho, UdpEcho, tcp_echo, udp_echo, udp_echo_at};
 pub use state::{saved, state, state_of};
 pub use topology::Topology;
 pub use wait::{wait_for, wait_if};
+pub use watch::{Files, Watch};
 
 /// A busybox that needs no libraries.
 pub fn busybox() -> PathBuf {

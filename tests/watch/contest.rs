@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::process::{Files, Watch};
-use super::support::{Namespace, apply, saved, state, wait_if};
+use super::support::{Files, Namespace, Watch, apply, saved, state, wait_if};
 use super::{host, metrics, policy, wait_until_in_force};
 
 /// So many changes of somebody else's.

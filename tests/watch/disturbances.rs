@@ -1,7 +1,6 @@
 //! Everything that others may do to what dwnl has put in, each first without a watch.
 
-use super::process::{Files, Watch};
-use super::support::{Namespace, apply, plan, saved, state};
+use super::support::{Files, Namespace, Watch, apply, plan, saved, state};
 use super::{DOCKER, host, is_in_force, policy, wait_until_in_force};
 
 /// What others do: commands with their input.

@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::process::Watch;
-use super::support::{Answer, Docker, Topology, apply, tcp, wait_for};
+use super::support::{Answer, Docker, Topology, Watch, apply, tcp, wait_for};
 use super::{is_in_force, wait_until_in_force};
 
 /// Lets one client of each family in.

@@ -1,7 +1,6 @@
 //! A reload of a real firewalld.
 
-use super::process::Watch;
-use super::support::{Firewalld, apply};
+use super::support::{Firewalld, Watch, apply};
 use super::{host, is_in_force, policy, wait_until_in_force};
 
 #[test]

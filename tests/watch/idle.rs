@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::process::Watch;
+use super::support::Watch;
 use super::{host, policy};
 
 /// Ticks of the CPU and how often it has been woken up.

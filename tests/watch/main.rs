@@ -10,7 +10,6 @@ mod firewalld;
 mod idle;
 mod metrics;
 mod policy;
-mod process;
 mod service;
 #[path = "../support/mod.rs"]
 mod support;

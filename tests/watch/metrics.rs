@@ -8,8 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use nix::sys::signal::Signal;
 
-use super::process::{Files, Watch};
-use super::support::{Answer, Topology, tcp, tcp_echo, wait_for};
+use super::support::{Answer, Files, Topology, Watch, tcp, tcp_echo, wait_for};
 use super::{host, policy, wait_until_in_force};
 
 /// What a socket answers.

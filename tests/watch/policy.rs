@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::process::{Files, Watch};
+use super::support::{Files, Watch};
 use super::{host, is_in_force, wait_until_in_force};
 
 /// Lets one client reach a port.

@@ -11,8 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::Value;
 
-use super::process::{Files, Watch};
-use super::support::wait_if;
+use super::support::{Files, Watch, wait_if};
 use super::{host, is_in_force, policy, wait_until_in_force};
 
 /// A policy with a list so long that it takes a while.

@@ -1,6 +1,6 @@
 //! The second jump follows the translations of other programs, wherever in `ip nat` they come.
 
-use super::process::Watch;
+use super::support::Watch;
 use super::support::{Namespace, UNGUARDED, wait_for};
 use super::{host, policy};
 

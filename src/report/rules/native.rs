@@ -56,7 +56,7 @@ fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
         let hook = HOOKS.get(hook as usize).unwrap_or(&"");
         writeln!(out, "\t\ttype {chain_type} hook {hook} priority {priority}; policy accept;")?;
     }
-    for wanted in &chain.rules {
+    for wanted in chain.rules.iter() {
         writeln!(out, "\t\t{}", wanted.rule)?;
     }
     writeln!(out, "\t}}")

@@ -59,7 +59,7 @@ fn missing_rules<'a>(
     is_needed: impl Fn(&&WantedRule) -> bool,
 ) -> Vec<MissingRule<'a>> {
     let is_missing = |wanted: &WantedRule| !installed.iter().any(|rule| is_same(wanted, rule));
-    let places = (1..).zip(&chain.rules);
+    let places = (1..).zip(chain.rules.iter());
     let places = places.filter(|(_, wanted)| is_needed(wanted) && is_missing(wanted));
     places
         .map(|(wanted_position, wanted)| MissingRule {

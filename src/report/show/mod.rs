@@ -145,7 +145,8 @@ fn is_needed(chain: &Chain, frame: &Ruleset) -> bool {
     let table = &chain.path.table;
     let heads =
         frame.chains.iter().filter(|it| it.path.table == *table && it.extent == Extent::Head);
-    let mut targets = heads.flat_map(|head| &head.rules).filter_map(|it| it.rule.verdict.target());
+    let mut targets =
+        heads.flat_map(|head| head.rules.iter()).filter_map(|it| it.rule.verdict.target());
     chain.extent != Extent::Whole || targets.any(|target| *target == chain.path.chain)
 }
 

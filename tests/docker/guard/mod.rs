@@ -2,19 +2,30 @@
 //! without it, then the block, then the allowed source.
 
 mod backend;
+mod datagrams;
+mod discovery;
 mod flows;
+mod host_network;
 mod installed;
+mod invalid;
+mod ipv6_alone;
+mod known;
 mod late;
+mod mark;
+mod overlay;
 mod paths;
 mod proxy;
+mod restart;
 mod routed;
 mod shared;
 mod swarm;
+mod uplinks;
+mod without_rules;
 
 use serde_json::Value;
 
 use super::site::{Site, expect};
-use super::support::{Answer, Namespace, Topology, UNGUARDED, show, wait_for};
+use super::support::{Answer, Namespace, Topology, UNGUARDED, show, tcp, udp, wait_for};
 
 /// Lets one client of each family in.
 const POLICY: &str = r#"
@@ -39,6 +50,39 @@ fn create_named_network(site: &Site) {
 fn expect_both(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {
     expect(&site.topology, Topology::ALLOWED, target, port, allowed);
     expect(&site.topology, Topology::REFUSED, target, port, refused);
+}
+
+/// The same over IPv6.
+#[track_caller]
+fn expect_both6(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {
+    expect(&site.topology, Topology::ALLOWED6, target, port, allowed);
+    expect(&site.topology, Topology::REFUSED6, target, port, refused);
+}
+
+/// What becomes of both clients' datagrams, over the version of the target's address.
+#[track_caller]
+fn expect_udp(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {
+    let sources = match target.contains(':') {
+        true => [Topology::ALLOWED6, Topology::REFUSED6],
+        false => [Topology::ALLOWED, Topology::REFUSED],
+    };
+    for (source, expected) in sources.into_iter().zip([allowed, refused]) {
+        let what = format!("from {source} to {target}, port {port} over UDP");
+        let attempt = || udp(&site.topology.client, source, target, port);
+        match expected {
+            Answer::Answered => answered(&what, attempt),
+            silence => assert_eq!(attempt(), silence, "{what}"),
+        }
+    }
+}
+
+/// Waits until a connection meets this: a watch may be only just at work.
+#[track_caller]
+fn becomes(site: &Site, source: &str, port: u16, answer: Answer) {
+    let target = if source.contains(':') { Topology::HOST6 } else { Topology::HOST };
+    let what = format!("{answer:?} from {source}, port {port}");
+    let attempt = || tcp(&site.topology.client, source, target, port);
+    wait_for(&what, || (attempt() == answer).then_some(()));
 }
 
 /// The answer comes, sooner or later.

@@ -3,8 +3,8 @@
 use super::super::site::{ECHO, Site};
 use super::super::support::{Docker, Topology, apply, remove, tcp};
 use super::{
-    ALL, ALLOWED_ALONE, NOBODY, POLICY, address, answered, create_named_network, create_network,
-    dropped, expect_both, unguarded,
+    ALL, ALLOWED_ALONE, Answer, NOBODY, POLICY, address, answered, create_named_network,
+    create_network, dropped, expect_both, unguarded,
 };
 
 #[test]
@@ -79,10 +79,14 @@ fn the_host_and_the_containers_are_as_without_dwnl() {
     everybody_inside_is_answered(&site);
     expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
 
-    // A network made after the last apply, of the name that Docker gives it.
+    // The containers of a network made after the last apply are outsiders until the next one: names
+    // alone make nobody an insider.
     site.docker.client(&["rm", "-f", "stranger"]);
     site.docker.client(&["network", "create", "later"]);
     site.docker.run("stranger", &["--network", "later"], "exec sleep 1000");
+    let stranger = site.docker.namespace("stranger");
+    assert_ne!(tcp(&stranger, "0.0.0.0", Topology::HOST, 8080), Answer::Answered);
+    apply(host, POLICY);
     everybody_inside_is_answered(&site);
 }
 

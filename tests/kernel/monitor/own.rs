@@ -16,7 +16,7 @@ fn the_engine_that_is_ignored_is_not_heard_of() {
     for sources in [hosts(3), hosts(100), hosts(90)] {
         let wanted = wanted(&policy(&sources));
         engine.apply(&wanted).expect("success");
-        assert_eq!(commits(&mut control).len(), 1, "the commit can be heard of at all");
+        assert!(!commits(&mut control).is_empty(), "the commit can be heard of at all");
         assert!(commits(&mut monitor).is_empty());
         another.remove().expect("success");
         assert_eq!(commits(&mut monitor).len(), 1, "another engine is somebody else");

@@ -1,6 +1,7 @@
 //! Groups that are large enough to be looked up in sets of `table inet dwnl`.
 
 mod difference;
+mod dynamic;
 mod memory;
 mod reloads;
 mod repair;

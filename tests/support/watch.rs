@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::support::{Namespace, companion, wait_for, wait_if};
+use super::{Namespace, companion, wait_for, wait_if};
 
 /// How long a notification may take: far longer than it does.
 const PATIENCE: Duration = Duration::from_secs(60);

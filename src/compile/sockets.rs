@@ -1,0 +1,168 @@
+//! docker-proxy is known by its listening sockets: which of those that are there are Docker's, and the
+//! rules by which the kernel itself knows one that was opened a moment ago.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use super::cgroups::is_container;
+use super::guard::{INPUT, PROXIED, chain, goto, judge, rule};
+use super::own_table;
+use crate::policy::Guard;
+use crate::ruleset::{
+    Cgroup, CgroupMatch, Cgroups, Chain, Condition, Docker, GuardScope, HostState, Listener, Ports,
+    Protocol, Published, Ruleset, Set, SetKind, SetPath, SetUpdate, Snapshot, Statement,
+    WantedRule,
+};
+
+/// What is for a socket of dockerd or docker-proxy.
+const DOCKER_SOCKET: &str = "docker-socket";
+/// What is for a socket of a container in the host's network.
+const CONTAINER_SOCKET: &str = "container-socket";
+/// What is for a port on which Docker listens, or did a while ago.
+const DOCKER_PORT: &str = "docker-port";
+/// The TCP ports on which Docker was found to listen.
+const PORTS: &str = "docker-tcp";
+/// How long such a port is remembered. A server's TIME_WAIT lasts a minute.
+const REMEMBERED: NonZeroU32 = NonZeroU32::new(3600).expect("an hour");
+
+/// What the guard of a policy looks for on the host.
+pub(super) fn scope(guard: &Guard) -> GuardScope {
+    let host = Guard::HOST_CGROUPS.map(Arc::from).into_iter();
+    GuardScope {
+        host_network: guard.host_network,
+        docker_cgroup: guard.docker_cgroup.clone(),
+        host_cgroups: host.chain(guard.host_cgroups.iter().cloned()).collect(),
+    }
+}
+
+/// Adds the ports on which Docker listens to those that its rules name.
+pub(crate) fn publish_listeners(docker: &mut Docker, scope: &GuardScope, host: &HostState) {
+    let published = host.listeners.iter().flatten().filter(|it| is_docker(it, scope, host));
+    for published in published.filter_map(published_port).filter(|it| !it.is_loopback()) {
+        if !docker.published.iter().any(|known| known.covers(&published)) {
+            docker.published.retain(|known| !published.covers(known));
+            docker.published.insert(published);
+        }
+    }
+}
+
+/// Whether it is certain of every listening socket if it is Docker's.
+pub(super) fn are_told_apart(host: &HostState) -> bool {
+    let has_daemon = host.cgroups.as_ref().is_some_and(|cgroups| !cgroups.daemons.is_empty());
+    has_daemon && host.listeners.is_some()
+}
+
+fn is_docker(listener: &Listener, scope: &GuardScope, host: &HostState) -> bool {
+    let (Some(id), Some(cgroups)) = (listener.cgroup, &host.cgroups) else { return false };
+    let is_container = |cgroup: &Cgroup| scope.host_network && is_container(&cgroup.path);
+    cgroups.daemons.iter().any(|daemon| daemon.id == id)
+        || cgroups.of_listeners.get(&id).is_some_and(is_container)
+}
+
+fn published_port(listener: &Listener) -> Option<Published> {
+    let Listener { family, address, protocol, port, .. } = *listener;
+    let ports = Ports::new(protocol, port, port)?;
+    Some(Published { address: address.map(Into::into), family, ports })
+}
+
+/// Whether sockets outside the host's own cgroups are judged, whoever's they are: where Docker or a
+/// container may be in a cgroup that does not exist yet.
+pub(crate) fn judges_all_others(scope: &GuardScope, cgroups: &Cgroups) -> bool {
+    let is_outside = |daemon: &Cgroup| !scope.host_cgroups.iter().any(|it| **it == *daemon.top());
+    !cgroups.host.is_empty() && (scope.host_network || cgroups.daemons.iter().any(is_outside))
+}
+
+/// A service of the host's own that would be judged as if it were Docker's, with one of its ports.
+pub(crate) fn judged_service<'h>(
+    scope: &GuardScope,
+    host: &'h HostState,
+) -> Option<(&'h Cgroup, Published)> {
+    let cgroups = host.cgroups.as_ref().filter(|_| host.matches_sockets)?;
+    let judges_all_others = judges_all_others(scope, cgroups);
+    let is_judged = |cgroup: &Cgroup| {
+        let is_host = cgroups.host.iter().any(|host| host.path == cgroup.top());
+        let docker = cgroups.daemons.iter().chain(&cgroups.containers);
+        let is_below_docker = docker.into_iter().any(|docker| docker.contains(cgroup));
+        let is_known = cgroup.path.is_empty()
+            || is_container(&cgroup.path)
+            || cgroups.daemons.contains(cgroup);
+        !is_known && (is_below_docker || (judges_all_others && !is_host))
+    };
+    host.listeners.iter().flatten().find_map(|listener| {
+        let cgroup = cgroups.of_listeners.get(&listener.cgroup?)?;
+        let port = published_port(listener).filter(|port| !port.is_loopback())?;
+        is_judged(cgroup).then_some((cgroup, port))
+    })
+}
+
+/// Adds to the guard what the kernel itself needs to know Docker's sockets.
+pub(super) fn add_socket_match(ruleset: &mut Ruleset) {
+    let is_input = |chain: &Chain| chain.path.chain.as_ref() == INPUT;
+    let input = ruleset.chains.iter().position(is_input).unwrap_or(ruleset.chains.len());
+    ruleset.chains.splice(input..input, chains());
+    ruleset.sets.push(Set {
+        path: Arc::new(SetPath { table: own_table(), set: PORTS.into() }),
+        kind: SetKind::DynamicPorts,
+        elements: Arc::default(),
+        origin: "the ports on which Docker listens".into(),
+    });
+}
+
+/// Whether rules that match sockets are installed.
+pub(crate) fn holds_socket_match(snapshot: &Snapshot) -> bool {
+    let table = snapshot.tables.get(&own_table());
+    let set = table.and_then(|table| table.sets.get(PORTS));
+    set.is_some_and(|set| set.kind == Some(SetKind::DynamicPorts))
+}
+
+fn chains() -> [Chain; 3] {
+    // meta l4proto tcp counter update @docker-tcp { tcp dport timeout 1h }
+    let remember = || {
+        let update = SetUpdate { set: PORTS.into(), protocol: Protocol::Tcp, timeout: REMEMBERED };
+        rule([Condition::Protocol(Protocol::Tcp)], Statement::UpdateSet(update))
+    };
+    let container = [remember()].into_iter().chain(judge("host network"));
+    [
+        chain(DOCKER_SOCKET, None, vec![remember(), rule([], goto(PROXIED))]),
+        chain(CONTAINER_SOCKET, None, container.collect()),
+        chain(DOCKER_PORT, None, docker_port()),
+    ]
+}
+
+/// A socket in TIME_WAIT has no cgroup, but hands a new connection on to the one that listens. Any
+/// other socket was judged by its cgroup.
+fn docker_port() -> Vec<WantedRule> {
+    // socket wildcard 0 counter accept
+    // socket wildcard 1 counter accept
+    // counter goto proxied
+    let is_socket = |is_wildcard| rule([Condition::SocketWildcard(is_wildcard)], Statement::Accept);
+    vec![is_socket(false), is_socket(true), rule([], goto(PROXIED))]
+}
+
+/// The rules that stand last in `input`.
+pub(super) fn rules(scope: &GuardScope, host: &HostState) -> Vec<WantedRule> {
+    let Some(cgroups) = host.cgroups.as_ref().filter(|_| host.matches_sockets) else {
+        return Vec::new();
+    };
+    // socket cgroupv2 level 2 ID counter goto docker-socket
+    let daemons = cgroups.daemons.iter().filter_map(|daemon| matches(daemon, false));
+    let mut rules: Vec<WantedRule> =
+        daemons.map(|daemon| rule([daemon], goto(DOCKER_SOCKET))).collect();
+    // socket cgroupv2 level 2 ID counter goto container-socket
+    let containers = cgroups.containers.iter().filter_map(|container| matches(container, false));
+    rules.extend(containers.map(|container| rule([container], goto(CONTAINER_SOCKET))));
+    if judges_all_others(scope, cgroups) {
+        // socket cgroupv2 level 1 != ID socket cgroupv2 level 1 != ID counter goto container-socket
+        let others = cgroups.host.iter().filter_map(|host| matches(host, true));
+        rules.push(rule(others, goto(CONTAINER_SOCKET)));
+    }
+    // tcp dport @docker-tcp counter goto docker-port
+    let remembered = Condition::PortSet(Protocol::Tcp, PORTS.into());
+    rules.push(rule([remembered], goto(DOCKER_PORT)));
+    rules
+}
+
+fn matches(cgroup: &Cgroup, negated: bool) -> Option<Condition> {
+    let level = u8::try_from(cgroup.level()).ok()?;
+    Some(Condition::Cgroup(CgroupMatch { level, id: cgroup.id, negated }))
+}

@@ -1,0 +1,243 @@
+//! Whether `socket cgroupv2` works on this kernel: whether it sees the listening socket that the
+//! first packet of a connection is for. No version tells: Linux 5.13 and those after it load the
+//! match and look only at the socket that the packet has already been given to, which a first packet
+//! has not, until the fix of 5.18, which went into 5.15.35 and into others' kernels too. So a packet
+//! decides.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, getsockname,
+    listen, socket,
+};
+
+use super::Error;
+use super::connection::{BatchAnswer, Connection};
+use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
+use crate::ruleset::{
+    BaseChain, Cgroup, CgroupMatch, ChainPath, Condition, Direction, Family, Interface, Match,
+    Place, Ports, Protocol, Rule, Statement, TablePath, Verdict,
+};
+
+/// The first of all chains that see what is delivered on this host, so that nobody else's rules
+/// decide before it.
+const FIRST: BaseChain<'static> = BaseChain { chain_type: "filter", hook: 1, priority: i32::MIN };
+
+/// How long a packet may take through the loopback interface. As a rule it is there before the
+/// call that sends it returns.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// How long to wait before the counters are read again.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// What a kernel makes of `socket cgroupv2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CgroupProbe {
+    /// It matches the listening socket that a first packet is for.
+    Matches,
+    /// It takes the rule, which then never matches a first packet.
+    Ignores,
+    /// It does not take the rule.
+    Refuses,
+    /// No packet came through: the loopback interface is down, or rules of others stop what this
+    /// host sends to itself; or the process has no cgroup that it could be asked for.
+    Unknown,
+}
+
+/// The sockets of a probe's packets. They belong to the network namespace in which they were opened,
+/// wherever the thread is when it asks.
+pub(super) struct Probe {
+    pairs: Vec<Pair>,
+}
+
+/// A socket that is to listen on the loopback interface, and one that is to connect to it.
+struct Pair {
+    address: IpAddr,
+    listener: OwnedFd,
+    client: OwnedFd,
+}
+
+impl Probe {
+    /// Opens the sockets in the calling thread's network namespace. Nothing listens yet.
+    pub fn open() -> Probe {
+        let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        Probe { pairs: addresses.into_iter().filter_map(|it| Pair::open(it).ok()).collect() }
+    }
+
+    /// Asks the kernel over the connection, whose socket has this number, with a rule for the cgroup of
+    /// the calling process.
+    pub fn ask(
+        self,
+        connection: &mut Connection,
+        port: u32,
+        cgroup: &Cgroup,
+    ) -> Result<CgroupProbe, Error> {
+        let Ok(level) = u8::try_from(cgroup.level()) else { return Ok(CgroupProbe::Unknown) };
+        let cgroup = CgroupMatch { level, id: cgroup.id, negated: false };
+        let open = self.pairs.iter().filter_map(|pair| Some((pair, pair.listen().ok()?)));
+        let pairs: Vec<(&Pair, SocketAddr)> = open.collect();
+        if pairs.is_empty() {
+            return Ok(CgroupProbe::Unknown);
+        }
+        let addresses: Vec<SocketAddr> = pairs.iter().map(|(_, address)| *address).collect();
+        let chain = chain(port);
+        let batch = batch(&chain, &rules(cgroup, &addresses)).finish();
+        if !is_taken(&connection.send_batch(&batch)?)? {
+            return Ok(CgroupProbe::Refuses);
+        }
+        for (pair, address) in &pairs {
+            // Rules of others may forbid it; then no packet is counted.
+            let _ = pair.knock(*address);
+        }
+        let answer = wait(connection, &chain, addresses.len());
+        remove(connection, &chain.table);
+        answer
+    }
+}
+
+impl Pair {
+    fn open(address: IpAddr) -> nix::Result<Pair> {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let open = || socket(family, SockType::Stream, flags, None);
+        Ok(Pair { address, listener: open()?, client: open()? })
+    }
+
+    /// Fails where the loopback interface has no such address.
+    fn listen(&self) -> nix::Result<SocketAddr> {
+        let listener = self.listener.as_raw_fd();
+        bind(listener, &SockaddrStorage::from(SocketAddr::new(self.address, 0)))?;
+        listen(&self.listener, Backlog::new(1)?)?;
+        let bound: SockaddrStorage = getsockname(listener)?;
+        let v4 = bound.as_sockaddr_in().map(|v4| v4.port());
+        let port = v4.or(bound.as_sockaddr_in6().map(|v6| v6.port())).unwrap_or_default();
+        Ok(SocketAddr::new(self.address, port))
+    }
+
+    /// Begins to connect. The packet is on its way when this returns.
+    fn knock(&self, address: SocketAddr) -> nix::Result<()> {
+        match connect(self.client.as_raw_fd(), &SockaddrStorage::from(address)) {
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// Whether the kernel takes the rule at all. It is sent in a batch without an end.
+pub(super) fn loads_cgroup(connection: &mut Connection, port: u32) -> Result<bool, Error> {
+    let rule = rule([Condition::Cgroup(CgroupMatch { level: 0, id: 1, negated: false })]);
+    let batch = batch(&chain(port), &[rule]).unended();
+    is_taken(&connection.send_batch(&batch)?)
+}
+
+/// A chain in a table that nobody else has: it is named by the number of a netlink socket of ours.
+fn chain(port: u32) -> ChainPath {
+    let table = TablePath { family: Family::Inet, table: format!("dwnl-probe-{port}").into() };
+    ChainPath { table, chain: "input".into() }
+}
+
+/// Two rules for each address: one counts the packets whose socket has this cgroup, the other
+/// those that are left. Both drop them, so that no connection comes about: by its second packet
+/// the kernel knows the socket anyway.
+fn rules(cgroup: CgroupMatch, addresses: &[SocketAddr]) -> Vec<Rule> {
+    let loopback = Interface { name: "lo".into(), wildcard: false, negated: false };
+    let loopback = Condition::Interface(Direction::In, loopback);
+    let pair = |address: &SocketAddr| {
+        let family = Condition::Family(Family::of(address.ip()));
+        let ports = Ports::new(Protocol::Tcp, address.port(), address.port())?;
+        let arriving = [loopback.clone(), family, Condition::Ports(ports)];
+        let matching = [&arriving[..], &[Condition::Cgroup(cgroup)]].concat();
+        Some([rule(matching), rule(arriving)])
+    };
+    addresses.iter().filter_map(pair).flatten().collect()
+}
+
+/// `CONDITIONS counter drop`
+fn rule(conditions: impl IntoIterator<Item = Condition>) -> Rule {
+    let matches = conditions.into_iter().map(Match::Native).collect();
+    Rule { matches, ..Rule::new(Verdict::Native(Statement::Drop)) }
+}
+
+/// What makes the chain, at whatever generation.
+fn batch(chain: &ChainPath, rules: &[Rule]) -> Batch {
+    let mut batch = Batch::new(0);
+    batch.add_owned_table(&chain.table);
+    batch.add_chain(chain, Some(FIRST));
+    rules.iter().for_each(|rule| batch.add_rule(chain, Place::Last, rule));
+    batch
+}
+
+fn is_taken(answer: &BatchAnswer) -> Result<bool, Error> {
+    match answer.errors.first() {
+        Some((BEGIN_SEQUENCE, error)) if error.errno == libc::EPERM => Err(Error::Permission),
+        first => Ok(first.is_none()),
+    }
+}
+
+/// The table goes with the socket in any case, but the kernel takes its time to close that.
+fn remove(connection: &mut Connection, table: &TablePath) {
+    let mut batch = Batch::new(0);
+    batch.delete_table(table);
+    let _ = connection.send_batch(&batch.finish());
+}
+
+/// Waits until the first packet of each pair was counted.
+fn wait(
+    connection: &mut Connection,
+    chain: &ChainPath,
+    pairs: usize,
+) -> Result<CgroupProbe, Error> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let counters = counters(connection, &chain.table)?;
+        if let Some(answer) = judge(&counters, pairs) {
+            return Ok(answer);
+        }
+        if Instant::now() >= end {
+            return Ok(CgroupProbe::Unknown);
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// How many packets each rule of the table has counted.
+fn counters(connection: &mut Connection, table: &TablePath) -> Result<Vec<u64>, Error> {
+    let what = Dump::Rules { table: &table.table, chain: None };
+    let request = |sequence| Request::dump(what, table.family, sequence);
+    let failure = |error: KernelError| Err(Error::from_kernel(error, "reading counters"));
+    let mut counters = Vec::new();
+    connection.list(request, failure, |message| {
+        let rule = decode_rule(message.attributes(), table.family);
+        counters.extend(rule.map(|(_, _, rule)| rule.packets));
+    })?;
+    Ok(counters)
+}
+
+/// What the counters of so many pairs of rules say; nothing as long as a packet is missing.
+fn judge(counters: &[u64], pairs: usize) -> Option<CgroupProbe> {
+    let (counters, _) = counters.as_chunks();
+    if counters.iter().any(|[_, others]| *others > 0) {
+        return Some(CgroupProbe::Ignores);
+    }
+    let is_matched = counters.len() == pairs && counters.iter().all(|[matched, _]| *matched > 0);
+    is_matched.then_some(CgroupProbe::Matches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_packet_has_to_be_matched() {
+        let judge = |counters: &[u64]| judge(counters, 2);
+        assert_eq!(judge(&[1, 0, 1, 0]), Some(CgroupProbe::Matches));
+        assert_eq!(judge(&[1, 0, 0, 1]), Some(CgroupProbe::Ignores));
+        assert_eq!(judge(&[0, 1, 0, 0]), Some(CgroupProbe::Ignores));
+        assert_eq!(judge(&[1, 0, 0, 0]), None, "the second is missing");
+        assert_eq!(judge(&[1, 0]), None, "half a dump");
+        assert_eq!(judge(&[]), None);
+    }
+}

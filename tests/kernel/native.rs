@@ -1,0 +1,146 @@
+//! The conditions and statements of native rules, with nft as the oracle: it lists what dwnl writes in
+//! dwnl's own words, and what it loads from these words is read as what dwnl wrote.
+
+use std::sync::Arc;
+
+use dwnl::ruleset::{
+    CgroupMatch, Chain, ChainPath, Condition, Extent, Family, Match, Name, Protocol, Rule,
+    RuleContent, Ruleset, Set, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
+    WantedRule,
+};
+use dwnl::{Engine, Policy, compile};
+
+use super::support::{Cgroup, Namespace, expressions};
+
+pub const SET: &str = "ports-seen";
+const CHAIN: &str = "conditions";
+
+fn table() -> TablePath {
+    TablePath { family: Family::Inet, table: "dwnl".into() }
+}
+
+/// `CONDITIONS counter STATEMENT`
+pub fn rule(conditions: impl IntoIterator<Item = Condition>, statement: Statement) -> Rule {
+    let matches = conditions.into_iter().map(Match::Native).collect();
+    Rule { matches, ..Rule::new(Verdict::Native(statement)) }
+}
+
+pub fn update(protocol: Protocol, seconds: u32) -> Statement {
+    let timeout = seconds.try_into().expect("a time");
+    Statement::UpdateSet(SetUpdate { set: SET.into(), protocol, timeout })
+}
+
+/// Each condition that only the guard uses, and the statement that fills a set.
+fn rules() -> Vec<Rule> {
+    let conditions = [
+        Condition::Ongoing,
+        Condition::FromBridge,
+        Condition::DestinationLocal,
+        Condition::SocketWildcard(false),
+        Condition::SocketWildcard(true),
+    ];
+    let set = || Name::from(SET);
+    let of = |protocol| {
+        let seen = Condition::PortSet(protocol, set());
+        let all = [Condition::Protocol(protocol), seen.clone()];
+        [rule([all[0].clone()], Statement::Accept), rule([seen], Statement::Drop)]
+    };
+    let alone = conditions.into_iter().map(|condition| rule([condition], Statement::Drop));
+    let updates = [(Protocol::Tcp, 3600), (Protocol::Udp, 90), (Protocol::Sctp, 93_784)].map(
+        |(protocol, seconds)| rule([Condition::Protocol(protocol)], update(protocol, seconds)),
+    );
+    let seen = Condition::PortSet(Protocol::Tcp, set());
+    let again = rule([Condition::FromBridge, seen], update(Protocol::Tcp, 1));
+    alone.chain(Protocol::ALL.into_iter().flat_map(of)).chain(updates).chain([again]).collect()
+}
+
+/// The same for a cgroup.
+fn cgroup_rules(id: u64) -> Vec<Rule> {
+    let matches = [(1, false), (2, true), (0, false)];
+    let cgroup = |(level, negated)| Condition::Cgroup(CgroupMatch { level, id, negated });
+    matches.map(|it| rule([cgroup(it)], Statement::Drop)).into()
+}
+
+/// A chain of these rules, and the set that they look up, beside what an empty policy is compiled to.
+pub fn ruleset(rules: &[Rule]) -> Ruleset {
+    let mut ruleset = compile(&Policy::default());
+    let wanted = |rule: &Rule| WantedRule { rule: rule.clone(), origin: None };
+    ruleset.chains.push(Chain {
+        path: Arc::new(ChainPath { table: table(), chain: CHAIN.into() }),
+        base: None,
+        extent: Extent::Whole,
+        rules: Arc::new(rules.iter().map(wanted).collect()),
+        retired: Vec::new(),
+    });
+    ruleset.sets.push(Set {
+        path: Arc::new(SetPath { table: table(), set: SET.into() }),
+        kind: SetKind::DynamicPorts,
+        elements: Arc::default(),
+        origin: "ports".into(),
+    });
+    ruleset
+}
+
+/// Has dwnl write the rules, and nft the same from dwnl's words, with `words` to make them nft's, and
+/// compares what the kernel holds.
+#[track_caller]
+fn nft_and_dwnl_agree(rules: &[Rule], words: impl Fn(String) -> String) {
+    let (ours, theirs) = (Namespace::new(), Namespace::new());
+    let mut engine = ours.inside(Engine::open).expect("an engine");
+    let wanted = ruleset(rules);
+    engine.apply(&wanted).expect("success");
+    assert!(engine.plan(&wanted).expect("a plan").is_empty());
+
+    let text: Vec<String> = rules.iter().map(|rule| words(rule.to_string())).collect();
+    let file = format!(
+        "table inet dwnl {{\n set {SET} {{\n{}\n}}\n chain {CHAIN} {{\n{}\n}}\n}}",
+        SetKind::DynamicPorts,
+        text.join("\n"),
+    );
+    theirs.try_run(&["nft", "-f", "-"], &file).succeeded();
+    let list =
+        |host: &Namespace, what| host.run(&["nft", "list", what, "inet", "dwnl", name(what)]);
+    for what in ["set", "chain"] {
+        assert_eq!(list(&ours, what), list(&theirs, what));
+    }
+    let listing = list(&ours, "chain").replace("counter packets 0 bytes 0", "counter");
+    let listed: Vec<&str> = listing.lines().skip(2).map(str::trim).collect();
+    assert_eq!(listed[..text.len()], text[..]);
+    let of_chain = |host: &Namespace| {
+        let all = expressions(host, ["inet", "dwnl"]).into_iter();
+        all.filter(|(chain, _)| chain == CHAIN).collect::<Vec<_>>()
+    };
+    assert_eq!(of_chain(&ours), of_chain(&theirs));
+
+    let read = theirs.inside(Engine::open).expect("an engine").snapshot().expect("a snapshot");
+    let read = &read.tables[&table()];
+    assert_eq!(read.sets[SET].kind, Some(SetKind::DynamicPorts));
+    let read = read.chains[CHAIN].rules.iter().map(|rule| rule.content.clone());
+    let known = rules.iter().cloned().map(RuleContent::Known);
+    assert!(read.eq(known));
+}
+
+fn name(what: &str) -> &'static str {
+    if what == "set" { SET } else { CHAIN }
+}
+
+#[test]
+fn nft_lists_and_loads_the_conditions_and_statements_of_the_guard() {
+    nft_and_dwnl_agree(&rules(), |text| text);
+}
+
+/// A kernel that has no such match refuses the rule, of nft's as well as of dwnl's.
+#[test]
+fn nft_lists_and_loads_the_cgroup_of_a_socket() {
+    let cgroup = Cgroup::new();
+    let host = Namespace::new();
+    if !host.inside(Engine::open).expect("an engine").loads_cgroup().expect("an answer") {
+        let rule =
+            format!("add rule inet t c socket cgroupv2 level 1 \"{}\"", cgroup.path_of_nft());
+        host.run(&["nft", "add table inet t; add chain inet t c"]);
+        host.try_run(&["nft", &rule], "").failed(1);
+        return;
+    }
+    let (id, path) = (cgroup.id().to_string(), format!("\"{}\"", cgroup.path_of_nft()));
+    nft_and_dwnl_agree(&cgroup_rules(cgroup.id()), |text| text.replace(&id, &path));
+}

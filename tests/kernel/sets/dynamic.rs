@@ -1,0 +1,59 @@
+//! A set that packets fill: what they put there is the kernel's, and outlives reloads.
+
+use std::slice::from_ref;
+
+use dwnl::Engine;
+use dwnl::engine::Monitor;
+use dwnl::plan::Change;
+use dwnl::ruleset::{BaseChain, Condition, Protocol, Rule, Ruleset, Statement};
+
+use super::super::native::{SET, rule, ruleset, update};
+use super::super::support::{self, Answer, Topology, tcp, tcp_echo};
+
+/// Rules for what is delivered on the host.
+fn at_input(rules: &[Rule]) -> Ruleset {
+    let mut ruleset = ruleset(rules);
+    let chain = ruleset.chains.last_mut().expect("the chain of the rules");
+    chain.base = Some(BaseChain::INPUT);
+    ruleset
+}
+
+#[test]
+fn what_packets_put_into_a_set_outlives_reloads() {
+    let Topology { host, client } = Topology::new();
+    let remembering = rule([Condition::Protocol(Protocol::Tcp)], update(Protocol::Tcp, 3600));
+    let seen = rule([Condition::PortSet(Protocol::Udp, SET.into())], Statement::Accept);
+    let wanted = at_input(from_ref(&remembering));
+    let mut engine = host.inside(Engine::open).expect("an engine");
+    engine.apply(&wanted).expect("success");
+
+    let mut nft = support::Monitor::new(&host);
+    let mut monitor = host.inside(Monitor::open).expect("a monitor");
+    let _server = tcp_echo(&host, 8080);
+    assert_eq!(tcp(&client, Topology::REFUSED, Topology::HOST, 8080), Answer::Answered);
+    let listing = || host.run(&["nft", "list", "set", "inet", "dwnl", SET]);
+    let holds_the_port = || listing().contains("elements = { 8080 timeout 1h expires 59m");
+    assert!(holds_the_port(), "{}", listing());
+    assert!(monitor.read().expect("notices").is_empty(), "no packet is announced");
+    assert_eq!(nft.events(), "");
+
+    let snapshot = engine.snapshot().expect("a snapshot");
+    let sets = snapshot.tables.values().flat_map(|table| &table.sets);
+    assert_eq!(sets.map(|(_, set)| set.elements.len()).collect::<Vec<_>>(), [0], "not read");
+    for engine in [&mut engine, &mut host.inside(Engine::open).expect("an engine")] {
+        assert!(engine.plan(&wanted).expect("a plan").is_empty());
+    }
+    let more = at_input(&[remembering, seen]);
+    let plan = engine.apply(&more).expect("success").plan;
+    assert!(matches!(plan.changes[..], [Change::AddRule { .. }]), "{plan:?}");
+    assert!(holds_the_port(), "{}", listing());
+
+    let mut without = at_input(&[]);
+    without.sets.clear();
+    let plan = engine.apply(&without).expect("success").plan;
+    assert!(matches!(plan.changes[..], [.., Change::DeleteSet { .. }]), "{plan:?}");
+    engine.apply(&more).expect("success");
+    assert!(!listing().contains("8080"), "made anew: {}", listing());
+    engine.remove().expect("success");
+    assert_eq!(host.run(&["nft", "list", "ruleset"]), "");
+}

@@ -1,0 +1,106 @@
+//! Cgroups v2.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Namespace;
+use super::command::output;
+use super::wait::wait_if;
+
+/// Where nft looks for cgroups.
+const CGROUPS: &str = "/sys/fs/cgroup";
+/// The cgroup below a test's.
+const INNER: &str = "inner";
+
+/// A cgroup of a test's, below the root. It is removed with this value, once the last of its processes
+/// has ended.
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    /// Makes one (needs root).
+    pub fn new() -> Cgroup {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dwnl-test-{}-{number}", std::process::id());
+        let path = mount().join(name);
+        fs::create_dir(&path).expect("to make a cgroup");
+        Cgroup { path }
+    }
+
+    /// The ID of the cgroup that this process is in.
+    pub fn own_id() -> u64 {
+        let cgroups = fs::read_to_string("/proc/self/cgroup").expect("the cgroups");
+        let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).expect("one of v2");
+        inode(&mount().join(path))
+    }
+
+    /// Its ID.
+    pub fn id(&self) -> u64 {
+        inode(&self.path)
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its path below the root.
+    pub fn name(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).expect("a name")
+    }
+
+    /// The root of the hierarchy, as nft names it.
+    pub fn root_of_nft() -> String {
+        format!("./{}", below_nft(&mount()))
+    }
+
+    /// Its path, as nft lists it.
+    pub fn path_of_nft(&self) -> String {
+        below_nft(&self.path)
+    }
+
+    /// The file that moves a process into a cgroup below it.
+    pub fn inner_processes(&self) -> String {
+        let inner = self.path.join(INNER);
+        fs::create_dir_all(&inner).expect("to make a cgroup");
+        inner.join("cgroup.procs").display().to_string()
+    }
+
+    /// Takes in all processes that are in the network namespace.
+    pub fn take_in(&self, namespace: &Namespace) {
+        let namespace = inode(namespace.path().as_ref());
+        for process in fs::read_dir("/proc").expect("the processes").flatten() {
+            let theirs = fs::metadata(process.path().join("ns/net"));
+            if theirs.is_ok_and(|theirs| theirs.ino() == namespace) {
+                let number = process.file_name().into_encoded_bytes();
+                fs::write(self.path.join("cgroup.procs"), number).expect("to take in a process");
+            }
+        }
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(self.path.join(INNER));
+        wait_if(|| fs::remove_dir(&self.path).ok());
+    }
+}
+
+/// A path as nft names it.
+fn below_nft(path: &Path) -> String {
+    path.strip_prefix(CGROUPS).expect("a path that nft finds").display().to_string()
+}
+
+/// Where cgroup v2 is mounted.
+pub(super) fn mount() -> PathBuf {
+    let mounts = output(&["findmnt", "--noheadings", "--output=TARGET", "-t", "cgroup2"], "");
+    mounts.succeeded().lines().next().expect("a mount").trim().into()
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("a file").ino()
+}

@@ -1,0 +1,63 @@
+//! A branch of the cgroup2 hierarchy for one dockerd, laid out as systemd does for its services.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::cgroup::mount;
+use super::wait::wait_if;
+
+/// The branch `NAME`, with `docker.service` and `containerd.service` in it. Dropping it kills the
+/// processes that are still in it and removes it.
+pub struct Slice {
+    root: PathBuf,
+    name: String,
+}
+
+impl Slice {
+    /// Makes the branch; its name has to be unique.
+    pub fn new(name: &str) -> Slice {
+        let slice = Slice { root: mount(), name: name.to_owned() };
+        for service in ["docker.service", "containerd.service"] {
+            let path = slice.branch().join(service);
+            fs::create_dir_all(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
+        slice
+    }
+
+    /// Its name, which is also its path from the root of the hierarchy.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn branch(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+
+    fn is_populated(&self) -> bool {
+        let events = fs::read_to_string(self.branch().join("cgroup.events"));
+        events.is_ok_and(|events| events.contains("populated 1"))
+    }
+}
+
+impl Drop for Slice {
+    fn drop(&mut self) {
+        // Linux before 5.14 has no such file. Nothing is left by then unless a test failed.
+        let _ = fs::write(self.branch().join("cgroup.kill"), "1");
+        wait_if(|| (!self.is_populated()).then_some(()));
+        remove_tree(&self.branch());
+    }
+}
+
+/// Removes a directory of a cgroup hierarchy and those below it. What is not there needs no removal.
+pub(super) fn remove_tree(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    directories.for_each(|entry| remove_tree(&entry.path()));
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            eprintln!("{}: {error}", directory.display());
+        }
+        _ => {}
+    }
+}
