@@ -64,7 +64,10 @@ pub mod plan;
 pub mod policy;
 pub mod ruleset;
 
-pub use compile::{compile, frame, installed_translations, unmentioned, unprotected};
+pub use compile::{
+    Limitation, UnknownSockets, compile, frame, guards_new_ports, installed_translations,
+    unmentioned, unprotected,
+};
 pub use engine::{Engine, Error};
 pub use plan::Plan;
 pub use policy::Policy;

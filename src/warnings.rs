@@ -2,7 +2,7 @@
 
 use dwnl::engine::Outcome;
 use dwnl::ruleset::{Docker, ForeignTranslations, Name};
-use dwnl::{Policy, unprotected};
+use dwnl::{Limitation, Policy, unprotected};
 
 /// The warnings where this policy was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
@@ -13,6 +13,7 @@ pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
         .chain(nothing_protects(policy, docker))
         .chain(shared_bridges(policy, docker))
         .chain(docker.unreadable.iter().map(|rule| unreadable(rule)))
+        .chain(outcome.limitations.iter().map(Limitation::to_string))
         .collect()
 }
 
@@ -68,7 +69,14 @@ mod tests {
             second_jump: SecondJump::Kept,
         };
         let plan = Plan { foreign_translations: vec![translations], ..Plan::default() };
-        let outcome = Outcome { plan, generation: 1, docker, learned: Vec::new(), attempts: 1 };
+        let outcome = Outcome {
+            plan,
+            generation: 1,
+            docker,
+            learned: Vec::new(),
+            limitations: Vec::new(),
+            attempts: 1,
+        };
         let starts = |policy: &Policy| {
             let warnings = warnings(policy, &outcome);
             let start = |it: &String| it.split_whitespace().take(4).collect::<Vec<_>>().join(" ");

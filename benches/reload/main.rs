@@ -3,7 +3,7 @@
 //! namespaces of its own.
 //!
 //! `cargo bench --bench reload` as root measures all of it in some minutes and writes
-//! `docs/performance.md` and `docs/performance.svg`. With `-- --quick` it measures small sizes in
+//! `docs/benchmarks/reload.md` and `reload.svg` beside it. With `-- --quick` it measures small sizes in
 //! some seconds, to show that it works, and writes into the target directory.
 
 mod figures;
@@ -77,7 +77,7 @@ fn main() -> Result<()> {
     let is_full = support::is_full()?;
     let effort = if is_full { Effort::FULL } else { Effort::QUICK };
     let figures = measure(&effort)?;
-    plot::draw(&support::documents(is_full).join("performance.svg"), &figures)?;
+    plot::draw(&support::documents(is_full).join("reload.svg"), &figures)?;
     let report = Report {
         figures: &figures,
         sizes: effort.sizes,
@@ -85,7 +85,7 @@ fn main() -> Result<()> {
         machine: support::describe()?,
         quick: effort.quick,
     };
-    support::write("performance.md", &report, is_full)
+    support::write("reload.md", &report, is_full)
 }
 
 fn measure(effort: &Effort) -> Result<Figures> {

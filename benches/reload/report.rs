@@ -28,7 +28,7 @@ impl Display for Report<'_> {
         writeln!(f, "Measured in one run of `cargo bench --bench reload` on this machine:\n")?;
         writeln!(f, "{}\n", self.machine)?;
         writeln!(f, "Times move from machine to machine; the ratios are what counts.\n")?;
-        writeln!(f, "![Time of a reload and cost of a new flow](performance.svg)\n")?;
+        writeln!(f, "![Time of a reload and cost of a new flow](reload.svg)\n")?;
         self.write_goals(f)?;
         for table in &TABLES {
             self.write_table(f, table)?;

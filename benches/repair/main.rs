@@ -1,7 +1,7 @@
 //! How long it takes until what others have done to the rules is put right, by the library alone: from
 //! the moment at which their commit has returned to the repaired commit.
 //!
-//! `cargo bench --bench repair` as root writes `docs/repair.md`. With `-- --quick` it measures a small
+//! `cargo bench --bench repair` as root writes `docs/benchmarks/repair.md`. With `-- --quick` it measures a small
 //! set in a few rounds, to show that it works, and writes into the target directory.
 
 mod disturbance;

@@ -18,10 +18,10 @@ pub fn is_full() -> Result<bool> {
     Ok(arguments == ["--bench"])
 }
 
-/// Where documents go: into `docs`, or after a short run into the target directory.
+/// Where documents go: into `docs/benchmarks`, or after a short run into the target directory.
 pub fn documents(is_full: bool) -> PathBuf {
     if is_full {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks")
     } else {
         PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
     }

@@ -1,7 +1,7 @@
 //! How long it takes until `dwnl watch` has put right what others have done, and what it costs to let it
 //! run.
 //!
-//! `cargo bench --bench watch` as root writes `docs/watch.md`. With `-- --quick` it measures a small set
+//! `cargo bench --bench watch` as root writes `docs/benchmarks/watch.md`. With `-- --quick` it measures a small set
 //! in a few rounds, to show that it works, and writes into the target directory.
 
 #[path = "../repair/disturbance.rs"]

@@ -124,21 +124,36 @@ fn proxied_ports(docker: &Docker) -> Vec<WantedRule> {
     docker::ranges(&docker.published).into_iter().map(port).collect()
 }
 
-/// Ports that were known at the last apply and that docker-proxy may still listen on, where its
-/// sockets cannot be told from others: as long as anybody listens there, or if not even that is known,
-/// until Docker writes rules again.
+/// Ports that were known at the last apply, that Docker does not name now, and that docker-proxy may
+/// still listen on.
 fn retained_ports(snapshot: &Snapshot) -> Vec<WantedRule> {
-    let Snapshot { docker, host, .. } = snapshot;
-    let path = ChainPath { table: own_table(), chain: INPUT.into() };
-    let Some(installed) = snapshot.chain(&path).filter(|_| !sockets::are_told_apart(host)) else {
-        return Vec::new();
-    };
-    let may_be_open = |port: &Published| match &host.listeners {
-        Some(listeners) => listeners.iter().any(|it| port.ports.has(it.protocol, it.port)),
-        None => !docker.has_rules,
-    };
-    let ranges = docker::ranges(&docker.published);
-    let is_named = |port: &Published| ranges.iter().any(|named| named.covers(port));
-    let retained = known_ports(installed).filter(|(port, _)| !is_named(port) && may_be_open(port));
+    let retained = unnamed_ports(snapshot).filter(|(port, _)| may_be_open(port, snapshot));
     retained.map(|(_, rule)| without_origin(rule.clone())).collect()
+}
+
+/// Whether a port that was known at the last apply would not be known any more.
+pub(crate) fn gives_up_ports(snapshot: &Snapshot) -> bool {
+    unnamed_ports(snapshot).any(|(port, _)| !may_be_open(&port, snapshot))
+}
+
+/// The ports that were known at the last apply and that Docker does not name now, with the rule for
+/// each.
+fn unnamed_ports(snapshot: &Snapshot) -> impl Iterator<Item = (Published, &Rule)> {
+    let path = ChainPath { table: own_table(), chain: INPUT.into() };
+    let ranges = docker::ranges(&snapshot.docker.published);
+    let is_named = move |port: &Published| ranges.iter().any(|named| named.covers(port));
+    let known = snapshot.chain(&path).into_iter().flat_map(known_ports);
+    known.filter(move |(port, _)| !is_named(port))
+}
+
+/// Whether docker-proxy may listen there: as long as a socket does that may be its own, or if not even
+/// that is known, until Docker writes rules again.
+fn may_be_open(port: &Published, Snapshot { docker, host, .. }: &Snapshot) -> bool {
+    match &host.listeners {
+        Some(listeners) => {
+            let mut listeners = listeners.iter().filter(|it| port.ports.has(it.protocol, it.port));
+            listeners.any(|listener| sockets::may_be_docker(listener, host))
+        }
+        None => !docker.has_rules,
+    }
 }

@@ -19,6 +19,7 @@ mod entry;
 mod guard;
 mod known;
 mod large;
+mod limitation;
 mod part;
 mod second_jump;
 mod sockets;
@@ -37,10 +38,12 @@ use crate::ruleset::{
 use large::LargeGroups;
 
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
-pub(crate) use completion::complete;
+pub(crate) use completion::{complete, gives_up_ports};
 pub(crate) use docker::{Discovery, tells_of_docker};
 pub use docker::{unmentioned, unprotected};
 pub(crate) use known::unknown_ports;
+pub(crate) use limitation::limitations;
+pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;
 pub(crate) use sockets::{

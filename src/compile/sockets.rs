@@ -1,6 +1,7 @@
 //! docker-proxy is known by its listening sockets: which of those that are there are Docker's, and the
 //! rules by which the kernel itself knows one that was opened a moment ago.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use super::guard::{INPUT, PROXIED, chain, goto, judge, rule};
 use super::own_table;
 use crate::policy::Guard;
 use crate::ruleset::{
-    Cgroup, CgroupMatch, Cgroups, Chain, Condition, Docker, GuardScope, HostState, Listener, Ports,
-    Protocol, Published, Ruleset, Set, SetKind, SetPath, SetUpdate, Snapshot, Statement,
-    WantedRule,
+    Cgroup, CgroupMatch, Cgroups, Chain, ChainPath, Condition, Docker, GuardScope, HostState,
+    Listener, Ports, Protocol, Published, Rule, Ruleset, Set, SetKind, SetPath, SetUpdate,
+    Snapshot, Statement, WantedRule,
 };
 
 /// What is for a socket of dockerd or docker-proxy.
@@ -24,6 +25,8 @@ const DOCKER_PORT: &str = "docker-port";
 const PORTS: &str = "docker-tcp";
 /// How long such a port is remembered. A server's TIME_WAIT lasts a minute.
 const REMEMBERED: NonZeroU32 = NonZeroU32::new(3600).expect("an hour");
+/// The ID of the root of the cgroup v2 hierarchy.
+const ROOT: u64 = 1;
 
 /// What the guard of a policy looks for on the host.
 pub(super) fn scope(guard: &Guard) -> GuardScope {
@@ -46,10 +49,18 @@ pub(crate) fn publish_listeners(docker: &mut Docker, scope: &GuardScope, host: &
     }
 }
 
-/// Whether it is certain of every listening socket if it is Docker's.
-pub(super) fn are_told_apart(host: &HostState) -> bool {
+/// Whether a listening socket that is not known as Docker's may be Docker's all the same: where no
+/// cgroup of dockerd is known, or not that of the socket. Before Linux 5.15 a socket has the ID of the
+/// root in the place of its own while `net_cls` or `net_prio` is in use; where rules can match the
+/// cgroup of a socket, the kernel is a later one.
+pub(super) fn may_be_docker(listener: &Listener, host: &HostState) -> bool {
     let has_daemon = host.cgroups.as_ref().is_some_and(|cgroups| !cgroups.daemons.is_empty());
-    has_daemon && host.listeners.is_some()
+    let is_certain = match listener.cgroup {
+        Some(ROOT) => host.matches_sockets,
+        Some(_) => true,
+        None => false,
+    };
+    !(has_daemon && is_certain)
 }
 
 fn is_docker(listener: &Listener, scope: &GuardScope, host: &HostState) -> bool {
@@ -72,11 +83,16 @@ pub(crate) fn judges_all_others(scope: &GuardScope, cgroups: &Cgroups) -> bool {
     !cgroups.host.is_empty() && (scope.host_network || cgroups.daemons.iter().any(is_outside))
 }
 
-/// A service of the host's own that would be judged as if it were Docker's, with one of its ports.
+/// A service of the host's own that would be judged as if it were Docker's, with one of its ports, by
+/// rules that are not installed yet: what is in force is kept up whatever starts meanwhile.
 pub(crate) fn judged_service<'h>(
     scope: &GuardScope,
-    host: &'h HostState,
+    snapshot: &'h Snapshot,
 ) -> Option<(&'h Cgroup, Published)> {
+    let host = &snapshot.host;
+    if are_installed(&rules(scope, host), snapshot) {
+        return None;
+    }
     let cgroups = host.cgroups.as_ref().filter(|_| host.matches_sockets)?;
     let judges_all_others = judges_all_others(scope, cgroups);
     let is_judged = |cgroup: &Cgroup| {
@@ -93,6 +109,13 @@ pub(crate) fn judged_service<'h>(
         let port = published_port(listener).filter(|port| !port.is_loopback())?;
         is_judged(cgroup).then_some((cgroup, port))
     })
+}
+
+fn are_installed(rules: &[WantedRule], snapshot: &Snapshot) -> bool {
+    let path = ChainPath { table: own_table(), chain: INPUT.into() };
+    let installed = snapshot.chain(&path).into_iter().flat_map(|chain| &chain.rules);
+    let installed: HashSet<&Rule> = installed.filter_map(|rule| rule.content.known()).collect();
+    rules.iter().all(|wanted| installed.contains(&wanted.rule))
 }
 
 /// Adds to the guard what the kernel itself needs to know Docker's sockets.

@@ -1,10 +1,15 @@
 //! What policies compile to.
 
+mod known;
+mod sockets;
+
 use super::*;
 use crate::policy::Group;
 use crate::policy::{Allow, DirectRouting, Guard, Source};
 use crate::ruleset::Protocol;
-use crate::ruleset::{AddressRange, Addresses, Docker, Ports, Published, Snapshot};
+use crate::ruleset::{
+    AddressRange, Addresses, Cgroup, Docker, HostState, Listener, Ports, Published, Snapshot,
+};
 
 fn source(text: &str) -> Source {
     let addresses = match text.split_once('-') {
@@ -138,6 +143,35 @@ fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()
 }
 
+/// The rules of the guard's chain `input` beside what a snapshot holds.
+fn completed_input(snapshot: &Snapshot) -> Vec<WantedRule> {
+    let completed = complete(&compile(&Policy::default()), snapshot, &[]);
+    let mut chains = completed.chains.into_iter();
+    let chain = chains.find(|it| it.path.chain.as_ref() == guard::INPUT).expect("the chain");
+    chain.rules.to_vec()
+}
+
+/// The same with this Docker and this host.
+fn input(docker: &Docker, host: &HostState) -> Vec<WantedRule> {
+    let (docker, host) = (docker.clone(), host.clone());
+    completed_input(&Snapshot { docker, host, ..Snapshot::default() })
+}
+
+/// A published TCP port.
+fn published(family: Family, port: u16) -> Published {
+    let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
+    Published { address: None, family, ports }
+}
+
+/// A socket of this cgroup that waits on a port of any address.
+fn listener(protocol: Protocol, port: u16, cgroup: Option<u64>) -> Listener {
+    Listener { family: Family::Inet, address: None, protocol, port, cgroup }
+}
+
+fn cgroup(path: &str, id: u64) -> Cgroup {
+    Cgroup { path: path.to_owned(), id }
+}
+
 #[test]
 fn the_guard_judges_by_what_was_called() {
     let to = ["203.0.113.5", "2001:db8::5"].map(|text| source(text).addresses).into();
@@ -179,8 +213,7 @@ fn everybody_else_is_translated_and_marked() {
 fn what_docker_has_set_up_completes_the_guard() {
     let published = |address: Option<&str>, family, port| Published {
         address: address.map(|text| text.parse().expect("an address")),
-        family,
-        ports: Ports::new(Protocol::Tcp, port, port).expect("a port"),
+        ..published(family, port)
     };
     let docker = Docker {
         bridges: ["docker0", "web0", "br0", "br-0123456789ab"].map(Name::from).into(),

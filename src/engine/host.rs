@@ -7,7 +7,7 @@ use super::probe::{self, CgroupProbe};
 use super::{Engine, Error, unbroken};
 use crate::cgroup::Hierarchy;
 use crate::compile::{
-    CGROUPFS_PARENT, DAEMONS, holds_socket_match, is_container, judges_all_others,
+    CGROUPFS_PARENT, DAEMONS, gives_up_ports, holds_socket_match, is_container, judges_all_others,
     publish_listeners,
 };
 use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
@@ -46,6 +46,24 @@ impl Engine {
         let has_cgroups = snapshot.host.cgroups.is_some();
         snapshot.host.matches_sockets = has_cgroups && self.matches_sockets(snapshot)?;
         publish_listeners(&mut snapshot.docker, scope, &snapshot.host);
+        if gives_up_ports(snapshot) {
+            self.look_again(scope, snapshot)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the listening sockets that a second dump has. sock_diag does not report that others opened
+    /// or closed sockets during a dump, which may then lack some, so that a port is not given up by
+    /// one dump alone.
+    fn look_again(&mut self, scope: &GuardScope, snapshot: &mut Snapshot) -> Result<(), Error> {
+        let Snapshot { docker, host, .. } = snapshot;
+        if let (Some(first), Some(second)) = (&host.listeners, listeners(&mut self.sockets)?) {
+            let all: BTreeSet<Listener> = first.iter().cloned().chain(second).collect();
+            let all: Vec<Listener> = all.into_iter().collect();
+            host.cgroups = self.hierarchy.as_ref().map(|it| cgroups(it, scope, Some(&all)));
+            host.listeners = Some(all);
+            publish_listeners(docker, scope, host);
+        }
         Ok(())
     }
 

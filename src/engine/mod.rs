@@ -24,10 +24,10 @@ use std::path::Path;
 use std::sync::Weak;
 
 use crate::cgroup::Hierarchy;
-use crate::compile::{frame, unknown_ports};
+use crate::compile::{Limitation, frame, limitations, unknown_ports};
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
-use crate::ruleset::{Docker, Family, Published, Ruleset, Snapshot};
+use crate::ruleset::{Docker, Family, GuardScope, Published, Ruleset, Snapshot};
 use connection::{Connection, Dumped};
 use memory::Memory;
 use monitor::Attendance;
@@ -79,14 +79,25 @@ pub struct Outcome {
     /// The published ports that the guard did not know before: whoever opened a flow to one of them
     /// in the meantime was not judged. Empty where there was no guard before.
     pub learned: Vec<Published>,
+    /// The promises of the guard that do not hold on this host.
+    pub limitations: Vec<Limitation>,
     /// How often the dump was taken: 1, and one more for each change by somebody else meanwhile.
     pub attempts: u32,
 }
 
 impl Outcome {
-    fn new(plan: Plan, generation: u32, snapshot: Snapshot, attempts: u32) -> Outcome {
+    fn new(
+        plan: Plan,
+        generation: u32,
+        scope: Option<&GuardScope>,
+        snapshot: Snapshot,
+        attempts: u32,
+    ) -> Outcome {
         let learned = unknown_ports(&snapshot);
-        Outcome { plan, generation, docker: snapshot.docker, learned, attempts }
+        let Snapshot { docker, host, .. } = snapshot;
+        let limitations = scope.map(|scope| limitations(scope, &docker, &host));
+        let limitations = limitations.unwrap_or_default();
+        Outcome { plan, generation, docker, learned, limitations, attempts }
     }
 }
 
@@ -253,7 +264,7 @@ impl Engine {
         let snapshot = self.current_for(wanted, false)?;
         let plan = Plan::between(wanted, &snapshot)?;
         let generation = snapshot.generation;
-        Ok(Outcome::new(plan, generation, snapshot, 1))
+        Ok(Outcome::new(plan, generation, wanted.guard.as_ref(), snapshot, 1))
     }
 
     /// Carries out a plan in one transaction and returns the generation afterwards. An empty plan
@@ -283,7 +294,8 @@ impl Engine {
     /// See [`Error`]. Nothing was changed.
     pub fn apply(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
         let current = |engine: &mut Engine| engine.current_for(wanted, true);
-        let outcome = self.converge(current, |snapshot| Plan::between(wanted, snapshot))?;
+        let plan = |snapshot: &Snapshot| Plan::between(wanted, snapshot);
+        let outcome = self.converge(wanted.guard.as_ref(), current, plan)?;
         self.memory.keep_written(outcome.generation, wanted);
         Ok(outcome)
     }
@@ -295,11 +307,12 @@ impl Engine {
     /// See [`Error`]. Nothing was changed.
     pub fn remove(&mut self) -> Result<Outcome, Error> {
         let owned = frame();
-        self.converge(Engine::current, |snapshot| Plan::removing(&owned, snapshot))
+        self.converge(None, Engine::current, |snapshot| Plan::removing(&owned, snapshot))
     }
 
     fn converge(
         &mut self,
+        scope: Option<&GuardScope>,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
         plan: impl Fn(&Snapshot) -> Result<Plan, Obstacle>,
     ) -> Result<Outcome, Error> {
@@ -307,7 +320,9 @@ impl Engine {
             let snapshot = current(self)?;
             let plan = plan(&snapshot)?;
             match self.commit(&plan) {
-                Ok(generation) => return Ok(Outcome::new(plan, generation, snapshot, attempts)),
+                Ok(generation) => {
+                    return Ok(Outcome::new(plan, generation, scope, snapshot, attempts));
+                }
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }

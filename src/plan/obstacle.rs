@@ -68,7 +68,7 @@ pub enum Obstacle {
 /// The guard must not judge what is not Docker's.
 pub(super) fn check_services(wanted: &Ruleset, snapshot: &Snapshot) -> Result<(), Obstacle> {
     let scope = wanted.guard.as_ref();
-    match scope.and_then(|scope| judged_service(scope, &snapshot.host)) {
+    match scope.and_then(|scope| judged_service(scope, snapshot)) {
         Some((cgroup, port)) => {
             Err(Obstacle::ServiceJudged { cgroup: cgroup.path.clone(), port: port.to_string() })
         }

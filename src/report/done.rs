@@ -212,7 +212,14 @@ mod tests {
 
     fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
         let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
-        Outcome { plan, generation: 17, docker: Docker::default(), learned: Vec::new(), attempts }
+        Outcome {
+            plan,
+            generation: 17,
+            docker: Docker::default(),
+            learned: Vec::new(),
+            limitations: Vec::new(),
+            attempts,
+        }
     }
 
     fn change() -> Vec<Change> {

@@ -201,6 +201,7 @@ mod tests {
             generation: 17,
             docker: Docker::default(),
             learned: Vec::new(),
+            limitations: Vec::new(),
             attempts: 1,
         }
     }

@@ -73,8 +73,11 @@ pub struct Cgroup {
 impl Cgroup {
     /// Whether another cgroup lies below it.
     pub fn contains(&self, other: &Cgroup) -> bool {
+        if self.path.is_empty() {
+            return !other.path.is_empty();
+        }
         let below = other.path.strip_prefix(&self.path);
-        self.path.is_empty() || below.is_some_and(|rest| rest.starts_with('/'))
+        below.is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// The path of the one in which it lies; that of the root is empty.
@@ -92,5 +95,46 @@ impl Cgroup {
     pub fn level(&self) -> u32 {
         let components = self.path.split('/').filter(|component| !component.is_empty());
         components.count().try_into().unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cgroup(path: &str) -> Cgroup {
+        Cgroup { path: path.to_owned(), id: 7 }
+    }
+
+    #[test]
+    fn a_path_tells_where_a_cgroup_lies() {
+        for (path, parent, top, level) in [
+            ("", "", "", 0),
+            ("init.scope", "", "init.scope", 1),
+            ("system.slice/docker.service", "system.slice", "system.slice", 2),
+            ("a/b/c", "a/b", "a", 3),
+        ] {
+            let cgroup = cgroup(path);
+            assert_eq!((cgroup.parent(), cgroup.top(), cgroup.level()), (parent, top, level));
+        }
+    }
+
+    #[test]
+    fn a_cgroup_contains_those_below_it_alone() {
+        for (path, other, expected) in [
+            ("", "a", true),
+            ("", "a/b", true),
+            ("", "", false),
+            ("a", "a", false),
+            ("a", "", false),
+            ("a", "a/b", true),
+            ("a", "a/b/c", true),
+            ("a/b", "a", false),
+            ("a", "ab", false),
+            ("a", "ab/c", false),
+            ("a/b", "c/a/b", false),
+        ] {
+            assert_eq!(cgroup(path).contains(&cgroup(other)), expected, "{path:?}, {other:?}");
+        }
     }
 }

@@ -63,11 +63,16 @@ impl Cgroup {
         below_nft(&self.path)
     }
 
-    /// The file that moves a process into a cgroup below it.
-    pub fn inner_processes(&self) -> String {
+    /// A cgroup below it.
+    pub fn inner(&self) -> PathBuf {
         let inner = self.path.join(INNER);
         fs::create_dir_all(&inner).expect("to make a cgroup");
-        inner.join("cgroup.procs").display().to_string()
+        inner
+    }
+
+    /// The root of the hierarchy.
+    pub fn root() -> PathBuf {
+        mount()
     }
 
     /// Takes in all processes that are in the network namespace.

@@ -30,6 +30,11 @@ impl Slice {
         &self.name
     }
 
+    /// The directory of `docker.service`.
+    pub fn service(&self) -> PathBuf {
+        self.branch().join("docker.service")
+    }
+
     fn branch(&self) -> PathBuf {
         self.root.join(&self.name)
     }

@@ -7,10 +7,10 @@ mod table;
 mod tests;
 mod text;
 
-use dwnl::installed_translations;
 use dwnl::ruleset::{
     Chain, Extent, Family, ForeignTranslations, Ruleset, SetKind, Snapshot, TablePath,
 };
+use dwnl::{guards_new_ports, installed_translations};
 use serde::{Serialize, Serializer};
 
 use super::elements::Elements;
@@ -25,6 +25,9 @@ pub struct Show<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[serde(serialize_with = "super::translations::serialize")]
     foreign_translations: Vec<ForeignTranslations>,
+    /// Whether the guard knows a port that Docker publishes from now on; without a guard nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guards_new_ports: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,7 +116,8 @@ impl<'a> Show<'a> {
             tables.iter().any(|table| is_of(table) && table.installed)
         };
         let foreign_translations = translations.into_iter().filter(installed).collect();
-        Show { generation: snapshot.generation, tables, foreign_translations }
+        let guards_new_ports = guards_new_ports(snapshot);
+        Show { generation: snapshot.generation, tables, foreign_translations, guards_new_ports }
     }
 }
 

@@ -20,6 +20,13 @@ impl Report for Show<'_> {
         for translations in &self.foreign_translations {
             writeln!(out, "{}", Plain(translations))?;
         }
+        if self.guards_new_ports == Some(false) {
+            writeln!(
+                out,
+                "no rule matches docker-proxy's sockets: a port that Docker publishes from now on is \
+                 guarded over IPv6 by the next apply"
+            )?;
+        }
         writeln!(out, "generation {}", self.generation)
     }
 }

@@ -3,6 +3,7 @@
 
 mod backend;
 mod datagrams;
+mod direct;
 mod discovery;
 mod flows;
 mod host_network;

@@ -1,0 +1,146 @@
+//! Which promises of the guard do not hold on this host, and why.
+
+use std::fmt;
+
+use super::guard::INPUT;
+use super::sockets::judges_all_others;
+use super::{is_container, own_table};
+use crate::ruleset::{
+    Cgroup, ChainPath, Condition, Docker, GuardScope, HostState, Match, Rule, Snapshot,
+};
+
+/// A promise that does not hold on this host. `Display` is a sentence that says what closes the gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limitation {
+    /// A port that Docker publishes from now on is open to everyone through docker-proxy until the
+    /// next apply.
+    NewPorts(UnknownSockets),
+    /// So is a port that a container with `--network=host` opens from now on.
+    HostNetwork,
+}
+
+/// Why the kernel does not know by itself which sockets are Docker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnknownSockets {
+    /// There is no hierarchy of cgroup v2, or the process is in a cgroup namespace of its own.
+    NoHierarchy,
+    /// The kernel cannot match listening sockets by their cgroup.
+    NoMatch,
+    /// The cgroup of dockerd was not found.
+    NoDaemon,
+}
+
+/// The promises that do not hold beside this Docker on this host.
+pub(crate) fn limitations(
+    scope: &GuardScope,
+    docker: &Docker,
+    host: &HostState,
+) -> Vec<Limitation> {
+    let unknown = match &host.cgroups {
+        None => Some(UnknownSockets::NoHierarchy),
+        Some(_) if !host.matches_sockets => Some(UnknownSockets::NoMatch),
+        Some(cgroups) if cgroups.daemons.is_empty() && !judges_all_others(scope, cgroups) => {
+            Some(UnknownSockets::NoDaemon)
+        }
+        Some(_) => None,
+    };
+    let is_there = !docker.bridges.is_empty() || !docker.published.is_empty();
+    let new_ports = unknown.filter(|_| is_there).map(Limitation::NewPorts);
+    let is_among_services = |it: &Cgroup| {
+        let cgroups = host.cgroups.iter();
+        is_container(&it.path)
+            && cgroups.flat_map(|it| &it.host).any(|host| host.path == it.parent())
+    };
+    let containers = || host.cgroups.iter().flat_map(|it| &it.containers);
+    let is_late = unknown.is_some() || containers().any(is_among_services);
+    let host_network = (scope.host_network && is_late).then_some(Limitation::HostNetwork);
+    new_ports.into_iter().chain(host_network).collect()
+}
+
+/// Whether the guard that is installed knows a port that Docker publishes from now on; `None` if
+/// there is no guard.
+pub fn guards_new_ports(snapshot: &Snapshot) -> Option<bool> {
+    let path = ChainPath { table: own_table(), chain: INPUT.into() };
+    let rules = &snapshot.chain(&path)?.rules;
+    let matches_socket = |rule: &Rule| {
+        rule.matches.iter().any(|it| matches!(it, Match::Native(Condition::Cgroup(_))))
+    };
+    Some(rules.iter().filter_map(|rule| rule.content.known()).any(matches_socket))
+}
+
+impl fmt::Display for Limitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limitation::NewPorts(why) => write!(
+                f,
+                "a port that Docker publishes from now on is open through docker-proxy over IPv6 \
+                 until the next apply, because {why}; `\"userland-proxy\": false` in Docker's \
+                 daemon.json closes this"
+            ),
+            Limitation::HostNetwork => write!(
+                f,
+                "a port that a container with --network=host opens from now on is open until the \
+                 next apply: give Docker a slice of its own (docs/security.md), or keep `dwnl watch` \
+                 running"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for UnknownSockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UnknownSockets::NoHierarchy => {
+                "there is no cgroup v2 hierarchy, or dwnl runs in a cgroup namespace of its own"
+            }
+            UnknownSockets::NoMatch => "this kernel cannot match listening sockets by their cgroup",
+            UnknownSockets::NoDaemon => {
+                "the cgroup of dockerd was not found (set `docker-cgroup` in `[guard]`)"
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ruleset::Cgroups;
+
+    fn cgroup(path: &str) -> Cgroup {
+        Cgroup { path: path.to_owned(), id: 7 }
+    }
+
+    fn host(daemons: &[&str], containers: &[&str]) -> HostState {
+        let cgroups = Cgroups {
+            daemons: daemons.iter().map(|path| cgroup(path)).collect(),
+            host: vec![cgroup("system.slice")],
+            containers: containers.iter().map(|path| cgroup(path)).collect(),
+            ..Cgroups::default()
+        };
+        HostState { cgroups: Some(cgroups), matches_sockets: true, ..HostState::default() }
+    }
+
+    #[test]
+    fn each_gap_has_its_reason() {
+        let docker = Docker { bridges: ["docker0".into()].into(), ..Docker::default() };
+        let scope = GuardScope { host_cgroups: vec!["system.slice".into()], ..Default::default() };
+        let found = |host: &HostState| limitations(&scope, &docker, host);
+        let stock = host(&["system.slice/docker.service"], &[]);
+        assert_eq!(found(&stock), []);
+        assert_eq!(found(&host(&[], &[])), [Limitation::NewPorts(UnknownSockets::NoDaemon)]);
+        let refused = HostState { matches_sockets: false, ..stock.clone() };
+        assert_eq!(found(&refused), [Limitation::NewPorts(UnknownSockets::NoMatch)]);
+        let version1 = HostState::default();
+        assert_eq!(found(&version1), [Limitation::NewPorts(UnknownSockets::NoHierarchy)]);
+        assert_eq!(limitations(&scope, &Docker::default(), &version1), [], "no Docker, no gap");
+
+        let scope = GuardScope { host_network: true, ..scope.clone() };
+        let scope_of = format!("system.slice/docker-{}.scope", "0".repeat(64));
+        let systemd = host(&["system.slice/docker.service"], &[&scope_of]);
+        assert_eq!(limitations(&scope, &docker, &systemd), [Limitation::HostNetwork]);
+        let cgroupfs = host(&["system.slice/docker.service"], &["docker"]);
+        assert_eq!(limitations(&scope, &docker, &cgroupfs), []);
+    }
+}

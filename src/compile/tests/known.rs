@@ -1,0 +1,162 @@
+//! Ports that the guard knew at the last apply: what is new beside them, and which of them stay.
+
+use super::super::gives_up_ports;
+use super::super::guard::{INPUT, goto, rule};
+use super::super::known::{known_ports, unknown_ports};
+use super::super::own_table;
+use super::{cgroup, input, listener, published};
+use crate::ruleset::{
+    Cgroups, ChainPath, Condition, Docker, Family, HostState, InstalledChain, InstalledRule,
+    Listener, Ports, Protocol, Published, RuleContent, Snapshot, Statement, WantedRule,
+};
+
+/// A snapshot in which the guard's chain `input` holds these rules.
+fn holding(rules: impl IntoIterator<Item = WantedRule>) -> Snapshot {
+    let installed = |wanted: WantedRule| InstalledRule {
+        handle: 1,
+        content: RuleContent::Known(wanted.rule),
+        packets: 0,
+        bytes: 0,
+    };
+    let rules = rules.into_iter().map(installed).collect();
+    let mut snapshot = Snapshot::default();
+    let table = snapshot.tables.entry(own_table()).or_default();
+    table.chains.insert(INPUT.into(), InstalledChain { rules, ..InstalledChain::default() });
+    snapshot
+}
+
+/// The same after an apply beside a Docker that publishes these ports.
+fn knowing(published: &[Published]) -> Snapshot {
+    holding(input(&publishing(published), &HostState::default()))
+}
+
+fn publishing(published: &[Published]) -> Docker {
+    Docker { published: published.iter().cloned().collect(), ..Docker::default() }
+}
+
+fn ports(protocol: Protocol, first: u16, last: u16) -> Ports {
+    Ports::new(protocol, first, last).expect("ports")
+}
+
+fn on(address: &str, published: Published) -> Published {
+    Published { address: Some(address.parse().expect("an address")), ..published }
+}
+
+#[test]
+fn ports_that_are_not_guarded_yet_are_unknown() {
+    use Family::{Inet, Ip, Ip6};
+    let (v4, all) = (published(Ip, 8080), published(Inet, 8080));
+    let at_5 = on("203.0.113.5", published(Ip, 8080));
+    let consecutive = [published(Inet, 8080), published(Inet, 8081)];
+    let range = Published { ports: ports(Protocol::Tcp, 8080, 8081), ..all.clone() };
+    let udp = Published { ports: ports(Protocol::Udp, 8080, 8080), ..all.clone() };
+    let cases = [
+        (vec![], vec![all.clone()], vec![all.clone()]),
+        (vec![all.clone()], vec![all.clone()], vec![]),
+        (vec![all.clone()], vec![v4.clone(), published(Ip6, 8080), at_5.clone()], vec![]),
+        (vec![v4.clone()], vec![all.clone()], vec![all.clone()]),
+        (vec![at_5.clone()], vec![at_5.clone()], vec![]),
+        (vec![at_5], vec![v4.clone()], vec![v4]),
+        (consecutive.to_vec(), vec![range], vec![]),
+        (vec![all], vec![udp.clone()], vec![udp]),
+    ];
+    for (known, now, expected) in cases {
+        let snapshot = Snapshot { docker: publishing(&now), ..knowing(&known) };
+        assert_eq!(unknown_ports(&snapshot), expected, "{known:?}, {now:?}");
+        let without_guard = Snapshot { docker: publishing(&now), ..Snapshot::default() };
+        assert_eq!(unknown_ports(&without_guard), [], "{now:?}");
+    }
+}
+
+#[test]
+fn no_other_rule_of_the_chain_tells_of_a_port() {
+    let https = || Condition::Ports(ports(Protocol::Tcp, 443, 443));
+    let proxied = || goto("proxied");
+    let others = [
+        rule([https()], Statement::Accept),
+        rule([https()], goto("swarm")),
+        rule([https()], Statement::Jump("proxied".into())),
+        rule([], proxied()),
+        rule([https(), https()], proxied()),
+        rule([Condition::Ongoing, https()], proxied()),
+        rule([https(), Condition::Family(Family::Ip)], proxied()),
+    ];
+    let mut snapshot = holding(others);
+    let path = ChainPath { table: own_table(), chain: INPUT.into() };
+    let foreign = RuleContent::Foreign {
+        expressions: String::new(),
+        target: Some("proxied".into()),
+        translation: None,
+    };
+    let chain = snapshot.tables.get_mut(&own_table()).and_then(|it| it.chains.get_mut(INPUT));
+    let rule = InstalledRule { handle: 2, content: foreign, packets: 0, bytes: 0 };
+    chain.expect("the chain").rules.push(rule);
+    assert_eq!(known_ports(snapshot.chain(&path).expect("the chain")).count(), 0);
+}
+
+/// Whether the known ports 8080 to 8082 are still guarded beside this Docker and host.
+fn stays(docker: &Docker, host: &HostState) -> bool {
+    let ports = ports(Protocol::Tcp, 8080, 8082);
+    let known = Published { ports, ..published(Family::Inet, 8080) };
+    let snapshot = Snapshot { docker: docker.clone(), host: host.clone(), ..knowing(&[known]) };
+    let rules = super::completed_input(&snapshot);
+    let guarded = rules.iter().filter(|it| it.rule.to_string().contains("dport 8080-8082")).count();
+    assert!(guarded <= 1, "{rules:?}");
+    assert_eq!(gives_up_ports(&snapshot), guarded == 0);
+    guarded == 1
+}
+
+/// A host with these listening sockets.
+fn with(listeners: &[Listener]) -> HostState {
+    HostState { listeners: Some(listeners.to_vec()), ..HostState::default() }
+}
+
+#[test]
+fn where_sockets_cannot_be_listed_known_ports_stay_until_docker_has_rules() {
+    let host = HostState::default();
+    assert!(stays(&Docker::default(), &host));
+    assert!(!stays(&Docker { has_rules: true, ..Docker::default() }, &host));
+}
+
+#[test]
+fn where_no_cgroup_of_dockerd_is_known_a_port_stays_as_long_as_anybody_listens() {
+    let docker = Docker { has_rules: true, ..Docker::default() };
+    assert!(!stays(&docker, &with(&[])));
+    for (port, expected) in [(8079, false), (8080, true), (8081, true), (8082, true)] {
+        for cgroup in [None, Some(1), Some(70)] {
+            let without_hierarchy = with(&[listener(Protocol::Tcp, port, cgroup)]);
+            assert_eq!(stays(&docker, &without_hierarchy), expected, "{port}, {cgroup:?}");
+            let cgroups = Some(Cgroups::default());
+            let without_daemon = HostState { cgroups, ..without_hierarchy };
+            assert_eq!(stays(&docker, &without_daemon), expected, "{port}, {cgroup:?}");
+        }
+    }
+    assert!(!stays(&docker, &with(&[listener(Protocol::Udp, 8080, None)])));
+}
+
+#[test]
+fn where_dockerd_is_known_a_port_goes_that_is_certainly_somebody_elses() {
+    let docker = Docker::default();
+    let cgroups = Cgroups { daemons: vec![cgroup("docker.service", 7)], ..Cgroups::default() };
+    let beside_dockerd = |matches_sockets, cgroup| HostState {
+        cgroups: Some(cgroups.clone()),
+        matches_sockets,
+        ..with(&[listener(Protocol::Tcp, 8080, cgroup)])
+    };
+    for (cgroup, on_an_old_kernel, on_a_new_one) in
+        [(None, true, true), (Some(1), true, false), (Some(70), false, false)]
+    {
+        assert_eq!(stays(&docker, &beside_dockerd(false, cgroup)), on_an_old_kernel, "{cgroup:?}");
+        assert_eq!(stays(&docker, &beside_dockerd(true, cgroup)), on_a_new_one, "{cgroup:?}");
+    }
+    let nobody = HostState { cgroups: Some(cgroups), ..with(&[]) };
+    assert!(!stays(&docker, &nobody));
+}
+
+#[test]
+fn what_docker_still_publishes_is_guarded_once() {
+    let ports = ports(Protocol::Tcp, 8080, 8082);
+    let docker = publishing(&[Published { ports, ..published(Family::Inet, 8080) }]);
+    assert!(stays(&docker, &with(&[listener(Protocol::Tcp, 8080, None)])));
+    assert!(stays(&docker, &HostState::default()));
+}
