@@ -65,10 +65,11 @@ impl Hierarchy {
         if path.is_empty() { self.cgroup(String::new()) } else { self.find(path) }
     }
 
-    /// The cgroups of these names at the top of the hierarchy or one level below it, sorted.
+    /// The cgroups of these names at the top of the hierarchy or in a slice that is there, sorted.
     pub fn services(&self, names: &[&str]) -> Vec<Cgroup> {
         let children = self.children("");
-        let services = children.iter().flat_map(|child| {
+        let slices = children.iter().filter(|child| child.path.ends_with(".slice"));
+        let services = slices.flat_map(|child| {
             let names = names.iter();
             names.filter_map(|name| self.cgroup(format!("{}/{name}", child.path)))
         });

@@ -17,6 +17,7 @@ mod jumps;
 mod monitor;
 mod namespace;
 mod native;
+mod preview;
 mod privileges;
 mod probe;
 mod refusal;

@@ -183,7 +183,7 @@ fn forwards_that_were_there_before_go_on() {
         assert_eq!(told(&planned), Some((program.via, "left-out")), "{planned}");
         let applied = apply(site.host(), &policy());
         assert_eq!(told(&applied), Some((program.via, "left-out")), "{applied}");
-        assert_eq!(applied["warnings"], serde_json::json!([]));
+        assert!(!applied["warnings"].to_string().contains(program.via), "{applied}");
         assert_eq!(jumps(&site), JUMPS[..1], "{}", program.via);
         site.forward_is_open();
         site.docker_is_open_to_the_allowed_alone();

@@ -1,7 +1,6 @@
 //! A real dockerd on a host of its own.
 
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command};
 
@@ -10,7 +9,7 @@ use tempfile::TempDir;
 use super::command::{Output, companion, output, path};
 use super::slice::{Slice, remove_tree};
 use super::wait::wait_if;
-use super::{Namespace, busybox};
+use super::{Namespace, image};
 
 /// A dockerd with a containerd, containers and state of its own, in namespaces of its own: network
 /// (the host's), mounts and processes. Whatever ends it ends everything that it started.
@@ -69,7 +68,7 @@ impl Docker {
     /// [`Docker::cgroup_path`], and those of each container a cgroup of its own.
     pub fn start_service(host: &Namespace, flags: &[&str]) -> Docker {
         let mut docker = Docker::new(host, flags);
-        docker.cgroup = Some(Slice::new(&docker.slice()));
+        docker.cgroup = Some(docker.new_slice());
         docker.started()
     }
 
@@ -86,7 +85,7 @@ impl Docker {
 
     fn started(mut self) -> Docker {
         self.launch();
-        self.import_image();
+        self.client(&["import", &image::archive(self.directory.path()), "image"]);
         self
     }
 
@@ -102,7 +101,7 @@ impl Docker {
         self.stop();
         // The old one has to be gone before the new one can have its name.
         self.cgroup = None;
-        self.cgroup = Some(Slice::new(&self.slice()));
+        self.cgroup = Some(self.new_slice());
         before_start();
         self.launch();
     }
@@ -168,19 +167,6 @@ impl Docker {
         );
     }
 
-    /// The image holds nothing but busybox.
-    fn import_image(&self) {
-        let (root, archive) = (self.file("root"), self.file("image.tar"));
-        let bin = Path::new(&root).join("bin");
-        fs::create_dir_all(&bin).expect("a directory");
-        fs::copy(busybox(), bin.join("busybox")).expect("to copy busybox");
-        for applet in ["cat", "nc", "sh", "sleep"] {
-            symlink("busybox", bin.join(applet)).expect("a link");
-        }
-        output(&["tar", "-C", &root, "-cf", &archive, "."], "").succeeded();
-        self.client(&["import", &archive, "image"]);
-    }
-
     /// Asks dockerd to stop as an init system would, and waits until it has.
     fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
@@ -194,6 +180,10 @@ impl Docker {
     /// The containers' cgroups are beneath it. The directory's name is as unique as it has to be.
     fn slice(&self) -> String {
         self.directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn new_slice(&self) -> Slice {
+        Slice::new(&self.slice(), &["docker.service", "containerd.service"])
     }
 
     /// Removes the cgroup of the containers, which have ended: one of cgroup v2, or one a controller.

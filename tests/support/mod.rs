@@ -1,5 +1,5 @@
 //! What the tests share: network namespaces, commands run in them, the versions of iptables, a
-//! host with clients, connections, and a real dockerd.
+//! host with clients, connections, a real dockerd, podman and firewalld, and a running watch.
 
 // Every test program uses a part of this.
 #![allow(dead_code, unused_imports)]
@@ -10,9 +10,11 @@ mod docker;
 mod dwnl;
 mod expressions;
 mod firewalld;
+mod image;
 mod iptables;
 mod monitor;
 mod namespace;
+mod podman;
 mod probe;
 mod random;
 mod segment;
@@ -34,10 +36,11 @@ pub use firewalld::Firewalld;
 pub use iptables::Iptables;
 pub use monitor::Monitor;
 pub use namespace::Namespace;
+pub use podman::Podman;
 pub use probe::{Answer, Connection, Datagrams, tcp, udp};
 pub use random::Random;
 pub use segment::{ACK, FIN, RST, SYN, send_segment};
-pub use server::{TcpEcho, UdpEcho, tcp_echo, tcp_echo_at, udp_echo, udp_echo_at};
+pub use server::{Server, TcpEcho, UdpEcho, tcp_echo, tcp_echo_at, udp_echo, udp_echo_at};
 pub use slice::Slice;
 pub use state::{saved, state, state_of};
 pub use topology::Topology;

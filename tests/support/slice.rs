@@ -1,4 +1,4 @@
-//! A branch of the cgroup2 hierarchy for one dockerd, laid out as systemd does for its services.
+//! A branch of the cgroup2 hierarchy for what a test starts, laid out as systemd does for its services.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 use super::cgroup::mount;
 use super::wait::wait_if;
 
-/// The branch `NAME`, with `docker.service` and `containerd.service` in it. Dropping it kills the
-/// processes that are still in it and removes it.
+/// The branch `NAME`, with services in it. Dropping it kills the processes that are still in it and removes
+/// it.
 pub struct Slice {
     root: PathBuf,
     name: String,
 }
 
 impl Slice {
-    /// Makes the branch; its name has to be unique.
-    pub fn new(name: &str) -> Slice {
+    /// Makes the branch with these services; its name has to be unique.
+    pub fn new(name: &str, services: &[&str]) -> Slice {
         let slice = Slice { root: mount(), name: name.to_owned() };
-        for service in ["docker.service", "containerd.service"] {
-            let path = slice.branch().join(service);
+        for path in
+            services.iter().map(|service| slice.branch().join(service)).chain([slice.branch()])
+        {
             fs::create_dir_all(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
         slice

@@ -8,7 +8,9 @@ mod disturbances;
 mod docker;
 mod firewalld;
 mod idle;
+mod listeners;
 mod metrics;
+mod podman;
 mod policy;
 mod service;
 #[path = "../support/mod.rs"]

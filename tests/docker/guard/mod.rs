@@ -5,6 +5,7 @@ mod backend;
 mod datagrams;
 mod direct;
 mod discovery;
+mod docker29;
 mod flows;
 mod host_network;
 mod installed;
@@ -21,6 +22,7 @@ mod routed;
 mod shared;
 mod swarm;
 mod uplinks;
+mod window;
 mod without_rules;
 
 use serde_json::Value;

@@ -71,6 +71,9 @@ fn a_service_that_the_host_alone_can_call_does_not_matter() {
         drop(service);
     }
     let service = Service::start_at(&host, unknown.path(), "0.0.0.0", 8082);
+    // What is in force is kept up whatever starts meanwhile.
+    apply(&host, &policy);
+    remove(&host);
     is_refused(&host, &policy, unknown.name(), 8082);
     drop(service);
 }
