@@ -16,7 +16,8 @@ fn guarded(host: &Namespace) -> String {
 #[test]
 fn a_listener_of_dockers_is_found_after_a_new_interface() {
     let host = Namespace::new();
-    let slice = Slice::new(&format!("dwnl-test-{}-listeners", std::process::id()));
+    let slice =
+        Slice::new(&format!("dwnl-test-{}-listeners", std::process::id()), &["docker.service"]);
     let told =
         format!("{}\n[guard]\ndocker-cgroup = \"{}/docker.service\"\n", policy(), slice.name());
     let watch = Watch::start(&host, &told);

@@ -60,16 +60,6 @@ fn the_allowed_alone_get_in_over_udp() {
     expect_udp(&site, Topology::HOST6, 8082, ALLOWED_ALONE);
 }
 
-/// dwnl finds the service by itself, by the name that the packages give it.
-#[test]
-fn an_apply_knows_the_socket_without_being_told_the_cgroup() {
-    let site = Site::service(&[]);
-    site.docker.run("web", &["-p", "[::]:8081:80"], ECHO);
-    expect_both6(&site, Topology::HOST6, 8081, ALL);
-    apply(&site.topology.host, POLICY);
-    expect_both6(&site, Topology::HOST6, 8081, ALLOWED_ALONE);
-}
-
 /// By another address of the host, on the other interface.
 #[test]
 fn the_second_interface_is_no_way_in() {

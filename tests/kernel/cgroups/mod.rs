@@ -36,7 +36,7 @@ fn policy(docker: &str, host: &[&Cgroup]) -> String {
 
 /// A cgroup for dockerd, with a name of this test's own.
 fn docker(test: &str) -> Slice {
-    Slice::new(&format!("dwnl-test-{}-{test}", std::process::id()))
+    Slice::new(&format!("dwnl-test-{}-{test}", std::process::id()), &["docker.service"])
 }
 
 /// Its path below the root.

@@ -1,7 +1,7 @@
 //! A service of the host's own that the guard would judge is named, and nothing is applied.
 
 use super::super::ruleset;
-use super::super::support::{Cgroup, Namespace, Topology, apply, dwnl, plan};
+use super::super::support::{Cgroup, Namespace, Topology, apply, dwnl, plan, remove};
 use super::{ALL, Service, docker, docker_cgroup, expect, policy};
 
 /// Neither `plan` nor `apply` does anything but to name the cgroup and the port.
