@@ -69,7 +69,10 @@ fn guarded_ports(snapshot: &Snapshot, scope: &GuardScope) -> Vec<WantedRule> {
 
 /// `iifname "BRIDGE" meta iifkind "bridge" counter accept`
 fn accepted_bridges(docker: &Docker, host: &HostState) -> Vec<WantedRule> {
-    let may_be_made = |name: &&str| host.links.get(*name).is_none_or(is_bridge_of_containers);
+    let may_be_made = |name: &&str| {
+        !docker.shared_bridges.contains_key(*name)
+            && host.links.get(*name).is_none_or(is_bridge_of_containers)
+    };
     let named = NAMED_BRIDGES.into_iter().filter(may_be_made).map(Name::from);
     let others = docker.inside.iter().filter(|name| !NAMED_BRIDGES.contains(&name.as_ref()));
     let from = |name| [by(Direction::In, name), Condition::FromBridge];

@@ -136,6 +136,14 @@ impl Site {
     }
 }
 
+/// The changes in the nat tables that another apply would make. The guard also depends on cgroups,
+/// which all namespaces share.
+fn nat_changes(site: &Site, policy: &str) -> Vec<Value> {
+    let planned = plan(site.host(), policy);
+    let changes = planned["changes"].as_array().expect("changes").iter();
+    changes.filter(|change| change["table"] == "nat").cloned().collect()
+}
+
 #[track_caller]
 fn is_published(topology: &Topology) {
     let attempt = || udp(&topology.client, Topology::ALLOWED, Topology::HOST, 8080);
@@ -179,7 +187,7 @@ fn forwards_that_were_there_before_go_on() {
         assert_eq!(jumps(&site), JUMPS[..1], "{}", program.via);
         site.forward_is_open();
         site.docker_is_open_to_the_allowed_alone();
-        assert_eq!(apply(site.host(), &policy())["changed"], false, "{}", program.via);
+        assert_eq!(nat_changes(&site, &policy()), Vec::<Value>::new(), "{}", program.via);
         // IPv6 has none.
         let ip6 = site.host().run(&["ip6tables", "-t", "nat", "-S", "PREROUTING"]);
         assert!(JUMPS.iter().all(|jump| ip6.contains(jump)), "{ip6}");
@@ -196,14 +204,18 @@ fn the_second_jump_goes_and_comes_back_with_forwards() {
         site.install(program);
         let answer = udp(&site.topology.client, Topology::REFUSED, Topology::HOST, 9000);
         assert_ne!(answer, Answer::Answered, "the second jump cuts nothing off: {}", program.via);
-        let applied = apply(site.host(), &policy());
-        assert_eq!((&applied["added"], &applied["removed"]), (&0.into(), &1.into()), "{applied}");
+        let ops = nat_changes(&site, &policy());
+        assert_eq!(ops.len(), 1, "{ops:?}");
+        assert_eq!(ops[0]["op"], "delete-rule");
+        apply(site.host(), &policy());
         site.forward_is_open();
         site.docker_is_open_to_the_allowed_alone();
 
         site.uninstall(program);
+        let ops = nat_changes(&site, &policy());
+        assert_eq!(ops.len(), 1, "{ops:?}");
+        assert_eq!(ops[0]["op"], "add-rule");
         let applied = apply(site.host(), &policy());
-        assert_eq!((&applied["added"], &applied["removed"]), (&1.into(), &0.into()), "{applied}");
         assert_eq!(told(&applied), None);
         assert_eq!(jumps(&site), JUMPS);
         assert_eq!(rules(site.host(), "PREROUTING")[..2], JUMPS);
@@ -267,7 +279,7 @@ fn the_packaged_policy_blocks_nothing() {
         assert_eq!(told(&applied), Some((program.via, "left-out")), "{applied}");
         is_open(&site);
         is_answered(&site.topology.client, Topology::HOST, 9001);
-        assert_eq!(apply(site.host(), PACKAGED)["changed"], false);
+        assert_eq!(nat_changes(&site, PACKAGED), Vec::<Value>::new());
     }
 }
 

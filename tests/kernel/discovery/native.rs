@@ -112,7 +112,8 @@ fn without_the_guard_it_is_said_that_nothing_protects() {
     let host = host(PORTS);
     let guarded = apply(&host, "");
     assert_eq!(guarded["unmentioned"], serde_json::json!(["8080/tcp", "80/tcp on 198.51.100.2"]));
-    assert_eq!(guarded["warnings"], serde_json::json!([]));
+    let warnings = guarded["warnings"].to_string();
+    assert!(!warnings.contains("nothing protects"), "{warnings}");
 
     let output = dwnl(&host, &["apply", "-f", "-"], UNGUARDED);
     assert!(!output.stdout.contains("open to nobody"), "{output}");
