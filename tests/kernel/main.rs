@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod bytes;
+mod cgroups;
 mod conflict;
 mod difference;
 mod flows;

@@ -148,7 +148,7 @@ fn the_namespace_that_is_named_is_probed() {
 
 /// Moves itself into a cgroup and goes on as what runs a test of this program with CAP_NET_ADMIN
 /// alone.
-const MOVED: &str = "echo $$ > \"$1\" && exec setpriv --bounding-set=-all,+net_admin \
+const MOVED: &str = "echo $$ > \"$1/cgroup.procs\" && exec setpriv --bounding-set=-all,+net_admin \
                      \"$0\" --ignored --exact --nocapture probe::says_what_it_finds";
 
 #[test]
@@ -157,7 +157,8 @@ fn a_process_in_a_cgroup_of_its_own_finds_the_same_with_net_admin_alone() {
     let cgroup = Cgroup::new();
     let program = env::current_exe().expect("this program");
     let program = program.to_str().expect("a path of letters");
-    let run = ["sh", "-c", MOVED, program, &cgroup.inner_processes()];
+    let inner = cgroup.inner();
+    let run = ["sh", "-c", MOVED, program, inner.to_str().expect("a path of letters")];
     let found = host.try_run(&run, "").succeeded();
     let expected = format!("found {:?} at level 2\n", probe(&host));
     assert!(found.contains(&expected), "{expected}{found}");

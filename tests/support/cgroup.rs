@@ -63,11 +63,22 @@ impl Cgroup {
         below_nft(&self.path)
     }
 
-    /// The file that moves a process into a cgroup below it.
-    pub fn inner_processes(&self) -> String {
+    /// A cgroup below it.
+    pub fn inner(&self) -> PathBuf {
         let inner = self.path.join(INNER);
         fs::create_dir_all(&inner).expect("to make a cgroup");
-        inner.join("cgroup.procs").display().to_string()
+        inner
+    }
+
+    /// The path of that one below the root. It exists from now on.
+    pub fn inner_path(&self) -> String {
+        self.inner();
+        format!("{}/{INNER}", self.name())
+    }
+
+    /// The root of the hierarchy.
+    pub fn root() -> PathBuf {
+        mount()
     }
 
     /// Takes in all processes that are in the network namespace.

@@ -20,7 +20,12 @@ pub struct TcpEcho {
 
 /// Serves TCP in the namespace, over IPv4 and IPv6.
 pub fn tcp_echo(namespace: &Namespace, port: u16) -> TcpEcho {
-    let listener = namespace.inside(|| TcpListener::bind(("::", port))).expect("a TCP socket");
+    tcp_echo_at(namespace, "::", port)
+}
+
+/// Serves TCP at one address of the namespace.
+pub fn tcp_echo_at(namespace: &Namespace, at: &str, port: u16) -> TcpEcho {
+    let listener = namespace.inside(|| TcpListener::bind((at, port))).expect("a TCP socket");
     let listener = Arc::new(listener);
     let accepting = Arc::clone(&listener);
     let thread = thread::spawn(move || {
