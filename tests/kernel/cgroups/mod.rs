@@ -2,6 +2,7 @@
 //! for, and whose not.
 
 mod others;
+mod refusal;
 
 use std::env;
 use std::fs;
