@@ -3,6 +3,7 @@
 
 mod others;
 mod refusal;
+mod time_wait;
 
 use std::env;
 use std::fs;
