@@ -1,6 +1,7 @@
 //! The guard beside services in cgroups: whose packets it judges by the cgroup of the socket that they are
 //! for, and whose not.
 
+mod fallback;
 mod others;
 mod refusal;
 mod time_wait;
