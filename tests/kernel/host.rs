@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::Child;
 
 use dwnl::Engine;
 use dwnl::cgroup::Hierarchy;
@@ -10,7 +9,7 @@ use dwnl::ruleset::{Family, HostState, Link, Listener, Name, Protocol};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Socket, Type};
 
-use super::support::{Cgroup, Namespace, busybox, companion, wait_for};
+use super::support::{Cgroup, Namespace, Server, wait_for};
 
 fn host_state(host: &Namespace) -> HostState {
     host.inside(Engine::open).expect("an engine").host_state().expect("the state of the host")
@@ -110,31 +109,10 @@ fn many_sockets_are_those_that_ss_lists() {
     assert_eq!(listed, shown);
 }
 
-/// A program that serves a port. It is killed with this value.
-struct Server(Child);
-
-impl Server {
-    fn start(host: &Namespace, cgroup: &Cgroup, port: u16) -> Server {
-        let script = r#"echo 0 >"$0/cgroup.procs" && exec "$1" nc -ll -p "$2" -e cat"#;
-        let server = companion(&host.path())
-            .args(["sh", "-c", script])
-            .args([cgroup.path(), &busybox()])
-            .arg(port.to_string())
-            .spawn();
-        Server(server.expect("a server"))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill().and_then(|()| self.0.wait());
-    }
-}
-
 #[test]
 fn the_cgroup_of_a_socket_is_the_inode_of_its_directory() {
     let (host, made) = (Namespace::new(), Cgroup::new());
-    let server = Server::start(&host, &made, 8080);
+    let server = Server::start(&host, made.path(), 8080);
     let listener = wait_for("the server to listen", || listeners(&host).into_iter().next());
     assert_eq!((listener.protocol, listener.port), (Protocol::Tcp, 8080));
     assert_eq!(listener.cgroup, Some(made.id()));

@@ -37,7 +37,7 @@ pub use namespace::Namespace;
 pub use probe::{Answer, Connection, Datagrams, tcp, udp};
 pub use random::Random;
 pub use segment::{ACK, FIN, RST, SYN, send_segment};
-pub use server::{TcpEcho, UdpEcho, tcp_echo, tcp_echo_at, udp_echo, udp_echo_at};
+pub use server::{Server, TcpEcho, UdpEcho, tcp_echo, tcp_echo_at, udp_echo, udp_echo_at};
 pub use state::{saved, state, state_of};
 pub use topology::Topology;
 pub use wait::{wait_for, wait_if};

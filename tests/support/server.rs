@@ -3,6 +3,8 @@
 
 use std::io;
 use std::net::{Shutdown, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::Namespace;
+use super::{Namespace, busybox, companion};
 
 /// A TCP server with a thread for each connection.
 pub struct TcpEcho {
@@ -78,5 +80,27 @@ impl Drop for UdpEcho {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
         let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A program that echoes TCP on a port. It is killed with this value.
+pub struct Server(Child);
+
+impl Server {
+    /// Starts it in the cgroup of this directory.
+    pub fn start(host: &Namespace, cgroup: &Path, port: u16) -> Server {
+        let script = r#"echo 0 >"$0/cgroup.procs" && exec "$1" nc -ll -p "$2" -e cat"#;
+        let server = companion(&host.path())
+            .args(["sh", "-c", script])
+            .args([cgroup, &busybox()])
+            .arg(port.to_string())
+            .spawn();
+        Server(server.expect("a server"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
     }
 }

@@ -9,7 +9,7 @@ use super::support::Watch;
 use super::{host, policy};
 
 /// Ticks of the CPU and how often it has been woken up.
-fn work(watch: &Watch) -> (String, String) {
+pub fn work(watch: &Watch) -> (String, String) {
     let stat = fs::read_to_string(Path::new(&format!("/proc/{}/stat", watch.id())));
     let stat = stat.expect("its state");
     // Behind the name in parentheses: utime and stime are the fields 14 and 15.
@@ -18,20 +18,25 @@ fn work(watch: &Watch) -> (String, String) {
     (times.join(" "), watch.status("voluntary_ctxt_switches"))
 }
 
+/// Waits until it has done nothing for this long, and returns what it has done by then.
+pub fn asleep(watch: &Watch, pause: Duration) -> (String, String) {
+    let mut before = work(watch);
+    loop {
+        thread::sleep(pause);
+        let now = work(watch);
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
 #[test]
 fn it_sleeps_without_an_end() {
     let host = host();
     let watch = Watch::start(&host, &policy());
     // At the start the files are read once more, when they have settled.
-    let mut before = work(&watch);
-    loop {
-        thread::sleep(Duration::from_secs(1));
-        let now = work(&watch);
-        if now == before {
-            break;
-        }
-        before = now;
-    }
+    let before = asleep(&watch, Duration::from_secs(1));
     thread::sleep(Duration::from_secs(5));
     assert_eq!(work(&watch), before);
     // Other files beside the policy's do not wake it up.

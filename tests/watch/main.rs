@@ -8,6 +8,7 @@ mod disturbances;
 mod docker;
 mod firewalld;
 mod idle;
+mod listeners;
 mod metrics;
 mod policy;
 mod service;

@@ -3,6 +3,7 @@
 mod absence;
 mod elements;
 mod interleavings;
+mod links;
 mod loss;
 mod notices;
 mod own;
