@@ -16,6 +16,7 @@ mod jumps;
 mod monitor;
 mod namespace;
 mod native;
+mod preview;
 mod privileges;
 mod probe;
 mod refusal;

@@ -1,0 +1,77 @@
+//! What only looks changes nothing, not even for a moment.
+
+use std::path::Path;
+
+use dwnl::engine::{Monitor, Notice};
+use dwnl::ruleset::Ruleset;
+use dwnl::{Engine, Policy, compile};
+
+use super::ruleset;
+use super::support::{Namespace, UNGUARDED, plan, tcp_echo};
+
+/// On a machine on which others may have a dockerd: this has none.
+const POLICY: &str = r#"
+[[allow]]
+ports = ["8080/tcp"]
+from = ["192.0.2.2", "2001:db8::2"]
+
+[guard]
+docker-cgroup = "dwnl-test-none"
+"#;
+
+fn wanted(policy: &str) -> Ruleset {
+    compile(&Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy"))
+}
+
+/// The commits since this was last asked.
+fn commits(monitor: &mut Monitor) -> Vec<Notice> {
+    monitor.read().expect("notices")
+}
+
+/// Looks in every way there is, and returns how many changes it is told of.
+#[track_caller]
+fn look(host: &Namespace, engine: &mut Engine, policy: &str) -> usize {
+    let mut monitor = host.inside(Monitor::open).expect("a monitor");
+    let before = (ruleset(host), engine.snapshot().expect("a snapshot").generation);
+    let wanted = wanted(policy);
+    let planned = engine.plan(&wanted).expect("a plan");
+    let previewed = engine.preview(&wanted).expect("a preview");
+    plan(host, policy);
+    let after = (ruleset(host), engine.snapshot().expect("a snapshot").generation);
+    assert_eq!(after, before);
+    assert_eq!(previewed.generation, before.1);
+    assert!(commits(&mut monitor).is_empty());
+    assert_eq!(planned.added(), previewed.plan.added());
+    planned.added() + planned.removed()
+}
+
+/// Docker's rules, and what others have.
+const OTHERS: &str = "
+    table ip nat {
+        chain DOCKER { tcp dport 8080 counter dnat to 172.17.0.2:80; }
+        chain PREROUTING { type nat hook prerouting priority dstnat; fib daddr type local jump DOCKER; }
+    }
+    table inet other { chain input { type filter hook input priority 0; ct state new counter; }; }";
+
+#[test]
+fn a_plan_is_heard_of_by_nobody() {
+    for (others, policy) in [("", POLICY), ("", UNGUARDED), (OTHERS, POLICY)] {
+        let host = Namespace::new();
+        host.try_run(&["nft", "-f", "-"], others).succeeded();
+        let _listening = tcp_echo(&host, 9000);
+        let mut engine = host.inside(Engine::open).expect("an engine");
+        let planned = look(&host, &mut engine, policy);
+        assert!(planned > 0);
+
+        // And it says what comes of it.
+        let mut monitor = host.inside(Monitor::open).expect("a monitor");
+        let outcome = engine.apply(&wanted(policy)).expect("success");
+        assert_eq!(outcome.plan.added() + outcome.plan.removed(), planned);
+        assert!(!commits(&mut monitor).is_empty());
+        assert_eq!(look(&host, &mut engine, policy), 0);
+        let other = POLICY.replace("8080", "8081");
+        assert!(look(&host, &mut engine, &other) > 0);
+        engine.remove().expect("success");
+        assert_eq!(look(&host, &mut engine, policy), planned);
+    }
+}
