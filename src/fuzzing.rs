@@ -4,7 +4,7 @@
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
 pub use crate::engine::fuzzing::{answer, notice, snapshot};
-pub use crate::netlink::fuzzing::{object, rule};
+pub use crate::netlink::fuzzing::{link, listener, object, rule};
 use crate::policy::fuzzing;
 use crate::policy::{Diagnostics, Policy};
 use crate::ruleset::Snapshot;

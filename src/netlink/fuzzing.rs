@@ -2,14 +2,15 @@
 
 #![allow(clippy::missing_panics_doc, clippy::panic)]
 
-use super::answer::Messages;
+use super::answer::{Message, Messages};
 use super::attribute::Attributes;
 use super::expression::Expression;
 use super::{
-    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_chain, decode_facts, decode_generation,
-    decode_rule, decode_set, decode_table, is_part_of_rule, uapi,
+    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_address, decode_chain, decode_facts, decode_generation,
+    decode_link, decode_listener, decode_local_route, decode_rule, decode_set, decode_table,
+    is_part_of_rule, uapi,
 };
-use crate::ruleset::{ChainPath, Family, Place, RuleContent, SetKind, TablePath};
+use crate::ruleset::{ChainPath, Family, Place, Protocol, RuleContent, SetKind, TablePath};
 
 /// The first byte says of which family the rule is, the others are its attributes. A rule that is
 /// known is of exactly the form in which it would be written.
@@ -31,6 +32,26 @@ pub fn object(data: &[u8]) {
         3 => drop(decode_generation(attributes)),
         _ => check_elements(attributes, *kind),
     }
+}
+
+/// The first byte says which protocol was asked for, the others are the messages of a dump. A socket that
+/// waits has a port, and an address of its family unless it takes any.
+pub fn listener(data: &[u8]) {
+    let Some((protocol, dump)) = data.split_first() else { return };
+    let protocol = Protocol::ALL[usize::from(*protocol) % Protocol::ALL.len()];
+    for listener in Messages::new(dump).filter_map(|it| decode_listener(it, protocol)) {
+        assert!(listener.protocol == protocol && listener.port != 0, "{listener:?}");
+        let is_of_family = |address| Family::of(address) == listener.family;
+        assert!(listener.address.is_none_or(is_of_family), "{listener:?}");
+    }
+}
+
+/// The data are the messages of a dump of interfaces, of their addresses, or of routes.
+pub fn link(data: &[u8]) {
+    let read = |message: Message| {
+        drop((decode_link(message), decode_address(message), decode_local_route(message)));
+    };
+    Messages::new(data).for_each(read);
 }
 
 fn check_rule(attributes: Attributes, family: Family) {

@@ -16,7 +16,7 @@ ports = ["8080/tcp"]
 from = ["192.0.2.2", "2001:db8::2"]
 
 [guard]
-docker-cgroup = "dwnl-test-none/docker.service"
+docker-cgroup = "dwnl-test-none"
 "#;
 
 fn wanted(policy: &str) -> Ruleset {

@@ -70,6 +70,12 @@ impl Cgroup {
         inner
     }
 
+    /// The path of that one below the root. It exists from now on.
+    pub fn inner_path(&self) -> String {
+        self.inner();
+        format!("{}/{INNER}", self.name())
+    }
+
     /// The root of the hierarchy.
     pub fn root() -> PathBuf {
         mount()

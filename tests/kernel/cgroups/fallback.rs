@@ -1,7 +1,7 @@
 //! Where the cgroups of sockets cannot be known.
 
-use super::super::support::{Answer, Namespace, TcpEcho, Topology, apply, tcp, tcp_echo};
-use super::{docker, docker_cgroup, policy};
+use super::super::support::{Answer, Cgroup, Namespace, TcpEcho, Topology, apply, tcp, tcp_echo};
+use super::policy;
 
 /// How to run a program where there is no cgroup v2, and where its root is another than the kernel's.
 const SURROUNDINGS: [&[&str]; 2] = [
@@ -47,8 +47,8 @@ fn once_known(policy: &str) -> (Topology, TcpEcho) {
 
 #[test]
 fn known_ports_stay_as_long_as_anybody_listens() {
-    let slice = docker("fallback");
-    let policy = policy(&docker_cgroup(&slice), &[]);
+    let docker = Cgroup::new();
+    let policy = policy(&docker.inner_path(), &[]);
     // Where it can be known whose the socket is, the port is given up: it is this test's own.
     let (Topology { host, .. }, _own) = once_known(&policy);
     apply(&host, &policy);
@@ -74,8 +74,8 @@ fn known_ports_stay_as_long_as_anybody_listens() {
 
 #[test]
 fn no_rule_goes_by_cgroups_that_are_not_known() {
-    let slice = docker("unknown");
-    let policy = format!("{}host-network = true\n", policy(&docker_cgroup(&slice), &[]));
+    let docker = Cgroup::new();
+    let policy = format!("{}host-network = true\n", policy(&docker.inner_path(), &[]));
     for surroundings in SURROUNDINGS {
         println!("{surroundings:?}");
         let host = Namespace::new();

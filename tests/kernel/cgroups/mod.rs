@@ -17,8 +17,7 @@ use dwnl::Engine;
 use dwnl::ruleset::Protocol;
 
 use super::support::{
-    Answer, Cgroup, Namespace, Slice, Topology, companion, tcp, tcp_echo_at, udp, udp_echo_at,
-    wait_for,
+    Answer, Cgroup, Namespace, Topology, companion, tcp, tcp_echo_at, udp, udp_echo_at, wait_for,
 };
 
 /// Lets one client of each family in, whatever becomes known of the host.
@@ -28,20 +27,11 @@ ports = ["8080-8099/tcp", "8080-8099/udp"]
 from = ["192.0.2.2", "2001:db8::2"]
 "#;
 
-/// The policy with this cgroup of dockerd, and these of the host's own.
+/// The policy with this cgroup of dockerd, and these of the host's own. Dockerd's is none in which it is
+/// looked for without being told, so that it is not that of other tests.
 fn policy(docker: &str, host: &[&Cgroup]) -> String {
     let host: Vec<&str> = host.iter().map(|cgroup| cgroup.name()).collect();
     format!("{POLICY}\n[guard]\ndocker-cgroup = {docker:?}\nhost-cgroups = {host:?}\n")
-}
-
-/// A cgroup for dockerd, with a name of this test's own.
-fn docker(test: &str) -> Slice {
-    Slice::new(&format!("dwnl-test-{}-{test}", std::process::id()), &["docker.service"])
-}
-
-/// Its path below the root.
-fn docker_cgroup(docker: &Slice) -> String {
-    format!("{}/docker.service", docker.name())
 }
 
 /// A program that echoes TCP and UDP on a port. It is killed with this value.

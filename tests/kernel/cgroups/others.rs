@@ -1,9 +1,11 @@
 //! Sockets outside the host's own cgroups are judged, whatever cgroup comes later.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::super::support::{Answer, Cgroup, Topology, apply, tcp, udp};
-use super::{ALL, ALLOWED_ALONE, Service, docker, docker_cgroup, expect, policy};
+use super::super::support::{Answer, Cgroup, Topology, apply, tcp, udp, wait_for};
+use super::{ALL, ALLOWED_ALONE, Service, expect, policy};
 
 /// The host itself is always answered.
 #[track_caller]
@@ -18,8 +20,8 @@ fn answers_the_host(topology: &Topology, port: u16) {
 fn a_socket_in_a_cgroup_that_is_made_later_is_judged_from_its_first_packet_on() {
     let topology = Topology::new();
     let host = &topology.host;
-    let (slice, own) = (docker("others"), Cgroup::new());
-    let policy = policy(&docker_cgroup(&slice), &[&own]);
+    let (docker, own) = (Cgroup::new(), Cgroup::new());
+    let policy = policy(&docker.inner_path(), &[&own]);
     // Nothing but the guard keeps anybody out.
     let before = Cgroup::new();
     let service = Service::start(host, before.path(), 8090);
@@ -50,15 +52,18 @@ fn a_socket_in_a_cgroup_that_is_made_later_is_judged_from_its_first_packet_on() 
 fn dockers_cgroup_is_judged_after_it_was_made_again() {
     let topology = Topology::new();
     let host = &topology.host;
-    let (slice, own) = (docker("again"), Cgroup::new());
-    let policy = policy(&docker_cgroup(&slice), &[&own]);
-    apply(host, &policy);
-    let proxy = Service::start(host, &slice.service(), 8080);
+    let (docker, own) = (Cgroup::new(), Cgroup::new());
+    let inner = docker.inner();
+    let id = || fs::metadata(docker.inner()).expect("a cgroup").ino();
+    let before = id();
+    apply(host, &policy(&docker.inner_path(), &[&own]));
+    let proxy = Service::start(host, &inner, 8080);
     expect(&topology, 8080, ALLOWED_ALONE);
-    drop((proxy, slice));
+    drop(proxy);
 
-    let slice = docker("again");
-    let proxy = Service::start(host, &slice.service(), 8081);
+    wait_for("the end of the cgroup", || fs::remove_dir(&inner).ok());
+    assert_ne!(id(), before);
+    let proxy = Service::start(host, &inner, 8081);
     expect(&topology, 8081, ALLOWED_ALONE);
     drop(proxy);
 }
@@ -69,7 +74,7 @@ fn what_may_be_a_container_is_judged_without_a_dockerd() {
     let topology = Topology::new();
     let host = &topology.host;
     let own = Cgroup::new();
-    let policy = policy("dwnl-test-none/docker.service", &[&own]);
+    let policy = policy("dwnl-test-none", &[&own]);
     apply(host, &policy);
     let later = Cgroup::new();
     let service = Service::start(host, later.path(), 8090);

@@ -2,7 +2,7 @@
 
 use super::super::ruleset;
 use super::super::support::{Cgroup, Namespace, Topology, apply, dwnl, plan, remove};
-use super::{ALL, Service, docker, docker_cgroup, expect, policy};
+use super::{ALL, Service, expect, policy};
 
 /// Neither `plan` nor `apply` does anything but to name the cgroup and the port.
 #[track_caller]
@@ -21,11 +21,11 @@ fn is_refused(host: &Namespace, policy: &str, cgroup: &str, port: u16) {
 fn a_service_outside_the_hosts_cgroups_is_named_before_anything_is_applied() {
     let topology = Topology::new();
     let host = &topology.host;
-    let (slice, own, unknown) = (docker("refusal"), Cgroup::new(), Cgroup::new());
-    let docker = docker_cgroup(&slice);
+    let [docker, own, unknown] = [(); 3].map(|()| Cgroup::new());
+    let docker = docker.inner_path();
     let (short, cured) = (policy(&docker, &[&own]), policy(&docker, &[&own, &unknown]));
     let service = Service::start(host, &unknown.inner(), 8080);
-    let path = format!("{}/inner", unknown.name());
+    let path = unknown.inner_path();
     is_refused(host, &short, &path, 8080);
     assert_eq!(ruleset(host), "");
     expect(&topology, 8080, ALL);
@@ -47,14 +47,14 @@ fn a_service_below_the_cgroup_that_is_named_as_dockers_is_named() {
     let host = &topology.host;
     let mistaken = Cgroup::new();
     let service = Service::start(host, &mistaken.inner(), 8080);
-    let path = format!("{}/inner", mistaken.name());
+    let path = mistaken.inner_path();
     is_refused(host, &policy(mistaken.name(), &[]), &path, 8080);
     // That it is the host's own does not help: the rule for Docker's cgroup comes first.
     is_refused(host, &policy(mistaken.name(), &[&mistaken]), &path, 8080);
     assert_eq!(ruleset(host), "");
 
-    let slice = docker("direct");
-    apply(host, &policy(&docker_cgroup(&slice), &[&mistaken]));
+    let docker = Cgroup::new();
+    apply(host, &policy(&docker.inner_path(), &[&mistaken]));
     expect(&topology, 8080, ALL);
     drop(service);
 }
@@ -62,8 +62,8 @@ fn a_service_below_the_cgroup_that_is_named_as_dockers_is_named() {
 #[test]
 fn a_service_that_the_host_alone_can_call_does_not_matter() {
     let host = Namespace::new();
-    let (slice, own, unknown) = (docker("loopback"), Cgroup::new(), Cgroup::new());
-    let policy = policy(&docker_cgroup(&slice), &[&own]);
+    let [docker, own, unknown] = [(); 3].map(|()| Cgroup::new());
+    let policy = policy(&docker.inner_path(), &[&own]);
     for (address, port) in [("127.0.0.53", 8080), ("::1", 8081)] {
         let service = Service::start_at(&host, unknown.path(), address, port);
         plan(&host, &policy);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::super::support::{Answer, Cgroup, Namespace, Topology, apply, tcp, wait_for};
-use super::{ALL, Service, docker, docker_cgroup, expect, policy};
+use super::{ALL, Service, expect, policy};
 
 /// How long silence has to last to count as such.
 const SILENCE: Duration = Duration::from_millis(1500);
@@ -64,13 +64,13 @@ fn handle(host: &Namespace) -> String {
 fn a_refused_client_does_not_get_in_by_a_socket_that_waits_to_be_forgotten() {
     let topology = Topology::new();
     let Topology { host, client } = &topology;
-    let slice = docker("time-wait");
-    let policy = policy(&docker_cgroup(&slice), &[]);
+    let docker = Cgroup::new();
+    let policy = policy(&docker.inner_path(), &[]);
     let tuples = [
         Tuple::new(Topology::REFUSED, Topology::HOST),
         Tuple::new(Topology::REFUSED6, Topology::HOST6),
     ];
-    let proxy = Service::start(host, &slice.service(), 8080);
+    let proxy = Service::start(host, &docker.inner(), 8080);
     let before = tuples.each_ref().map(|tuple| tuple.connect(client).expect("a connection"));
     // The host closes first, so that it is the one that waits.
     drop(proxy);
@@ -84,7 +84,7 @@ fn a_refused_client_does_not_get_in_by_a_socket_that_waits_to_be_forgotten() {
     apply(host, &policy);
     let guarded = host.run(&["nft", "list", "chain", "inet", "dwnl", "input"]);
     assert!(!guarded.contains("8080"), "{guarded}");
-    let proxy = Service::start(host, &slice.service(), 8080);
+    let proxy = Service::start(host, &docker.inner(), 8080);
     assert_eq!(tcp(client, Topology::ALLOWED, Topology::HOST, 8080), Answer::Answered);
     assert!(remembers(host));
     for tuple in &tuples {
@@ -107,9 +107,9 @@ fn a_refused_client_does_not_get_in_by_a_socket_that_waits_to_be_forgotten() {
 fn a_port_that_docker_has_left_to_the_host_is_the_hosts() {
     let topology = Topology::new();
     let host = &topology.host;
-    let (slice, own) = (docker("left"), Cgroup::new());
-    apply(host, &policy(&docker_cgroup(&slice), &[&own]));
-    let proxy = Service::start(host, &slice.service(), 8080);
+    let (docker, own) = (Cgroup::new(), Cgroup::new());
+    apply(host, &policy(&docker.inner_path(), &[&own]));
+    let proxy = Service::start(host, &docker.inner(), 8080);
     assert_eq!(tcp(&topology.client, Topology::ALLOWED, Topology::HOST, 8080), Answer::Answered);
     drop(proxy);
     assert!(remembers(host));
