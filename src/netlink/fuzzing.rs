@@ -6,9 +6,9 @@ use super::answer::{Message, Messages};
 use super::attribute::Attributes;
 use super::expression::Expression;
 use super::{
-    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_address, decode_chain, decode_facts, decode_generation,
-    decode_link, decode_listener, decode_local_route, decode_rule, decode_set, decode_table,
-    is_part_of_rule, uapi,
+    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_address, decode_chain, decode_facts,
+    decode_generation, decode_link, decode_listener, decode_local_route, decode_rule, decode_set,
+    decode_table, is_part_of_rule, uapi,
 };
 use crate::ruleset::{ChainPath, Family, Place, Protocol, RuleContent, SetKind, TablePath};
 
