@@ -40,6 +40,10 @@ pub enum Figure {
     FlowDwnl,
     /// A new flow through iptables' rules.
     FlowIptables,
+    /// A new flow through the guard without what knows Docker's sockets and marked flows.
+    FlowGuardBefore,
+    /// A new flow through the guard.
+    FlowGuard,
     /// Library: a call of `Engine::apply` that changes every source, all of them rules.
     ReloadRules,
     /// The same, all of them in a set.

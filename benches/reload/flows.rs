@@ -141,7 +141,7 @@ fn empty_datagram(source_port: u16) -> [u8; 8] {
     [source[0], source[1], port[0], port[1], 0, 8, 0, 0]
 }
 
-fn ip(arguments: &str) -> Result<()> {
+pub fn ip(arguments: &str) -> Result<()> {
     let status = Command::new("ip").args(arguments.split_whitespace()).status()?;
     ensure!(status.success(), "`ip {arguments}` has failed");
     Ok(())

@@ -139,6 +139,14 @@ pub fn goals(figures: &Figures, small: usize, sizes: &[usize]) -> Vec<Goal> {
             FlowDwnl,
             FlowEmpty,
         ),
+        compare(
+            "new flow through the guard against the guard without the match on sockets".to_owned(),
+            Limit::Within(1.15),
+            FlowGuard,
+            FlowGuardBefore,
+            Mix::Hosts,
+            small,
+        ),
         Goal {
             what: format!("peak memory of `dwnl apply` of {all} hosts"),
             limit: Limit::Bytes(48e6),

@@ -9,6 +9,7 @@
 mod figures;
 mod flows;
 mod goal;
+mod guard;
 mod library;
 mod memory;
 mod plot;
@@ -100,6 +101,8 @@ fn measure(effort: &Effort) -> Result<Figures> {
     }
     eprintln!("rules or a set");
     threshold::measure(directory, effort.flow_rounds, &mut figures)?;
+    eprintln!("new flows through the guard");
+    guard::measure(directory, SMALL, effort.flow_rounds, &mut figures)?;
     for mix in Mix::ALL {
         for &size in [SMALL].iter().chain(effort.sizes) {
             eprintln!("whole processes: {size} {}", mix.name());
