@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::guard::{
-    BRIDGED, FORWARD, INPUT, INSIDE, NAMED_BRIDGES, PROXIED, TRANSLATED, by, goto, rule, to_bridge,
+    BRIDGED, FORWARD, INPUT, INSIDE, NAMED_BRIDGES, PROXIED, TRANSLATED, by, from_bridge, goto,
+    rule, to_bridge,
 };
 use super::known::known_ports;
 use super::second_jump::leave_out_second_jump;
 use super::{GUARD, INGRESS, docker, own_table, sockets, without_origin};
 use crate::ruleset::{
     Addresses, Chain, ChainPath, Condition, Direction, Docker, Extent, Family, ForeignTranslations,
-    GuardScope, HostState, Link, Name, Published, Rule, Ruleset, Snapshot, Statement, Verdict,
-    WantedRule,
+    GuardScope, HostState, Link, Name, Published, Rule, Ruleset, Snapshot, Verdict, WantedRule,
 };
 
 /// The ruleset as it should be beside what the snapshot holds.
@@ -42,6 +42,9 @@ fn is_guard(path: &ChainPath) -> bool {
 
 fn complete_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
     let Snapshot { docker, host, .. } = snapshot;
+    if chain.path.chain.as_ref() == INSIDE {
+        refuse_shared_bridges(chain, host);
+    }
     let family = chain.path.table.family;
     let end = chain.rules.len();
     let (place, rules) = match chain.path.chain.as_ref() {
@@ -49,7 +52,7 @@ fn complete_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
         GUARD if docker.ingress.contains(&family) => {
             (1, vec![without_origin(Rule::new(Verdict::Jump(INGRESS.into())))])
         }
-        INSIDE => (end, accepted_bridges(docker, host)),
+        INSIDE => (end, accepted_bridges(docker)),
         BRIDGED => (1, routed_bridges(docker)),
         FORWARD => (end, guarded_bridges(docker)),
         INPUT => (end, guarded_ports(snapshot, scope)),
@@ -67,20 +70,25 @@ fn guarded_ports(snapshot: &Snapshot, scope: &GuardScope) -> Vec<WantedRule> {
     [ports, sockets::rules(scope, &snapshot.host)].concat()
 }
 
-/// `iifname "BRIDGE" meta iifkind "bridge" counter accept`
-fn accepted_bridges(docker: &Docker, host: &HostState) -> Vec<WantedRule> {
-    let may_be_made = |name: &&str| {
-        !docker.shared_bridges.contains_key(*name)
-            && host.links.get(*name).is_none_or(is_bridge_of_containers)
-    };
-    let named = NAMED_BRIDGES.into_iter().filter(may_be_made).map(Name::from);
+/// The bridges of containers besides those that Docker may create at any time.
+fn accepted_bridges(docker: &Docker) -> Vec<WantedRule> {
     let others = docker.inside.iter().filter(|name| !NAMED_BRIDGES.contains(&name.as_ref()));
-    let from = |name| [by(Direction::In, name), Condition::FromBridge];
-    named.chain(others.cloned()).map(|name| rule(from(name), Statement::Accept)).collect()
+    others.cloned().map(from_bridge).collect()
+}
+
+/// Takes out those of the latter to which something else is attached as well.
+fn refuse_shared_bridges(inside: &mut Chain, host: &HostState) {
+    let is_shared = |name: &&str| host.links.get(*name).is_some_and(|it| !is_of_containers(it));
+    let shared: Vec<WantedRule> =
+        NAMED_BRIDGES.into_iter().filter(is_shared).map(|name| from_bridge(name.into())).collect();
+    if !shared.is_empty() {
+        let is_kept = |it: &WantedRule| shared.iter().all(|shared| shared.rule != it.rule);
+        Arc::make_mut(&mut inside.rules).retain(is_kept);
+    }
 }
 
 /// Whether nothing but containers is attached to it.
-fn is_bridge_of_containers(link: &Link) -> bool {
+fn is_of_containers(link: &Link) -> bool {
     let is = |kind: &Option<Name>, name| kind.as_deref() == Some(name);
     is(&link.kind, "bridge") && link.ports.iter().all(|(_, kind)| is(kind, "veth"))
 }

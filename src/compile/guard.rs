@@ -106,9 +106,16 @@ fn established() -> WantedRule {
     rule([Condition::Ongoing], Statement::Accept)
 }
 
-/// `iifname "lo" counter accept`
+/// `iifname "lo" counter accept`, and the bridges that Docker may create at any time.
 fn inside() -> Vec<WantedRule> {
-    vec![rule([by(Direction::In, "lo".into())], Statement::Accept)]
+    let loopback = rule([by(Direction::In, "lo".into())], Statement::Accept);
+    let bridges = NAMED_BRIDGES.map(|name| from_bridge(name.into()));
+    [loopback].into_iter().chain(bridges).collect()
+}
+
+/// `iifname "BRIDGE" meta iifkind "bridge" counter accept`
+pub(super) fn from_bridge(name: Name) -> WantedRule {
+    rule([by(Direction::In, name), Condition::FromBridge], Statement::Accept)
 }
 
 /// `iifname "docker0"`
