@@ -189,7 +189,8 @@ impl Docker {
     /// Removes the cgroup of the containers, which have ended: one of cgroup v2, or one a controller.
     fn remove_slice(&self) {
         let root = Path::new("/sys/fs/cgroup");
-        let controllers = fs::read_dir(root).into_iter().flatten().flatten();
+        let entries = fs::read_dir(root).into_iter().flatten().flatten();
+        let controllers = entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_dir()));
         for parent in controllers.map(|entry| entry.path()).chain([root.to_owned()]) {
             remove_tree(&parent.join(self.slice()));
         }
