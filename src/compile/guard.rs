@@ -67,7 +67,11 @@ pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
         regular(ALLOWED, allowed(&policy.allow, large)),
         regular(TRANSLATED, translated(policy.guard.mark)),
         regular(BRIDGED, bridged(policy.guard.direct_routing)),
-        chain(MARKED, Some(BaseChain::AFTER_NAT_PREROUTING), vec![marked(policy.guard.mark)]),
+        chain(
+            MARKED,
+            Some(BaseChain::AFTER_NAT_PREROUTING),
+            vec![established(), marked(policy.guard.mark)],
+        ),
         chain(FORWARD, Some(BaseChain::FORWARD), forward()),
         regular(PROXIED, judge("docker-proxy")),
     ];
