@@ -27,9 +27,10 @@ use crate::ruleset::{
 /// decide before it.
 const FIRST: BaseChain<'static> = BaseChain { chain_type: "filter", hook: 1, priority: i32::MIN };
 
-/// How long a packet may take through the loopback interface. As a rule it is there before the
-/// call that sends it returns.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a packet may take through the loopback interface. As a rule it is there before the call
+/// that sends it returns, but a busy machine takes its time, and an answer too early would leave the
+/// guard without the match.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How long to wait before the counters are read again.
 const PAUSE: Duration = Duration::from_millis(1);
 
