@@ -123,12 +123,14 @@ pub(super) fn add_socket_match(ruleset: &mut Ruleset) {
     let is_input = |chain: &Chain| chain.path.chain.as_ref() == INPUT;
     let input = ruleset.chains.iter().position(is_input).unwrap_or(ruleset.chains.len());
     ruleset.chains.splice(input..input, chains());
-    ruleset.sets.push(Set {
+    let set = Set {
         path: Arc::new(SetPath { table: own_table(), set: PORTS.into() }),
         kind: SetKind::DynamicPorts,
         elements: Arc::default(),
         origin: "the ports on which Docker listens".into(),
-    });
+    };
+    // Before those that depend on the policy, whatever comes first.
+    ruleset.sets.insert(0, set);
 }
 
 /// Whether rules that match sockets are installed.
