@@ -47,7 +47,7 @@ pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;
 pub(crate) use sockets::{
-    holds_socket_match, judged_service, judges_all_others, publish_listeners,
+    holds_guard, holds_socket_match, judged_service, judges_all_others, publish_listeners,
 };
 pub(crate) use swarm::entry as swarm_entry;
 

@@ -140,6 +140,11 @@ pub(crate) fn holds_socket_match(snapshot: &Snapshot) -> bool {
     set.is_some_and(|set| set.kind == Some(SetKind::DynamicPorts))
 }
 
+/// Whether a guard is installed.
+pub(crate) fn holds_guard(snapshot: &Snapshot) -> bool {
+    snapshot.chain(&ChainPath { table: own_table(), chain: INPUT.into() }).is_some()
+}
+
 fn chains() -> [Chain; 3] {
     // meta l4proto tcp counter update @docker-tcp { tcp dport timeout 1h }
     let remember = || {

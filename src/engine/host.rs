@@ -7,8 +7,8 @@ use super::probe::{self, CgroupProbe};
 use super::{Engine, Error, unbroken};
 use crate::cgroup::Hierarchy;
 use crate::compile::{
-    CGROUPFS_PARENT, DAEMONS, gives_up_ports, holds_socket_match, is_container, judges_all_others,
-    publish_listeners,
+    CGROUPFS_PARENT, DAEMONS, gives_up_ports, holds_guard, holds_socket_match, is_container,
+    judges_all_others, publish_listeners,
 };
 use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
 use crate::ruleset::{
@@ -67,11 +67,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether rules can match the cgroup of a listening socket. Without a probe it is not certain.
+    /// Whether rules can match the cgroup of a listening socket. Without a probe it is not certain, but a
+    /// guard that is installed without such rules was probed for.
     fn matches_sockets(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
         match self.socket_match {
             _ if holds_socket_match(snapshot) => Ok(true),
             Some(known) => Ok(known),
+            None if holds_guard(snapshot) => Ok(false),
             None => probe::loads_cgroup(&mut self.connections[0], self.port),
         }
     }

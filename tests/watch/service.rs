@@ -229,6 +229,8 @@ fn programs_get_a_line_of_json_for_each_event() {
     let events = fs::read_to_string(watch.files().path("events")).expect("the events");
     let events = events.lines().map(|line| serde_json::from_str(line).expect("JSON"));
     let events: Vec<Value> = events.collect();
+    // What the host lacks for the guard is warned of once, behind the first.
+    let events: Vec<Value> = events.into_iter().filter(|it| it["event"] != "warning").collect();
     let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     let expected = ["start", "repair", "policy-errors", "policy-errors", "reload", "stop"];
     assert_eq!(names, expected, "{events:#?}");
