@@ -43,7 +43,7 @@ fn is_guard(path: &ChainPath) -> bool {
 fn complete_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
     let Snapshot { docker, host, .. } = snapshot;
     if chain.path.chain.as_ref() == INSIDE {
-        refuse_shared_bridges(chain, host);
+        refuse_shared_bridges(chain, docker, host);
     }
     let family = chain.path.table.family;
     let end = chain.rules.len();
@@ -77,8 +77,11 @@ fn accepted_bridges(docker: &Docker) -> Vec<WantedRule> {
 }
 
 /// Takes out those of the latter to which something else is attached as well.
-fn refuse_shared_bridges(inside: &mut Chain, host: &HostState) {
-    let is_shared = |name: &&str| host.links.get(*name).is_some_and(|it| !is_of_containers(it));
+fn refuse_shared_bridges(inside: &mut Chain, docker: &Docker, host: &HostState) {
+    let is_shared = |name: &&str| {
+        let link = host.links.get(*name);
+        docker.shared_bridges.contains_key(*name) || link.is_some_and(|it| !is_of_containers(it))
+    };
     let shared: Vec<WantedRule> =
         NAMED_BRIDGES.into_iter().filter(is_shared).map(|name| from_bridge(name.into())).collect();
     if !shared.is_empty() {
