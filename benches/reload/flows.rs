@@ -47,18 +47,29 @@ pub fn measure(
         (Figure::FlowEmpty, Flows::new(&docker, || Ok(()))?),
         (Figure::FlowDwnl, Flows::new(&docker, || Ok(Engine::open()?.apply(&policy).map(drop)?))?),
         (Figure::FlowIptables, Flows::new(&docker, || Load::restore(rules).run().map(drop))?),
-    ]
-    .map(|(figure, flows)| (figure, flows, Vec::with_capacity(rounds)));
+    ];
+    by_turns(&mut paths, mix, size, rounds, figures)
+}
+
+/// Measures flows by turns, after one round that does not count.
+pub fn by_turns(
+    paths: &mut [(Figure, Flows)],
+    mix: Mix,
+    size: usize,
+    rounds: usize,
+    figures: &mut Figures,
+) -> Result<()> {
+    let mut times = vec![Vec::with_capacity(rounds); paths.len()];
     for round in 0..=rounds.min(ROUNDS_MAX) {
-        for (_, flows, times) in &mut paths {
+        for ((_, flows), times) in paths.iter_mut().zip(&mut times) {
             let elapsed = flows.round()?;
             if round > 0 {
                 times.push(elapsed);
             }
         }
     }
-    for (figure, _, times) in paths {
-        figures.set(figure, mix, size, Spread::of(times));
+    for ((figure, _), times) in paths.iter().zip(times) {
+        figures.set(*figure, mix, size, Spread::of(times));
     }
     Ok(())
 }

@@ -11,8 +11,7 @@ use dwnl::ruleset::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
 use crate::figures::{Figure, Figures};
-use crate::flows::{Flows, ROUNDS_MAX, docker_rules, ip};
-use crate::support::Spread;
+use crate::flows::{Flows, by_turns, docker_rules, ip};
 use crate::workload::Mix;
 
 /// A cgroup in the place of dockerd's.
@@ -46,20 +45,8 @@ pub fn measure(directory: &Path, size: usize, rounds: usize, figures: &mut Figur
     let mut paths = [
         (Figure::FlowGuardBefore, flows(&docker, &without_sockets(&with_sockets))?),
         (Figure::FlowGuard, flows(&docker, &with_sockets)?),
-    ]
-    .map(|(figure, flows)| (figure, flows, Vec::with_capacity(rounds)));
-    for round in 0..=rounds.min(ROUNDS_MAX) {
-        for (_, flows, times) in &mut paths {
-            let elapsed = flows.round()?;
-            if round > 0 {
-                times.push(elapsed);
-            }
-        }
-    }
-    for (figure, _, times) in paths {
-        figures.set(figure, Mix::Hosts, size, Spread::of(times));
-    }
-    Ok(())
+    ];
+    by_turns(&mut paths, Mix::Hosts, size, rounds, figures)
 }
 
 /// The same guard as it was: what depends on the host is left out with the sockets, and so is the chain

@@ -78,7 +78,7 @@ fn what_is_nearly_a_condition_is_another() {
     let key = |key| [8, 0, 1, 0, 0, 0, 0, key];
     let register = |number| [8, 0, 2, 0, 0, 0, 0, number];
     let compared = |value| [5, 0, 1, 0, value, 0, 0, 0];
-    let nearly: [(Condition, &[u8], &[u8]); 8] = [
+    let nearly: [(Condition, &[u8], &[u8]); 7] = [
         // `socket mark`, a level of 259, and another register.
         (Condition::Cgroup(cgroup), &key(3), &key(1)),
         (Condition::Cgroup(cgroup), &level, &[8, 0, 3, 0, 0, 0, 1, 3]),
@@ -89,7 +89,6 @@ fn what_is_nearly_a_condition_is_another() {
         // `meta iifkind "bond"`, and `== invalid,established,related`.
         (Condition::FromBridge, b"bridge", b"bond\0\0"),
         (Condition::Ongoing, &6u32.to_ne_bytes(), &7u32.to_ne_bytes()),
-        (Condition::DestinationLocal, &2u32.to_ne_bytes(), &3u32.to_ne_bytes()),
     ];
     for (condition, from, to) in nearly {
         let rule = guarding(condition.clone());

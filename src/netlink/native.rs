@@ -14,7 +14,7 @@ use super::expression::{Counter, DestinationType, Expression, InSet};
 use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
 
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
-pub(super) const LOCAL: u32 = 2;
+const LOCAL: u32 = 2;
 /// `NFT_META_NFPROTO`.
 pub(super) const META_FAMILY: u32 = 15;
 /// `NFT_CT_MARK`.

@@ -302,7 +302,6 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
         direction().prop_map(Condition::DockerName),
         Just(Condition::FromBridge),
         any_addresses().prop_map(Condition::Destination),
-        Just(Condition::DestinationLocal),
         protocol().prop_map(Condition::Protocol),
         ports().prop_map(Condition::Ports),
         (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| Condition::PortSet(of, set.into())),

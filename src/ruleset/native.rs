@@ -31,8 +31,6 @@ pub enum Condition {
     DockerName(Direction),
     /// `ip daddr 203.0.113.5`: the packet's own destination; never of length 0.
     Destination(Addresses),
-    /// `fib daddr type local`: the packet's own destination is an address of this host.
-    DestinationLocal,
     /// `meta l4proto tcp`.
     Protocol(Protocol),
     /// `tcp dport 443`: the packet's own port.
@@ -106,7 +104,6 @@ impl fmt::Display for Condition {
             Condition::Destination(addresses) => {
                 write!(f, "{} daddr {addresses}", header(addresses.family()))
             }
-            Condition::DestinationLocal => write!(f, "fib daddr type local"),
             Condition::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
             Condition::Ports(ports) => {
                 write!(f, "{} dport {}", ports.protocol(), PortsText(ports))

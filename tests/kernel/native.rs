@@ -35,7 +35,6 @@ fn rules() -> Vec<Rule> {
     let conditions = [
         Condition::Ongoing,
         Condition::FromBridge,
-        Condition::DestinationLocal,
         Condition::SocketWildcard(false),
         Condition::SocketWildcard(true),
     ];

@@ -10,10 +10,10 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Verdict as NftVerdict};
 use super::encode::{
     AddressFields, add_interface_name, add_network, add_protocol, c_string, octets,
 };
-use super::expression::{DestinationType, InSet, MetaKey, Original, SocketKey, UpdateSet};
+use super::expression::{InSet, MetaKey, Original, SocketKey, UpdateSet};
 use super::native::{
-    LOCAL, add_between, add_destination_range, add_family, add_part_of, add_port_numbers,
-    add_ports, load_port,
+    add_between, add_destination_range, add_family, add_part_of, add_port_numbers, add_ports,
+    load_port,
 };
 use crate::ruleset::{
     Addresses, CgroupMatch, Condition, Direction, End, Family, Part, SetUpdate, Statement,
@@ -92,10 +92,6 @@ pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
             nft.add_expr(&Cmp::new(CmpOp::Eq, NAME_BITS.as_slice()));
         }
         Condition::Destination(addresses) => add_destination(nft, addresses),
-        Condition::DestinationLocal => {
-            nft.add_expr(&DestinationType);
-            nft.add_expr(&Cmp::new(CmpOp::Eq, LOCAL));
-        }
         Condition::Protocol(protocol) => add_protocol(nft, *protocol),
         Condition::Ports(ports) => {
             add_protocol(nft, ports.protocol());

@@ -10,7 +10,7 @@ use super::super::decode::{
 use super::super::encode::AddressFields;
 use super::super::expression::{Code, Expression};
 use super::super::native::{
-    CT_MARK, LOCAL, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
+    CT_MARK, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
 };
 use super::{
     BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED,
@@ -139,11 +139,6 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             Some((Condition::FromBridge, rest))
         }
         [Meta(_), Compare { .. }, ..] => read_ports(expressions),
-        [Expression::DestinationType, Compare { operation: EQUAL, data }, rest @ ..]
-            if native_number(data) == Some(LOCAL) =>
-        {
-            Some((Condition::DestinationLocal, rest))
-        }
         [Expression::Socket { key, level }, Compare { operation, data }, rest @ ..] => {
             Some((read_socket(*key, *level, *operation, data)?, rest))
         }
