@@ -8,7 +8,7 @@ use super::guard::{
     BRIDGED, FORWARD, INPUT, INSIDE, NAMED_BRIDGES, PROXIED, TRANSLATED, by, from_bridge, goto,
     rule, to_bridge,
 };
-use super::known::known_ports;
+use super::known::{installed_input, known_ports};
 use super::second_jump::leave_out_second_jump;
 use super::{GUARD, INGRESS, docker, own_table, sockets, without_origin};
 use crate::ruleset::{
@@ -150,10 +150,9 @@ pub(crate) fn gives_up_ports(snapshot: &Snapshot) -> bool {
 /// The ports that were known at the last apply and that Docker does not name now, with the rule for
 /// each.
 fn unnamed_ports(snapshot: &Snapshot) -> impl Iterator<Item = (Published, &Rule)> {
-    let path = ChainPath { table: own_table(), chain: INPUT.into() };
     let ranges = docker::ranges(&snapshot.docker.published);
     let is_named = move |port: &Published| ranges.iter().any(|named| named.covers(port));
-    let known = snapshot.chain(&path).into_iter().flat_map(known_ports);
+    let known = installed_input(snapshot).into_iter().flat_map(known_ports);
     known.filter(move |(port, _)| !is_named(port))
 }
 

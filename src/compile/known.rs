@@ -7,11 +7,15 @@ use crate::ruleset::{
     Snapshot, Verdict,
 };
 
+/// The chain `input` of the guard that is installed; `None` if there is no guard in the kernel.
+pub(super) fn installed_input(snapshot: &Snapshot) -> Option<&InstalledChain> {
+    snapshot.chain(&ChainPath { table: own_table(), chain: INPUT.into() })
+}
+
 /// The published ports that the guard in the kernel does not know yet; none where there is no guard
 /// in the kernel. A flow to one of them has passed docker-proxy unseen.
 pub(crate) fn unknown_ports(snapshot: &Snapshot) -> Vec<Published> {
-    let path = ChainPath { table: own_table(), chain: INPUT.into() };
-    let Some(installed) = snapshot.chain(&path) else { return Vec::new() };
+    let Some(installed) = installed_input(snapshot) else { return Vec::new() };
     let known: Vec<Published> = known_ports(installed).map(|(port, _)| port).collect();
     let Docker { published, .. } = &snapshot.docker;
     let is_known = |port: &Published| known.iter().any(|known| known.covers(port));

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use super::guard::INPUT;
+use super::is_container;
+use super::known::installed_input;
 use super::sockets::judges_all_others;
-use super::{is_container, own_table};
-use crate::ruleset::{
-    Cgroup, ChainPath, Condition, Docker, GuardScope, HostState, Match, Rule, Snapshot,
-};
+use crate::ruleset::{Cgroup, Condition, Docker, GuardScope, HostState, Match, Rule, Snapshot};
 
 /// A promise that does not hold on this host. `Display` is a sentence that says what closes the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +60,7 @@ pub(crate) fn limitations(
 /// Whether the guard that is installed knows a port that Docker publishes from now on; `None` if
 /// there is no guard.
 pub fn guards_new_ports(snapshot: &Snapshot) -> Option<bool> {
-    let path = ChainPath { table: own_table(), chain: INPUT.into() };
-    let rules = &snapshot.chain(&path)?.rules;
+    let rules = &installed_input(snapshot)?.rules;
     let matches_socket = |rule: &Rule| {
         rule.matches.iter().any(|it| matches!(it, Match::Native(Condition::Cgroup(_))))
     };

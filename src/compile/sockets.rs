@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use super::cgroups::is_container;
 use super::guard::{INPUT, PROXIED, chain, goto, judge, rule};
+use super::known::installed_input;
 use super::own_table;
 use crate::policy::Guard;
 use crate::ruleset::{
-    Cgroup, CgroupMatch, Cgroups, Chain, ChainPath, Condition, Docker, GuardScope, HostState,
-    Listener, Ports, Protocol, Published, Rule, Ruleset, Set, SetKind, SetPath, SetUpdate,
-    Snapshot, Statement, WantedRule,
+    Cgroup, CgroupMatch, Cgroups, Chain, Condition, Docker, GuardScope, HostState, Listener, Ports,
+    Protocol, Published, Rule, Ruleset, Set, SetKind, SetPath, SetUpdate, Snapshot, Statement,
+    WantedRule,
 };
 
 /// What is for a socket of dockerd or docker-proxy.
@@ -112,8 +113,7 @@ pub(crate) fn judged_service<'h>(
 }
 
 fn are_installed(rules: &[WantedRule], snapshot: &Snapshot) -> bool {
-    let path = ChainPath { table: own_table(), chain: INPUT.into() };
-    let installed = snapshot.chain(&path).into_iter().flat_map(|chain| &chain.rules);
+    let installed = installed_input(snapshot).into_iter().flat_map(|chain| &chain.rules);
     let installed: HashSet<&Rule> = installed.filter_map(|rule| rule.content.known()).collect();
     rules.iter().all(|wanted| installed.contains(&wanted.rule))
 }
@@ -142,7 +142,7 @@ pub(crate) fn holds_socket_match(snapshot: &Snapshot) -> bool {
 
 /// Whether a guard is installed.
 pub(crate) fn holds_guard(snapshot: &Snapshot) -> bool {
-    snapshot.chain(&ChainPath { table: own_table(), chain: INPUT.into() }).is_some()
+    installed_input(snapshot).is_some()
 }
 
 fn chains() -> [Chain; 3] {

@@ -202,25 +202,12 @@ impl Done<'_> {
 
 #[cfg(test)]
 mod tests {
-    use dwnl::Plan;
-    use dwnl::ruleset::{Docker, Family, Place, Ports, Protocol, RuleContent};
+    use dwnl::ruleset::{Family, Place, Ports, Protocol, RuleContent};
 
-    use super::super::testing::{allow, json, large_group, path, set_path, text};
+    use super::super::testing::{allow, json, large_group, outcome, path, set_path, text};
     use super::*;
 
     const ELAPSED: Duration = Duration::from_micros(1_234);
-
-    fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
-        let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
-        Outcome {
-            plan,
-            generation: 17,
-            docker: Docker::default(),
-            learned: Vec::new(),
-            limitations: Vec::new(),
-            attempts,
-        }
-    }
 
     fn change() -> Vec<Change> {
         let chain = path(Family::Ip, "DOCKER-BLOCK");

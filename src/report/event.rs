@@ -180,14 +180,13 @@ impl Report for Event<'_> {
 
 #[cfg(test)]
 mod tests {
-    use dwnl::Plan;
     use dwnl::engine::Outcome;
     use dwnl::plan::Change;
     use dwnl::policy::Diagnostic;
-    use dwnl::ruleset::{Docker, Family, Location, Place};
+    use dwnl::ruleset::{Family, Location, Place};
 
     use super::super::causes::tests::causes;
-    use super::super::testing::{allow, json, path, text};
+    use super::super::testing::{self, allow, json, path, text};
     use super::super::{Deed, Difference};
     use super::*;
 
@@ -195,15 +194,7 @@ mod tests {
         let chain = path(Family::Ip, "DOCKER-BLOCK");
         let rule = allow(None, 443);
         let changes = vec![Change::AddRule { chain, place: Place::Last, rule, origin: None }];
-        let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
-        Outcome {
-            plan,
-            generation: 17,
-            docker: Docker::default(),
-            learned: Vec::new(),
-            limitations: Vec::new(),
-            attempts: 1,
-        }
+        testing::outcome(changes, 1)
     }
 
     fn done(outcome: &Outcome) -> Done<'_> {

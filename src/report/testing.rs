@@ -4,8 +4,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use anstream::StripStream;
+use dwnl::Plan;
+use dwnl::engine::Outcome;
+use dwnl::plan::Change;
 use dwnl::ruleset::{
-    BaseChain, Chain, ChainPath, Extent, Family, Interval, Location, Match, Origin, Ports,
+    BaseChain, Chain, ChainPath, Docker, Extent, Family, Interval, Location, Match, Origin, Ports,
     Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict, WantedRule,
 };
 use serde::Serialize;
@@ -146,4 +149,17 @@ pub fn large_group() -> Ruleset {
 
 fn wanted(rule: Rule) -> WantedRule {
     WantedRule { rule, origin: None }
+}
+
+/// What came of these changes, from generation 16 on.
+pub fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
+    let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
+    Outcome {
+        plan,
+        generation: 17,
+        docker: Docker::default(),
+        learned: Vec::new(),
+        limitations: Vec::new(),
+        attempts,
+    }
 }
