@@ -1,5 +1,5 @@
 //! dwnl beside a real dockerd: real containers, and real connections from an allowed and a refused
-//! client. First the positive control, then the block. Needs root, and `tests/setup` run before.
+//! client. First the positive control, then the block. Needs root, and `scripts/setup` run before.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

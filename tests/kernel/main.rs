@@ -1,5 +1,5 @@
 //! dwnl and the kernel, each test in a network namespace of its own, with iptables and nft as the
-//! oracle. Needs `tests/setup` run before, and root; all but the tests of privileges and of cgroups
+//! oracle. Needs `scripts/setup` run before, and root; all but the tests of privileges and of cgroups
 //! are content with `unshare -rn`.
 
 #![allow(clippy::panic, clippy::unwrap_used)]

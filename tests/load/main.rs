@@ -1,9 +1,9 @@
 //! Zero gap, by load: clients that connect without pause while policies alternate as fast as they
-//! can be applied and a real dockerd starts and removes containers. Needs root, and `tests/setup`
+//! can be applied and a real dockerd starts and removes containers. Needs root, and `scripts/setup`
 //! run before.
 //!
 //! The long run, with a table of dwnl's figures beside those of the ways it replaces:
-//! `tests/run --test load -- --ignored --nocapture`
+//! `scripts/run --test load -- --ignored --nocapture`
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

@@ -57,7 +57,7 @@ pub fn output(args: &[&str], stdin: &str) -> Output {
         .env("PATH", path())
         .stdin(file(stdin))
         .output()
-        .unwrap_or_else(|error| panic!("`{command}`: {error}: run tests/setup"));
+        .unwrap_or_else(|error| panic!("`{command}`: {error}: run scripts/setup"));
     Output {
         command,
         status: output.status,

@@ -153,7 +153,7 @@ impl Docker {
             .stdout(stream())
             .stderr(stream())
             .spawn()
-            .unwrap_or_else(|error| panic!("dockerd: {error}: run tests/setup"));
+            .unwrap_or_else(|error| panic!("dockerd: {error}: run scripts/setup"));
         let process = self.process.insert(process);
         let answers = wait_if(|| {
             let has_ended = process.try_wait().expect("dockerd's state").is_some();
@@ -162,7 +162,7 @@ impl Docker {
         });
         assert!(
             answers == Some(true),
-            "dockerd does not answer (have you run tests/setup?):\n{}",
+            "dockerd does not answer (have you run scripts/setup?):\n{}",
             fs::read_to_string(&log).unwrap_or_default()
         );
     }

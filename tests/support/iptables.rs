@@ -11,7 +11,7 @@ impl Iptables {
     /// Debian 11 and Ubuntu 22.04, Debian 12, Debian 13, and the newest.
     pub const VERSIONS: [&str; 4] = ["1.8.7", "1.8.9", "1.8.11", "1.8.13"];
 
-    /// One of [`Self::VERSIONS`], as `tests/setup` unpacked it.
+    /// One of [`Self::VERSIONS`], as `scripts/setup` unpacked it.
     pub fn version(version: &str) -> Iptables {
         let directory = unpacked(&format!("iptables/{version}"));
         Iptables { directory: directory.to_string_lossy().into_owned() }

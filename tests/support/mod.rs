@@ -52,10 +52,10 @@ pub fn busybox() -> PathBuf {
     unpacked("busybox/busybox")
 }
 
-/// Where `tests/setup` unpacks what the tests need.
+/// Where `scripts/setup` unpacks what the tests need.
 fn unpacked(path: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
     let path = target.join(path);
-    assert!(path.exists(), "{} is missing: run tests/setup", path.display());
+    assert!(path.exists(), "{} is missing: run scripts/setup", path.display());
     path
 }

@@ -1,5 +1,5 @@
 //! `dwnl watch` while others change the ruleset and its files, each test in a network namespace of its
-//! own, with real tools as the others. Needs root, and `tests/setup` run before.
+//! own, with real tools as the others. Needs root, and `scripts/setup` run before.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

@@ -2,7 +2,7 @@
 //! stop calling. Over IPv6, because there docker-proxy alone is in the way.
 //!
 //! The long run, with fifty containers, and the figure of a watch alone:
-//! `tests/run --test docker -- --ignored --nocapture --test-threads=1 window`
+//! `scripts/run --test docker -- --ignored --nocapture --test-threads=1 window`
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! The rules that real versions of Docker write, as `tests/capture-docker-rules` wrote them down.
+//! The rules that real versions of Docker write, as `scripts/capture-docker-rules` wrote them down.
 
 use std::fs;
 use std::path::PathBuf;
