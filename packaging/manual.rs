@@ -5,7 +5,7 @@
 
 // What reads the arguments is not needed here.
 #[allow(dead_code)]
-#[path = "../src/cli/args.rs"]
+#[path = "../src/bin/dwnl/cli/args.rs"]
 mod args;
 
 use std::env;

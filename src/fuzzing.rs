@@ -4,10 +4,10 @@
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
 pub use crate::engine::fuzzing::{answer, notice, snapshot};
+use crate::model::Snapshot;
 pub use crate::netlink::fuzzing::{link, listener, object, rule};
 use crate::policy::fuzzing;
 use crate::policy::{Diagnostics, Policy};
-use crate::ruleset::Snapshot;
 use crate::{Plan, compile};
 
 /// The data are a policy.

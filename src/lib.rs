@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A [`Policy`] comes from TOML text or is built in memory. [`compile()`] turns it into the
-//! [`Ruleset`](ruleset::Ruleset) that enforces it: the chain `DOCKER-BLOCK` and the jumps to it,
+//! [`Ruleset`](model::Ruleset) that enforces it: the chain `DOCKER-BLOCK` and the jumps to it,
 //! in the nat tables of IPv4 and IPv6, and in a table of our own the guard, which closes the ways round
 //! that chain, and sets for large groups of sources. An [`Engine`] reads what the kernel holds, and a [`Plan`]
 //! is the difference between the two. Committing it is one nf_tables transaction: packets see the
@@ -50,19 +50,20 @@
 //! | [`policy`] | text → `Policy`, with a place for every error |
 //! | [`cgroup`] | the IDs and paths of cgroups, by which a socket's owner is known |
 //! | `netlink` | socket, batch, encoding, decoding: the only unsafe code |
-//! | [`ruleset`] | family, chain, rule, match, verdict; `Display` is iptables' syntax |
+//! | [`model`] | family, chain, rule, match, verdict; `Display` is iptables' syntax |
 
 pub mod cgroup;
 mod compile;
+mod conntrack;
+mod docker;
 pub mod engine;
-mod flows;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod model;
 mod netlink;
 pub mod plan;
 pub mod policy;
-pub mod ruleset;
 
 pub use compile::{
     Limitation, UnknownSockets, compile, cut_off_swarm, frame, guards_new_ports,

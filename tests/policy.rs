@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use dwnl::Policy;
+use dwnl::model::Addresses;
 use dwnl::policy::{Diagnostics, DirectRouting, Established, Guard};
-use dwnl::ruleset::Addresses;
 use proptest::prelude::*;
 
 /// Where the source lists of `malformed.txt` are; relative, so that the messages are the same

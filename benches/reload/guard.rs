@@ -7,7 +7,7 @@ use std::process;
 
 use anyhow::{Context, Result};
 use dwnl::cgroup::Hierarchy;
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
 use crate::figures::{Figure, Figures};

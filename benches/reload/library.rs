@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile, engine};
 
 use crate::figures::{Figure, Figures};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use dwnl::Engine;
+use dwnl::model::Ruleset;
 use dwnl::policy::{Group, Source};
-use dwnl::ruleset::Ruleset;
 use dwnl::{Policy, compile};
 
 use crate::figures::{Figure, Figures};

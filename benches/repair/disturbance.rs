@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context, Result};
-use dwnl::ruleset::{Family, RuleContent, Ruleset, Snapshot};
+use dwnl::model::{Family, RuleContent, Ruleset, Snapshot};
 use nix::libc;
 
 use crate::support::{attribute, encode};

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use anyhow::Result;
 use dwnl::Engine;
 use dwnl::engine::{Monitor, Notice};
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// The program.

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile, engine};
 
 use crate::disturbance::Disturbance;

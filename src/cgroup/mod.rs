@@ -10,7 +10,7 @@ use std::fs::{self, DirEntry};
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::PathBuf;
 
-use crate::ruleset::Cgroup;
+use crate::model::Cgroup;
 
 /// Maximum number of directories that [`Hierarchy::paths`] reads.
 const DIRECTORIES_MAX: usize = 65_536;

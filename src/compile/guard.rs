@@ -8,14 +8,15 @@
 
 use std::sync::Arc;
 
-use super::entry::{destinations, network, of_family, origin, range};
-use super::large::{LargeGroups, comment};
-use super::{DOCKER, GUARD, distinct, nat_chain, own_table, swarm, without_origin};
-use crate::policy::{Allow, DirectRouting, Policy};
-use crate::ruleset::{
+use super::allow_rules::{destinations, network, of_family, origin, range};
+use super::sets::{LargeGroups, comment};
+use super::{GUARD, distinct, nat_chain, own_table, swarm, without_origin};
+use crate::docker::{DOCKER, NAMED_BRIDGES};
+use crate::model::{
     Addresses, BaseChain, Chain, ChainPath, Condition, Direction, End, Extent, Family, Interface,
     Match, Name, Origin, Ports, Rule, Statement, Verdict, WantedRule,
 };
+use crate::policy::{Allow, DirectRouting, Policy};
 
 /// What every policy allows: the host itself and the containers.
 pub(super) const INSIDE: &str = "inside";
@@ -33,10 +34,6 @@ pub(super) const PROXIED: &str = "proxied";
 pub(super) const INPUT: &str = "input";
 /// What is for a port by which the nodes of a Swarm talk to each other.
 const SWARM: &str = "swarm";
-
-/// The bridges that Docker may create at any time and whose names are always these. Those of other
-/// networks it makes up, unless the operator chooses them.
-pub(super) const NAMED_BRIDGES: [&str; 2] = ["docker0", "docker_gwbridge"];
 
 /// The chain of `ip nat` or `ip6 nat` for whoever no rule of `DOCKER-BLOCK` let in: it is
 /// translated as Docker would, so that it never meets docker-proxy, and marked for the guard. What

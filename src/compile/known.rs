@@ -2,7 +2,7 @@
 
 use super::guard::{INPUT, PROXIED, goto};
 use super::own_table;
-use crate::ruleset::{
+use crate::model::{
     Addresses, ChainPath, Condition, Docker, Family, InstalledChain, Match, Published, Rule,
     Snapshot, Verdict,
 };

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::is_container;
 use super::known::installed_input;
 use super::sockets::judges_all_others;
-use crate::ruleset::{Cgroup, Condition, Docker, GuardScope, HostState, Match, Rule, Snapshot};
+use crate::docker::is_container;
+use crate::model::{Cgroup, Condition, Docker, GuardScope, HostState, Match, Rule, Snapshot};
 
 /// A promise that does not hold on this host. `Display` is a sentence that says what closes the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl fmt::Display for UnknownSockets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ruleset::Cgroups;
+    use crate::model::Cgroups;
 
     fn cgroup(path: &str) -> Cgroup {
         Cgroup { path: path.to_owned(), id: 7 }

@@ -12,16 +12,15 @@
 //! With the guard on `DOCKER-BLOCK` ends by having everybody else translated too, and the guard's
 //! chains in our own table judge all flows, by rules and sets alike.
 
-mod cgroups;
-mod completion;
-mod docker;
-mod entry;
+mod allow_rules;
+mod coverage;
 mod guard;
 mod known;
-mod large;
 mod limitation;
-mod part;
+mod resolve;
 mod second_jump;
+mod sets;
+mod shard;
 mod sockets;
 mod swarm;
 #[cfg(test)]
@@ -30,20 +29,19 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::policy::Policy;
-use crate::ruleset::{
+use crate::docker::{DOCKER, NAT};
+use crate::model::{
     BaseChain, Chain, ChainPath, Extent, Family, Match, Name, Rule, Ruleset, TablePath, Verdict,
     WantedRule,
 };
-use large::LargeGroups;
+use crate::policy::Policy;
+use sets::LargeGroups;
 
-pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
-pub(crate) use completion::{complete, gives_up_ports};
-pub(crate) use docker::{Discovery, tells_of_docker};
-pub use docker::{cut_off_swarm, unmentioned, unprotected};
+pub use coverage::{cut_off_swarm, unmentioned, unprotected};
 pub(crate) use known::unknown_ports;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
+pub(crate) use resolve::{complete, gives_up_ports};
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;
 pub(crate) use sockets::{
@@ -51,12 +49,6 @@ pub(crate) use sockets::{
 };
 pub(crate) use swarm::entry as swarm_entry;
 
-/// The table in which Docker publishes ports.
-const NAT: &str = "nat";
-/// Docker's chain of published ports.
-const DOCKER: &str = "DOCKER";
-/// Swarm's chain of ports that are published on all nodes.
-const INGRESS: &str = "DOCKER-INGRESS";
 /// Our chain of allowed sources, and where it leads the others if the guard is on.
 const BLOCK: &str = "DOCKER-BLOCK";
 const GUARD: &str = "DOCKER-BLOCK-GUARD";
@@ -159,7 +151,7 @@ fn block_rules(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<Want
     let docker: Name = DOCKER.into();
     let mut wanted = Vec::new();
     for entry in &policy.allow {
-        entry::push_rules(family, entry, &docker, large, &mut wanted);
+        allow_rules::push_rules(family, entry, &docker, large, &mut wanted);
     }
     if policy.guard.enabled {
         wanted.push(without_origin(Rule::new(Verdict::Goto(GUARD.into()))));

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{BLOCK, DOCKER, GUARD, INGRESS};
-use crate::ruleset::{
+use super::{BLOCK, GUARD};
+use crate::docker::{DOCKER, INGRESS};
+use crate::model::{
     Chain, Extent, ForeignTranslations, InstalledTable, Match, Name, Protocol, Rule, Ruleset,
     SecondJump, Snapshot, TablePath, Verdict, WantedRule,
 };
@@ -137,8 +138,8 @@ impl<'a> Walk<'a> {
 mod tests {
     use super::super::{compile, frame};
     use super::*;
+    use crate::model::{Family, InstalledChain, InstalledRule, Interface, Ports, RuleContent};
     use crate::policy::{Allow, Guard, Policy};
-    use crate::ruleset::{Family, InstalledChain, InstalledRule, Interface, Ports, RuleContent};
 
     fn rule(target: Option<&str>, translation: Option<&str>) -> InstalledRule {
         let content = RuleContent::Foreign {

@@ -5,16 +5,16 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::cgroups::is_container;
 use super::guard::{INPUT, PROXIED, chain, goto, judge, rule};
 use super::known::installed_input;
 use super::own_table;
-use crate::policy::Guard;
-use crate::ruleset::{
+use crate::docker::is_container;
+use crate::model::{
     Cgroup, CgroupMatch, Cgroups, Chain, Condition, Docker, GuardScope, HostState, Listener, Ports,
     Protocol, Published, Rule, Ruleset, Set, SetKind, SetPath, SetUpdate, Snapshot, Statement,
     WantedRule,
 };
+use crate::policy::Guard;
 
 /// What is for a socket of dockerd or docker-proxy.
 const DOCKER_SOCKET: &str = "docker-socket";

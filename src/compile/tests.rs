@@ -4,12 +4,13 @@ mod known;
 mod sockets;
 
 use super::*;
-use crate::policy::Group;
-use crate::policy::{Allow, DirectRouting, Guard, Source};
-use crate::ruleset::Protocol;
-use crate::ruleset::{
+use crate::docker::swarm_ports;
+use crate::model::Protocol;
+use crate::model::{
     AddressRange, Addresses, Cgroup, Docker, HostState, Listener, Ports, Published, Snapshot,
 };
+use crate::policy::Group;
+use crate::policy::{Allow, DirectRouting, Guard, Source};
 
 fn source(text: &str) -> Source {
     let addresses = match text.split_once('-') {
@@ -279,7 +280,7 @@ fn the_peers_of_a_swarm_alone_reach_its_ports() {
 #[test]
 fn a_node_of_a_swarm_without_named_peers_is_cut_off() {
     let listening = |ports| Published { address: None, family: Family::Inet, ports };
-    let published = swarm::ports().map(listening).collect();
+    let published = swarm_ports().map(listening).collect();
     let docker = Docker { published, ..Docker::default() };
     let told = |policy: &Policy| {
         let cut_off = cut_off_swarm(policy, &docker);

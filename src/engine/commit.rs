@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
-use super::refusal::Refusal;
+use super::rejection::Refusal;
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Counter, FinishedBatch, KernelError, attribute_at};
 use crate::plan::{Change, Plan};
 

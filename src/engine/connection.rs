@@ -6,11 +6,11 @@ use nix::poll::PollTimeout;
 
 use super::Error;
 use super::error::action;
+use crate::model::Family;
 use crate::netlink::{
     BEGIN_SEQUENCE, Dump, FinishedBatch, KernelError, Message, Messages, Request, Transport,
     decode_generation,
 };
-use crate::ruleset::Family;
 
 /// How long the kernel may take for the next datagram of an answer, in milliseconds. It answers
 /// at once or not at all.

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 use super::connection::{Connection, Dumped};
 use super::{Error, host};
-use crate::compile::{Discovery, tells_of_docker};
+use crate::docker::{Discovery, is_docker_chain};
+use crate::model::{ChainPath, Family, Name, Snapshot, TablePath};
 use crate::netlink::{Dump, decode_facts};
-use crate::ruleset::{ChainPath, Family, Name, Snapshot, TablePath};
 
 /// Notes a chain that exists, if its rules have to be read.
 pub(super) fn note(chains: &mut Vec<ChainPath>, family: Family, table: &Name, chain: &Name) {
     let table = TablePath { family, table: table.clone() };
     let path = ChainPath { table, chain: chain.clone() };
-    if tells_of_docker(&path) {
+    if is_docker_chain(&path) {
         chains.push(path);
     }
 }

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-pub use super::refusal::Refusal;
+pub use super::rejection::Refusal;
+use crate::model::Family;
 use crate::netlink::KernelError;
 use crate::plan::Obstacle;
-use crate::ruleset::Family;
 
 /// Why the engine could not do what it was asked to. Whenever one of these is returned the kernel
 /// holds the rules that it held before, unless the answer to a batch was lost ([`Error::Socket`]

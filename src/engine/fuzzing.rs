@@ -12,10 +12,10 @@ use super::monitor::Gathering;
 use super::{Engine, Notice, commit};
 use crate::compile::{compile, frame};
 use crate::fuzzing::check_text;
+use crate::model::{Addresses, Ports, Protocol, Ruleset, Snapshot};
 use crate::netlink::{FinishedBatch, Messages, Transport};
 use crate::plan::Plan;
 use crate::policy::{Allow, Group, Policy, Source};
-use crate::ruleset::{Addresses, Ports, Protocol, Ruleset, Snapshot};
 
 /// A kernel that answers with recorded datagrams, whatever it is asked. Each has its length before
 /// it, in two bytes; one of length 0 stands for silence.

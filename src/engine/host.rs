@@ -7,13 +7,13 @@ use super::probe::{self, CgroupProbe};
 use super::{Engine, Error, unbroken};
 use crate::cgroup::Hierarchy;
 use crate::compile::{
-    CGROUPFS_PARENT, DAEMONS, gives_up_ports, holds_guard, holds_socket_match, is_container,
-    judges_all_others, publish_listeners,
+    gives_up_ports, holds_guard, holds_socket_match, judges_all_others, publish_listeners,
 };
-use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
-use crate::ruleset::{
+use crate::docker::{CGROUPFS_PARENT, DAEMONS, is_container};
+use crate::model::{
     Cgroup, Cgroups, Family, GuardScope, HostState, Link, Listener, Name, Protocol, Snapshot,
 };
+use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
 
 impl Engine {
     /// Reads the interfaces and the listening sockets of the network namespace, and finds the cgroups

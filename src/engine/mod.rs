@@ -4,17 +4,17 @@
 mod commit;
 mod connection;
 mod docker;
-mod elements;
-mod ending;
+mod set_reader;
+
+mod conntrack;
 mod error;
-mod flows;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod host;
-mod memory;
 mod monitor;
 mod probe;
-mod refusal;
+mod rejection;
+mod set_cache;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -25,16 +25,16 @@ use std::sync::Weak;
 
 use crate::cgroup::Hierarchy;
 use crate::compile::{Limitation, frame, limitations, unknown_ports};
+use crate::model::{Docker, Family, GuardScope, Published, Ruleset, Snapshot};
 use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
 use crate::plan::{Obstacle, Plan};
-use crate::ruleset::{Docker, Family, GuardScope, Published, Ruleset, Snapshot};
 use connection::{Connection, Dumped};
-use memory::Memory;
 use monitor::Attendance;
 use probe::Probe;
+use set_cache::Memory;
 
+pub use conntrack::Tended;
 pub use error::Error;
-pub use flows::Tended;
 pub use monitor::{Commit, LinkMonitor, Monitor, Notice, Process};
 pub use probe::CgroupProbe;
 

@@ -17,11 +17,11 @@ use nix::sys::socket::{
 
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
-use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
-use crate::ruleset::{
+use crate::model::{
     BaseChain, Cgroup, CgroupMatch, ChainPath, Condition, Direction, Family, Interface, Match,
     Place, Ports, Protocol, Rule, Statement, TablePath, Verdict,
 };
+use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
 
 /// The first of all chains that see what is delivered on this host, so that nobody else's rules
 /// decide before it.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::connection::{Connection, Dumped};
-use super::elements::{self, Unread};
-use super::memory::Memory;
+use super::set_cache::Memory;
+use super::set_reader::{self, Unread};
 use super::{ATTEMPTS_MAX, Error, docker};
+use crate::model::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
 use crate::netlink::{Dump, decode_chain, decode_rule, decode_set, decode_table, is_part_of_rule};
-use crate::ruleset::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
 /// meanwhile. Elements that are remembered are not read.
@@ -145,7 +145,7 @@ impl<'a> Taking<'a> {
                 }
             }
         }
-        let Some(read) = elements::read(self.connections, &unread, generation)? else {
+        let Some(read) = set_reader::read(self.connections, &unread, generation)? else {
             return Ok(Dumped::Interrupted);
         };
         for (Unread { path, .. }, elements) in unread.iter().zip(read) {

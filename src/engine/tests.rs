@@ -11,9 +11,9 @@ use nix::poll::PollTimeout;
 
 use super::*;
 use crate::compile;
+use crate::model::{Location, Ports, Protocol};
 use crate::netlink::{BEGIN_SEQUENCE, Messages, Transport};
 use crate::policy::{Allow, Guard, Policy};
-use crate::ruleset::{Location, Ports, Protocol};
 
 /// What the kernel does with one batch.
 #[derive(Clone, Copy)]

@@ -13,7 +13,7 @@ use super::native;
 use super::request::put_headers;
 use super::set::{put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, rule, table};
-use crate::ruleset::{
+use crate::model::{
     BaseChain, ChainPath, Family, Interval, Match, Place, Rule, SetKind, SetPath, TablePath,
 };
 

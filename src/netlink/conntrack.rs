@@ -5,12 +5,12 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use super::answer::Message;
 use super::attribute::{Attribute, Attributes, put, put_nested};
 use super::batch::family_number;
+use super::message::Message;
 use super::request::{Request, family_header, put_message, set_length};
 use super::uapi::{conntrack, conntrack_nat, tuple, tuple_addresses, tuple_protocol};
-use crate::ruleset::{Family, Flow, Protocol, Status, Tuple};
+use crate::model::{Family, Flow, Protocol, Status, Tuple};
 
 impl Request {
     /// A dump of all flows or, where the kernel can tell them apart (since Linux 5.18), of those
@@ -174,7 +174,7 @@ fn decode_address(addresses: &Attributes, [v4, v6]: &AddressNumbers) -> Option<I
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::answer::Messages;
+    use super::super::message::Messages;
     use super::*;
 
     fn tuple() -> impl Strategy<Value = Tuple> {

@@ -12,7 +12,7 @@ use super::encode::AddressFields;
 use super::expression::{Code, Expression};
 use super::translation::translation;
 use super::{uapi, xt};
-use crate::ruleset::{
+use crate::model::{
     Family, INTERFACE_NAME_MAX, InstalledChain, InstalledRule, InstalledTable, Interface, Name,
     Protocol, Rule, RuleContent, Verdict,
 };
@@ -257,7 +257,7 @@ impl<'a> Reader<'a> {
         if self.is_ipv4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) }
     }
 
-    pub(super) fn extension(&mut self) -> Option<crate::ruleset::Match> {
+    pub(super) fn extension(&mut self) -> Option<crate::model::Match> {
         let [Expression::Match { name, revision, info }, rest @ ..] = self.rest else {
             return None;
         };

@@ -9,7 +9,7 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload, Verdic
 
 use super::expression::{Counter, XtTarget};
 use super::xt;
-use crate::ruleset::{INTERFACE_NAME_MAX, Interface, Match, Protocol, Rule, Verdict};
+use crate::model::{INTERFACE_NAME_MAX, Interface, Match, Protocol, Rule, Verdict};
 
 /// How many expressions the kernel takes in a rule (`NFT_RULE_MAXEXPRS`).
 const EXPRESSIONS_MAX: usize = 128;

@@ -11,7 +11,7 @@ use super::expression::{Code, Expression};
 use super::native::{AT_LEAST, AT_MOST, PORT, read_port};
 use super::translation::translation;
 use super::xt;
-use crate::ruleset::{
+use crate::model::{
     Action, AddressMatch, Condition, Family, Interface, Match, Ports, Protocol, RuleFacts,
 };
 

@@ -2,15 +2,15 @@
 
 #![allow(clippy::missing_panics_doc, clippy::panic)]
 
-use super::answer::{Message, Messages};
 use super::attribute::Attributes;
 use super::expression::Expression;
+use super::message::{Message, Messages};
 use super::{
     BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_address, decode_chain, decode_facts,
     decode_generation, decode_link, decode_listener, decode_local_route, decode_rule, decode_set,
     decode_table, is_part_of_rule, uapi,
 };
-use crate::ruleset::{ChainPath, Family, Place, Protocol, RuleContent, SetKind, TablePath};
+use crate::model::{ChainPath, Family, Place, Protocol, RuleContent, SetKind, TablePath};
 
 /// The first byte says of which family the rule is, the others are its attributes. A rule that is
 /// known is of exactly the form in which it would be written.

@@ -4,24 +4,24 @@
 //! Messages are written by libnftnl (crate `nftnl`) into one vector and sent with one system call.
 //! What comes back is read by safe code that takes no byte for granted.
 
-mod answer;
 mod attribute;
 mod batch;
 mod condition;
 mod conntrack;
 mod decode;
+mod deferred_close;
 mod encode;
 mod expression;
+mod ext_ack;
 mod foreign_rule;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
-mod legacy;
-mod locate;
+mod iptables_legacy;
+mod message;
 mod monitor;
-mod namespace;
 mod native;
+mod netns;
 mod notification;
-mod release;
 mod request;
 mod route;
 mod set;
@@ -31,16 +31,16 @@ mod translation;
 mod uapi;
 mod xt;
 
-pub(crate) use answer::{KernelError, Message, Messages};
 pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinishedBatch};
 pub(crate) use conntrack::{decode_flow, put_deletion, put_stand_in};
 pub(crate) use decode::{decode_chain, decode_generation, decode_rule, decode_table};
 pub(crate) use expression::Counter;
+pub(crate) use ext_ack::attribute_at;
 pub(crate) use foreign_rule::decode_facts;
-pub(crate) use legacy::legacy_nat_holds_rules;
-pub(crate) use locate::attribute_at;
+pub(crate) use iptables_legacy::legacy_nat_holds_rules;
+pub(crate) use message::{KernelError, Message, Messages};
 pub(crate) use monitor::Membership;
-pub(crate) use namespace::within;
+pub(crate) use netns::within;
 pub(crate) use notification::{Kind, Notification, Notified, decode_notification};
 pub(crate) use request::{Dump, Request};
 pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decode_local_route};
@@ -48,7 +48,5 @@ pub(crate) use set::{DumpedElements, decode_set, is_part_of_rule};
 pub(crate) use sock_diag::decode_listener;
 pub(crate) use socket::{Socket, Transport};
 
-#[cfg(test)]
-mod exactness;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::encode::{
     octets,
 };
 use super::expression::{Counter, DestinationType, Expression, InSet};
-use crate::ruleset::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
+use crate::model::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
 
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
 const LOCAL: u32 = 2;
@@ -277,7 +277,7 @@ impl Reader<'_> {
         Some(Part { mask: number(mask), value: number(data) })
     }
 
-    fn set(&mut self, fields: &AddressFields) -> Option<crate::ruleset::Name> {
+    fn set(&mut self, fields: &AddressFields) -> Option<crate::model::Name> {
         let [
             Expression::Payload { base: NETWORK_HEADER, offset, length },
             Expression::InSet(set),

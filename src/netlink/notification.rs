@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use super::answer::Message;
 use super::attribute::Attributes;
 use super::decode::decode_generation;
+use super::message::Message;
 use super::set::is_interval_end;
 use super::uapi::{self, element_list, flowtable, message, object};
-use crate::ruleset::Family;
+use crate::model::Family;
 
 /// One message of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::batch::family_number;
 use super::uapi::{
     FAMILY_HEADER, MESSAGE_HEADER, element_list, flowtable, message, object, rule, set,
 };
-use crate::ruleset::Family;
+use crate::model::Family;
 
 /// What can be dumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use super::answer::Message;
 use super::attribute::{Attributes, put};
 use super::batch::family_number;
+use super::message::Message;
 use super::request::{Request, put_message, set_length};
-use crate::ruleset::{Family, Name};
+use crate::model::{Family, Name};
 
 /// Lengths of `struct rtmsg`, `struct ifinfomsg` and `struct ifaddrmsg`.
 const ROUTE_HEADER: usize = 12;
@@ -127,8 +127,8 @@ fn network(address: &[u8], family: u8, length: u8) -> Option<IpNetwork> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::answer::Messages;
     use super::super::attribute::put_nested;
+    use super::super::message::Messages;
     use super::*;
 
     /// A message of the kernel's with one attribute.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
-use crate::ruleset::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
+use crate::model::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;

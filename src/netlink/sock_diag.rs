@@ -3,12 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::answer::Message;
 use super::attribute::{Attribute, Attributes};
 use super::batch::family_number;
+use super::message::Message;
 use super::request::{Request, put_message, set_length};
 use super::uapi::sock_diag::{self, state};
-use crate::ruleset::{Family, Listener, Protocol};
+use crate::model::{Family, Listener, Protocol};
 
 /// Lengths of `struct inet_diag_req_v2` and `struct inet_diag_msg`.
 const REQUEST_HEADER: usize = 56;
@@ -93,8 +93,8 @@ fn has_several(addresses: &Attribute) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::answer::Messages;
     use super::super::attribute::put;
+    use super::super::message::Messages;
     use super::*;
 
     /// What Linux 6.18 reported of a TCP socket of IPv6 that listens on port 8080 of any address,

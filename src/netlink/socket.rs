@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use super::release::{Pair, leave_to_kernel};
+use super::deferred_close::{Pair, leave_to_kernel};
 
 /// Room for one datagram. A dump's have at most 32 KiB, an error's echo is capped.
 const DATAGRAM_MAX: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! Whether a foreign rule translates addresses, or may do so for all that dwnl knows of it.
 
 use super::expression::Expression;
-use crate::ruleset::Name;
+use crate::model::Name;
 
 /// Targets of iptables that leave the packet's addresses alone and may occur in a nat table.
 const HARMLESS_TARGETS: [&str; 8] =

@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 use std::net::IpAddr;
 
-use crate::ruleset::{AddressRange, COMMENT_MAX, Match, Ports, Protocol, Verdict};
+use crate::model::{AddressRange, COMMENT_MAX, Match, Ports, Protocol, Verdict};
 
 /// An xt match or target as the message carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]

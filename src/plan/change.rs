@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ruleset::{
+use crate::model::{
     BaseChain, ChainPath, Interval, Name, Origin, Place, Rule, RuleContent, SetKind, SetPath,
     TablePath,
 };

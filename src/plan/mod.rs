@@ -1,24 +1,24 @@
 //! The difference between the ruleset that is wanted and what the kernel holds: pure values, no
 //! input or output.
 
-mod building;
+mod builder;
+mod chain_diff;
 mod change;
-mod difference;
-mod elements;
-mod obstacle;
-mod own;
-mod removal;
-mod sequence;
+mod error;
+mod lis;
+mod owned_table;
+mod set_diff;
+mod teardown;
 #[cfg(test)]
 mod tests;
 
-use crate::ruleset::{ForeignTranslations, Ruleset, Snapshot};
-use building::Building;
-use obstacle::check_owner;
-use removal::Removal;
+use crate::model::{ForeignTranslations, Ruleset, Snapshot};
+use builder::Building;
+use error::check_owner;
+use teardown::Removal;
 
 pub use change::Change;
-pub use obstacle::Obstacle;
+pub use error::Obstacle;
 
 /// What has to be done to the snapshot's kernel, in the order in which it has to be done. An
 /// empty plan sends nothing.

@@ -6,12 +6,12 @@ mod dynamic;
 use std::sync::Arc;
 
 use super::*;
-use crate::policy::{Allow, Group, Guard, Policy, Source};
-use crate::ruleset::{
+use crate::model::{
     AddressRange, Addresses, ChainPath, Extent, Family, InstalledChain, InstalledRule,
     InstalledSet, InstalledTable, Match, Place, Ports, Protocol, Rule, RuleContent, SetPath,
     TablePath, Verdict, WantedRule,
 };
+use crate::policy::{Allow, Group, Guard, Policy, Source};
 use crate::{compile, frame};
 use proptest::prelude::*;
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
-use super::fault::{Fault, Quoted};
 use super::group::Groups;
+use super::issue::{Fault, Quoted};
 use super::{Allow, Group, interface, port, source};
-use crate::ruleset::{Addresses, COMMENT_MAX, Family, Interface, Location, Ports};
+use crate::model::{Addresses, COMMENT_MAX, Family, Interface, Location, Ports};
 
 const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
 

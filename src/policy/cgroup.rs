@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::fault::{Fault, Quoted};
+use super::issue::{Fault, Quoted};
 
 /// Reads the path of a cgroup; a slash in front of it does not matter.
 pub(super) fn parse(text: &str) -> Result<Arc<str>, Fault> {

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use super::excerpt;
-use crate::ruleset::Location;
+use super::snippet;
+use crate::model::Location;
 
 /// So many errors are shown in full; a longer list would only scroll the first ones away.
 const SHOWN_MAX: usize = 50;
@@ -35,7 +35,7 @@ impl Diagnostic {
     fn write_excerpt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = self.at.line.to_string();
         let gutter = " ".repeat(line.len());
-        let column = excerpt::column(self.at.column);
+        let column = snippet::column(self.at.column);
         let indent: String =
             self.excerpt.chars().take(column).map(|c| if c == '\t' { c } else { ' ' }).collect();
         let rest = self.excerpt.chars().count().saturating_sub(column);

@@ -6,11 +6,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::errors::Errors;
-use super::fault::{Fault, Quoted};
-use super::nearest::{list, nearest};
+use super::issue::{Fault, Quoted};
+use super::issue_list::Errors;
+use super::suggest::{list, nearest};
 use super::text::Text;
-use crate::ruleset::Location;
+use crate::model::Location;
 
 /// A value with its place.
 pub(super) type Value<'d> = Spanned<DeValue<'d>>;

@@ -5,25 +5,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::errors::Errors;
-use super::input::{self, Unreadable};
-use super::list;
+use super::issue_list::Errors;
+use super::read_text::{self, Unreadable};
+use super::source_file;
 use super::{Allow, Diagnostics, Group, Policy};
-use crate::ruleset::{Ports, Protocol};
+use crate::model::{Ports, Protocol};
 
 /// Reads the bytes as [`Policy::read`] does those of a file.
 pub fn policy(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     let name = "policy.toml".into();
-    let text = text(bytes, &name, &input::POLICY)?;
+    let text = text(bytes, &name, &read_text::POLICY)?;
     Policy::parse(&text, &name, Path::new(""))
 }
 
 /// Reads the bytes as a source list, and allows its sources.
 pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     let name = "list.txt".into();
-    let text = text(bytes, &name, &input::SOURCE_LIST)?;
+    let text = text(bytes, &name, &read_text::SOURCE_LIST)?;
     let mut errors = Errors::default();
-    let sources = list::parse(&text, &name, &mut errors);
+    let sources = source_file::parse(&text, &name, &mut errors);
     if errors.len() > 0 {
         return Err(Diagnostics(errors.into_vec()));
     }
@@ -33,8 +33,8 @@ pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     Ok(Policy { allow: vec![entry], ..Policy::default() })
 }
 
-fn text(bytes: &[u8], name: &Arc<str>, kind: &input::Kind) -> Result<String, Diagnostics> {
-    input::read(bytes, name, kind).map_err(|error| match error {
+fn text(bytes: &[u8], name: &Arc<str>, kind: &read_text::Kind) -> Result<String, Diagnostics> {
+    read_text::read(bytes, name, kind).map_err(|error| match error {
         Unreadable::Byte(diagnostic) => Diagnostics(vec![diagnostic]),
         Unreadable::File(fault) => Diagnostics(vec![fault.of_file(name)]),
     })

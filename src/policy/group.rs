@@ -7,9 +7,9 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
-use super::fault::{Fault, Quoted};
-use super::list::{Lists, Sources};
-use super::nearest::{list, nearest};
+use super::issue::{Fault, Quoted};
+use super::source_file::{Lists, Sources};
+use super::suggest::{list, nearest};
 use super::{Group, Source, source};
 
 /// The groups of a policy.

@@ -1,7 +1,7 @@
 //! The grammar of interfaces, which is that of iptables' `-i`: `eth1`, `eth+`, `!docker0`.
 
-use super::fault::{Fault, Quoted};
-use crate::ruleset::{INTERFACE_NAME_MAX, Interface};
+use super::issue::{Fault, Quoted};
+use crate::model::{INTERFACE_NAME_MAX, Interface};
 
 /// Reads an interface condition.
 pub(super) fn parse(text: &str) -> Result<Interface, Fault> {

@@ -5,31 +5,31 @@ mod allow;
 mod cgroup;
 mod diagnostic;
 mod document;
-mod errors;
-mod excerpt;
-mod fault;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod group;
-mod input;
 mod interface;
-mod list;
-mod nearest;
+mod issue;
+mod issue_list;
+mod load;
 mod port;
-mod reading;
+mod read_text;
 mod settings;
+mod snippet;
 mod source;
+mod source_file;
+mod suggest;
 mod syntax;
 mod text;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::ruleset::{Addresses, Interface, Location, Ports};
-use fault::Fault;
+use crate::model::{Addresses, Interface, Location, Ports};
+use issue::Fault;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use reading::Reading;
+pub use load::Reading;
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Policy {
 /// One `[[allow]]` entry: these sources may reach these published ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
-    /// Shown as the rules' comment: 1 to [`COMMENT_MAX`](crate::ruleset::COMMENT_MAX) bytes
+    /// Shown as the rules' comment: 1 to [`COMMENT_MAX`](crate::model::COMMENT_MAX) bytes
     /// without control characters, unique in the policy.
     pub name: Option<Arc<str>>,
     /// The published ports, at least one.
@@ -178,6 +178,6 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with the text and its source lists, in their order.
     pub fn parse(text: &str, file: &str, directory: &Path) -> Result<Policy, Diagnostics> {
-        reading::parse(text, file, directory).0
+        load::parse(text, file, directory).0
     }
 }

@@ -1,8 +1,8 @@
 //! The grammar of published ports: `443`, `443/udp`, `8000-8100/tcp`.
 
-use super::fault::{Fault, Quoted};
-use super::nearest::nearest;
-use crate::ruleset::{Ports, Protocol};
+use super::issue::{Fault, Quoted};
+use super::suggest::nearest;
+use crate::model::{Ports, Protocol};
 
 /// Reads a port or a range of ports; without a protocol it is TCP, as with `docker run -p`.
 pub(super) fn parse(text: &str) -> Result<Ports, Fault> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::document::{Document, Strings, Value};
-use super::fault::{Fault, Quoted};
 use super::group::Groups;
-use super::nearest::nearest;
+use super::issue::{Fault, Quoted};
+use super::suggest::nearest;
 use super::{DirectRouting, Established, Guard, Revoke, cgroup};
 
 const GUARD_KEYS: [&str; 7] = [

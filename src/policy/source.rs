@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnetwork::IpNetwork;
 
-use super::fault::{Fault, Quoted};
-use crate::ruleset::{AddressRange, Addresses, Family};
+use super::issue::{Fault, Quoted};
+use crate::model::{AddressRange, Addresses, Family};
 
 /// Reads an address; `None` if the text is anything else.
 pub(super) fn parse_host(text: &str) -> Option<Addresses> {

@@ -5,8 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
-use super::errors::Errors;
-use super::fault::{Fault, Quoted};
+use super::issue::{Fault, Quoted};
+use super::issue_list::Errors;
 use super::text::Text;
 
 /// Reports the errors of TOML, one a line at most, and returns the parts of the text whose meaning

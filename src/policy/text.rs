@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::excerpt::excerpt;
+use super::snippet::excerpt;
 use super::{Diagnostic, Fault};
-use crate::ruleset::Location;
+use crate::model::Location;
 
 /// The text of one file, indexed so that any offset is resolved in next to no time, be the text
 /// one line or a million.

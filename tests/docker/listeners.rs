@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dwnl::Engine;
 use dwnl::cgroup::Hierarchy;
-use dwnl::ruleset::Listener;
+use dwnl::model::Listener;
 
 use super::site::ECHO;
 use super::support::{Cgroup, Docker, Topology, wait_for};

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use dwnl::Engine;
 use dwnl::cgroup::Hierarchy;
-use dwnl::ruleset::{Family, HostState, Link, Listener, Name, Protocol};
+use dwnl::model::{Family, HostState, Link, Listener, Name, Protocol};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Socket, Type};
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dwnl::ruleset::{
+use dwnl::model::{
     CgroupMatch, Chain, ChainPath, Condition, Extent, Family, Match, Name, Protocol, Rule,
     RuleContent, Ruleset, Set, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
     WantedRule,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dwnl::engine::{Monitor, Notice};
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
 use super::ruleset;

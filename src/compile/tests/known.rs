@@ -5,7 +5,7 @@ use super::super::guard::{INPUT, goto, rule};
 use super::super::known::{known_ports, unknown_ports};
 use super::super::own_table;
 use super::{cgroup, input, listener, published};
-use crate::ruleset::{
+use crate::model::{
     Cgroups, ChainPath, Condition, Docker, Family, HostState, InstalledChain, InstalledRule,
     Listener, Ports, Protocol, Published, RuleContent, Snapshot, Statement, WantedRule,
 };

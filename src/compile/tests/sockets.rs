@@ -6,11 +6,11 @@ use super::super::sockets::{
 };
 use super::super::{compile, own_table};
 use super::{cgroup, complete, input, listener, published};
-use crate::policy::{Guard, Policy};
-use crate::ruleset::{
+use crate::model::{
     Cgroup, Cgroups, Docker, Family, GuardScope, HostState, InstalledSet, Listener, Protocol,
     Published, SetKind, Snapshot,
 };
+use crate::policy::{Guard, Policy};
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 

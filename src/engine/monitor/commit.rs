@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::super::commit::is_later;
-use super::summary::Summary;
-use crate::ruleset::{Name, SetPath};
+use super::change_summary::Summary;
+use crate::model::{Name, SetPath};
 
 /// A commit to the ruleset. `Display` is a sentence: `process iptables (pid 123) deleted 2 rules in
 /// ip nat PREROUTING`.

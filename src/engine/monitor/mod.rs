@@ -1,10 +1,10 @@
 //! Hearing of what others do to the ruleset, as they do it.
 
-mod attendance;
+mod assembler;
+mod change_summary;
 mod commit;
-mod gathering;
 mod links;
-mod summary;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +19,10 @@ use super::error::{action, from_join, opening};
 use super::{Engine, Error, opened_in};
 use crate::netlink::{Socket, Transport};
 
-pub(super) use attendance::{Attendance, LARGE};
+pub(super) use assembler::Gathering;
 pub use commit::{Commit, Process};
-pub(super) use gathering::Gathering;
 pub use links::LinkMonitor;
+pub(super) use subscription::{Attendance, LARGE};
 
 /// What a [`Monitor`] has heard.
 #[derive(Clone, Debug)]

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::gathering::Gathering;
+use super::assembler::Gathering;
 use super::*;
 use crate::compile::frame;
-use crate::ruleset::SetPath;
+use crate::model::SetPath;
 
 /// `iptables -t nat -A PREROUTING -j RETURN`, where that table was not yet: what it changes, and the
 /// end.

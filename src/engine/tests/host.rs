@@ -1,7 +1,7 @@
 //! What is read of the host beside its ruleset.
 
 use super::*;
-use crate::ruleset::{
+use crate::model::{
     ChainPath, Condition, Docker, GuardScope, HostState, InstalledChain, InstalledRule, Match,
     Rule, RuleContent, Statement, TablePath, Verdict,
 };

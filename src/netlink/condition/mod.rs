@@ -15,7 +15,7 @@ use super::native::{
     add_between, add_destination_range, add_family, add_part_of, add_port_numbers, add_ports,
     load_port,
 };
-use crate::ruleset::{
+use crate::model::{
     Addresses, CgroupMatch, Condition, Direction, End, Family, Part, SetUpdate, Statement,
 };
 

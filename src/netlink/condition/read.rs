@@ -16,7 +16,7 @@ use super::{
     BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED,
     META_IN_KIND, MILLISECONDS, NAME_BITS, NAME_START, SOCKET_CGROUP, SOCKET_WILDCARD, address_key,
 };
-use crate::ruleset::{
+use crate::model::{
     AddressRange, Addresses, CgroupMatch, Condition, Direction, End, Family, Match, Part, Protocol,
     Rule, SetUpdate, Statement, Verdict,
 };

@@ -1,7 +1,7 @@
 //! What others may do to a table of ours, and that none of it is left behind.
 
 use super::*;
-use crate::ruleset::Interval;
+use crate::model::Interval;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Damage {

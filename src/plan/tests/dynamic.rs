@@ -1,7 +1,7 @@
 //! Sets whose elements are the kernel's to keep.
 
 use super::*;
-use crate::ruleset::{Set, SetKind};
+use crate::model::{Set, SetKind};
 
 const SET: &str = "docker-tcp";
 

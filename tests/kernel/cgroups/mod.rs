@@ -14,7 +14,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 
 use dwnl::Engine;
-use dwnl::ruleset::Protocol;
+use dwnl::model::Protocol;
 
 use super::support::{
     Answer, Cgroup, Namespace, Topology, companion, tcp, tcp_echo_at, udp, udp_echo_at, wait_for,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dwnl::ruleset::{Docker, Family};
+use dwnl::model::{Docker, Family};
 
 use super::super::support::{Iptables, Namespace};
 use super::{docker, texts};
@@ -43,7 +43,7 @@ fn add_link(host: &Namespace, line: &str) {
 }
 
 /// Names of bridges, those that Docker makes up without their digits.
-fn names<'a>(names: impl IntoIterator<Item = &'a dwnl::ruleset::Name>) -> Vec<String> {
+fn names<'a>(names: impl IntoIterator<Item = &'a dwnl::model::Name>) -> Vec<String> {
     let name =
         |name: &str| if name.starts_with("br-") { "br-".to_owned() } else { name.to_owned() };
     names.into_iter().map(|it| name(it)).collect()

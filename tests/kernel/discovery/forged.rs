@@ -1,6 +1,6 @@
 //! Rules that operators, or attackers, put into Docker's chains.
 
-use dwnl::ruleset::{Docker, Name};
+use dwnl::model::{Docker, Name};
 
 use super::super::POLICY;
 use super::super::guard::{behind, publish};

@@ -8,7 +8,7 @@ mod native;
 use std::path::Path;
 
 use dwnl::Engine;
-use dwnl::ruleset::{Docker, Published};
+use dwnl::model::{Docker, Published};
 
 use super::support::Namespace;
 

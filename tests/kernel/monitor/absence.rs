@@ -6,7 +6,7 @@ use std::thread;
 
 use dwnl::Engine;
 use dwnl::engine::{Monitor, Notice};
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::super::rules;

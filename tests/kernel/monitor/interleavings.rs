@@ -2,7 +2,7 @@
 //! does not hold.
 
 use dwnl::engine::Notice;
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 
 use super::super::POLICY;
 use super::super::sets::{hosts, hosts_in};

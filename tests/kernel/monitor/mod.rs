@@ -11,7 +11,7 @@ mod own;
 use std::path::Path;
 
 use dwnl::engine::{Commit, Monitor, Notice};
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
 use super::support::Namespace;

@@ -4,8 +4,8 @@ use std::slice::from_ref;
 
 use dwnl::Engine;
 use dwnl::engine::Monitor;
+use dwnl::model::{BaseChain, Condition, Protocol, Rule, Ruleset, Statement};
 use dwnl::plan::Change;
-use dwnl::ruleset::{BaseChain, Condition, Protocol, Rule, Ruleset, Statement};
 
 use super::super::native::{SET, rule, ruleset, update};
 use super::super::support::{self, Answer, Topology, tcp, tcp_echo};

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use dwnl::ruleset::Ruleset;
+use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
 use super::super::support::Namespace;

@@ -1,0 +1,152 @@
+//! The verbs: each reads what it needs, does one thing, and reports it.
+
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Context;
+use dwnl::engine::{LinkMonitor, Monitor};
+use dwnl::model::Ruleset;
+use dwnl::{Engine, Policy, compile, frame};
+
+use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb, WatchArgs};
+use super::{Console, capabilities};
+use crate::apply::Applied;
+use crate::report::{Check, Deed, Difference, Done, Rules, Show};
+use crate::warnings::warnings;
+use crate::watch::{Signals, Watch};
+
+/// The exit status of `plan --exit-code` if something would change.
+const WOULD_CHANGE: u8 = 3;
+
+/// Does what the verb says and returns the exit status.
+///
+/// # Errors
+/// [`dwnl::policy::Diagnostics`] if the policy is wrong, anything else if the operation failed.
+pub fn run(verb: Verb, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Check(policy) => check(&policy, console),
+        Verb::Rules(args) => rules(&args, console),
+        Verb::Plan(args) => plan(&args, console),
+        Verb::Apply(args) => apply(&args, console, started),
+        Verb::Watch(args) => watch(&args, console),
+        Verb::Show(namespace) => show(&namespace, console),
+        Verb::Remove(namespace) => remove(&namespace, console, started),
+    }
+}
+
+fn check(policy: &PolicyFile, console: &Console) -> anyhow::Result<ExitCode> {
+    let path = policy.path();
+    let policy = Policy::read(path)?;
+    console.report(&Check::passed(path, &policy))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    let ruleset = compile(&Policy::read(args.policy.path())?);
+    console.report(&Rules { ruleset: &ruleset, family: args.family() })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let progress = console.progress("comparing the policy with the kernel");
+    let outcome = engine.preview(&wanted)?;
+    drop(progress);
+    let plan = &outcome.plan;
+    let mut difference = Difference::new(plan, &wanted.sets, console.verbose());
+    difference.warnings = warnings(&policy, &outcome);
+    console.warn(&difference.warnings);
+    console.report(&difference)?;
+    let changes = args.exit_code && !plan.is_empty();
+    Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
+}
+
+fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let progress = console.progress("applying the policy");
+    let outcome = engine.apply(&wanted)?;
+    let applied = Applied::new(&mut engine, &policy, outcome, started);
+    drop(progress);
+    console.warn(&applied.warnings);
+    console.report(&applied.report(&wanted.sets, console.verbose()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    // Before there is any other thread, which would not have them blocked.
+    let signals = Signals::block().context("cannot wait for signals")?;
+    let namespace = args.namespace.path();
+    capabilities::require(namespace)?;
+    let (mut monitor, links) = match namespace {
+        Some(path) => (Monitor::open_in(path)?, LinkMonitor::open_in(path)?),
+        None => (Monitor::open()?, LinkMonitor::open()?),
+    };
+    let engine = open(namespace)?;
+    monitor.ignore(&engine)?;
+    let mut watch = Watch::new(args.policy.path(), monitor, links, engine, signals, console.log())?;
+    watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
+    watch.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
+    let mut engine = open(namespace.path())?;
+    let progress = console.progress("reading the kernel's rules");
+    let snapshot = engine.snapshot()?;
+    drop(progress);
+    let frame = frame();
+    console.report(&Show::new(&frame, &snapshot, console.verbose()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    let mut engine = open(namespace.path())?;
+    let progress = console.progress("taking out the rules");
+    let outcome = engine.remove()?;
+    drop(progress);
+    let mut done = Done::new(Deed::Remove, &outcome, &[], started.elapsed(), Vec::new());
+    done.difference = console.verbose().then(|| Difference::new(&outcome.plan, &[], true));
+    console.report(&done)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A policy, and an engine to measure the kernel against it.
+struct Prepared {
+    policy: Policy,
+    wanted: Ruleset,
+    engine: Engine,
+}
+
+/// Reads the policy, and meanwhile on another thread the kernel's ruleset for the first time: with
+/// large policies, both take their time. An error in the policy is told before any other.
+fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
+    let connect = || -> anyhow::Result<Engine> {
+        let mut engine = open(namespace.path())?;
+        engine.read_ahead()?;
+        Ok(engine)
+    };
+    thread::scope(|scope| {
+        let kernel = thread::Builder::new().spawn_scoped(scope, connect);
+        let policy = Policy::read(file.path())?;
+        let wanted = compile(&policy);
+        let kernel = kernel.context("cannot start a thread")?.join();
+        let engine = kernel.unwrap_or_else(|panic| resume_unwind(panic))?;
+        capabilities::keep_net_admin()?;
+        Ok(Prepared { policy, wanted, engine })
+    })
+}
+
+/// Opens the engine and gives up the privileges that only the opening needs, for the calling
+/// thread.
+fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
+    capabilities::require(namespace)?;
+    let engine = match namespace {
+        Some(path) => Engine::open_in(path)?,
+        None => Engine::open()?,
+    };
+    capabilities::keep_net_admin()?;
+    Ok(engine)
+}

@@ -1,0 +1,144 @@
+//! The report of `check`.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use dwnl::Policy;
+use dwnl::policy::{Diagnostic, Diagnostics};
+use serde::Serialize;
+
+use super::Report;
+use super::count::Count;
+
+/// Whether a policy is right, and what is in it.
+#[derive(Debug, Serialize)]
+pub struct Check<'a> {
+    #[serde(skip)]
+    name: String,
+    ok: bool,
+    entries: Option<usize>,
+    sources: Option<usize>,
+    errors: Vec<ErrorReport<'a>>,
+}
+
+/// [`Diagnostic`] for programs.
+#[derive(Debug, Serialize)]
+struct ErrorReport<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    message: &'a str,
+    help: Option<&'a str>,
+    excerpt: &'a str,
+}
+
+impl<'a> Check<'a> {
+    /// A policy without errors, read from `path`.
+    pub fn passed(path: &Path, policy: &Policy) -> Check<'a> {
+        let is_stdin = path == Path::new("-");
+        Check {
+            name: if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() },
+            ok: true,
+            entries: Some(policy.allow.len()),
+            sources: Some(count_sources(policy)),
+            errors: Vec::new(),
+        }
+    }
+
+    /// A policy with errors.
+    pub fn failed(diagnostics: &'a Diagnostics) -> Check<'a> {
+        Check {
+            name: String::new(),
+            ok: false,
+            entries: None,
+            sources: None,
+            errors: diagnostics.0.iter().map(ErrorReport::from).collect(),
+        }
+    }
+}
+
+/// How many sources the policy names; those of a group count once, however often it is named.
+fn count_sources(policy: &Policy) -> usize {
+    let groups = policy.allow.iter().flat_map(|allow| allow.from.iter().flatten());
+    let mut seen = HashSet::new();
+    groups
+        .filter(|group| seen.insert(Arc::as_ptr(&group.sources)))
+        .map(|group| group.sources.len())
+        .sum()
+}
+
+impl<'a> From<&'a Diagnostic> for ErrorReport<'a> {
+    fn from(diagnostic: &'a Diagnostic) -> ErrorReport<'a> {
+        ErrorReport {
+            file: &diagnostic.at.file,
+            line: diagnostic.at.line,
+            column: diagnostic.at.column,
+            message: &diagnostic.message,
+            help: diagnostic.help.as_deref(),
+            excerpt: &diagnostic.excerpt,
+        }
+    }
+}
+
+impl Report for Check<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let entries = Count(self.entries.unwrap_or(0), "entry");
+        let sources = Count(self.sources.unwrap_or(0), "source");
+        let errors = match self.errors.len() {
+            0 => "no errors".to_owned(),
+            errors => Count(errors, "error").to_string(),
+        };
+        writeln!(out, "{}: {entries}, {sources}, {errors}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dwnl::model::{Addresses, Location};
+    use dwnl::policy::{Allow, Group, Source};
+
+    use super::super::test_support::{json, text};
+    use super::*;
+
+    fn policy() -> Policy {
+        let host = "192.0.2.7/32".parse().expect("a network");
+        let source = Source { addresses: Addresses::Network(host), at: None };
+        let group = Group { name: None, sources: Arc::new(vec![source.clone(), source]) };
+        let allow = Allow { from: Some(vec![group.clone()]), ..Allow::new(Vec::new()) };
+        Policy { allow: vec![allow.clone(), allow], ..Policy::default() }
+    }
+
+    #[test]
+    fn sources_of_a_shared_group_count_once() {
+        let check = Check::passed(Path::new("policy.toml"), &policy());
+        assert_eq!(text(&check), "policy.toml: 2 entries, 2 sources, no errors\n");
+        assert_eq!(json(&check), r#"{"ok":true,"entries":2,"sources":2,"errors":[]}"#);
+    }
+
+    #[test]
+    fn standard_input_has_a_name() {
+        let check = Check::passed(Path::new("-"), &Policy::default());
+        assert_eq!(text(&check), "<stdin>: 0 entries, 0 sources, no errors\n");
+    }
+
+    #[test]
+    fn errors_are_data_for_programs() {
+        let diagnostics = Diagnostics(vec![Diagnostic {
+            at: Location { file: "p.toml".into(), line: 3, column: 9 },
+            message: "unknown group `ofice`".to_owned(),
+            help: Some("did you mean `office`?".to_owned()),
+            excerpt: "from = [\"ofice\"]".to_owned(),
+            width: 7,
+        }]);
+        assert_eq!(
+            json(&Check::failed(&diagnostics)),
+            concat!(
+                r#"{"ok":false,"entries":null,"sources":null,"errors":[{"file":"p.toml","line":3,"#,
+                r#""column":9,"message":"unknown group `ofice`","help":"did you mean `office`?","#,
+                r#""excerpt":"from = [\"ofice\"]"}]}"#
+            )
+        );
+    }
+}

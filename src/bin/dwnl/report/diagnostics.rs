@@ -1,0 +1,90 @@
+//! Errors and warnings as they are written to standard error.
+
+use std::io::{self, Write};
+
+use dwnl::policy::Diagnostics;
+use serde::Serialize;
+
+use super::format::Plain;
+use super::style::{ERROR, HEADING, WARNING};
+
+/// Why the operation failed, for programs.
+#[derive(Debug, Serialize)]
+pub struct Failure<'a> {
+    /// The sentence that is told to people.
+    pub error: &'a str,
+}
+
+/// Writes an error in one line.
+pub fn write_error(out: &mut dyn Write, message: &str) -> io::Result<()> {
+    writeln!(out, "{ERROR}error:{ERROR:#} {message}")
+}
+
+/// Writes a warning in one line.
+pub fn write_warning(out: &mut dyn Write, message: &str) -> io::Result<()> {
+    writeln!(out, "{WARNING}warning:{WARNING:#} {}", Plain(message))
+}
+
+/// Writes all errors of a policy, their first lines bold and what underlines the excerpt red.
+pub fn write_diagnostics(out: &mut dyn Write, diagnostics: &Diagnostics) -> io::Result<()> {
+    write_paragraphs(out, &diagnostics.to_string())
+}
+
+fn write_paragraphs(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    let mut is_first = true;
+    for line in text.lines() {
+        match line.find('^') {
+            _ if is_first => writeln!(out, "{HEADING}{line}{HEADING:#}")?,
+            // Excerpts begin with their line's number, and what underlines them with a space.
+            Some(carets) if line.starts_with(' ') => {
+                let (before, carets) = line.split_at(carets);
+                writeln!(out, "{before}{ERROR}{carets}{ERROR:#}")?;
+            }
+            _ => writeln!(out, "{line}")?,
+        }
+        is_first = line.is_empty();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_support::plain;
+    use super::*;
+
+    const ERRORS: &str = "\
+p.toml:3:5: bad
+  |
+3 | x = ^
+  |     ^
+  = help: worse
+
+p.toml:4:1: unknown key";
+
+    #[test]
+    fn errors_and_warnings_have_their_label() {
+        assert_eq!(plain(|out| write_error(out, "it failed")), "error: it failed\n");
+        assert_eq!(plain(|out| write_warning(out, "no effect")), "warning: no effect\n");
+    }
+
+    #[test]
+    fn the_text_of_diagnostics_is_kept() {
+        assert_eq!(plain(|out| write_paragraphs(out, ERRORS)), format!("{ERRORS}\n"));
+    }
+
+    #[test]
+    fn first_lines_are_bold_and_underlines_are_red() {
+        let mut out = Vec::new();
+        write_paragraphs(&mut out, ERRORS).expect("a vector takes all");
+        let styled = String::from_utf8(out).expect("UTF-8");
+        let lines: Vec<&str> = styled.lines().filter(|line| line.contains('\u{1b}')).collect();
+        assert_eq!(
+            lines,
+            [
+                "\u{1b}[1mp.toml:3:5: bad\u{1b}[0m",
+                "  |     \u{1b}[1m\u{1b}[31m^\u{1b}[0m",
+                "\u{1b}[1mp.toml:4:1: unknown key\u{1b}[0m",
+            ]
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! The elements of a set, turned into words one by one as they are written.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use dwnl::model::{Family, Interval, SetKind, missing};
+use serde::{Serialize, Serializer};
+
+/// Elements of a set of one family.
+#[derive(Clone, Copy, Debug)]
+pub struct Elements<'a> {
+    /// The elements, sorted.
+    list: &'a [Interval],
+    /// Those that are left out, sorted.
+    without: &'a [Interval],
+    /// The family of their addresses.
+    family: Family,
+}
+
+impl<'a> Elements<'a> {
+    /// All elements of a set; `None` if they are the kernel's to keep.
+    pub fn all(list: &'a [Interval], kind: SetKind) -> Option<Elements<'a>> {
+        Elements::without(list, &[], kind)
+    }
+
+    /// The elements of a set that are not in another list.
+    pub fn without(
+        list: &'a [Interval],
+        without: &'a [Interval],
+        kind: SetKind,
+    ) -> Option<Elements<'a>> {
+        kind.family().map(|family| Elements { list, without, family })
+    }
+
+    fn iter(self) -> impl Iterator<Item = Interval> + 'a {
+        missing(self.list, self.without)
+    }
+
+    /// Writes a line for each: what stands before it, the element and what stands behind it.
+    pub fn write_lines(
+        self,
+        out: &mut dyn Write,
+        style: Style,
+        before: &str,
+        behind: &str,
+    ) -> io::Result<()> {
+        for element in self.iter() {
+            writeln!(out, "{style}{before}{}{style:#}{behind}", element.display(self.family))?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Elements<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(|element| Element(element, self.family)))
+    }
+}
+
+struct Element(Interval, Family);
+
+impl Serialize for Element {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.display(self.1))
+    }
+}

@@ -1,0 +1,118 @@
+//! One list of rules out of the lists of two families.
+
+use std::collections::HashMap;
+
+use dwnl::model::{Family, Rule, WantedRule};
+
+/// A rule of one family or of both.
+#[derive(Debug)]
+pub struct Merged<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// The one family that it belongs to; `None`: both.
+    pub family: Option<Family>,
+    /// Its index in its own family's list; in both, where it belongs to both.
+    pub index: usize,
+}
+
+/// Merges the lists of a chain so that each family finds its rules in their order. Rules that
+/// both have at the same place between the others become one, if `same_index` only where their
+/// indices are equal too.
+pub fn merge<'a>(ip: &'a [WantedRule], ip6: &'a [WantedRule], same_index: bool) -> Vec<Merged<'a>> {
+    let (places, places6) = (places(ip), places(ip6));
+    let (mut i, mut j) = (0, 0);
+    let mut merged = Vec::with_capacity(ip.len().max(ip6.len()));
+    loop {
+        let (rule, family, index) = match (rule(ip, i), rule(ip6, j)) {
+            (None, None) => return merged,
+            (Some(rule), Some(rule6)) if rule == rule6 && (i == j || !same_index) => {
+                (rule, None, i)
+            }
+            // A rule that the other family is still to come to waits for it, unless each would
+            // wait for the other.
+            (Some(rule), Some(rule6)) if comes(rule, &places6, j) && !comes(rule6, &places, i) => {
+                (rule6, Some(Family::Ip6), j)
+            }
+            (Some(rule), _) => (rule, Some(Family::Ip), i),
+            (None, Some(rule6)) => (rule6, Some(Family::Ip6), j),
+        };
+        merged.push(Merged { rule, family, index });
+        i += usize::from(family != Some(Family::Ip6));
+        j += usize::from(family != Some(Family::Ip));
+    }
+}
+
+fn rule(list: &[WantedRule], index: usize) -> Option<&Rule> {
+    list.get(index).map(|wanted| &wanted.rule)
+}
+
+type Places<'a> = HashMap<&'a Rule, usize>;
+
+fn places(list: &[WantedRule]) -> Places<'_> {
+    list.iter().enumerate().map(|(place, wanted)| (&wanted.rule, place)).collect()
+}
+
+/// Whether a list has the rule at this place or behind it.
+fn comes(rule: &Rule, places: &Places, from: usize) -> bool {
+    places.get(rule).is_some_and(|place| *place >= from)
+}
+
+#[cfg(test)]
+mod tests {
+    use dwnl::model::Match;
+
+    use super::*;
+    use crate::report::test_support::allow;
+
+    fn list(rules: &[(Option<&str>, u16)]) -> Vec<WantedRule> {
+        let wanted = |(source, port): &(Option<&str>, u16)| WantedRule {
+            rule: allow(*source, *port),
+            origin: None,
+        };
+        rules.iter().map(wanted).collect()
+    }
+
+    /// The merged list, each rule as its family (`4` and `6`, or `=` for both) and port.
+    fn merged(ip: &[WantedRule], ip6: &[WantedRule], same_index: bool) -> Vec<String> {
+        let name = |line: &Merged| {
+            let family = match line.family {
+                Some(Family::Ip) => '4',
+                Some(Family::Ip6) => '6',
+                None | Some(Family::Inet) => '=',
+            };
+            let [Match::DestinationPorts(ports)] = &*line.rule.matches else { unreachable!() };
+            format!("{family}{}", ports.first())
+        };
+        merge(ip, ip6, same_index).iter().map(name).collect()
+    }
+
+    #[test]
+    fn rules_of_both_families_are_told_once() {
+        let ip =
+            list(&[(Some("192.0.2.1/32"), 1), (None, 2), (Some("192.0.2.1/32"), 3), (None, 4)]);
+        let ip6 = list(&[(None, 2), (Some("2001:db8::1/128"), 5), (None, 4), (None, 6)]);
+        assert_eq!(merged(&ip, &ip6, false), ["41", "=2", "43", "65", "=4", "66"]);
+    }
+
+    #[test]
+    fn rules_in_another_order_keep_their_own() {
+        let ip = list(&[(None, 1), (None, 2), (None, 3)]);
+        let ip6 = list(&[(None, 2), (None, 1), (None, 3)]);
+        assert_eq!(merged(&ip, &ip6, false), ["41", "=2", "61", "=3"]);
+    }
+
+    #[test]
+    fn indices_may_have_to_be_the_same() {
+        let ip = list(&[(Some("192.0.2.1/32"), 1), (None, 2)]);
+        let ip6 = list(&[(None, 2)]);
+        assert_eq!(merged(&ip, &ip6, true), ["41", "42", "62"]);
+    }
+
+    #[test]
+    fn one_list_may_be_empty() {
+        let ip6 = list(&[(None, 1)]);
+        assert_eq!(merged(&[], &ip6, false), ["61"]);
+        assert_eq!(merged(&ip6, &[], false), ["41"]);
+        assert!(merged(&[], &[], false).is_empty());
+    }
+}

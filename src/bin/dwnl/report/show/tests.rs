@@ -1,0 +1,204 @@
+//! Snapshots built by hand, and what `show` makes of them.
+
+use dwnl::model::{
+    InstalledChain, InstalledRule, InstalledSet, InstalledTable, Match, Rule, RuleContent, Verdict,
+};
+
+use super::*;
+use crate::report::test_support::{
+    HOSTS, allow, frame, hosts, json, jump, local, lookup, own_path, path, text,
+};
+
+fn chain(rules: impl IntoIterator<Item = RuleContent>) -> InstalledChain {
+    let rule = |(handle, content)| InstalledRule { handle, content, packets: 7, bytes: 1_234_567 };
+    InstalledChain { rules: (9..).zip(rules).map(rule).collect(), ..InstalledChain::default() }
+}
+
+fn snapshot(chains: &[(&str, InstalledChain)]) -> Snapshot {
+    let mut snapshot = Snapshot { generation: 16, ..Snapshot::default() };
+    for (name, chain) in chains {
+        let path = path(Family::Ip, name);
+        let table = snapshot.tables.entry(path.table.clone()).or_default();
+        table.chains.insert(path.chain.clone(), chain.clone());
+    }
+    snapshot
+}
+
+fn jumps() -> [RuleContent; 2] {
+    [jump("DOCKER-BLOCK"), Verdict::Return].map(|verdict| RuleContent::Known(local(verdict)))
+}
+
+fn docker() -> RuleContent {
+    RuleContent::Known(Rule::new(jump("DOCKER")))
+}
+
+#[test]
+fn rules_have_their_counters() {
+    let odd = RuleContent::Foreign {
+        expressions: "[meta mark 1]".to_owned(),
+        target: None,
+        translation: None,
+    };
+    let rule = RuleContent::Known(allow(Some("192.0.2.7/32"), 443));
+    let snapshot = snapshot(&[
+        ("PREROUTING", chain(jumps().into_iter().chain([docker()]))),
+        ("DOCKER-BLOCK", chain([rule, odd])),
+        ("DOCKER", chain([])),
+    ]);
+    let frame = frame(Family::Ip, Vec::new());
+    assert_eq!(
+        text(&Show::new(&frame, &snapshot, false)),
+        "\
+ip nat PREROUTING: in place
+position  handle  packets    bytes  rule
+       1       9        7  1234567  -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
+       2      10        7  1234567  -m addrtype --dst-type LOCAL -j RETURN
+
+ip nat DOCKER-BLOCK: 2 rules
+position  handle  packets    bytes  rule
+       1       9        7  1234567  -s 192.0.2.7/32 -p tcp -m tcp --dport 443 -j DOCKER
+       2      10        7  1234567  [meta mark 1]
+
+ip nat DOCKER: exists
+
+generation 16
+"
+    );
+}
+
+#[test]
+fn what_is_out_of_place_is_told() {
+    let [jump, _] = jumps();
+    let rules = [docker(), jump.clone(), jump];
+    let snapshot = snapshot(&[("PREROUTING", chain(rules)), ("DOCKER-BLOCK", chain([]))]);
+    let frame = frame(Family::Ip, Vec::new());
+    assert_eq!(
+        text(&Show::new(&frame, &snapshot, false)),
+        "\
+ip nat PREROUTING: not in place
+position  handle  packets    bytes  rule
+       2      10        7  1234567  -m addrtype --dst-type LOCAL -j DOCKER-BLOCK  # should be at position 1
+       3      11        7  1234567  -m addrtype --dst-type LOCAL -j DOCKER-BLOCK  # should be at position 1
+missing, should be at position 2: -m addrtype --dst-type LOCAL -j RETURN
+
+ip nat DOCKER-BLOCK: 0 rules
+
+ip nat DOCKER: missing
+
+generation 16
+"
+    );
+}
+
+#[test]
+fn nothing_installed_is_told_by_family() {
+    let snapshot = snapshot(&[("PREROUTING", chain([docker()])), ("DOCKER", chain([]))]);
+    let mut frame = frame(Family::Ip, Vec::new());
+    frame.chains.extend(crate::report::test_support::frame(Family::Ip6, Vec::new()).chains);
+    assert_eq!(
+        text(&Show::new(&frame, &snapshot, false)),
+        "ip nat: not installed\n\nip6 nat: not installed\n\ngeneration 16\n"
+    );
+}
+
+#[test]
+fn rules_are_data_for_programs() {
+    let [jump, _] = jumps();
+    let snapshot = snapshot(&[("PREROUTING", chain([jump]))]);
+    let frame = frame(Family::Ip, Vec::new());
+    assert_eq!(
+        json(&Show::new(&frame, &snapshot, false)),
+        concat!(
+            r#"{"generation":16,"tables":[{"family":"ip","table":"nat","installed":true,"#,
+            r#""chains":[{"chain":"PREROUTING","extent":"head","exists":true,"#,
+            r#""in_place":false,"rules":[{"position":1,"wanted_position":1,"handle":9,"#,
+            r#""packets":7,"bytes":1234567,"#,
+            r#""rule":"-m addrtype --dst-type LOCAL -j DOCKER-BLOCK"}],"#,
+            r#""missing":[{"wanted_position":2,"#,
+            r#""rule":"-m addrtype --dst-type LOCAL -j RETURN"}]},"#,
+            r#"{"chain":"DOCKER-BLOCK","extent":"whole","exists":false,"in_place":false,"#,
+            r#""rules":[],"missing":[]},"#,
+            r#"{"chain":"DOCKER","extent":"exists","exists":false,"in_place":false,"#,
+            r#""rules":[],"missing":[]}]}]}"#
+        )
+    );
+}
+
+/// A frame that has a table of its own, and no chains.
+fn own_frame() -> Ruleset {
+    Ruleset { own_tables: vec![own_path("").table.clone()], ..Ruleset::default() }
+}
+
+fn own_snapshot() -> Snapshot {
+    let set = |kind, number| InstalledSet { kind, elements: hosts(number).into() };
+    let content = RuleContent::Known(lookup(Family::Ip, "cdn-4"));
+    let table = InstalledTable {
+        chains: [("allow".into(), chain([content]))].into(),
+        sets: [("cdn-4".into(), set(Some(HOSTS), 2)), ("odd".into(), set(None, 0))].into(),
+        ..InstalledTable::default()
+    };
+    let path = own_path("").table.clone();
+    Snapshot { generation: 16, tables: [(path, table)].into(), ..Snapshot::default() }
+}
+
+#[test]
+fn sets_are_shown_with_the_chain_that_looks_them_up() {
+    let (frame, snapshot) = (own_frame(), own_snapshot());
+    let expected = "\
+inet dwnl cdn-4: 2 elements (type ipv4_addr; size 1024)
+
+inet dwnl odd: a set of a kind that dwnl does not make
+
+inet dwnl allow: 1 rule
+position  handle  packets    bytes  rule
+       1       9        7  1234567  tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000
+
+generation 16
+";
+    assert_eq!(text(&Show::new(&frame, &snapshot, false)), expected);
+    let verbose = expected.replace(
+        "(type ipv4_addr; size 1024)\n",
+        "(type ipv4_addr; size 1024)\n203.0.113.0\n203.0.113.1\n",
+    );
+    assert_eq!(text(&Show::new(&frame, &snapshot, true)), verbose);
+}
+
+#[test]
+fn sets_are_data_for_programs() {
+    let (frame, snapshot) = (own_frame(), own_snapshot());
+    let sets = |verbose| {
+        let json = json(&Show::new(&frame, &snapshot, verbose));
+        json.split_once(r#","sets":"#).expect("sets").1.to_owned()
+    };
+    let odd = r#"{"set":"odd","kind":null,"count":0}]}]}"#;
+    let cdn = r#"[{"set":"cdn-4","kind":"type ipv4_addr; size 1024","count":2"#;
+    assert_eq!(sets(false), format!("{cdn}}},{odd}"));
+    assert_eq!(sets(true), format!(r#"{cdn},"elements":["203.0.113.0","203.0.113.1"]}},{odd}"#));
+}
+
+#[test]
+fn the_elements_of_a_dynamic_set_are_not_counted() {
+    let (frame, mut snapshot) = (own_frame(), own_snapshot());
+    let table = snapshot.tables.values_mut().next().expect("our table");
+    let ports = InstalledSet { kind: Some(SetKind::DynamicPorts), elements: [].into() };
+    table.sets = [("docker-tcp".into(), ports)].into();
+    let show = Show::new(&frame, &snapshot, true);
+    let kind = "type inet_service; size 65535; flags dynamic,timeout";
+    let line = format!("inet dwnl docker-tcp: elements kept by the kernel ({kind})\n\n");
+    assert!(text(&show).starts_with(&line), "{}", text(&show));
+    let set = format!(r#""sets":[{{"set":"docker-tcp","kind":"{kind}"}}]"#);
+    assert!(json(&show).contains(&set), "{}", json(&show));
+}
+
+#[test]
+fn our_own_table_is_missing_only_where_rules_go_by_its_mark() {
+    let frame = own_frame();
+    let marked =
+        Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    let told = |rule| {
+        let rules = chain([RuleContent::Known(rule)]);
+        text(&Show::new(&frame, &snapshot(&[("DOCKER-BLOCK", rules)]), false))
+    };
+    assert_eq!(told(allow(None, 80)), "generation 16\n");
+    assert_eq!(told(marked), "inet dwnl: missing\n\ngeneration 16\n");
+}

@@ -1,0 +1,165 @@
+//! Helpers of the reports' tests: reports as plain strings, and a small ruleset built by hand.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anstream::StripStream;
+use dwnl::Plan;
+use dwnl::engine::Outcome;
+use dwnl::model::{
+    BaseChain, Chain, ChainPath, Docker, Extent, Family, Interval, Location, Match, Origin, Ports,
+    Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict, WantedRule,
+};
+use dwnl::plan::Change;
+use serde::Serialize;
+
+use super::Report;
+
+pub fn text(report: &impl Report) -> String {
+    plain(|out| report.write(out))
+}
+
+pub fn plain(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut out = StripStream::new(Vec::new());
+    write(&mut out).expect("a vector takes all");
+    String::from_utf8(out.into_inner()).expect("reports are UTF-8")
+}
+
+pub fn json(report: &impl Serialize) -> String {
+    serde_json::to_string(report).expect("reports can be serialized")
+}
+
+pub fn path(family: Family, chain: &str) -> Arc<ChainPath> {
+    let table = TablePath { family, table: "nat".into() };
+    Arc::new(ChainPath { table, chain: chain.into() })
+}
+
+/// `-m addrtype --dst-type LOCAL` and the verdict.
+pub fn local(verdict: Verdict) -> Rule {
+    Rule { matches: [Match::DestinationLocal].into(), ..Rule::new(verdict) }
+}
+
+pub fn jump(chain: &str) -> Verdict {
+    Verdict::Jump(chain.into())
+}
+
+/// Lets a source, or anyone, reach a port.
+pub fn allow(source: Option<&str>, port: u16) -> Rule {
+    let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
+    Rule {
+        source: source.map(|network| network.parse().expect("a network")),
+        protocol: Some(Protocol::Tcp),
+        matches: [Match::DestinationPorts(ports)].into(),
+        ..Rule::new(jump("DOCKER"))
+    }
+}
+
+pub fn origin() -> Arc<Origin> {
+    Arc::new(Origin {
+        entry: Some("web".into()),
+        at: Some(Location { file: "p.toml".into(), line: 12, column: 1 }),
+        group: None,
+        source: None,
+    })
+}
+
+/// The frame in one family, with these rules in the chain that is wholly ours.
+pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
+    let chain = |name, base, extent, rules: Vec<Rule>| Chain {
+        path: path(family, name),
+        base,
+        extent,
+        rules: Arc::new(rules.into_iter().map(wanted).collect()),
+        retired: Vec::new(),
+    };
+    let head = vec![local(jump("DOCKER-BLOCK")), local(Verdict::Return)];
+    let nat = Some(BaseChain::NAT_PREROUTING);
+    let chains = vec![
+        chain("DOCKER", None, Extent::Exists, Vec::new()),
+        chain("DOCKER-BLOCK", None, Extent::Whole, rules),
+        chain("PREROUTING", nat, Extent::Head, head),
+    ];
+    Ruleset { chains, ..Ruleset::default() }
+}
+
+/// The path of a chain in the table of the large groups.
+pub fn own_path(chain: &str) -> Arc<ChainPath> {
+    let table = TablePath { family: Family::Inet, table: "dwnl".into() };
+    Arc::new(ChainPath { table, chain: chain.into() })
+}
+
+pub fn set_path(set: &str) -> Arc<SetPath> {
+    Arc::new(SetPath { table: own_path("").table.clone(), set: set.into() })
+}
+
+pub const HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
+pub const NETWORKS: SetKind = SetKind::Intervals { family: Family::Ip6 };
+
+/// `203.0.113.0` and those that follow.
+pub fn hosts(number: u8) -> Vec<Interval> {
+    let first = u128::from(u32::from_be_bytes([203, 0, 113, 0]));
+    let addresses = (first..).take(number.into());
+    addresses.map(|address| Interval { first: address, last: address }).collect()
+}
+
+/// `tcp dport 443 ip saddr @SET fib daddr type local counter ct mark set ct mark | 0x2000`
+pub fn lookup(family: Family, set: &str) -> Rule {
+    let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
+    let matches = [
+        Match::DestinationPorts(ports),
+        Match::SourceSet { family, set: set.into() },
+        Match::DestinationLocal,
+    ];
+    Rule {
+        protocol: Some(Protocol::Tcp),
+        matches: matches.into(),
+        ..Rule::new(Verdict::MarkConnection(0x2000))
+    }
+}
+
+/// The frame in IPv4, and the table of a large group that has sources of both families.
+pub fn large_group() -> Ruleset {
+    let last = u128::from(u16::MAX);
+    let set = |set, kind, elements: Vec<Interval>| Set {
+        path: set_path(set),
+        kind,
+        elements: elements.into(),
+        origin: "group `cdn`".into(),
+    };
+    let rules = [(Family::Ip, "cdn-4"), (Family::Ip6, "cdn-6-intervals")];
+    let own = Chain {
+        path: own_path("allow"),
+        base: Some(BaseChain::BEFORE_NAT_PREROUTING),
+        extent: Extent::Whole,
+        rules: Arc::new(rules.map(|(family, set)| wanted(lookup(family, set))).into()),
+        retired: Vec::new(),
+    };
+    let mark =
+        Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    Ruleset {
+        chains: [own].into_iter().chain(frame(Family::Ip, vec![mark]).chains).collect(),
+        sets: vec![
+            set("cdn-4", HOSTS, hosts(2)),
+            set("cdn-6-intervals", NETWORKS, vec![Interval { first: 0, last }]),
+        ],
+        own_tables: vec![own_path("").table.clone()],
+        ..Ruleset::default()
+    }
+}
+
+fn wanted(rule: Rule) -> WantedRule {
+    WantedRule { rule, origin: None }
+}
+
+/// What came of these changes, from generation 16 on.
+pub fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
+    let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
+    Outcome {
+        plan,
+        generation: 17,
+        docker: Docker::default(),
+        learned: Vec::new(),
+        limitations: Vec::new(),
+        attempts,
+    }
+}

@@ -1,0 +1,118 @@
+//! What is counted, for the operator's monitoring.
+
+use std::time::{Duration, SystemTime};
+
+use dwnl::frame;
+use dwnl::model::{InstalledRule, Match, Rule, Snapshot, Statement, Verdict};
+
+/// What has happened since the program was started.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// How often the kernel was compared with the policy.
+    pub checks: u64,
+    /// How often the policy was put in force, and how often that failed or the policy had errors.
+    pub reloads: Outcomes,
+    /// How often something was repaired, and how often that failed.
+    pub repairs: Outcomes,
+    /// How often others changed the ruleset between a dump and the commit.
+    pub conflicts: u64,
+    /// How often the kernel lost notifications.
+    pub lost: u64,
+    /// Whether the policy in force is the one that the file holds.
+    pub is_current: bool,
+}
+
+/// How often something was done.
+#[derive(Clone, Debug, Default)]
+pub struct Outcomes {
+    /// With success.
+    pub done: u64,
+    /// Without.
+    pub failed: u64,
+    /// When it was done last, and how long it took.
+    pub last: Option<(SystemTime, Duration)>,
+}
+
+impl Outcomes {
+    /// It was just done, in so long a time.
+    pub fn count(&mut self, took: Duration) {
+        self.done += 1;
+        self.last = Some((SystemTime::now(), took));
+    }
+}
+
+/// What the guard's rules have dropped on one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// The way, as the rules' comments name it.
+    pub way: String,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What the guard's rules have dropped, way by way.
+pub fn dropped(snapshot: &Snapshot) -> Vec<Dropped> {
+    let own_tables = frame().own_tables;
+    let own = snapshot.tables.iter().filter(|(path, _)| own_tables.contains(path));
+    let chains = own.flat_map(|(_, table)| table.chains.values());
+    let mut all: Vec<Dropped> = Vec::new();
+    for rule in chains.flat_map(|chain| &chain.rules) {
+        let Some(way) = rule.content.known().and_then(way) else { continue };
+        let InstalledRule { packets, bytes, .. } = *rule;
+        match all.iter_mut().find(|dropped| dropped.way == way) {
+            Some(dropped) => {
+                dropped.packets += packets;
+                dropped.bytes += bytes;
+            }
+            None => all.push(Dropped { way: way.to_owned(), packets, bytes }),
+        }
+    }
+    all
+}
+
+/// The way that a rule closes: `not allowed: WAY` is its comment.
+fn way(rule: &Rule) -> Option<&str> {
+    let drops = rule.verdict == Verdict::Native(Statement::Drop);
+    let mut comments = rule.matches.iter().filter_map(|condition| match condition {
+        Match::Comment(comment) => Some(comment.as_ref()),
+        _ => None,
+    });
+    let comment: &str = comments.next().filter(|_| drops)?;
+    Some(comment.strip_prefix("not allowed: ").unwrap_or(comment))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dwnl::model::{InstalledChain, InstalledTable, RuleContent, TablePath};
+
+    use super::*;
+
+    fn rule(comment: &str, statement: Statement, packets: u64) -> InstalledRule {
+        let matches: Arc<[Match]> = [Match::Comment(comment.into())].into();
+        let rule = Rule { matches, ..Rule::new(Verdict::Native(statement)) };
+        InstalledRule { handle: 1, content: RuleContent::Known(rule), packets, bytes: 60 * packets }
+    }
+
+    #[test]
+    fn drops_are_counted_by_their_way() {
+        let chain = |rules| InstalledChain { rules, ..InstalledChain::default() };
+        let accepted = rule("web", Statement::Accept, 9);
+        let table = |name: &str| {
+            let drops = [rule("not allowed: docker-proxy", Statement::Drop, 2)];
+            let others = [rule("not allowed: docker-proxy", Statement::Drop, 1), accepted.clone()];
+            let chains = [("a", chain(drops.into())), ("b", chain(others.into()))];
+            let chains = chains.map(|(name, chain)| (name.into(), chain)).into();
+            let own = frame().own_tables.into_iter().next().expect("a table of ours");
+            let path = TablePath { table: name.into(), ..own };
+            (path, InstalledTable { chains, ..InstalledTable::default() })
+        };
+        let tables = ["dwnl", "foreign"].map(table).into();
+        let snapshot = Snapshot { tables, ..Snapshot::default() };
+        let way = "docker-proxy".to_owned();
+        assert_eq!(dropped(&snapshot), [Dropped { way, packets: 3, bytes: 180 }]);
+    }
+}

@@ -1,0 +1,127 @@
+//! The rules of one `[[allow]]` entry, for each of its ports and called addresses.
+
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+
+use super::sets::LargeGroups;
+use crate::model::{
+    AddressRange, Addresses, Family, Match, Name, Origin, Ports, Rule, Verdict, WantedRule,
+};
+use crate::policy::{Allow, Group, Source};
+
+/// Appends the rules of `DOCKER-BLOCK` for an entry's small groups.
+pub(super) fn push_rules(
+    family: Family,
+    entry: &Allow,
+    docker: &Name,
+    large: &LargeGroups,
+    wanted: &mut Vec<WantedRule>,
+) {
+    for ports in &entry.ports {
+        for destination in destinations(family, entry) {
+            EntryRules { family, entry, ports: *ports, destination, docker, large }
+                .push_onto(wanted);
+        }
+    }
+}
+
+/// The addresses to be called, `None` for any; none at all if they are of the other family.
+pub(super) fn destinations(family: Family, entry: &Allow) -> Vec<Option<&Addresses>> {
+    if entry.to.is_empty() {
+        return vec![None];
+    }
+    entry.to.iter().filter(|addresses| addresses.family() == family).map(Some).collect()
+}
+
+/// The sources of a group that are of the family.
+pub(super) fn of_family(family: Family, group: &Group) -> impl Iterator<Item = &Source> {
+    group.sources.iter().filter(move |source| source.addresses.family() == family)
+}
+
+/// What gave rise to the rules of an entry.
+pub(super) fn origin(entry: &Allow, group: Option<&Group>, source: Option<&Source>) -> Origin {
+    Origin {
+        entry: entry.name.clone(),
+        at: entry.at.clone(),
+        group: group.and_then(|group| group.name.clone()),
+        source: source.and_then(|source| source.at.clone()),
+    }
+}
+
+/// The network that a header condition can match; `/0` needs no condition.
+pub(super) fn network(addresses: Option<&Addresses>) -> Option<IpNetwork> {
+    match addresses {
+        Some(Addresses::Network(network)) if network.prefix() > 0 => Some(*network),
+        _ => None,
+    }
+}
+
+/// The range that an extension can match.
+pub(super) fn range(addresses: Option<&Addresses>) -> Option<AddressRange> {
+    match addresses {
+        Some(Addresses::Range(range)) => Some(*range),
+        _ => None,
+    }
+}
+
+/// The rules of one entry for one of its ports and one called address.
+struct EntryRules<'a> {
+    family: Family,
+    entry: &'a Allow,
+    ports: Ports,
+    destination: Option<&'a Addresses>,
+    docker: &'a Name,
+    large: &'a LargeGroups,
+}
+
+impl EntryRules<'_> {
+    fn push_onto(&self, wanted: &mut Vec<WantedRule>) {
+        let shared = self.matches(None);
+        let Some(groups) = &self.entry.from else {
+            wanted.push(self.rule(None, &shared, origin(self.entry, None, None)));
+            return;
+        };
+        for group in groups.iter().filter(|group| !self.large.contains(self.family, group)) {
+            for source in of_family(self.family, group) {
+                let origin = origin(self.entry, Some(group), Some(source));
+                wanted.push(self.rule(Some(&source.addresses), &shared, origin));
+            }
+        }
+    }
+
+    /// `-s SOURCE -d DESTINATION -i INTERFACE -p tcp -m tcp --dport PORTS
+    /// -m iprange --src-range SOURCE --dst-range DESTINATION -m conntrack --ctstate NEW
+    /// -m comment --comment NAME -j DOCKER`
+    fn rule(
+        &self,
+        source: Option<&Addresses>,
+        shared: &Arc<[Match]>,
+        origin: Origin,
+    ) -> WantedRule {
+        let matches = match range(source) {
+            Some(source) => self.matches(Some(source)),
+            None => Arc::clone(shared),
+        };
+        let rule = Rule {
+            source: network(source),
+            destination: network(self.destination),
+            in_interface: self.entry.in_interface.clone(),
+            protocol: Some(self.ports.protocol()),
+            matches,
+            verdict: Verdict::Jump(Arc::clone(self.docker)),
+        };
+        WantedRule { rule, origin: Some(Arc::new(origin)) }
+    }
+
+    fn matches(&self, source: Option<AddressRange>) -> Arc<[Match]> {
+        let destination = range(self.destination);
+        let mut matches = vec![Match::DestinationPorts(self.ports)];
+        if source.is_some() || destination.is_some() {
+            matches.push(Match::Range { source, destination });
+        }
+        matches.push(Match::StateNew);
+        matches.extend(self.entry.name.clone().map(Match::Comment));
+        matches.into()
+    }
+}

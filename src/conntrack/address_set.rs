@@ -1,0 +1,41 @@
+//! A set of addresses that is asked often.
+
+use std::net::IpAddr;
+
+use crate::model::{Addresses, Family, Interval, merge, number};
+
+/// Addresses of both families, as sorted intervals.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AddressSet {
+    v4: Vec<Interval>,
+    v6: Vec<Interval>,
+}
+
+impl AddressSet {
+    /// Whether the address is one of them. Takes time in the logarithm of their number.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let (intervals, number) = (self.of(Family::of(address)), number(address));
+        let behind = intervals.partition_point(|interval| interval.first <= number);
+        let before = behind.checked_sub(1).and_then(|index| intervals.get(index));
+        before.is_some_and(|interval| number <= interval.last)
+    }
+
+    fn of(&self, family: Family) -> &[Interval] {
+        if family == Family::Ip6 { &self.v6 } else { &self.v4 }
+    }
+}
+
+impl<'a> FromIterator<&'a Addresses> for AddressSet {
+    fn from_iter<T: IntoIterator<Item = &'a Addresses>>(addresses: T) -> AddressSet {
+        let (v6, v4): (Vec<&Addresses>, Vec<&Addresses>) =
+            addresses.into_iter().partition(|addresses| addresses.family() == Family::Ip6);
+        AddressSet { v4: sorted(&v4), v6: sorted(&v6) }
+    }
+}
+
+fn sorted(addresses: &[&Addresses]) -> Vec<Interval> {
+    let (hosts, mut intervals) = merge(addresses.iter().map(|addresses| Interval::of(addresses)));
+    intervals.extend(hosts.into_iter().map(Interval::host));
+    intervals.sort_unstable();
+    intervals
+}

@@ -1,0 +1,102 @@
+//! Which flows lead from outside to a port that Docker publishes, and how far they got.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+
+use super::AddressSet;
+use crate::model::{Family, Flow, Protocol, Published, Status, Tuple};
+
+/// The host as the flows see it.
+pub(crate) struct Host {
+    ports: Ports,
+    /// Those among them that the guard did not know before.
+    learned: Ports,
+    /// The host's own addresses, loopback among them.
+    local: AddressSet,
+    /// The addresses in Docker's networks.
+    containers: AddressSet,
+}
+
+/// Published ports with the addresses on which they are; `None`: all.
+type Ports = HashMap<(Family, Protocol, u16), Vec<Option<IpNetwork>>>;
+
+/// How far a flow to a published port got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is not translated, and nobody has answered.
+    Refused,
+    /// It is translated, or docker-proxy has answered it.
+    LetIn,
+    /// docker-proxy has answered it before the guard knew the port.
+    Unjudged,
+}
+
+impl Host {
+    /// A host with these published ports, some of which the guard has only now learned of, own
+    /// addresses and addresses of containers.
+    pub fn new<'p>(
+        published: impl IntoIterator<Item = &'p Published>,
+        learned: &'p [Published],
+        local: AddressSet,
+        containers: AddressSet,
+    ) -> Host {
+        Host { ports: ports(published), learned: ports(learned), local, containers }
+    }
+
+    /// The published ports of both families; one may occur twice.
+    pub fn ports(&self) -> impl Iterator<Item = (Protocol, u16)> {
+        self.ports.keys().map(|(_, protocol, port)| (*protocol, *port))
+    }
+
+    /// How far the flow got; `None` if it does not lead from outside to a published port: flows of
+    /// the host itself and of containers, flows to the host's own services and through it to others,
+    /// and flows that another has announced.
+    pub fn state(&self, flow: &Flow) -> Option<State> {
+        let status = flow.status;
+        if !self.is_among(&self.ports, &flow.original)
+            || !self.is_outside(flow.original.source)
+            || status.has(Status::EXPECTED)
+        {
+            return None;
+        }
+        if status.has(Status::DESTINATION_NAT) {
+            return Some(State::LetIn);
+        }
+        let is_untranslated = flow.reply == flow.original.inverse();
+        is_untranslated.then(|| match status.has(Status::SEEN_REPLY) {
+            true if self.is_among(&self.learned, &flow.original) => State::Unjudged,
+            true => State::LetIn,
+            false => State::Refused,
+        })
+    }
+
+    fn is_outside(&self, address: IpAddr) -> bool {
+        !self.local.contains(address) && !self.containers.contains(address)
+    }
+
+    fn is_among(&self, ports: &Ports, original: &Tuple) -> bool {
+        let Tuple { destination, protocol, destination_port, .. } = *original;
+        let port = (Family::of(destination), protocol, destination_port);
+        let is_on = |addresses: &Option<IpNetwork>| {
+            addresses.is_none_or(|network| network.contains(destination))
+        };
+        ports.get(&port).is_some_and(|published| published.iter().any(is_on))
+            && self.local.contains(destination)
+    }
+}
+
+fn ports<'p>(published: impl IntoIterator<Item = &'p Published>) -> Ports {
+    let mut all = Ports::new();
+    for published in published {
+        let ports = published.ports;
+        for family in Family::NAT.into_iter().filter(|family| published.is_of(*family)) {
+            for port in ports.first()..=ports.last() {
+                let addresses = all.entry((family, ports.protocol(), port)).or_default();
+                addresses.push(published.address);
+            }
+        }
+    }
+    all
+}

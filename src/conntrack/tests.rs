@@ -1,0 +1,227 @@
+//! Which flows are touched, and what becomes of them.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use ipnetwork::IpNetwork;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Addresses, Family, Flow, Ports, Protocol, Published, Status, Tuple};
+use crate::policy::Policy;
+
+const CLIENT: &str = "192.0.2.66";
+const HOST: &str = "192.0.2.1";
+const CONTAINER: &str = "172.17.0.2";
+
+fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn set(networks: &[&str]) -> AddressSet {
+    let network = |text: &&str| Addresses::Network(text.parse::<IpNetwork>().expect("a network"));
+    networks.iter().map(network).collect::<Vec<_>>().iter().collect()
+}
+
+fn published(family: Family, destination: Option<&str>, protocol: Protocol) -> Published {
+    let address = destination.map(|text| text.parse().expect("a network"));
+    Published { address, family, ports: Ports::new(protocol, 8080, 8081).expect("ports") }
+}
+
+/// Publishes 8080 and 8081 over TCP on all addresses, over UDP on one.
+fn host() -> Host {
+    let ports = [
+        published(Family::Inet, None, Protocol::Tcp),
+        published(Family::Ip, Some("192.0.2.1/32"), Protocol::Udp),
+    ];
+    let local = ["127.0.0.0/8", "192.0.2.1", "192.0.2.3", "172.17.0.1", "::1", "2001:db8::1"];
+    Host::new(&ports, &[], set(&local), set(&["172.17.0.1/16", "fd00:db8::1/64"]))
+}
+
+fn tuple(source: &str, destination: &str, protocol: Protocol, destination_port: u16) -> Tuple {
+    Tuple {
+        source: address(source),
+        destination: address(destination),
+        protocol,
+        source_port: 40_000,
+        destination_port,
+    }
+}
+
+fn untranslated(original: Tuple, status: Status) -> Flow {
+    Flow { original, reply: original.inverse(), status, id: 1, timeout: 30 }
+}
+
+/// Translated to the container, as Docker does it.
+fn translated(original: Tuple) -> Flow {
+    let inside = Tuple { destination: address(CONTAINER), destination_port: 80, ..original };
+    let status = Status(Status::DESTINATION_NAT.0 | Status::SEEN_REPLY.0);
+    Flow { original, reply: inside.inverse(), status, id: 1, timeout: 30 }
+}
+
+#[test]
+fn a_flow_is_refused_until_it_is_translated_or_answered() {
+    let original = tuple(CLIENT, HOST, Protocol::Tcp, 8080);
+    let state = |flow| host().state(&flow);
+    assert_eq!(state(untranslated(original, Status::default())), Some(State::Refused));
+    assert_eq!(state(untranslated(original, Status::SEEN_REPLY)), Some(State::LetIn));
+    assert_eq!(state(translated(original)), Some(State::LetIn));
+    let half_open = Flow { status: Status::DESTINATION_NAT, ..translated(original) };
+    assert_eq!(state(half_open), Some(State::LetIn));
+}
+
+#[test]
+fn docker_proxy_may_have_answered_before_the_port_was_known() {
+    let ports = [Protocol::Tcp, Protocol::Udp].map(|it| published(Family::Inet, None, it));
+    let host = Host::new(&ports, &ports[1..], set(&[HOST]), set(&[]));
+    let original = |protocol| tuple(CLIENT, HOST, protocol, 8080);
+    let state = |flow| host.state(&flow);
+    let answered = |protocol| untranslated(original(protocol), Status::SEEN_REPLY);
+    assert_eq!(state(answered(Protocol::Udp)), Some(State::Unjudged));
+    assert_eq!(state(answered(Protocol::Tcp)), Some(State::LetIn));
+    assert_eq!(state(translated(original(Protocol::Udp))), Some(State::LetIn));
+    let unanswered = untranslated(original(Protocol::Udp), Status::default());
+    assert_eq!(state(unanswered), Some(State::Refused));
+}
+
+#[test]
+fn docker_proxy_answers_over_ipv6_too() {
+    let original = |protocol| tuple("2001:db8::66", "2001:db8::1", protocol, 8080);
+    let state = |flow| host().state(&flow);
+    let proxied = untranslated(original(Protocol::Tcp), Status::SEEN_REPLY);
+    assert_eq!(state(proxied), Some(State::LetIn));
+    assert_eq!(state(untranslated(original(Protocol::Udp), Status::SEEN_REPLY)), None);
+}
+
+#[test]
+fn other_flows_are_nobodys_business() {
+    let tcp = Protocol::Tcp;
+    for (what, original) in [
+        ("another port", tuple(CLIENT, HOST, tcp, 8082)),
+        ("another protocol", tuple(CLIENT, HOST, Protocol::Sctp, 8080)),
+        ("an address without the port", tuple(CLIENT, "192.0.2.3", Protocol::Udp, 8080)),
+        ("forwarded to somebody else", tuple(CLIENT, "203.0.113.9", tcp, 8080)),
+        ("from the host", tuple("192.0.2.3", HOST, tcp, 8080)),
+        ("from the host to others", tuple(HOST, CLIENT, tcp, 8080)),
+        ("from loopback", tuple("127.0.0.1", "127.0.0.1", tcp, 8080)),
+        ("from loopback over IPv6", tuple("::1", "::1", tcp, 8080)),
+        ("from a container", tuple(CONTAINER, HOST, tcp, 8080)),
+        ("from a container to the world", tuple(CONTAINER, CLIENT, tcp, 8080)),
+        ("from a container over IPv6", tuple("fd00:db8::2", "2001:db8::1", tcp, 8080)),
+        ("to a container's own address", tuple(CLIENT, CONTAINER, tcp, 80)),
+    ] {
+        for flow in [
+            untranslated(original, Status::default()),
+            untranslated(original, Status::SEEN_REPLY),
+            translated(original),
+        ] {
+            assert_eq!(host().state(&flow), None, "{what}: {flow:?}");
+        }
+    }
+    let original = tuple(CLIENT, HOST, tcp, 8080);
+    let source_translated = Flow { status: Status::SOURCE_NAT, ..translated(original) };
+    assert_eq!(host().state(&source_translated), None);
+    assert_eq!(host().state(&untranslated(original, Status::EXPECTED)), None);
+}
+
+#[test]
+fn only_the_refused_are_forgotten_and_only_the_unwanted_ended() {
+    use Established::{Cut, Keep};
+    assert_eq!(fate(State::Refused, true, Keep), Some(Fate::Forgotten));
+    assert_eq!(fate(State::Refused, true, Cut), Some(Fate::Forgotten));
+    assert_eq!(fate(State::LetIn, false, Cut), Some(Fate::Ended));
+    assert_eq!(fate(State::Unjudged, false, Keep), Some(Fate::Ended));
+    assert_eq!(fate(State::Unjudged, false, Cut), Some(Fate::Ended));
+    for (state, may_enter, established) in [
+        (State::Unjudged, true, Keep),
+        (State::Refused, false, Keep),
+        (State::Refused, false, Cut),
+        (State::LetIn, true, Keep),
+        (State::LetIn, true, Cut),
+        (State::LetIn, false, Keep),
+    ] {
+        assert_eq!(fate(state, may_enter, established), None);
+    }
+}
+
+fn may_enter(policy: &str, original: &Tuple) -> bool {
+    let policy = Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy");
+    Admission::new(&policy, host().ports()).may_enter(original)
+}
+
+#[test]
+fn every_condition_of_an_entry_counts() {
+    let policy = r#"
+        [sources]
+        office = ["192.0.2.60-192.0.2.70", "2001:db8::/64"]
+        [[allow]]
+        ports = ["8000-8080/tcp"]
+        from = ["office", "198.51.100.7"]
+        to = ["192.0.2.1", "2001:db8::1"]
+    "#;
+    for source in [CLIENT, "198.51.100.7", "192.0.2.60", "192.0.2.70"] {
+        assert!(may_enter(policy, &tuple(source, HOST, Protocol::Tcp, 8080)), "{source}");
+    }
+    assert!(may_enter(policy, &tuple("2001:db8::66", "2001:db8::1", Protocol::Tcp, 8080)));
+    for (source, destination, protocol, port) in [
+        ("192.0.2.71", HOST, Protocol::Tcp, 8080),
+        ("198.51.100.6", HOST, Protocol::Tcp, 8080),
+        (CLIENT, "192.0.2.3", Protocol::Tcp, 8080),
+        (CLIENT, HOST, Protocol::Udp, 8080),
+        (CLIENT, HOST, Protocol::Tcp, 8081),
+        ("2001:db8:0:1::66", "2001:db8::1", Protocol::Tcp, 8080),
+    ] {
+        let original = tuple(source, destination, protocol, port);
+        assert!(!may_enter(policy, &original), "{original:?}");
+    }
+    assert!(!may_enter("", &tuple(CLIENT, HOST, Protocol::Tcp, 8080)));
+}
+
+#[test]
+fn an_interface_may_be_the_one_that_is_asked_for() {
+    let policy = "[[allow]]\nports = [\"8080\"]\nin-interface = \"eth1\"\n";
+    assert!(may_enter(policy, &tuple(CLIENT, HOST, Protocol::Tcp, 8080)));
+}
+
+#[test]
+fn the_peers_of_a_swarm_may_enter_by_its_ports() {
+    let swarm = |source: &str| {
+        let policy = "[guard]\nswarm-peers = [\"192.0.2.66\"]\n";
+        let policy = Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy");
+        let admission = Admission::new(&policy, [(Protocol::Tcp, 2377)].into_iter());
+        admission.may_enter(&tuple(source, HOST, Protocol::Tcp, 2377))
+    };
+    assert!(swarm(CLIENT) && !swarm("192.0.2.67"));
+}
+
+fn networks() -> impl Strategy<Value = Vec<(u8, u8)>> {
+    prop::collection::vec((any::<u8>(), 24u8..=32), 0..20)
+}
+
+proptest! {
+    #[test]
+    fn a_set_of_addresses_holds_what_its_networks_hold(
+        networks in networks(), v6 in any::<bool>(),
+    ) {
+        let at = |low: u8| match v6 {
+            true => IpAddr::from([0x2001, 0x0db8, 0, 0, 0, 0, 0, low.into()]),
+            false => IpAddr::from([192, 0, 2, low]),
+        };
+        let length = |length: u8| if v6 { length + 96 } else { length };
+        let networks: Vec<Addresses> = networks
+            .into_iter()
+            .map(|(low, bits)| IpNetwork::new(at(low), length(bits)).expect("a network"))
+            .map(Addresses::Network)
+            .collect();
+        let set: AddressSet = networks.iter().collect();
+        for low in 0..=u8::MAX {
+            let holds = |addresses: &Addresses| match addresses {
+                Addresses::Network(network) => network.contains(at(low)),
+                Addresses::Range(_) => false,
+            };
+            prop_assert_eq!(set.contains(at(low)), networks.iter().any(holds), "{}", low);
+        }
+        let of_the_other_family = address(if v6 { CLIENT } else { "2001:db8::1" });
+        prop_assert!(!set.contains(of_the_other_family));
+    }
+}

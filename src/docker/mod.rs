@@ -1,0 +1,103 @@
+//! All that dwnl knows of Docker: the names of its tables, chains, bridges and cgroups, the ports of a
+//! Swarm, and what its rules reveal of its bridges, networks and published ports (`discovery`, from the
+//! forms of rules that `form` recognises).
+
+mod cgroups;
+mod discovery;
+mod form;
+#[cfg(test)]
+mod tests;
+
+use crate::model::{ChainPath, Family, Name, Ports, Protocol, Published};
+
+pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
+pub(crate) use discovery::Discovery;
+
+/// The table of iptables in which Docker translates, and its chains there: that of published ports,
+/// and that of Swarm's ingress network.
+pub(crate) const NAT: &str = "nat";
+pub(crate) const DOCKER: &str = "DOCKER";
+pub(crate) const INGRESS: &str = "DOCKER-INGRESS";
+
+/// The table of iptables in which Docker filters, and its chains there. `DOCKER-USER` is not among
+/// them: its rules are the operator's.
+const FILTER: &str = "filter";
+const BRIDGE: &str = "DOCKER-BRIDGE";
+const CT: &str = "DOCKER-CT";
+const DOCKER_FORWARD: &str = "DOCKER-FORWARD";
+const INTERNAL: &str = "DOCKER-INTERNAL";
+const ISOLATION_1: &str = "DOCKER-ISOLATION-STAGE-1";
+const ISOLATION_2: &str = "DOCKER-ISOLATION-STAGE-2";
+/// Up to Docker 28 this chain, which is not Docker's, has a few of its rules for each bridge.
+const FORWARD: &str = "FORWARD";
+const FILTER_CHAINS: [&str; 8] =
+    [DOCKER, BRIDGE, CT, DOCKER_FORWARD, INTERNAL, ISOLATION_1, ISOLATION_2, FORWARD];
+/// The chain in which it translates the sources of containers that have no addresses of their own
+/// outside.
+const POSTROUTING: &str = "POSTROUTING";
+
+/// The table of Docker's nftables backend, in each family; its chain of published ports, and the
+/// beginning of the names of the chains that filter what goes to a bridge and comes from it.
+const NATIVE: &str = "docker-bridges";
+const NATIVE_PORTS: &str = "nat-prerouting-and-output";
+const NATIVE_IN: &str = "filter-forward-in__";
+const NATIVE_OUT: &str = "filter-forward-out__";
+
+/// The bridges that Docker may create at any time and whose names are always these. Those of other
+/// networks it makes up, unless the operator chooses them.
+pub(crate) const NAMED_BRIDGES: [&str; 2] = ["docker0", "docker_gwbridge"];
+
+/// What dockerd listens on as a node of a Swarm: cluster management, the gossip of the nodes, and the
+/// VXLAN of overlay networks.
+const SWARM_PORTS: [(Protocol, u16); 4] =
+    [(Protocol::Tcp, 2377), (Protocol::Tcp, 7946), (Protocol::Udp, 7946), (Protocol::Udp, 4789)];
+
+/// The ports of a node of a Swarm, one by one.
+pub(crate) fn swarm_ports() -> impl Iterator<Item = Ports> {
+    SWARM_PORTS.into_iter().filter_map(|(protocol, port)| Ports::new(protocol, port, port))
+}
+
+/// `br-` and twelve hexadecimal digits, of the network's id.
+pub(crate) fn is_generated_bridge_name(name: &str) -> bool {
+    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.chars().all(is_digit))
+}
+
+/// Whether the rules of a chain tell something about Docker.
+pub(crate) fn is_docker_chain(path: &ChainPath) -> bool {
+    let chain = path.chain.as_ref();
+    Family::NAT.contains(&path.table.family)
+        && match path.table.table.as_ref() {
+            NAT => [DOCKER, INGRESS, POSTROUTING].contains(&chain),
+            FILTER => FILTER_CHAINS.contains(&chain),
+            NATIVE => chain == NATIVE_PORTS || native_bridge(chain).is_some(),
+            _ => false,
+        }
+}
+
+/// `filter-forward-in__docker0`, `filter-forward-out__docker0`
+fn native_bridge(chain: &str) -> Option<Name> {
+    chain.strip_prefix(NATIVE_IN).or_else(|| chain.strip_prefix(NATIVE_OUT)).map(Name::from)
+}
+
+/// Published ports with consecutive ones made one.
+pub(crate) fn ranges<'a>(published: impl IntoIterator<Item = &'a Published>) -> Vec<Published> {
+    let mut ranges: Vec<Published> = Vec::new();
+    for published in published {
+        let extended = ranges.last_mut().and_then(|last| extend(last, published));
+        match (extended, ranges.last_mut()) {
+            (Some(extended), Some(last)) => *last = extended,
+            _ => ranges.push(published.clone()),
+        }
+    }
+    ranges
+}
+
+fn extend(range: &Published, next: &Published) -> Option<Published> {
+    let is_same = (range.address, range.family) == (next.address, next.family);
+    let (ports, next) = (range.ports, next.ports);
+    let touches = ports.protocol() == next.protocol()
+        && u32::from(next.first()) <= u32::from(ports.last()) + 1;
+    let ports = Ports::new(ports.protocol(), ports.first(), ports.last().max(next.last()))?;
+    (is_same && touches).then(|| Published { ports, ..range.clone() })
+}

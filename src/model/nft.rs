@@ -1,0 +1,89 @@
+//! A native rule in nft's words.
+
+use std::fmt;
+
+use super::native::header;
+use super::{Addresses, Match, Ports, Rule, address};
+
+/// A rule as `nft` reads and lists it.
+pub(super) struct NftText<'a>(pub &'a Rule);
+
+impl fmt::Display for NftText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rule = self.0;
+        if let Some(interface) = &rule.in_interface {
+            let operator = if interface.negated { "!= " } else { "" };
+            let star = if interface.wildcard { "*" } else { "" };
+            write!(f, "iifname {operator}\"{}{star}\" ", interface.name)?;
+        }
+        if let Some(destination) = rule.destination {
+            write_destination(f, &Addresses::Network(destination))?;
+        }
+        for condition in rule.matches.iter() {
+            write_condition(f, condition)?;
+        }
+        write!(f, "counter {}", rule.verdict)?;
+        match rule.matches.last() {
+            Some(Match::Comment(text)) => write!(f, " comment \"{text}\""),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result {
+    match condition {
+        Match::DestinationPorts(ports) => write_ports(f, ports),
+        Match::Range { destination: Some(range), .. } => {
+            write_destination(f, &Addresses::Range(*range))
+        }
+        Match::DestinationLocal => write!(f, "fib daddr type local "),
+        Match::SourcePart { family, part } => {
+            let (mask, value) = (address(part.mask, *family), address(part.value, *family));
+            write!(f, "{} saddr & {mask} == {value} ", header(*family))
+        }
+        Match::SourceSet { family, set } => write!(f, "{} saddr @{set} ", header(*family)),
+        Match::Native(condition) => write!(f, "{condition} "),
+        _ => Ok(()),
+    }
+}
+
+fn write_destination(f: &mut fmt::Formatter<'_>, destination: &Addresses) -> fmt::Result {
+    write!(f, "{} daddr {destination} ", header(destination.family()))
+}
+
+fn write_ports(f: &mut fmt::Formatter<'_>, ports: &Ports) -> fmt::Result {
+    write!(f, "{} dport {}", ports.protocol(), ports.first())?;
+    match ports.last() {
+        last if last == ports.first() => write!(f, " "),
+        last => write!(f, "-{last} "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Family, Interface, Match, Part, Ports, Protocol, Rule, Verdict};
+
+    #[test]
+    fn a_native_rule_prints_as_nft_prints_it() {
+        let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
+        let rule = Rule {
+            destination: Some("2001:db8::5/128".parse().expect("an address")),
+            in_interface: Some(Interface { name: "eth".into(), wildcard: true, negated: true }),
+            protocol: Some(Protocol::Tcp),
+            matches: [
+                Match::DestinationPorts(ports),
+                Match::SourcePart { family: Family::Ip6, part: Part { mask: 7, value: 3 } },
+                Match::SourceSet { family: Family::Ip6, set: "cdn-6.3".into() },
+                Match::DestinationLocal,
+                Match::Comment("web".into()),
+            ]
+            .into(),
+            ..Rule::new(Verdict::MarkConnection(0x2000))
+        };
+        assert_eq!(
+            rule.to_string(),
+            "iifname != \"eth*\" ip6 daddr 2001:db8::5 tcp dport 8000-8100 ip6 saddr & ::7 == ::3 ip6 saddr @cdn-6.3 \
+             fib daddr type local counter ct mark set ct mark | 0x00002000 comment \"web\""
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! Whether iptables-legacy holds nat rules, in tables that nf_tables does not show.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+use crate::model::Family;
+
+/// `IPT_SO_GET_INFO` and `IP6T_SO_GET_INFO`.
+const GET_INFO: libc::c_int = 64;
+
+/// `struct ipt_getinfo` and `struct ip6t_getinfo`
+/// (`linux/netfilter_ipv4/ip_tables.h`).
+#[repr(C)]
+#[derive(Default)]
+struct Info {
+    name: [u8; 32],
+    valid_hooks: u32,
+    hook_entry: [u32; 5],
+    underflow: [u32; 5],
+    entries: u32,
+    size: u32,
+}
+
+/// Whether the legacy nat table of the calling thread's network namespace holds rules or chains
+/// beside the policies that it was born with.
+///
+/// # Errors
+/// If the kernel does not tell.
+pub(crate) fn legacy_nat_holds_rules(family: Family) -> io::Result<bool> {
+    if !nat_is_in_use(family)? {
+        return Ok(false);
+    }
+    let info = nat_info(family)?;
+    // A policy for each hook, and the entry that ends the table.
+    Ok(info.entries > info.valid_hooks.count_ones() + 1)
+}
+
+/// Asking for a table that was never used creates it, so the list of used ones is asked first.
+/// Only root can read it; for others it counts whether the table's module is loaded.
+fn nat_is_in_use(family: Family) -> io::Result<bool> {
+    let list = match family {
+        Family::Ip6 => "/proc/thread-self/net/ip6_tables_names",
+        _ => "/proc/thread-self/net/ip_tables_names",
+    };
+    match fs::read_to_string(list) {
+        Ok(names) => Ok(names.lines().any(|name| name == "nat")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(nat_may_be_there(family))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where iptables-legacy is a module, and systemd loads it on every host, the nat table is a module of
+/// its own, loaded when the table is first used. Parts of the kernel itself are not listed.
+fn nat_may_be_there(family: Family) -> bool {
+    let (tables, nat) = match family {
+        Family::Ip6 => ("/sys/module/ip6_tables", "/sys/module/ip6table_nat"),
+        _ => ("/sys/module/ip_tables", "/sys/module/iptable_nat"),
+    };
+    Path::new(nat).exists() || !Path::new(tables).exists()
+}
+
+fn nat_info(family: Family) -> io::Result<Info> {
+    let (domain, level) = match family {
+        Family::Ip6 => (AddressFamily::Inet6, libc::SOL_IPV6),
+        _ => (AddressFamily::Inet, libc::SOL_IP),
+    };
+    let socket = socket(domain, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let mut info = Info::default();
+    info.name[..3].copy_from_slice(b"nat");
+    let mut length = size_of::<Info>() as libc::socklen_t;
+    // SAFETY: the kernel reads the name from the structure and fills all of it; its size is given.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            GET_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    match Errno::result(result) {
+        Ok(_) => Ok(info),
+        // No such table, or no iptables-legacy, in this kernel.
+        Err(Errno::ENOENT | Errno::ENOPROTOOPT | Errno::EINVAL) => Ok(Info::default()),
+        Err(errno) => Err(errno.into()),
+    }
+}

@@ -1,0 +1,153 @@
+//! How one chain becomes what it should be, with as little as possible sent and every unchanged
+//! rule left in its place.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Change;
+use super::lis::longest_increasing;
+use crate::model::{Chain, ChainPath, Extent, InstalledRule, Place, Rule};
+
+/// The difference for one chain that exists.
+pub(super) struct Difference<'a> {
+    wanted: &'a Chain,
+    installed: &'a [InstalledRule],
+    /// The wanted rules that stay, by their index in `wanted`.
+    kept: Vec<(usize, &'a InstalledRule)>,
+    /// The installed rules that go.
+    removed: Vec<&'a InstalledRule>,
+    /// The first rule that is somebody else's, before which all of ours stand.
+    first_foreign: Option<u64>,
+}
+
+impl<'a> Difference<'a> {
+    pub(super) fn new(wanted: &'a Chain, installed: &'a [InstalledRule]) -> Difference<'a> {
+        let mut difference = Difference {
+            wanted,
+            installed,
+            kept: Vec::new(),
+            removed: Vec::new(),
+            first_foreign: None,
+        };
+        if wanted.extent != Extent::Exists {
+            difference.compare();
+        }
+        difference
+    }
+
+    fn compare(&mut self) {
+        let index: HashMap<&Rule, usize> =
+            self.wanted.rules.iter().enumerate().map(|(i, wanted)| (&wanted.rule, i)).collect();
+        let mut candidates = Vec::new();
+        for rule in self.installed {
+            let known = rule.content.known();
+            let is_retired = || known.is_some_and(|known| self.wanted.retired.contains(known));
+            match known.and_then(|known| index.get(known)) {
+                Some(place) if self.first_foreign.is_none() => {
+                    candidates.push((*place, rule));
+                }
+                Some(_) => self.removed.push(rule),
+                None if self.wanted.extent == Extent::Whole || is_retired() => {
+                    self.removed.push(rule);
+                }
+                None => self.first_foreign = self.first_foreign.or(Some(rule.handle)),
+            }
+        }
+        self.choose(&candidates);
+    }
+
+    /// Keeps as many candidates as stand in the wanted order, and removes the others.
+    fn choose(&mut self, candidates: &[(usize, &'a InstalledRule)]) {
+        let order: Vec<usize> = candidates.iter().map(|(place, _)| *place).collect();
+        let mut chosen = longest_increasing(&order).into_iter().peekable();
+        for (position, (place, rule)) in candidates.iter().enumerate() {
+            if chosen.next_if_eq(&position).is_some() {
+                self.kept.push((*place, rule));
+            } else {
+                self.removed.push(rule);
+            }
+        }
+    }
+
+    /// How many of our rules stay.
+    pub(super) fn unchanged(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Appends what takes out all rules for a while, of a chain that is wholly ours.
+    pub(super) fn push_suspension(&self, changes: &mut Vec<Change>) {
+        let contents = self.removed.iter().map(|rule| rule.content.clone()).collect();
+        changes.push(Change::FlushChain { chain: Arc::clone(&self.wanted.path), contents });
+    }
+
+    /// Appends what fills the chain after its suspension: what stays is put back.
+    pub(super) fn push_restoration(self, changes: &mut Vec<Change>) {
+        let chain = &self.wanted.path;
+        let mut kept = self.kept.into_iter().peekable();
+        for (i, wanted) in self.wanted.rules.iter().enumerate() {
+            let (chain, rule) = (Arc::clone(chain), wanted.rule.clone());
+            changes.push(match kept.next_if(|(place, _)| *place == i) {
+                Some((_, InstalledRule { packets, bytes, .. })) => {
+                    Change::RestoreRule { chain, rule, packets: *packets, bytes: *bytes }
+                }
+                None => {
+                    let origin = wanted.origin.clone();
+                    Change::AddRule { chain, place: Place::Last, rule, origin }
+                }
+            });
+        }
+    }
+
+    /// Appends the changes: what goes first, then what comes.
+    pub(super) fn push_onto(self, changes: &mut Vec<Change>) {
+        let chain = &self.wanted.path;
+        let empties = !self.removed.is_empty() && self.removed.len() == self.installed.len();
+        if empties {
+            changes.push(flush(chain, self.installed));
+        } else {
+            changes.extend(self.removed.iter().map(|rule| delete(self.wanted, rule)));
+        }
+        if self.wanted.extent == Extent::Exists {
+            return;
+        }
+        let mut kept = self.kept.into_iter().peekable();
+        for (i, wanted) in self.wanted.rules.iter().enumerate() {
+            if kept.next_if(|(place, _)| *place == i).is_some() {
+                continue;
+            }
+            let next = kept.peek().map(|(_, rule)| rule.handle).or(self.first_foreign);
+            changes.push(Change::AddRule {
+                chain: Arc::clone(chain),
+                place: next.map_or(Place::Last, Place::Before),
+                rule: wanted.rule.clone(),
+                origin: wanted.origin.clone(),
+            });
+        }
+    }
+}
+
+/// Our rules among those of a chain of which only a part is ours.
+pub(super) fn ours<'a>(
+    wanted: &Chain,
+    installed: &'a [InstalledRule],
+) -> impl Iterator<Item = &'a InstalledRule> {
+    let ours: HashSet<&Rule> = wanted.rules.iter().map(|wanted| &wanted.rule).collect();
+    installed
+        .iter()
+        .filter(move |rule| rule.content.known().is_some_and(|known| ours.contains(known)))
+}
+
+pub(super) fn delete(chain: &Chain, rule: &InstalledRule) -> Change {
+    Change::DeleteRule {
+        chain: Arc::clone(&chain.path),
+        handle: rule.handle,
+        content: rule.content.clone(),
+    }
+}
+
+pub(super) fn flush(chain: &Arc<ChainPath>, rules: &[InstalledRule]) -> Change {
+    Change::FlushChain {
+        chain: Arc::clone(chain),
+        contents: rules.iter().map(|rule| rule.content.clone()).collect(),
+    }
+}

@@ -1,0 +1,101 @@
+//! What stands in the way of a plan and is not dwnl's to change.
+
+use crate::compile::judged_service;
+use crate::model::{Chain, ChainPath, InstalledChain, Name, Ruleset, Snapshot, TablePath};
+
+/// Why no plan can be made: something stands in the way that is not dwnl's to change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// Another program has reserved the table for itself.
+    #[error(
+        "table {table} is owned by another program (the one with netlink port {port}), and the \
+         kernel lets nobody else change it"
+    )]
+    OwnedTable {
+        /// The table.
+        table: TablePath,
+        /// The owner's netlink port, often its process id.
+        port: u32,
+    },
+    /// A chain that rules have to jump to is a base chain, to which no rule can jump.
+    #[error(
+        "chain {chain} exists as a base chain ({base}), to which no rule can jump: rename or \
+         delete it"
+    )]
+    BaseChainInTheWay {
+        /// The chain.
+        chain: ChainPath,
+        /// How it is hooked in.
+        base: String,
+    },
+    /// A chain of iptables is not hooked in where iptables expects it.
+    #[error("chain {chain} is {found}, where iptables has {expected}: rename or delete it")]
+    MisplacedBaseChain {
+        /// The chain.
+        chain: ChainPath,
+        /// How it is hooked in.
+        found: String,
+        /// How it should be.
+        expected: String,
+    },
+    /// A rule that is not ours jumps to a chain that is to be deleted.
+    #[error(
+        "chain {chain} cannot be deleted, because rule {position} of chain {referrer}, which is \
+         not dwnl's, jumps to it: delete that rule first"
+    )]
+    StillReferred {
+        /// The chain.
+        chain: ChainPath,
+        /// The chain of the rule that jumps to it, in the same table.
+        referrer: Name,
+        /// The position of that rule, from 1.
+        position: usize,
+    },
+    /// A service of the host's own is in a cgroup whose sockets the guard would judge.
+    #[error(
+        "the guard would judge {port} of {cgroup}, which is not Docker's: move the service, or name \
+         the top of its path in `host-cgroups`, or correct `docker-cgroup` or `host-network`"
+    )]
+    ServiceJudged {
+        /// The path of the cgroup of the service.
+        cgroup: String,
+        /// The port on which it listens.
+        port: String,
+    },
+}
+
+/// The guard must not judge what is not Docker's.
+pub(super) fn check_services(wanted: &Ruleset, snapshot: &Snapshot) -> Result<(), Obstacle> {
+    let scope = wanted.guard.as_ref();
+    match scope.and_then(|scope| judged_service(scope, snapshot)) {
+        Some((cgroup, port)) => {
+            Err(Obstacle::ServiceJudged { cgroup: cgroup.path.clone(), port: port.to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The kernel lets nobody but its owner change a table.
+pub(super) fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), Obstacle> {
+    match owner {
+        Some(port) => Err(Obstacle::OwnedTable { table: path.clone(), port }),
+        None => Ok(()),
+    }
+}
+
+/// A chain that is jumped to must not be a base chain, and a base chain must be hooked in where
+/// it should be.
+pub(super) fn check_base(wanted: &Chain, installed: &InstalledChain) -> Result<(), Obstacle> {
+    let chain = wanted.path.as_ref().clone();
+    match (wanted.base, installed.base()) {
+        (None, Some(base)) => Err(Obstacle::BaseChainInTheWay { chain, base: base.to_string() }),
+        (Some(expected), found) if found != Some(expected) => Err(Obstacle::MisplacedBaseChain {
+            chain,
+            found: found
+                .map_or("not hooked in".to_owned(), |found| format!("hooked in as {found}")),
+            expected: expected.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}

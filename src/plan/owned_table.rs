@@ -1,0 +1,91 @@
+//! The tables that are wholly ours: what is in them and not wanted goes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Change, chain_diff};
+use crate::model::{
+    Chain, ChainPath, InstalledChain, InstalledSet, InstalledTable, Name, Ruleset, Set, SetKind,
+    SetPath, TablePath,
+};
+
+/// Whether a table of ours can become what is wanted rule by rule and element by element. If
+/// somebody has put things there that dwnl never makes, or things of our names but of other kinds,
+/// it is made anew: in what order they could be taken out is for the kernel to know.
+pub(super) fn is_fit(path: &TablePath, table: &InstalledTable, wanted: &Ruleset) -> bool {
+    let chains: HashMap<&Name, &Chain> = wanted
+        .chains
+        .iter()
+        .filter(|chain| chain.path.table == *path)
+        .map(|chain| (&chain.path.chain, chain))
+        .collect();
+    let sets = wanted_sets(path, wanted);
+    let is_fit_chain = |(name, installed): (&Name, &InstalledChain)| {
+        let wanted = chains.get(name);
+        wanted.is_some_and(|wanted| wanted.base == installed.base() && !installed.drops)
+    };
+    let is_fit_kind = |kind: SetKind, wanted: SetKind| {
+        kind == wanted || (kind.family() == wanted.family() && is_known(table))
+    };
+    let is_fit_set = |(name, installed): (&Name, &InstalledSet)| {
+        let wanted = sets.get(name);
+        installed
+            .kind
+            .is_some_and(|kind| wanted.is_none_or(|wanted| is_fit_kind(kind, wanted.kind)))
+    };
+    !table.dormant
+        && !table.others
+        && table.chains.iter().all(is_fit_chain)
+        && table.sets.iter().all(is_fit_set)
+}
+
+/// Whether all rules of the table are of forms that dwnl writes, so that it is certain which sets
+/// they look up.
+pub(super) fn is_known(table: &InstalledTable) -> bool {
+    let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
+    rules.all(|rule| rule.content.known().is_some())
+}
+
+/// Deletes the sets of a fit table that are not wanted. No rule looks them up any more.
+pub(super) fn unwanted_sets(
+    path: &TablePath,
+    table: &InstalledTable,
+    wanted: &Ruleset,
+) -> impl Iterator<Item = Change> {
+    let kept = wanted_sets(path, wanted);
+    let unwanted = table.sets.iter().filter(move |(name, _)| !kept.contains_key(name));
+    unwanted.map(|(name, set)| delete_set(path, name, set))
+}
+
+fn wanted_sets<'w>(path: &TablePath, wanted: &'w Ruleset) -> HashMap<&'w Name, &'w Set> {
+    let sets = wanted.sets.iter().filter(|set| set.path.table == *path);
+    sets.map(|set| (&set.path.set, set)).collect()
+}
+
+/// Deletes one chain with its rules.
+pub(super) fn delete_chain(
+    path: &Arc<ChainPath>,
+    chain: &InstalledChain,
+    changes: &mut Vec<Change>,
+) {
+    if !chain.rules.is_empty() {
+        changes.push(chain_diff::flush(path, &chain.rules));
+    }
+    changes.push(Change::DeleteChain(Arc::clone(path)));
+}
+
+/// Deletes the table with all that is in it.
+pub(super) fn delete(path: &TablePath, table: &InstalledTable) -> Change {
+    let mut contents = Vec::new();
+    for (name, chain) in &table.chains {
+        let path = Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
+        delete_chain(&path, chain, &mut contents);
+    }
+    contents.extend(table.sets.iter().map(|(name, set)| delete_set(path, name, set)));
+    Change::DeleteTable { table: path.clone(), contents }
+}
+
+fn delete_set(table: &TablePath, name: &Name, installed: &InstalledSet) -> Change {
+    let set = Arc::new(SetPath { table: table.clone(), set: Arc::clone(name) });
+    Change::DeleteSet { set, elements: installed.elements.len() }
+}

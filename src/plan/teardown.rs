@@ -1,0 +1,121 @@
+//! What has to be done to take out all that dwnl put in, and nothing else.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::chain_diff::{delete, flush, ours};
+use super::{Change, Obstacle, owned_table};
+use crate::model::{Chain, ChainPath, Extent, InstalledChain, Name, Ruleset, Snapshot, TablePath};
+
+/// The removal of the chains and rules of `owned` from what the snapshot holds.
+pub(super) struct Removal<'a> {
+    snapshot: &'a Snapshot,
+    changes: Vec<Change>,
+    deleted_rules: HashSet<(TablePath, u64)>,
+    deleted_chains: HashSet<ChainPath>,
+}
+
+impl<'a> Removal<'a> {
+    /// The changes, in order.
+    ///
+    /// # Errors
+    /// If somebody else's rule still needs a chain that is ours.
+    pub(super) fn changes(
+        owned: &Ruleset,
+        snapshot: &'a Snapshot,
+    ) -> Result<Vec<Change>, Obstacle> {
+        let mut removal = Removal {
+            snapshot,
+            changes: Vec::new(),
+            deleted_rules: HashSet::new(),
+            deleted_chains: HashSet::new(),
+        };
+        // Chains are deleted after those whose rules jump to them.
+        for chain in owned.chains.iter().rev() {
+            if let Some(installed) = snapshot.chain(&chain.path) {
+                removal.take_out(chain, installed)?;
+            }
+        }
+        removal.delete_tables(owned);
+        for path in &owned.own_tables {
+            if let Some(table) = snapshot.tables.get(path) {
+                removal.changes.push(owned_table::delete(path, table));
+            }
+        }
+        Ok(removal.changes)
+    }
+
+    fn take_out(&mut self, chain: &Chain, installed: &InstalledChain) -> Result<(), Obstacle> {
+        self.delete_rules(chain, installed);
+        let table = &chain.path.table;
+        let is_empty = installed.rules.iter().all(|rule| self.is_deleted(table, rule.handle));
+        match self.reference_to(&chain.path) {
+            Some((referrer, position)) if chain.extent == Extent::Whole => {
+                return Err(Obstacle::StillReferred {
+                    chain: chain.path.as_ref().clone(),
+                    referrer,
+                    position,
+                });
+            }
+            None if is_empty && (installed.ours || chain.extent == Extent::Whole) => {
+                self.changes.push(Change::DeleteChain(Arc::clone(&chain.path)));
+                self.deleted_chains.insert(chain.path.as_ref().clone());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn delete_rules(&mut self, chain: &Chain, installed: &InstalledChain) {
+        let table = &chain.path.table;
+        let mut mark = |handle| self.deleted_rules.insert((table.clone(), handle));
+        match chain.extent {
+            Extent::Exists => {}
+            Extent::Head => {
+                for rule in ours(chain, &installed.rules) {
+                    mark(rule.handle);
+                    self.changes.push(delete(chain, rule));
+                }
+            }
+            Extent::Whole if installed.rules.is_empty() => {}
+            Extent::Whole => {
+                installed.rules.iter().for_each(|rule| {
+                    mark(rule.handle);
+                });
+                self.changes.push(flush(&chain.path, &installed.rules));
+            }
+        }
+    }
+
+    fn is_deleted(&self, table: &TablePath, handle: u64) -> bool {
+        self.deleted_rules.contains(&(table.clone(), handle))
+    }
+
+    /// The first rule left, with its chain and position, that sends packets to the chain.
+    fn reference_to(&self, path: &ChainPath) -> Option<(Name, usize)> {
+        let chains = &self.snapshot.tables.get(&path.table)?.chains;
+        chains.iter().find_map(|(name, chain)| {
+            let refers = chain.rules.iter().position(|rule| {
+                rule.content.target() == Some(&path.chain)
+                    && !self.is_deleted(&path.table, rule.handle)
+            });
+            refers.map(|position| (Arc::clone(name), position + 1))
+        })
+    }
+
+    /// Deletes the tables that dwnl created and in which nothing is left.
+    fn delete_tables(&mut self, owned: &Ruleset) {
+        let tables: Vec<&TablePath> = owned.tables();
+        for path in tables {
+            let Some(table) = self.snapshot.tables.get(path) else { continue };
+            let is_empty = table.chains.keys().all(|chain| {
+                let path = ChainPath { table: path.clone(), chain: Arc::clone(chain) };
+                self.deleted_chains.contains(&path)
+            });
+            if table.ours && is_empty {
+                let contents = Vec::new();
+                self.changes.push(Change::DeleteTable { table: path.clone(), contents });
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Reading a text file of unknown worth: it may be missing, a directory, rubbish or endless.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::text::{count_chars, diagnose, saturate};
+use super::{Diagnostic, Fault};
+use crate::model::Location;
+
+/// A kind of file that is read.
+pub(super) struct Kind {
+    /// What it is called in messages.
+    noun: &'static str,
+    /// How large it may be, in MiB.
+    max: u64,
+}
+
+/// A policy.
+pub(super) const POLICY: Kind = Kind { noun: "a policy", max: 16 };
+
+/// A source list.
+pub(super) const SOURCE_LIST: Kind = Kind { noun: "a source list", max: 256 };
+
+/// Why a file gave no text.
+pub(super) enum Unreadable {
+    /// The file as a whole.
+    File(Fault),
+    /// A byte in it.
+    Byte(Diagnostic),
+}
+
+/// Reads the file at `path`, which messages call `name`.
+pub(super) fn read_file(path: &Path, name: &Arc<str>, kind: &Kind) -> Result<String, Unreadable> {
+    let file = File::open(path).map_err(|error| Unreadable::File(describe(&error)))?;
+    read(file, name, kind)
+}
+
+/// Reads `input`, which messages call `name`.
+pub(super) fn read(input: impl Read, name: &Arc<str>, kind: &Kind) -> Result<String, Unreadable> {
+    let limit = kind.max << 20;
+    let bytes = read_bounded(input, limit).map_err(|error| Unreadable::File(describe(&error)))?;
+    if bytes.len() as u64 > limit {
+        return Err(Unreadable::File(kind.too_large()));
+    }
+    let text_end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let valid = match str::from_utf8(bytes.get(..text_end).unwrap_or_default()) {
+        Ok(text) => text.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) if valid == text.len() => Ok(text),
+        Ok(text) => Err(kind.not_text(name, text.as_bytes(), valid)),
+        Err(error) => Err(kind.not_text(name, error.as_bytes(), valid)),
+    }
+}
+
+impl Kind {
+    fn too_large(&self) -> Fault {
+        Fault::new(format!("the file is larger than {} MiB", self.max)).help(self.expectation())
+    }
+
+    /// The error about the byte at `offset`; the bytes before it are UTF-8.
+    fn not_text(&self, name: &Arc<str>, bytes: &[u8], offset: usize) -> Unreadable {
+        let message = match bytes.get(offset) {
+            Some(0) => "this is not a text file: it contains a NUL byte".to_owned(),
+            Some(byte) => format!("this is not UTF-8 text: it contains the byte 0x{byte:02x}"),
+            None => "this is not UTF-8 text".to_owned(),
+        };
+        let (before, rest) = bytes.split_at_checked(offset).unwrap_or((bytes, &[]));
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
+        let lead = before.get(start..).unwrap_or_default();
+        let tail = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // More would be cut off anyway.
+        let tail = tail.get(..1024).unwrap_or(tail);
+        let line = String::from_utf8_lossy(&[lead, tail].concat()).into_owned();
+        let at = Location {
+            file: name.clone(),
+            line: saturate(before.split(|byte| *byte == b'\n').count()),
+            column: saturate(count_chars(lead) + 1),
+        };
+        let fault = Fault::new(message).help(self.expectation());
+        Unreadable::Byte(diagnose(at, &line, lead.len()..lead.len(), fault))
+    }
+
+    fn expectation(&self) -> String {
+        format!("{} is UTF-8 text of at most {} MiB", self.noun, self.max)
+    }
+}
+
+/// Reads until the end, until more than `limit` bytes are there, or until a NUL byte shows that
+/// this is no text: a device without end is found out by its first bytes.
+fn read_bounded(input: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut input = input.take(limit + 1);
+    let (mut bytes, mut chunk) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        let read = match input.read(&mut chunk) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => chunk.get(..read?).unwrap_or_default(),
+        };
+        bytes.extend_from_slice(read);
+        if read.is_empty() || read.contains(&0) {
+            return Ok(bytes);
+        }
+    }
+}
+
+fn describe(error: &io::Error) -> Fault {
+    Fault::new(match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::IsADirectory => "this is a directory, not a file".to_owned(),
+        ErrorKind::PermissionDenied => "permission to read the file is denied".to_owned(),
+        _ => format!("the file cannot be read: {error}"),
+    })
+}
