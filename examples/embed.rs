@@ -20,23 +20,23 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Every error of the text comes back at once, each with its line and column.
     let policy = Policy::parse(POLICY, "built-in policy", Path::new("."))?;
-    let wanted = compile(&policy);
+    let desired = compile(&policy);
 
     // Step by step: the plan can be looked at before anything happens, and is committed only
     // while the kernel's ruleset is the one that it was made from.
     let mut engine = Engine::open()?;
-    let plan = engine.plan(&wanted)?;
+    let plan = engine.plan(&desired)?;
     println!("{} rules to add, {} to remove", plan.added(), plan.removed());
     engine.commit(&plan)?;
 
     // In one go, with retries while others change the ruleset. Nothing is left to be done.
-    let outcome = engine.apply(&wanted)?;
+    let outcome = engine.apply(&desired)?;
     assert!(outcome.plan.is_empty());
     assert_eq!(outcome.plan.unchanged, plan.added());
 
     // Flows that were there before: those that were refused and are allowed now start anew.
-    let tended = engine.tend_flows(&policy, &outcome)?;
-    println!("{} flows forgotten, {} ended", tended.forgotten, tended.ended);
+    let tended = engine.reconcile_conntrack(&policy, &outcome)?;
+    println!("{} flows forgotten, {} ended", tended.cleared, tended.terminated);
 
     let outcome = engine.remove()?;
     assert_eq!(outcome.plan.removed(), plan.added());

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::os::fd::AsFd;
 
-use dwnl::engine::{Monitor, Notice};
+use dwnl::engine::{Monitor, MonitorEvent};
 use dwnl::{Engine, Policy, compile};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
@@ -13,13 +13,13 @@ use nix::sched::{CloneFlags, unshare};
 fn main() -> Result<(), Box<dyn Error>> {
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
     // Nobody may reach a published port.
-    let wanted = compile(&Policy::default());
+    let desired = compile(&Policy::default());
 
     // First the monitor, then the apply: what happens in between is heard of.
     let mut monitor = Monitor::open()?;
     let mut engine = Engine::open()?;
-    monitor.ignore(&engine)?;
-    engine.apply(&wanted)?;
+    monitor.exclude(&engine)?;
+    engine.apply(&desired)?;
 
     let mut other = Engine::open()?;
     other.remove()?;
@@ -30,23 +30,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut is_concerned = false;
         for notice in monitor.read()? {
             // Each of them, whether it concerns us or not: what is remembered of sets stays valid.
-            engine.heed(&notice);
+            engine.observe(&notice);
             match notice {
-                Notice::Commit(commit) if !commit.concerns_us() => {}
-                Notice::Commit(commit) => {
+                MonitorEvent::Commit(commit) if !commit.is_relevant() => {}
+                MonitorEvent::Commit(commit) => {
                     println!("{commit}");
                     is_concerned = true;
                 }
-                Notice::Lost => is_concerned = true,
+                MonitorEvent::Overrun => is_concerned = true,
             }
         }
         if is_concerned {
-            let repair = engine.apply(&wanted)?.plan;
+            let repair = engine.apply(&desired)?.plan;
             println!("{} rules put back, {} taken out", repair.added(), repair.removed());
             // A real one goes on.
             break;
         }
     }
-    assert!(other.plan(&wanted)?.is_empty());
+    assert!(other.plan(&desired)?.is_empty());
     Ok(())
 }

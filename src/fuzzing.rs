@@ -24,11 +24,11 @@ pub fn source_list(data: &[u8]) {
 fn check(read: Result<Policy, Diagnostics>) {
     match read {
         Ok(policy) => {
-            let wanted = compile(&policy);
-            for wanted in wanted.chains.iter().flat_map(|chain| chain.rules.iter()) {
-                check_text(&wanted.rule.to_string());
+            let desired = compile(&policy);
+            for desired in desired.chains.iter().flat_map(|chain| chain.rules.iter()) {
+                check_text(&desired.rule.to_string());
             }
-            let plan = Plan::between(&wanted, &Snapshot::default()).expect("a plan");
+            let plan = Plan::diff(&desired, &Snapshot::default()).expect("a plan");
             assert!(!plan.is_empty());
         }
         Err(errors) => check_text(&errors.to_string()),

@@ -15,7 +15,7 @@
 //! old policy or the new one, and nothing between. It carries the generation of the ruleset that
 //! the plan was made from, and if anybody else has changed the ruleset since, the kernel refuses
 //! it; [`Engine::apply`] then starts again from the dump. Flows that were open before are decided upon by
-//! [`Engine::tend_flows`].
+//! [`Engine::reconcile_conntrack`].
 //!
 //! The library prints nothing, spawns no process, writes no file and has no global state. Its
 //! errors are typed. With `default-features = false` it is all that is built.
@@ -29,7 +29,7 @@
 //! Others rewrite the firewall: Docker and Swarm insert rules, a reload of firewalld takes all of them
 //! out, an operator tries things by hand. A [`Monitor`](engine::Monitor) hears of each commit that
 //! anybody but the engine itself makes, and who made it. A program waits until its descriptor is
-//! readable, has the engine [heed](Engine::heed) what was heard, and applies what it wants again if that
+//! readable, has the engine [observe](Engine::observe) what was heard, and applies what it wants again if that
 //! may concern it. What others did not touch is not read again, so that a repair beside a hundred
 //! thousand sources takes about as long as beside ten.
 //!
@@ -45,7 +45,7 @@
 //! |---|---|
 //! | [`engine`] | dump → plan → commit, with retry; hearing of others' commits |
 //! | `flows` | which flows a change of the policy leaves behind |
-//! | [`plan`] | the difference between the wanted ruleset and a snapshot |
+//! | [`plan`] | the difference between the desired ruleset and a snapshot |
 //! | [`compile()`] | `Policy` → `Ruleset`: the only place that knows Docker's chains |
 //! | [`policy`] | text → `Policy`, with a place for every error |
 //! | [`cgroup`] | the IDs and paths of cgroups, by which a socket's owner is known |
@@ -66,8 +66,8 @@ pub mod plan;
 pub mod policy;
 
 pub use compile::{
-    Limitation, UnknownSockets, compile, cut_off_swarm, frame, guards_new_ports,
-    installed_translations, unmentioned, unprotected,
+    Limitation, UnknownSockets, blocked_swarm_ports, compile, guards_new_ports,
+    installed_translations, managed_objects, uncovered_ports, unprotected_ports,
 };
 pub use engine::{Engine, Error};
 pub use plan::Plan;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use dwnl::Policy;
-use dwnl::model::Addresses;
+use dwnl::model::AddressSpec;
 use dwnl::policy::{Diagnostics, DirectRouting, Established, Guard};
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ fn values_that_are_not_errors() {
     assert_eq!(entry.to.len(), 1, "the same address is dropped");
     let from = entry.from.as_deref().expect("sources");
     assert_eq!(from.len(), 2, "the same group is dropped");
-    let host = Addresses::Network(IpAddr::from([192, 0, 2, 1]).into());
+    let host = AddressSpec::Network(IpAddr::from([192, 0, 2, 1]).into());
     assert_eq!(from[1].sources[0].addresses, host, "a range of one address is the host");
     assert_eq!(policy.guard, Guard { mark: 1 << 31, ..Guard::default() });
     assert_eq!(policy.revoke.established, Established::Cut);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use dwnl::Policy;
-use dwnl::policy::Reading;
+use dwnl::policy::LoadedPolicy;
 use tempfile::TempDir;
 
 /// A directory with these files.
@@ -243,18 +243,18 @@ fn a_reading_tells_its_files_right_or_wrong() {
     let path = |name| directory.path().join(name);
     let files = ["policy.toml", "b.txt", "lists/a.txt"].map(path);
 
-    let reading = Reading::of(&files[0]);
+    let reading = LoadedPolicy::load(&files[0]);
     assert!(reading.policy.is_err(), "a list is missing");
-    assert_eq!(reading.files, files);
+    assert_eq!(reading.watch_paths, files);
 
     fs::create_dir(path("lists")).expect("a directory");
     fs::write(&files[2], "192.0.2.2\n").expect("a list");
-    let mended = Reading::of(&files[0]);
+    let mended = LoadedPolicy::load(&files[0]);
     assert!(mended.policy.is_ok());
-    assert_eq!(mended.files, files);
+    assert_eq!(mended.watch_paths, files);
     assert_ne!(mended, reading);
-    assert_eq!(mended, Reading::of(&files[0]));
+    assert_eq!(mended, LoadedPolicy::load(&files[0]));
 
-    let absent = Reading::of(&path("absent.toml"));
-    assert_eq!(absent.files, [path("absent.toml")]);
+    let absent = LoadedPolicy::load(&path("absent.toml"));
+    assert_eq!(absent.watch_paths, [path("absent.toml")]);
 }

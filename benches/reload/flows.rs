@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use dwnl::{Engine, frame};
+use dwnl::{Engine, managed_objects};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, socket,
 };
@@ -113,7 +113,7 @@ impl Flows {
         let receiver = UdpSocket::bind((HOST, PORT))?;
         receiver.set_read_timeout(Some(Duration::from_secs(10)))?;
         Load::restore(docker.to_owned()).run()?;
-        Engine::open()?.apply(&frame())?;
+        Engine::open()?.apply(&managed_objects())?;
         fill()?;
         client.enter()?;
         ip(&format!("address add {CLIENT}/24 dev client"))?;

@@ -57,10 +57,10 @@ fn without_sockets(ruleset: &Ruleset) -> Ruleset {
     before
 }
 
-fn flows(docker: &Path, wanted: &Ruleset) -> Result<Flows> {
+fn flows(docker: &Path, desired: &Ruleset) -> Result<Flows> {
     Flows::new(docker, || {
         // The probe asks over the loopback interface.
         ip("link set lo up")?;
-        Ok(Engine::open()?.apply(wanted).map(drop)?)
+        Ok(Engine::open()?.apply(desired).map(drop)?)
     })
 }

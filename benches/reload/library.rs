@@ -51,11 +51,11 @@ pub fn measure(
     let mut targets = [&other, &first].into_iter().cycle();
     let mut floors = Vec::new();
     run(Figure::Reload, "full reload", &mut || {
-        let wanted = next(&mut targets)?;
+        let desired = next(&mut targets)?;
         twin_namespace.enter()?;
-        floors.push(replay(&mut twin, wanted)?);
+        floors.push(replay(&mut twin, desired)?);
         namespace.enter()?;
-        apply(&mut engine, wanted, Changes::Some)
+        apply(&mut engine, desired, Changes::Some)
     })?;
     figures.set(Figure::Floor, mix, size, Spread::of(floors));
     Ok(())
@@ -87,24 +87,24 @@ enum Changes {
 }
 
 /// How long `Engine::apply` takes.
-fn apply(engine: &mut Engine, wanted: &Ruleset, expected: Changes) -> Result<Duration> {
+fn apply(engine: &mut Engine, desired: &Ruleset, expected: Changes) -> Result<Duration> {
     settle()?;
     let start = Instant::now();
-    let outcome = engine.apply(wanted)?;
+    let outcome = engine.apply(desired)?;
     let elapsed = start.elapsed();
     let is_expected = outcome.plan.is_empty() == (expected == Changes::None);
     ensure!(is_expected, "another number of changes than expected: {}", outcome.plan.changes.len());
     Ok(elapsed)
 }
 
-/// Sends the batch that would make the kernel hold `wanted` by one bare system call, and checks
+/// Sends the batch that would make the kernel hold `desired` by one bare system call, and checks
 /// that the kernel then holds it.
-fn replay(engine: &mut Engine, wanted: &Ruleset) -> Result<Duration> {
-    let batch = engine::datagram(&engine.plan(wanted)?);
+fn replay(engine: &mut Engine, desired: &Ruleset) -> Result<Duration> {
+    let batch = engine::datagram(&engine.plan(desired)?);
     let sending = Sending::new(&batch)?;
     settle()?;
     let elapsed = sending.send()?;
-    ensure!(engine.plan(wanted)?.is_empty(), "the replayed batch has not been carried out");
+    ensure!(engine.plan(desired)?.is_empty(), "the replayed batch has not been carried out");
     Ok(elapsed)
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use dwnl::{Engine, frame};
+use dwnl::{Engine, managed_objects};
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::figures::{Figure, Figures};
@@ -30,7 +30,7 @@ pub fn measure(directory: &Path, mix: Mix, size: usize, figures: &mut Figures) -
         (Figure::MemoryNft, Load::nft(set)),
     ] {
         let _namespace = Namespace::new()?;
-        Engine::open()?.apply(&frame())?;
+        Engine::open()?.apply(&managed_objects())?;
         figures.set(figure, mix, size, peak(&load)?);
     }
     Ok(())

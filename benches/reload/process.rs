@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use dwnl::{Engine, frame};
+use dwnl::{Engine, managed_objects};
 
 use crate::Effort;
 use crate::figures::{Figure, Figures};
@@ -160,7 +160,7 @@ impl Contender {
     /// One who fills the chain `DOCKER-BLOCK`, which is there with all that belongs to it.
     pub fn in_nat(figure: Figure, loads: [Load; 2]) -> Result<Contender> {
         let namespace = Namespace::new()?;
-        Engine::open()?.apply(&frame())?;
+        Engine::open()?.apply(&managed_objects())?;
         Ok(Contender { figure, loads, namespace })
     }
 

@@ -31,9 +31,9 @@ pub fn measure(directory: &Path, rounds: usize, figures: &mut Figures) -> Result
             (Figure::ReloadSet, Figure::FlowSet, set as Form),
         ];
         for (reload, flow, form) in forms {
-            let wanted = [Variant::First, Variant::Other]
+            let desired = [Variant::First, Variant::Other]
                 .map(|variant| policy(directory, variant).and_then(|policy| form(policy, size)));
-            let [first, other] = wanted;
+            let [first, other] = desired;
             let (first, other) = (first?, other?);
             figures.set(reload, Mix::Hosts, size, reloads(&first, &other, rounds)?);
             figures.set(flow, Mix::Hosts, size, flows(directory, &first, rounds)?);
@@ -77,17 +77,17 @@ fn reloads(first: &Ruleset, other: &Ruleset, rounds: usize) -> Result<Spread> {
     let mut engine = Engine::open()?;
     engine.apply(first)?;
     let mut times: Vec<Duration> = Vec::with_capacity(2 * rounds);
-    for wanted in [other, first].into_iter().cycle().take(2 * rounds) {
+    for desired in [other, first].into_iter().cycle().take(2 * rounds) {
         settle()?;
         let start = Instant::now();
-        engine.apply(wanted)?;
+        engine.apply(desired)?;
         times.push(start.elapsed());
     }
     Ok(Spread::of(times))
 }
 
-fn flows(directory: &Path, wanted: &Ruleset, rounds: usize) -> Result<Spread> {
-    let fill = || Ok(Engine::open()?.apply(wanted).map(drop)?);
+fn flows(directory: &Path, desired: &Ruleset, rounds: usize) -> Result<Spread> {
+    let fill = || Ok(Engine::open()?.apply(desired).map(drop)?);
     let mut flows = Flows::new(&docker_rules(directory)?, fill)?;
     flows.round()?;
     Ok(Spread::of((0..rounds).map(|_| flows.round()).collect::<Result<_>>()?))

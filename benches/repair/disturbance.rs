@@ -30,7 +30,7 @@ impl Disturbance {
     ];
 
     /// The batch that does it where the kernel holds this; `None` if there is nothing to do it to.
-    pub fn batch(self, wanted: &Ruleset, kernel: &Snapshot) -> Result<Option<Vec<u8>>> {
+    pub fn batch(self, desired: &Ruleset, kernel: &Snapshot) -> Result<Option<Vec<u8>>> {
         let (ipv4, inet) = (libc::NFPROTO_IPV4 as u8, libc::NFPROTO_INET as u8);
         let mut message = match self {
             Disturbance::RuleAbove => Message::new(libc::NFT_MSG_NEWRULE, libc::NLM_F_CREATE, ipv4),
@@ -55,7 +55,7 @@ impl Disturbance {
                 message.bytes(3, &jump(kernel).context("no jump")?.to_be_bytes());
             }
             Disturbance::ElementDeleted => {
-                let Some(set) = wanted.sets.first() else { return Ok(None) };
+                let Some(set) = desired.sets.first() else { return Ok(None) };
                 let element = set.elements.first().context("an empty set")?;
                 let key = attribute(1, &(element.first as u32).to_be_bytes());
                 message.string(1, &set.path.table.table).string(2, &set.path.set);

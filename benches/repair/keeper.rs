@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use anyhow::Result;
 use dwnl::Engine;
-use dwnl::engine::{Monitor, Notice};
+use dwnl::engine::{Monitor, MonitorEvent};
 use dwnl::model::Ruleset;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -15,28 +15,28 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Makes the kernel hold `wanted`, in the namespace of the calling thread.
-    pub fn new(wanted: &Ruleset) -> Result<Keeper> {
+    /// Makes the kernel hold `desired`, in the namespace of the calling thread.
+    pub fn new(desired: &Ruleset) -> Result<Keeper> {
         let mut monitor = Monitor::open()?;
         let mut engine = Engine::open()?;
-        monitor.ignore(&engine)?;
-        engine.apply(wanted)?;
+        monitor.exclude(&engine)?;
+        engine.apply(desired)?;
         Ok(Keeper { monitor, engine })
     }
 
     /// Waits until something is wrong and puts it right.
-    pub fn repair(&mut self, wanted: &Ruleset) -> Result<()> {
+    pub fn repair(&mut self, desired: &Ruleset) -> Result<()> {
         loop {
             poll(&mut [PollFd::new(self.monitor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
             let mut is_concerned = false;
             for notice in self.monitor.read()? {
-                self.engine.heed(&notice);
+                self.engine.observe(&notice);
                 is_concerned |= match &notice {
-                    Notice::Commit(commit) => commit.concerns_us(),
-                    Notice::Lost => true,
+                    MonitorEvent::Commit(commit) => commit.is_relevant(),
+                    MonitorEvent::Overrun => true,
                 };
             }
-            if is_concerned && !self.engine.apply(wanted)?.plan.is_empty() {
+            if is_concerned && !self.engine.apply(desired)?.plan.is_empty() {
                 return Ok(());
             }
         }

@@ -41,14 +41,14 @@ fn main() -> Result<()> {
 /// One policy with that many sources, disturbed in every way.
 fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
     let policy = support::policy(size);
-    let wanted = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
-    let mut model = Site::new(&wanted)?;
-    let mut floor = Site::new(&wanted)?;
-    let mut site = Site::new(&wanted)?;
+    let desired = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
+    let mut model = Site::new(&desired)?;
+    let mut floor = Site::new(&desired)?;
+    let mut site = Site::new(&desired)?;
     for disturbance in Disturbance::ALL {
         eprintln!("{size} sources: {disturbance}");
-        let floors = floors(disturbance, rounds, &wanted, &mut model, &mut floor)?;
-        let repairs = repairs(disturbance, rounds, &wanted, &mut site)?;
+        let floors = floors(disturbance, rounds, &desired, &mut model, &mut floor)?;
+        let repairs = repairs(disturbance, rounds, &desired, &mut site)?;
         figures.insert((disturbance, size), (Spread::of(repairs), Spread::of(floors)));
     }
     Ok(())
@@ -59,25 +59,25 @@ fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
 fn floors(
     disturbance: Disturbance,
     rounds: usize,
-    wanted: &Ruleset,
+    desired: &Ruleset,
     model: &mut Site,
     floor: &mut Site,
 ) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     for _ in 0..rounds {
-        let Some(batch) = model.disturbance(disturbance, wanted)? else { break };
+        let Some(batch) = model.disturbance(disturbance, desired)? else { break };
         model.send(&batch)?;
         // What the one plans fits in the other, because nothing has ever been different in them.
-        let plan = model.observer.plan(wanted)?;
+        let plan = model.observer.plan(desired)?;
         model.observer.commit(&plan)?;
-        model.check(wanted)?;
+        model.check(desired)?;
 
         floor.namespace.enter()?;
         let repair = engine::datagram(&plan);
         let repair = Sending::new(&repair)?;
         let _others = floor.send(&batch)?;
         times.push(repair.send()?);
-        floor.check(wanted)?;
+        floor.check(desired)?;
     }
     Ok(times)
 }
@@ -86,19 +86,19 @@ fn floors(
 fn repairs(
     disturbance: Disturbance,
     rounds: usize,
-    wanted: &Ruleset,
+    desired: &Ruleset,
     site: &mut Site,
 ) -> Result<Vec<Duration>> {
     site.namespace.enter()?;
-    let mut keeper = Keeper::new(wanted)?;
+    let mut keeper = Keeper::new(desired)?;
     let mut times = Vec::new();
     for _ in 0..rounds {
-        let Some(batch) = site.disturbance(disturbance, wanted)? else { break };
+        let Some(batch) = site.disturbance(disturbance, desired)? else { break };
         let _others = site.send(&batch)?;
         let start = Instant::now();
-        keeper.repair(wanted)?;
+        keeper.repair(desired)?;
         times.push(start.elapsed());
-        site.check(wanted)?;
+        site.check(desired)?;
     }
     Ok(times)
 }
@@ -111,17 +111,17 @@ struct Site {
 }
 
 impl Site {
-    /// Makes one where the kernel holds `wanted`, and moves the calling thread there.
-    fn new(wanted: &Ruleset) -> Result<Site> {
+    /// Makes one where the kernel holds `desired`, and moves the calling thread there.
+    fn new(desired: &Ruleset) -> Result<Site> {
         let namespace = Namespace::new()?;
         let mut observer = Engine::open()?;
-        observer.apply(wanted)?;
+        observer.apply(desired)?;
         Ok(Site { namespace, observer })
     }
 
     /// The batch that brings it about, if there is anything that it can be done to.
-    fn disturbance(&mut self, which: Disturbance, wanted: &Ruleset) -> Result<Option<Vec<u8>>> {
-        which.batch(wanted, &self.observer.snapshot()?)
+    fn disturbance(&mut self, which: Disturbance, desired: &Ruleset) -> Result<Option<Vec<u8>>> {
+        which.batch(desired, &self.observer.snapshot()?)
     }
 
     /// Others commit a batch, when the kernel has cleared up after what was before. The closing of
@@ -136,8 +136,8 @@ impl Site {
 
     /// Makes sure that it was put right, and waits until the kernel has its memory back: a virtual
     /// machine may have to get fresh memory from its host, which takes longer than anything else.
-    fn check(&mut self, wanted: &Ruleset) -> Result<()> {
-        ensure!(self.observer.plan(wanted)?.is_empty(), "what was disturbed is not as it was");
+    fn check(&mut self, desired: &Ruleset) -> Result<()> {
+        ensure!(self.observer.plan(desired)?.is_empty(), "what was disturbed is not as it was");
         settle()
     }
 }

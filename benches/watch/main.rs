@@ -51,7 +51,7 @@ fn main() -> Result<()> {
 /// One policy with that many sources, disturbed in every way.
 fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
     let policy = support::policy(size);
-    let wanted = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
+    let desired = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
     let namespace = Namespace::new()?;
     let watch = Watch::start(&policy)?;
     // What is read again because it may have changed before it was watched.
@@ -65,10 +65,10 @@ fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
         eprintln!("{size} sources: {disturbance}");
         let mut repairs = Vec::new();
         for _ in 0..rounds {
-            let batch = disturbance.batch(&wanted, &observer.snapshot()?)?;
+            let batch = disturbance.batch(&desired, &observer.snapshot()?)?;
             let Some(batch) = batch else { break };
             repairs.push(repair(&namespace, &batch)?);
-            ensure!(observer.plan(&wanted)?.is_empty(), "what was disturbed is not as it was");
+            ensure!(observer.plan(&desired)?.is_empty(), "what was disturbed is not as it was");
             thread::sleep(APART);
         }
         figures.insert((disturbance, size), Spread::of(repairs));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
-use super::sets::LargeGroups;
+use super::sets::SetGroups;
 use crate::model::{
-    AddressRange, Addresses, Family, Match, Name, Origin, Ports, Rule, Verdict, WantedRule,
+    AddressRange, AddressSpec, DesiredRule, Family, Match, Name, Origin, Ports, Rule, Verdict,
 };
 use crate::policy::{Allow, Group, Source};
 
@@ -15,19 +15,19 @@ pub(super) fn push_rules(
     family: Family,
     entry: &Allow,
     docker: &Name,
-    large: &LargeGroups,
-    wanted: &mut Vec<WantedRule>,
+    large: &SetGroups,
+    desired: &mut Vec<DesiredRule>,
 ) {
     for ports in &entry.ports {
         for destination in destinations(family, entry) {
             EntryRules { family, entry, ports: *ports, destination, docker, large }
-                .push_onto(wanted);
+                .push_onto(desired);
         }
     }
 }
 
 /// The addresses to be called, `None` for any; none at all if they are of the other family.
-pub(super) fn destinations(family: Family, entry: &Allow) -> Vec<Option<&Addresses>> {
+pub(super) fn destinations(family: Family, entry: &Allow) -> Vec<Option<&AddressSpec>> {
     if entry.to.is_empty() {
         return vec![None];
     }
@@ -50,17 +50,17 @@ pub(super) fn origin(entry: &Allow, group: Option<&Group>, source: Option<&Sourc
 }
 
 /// The network that a header condition can match; `/0` needs no condition.
-pub(super) fn network(addresses: Option<&Addresses>) -> Option<IpNetwork> {
+pub(super) fn network(addresses: Option<&AddressSpec>) -> Option<IpNetwork> {
     match addresses {
-        Some(Addresses::Network(network)) if network.prefix() > 0 => Some(*network),
+        Some(AddressSpec::Network(network)) if network.prefix() > 0 => Some(*network),
         _ => None,
     }
 }
 
 /// The range that an extension can match.
-pub(super) fn range(addresses: Option<&Addresses>) -> Option<AddressRange> {
+pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
     match addresses {
-        Some(Addresses::Range(range)) => Some(*range),
+        Some(AddressSpec::Range(range)) => Some(*range),
         _ => None,
     }
 }
@@ -70,22 +70,22 @@ struct EntryRules<'a> {
     family: Family,
     entry: &'a Allow,
     ports: Ports,
-    destination: Option<&'a Addresses>,
+    destination: Option<&'a AddressSpec>,
     docker: &'a Name,
-    large: &'a LargeGroups,
+    large: &'a SetGroups,
 }
 
 impl EntryRules<'_> {
-    fn push_onto(&self, wanted: &mut Vec<WantedRule>) {
+    fn push_onto(&self, desired: &mut Vec<DesiredRule>) {
         let shared = self.matches(None);
         let Some(groups) = &self.entry.from else {
-            wanted.push(self.rule(None, &shared, origin(self.entry, None, None)));
+            desired.push(self.rule(None, &shared, origin(self.entry, None, None)));
             return;
         };
         for group in groups.iter().filter(|group| !self.large.contains(self.family, group)) {
             for source in of_family(self.family, group) {
                 let origin = origin(self.entry, Some(group), Some(source));
-                wanted.push(self.rule(Some(&source.addresses), &shared, origin));
+                desired.push(self.rule(Some(&source.addresses), &shared, origin));
             }
         }
     }
@@ -95,10 +95,10 @@ impl EntryRules<'_> {
     /// -m comment --comment NAME -j DOCKER`
     fn rule(
         &self,
-        source: Option<&Addresses>,
+        source: Option<&AddressSpec>,
         shared: &Arc<[Match]>,
         origin: Origin,
-    ) -> WantedRule {
+    ) -> DesiredRule {
         let matches = match range(source) {
             Some(source) => self.matches(Some(source)),
             None => Arc::clone(shared),
@@ -111,7 +111,7 @@ impl EntryRules<'_> {
             matches,
             verdict: Verdict::Jump(Arc::clone(self.docker)),
         };
-        WantedRule { rule, origin: Some(Arc::new(origin)) }
+        DesiredRule { rule, origin: Some(Arc::new(origin)) }
     }
 
     fn matches(&self, source: Option<AddressRange>) -> Arc<[Match]> {
@@ -120,7 +120,7 @@ impl EntryRules<'_> {
         if source.is_some() || destination.is_some() {
             matches.push(Match::Range { source, destination });
         }
-        matches.push(Match::StateNew);
+        matches.push(Match::CtStateNew);
         matches.extend(self.entry.name.clone().map(Match::Comment));
         matches.into()
     }

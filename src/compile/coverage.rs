@@ -2,25 +2,25 @@
 
 use super::swarm;
 use crate::docker::{ranges, swarm_ports};
-use crate::model::{Docker, Published};
+use crate::model::{Docker, PublishedPort};
 use crate::policy::Policy;
 
 /// The published ports that no entry of the policy mentions, so that nobody from outside the host
 /// can reach them; each once, if it is published in both families. Without the guard those that
-/// nothing protects are not among them: see [`unprotected`].
-pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
+/// nothing protects are not among them: see [`unprotected_ports`].
+pub fn uncovered_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
     let peers = swarm::entry(&policy.guard);
-    let is_mentioned = |Published { ports: published, .. }: &Published| {
+    let is_covered = |PublishedPort { ports: published, .. }: &PublishedPort| {
         let mut ports = policy.allow.iter().chain(&peers).flat_map(|entry| &entry.ports);
         ports.any(|ports| ports.has(published.protocol(), published.first()))
     };
-    let unprotected = unprotected_ports(policy, docker);
+    let unprotected = unprotected(policy, docker);
     let published = docker.published.iter().chain(&docker.routed_ports);
-    let is_other = |other: &&Published, it: &Published| *other != it && other.covers(it);
+    let is_other = |other: &&PublishedPort, it: &PublishedPort| *other != it && other.covers(it);
     let published = published.filter(|it| {
         let mut others = docker.published.iter();
         !it.is_loopback()
-            && !is_mentioned(it)
+            && !is_covered(it)
             && !unprotected.contains(it)
             && !others.any(|other| is_other(&other, it))
     });
@@ -29,21 +29,20 @@ pub fn unmentioned(policy: &Policy, docker: &Docker) -> Vec<Published> {
 
 /// Ports by which the nodes of a Swarm talk to each other, on which dockerd listens and which no entry of
 /// the policy mentions: the guard cuts this node off from the others.
-pub fn cut_off_swarm(policy: &Policy, docker: &Docker) -> Vec<Published> {
-    let mut unmentioned = unmentioned(policy, docker);
-    unmentioned
-        .retain(|it| policy.guard.enabled && swarm_ports().any(|own| it.ports.includes(&own)));
-    unmentioned
+pub fn blocked_swarm_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
+    let mut uncovered = uncovered_ports(policy, docker);
+    uncovered.retain(|it| policy.guard.enabled && swarm_ports().any(|own| it.ports.includes(&own)));
+    uncovered
 }
 
 /// The published ports that nothing protects under this policy, because the guard is off and Docker
 /// publishes them by rules that `DOCKER-BLOCK` does not stop: those of its nftables backend, and those
 /// of routed networks.
-pub fn unprotected(policy: &Policy, docker: &Docker) -> Vec<Published> {
-    ranges(unprotected_ports(policy, docker))
+pub fn unprotected_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
+    ranges(unprotected(policy, docker))
 }
 
-fn unprotected_ports<'a>(policy: &Policy, docker: &'a Docker) -> Vec<&'a Published> {
+fn unprotected<'a>(policy: &Policy, docker: &'a Docker) -> Vec<&'a PublishedPort> {
     if policy.guard.enabled {
         return Vec::new();
     }
@@ -57,29 +56,29 @@ mod tests {
     use crate::model::{Family, Ports, Protocol};
     use crate::policy::Guard;
 
-    fn published(port: u16) -> Published {
+    fn published(port: u16) -> PublishedPort {
         let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
-        Published { address: None, family: Family::Inet, ports }
+        PublishedPort { address: None, family: Family::Inet, ports }
     }
 
-    fn texts(published: &[Published]) -> Vec<String> {
+    fn texts(published: &[PublishedPort]) -> Vec<String> {
         published.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_port_of_both_families_is_reported_once() {
-        let six = Published { family: Family::Ip6, ..published(443) };
-        let other = Published { family: Family::Ip6, ..published(8443) };
+        let six = PublishedPort { family: Family::Ip6, ..published(443) };
+        let other = PublishedPort { family: Family::Ip6, ..published(8443) };
         let docker = Docker { published: [published(443), six, other].into(), ..Docker::default() };
-        assert_eq!(texts(&unmentioned(&Policy::default(), &docker)), ["8443/tcp", "443/tcp"]);
+        assert_eq!(texts(&uncovered_ports(&Policy::default(), &docker)), ["8443/tcp", "443/tcp"]);
     }
 
     #[test]
     fn what_nothing_protects_is_not_blocked() {
         let address = |text: &str| text.parse().ok();
         let routed =
-            Published { address: address("10.81.0.2"), family: Family::Ip, ..published(80) };
-        let loopback = Published { address: address("127.0.0.1"), ..published(81) };
+            PublishedPort { address: address("10.81.0.2"), family: Family::Ip, ..published(80) };
+        let loopback = PublishedPort { address: address("127.0.0.1"), ..published(81) };
         let docker = Docker {
             published: [published(443), published(8080), loopback.clone()].into(),
             native: [published(8080), loopback].into(),
@@ -88,10 +87,10 @@ mod tests {
         };
         let guarded = Policy::default();
         let blocked = ["443/tcp", "8080/tcp", "80/tcp on 10.81.0.2"];
-        assert_eq!(texts(&unmentioned(&guarded, &docker)), blocked);
-        assert!(unprotected(&guarded, &docker).is_empty());
+        assert_eq!(texts(&uncovered_ports(&guarded, &docker)), blocked);
+        assert!(unprotected_ports(&guarded, &docker).is_empty());
         let open = Policy { guard: Guard::off(), ..Policy::default() };
-        assert_eq!(texts(&unmentioned(&open, &docker)), ["443/tcp"]);
-        assert_eq!(texts(&unprotected(&open, &docker)), ["8080/tcp", "80/tcp on 10.81.0.2"]);
+        assert_eq!(texts(&uncovered_ports(&open, &docker)), ["443/tcp"]);
+        assert_eq!(texts(&unprotected_ports(&open, &docker)), ["8080/tcp", "80/tcp on 10.81.0.2"]);
     }
 }

@@ -9,12 +9,12 @@
 use std::sync::Arc;
 
 use super::allow_rules::{destinations, network, of_family, origin, range};
-use super::sets::{LargeGroups, comment};
-use super::{GUARD, distinct, nat_chain, own_table, swarm, without_origin};
+use super::sets::{SetGroups, comment};
+use super::{GUARD, base_rule, dedup, nat_chain, own_table, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
-    Addresses, BaseChain, Chain, ChainPath, Condition, Direction, End, Extent, Family, Interface,
-    Match, Name, Origin, Ports, Rule, Statement, Verdict, WantedRule,
+    AddressSpec, BaseChain, Chain, ChainPath, DesiredRule, Direction, Endpoint, Family, Interface,
+    Match, Name, NftMatch, NftStatement, Origin, Ownership, Ports, Rule, Verdict,
 };
 use crate::policy::{Allow, DirectRouting, Policy};
 
@@ -38,7 +38,7 @@ const SWARM: &str = "swarm";
 /// The chain of `ip nat` or `ip6 nat` for whoever no rule of `DOCKER-BLOCK` let in: it is
 /// translated as Docker would, so that it never meets docker-proxy, and marked for the guard. What
 /// Docker does not translate loses the mark again.
-pub(super) fn nat_rules(mark: u32) -> Vec<WantedRule> {
+pub(super) fn nat_rules(mark: u32) -> Vec<DesiredRule> {
     let rules = [
         // -j CONNMARK --set-xmark MARK/MARK
         Verdict::Connmark { bits: mark, set: true },
@@ -47,16 +47,16 @@ pub(super) fn nat_rules(mark: u32) -> Vec<WantedRule> {
         // -j CONNMARK --set-xmark 0x0/MARK
         Verdict::Connmark { bits: mark, set: false },
     ];
-    rules.map(|verdict| without_origin(Rule::new(verdict))).into()
+    rules.map(|verdict| base_rule(Rule::new(verdict))).into()
 }
 
 /// The chain of [`nat_rules`].
 pub(super) fn nat(family: Family, mark: u32) -> Chain {
-    nat_chain(family, GUARD, None, Extent::Whole, nat_rules(mark))
+    nat_chain(family, GUARD, None, Ownership::Exclusive, nat_rules(mark))
 }
 
 /// The chains of `inet dwnl`, each before those that lead to it.
-pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
+pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
     let peers = swarm::entry(&policy.guard);
     let mut chains = vec![
@@ -70,7 +70,7 @@ pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
             vec![established(), marked(policy.guard.mark)],
         ),
         chain(FORWARD, Some(BaseChain::FORWARD), forward()),
-        regular(PROXIED, judge("docker-proxy")),
+        regular(PROXIED, accept_or_drop("docker-proxy")),
     ];
     chains.extend(peers.as_ref().map(|peers| regular(SWARM, swarm_peers(peers, large))));
     let input = [established()].into_iter().chain(peers.iter().flat_map(swarm_ports));
@@ -78,84 +78,88 @@ pub(super) fn chains(policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
     chains
 }
 
-pub(super) fn chain(name: &str, base: Option<BaseChain<'static>>, rules: Vec<WantedRule>) -> Chain {
+pub(super) fn chain(
+    name: &str,
+    base: Option<BaseChain<'static>>,
+    rules: Vec<DesiredRule>,
+) -> Chain {
     let path = Arc::new(ChainPath { table: own_table(), chain: name.into() });
-    super::chain(path, base, Extent::Whole, rules)
+    super::chain(path, base, Ownership::Exclusive, rules)
 }
 
 /// `CONDITIONS counter STATEMENT`
 pub(super) fn rule(
-    conditions: impl IntoIterator<Item = Condition>,
-    statement: Statement,
-) -> WantedRule {
+    conditions: impl IntoIterator<Item = NftMatch>,
+    statement: NftStatement,
+) -> DesiredRule {
     let matches = conditions.into_iter().map(Match::Native).collect();
-    without_origin(Rule { matches, ..Rule::new(Verdict::Native(statement)) })
+    base_rule(Rule { matches, ..Rule::new(Verdict::Native(statement)) })
 }
 
-fn jump(chain: &str) -> Statement {
-    Statement::Jump(chain.into())
+fn jump(chain: &str) -> NftStatement {
+    NftStatement::Jump(chain.into())
 }
 
-pub(super) fn goto(chain: &str) -> Statement {
-    Statement::Goto(chain.into())
+pub(super) fn goto(chain: &str) -> NftStatement {
+    NftStatement::Goto(chain.into())
 }
 
 /// `ct state established,related counter accept`: a flow is judged until it is answered, so that
 /// nothing established is ever cut. What conntrack finds invalid or does not track can open nothing
 /// that is let in: no condition on the original tuple holds for it.
-fn established() -> WantedRule {
-    rule([Condition::Ongoing], Statement::Accept)
+fn established() -> DesiredRule {
+    rule([NftMatch::CtStateEstablished], NftStatement::Accept)
 }
 
 /// `iifname "lo" counter accept`, and the bridges that Docker may create at any time.
-fn inside() -> Vec<WantedRule> {
-    let loopback = rule([by(Direction::In, "lo".into())], Statement::Accept);
+fn inside() -> Vec<DesiredRule> {
+    let loopback = rule([by(Direction::In, "lo".into())], NftStatement::Accept);
     let bridges = NAMED_BRIDGES.map(|name| from_bridge(name.into()));
     [loopback].into_iter().chain(bridges).collect()
 }
 
 /// `iifname "BRIDGE" meta iifkind "bridge" counter accept`
-pub(super) fn from_bridge(name: Name) -> WantedRule {
-    rule([by(Direction::In, name), Condition::FromBridge], Statement::Accept)
+pub(super) fn from_bridge(name: Name) -> DesiredRule {
+    rule([by(Direction::In, name), NftMatch::InBridge], NftStatement::Accept)
 }
 
 /// `iifname "docker0"`
-pub(super) fn by(direction: Direction, name: Name) -> Condition {
-    Condition::Interface(direction, Interface { name, wildcard: false, negated: false })
+pub(super) fn by(direction: Direction, name: Name) -> NftMatch {
+    NftMatch::Interface(direction, Interface { name, wildcard: false, negated: false })
 }
 
 /// `jump inside`, `jump allowed`, and `counter drop comment "…"`
-pub(super) fn judge(dropped: &str) -> Vec<WantedRule> {
+pub(super) fn accept_or_drop(dropped: &str) -> Vec<DesiredRule> {
     vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
 }
 
 /// `counter drop comment "not allowed: WAY"`
-fn drop(way: &str) -> WantedRule {
+fn drop(way: &str) -> DesiredRule {
     let matches = [Match::Comment(format!("not allowed: {way}").into())].into();
-    without_origin(Rule { matches, ..Rule::new(Verdict::Native(Statement::Drop)) })
+    base_rule(Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Drop)) })
 }
 
 /// The mark has served its purpose: no flow keeps it.
-fn translated(mark: u32) -> Vec<WantedRule> {
-    let mut rules = judge("published port");
-    rules.insert(0, rule([Condition::Mark(mark)], Statement::ClearMark(mark)));
+fn translated(mark: u32) -> Vec<DesiredRule> {
+    let mut rules = accept_or_drop("published port");
+    rules.insert(0, rule([NftMatch::CtMark(mark)], NftStatement::ClearCtMark(mark)));
     rules
 }
 
 /// What was not translated goes to a container's own address.
-fn bridged(direct_routing: DirectRouting) -> Vec<WantedRule> {
+fn bridged(direct_routing: DirectRouting) -> Vec<DesiredRule> {
     let allowed = (direct_routing == DirectRouting::Allowed).then(|| rule([], jump(ALLOWED)));
-    let inside = [rule([Condition::Translated], goto(TRANSLATED)), rule([], jump(INSIDE))];
+    let inside = [rule([NftMatch::CtStatusDnat], goto(TRANSLATED)), rule([], jump(INSIDE))];
     inside.into_iter().chain(allowed).chain([drop("container's own address")]).collect()
 }
 
 /// `tcp dport 2377 counter goto swarm`
-fn swarm_ports(peers: &Allow) -> impl Iterator<Item = WantedRule> {
-    peers.ports.iter().map(|ports| rule([Condition::Ports(*ports)], goto(SWARM)))
+fn swarm_ports(peers: &Allow) -> impl Iterator<Item = DesiredRule> {
+    peers.ports.iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
 }
 
 /// `jump inside`, the other nodes, and `counter drop comment "not allowed: Swarm"`
-fn swarm_peers(peers: &Allow, large: &LargeGroups) -> Vec<WantedRule> {
+fn swarm_peers(peers: &Allow, large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = vec![rule([], jump(INSIDE))];
     rules.extend(allowed(std::slice::from_ref(peers), large));
     rules.push(drop("Swarm"));
@@ -165,23 +169,23 @@ fn swarm_peers(peers: &Allow, large: &LargeGroups) -> Vec<WantedRule> {
 /// `ct mark & MARK == MARK ct status dnat counter goto translated`: whom nobody allowed and Docker has
 /// translated is judged at once, to whichever bridge it goes, before other programs can overwrite the
 /// mark.
-fn marked(mark: u32) -> WantedRule {
-    rule([Condition::Mark(mark), Condition::Translated], goto(TRANSLATED))
+fn marked(mark: u32) -> DesiredRule {
+    rule([NftMatch::CtMark(mark), NftMatch::CtStatusDnat], goto(TRANSLATED))
 }
 
-fn forward() -> Vec<WantedRule> {
+fn forward() -> Vec<DesiredRule> {
     let [docker0, gwbridge] = NAMED_BRIDGES.map(|name| to_bridge(name.into()));
-    let docker_name = rule([Condition::DockerName(Direction::Out)], goto(BRIDGED));
+    let docker_name = rule([NftMatch::DockerBridgeName(Direction::Out)], goto(BRIDGED));
     vec![established(), docker0, gwbridge, docker_name]
 }
 
 /// `oifname "docker0" counter goto bridged`
-pub(super) fn to_bridge(name: Name) -> WantedRule {
+pub(super) fn to_bridge(name: Name) -> DesiredRule {
     rule([by(Direction::Out, name)], goto(BRIDGED))
 }
 
 /// One rule for each source that has one in `DOCKER-BLOCK`, and for each set of a large group.
-fn allowed(entries: &[Allow], large: &LargeGroups) -> Vec<WantedRule> {
+fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
     for entry in entries {
         for family in Family::NAT {
@@ -193,7 +197,7 @@ fn allowed(entries: &[Allow], large: &LargeGroups) -> Vec<WantedRule> {
             }
         }
     }
-    distinct(rules)
+    dedup(rules)
 }
 
 /// The rules of one entry for one of its ports and one called address.
@@ -201,11 +205,11 @@ struct Allowed<'a> {
     family: Family,
     entry: &'a Allow,
     ports: Ports,
-    destination: Option<&'a Addresses>,
+    destination: Option<&'a AddressSpec>,
 }
 
 impl Allowed<'_> {
-    fn push_onto(&self, large: &LargeGroups, rules: &mut Vec<WantedRule>) {
+    fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
         let Allowed { family, entry, .. } = *self;
         let Some(groups) = &entry.from else {
             return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
@@ -214,8 +218,8 @@ impl Allowed<'_> {
             if let Some(lookups) = large.lookups(family, group) {
                 let origin = Arc::new(origin(entry, Some(group), None));
                 for lookup in lookups {
-                    let part = lookup.part.map(|part| Condition::OriginalPart(family, part));
-                    let set = Condition::OriginalSet(family, Arc::clone(&lookup.set));
+                    let part = lookup.part.map(|part| NftMatch::CtOriginalShard(family, part));
+                    let set = NftMatch::CtOriginalSet(family, Arc::clone(&lookup.set));
                     let source = part.into_iter().chain([set]);
                     rules.push(self.rule(source, Arc::clone(&origin)));
                 }
@@ -223,28 +227,28 @@ impl Allowed<'_> {
             }
             for source in of_family(family, group) {
                 let origin = Arc::new(origin(entry, Some(group), Some(source)));
-                rules.push(self.rule(original(End::Source, &source.addresses), origin));
+                rules.push(self.rule(original(Endpoint::Source, &source.addresses), origin));
             }
         }
     }
 
     /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto FAMILY
     /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter accept comment NAME`
-    fn rule(&self, source: impl IntoIterator<Item = Condition>, origin: Arc<Origin>) -> WantedRule {
+    fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
         let interface = self.entry.in_interface.clone();
-        let interface = interface.map(|interface| Condition::Interface(Direction::In, interface));
-        let called = [Condition::OriginalPorts(self.ports), Condition::Family(self.family)];
-        let destination = self.destination.and_then(|it| original(End::Destination, it));
+        let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
+        let called = [NftMatch::CtOriginalPorts(self.ports), NftMatch::Family(self.family)];
+        let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
         let conditions = interface.into_iter().chain(called).chain(destination).chain(source);
         let name = self.entry.name.as_deref().map(|name| Match::Comment(comment(name)));
         let matches = conditions.map(Match::Native).chain(name).collect();
-        let rule = Rule { matches, ..Rule::new(Verdict::Native(Statement::Accept)) };
-        WantedRule { rule, origin: Some(origin) }
+        let rule = Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Accept)) };
+        DesiredRule { rule, origin: Some(origin) }
     }
 }
 
 /// `ct original ip saddr 192.0.2.0/24`; a network of length 0 needs no condition.
-fn original(end: End, addresses: &Addresses) -> Option<Condition> {
+fn original(end: Endpoint, addresses: &AddressSpec) -> Option<NftMatch> {
     let is_condition = network(Some(addresses)).is_some() || range(Some(addresses)).is_some();
-    is_condition.then_some(Condition::OriginalAddress(end, *addresses))
+    is_condition.then_some(NftMatch::CtOriginalAddress(end, *addresses))
 }

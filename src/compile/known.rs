@@ -3,7 +3,7 @@
 use super::guard::{INPUT, PROXIED, goto};
 use super::own_table;
 use crate::model::{
-    Addresses, ChainPath, Condition, Docker, Family, InstalledChain, Match, Published, Rule,
+    AddressSpec, ChainPath, Docker, Family, InstalledChain, Match, NftMatch, PublishedPort, Rule,
     Snapshot, Verdict,
 };
 
@@ -14,38 +14,37 @@ pub(super) fn installed_input(snapshot: &Snapshot) -> Option<&InstalledChain> {
 
 /// The published ports that the guard in the kernel does not know yet; none where there is no guard
 /// in the kernel. A flow to one of them has passed docker-proxy unseen.
-pub(crate) fn unknown_ports(snapshot: &Snapshot) -> Vec<Published> {
+pub(crate) fn unknown_ports(snapshot: &Snapshot) -> Vec<PublishedPort> {
     let Some(installed) = installed_input(snapshot) else { return Vec::new() };
-    let known: Vec<Published> = known_ports(installed).map(|(port, _)| port).collect();
+    let known: Vec<PublishedPort> = known_ports(installed).map(|(port, _)| port).collect();
     let Docker { published, .. } = &snapshot.docker;
-    let is_known = |port: &Published| known.iter().any(|known| known.covers(port));
+    let is_known = |port: &PublishedPort| known.iter().any(|known| known.covers(port));
     published.iter().filter(|port| !is_known(port)).cloned().collect()
 }
 
 /// The ports that the chain guards, with the rule for each.
-pub(super) fn known_ports(installed: &InstalledChain) -> impl Iterator<Item = (Published, &Rule)> {
+pub(super) fn known_ports(
+    installed: &InstalledChain,
+) -> impl Iterator<Item = (PublishedPort, &Rule)> {
     let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
     rules.filter_map(|rule| Some((known_port(rule)?, rule)))
 }
 
 /// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
-fn known_port(rule: &Rule) -> Option<Published> {
+fn known_port(rule: &Rule) -> Option<PublishedPort> {
     if rule.verdict != Verdict::Native(goto(PROXIED)) {
         return None;
     }
     let (address, family, ports) = match &*rule.matches {
-        [Match::Native(Condition::Ports(ports))] => (None, Family::Inet, ports),
-        [Match::Native(Condition::Family(family)), Match::Native(Condition::Ports(ports))] => {
+        [Match::Native(NftMatch::Ports(ports))] => (None, Family::Inet, ports),
+        [Match::Native(NftMatch::Family(family)), Match::Native(NftMatch::Ports(ports))] => {
             (None, *family, ports)
         }
-        [
-            Match::Native(Condition::Destination(address)),
-            Match::Native(Condition::Ports(ports)),
-        ] => {
-            let Addresses::Network(network) = address else { return None };
+        [Match::Native(NftMatch::Destination(address)), Match::Native(NftMatch::Ports(ports))] => {
+            let AddressSpec::Network(network) = address else { return None };
             (Some(*network), address.family(), ports)
         }
         _ => return None,
     };
-    Some(Published { address, family, ports: *ports })
+    Some(PublishedPort { address, family, ports: *ports })
 }

@@ -31,17 +31,17 @@ use std::sync::Arc;
 
 use crate::docker::{DOCKER, NAT};
 use crate::model::{
-    BaseChain, Chain, ChainPath, Extent, Family, Match, Name, Rule, Ruleset, TablePath, Verdict,
-    WantedRule,
+    BaseChain, Chain, ChainPath, DesiredRule, Family, Match, Name, Ownership, Rule, Ruleset,
+    TablePath, Verdict,
 };
 use crate::policy::Policy;
-use sets::LargeGroups;
+use sets::SetGroups;
 
-pub use coverage::{cut_off_swarm, unmentioned, unprotected};
+pub use coverage::{blocked_swarm_ports, uncovered_ports, unprotected_ports};
 pub(crate) use known::unknown_ports;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
-pub(crate) use resolve::{complete, gives_up_ports};
+pub(crate) use resolve::{forgets_ports, resolve};
 pub(crate) use second_jump::foreign_translations;
 pub use second_jump::installed_translations;
 pub(crate) use sockets::{
@@ -57,9 +57,9 @@ const DWNL: &str = "dwnl";
 const ALLOW: &str = "allow";
 
 /// Compiles a policy to the chains and rules that enforce it, in both families. The empty policy
-/// compiles to the [`frame`] alone, which blocks every published port.
+/// compiles to the [`managed_objects`] alone, which blocks every published port.
 pub fn compile(policy: &Policy) -> Ruleset {
-    let mut large = LargeGroups::of(policy);
+    let mut large = SetGroups::of(policy);
     let mut chains: Vec<Chain> = native_chain(large.take_rules()).into_iter().collect();
     let mut unused = Vec::new();
     if policy.guard.enabled {
@@ -67,32 +67,32 @@ pub fn compile(policy: &Policy) -> Ruleset {
     } else {
         unused.extend(Family::NAT.map(|family| nat_path(family, GUARD)));
     }
-    chains.extend(Family::NAT.into_iter().flat_map(|family| scheme(family, policy, &large)));
+    chains.extend(Family::NAT.into_iter().flat_map(|family| nat_chains(family, policy, &large)));
     let guard = policy.guard.enabled.then(|| sockets::scope(&policy.guard));
-    Ruleset { chains, sets: large.into_sets(), own_tables: vec![own_table()], unused, guard }
+    Ruleset { chains, sets: large.into_sets(), owned_tables: vec![own_table()], unused, guard }
 }
 
 /// What dwnl owns whatever the policy says: its chains in tables of others, and its own tables as
 /// a whole.
-pub fn frame() -> Ruleset {
-    let mut frame = compile(&Policy::default());
-    frame.chains.retain(|chain| !frame.own_tables.contains(&chain.path.table));
-    frame
+pub fn managed_objects() -> Ruleset {
+    let mut managed = compile(&Policy::default());
+    managed.chains.retain(|chain| !managed.owned_tables.contains(&chain.path.table));
+    managed
 }
 
-fn scheme(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
+fn nat_chains(family: Family, policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let guard = policy.guard.enabled.then(|| guard::nat(family, policy.guard.mark));
-    let docker = nat_chain(family, DOCKER, None, Extent::Exists, Vec::new());
+    let docker = nat_chain(family, DOCKER, None, Ownership::Referenced, Vec::new());
     let ours = [
-        nat_chain(family, BLOCK, None, Extent::Whole, block_rules(family, policy, large)),
+        nat_chain(family, BLOCK, None, Ownership::Exclusive, block_rules(family, policy, large)),
         nat_chain(
             family,
             "PREROUTING",
             Some(BaseChain::NAT_PREROUTING),
-            Extent::Head,
+            Ownership::Leading,
             vec![
-                without_origin(local(Verdict::Jump(BLOCK.into()))),
-                without_origin(local(Verdict::Return)),
+                base_rule(to_local(Verdict::Jump(BLOCK.into()))),
+                base_rule(to_local(Verdict::Return)),
             ],
         ),
     ];
@@ -100,19 +100,19 @@ fn scheme(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<Chain> {
 }
 
 /// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
-fn native_chain(rules: Vec<WantedRule>) -> Option<Chain> {
-    let rules = distinct(rules);
+fn native_chain(rules: Vec<DesiredRule>) -> Option<Chain> {
+    let rules = dedup(rules);
     let path = Arc::new(ChainPath { table: own_table(), chain: ALLOW.into() });
     let base = Some(BaseChain::BEFORE_NAT_PREROUTING);
-    (!rules.is_empty()).then(|| chain(path, base, Extent::Whole, rules))
+    (!rules.is_empty()).then(|| chain(path, base, Ownership::Exclusive, rules))
 }
 
 fn nat_chain(
     family: Family,
     name: &str,
     base: Option<BaseChain<'static>>,
-    extent: Extent,
-    rules: Vec<WantedRule>,
+    extent: Ownership,
+    rules: Vec<DesiredRule>,
 ) -> Chain {
     chain(nat_path(family, name), base, extent, rules)
 }
@@ -120,10 +120,10 @@ fn nat_chain(
 fn chain(
     path: Arc<ChainPath>,
     base: Option<BaseChain<'static>>,
-    extent: Extent,
-    rules: Vec<WantedRule>,
+    extent: Ownership,
+    rules: Vec<DesiredRule>,
 ) -> Chain {
-    Chain { path, base, extent, rules: Arc::new(rules), retired: Vec::new() }
+    Chain { path, base, ownership: extent, rules: Arc::new(rules), retired: Vec::new() }
 }
 
 fn nat_path(family: Family, name: &str) -> Arc<ChainPath> {
@@ -135,46 +135,46 @@ fn own_table() -> TablePath {
     TablePath { family: Family::Inet, table: DWNL.into() }
 }
 
-fn without_origin(rule: Rule) -> WantedRule {
-    WantedRule { rule, origin: None }
+fn base_rule(rule: Rule) -> DesiredRule {
+    DesiredRule { rule, origin: None }
 }
 
 /// `-m addrtype --dst-type LOCAL VERDICT`
-fn local(verdict: Verdict) -> Rule {
-    Rule { matches: [Match::DestinationLocal].into(), ..Rule::new(verdict) }
+fn to_local(verdict: Verdict) -> Rule {
+    Rule { matches: [Match::DstTypeLocal].into(), ..Rule::new(verdict) }
 }
 
 /// The rules of `DOCKER-BLOCK`: entry by entry, port by port, source by source, and last the one
 /// that leads the others to the guard, or without it the one that stands for all sets of the
 /// family.
-fn block_rules(family: Family, policy: &Policy, large: &LargeGroups) -> Vec<WantedRule> {
+fn block_rules(family: Family, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
     let docker: Name = DOCKER.into();
-    let mut wanted = Vec::new();
+    let mut desired = Vec::new();
     for entry in &policy.allow {
-        allow_rules::push_rules(family, entry, &docker, large, &mut wanted);
+        allow_rules::push_rules(family, entry, &docker, large, &mut desired);
     }
     if policy.guard.enabled {
-        wanted.push(without_origin(Rule::new(Verdict::Goto(GUARD.into()))));
+        desired.push(base_rule(Rule::new(Verdict::Goto(GUARD.into()))));
     } else if large.has(family) {
-        wanted.push(without_origin(marked(policy.guard.mark, docker)));
+        desired.push(base_rule(mark_rule(policy.guard.mark, docker)));
     }
-    distinct(wanted)
+    dedup(desired)
 }
 
 /// `-m connmark --mark MARK/MARK -m conntrack --ctstate NEW -j DOCKER`
 ///
 /// A related flow inherits the mark of the one that it is related to, but not what that one is
 /// allowed.
-fn marked(mark: u32, docker: Name) -> Rule {
-    let matches = [Match::ConnectionMark(mark), Match::StateNew].into();
+fn mark_rule(mark: u32, docker: Name) -> Rule {
+    let matches = [Match::Connmark(mark), Match::CtStateNew].into();
     Rule { matches, ..Rule::new(Verdict::Jump(docker)) }
 }
 
 /// The rules without those that an earlier one of the same words makes superfluous.
-fn distinct(mut wanted: Vec<WantedRule>) -> Vec<WantedRule> {
-    let mut seen = HashSet::with_capacity(wanted.len());
-    let is_first: Vec<bool> = wanted.iter().map(|wanted| seen.insert(&wanted.rule)).collect();
+fn dedup(mut desired: Vec<DesiredRule>) -> Vec<DesiredRule> {
+    let mut seen = HashSet::with_capacity(desired.len());
+    let is_first: Vec<bool> = desired.iter().map(|desired| seen.insert(&desired.rule)).collect();
     let mut is_first = is_first.into_iter();
-    wanted.retain(|_| is_first.next().unwrap_or(true));
-    wanted
+    desired.retain(|_| is_first.next().unwrap_or(true));
+    desired
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{BLOCK, GUARD};
 use crate::docker::{DOCKER, INGRESS};
 use crate::model::{
-    Chain, Extent, ForeignTranslations, InstalledTable, Match, Name, Protocol, Rule, Ruleset,
-    SecondJump, Snapshot, TablePath, Verdict, WantedRule,
+    Chain, DesiredRule, ForeignTranslations, InstalledTable, Match, Name, Ownership, Protocol,
+    Rule, Ruleset, SecondJump, Snapshot, TablePath, Verdict,
 };
 
 /// Chains whose translations are Docker's, or that are dwnl's own.
@@ -17,14 +17,14 @@ const NOT_FOREIGN: [&str; 4] = [DOCKER, INGRESS, BLOCK, GUARD];
 /// The translations of other programs beside which these chains are to be installed, in each table
 /// in which there are any.
 pub(crate) fn foreign_translations(
-    wanted: &Ruleset,
+    desired: &Ruleset,
     snapshot: &Snapshot,
 ) -> Vec<ForeignTranslations> {
-    let heads = wanted.chains.iter().filter(|chain| chain.extent == Extent::Head);
+    let heads = desired.chains.iter().filter(|chain| chain.ownership == Ownership::Leading);
     let found = heads.filter_map(|head| {
         let path = &head.path.table;
         let via = via(head, snapshot.tables.get(path)?);
-        let second_jump = second_jump(rules(wanted, path, BLOCK));
+        let second_jump = second_jump(rules(desired, path, BLOCK));
         (!via.is_empty()).then(|| ForeignTranslations { table: path.clone(), via, second_jump })
     });
     found.collect()
@@ -45,9 +45,9 @@ pub fn installed_translations(frame: &Ruleset, snapshot: &Snapshot) -> Vec<Forei
 pub(super) fn leave_out_second_jump(head: &mut Chain, translations: &[ForeignTranslations]) {
     let mut here = translations.iter().filter(|it| it.table == head.path.table);
     if here.any(ForeignTranslations::is_left_out) {
-        let is_second = |wanted: &mut WantedRule| wanted.rule.verdict == Verdict::Return;
+        let is_second = |desired: &mut DesiredRule| desired.rule.verdict == Verdict::Return;
         let retired = Arc::make_mut(&mut head.rules).extract_if(.., is_second);
-        head.retired.extend(retired.map(|wanted| wanted.rule));
+        head.retired.extend(retired.map(|desired| desired.rule));
     }
 }
 
@@ -58,7 +58,7 @@ fn rules<'a>(
 ) -> impl Iterator<Item = &'a Rule> {
     let is_it = |it: &&Chain| it.path.table == *table && it.path.chain.as_ref() == chain;
     let chain = ruleset.chains.iter().find(is_it);
-    chain.into_iter().flat_map(|chain| chain.rules.iter()).map(|wanted| &wanted.rule)
+    chain.into_iter().flat_map(|chain| chain.rules.iter()).map(|desired| &desired.rule)
 }
 
 /// What becomes of the second jump beside these rules of `DOCKER-BLOCK`.
@@ -80,7 +80,7 @@ fn admits_everyone(rule: &Rule) -> Option<u8> {
         rule.source.is_some() || rule.destination.is_some() || rule.in_interface.is_some();
     let is_no_condition = |it: &Match| match it {
         Match::DestinationPorts(ports) => ports.first() <= 1 && ports.last() == u16::MAX,
-        Match::StateNew | Match::Comment(_) => true,
+        Match::CtStateNew | Match::Comment(_) => true,
         _ => false,
     };
     let is_open = !has_conditions
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{compile, frame};
+    use super::super::{compile, managed_objects};
     use super::*;
     use crate::model::{Family, InstalledChain, InstalledRule, Interface, Ports, RuleContent};
     use crate::policy::{Allow, Guard, Policy};
@@ -221,7 +221,8 @@ mod tests {
         let snapshot = |block| {
             snapshot(vec![("PREROUTING", vec![rule(None, Some("REDIRECT"))]), (BLOCK, block)])
         };
-        let second_jump = |block| installed_translations(&frame(), &snapshot(block))[0].second_jump;
+        let second_jump =
+            |block| installed_translations(&managed_objects(), &snapshot(block))[0].second_jump;
         assert_eq!(second_jump(vec![guarded]), SecondJump::Guarded);
         assert_eq!(second_jump(Vec::new()), SecondJump::Kept);
     }

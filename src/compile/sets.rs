@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::allow_rules::{destinations, network, of_family, origin, range};
-use super::shard::{capacity, divide};
+use super::shard::{capacity, shard};
 use super::{own_table, swarm};
 use crate::model::{
-    Addresses, Family, Interval, Match, Name, Part, Ports, Rule, Set, SetKind, SetPath, Verdict,
-    WantedRule, merge,
+    AddressSpec, DesiredRule, Family, Interval, Match, Name, Ports, Rule, Set, SetKind, SetPath,
+    Shard, Verdict, coalesce,
 };
 use crate::policy::{Allow, Group, Policy, Source};
 
@@ -20,19 +20,19 @@ pub(super) const LARGE: usize = 64;
 type Key = (Family, *const Source);
 
 /// The large groups of a policy: their sets, and the rules that look them up.
-pub(super) struct LargeGroups {
+pub(super) struct SetGroups {
     /// The sets of each large group.
     groups: HashMap<Key, Vec<Lookup>>,
     /// The names that are taken, without what tells the sets of a group apart.
     names: HashSet<(Family, String)>,
     sets: Vec<Set>,
-    rules: Vec<WantedRule>,
+    rules: Vec<DesiredRule>,
 }
 
-impl LargeGroups {
+impl SetGroups {
     /// The large groups of all entries.
-    pub fn of(policy: &Policy) -> LargeGroups {
-        let mut large = LargeGroups {
+    pub fn of(policy: &Policy) -> SetGroups {
+        let mut large = SetGroups {
             groups: HashMap::new(),
             names: HashSet::new(),
             sets: Vec::new(),
@@ -74,7 +74,7 @@ impl LargeGroups {
     }
 
     /// Hands over the rules of our own chain.
-    pub fn take_rules(&mut self) -> Vec<WantedRule> {
+    pub fn take_rules(&mut self) -> Vec<DesiredRule> {
         std::mem::take(&mut self.rules)
     }
 
@@ -89,7 +89,7 @@ impl LargeGroups {
             return;
         }
         let sources = of_family(family, group).map(|source| Interval::of(&source.addresses));
-        let (hosts, intervals) = merge(sources);
+        let (hosts, intervals) = coalesce(sources);
         let (name, words) = match &group.name {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, index),
@@ -113,7 +113,7 @@ impl LargeGroups {
             lookups.push(Lookup { set, part });
         };
         let length = if family == Family::Ip6 { 128 } else { 32 };
-        for (index, (part, hosts)) in divide(&hosts, length).into_iter().enumerate() {
+        for (index, (part, hosts)) in shard(&hosts, length).into_iter().enumerate() {
             let suffix = if part.is_some() { format!(".{index}") } else { String::new() };
             push(suffix, part, Some(capacity(hosts.len(), part)), hosts);
         }
@@ -139,7 +139,7 @@ impl LargeGroups {
             for destination in destinations(family, entry) {
                 for lookup in lookups {
                     let rule = rule(family, entry, *ports, destination, lookup, mark);
-                    self.rules.push(WantedRule { rule, origin: Some(Arc::clone(&origin)) });
+                    self.rules.push(DesiredRule { rule, origin: Some(Arc::clone(&origin)) });
                 }
             }
         }
@@ -149,7 +149,7 @@ impl LargeGroups {
 /// A set of a group; `None`: it is not divided into parts.
 pub(super) struct Lookup {
     pub set: Name,
-    pub part: Option<Part>,
+    pub part: Option<Shard>,
 }
 
 fn key(family: Family, group: &Group) -> Key {
@@ -162,7 +162,7 @@ fn rule(
     family: Family,
     entry: &Allow,
     ports: Ports,
-    destination: Option<&Addresses>,
+    destination: Option<&AddressSpec>,
     lookup: &Lookup,
     mark: u32,
 ) -> Rule {
@@ -170,9 +170,9 @@ fn rule(
     if let Some(range) = range(destination) {
         matches.push(Match::Range { source: None, destination: Some(range) });
     }
-    matches.extend(lookup.part.map(|part| Match::SourcePart { family, part }));
+    matches.extend(lookup.part.map(|part| Match::SourceShard { family, part }));
     matches.push(Match::SourceSet { family, set: Arc::clone(&lookup.set) });
-    matches.push(Match::DestinationLocal);
+    matches.push(Match::DstTypeLocal);
     matches.extend(entry.name.as_deref().map(|name| Match::Comment(comment(name))));
     Rule {
         source: None,
@@ -180,19 +180,19 @@ fn rule(
         in_interface: entry.in_interface.clone(),
         protocol: Some(ports.protocol()),
         matches: matches.into(),
-        verdict: Verdict::MarkConnection(mark),
+        verdict: Verdict::SetCtMark(mark),
     }
 }
 
 /// The entry's name as a comment that nft can read: it knows no escapes, and its comments have at
 /// most 127 bytes.
 pub(super) fn comment(name: &str) -> Name {
-    let end = (0..=name.len().min(COMMENT_MAX)).rev().find(|end| name.is_char_boundary(*end));
+    let end = (0..=name.len().min(NFT_COMMENT_MAX)).rev().find(|end| name.is_char_boundary(*end));
     name[..end.unwrap_or(0)].replace('"', "'").into()
 }
 
 /// `NFTNL_UDATA_COMMENT_MAXLEN` less its NUL.
-const COMMENT_MAX: usize = 127;
+const NFT_COMMENT_MAX: usize = 127;
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
 fn literal_name(entry: &Allow, index: usize) -> (String, String) {

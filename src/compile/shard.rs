@@ -1,19 +1,19 @@
 //! How a large group is divided into parts of about the same size.
 
-use crate::model::{Interval, Part};
+use crate::model::{Interval, Shard};
 
 /// So many addresses a part of a group has at most, as long as its parts are not too many. The
 /// kernel takes a dump of a set up from the beginning for each datagram, so the time that it takes
 /// grows with the square of the set's size.
-const PART: usize = 4096;
+const SHARD_SIZE: usize = 4096;
 /// Each part is one more rule that a new flow meets.
-const PARTS_MAX: usize = 32;
+const SHARDS_MAX: usize = 32;
 
 /// The parts of a group of single addresses, each with its addresses; `None` for the whole of a
 /// group that is not divided. `length` is that of an address in bits.
-pub(super) fn divide(hosts: &[u128], length: u32) -> Vec<(Option<Part>, Vec<Interval>)> {
-    let number = hosts.len().div_ceil(PART).next_power_of_two().min(PARTS_MAX);
-    let mask = mask(hosts, length, number.ilog2());
+pub(super) fn shard(hosts: &[u128], length: u32) -> Vec<(Option<Shard>, Vec<Interval>)> {
+    let number = hosts.len().div_ceil(SHARD_SIZE).next_power_of_two().min(SHARDS_MAX);
+    let mask = select_bits(hosts, length, number.ilog2());
     if mask == 0 {
         return vec![(None, hosts.iter().copied().map(Interval::host).collect())];
     }
@@ -21,10 +21,12 @@ pub(super) fn divide(hosts: &[u128], length: u32) -> Vec<(Option<Part>, Vec<Inte
     // Parts are seldom of equal size; room for half as much again is enough for most.
     let room = (hosts.len() >> bits.len()) * 3 / 2;
     let mut parts: Vec<_> = (0..1usize << bits.len())
-        .map(|index| (Some(Part { mask, value: spread(index, &bits) }), Vec::with_capacity(room)))
+        .map(|index| {
+            (Some(Shard { mask, value: deposit_bits(index, &bits) }), Vec::with_capacity(room))
+        })
         .collect();
     for host in hosts {
-        if let Some((_, part)) = parts.get_mut(gather(*host, &bits)) {
+        if let Some((_, part)) = parts.get_mut(extract_bits(*host, &bits)) {
             part.push(Interval::host(*host));
         }
     }
@@ -33,16 +35,16 @@ pub(super) fn divide(hosts: &[u128], length: u32) -> Vec<(Option<Part>, Vec<Inte
 
 /// The room of a set for so many addresses. A set whose room changes is made anew, so parts, which
 /// are seldom of equal size, have the same room unless they differ much.
-pub(super) fn capacity(addresses: usize, part: Option<Part>) -> u32 {
-    let least = if part.is_some() { 2 * PART } else { 1024 };
+pub(super) fn capacity(addresses: usize, part: Option<Shard>) -> u32 {
+    let least = if part.is_some() { 2 * SHARD_SIZE } else { 1024 };
     let capacity = (2 * addresses).next_power_of_two().max(least);
     u32::try_from(capacity).unwrap_or(u32::MAX)
 }
 
 /// The lowest bits that tell the addresses apart: those that are set in a quarter of them at
-/// least, and not in a quarter at least. Fewer than `wanted`, if there are not so many.
-fn mask(hosts: &[u128], length: u32, wanted: u32) -> u128 {
-    if wanted == 0 {
+/// least, and not in a quarter at least. Fewer than `desired`, if there are not so many.
+fn select_bits(hosts: &[u128], length: u32, desired: u32) -> u128 {
+    if desired == 0 {
         return 0;
     }
     let sample: Vec<u128> = hosts.iter().copied().filter(|host| is_sampled(*host)).collect();
@@ -50,7 +52,7 @@ fn mask(hosts: &[u128], length: u32, wanted: u32) -> u128 {
         let set = sample.iter().filter(|host| *host >> bit & 1 == 1).count();
         (sample.len() / 4..=sample.len() - sample.len() / 4).contains(&set)
     };
-    let bits = (0..length).filter(is_balanced).take(wanted as usize);
+    let bits = (0..length).filter(is_balanced).take(desired as usize);
     bits.fold(0, |mask, bit| mask | 1 << bit)
 }
 
@@ -58,18 +60,18 @@ fn mask(hosts: &[u128], length: u32, wanted: u32) -> u128 {
 /// changes nothing for the others, so that the parts stay what they are.
 fn is_sampled(host: u128) -> bool {
     /// An odd number without a pattern, by which every bit gets into the highest ones.
-    const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
+    const HASH_MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let folded = (host as u64) ^ (host >> 64) as u64;
-    folded.wrapping_mul(SCATTER) >> 60 == 0
+    folded.wrapping_mul(HASH_MULTIPLIER) >> 60 == 0
 }
 
 /// A number whose bits are those of the index, put at these places.
-fn spread(index: usize, bits: &[u32]) -> u128 {
+fn deposit_bits(index: usize, bits: &[u32]) -> u128 {
     bits.iter().enumerate().fold(0, |value, (i, bit)| value | (index as u128 >> i & 1) << bit)
 }
 
 /// The index whose bits are those of the number at these places.
-fn gather(number: u128, bits: &[u32]) -> usize {
+fn extract_bits(number: u128, bits: &[u32]) -> usize {
     bits.iter().enumerate().fold(0, |index, (i, bit)| index | ((number >> bit & 1) as usize) << i)
 }
 
@@ -83,18 +85,18 @@ mod tests {
 
     #[test]
     fn a_small_group_is_not_divided() {
-        let parts = divide(&hosts(PART as u128, 1), 32);
-        assert!(matches!(parts.as_slice(), [(None, all)] if all.len() == PART));
+        let parts = shard(&hosts(SHARD_SIZE as u128, 1), 32);
+        assert!(matches!(parts.as_slice(), [(None, all)] if all.len() == SHARD_SIZE));
     }
 
     #[test]
     fn parts_are_even_whatever_the_distance_of_the_addresses() {
         for stride in [1, 7, 128, 1000] {
-            let parts = divide(&hosts(100_000, stride), 32);
-            assert_eq!(parts.len(), PARTS_MAX, "{stride}");
+            let parts = shard(&hosts(100_000, stride), 32);
+            assert_eq!(parts.len(), SHARDS_MAX, "{stride}");
             let sizes = parts.iter().map(|(_, hosts)| hosts.len());
             assert_eq!(sizes.clone().sum::<usize>(), 100_000);
-            assert!(sizes.max() < Some(2 * PART), "{stride}");
+            assert!(sizes.max() < Some(2 * SHARD_SIZE), "{stride}");
             for (part, hosts) in parts {
                 assert!(hosts.iter().all(|host| part.is_some_and(|part| part.has(host.first))));
             }

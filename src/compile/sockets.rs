@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::guard::{INPUT, PROXIED, chain, goto, judge, rule};
+use super::guard::{INPUT, PROXIED, accept_or_drop, chain, goto, rule};
 use super::known::installed_input;
 use super::own_table;
 use crate::docker::is_container;
 use crate::model::{
-    Cgroup, CgroupMatch, Cgroups, Chain, Condition, Docker, GuardScope, HostState, Listener, Ports,
-    Protocol, Published, Rule, Ruleset, Set, SetKind, SetPath, SetUpdate, Snapshot, Statement,
-    WantedRule,
+    Cgroup, CgroupMatch, Cgroups, Chain, DesiredRule, Docker, GuardScope, HostState, Listener,
+    NftMatch, NftStatement, Ports, Protocol, PublishedPort, Rule, Ruleset, Set, SetKind, SetPath,
+    SetUpdate, Snapshot,
 };
 use crate::policy::Guard;
 
@@ -71,10 +71,10 @@ fn is_docker(listener: &Listener, scope: &GuardScope, host: &HostState) -> bool 
         || cgroups.of_listeners.get(&id).is_some_and(is_container)
 }
 
-fn published_port(listener: &Listener) -> Option<Published> {
+fn published_port(listener: &Listener) -> Option<PublishedPort> {
     let Listener { family, address, protocol, port, .. } = *listener;
     let ports = Ports::new(protocol, port, port)?;
-    Some(Published { address: address.map(Into::into), family, ports })
+    Some(PublishedPort { address: address.map(Into::into), family, ports })
 }
 
 /// Whether sockets outside the host's own cgroups are judged, whoever's they are: where Docker or a
@@ -89,7 +89,7 @@ pub(crate) fn judges_all_others(scope: &GuardScope, cgroups: &Cgroups) -> bool {
 pub(crate) fn judged_service<'h>(
     scope: &GuardScope,
     snapshot: &'h Snapshot,
-) -> Option<(&'h Cgroup, Published)> {
+) -> Option<(&'h Cgroup, PublishedPort)> {
     let host = &snapshot.host;
     if are_installed(&rules(scope, host), snapshot) {
         return None;
@@ -112,10 +112,10 @@ pub(crate) fn judged_service<'h>(
     })
 }
 
-fn are_installed(rules: &[WantedRule], snapshot: &Snapshot) -> bool {
+fn are_installed(rules: &[DesiredRule], snapshot: &Snapshot) -> bool {
     let installed = installed_input(snapshot).into_iter().flat_map(|chain| &chain.rules);
     let installed: HashSet<&Rule> = installed.filter_map(|rule| rule.content.known()).collect();
-    rules.iter().all(|wanted| installed.contains(&wanted.rule))
+    rules.iter().all(|desired| installed.contains(&desired.rule))
 }
 
 /// Adds to the guard what the kernel itself needs to know Docker's sockets.
@@ -149,9 +149,9 @@ fn chains() -> [Chain; 3] {
     // meta l4proto tcp counter update @docker-tcp { tcp dport timeout 1h }
     let remember = || {
         let update = SetUpdate { set: PORTS.into(), protocol: Protocol::Tcp, timeout: REMEMBERED };
-        rule([Condition::Protocol(Protocol::Tcp)], Statement::UpdateSet(update))
+        rule([NftMatch::Protocol(Protocol::Tcp)], NftStatement::UpdateSet(update))
     };
-    let container = [remember()].into_iter().chain(judge("host network"));
+    let container = [remember()].into_iter().chain(accept_or_drop("host network"));
     [
         chain(DOCKER_SOCKET, None, vec![remember(), rule([], goto(PROXIED))]),
         chain(CONTAINER_SOCKET, None, container.collect()),
@@ -161,22 +161,23 @@ fn chains() -> [Chain; 3] {
 
 /// A socket in TIME_WAIT has no cgroup, but hands a new connection on to the one that listens. Any
 /// other socket was judged by its cgroup.
-fn docker_port() -> Vec<WantedRule> {
+fn docker_port() -> Vec<DesiredRule> {
     // socket wildcard 0 counter accept
     // socket wildcard 1 counter accept
     // counter goto proxied
-    let is_socket = |is_wildcard| rule([Condition::SocketWildcard(is_wildcard)], Statement::Accept);
+    let is_socket =
+        |is_wildcard| rule([NftMatch::SocketWildcard(is_wildcard)], NftStatement::Accept);
     vec![is_socket(false), is_socket(true), rule([], goto(PROXIED))]
 }
 
 /// The rules that stand last in `input`.
-pub(super) fn rules(scope: &GuardScope, host: &HostState) -> Vec<WantedRule> {
+pub(super) fn rules(scope: &GuardScope, host: &HostState) -> Vec<DesiredRule> {
     let Some(cgroups) = host.cgroups.as_ref().filter(|_| host.matches_sockets) else {
         return Vec::new();
     };
     // socket cgroupv2 level 2 ID counter goto docker-socket
     let daemons = cgroups.daemons.iter().filter_map(|daemon| matches(daemon, false));
-    let mut rules: Vec<WantedRule> =
+    let mut rules: Vec<DesiredRule> =
         daemons.map(|daemon| rule([daemon], goto(DOCKER_SOCKET))).collect();
     // socket cgroupv2 level 2 ID counter goto container-socket
     let containers = cgroups.containers.iter().filter_map(|container| matches(container, false));
@@ -187,12 +188,12 @@ pub(super) fn rules(scope: &GuardScope, host: &HostState) -> Vec<WantedRule> {
         rules.push(rule(others, goto(CONTAINER_SOCKET)));
     }
     // tcp dport @docker-tcp counter goto docker-port
-    let remembered = Condition::PortSet(Protocol::Tcp, PORTS.into());
+    let remembered = NftMatch::PortSet(Protocol::Tcp, PORTS.into());
     rules.push(rule([remembered], goto(DOCKER_PORT)));
     rules
 }
 
-fn matches(cgroup: &Cgroup, negated: bool) -> Option<Condition> {
+fn matches(cgroup: &Cgroup, negated: bool) -> Option<NftMatch> {
     let level = u8::try_from(cgroup.level()).ok()?;
-    Some(Condition::Cgroup(CgroupMatch { level, id: cgroup.id, negated }))
+    Some(NftMatch::Cgroup(CgroupMatch { level, id: cgroup.id, negated }))
 }

@@ -7,21 +7,21 @@ use super::*;
 use crate::docker::swarm_ports;
 use crate::model::Protocol;
 use crate::model::{
-    AddressRange, Addresses, Cgroup, Docker, HostState, Listener, Ports, Published, Snapshot,
+    AddressRange, AddressSpec, Cgroup, Docker, HostState, Listener, Ports, PublishedPort, Snapshot,
 };
 use crate::policy::Group;
 use crate::policy::{Allow, DirectRouting, Guard, Source};
 
 fn source(text: &str) -> Source {
     let addresses = match text.split_once('-') {
-        Some((first, last)) => Addresses::Range(
+        Some((first, last)) => AddressSpec::Range(
             AddressRange::new(
                 first.parse().expect("an address"),
                 last.parse().expect("an address"),
             )
             .expect("a range"),
         ),
-        None => Addresses::Network(text.parse().expect("a network")),
+        None => AddressSpec::Network(text.parse().expect("a network")),
     };
     Source { addresses, at: None }
 }
@@ -41,7 +41,7 @@ fn block(family: Family, policy: &Policy) -> Vec<String> {
     let is_block =
         |chain: &&Chain| chain.path.table.family == family && chain.path.chain.as_ref() == BLOCK;
     let chain = ruleset.chains.iter().find(is_block).expect("the chain");
-    chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()
+    chain.rules.iter().map(|desired| desired.rule.to_string()).collect()
 }
 
 #[test]
@@ -138,30 +138,30 @@ fn a_large_group_is_a_set_of_its_name_in_each_family() {
 fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     let ruleset = compile(policy);
     let snapshot = Snapshot { docker: docker.clone(), ..Snapshot::default() };
-    let completed = complete(&ruleset, &snapshot, &[]);
+    let completed = resolve(&ruleset, &snapshot, &[]);
     let mut chains = completed.chains.iter();
     let chain = chains.find(|it| it.path.chain.as_ref() == chain).expect("the chain");
-    chain.rules.iter().map(|wanted| wanted.rule.to_string()).collect()
+    chain.rules.iter().map(|desired| desired.rule.to_string()).collect()
 }
 
 /// The rules of the guard's chain `input` beside what a snapshot holds.
-fn completed_input(snapshot: &Snapshot) -> Vec<WantedRule> {
-    let completed = complete(&compile(&Policy::default()), snapshot, &[]);
+fn completed_input(snapshot: &Snapshot) -> Vec<DesiredRule> {
+    let completed = resolve(&compile(&Policy::default()), snapshot, &[]);
     let mut chains = completed.chains.into_iter();
     let chain = chains.find(|it| it.path.chain.as_ref() == guard::INPUT).expect("the chain");
     chain.rules.to_vec()
 }
 
 /// The same with this Docker and this host.
-fn input(docker: &Docker, host: &HostState) -> Vec<WantedRule> {
+fn input(docker: &Docker, host: &HostState) -> Vec<DesiredRule> {
     let (docker, host) = (docker.clone(), host.clone());
     completed_input(&Snapshot { docker, host, ..Snapshot::default() })
 }
 
 /// A published TCP port.
-fn published(family: Family, port: u16) -> Published {
+fn published(family: Family, port: u16) -> PublishedPort {
     let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
-    Published { address: None, family, ports }
+    PublishedPort { address: None, family, ports }
 }
 
 /// A socket of this cgroup that waits on a port of any address.
@@ -212,7 +212,7 @@ fn everybody_else_is_translated_and_marked() {
 
 #[test]
 fn what_docker_has_set_up_completes_the_guard() {
-    let published = |address: Option<&str>, family, port| Published {
+    let published = |address: Option<&str>, family, port| PublishedPort {
         address: address.map(|text| text.parse().expect("an address")),
         ..published(family, port)
     };
@@ -279,12 +279,12 @@ fn the_peers_of_a_swarm_alone_reach_its_ports() {
 
 #[test]
 fn a_node_of_a_swarm_without_named_peers_is_cut_off() {
-    let listening = |ports| Published { address: None, family: Family::Inet, ports };
+    let listening = |ports| PublishedPort { address: None, family: Family::Inet, ports };
     let published = swarm_ports().map(listening).collect();
     let docker = Docker { published, ..Docker::default() };
     let told = |policy: &Policy| {
-        let cut_off = cut_off_swarm(policy, &docker);
-        assert_eq!(cut_off, unmentioned(policy, &docker));
+        let cut_off = blocked_swarm_ports(policy, &docker);
+        assert_eq!(cut_off, uncovered_ports(policy, &docker));
         cut_off.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let expected = ["2377/tcp", "7946/tcp", "4789/udp", "7946/udp"];
@@ -311,13 +311,14 @@ fn the_allowed_may_call_a_container_where_the_policy_says_so() {
 
 #[test]
 fn a_port_that_no_entry_names_is_told() {
-    let published = |port| Published {
+    let published = |port| PublishedPort {
         address: None,
         family: Family::Inet,
         ports: Ports::new(Protocol::Tcp, port, port).expect("a port"),
     };
     let docker = Docker { published: [80, 81, 443].map(published).into(), ..Docker::default() };
     let policy = Policy { allow: vec![entry(443, &["192.0.2.1"])], ..Policy::default() };
-    let told: Vec<String> = unmentioned(&policy, &docker).iter().map(ToString::to_string).collect();
+    let told: Vec<String> =
+        uncovered_ports(&policy, &docker).iter().map(ToString::to_string).collect();
     assert_eq!(told, ["80-81/tcp"]);
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Addresses, Family, Interval, merge, number};
+use crate::model::{AddressSpec, Family, Interval, coalesce, to_u128};
 
 /// Addresses of both families, as sorted intervals.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,7 @@ pub(crate) struct AddressSet {
 impl AddressSet {
     /// Whether the address is one of them. Takes time in the logarithm of their number.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let (intervals, number) = (self.of(Family::of(address)), number(address));
+        let (intervals, number) = (self.of(Family::of(address)), to_u128(address));
         let behind = intervals.partition_point(|interval| interval.first <= number);
         let before = behind.checked_sub(1).and_then(|index| intervals.get(index));
         before.is_some_and(|interval| number <= interval.last)
@@ -25,16 +25,17 @@ impl AddressSet {
     }
 }
 
-impl<'a> FromIterator<&'a Addresses> for AddressSet {
-    fn from_iter<T: IntoIterator<Item = &'a Addresses>>(addresses: T) -> AddressSet {
-        let (v6, v4): (Vec<&Addresses>, Vec<&Addresses>) =
+impl<'a> FromIterator<&'a AddressSpec> for AddressSet {
+    fn from_iter<T: IntoIterator<Item = &'a AddressSpec>>(addresses: T) -> AddressSet {
+        let (v6, v4): (Vec<&AddressSpec>, Vec<&AddressSpec>) =
             addresses.into_iter().partition(|addresses| addresses.family() == Family::Ip6);
         AddressSet { v4: sorted(&v4), v6: sorted(&v6) }
     }
 }
 
-fn sorted(addresses: &[&Addresses]) -> Vec<Interval> {
-    let (hosts, mut intervals) = merge(addresses.iter().map(|addresses| Interval::of(addresses)));
+fn sorted(addresses: &[&AddressSpec]) -> Vec<Interval> {
+    let (hosts, mut intervals) =
+        coalesce(addresses.iter().map(|addresses| Interval::of(addresses)));
     intervals.extend(hosts.into_iter().map(Interval::host));
     intervals.sort_unstable();
     intervals

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::AddressSet;
-use crate::model::{Family, Flow, Protocol, Published, Status, Tuple};
+use crate::model::{Family, Flow, Protocol, PublishedPort, Status, Tuple};
 
 /// The host as the flows see it.
-pub(crate) struct Host {
+pub(crate) struct FlowClassifier {
     ports: Ports,
     /// Those among them that the guard did not know before.
     learned: Ports,
@@ -24,25 +24,25 @@ type Ports = HashMap<(Family, Protocol, u16), Vec<Option<IpNetwork>>>;
 
 /// How far a flow to a published port got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum FlowState {
     /// It is not translated, and nobody has answered.
-    Refused,
+    Rejected,
     /// It is translated, or docker-proxy has answered it.
-    LetIn,
+    Admitted,
     /// docker-proxy has answered it before the guard knew the port.
     Unjudged,
 }
 
-impl Host {
+impl FlowClassifier {
     /// A host with these published ports, some of which the guard has only now learned of, own
     /// addresses and addresses of containers.
     pub fn new<'p>(
-        published: impl IntoIterator<Item = &'p Published>,
-        learned: &'p [Published],
+        published: impl IntoIterator<Item = &'p PublishedPort>,
+        learned: &'p [PublishedPort],
         local: AddressSet,
         containers: AddressSet,
-    ) -> Host {
-        Host { ports: ports(published), learned: ports(learned), local, containers }
+    ) -> FlowClassifier {
+        FlowClassifier { ports: ports(published), learned: ports(learned), local, containers }
     }
 
     /// The published ports of both families; one may occur twice.
@@ -53,7 +53,7 @@ impl Host {
     /// How far the flow got; `None` if it does not lead from outside to a published port: flows of
     /// the host itself and of containers, flows to the host's own services and through it to others,
     /// and flows that another has announced.
-    pub fn state(&self, flow: &Flow) -> Option<State> {
+    pub fn state(&self, flow: &Flow) -> Option<FlowState> {
         let status = flow.status;
         if !self.is_among(&self.ports, &flow.original)
             || !self.is_outside(flow.original.source)
@@ -62,13 +62,13 @@ impl Host {
             return None;
         }
         if status.has(Status::DESTINATION_NAT) {
-            return Some(State::LetIn);
+            return Some(FlowState::Admitted);
         }
         let is_untranslated = flow.reply == flow.original.inverse();
         is_untranslated.then(|| match status.has(Status::SEEN_REPLY) {
-            true if self.is_among(&self.learned, &flow.original) => State::Unjudged,
-            true => State::LetIn,
-            false => State::Refused,
+            true if self.is_among(&self.learned, &flow.original) => FlowState::Unjudged,
+            true => FlowState::Admitted,
+            false => FlowState::Rejected,
         })
     }
 
@@ -87,11 +87,12 @@ impl Host {
     }
 }
 
-fn ports<'p>(published: impl IntoIterator<Item = &'p Published>) -> Ports {
+fn ports<'p>(published: impl IntoIterator<Item = &'p PublishedPort>) -> Ports {
     let mut all = Ports::new();
     for published in published {
         let ports = published.ports;
-        for family in Family::NAT.into_iter().filter(|family| published.is_of(*family)) {
+        for family in Family::NAT.into_iter().filter(|family| published.is_reachable_over(*family))
+        {
             for port in ports.first()..=ports.last() {
                 let addresses = all.entry((family, ports.protocol(), port)).or_default();
                 addresses.push(published.address);

@@ -3,8 +3,8 @@
 //!
 //! Connection tracking decides on the translation of a flow by its first packet. A flow that was
 //! refused keeps its untranslated entry as long as its packets come, and one that was let in goes on
-//! when its source is no longer allowed. [`Host`] tells the flows to published ports from all others,
-//! [`Admission`] whether the policy lets a flow in, and [`fate`] what follows.
+//! when its source is no longer allowed. [`FlowClassifier`] tells the flows to published ports from all others,
+//! [`PolicyMatcher`] whether the policy lets a flow in, and [`flow_action`] what follows.
 
 mod address_set;
 mod classifier;
@@ -15,23 +15,29 @@ mod tests;
 use crate::policy::Established;
 
 pub(crate) use address_set::AddressSet;
-pub(crate) use classifier::{Host, State};
-pub(crate) use policy_matcher::Admission;
+pub(crate) use classifier::{FlowClassifier, FlowState};
+pub(crate) use policy_matcher::PolicyMatcher;
 
 /// What becomes of a flow. Both times its entry is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum FlowAction {
     /// It was refused: its next packet is judged as if it were its first.
-    Forgotten,
+    Clear,
     /// It was let in: it has come to its end.
-    Ended,
+    Terminate,
 }
 
 /// What becomes of a flow that the policy, as far as is known, lets in or does not.
-pub(crate) fn fate(state: State, may_enter: bool, established: Established) -> Option<Fate> {
+pub(crate) fn flow_action(
+    state: FlowState,
+    may_enter: bool,
+    established: Established,
+) -> Option<FlowAction> {
     match (state, may_enter, established) {
-        (State::Refused, true, _) => Some(Fate::Forgotten),
-        (State::LetIn, false, Established::Cut) | (State::Unjudged, false, _) => Some(Fate::Ended),
+        (FlowState::Rejected, true, _) => Some(FlowAction::Clear),
+        (FlowState::Admitted, false, Established::Cut) | (FlowState::Unjudged, false, _) => {
+            Some(FlowAction::Terminate)
+        }
         _ => None,
     }
 }

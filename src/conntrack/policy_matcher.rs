@@ -9,12 +9,12 @@ use crate::model::{Protocol, Tuple};
 use crate::policy::{Allow, Group, Policy, Source};
 
 /// The entries of a policy by the published ports that they open.
-pub(crate) struct Admission {
-    permits: HashMap<(Protocol, u16), Vec<Rc<Permit>>>,
+pub(crate) struct PolicyMatcher {
+    permits: HashMap<(Protocol, u16), Vec<Rc<AllowEntry>>>,
 }
 
 /// What an entry asks of a flow besides its port. `None`: nothing.
-struct Permit {
+struct AllowEntry {
     from: Option<Vec<Rc<AddressSet>>>,
     to: Option<AddressSet>,
 }
@@ -22,10 +22,11 @@ struct Permit {
 /// The groups of sources by their identity: entries that name the same group share its sources.
 type Groups = HashMap<*const Source, Rc<AddressSet>>;
 
-impl Admission {
+impl PolicyMatcher {
     /// The policy's entries, as far as they open one of these ports.
-    pub fn new(policy: &Policy, ports: impl Iterator<Item = (Protocol, u16)>) -> Admission {
-        let mut permits: HashMap<_, Vec<Rc<Permit>>> = ports.map(|port| (port, vec![])).collect();
+    pub fn new(policy: &Policy, ports: impl Iterator<Item = (Protocol, u16)>) -> PolicyMatcher {
+        let mut permits: HashMap<_, Vec<Rc<AllowEntry>>> =
+            ports.map(|port| (port, vec![])).collect();
         let mut groups = Groups::new();
         for entry in policy.allow.iter().chain(&swarm_entry(&policy.guard)) {
             let mut opened = permits
@@ -33,29 +34,29 @@ impl Admission {
                 .filter(|((protocol, port), _)| opens(entry, *protocol, *port))
                 .peekable();
             if opened.peek().is_some() {
-                let permit = Rc::new(Permit::of(entry, &mut groups));
+                let permit = Rc::new(AllowEntry::from_allow(entry, &mut groups));
                 opened.for_each(|(_, permits)| permits.push(Rc::clone(&permit)));
             }
         }
-        Admission { permits }
+        PolicyMatcher { permits }
     }
 
     /// Whether a flow of this original tuple may be let in. Connection tracking does not know by
     /// which interface a flow came in: where an entry asks for one, the flow may have come in by it.
-    pub fn may_enter(&self, original: &Tuple) -> bool {
+    pub fn allows(&self, original: &Tuple) -> bool {
         let permits = self.permits.get(&(original.protocol, original.destination_port));
         permits.is_some_and(|permits| permits.iter().any(|permit| permit.covers(original)))
     }
 }
 
-impl Permit {
-    fn of(entry: &Allow, groups: &mut Groups) -> Permit {
+impl AllowEntry {
+    fn from_allow(entry: &Allow, groups: &mut Groups) -> AllowEntry {
         let mut set = |group: &Group| {
             let key = group.sources.as_ptr();
             let build = || Rc::new(group.sources.iter().map(|source| &source.addresses).collect());
             Rc::clone(groups.entry(key).or_insert_with(build))
         };
-        Permit {
+        AllowEntry {
             from: entry.from.as_ref().map(|groups| groups.iter().map(&mut set).collect()),
             to: (!entry.to.is_empty()).then(|| entry.to.iter().collect()),
         }

@@ -7,7 +7,7 @@ use ipnetwork::IpNetwork;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Addresses, Family, Flow, Ports, Protocol, Published, Status, Tuple};
+use crate::model::{AddressSpec, Family, Flow, Ports, Protocol, PublishedPort, Status, Tuple};
 use crate::policy::Policy;
 
 const CLIENT: &str = "192.0.2.66";
@@ -19,23 +19,23 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn set(networks: &[&str]) -> AddressSet {
-    let network = |text: &&str| Addresses::Network(text.parse::<IpNetwork>().expect("a network"));
+    let network = |text: &&str| AddressSpec::Network(text.parse::<IpNetwork>().expect("a network"));
     networks.iter().map(network).collect::<Vec<_>>().iter().collect()
 }
 
-fn published(family: Family, destination: Option<&str>, protocol: Protocol) -> Published {
+fn published(family: Family, destination: Option<&str>, protocol: Protocol) -> PublishedPort {
     let address = destination.map(|text| text.parse().expect("a network"));
-    Published { address, family, ports: Ports::new(protocol, 8080, 8081).expect("ports") }
+    PublishedPort { address, family, ports: Ports::new(protocol, 8080, 8081).expect("ports") }
 }
 
 /// Publishes 8080 and 8081 over TCP on all addresses, over UDP on one.
-fn host() -> Host {
+fn host() -> FlowClassifier {
     let ports = [
         published(Family::Inet, None, Protocol::Tcp),
         published(Family::Ip, Some("192.0.2.1/32"), Protocol::Udp),
     ];
     let local = ["127.0.0.0/8", "192.0.2.1", "192.0.2.3", "172.17.0.1", "::1", "2001:db8::1"];
-    Host::new(&ports, &[], set(&local), set(&["172.17.0.1/16", "fd00:db8::1/64"]))
+    FlowClassifier::new(&ports, &[], set(&local), set(&["172.17.0.1/16", "fd00:db8::1/64"]))
 }
 
 fn tuple(source: &str, destination: &str, protocol: Protocol, destination_port: u16) -> Tuple {
@@ -63,25 +63,25 @@ fn translated(original: Tuple) -> Flow {
 fn a_flow_is_refused_until_it_is_translated_or_answered() {
     let original = tuple(CLIENT, HOST, Protocol::Tcp, 8080);
     let state = |flow| host().state(&flow);
-    assert_eq!(state(untranslated(original, Status::default())), Some(State::Refused));
-    assert_eq!(state(untranslated(original, Status::SEEN_REPLY)), Some(State::LetIn));
-    assert_eq!(state(translated(original)), Some(State::LetIn));
+    assert_eq!(state(untranslated(original, Status::default())), Some(FlowState::Rejected));
+    assert_eq!(state(untranslated(original, Status::SEEN_REPLY)), Some(FlowState::Admitted));
+    assert_eq!(state(translated(original)), Some(FlowState::Admitted));
     let half_open = Flow { status: Status::DESTINATION_NAT, ..translated(original) };
-    assert_eq!(state(half_open), Some(State::LetIn));
+    assert_eq!(state(half_open), Some(FlowState::Admitted));
 }
 
 #[test]
 fn docker_proxy_may_have_answered_before_the_port_was_known() {
     let ports = [Protocol::Tcp, Protocol::Udp].map(|it| published(Family::Inet, None, it));
-    let host = Host::new(&ports, &ports[1..], set(&[HOST]), set(&[]));
+    let host = FlowClassifier::new(&ports, &ports[1..], set(&[HOST]), set(&[]));
     let original = |protocol| tuple(CLIENT, HOST, protocol, 8080);
     let state = |flow| host.state(&flow);
     let answered = |protocol| untranslated(original(protocol), Status::SEEN_REPLY);
-    assert_eq!(state(answered(Protocol::Udp)), Some(State::Unjudged));
-    assert_eq!(state(answered(Protocol::Tcp)), Some(State::LetIn));
-    assert_eq!(state(translated(original(Protocol::Udp))), Some(State::LetIn));
+    assert_eq!(state(answered(Protocol::Udp)), Some(FlowState::Unjudged));
+    assert_eq!(state(answered(Protocol::Tcp)), Some(FlowState::Admitted));
+    assert_eq!(state(translated(original(Protocol::Udp))), Some(FlowState::Admitted));
     let unanswered = untranslated(original(Protocol::Udp), Status::default());
-    assert_eq!(state(unanswered), Some(State::Refused));
+    assert_eq!(state(unanswered), Some(FlowState::Rejected));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn docker_proxy_answers_over_ipv6_too() {
     let original = |protocol| tuple("2001:db8::66", "2001:db8::1", protocol, 8080);
     let state = |flow| host().state(&flow);
     let proxied = untranslated(original(Protocol::Tcp), Status::SEEN_REPLY);
-    assert_eq!(state(proxied), Some(State::LetIn));
+    assert_eq!(state(proxied), Some(FlowState::Admitted));
     assert_eq!(state(untranslated(original(Protocol::Udp), Status::SEEN_REPLY)), None);
 }
 
@@ -127,26 +127,26 @@ fn other_flows_are_nobodys_business() {
 #[test]
 fn only_the_refused_are_forgotten_and_only_the_unwanted_ended() {
     use Established::{Cut, Keep};
-    assert_eq!(fate(State::Refused, true, Keep), Some(Fate::Forgotten));
-    assert_eq!(fate(State::Refused, true, Cut), Some(Fate::Forgotten));
-    assert_eq!(fate(State::LetIn, false, Cut), Some(Fate::Ended));
-    assert_eq!(fate(State::Unjudged, false, Keep), Some(Fate::Ended));
-    assert_eq!(fate(State::Unjudged, false, Cut), Some(Fate::Ended));
+    assert_eq!(flow_action(FlowState::Rejected, true, Keep), Some(FlowAction::Clear));
+    assert_eq!(flow_action(FlowState::Rejected, true, Cut), Some(FlowAction::Clear));
+    assert_eq!(flow_action(FlowState::Admitted, false, Cut), Some(FlowAction::Terminate));
+    assert_eq!(flow_action(FlowState::Unjudged, false, Keep), Some(FlowAction::Terminate));
+    assert_eq!(flow_action(FlowState::Unjudged, false, Cut), Some(FlowAction::Terminate));
     for (state, may_enter, established) in [
-        (State::Unjudged, true, Keep),
-        (State::Refused, false, Keep),
-        (State::Refused, false, Cut),
-        (State::LetIn, true, Keep),
-        (State::LetIn, true, Cut),
-        (State::LetIn, false, Keep),
+        (FlowState::Unjudged, true, Keep),
+        (FlowState::Rejected, false, Keep),
+        (FlowState::Rejected, false, Cut),
+        (FlowState::Admitted, true, Keep),
+        (FlowState::Admitted, true, Cut),
+        (FlowState::Admitted, false, Keep),
     ] {
-        assert_eq!(fate(state, may_enter, established), None);
+        assert_eq!(flow_action(state, may_enter, established), None);
     }
 }
 
 fn may_enter(policy: &str, original: &Tuple) -> bool {
     let policy = Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy");
-    Admission::new(&policy, host().ports()).may_enter(original)
+    PolicyMatcher::new(&policy, host().ports()).allows(original)
 }
 
 #[test]
@@ -188,8 +188,8 @@ fn the_peers_of_a_swarm_may_enter_by_its_ports() {
     let swarm = |source: &str| {
         let policy = "[guard]\nswarm-peers = [\"192.0.2.66\"]\n";
         let policy = Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy");
-        let admission = Admission::new(&policy, [(Protocol::Tcp, 2377)].into_iter());
-        admission.may_enter(&tuple(source, HOST, Protocol::Tcp, 2377))
+        let admission = PolicyMatcher::new(&policy, [(Protocol::Tcp, 2377)].into_iter());
+        admission.allows(&tuple(source, HOST, Protocol::Tcp, 2377))
     };
     assert!(swarm(CLIENT) && !swarm("192.0.2.67"));
 }
@@ -208,16 +208,16 @@ proptest! {
             false => IpAddr::from([192, 0, 2, low]),
         };
         let length = |length: u8| if v6 { length + 96 } else { length };
-        let networks: Vec<Addresses> = networks
+        let networks: Vec<AddressSpec> = networks
             .into_iter()
             .map(|(low, bits)| IpNetwork::new(at(low), length(bits)).expect("a network"))
-            .map(Addresses::Network)
+            .map(AddressSpec::Network)
             .collect();
         let set: AddressSet = networks.iter().collect();
         for low in 0..=u8::MAX {
-            let holds = |addresses: &Addresses| match addresses {
-                Addresses::Network(network) => network.contains(at(low)),
-                Addresses::Range(_) => false,
+            let holds = |addresses: &AddressSpec| match addresses {
+                AddressSpec::Network(network) => network.contains(at(low)),
+                AddressSpec::Range(_) => false,
             };
             prop_assert_eq!(set.contains(at(low)), networks.iter().any(holds), "{}", low);
         }

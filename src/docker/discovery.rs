@@ -13,7 +13,7 @@ use super::{
     is_generated_bridge_name, native_bridge,
 };
 use crate::model::{
-    Action, ChainPath, Docker, Family, Interface, Link, Name, Published, RuleFacts,
+    Action, ChainPath, Docker, Family, Interface, Link, Name, PublishedPort, RuleFacts,
 };
 
 /// The kinds of links (`IFLA_INFO_KIND`) that a bridge and a container's link to it are of.
@@ -29,7 +29,7 @@ pub(crate) struct Discovery {
     /// Bridges whose containers' addresses are translated in a family.
     translated: BTreeSet<(Family, Name)>,
     /// Containers' addresses and ports that are accepted, by their bridges.
-    ports: BTreeSet<(Name, Published)>,
+    ports: BTreeSet<(Name, PublishedPort)>,
     /// The place of the next rule in its chain, and the one before it.
     position: usize,
     previous: Option<(Name, Form)>,
@@ -90,7 +90,7 @@ impl Discovery {
     fn accept_port(&mut self, family: Family, bridge: &Name, rule: &RuleFacts) {
         if let (Some(destination), Some(ports)) = (rule.destination, rule.ports) {
             let address = Some(destination.network);
-            self.ports.insert((bridge.clone(), Published { address, family, ports }));
+            self.ports.insert((bridge.clone(), PublishedPort { address, family, ports }));
         }
     }
 
@@ -115,7 +115,7 @@ impl Discovery {
         // docker-proxy listens on IPv6 as well, unless one address was named.
         let is_for_both = family == Family::Ip && address.is_none();
         let listening = if is_for_both { Family::Inet } else { family };
-        let published = Published { address, family: listening, ports };
+        let published = PublishedPort { address, family: listening, ports };
         if !published.is_loopback() {
             let name = rule.in_interface.as_ref().and_then(exact);
             self.translated.extend(name.map(|name| (family, name)));

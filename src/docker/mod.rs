@@ -8,7 +8,7 @@ mod form;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{ChainPath, Family, Name, Ports, Protocol, Published};
+use crate::model::{ChainPath, Family, Name, Ports, Protocol, PublishedPort};
 
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
 pub(crate) use discovery::Discovery;
@@ -81,8 +81,10 @@ fn native_bridge(chain: &str) -> Option<Name> {
 }
 
 /// Published ports with consecutive ones made one.
-pub(crate) fn ranges<'a>(published: impl IntoIterator<Item = &'a Published>) -> Vec<Published> {
-    let mut ranges: Vec<Published> = Vec::new();
+pub(crate) fn ranges<'a>(
+    published: impl IntoIterator<Item = &'a PublishedPort>,
+) -> Vec<PublishedPort> {
+    let mut ranges: Vec<PublishedPort> = Vec::new();
     for published in published {
         let extended = ranges.last_mut().and_then(|last| extend(last, published));
         match (extended, ranges.last_mut()) {
@@ -93,11 +95,11 @@ pub(crate) fn ranges<'a>(published: impl IntoIterator<Item = &'a Published>) -> 
     ranges
 }
 
-fn extend(range: &Published, next: &Published) -> Option<Published> {
+fn extend(range: &PublishedPort, next: &PublishedPort) -> Option<PublishedPort> {
     let is_same = (range.address, range.family) == (next.address, next.family);
     let (ports, next) = (range.ports, next.ports);
     let touches = ports.protocol() == next.protocol()
         && u32::from(next.first()) <= u32::from(ports.last()) + 1;
     let ports = Ports::new(ports.protocol(), ports.first(), ports.last().max(next.last()))?;
-    (is_same && touches).then(|| Published { ports, ..range.clone() })
+    (is_same && touches).then(|| PublishedPort { ports, ..range.clone() })
 }

@@ -8,12 +8,12 @@ fn path(table: &str, chain: &str) -> ChainPath {
     ChainPath { table, chain: chain.into() }
 }
 
-fn published(port: u16) -> Published {
+fn published(port: u16) -> PublishedPort {
     let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
-    Published { address: None, family: Family::Inet, ports }
+    PublishedPort { address: None, family: Family::Inet, ports }
 }
 
-fn texts(published: &[Published]) -> Vec<String> {
+fn texts(published: &[PublishedPort]) -> Vec<String> {
     published.iter().map(ToString::to_string).collect()
 }
 

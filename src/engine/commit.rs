@@ -3,15 +3,17 @@
 
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
-use super::rejection::Refusal;
-use crate::netlink::{BEGIN_SEQUENCE, Batch, Counter, FinishedBatch, KernelError, attribute_at};
+use super::rejection::Rejection;
+use crate::netlink::{
+    BEGIN_SEQUENCE, Batch, Counter, FinalizedBatch, KernelError, describe_offset,
+};
 use crate::plan::{Change, Plan};
 
 /// Sends the plan's batch and returns the generation that it brought about.
 pub(super) fn send(
     connection: &mut Connection,
     plan: &Plan,
-    batch: &FinishedBatch,
+    batch: &FinalizedBatch,
 ) -> Result<u32, Error> {
     let answer = connection.send_batch(batch)?;
     match answer.errors.first() {
@@ -20,7 +22,7 @@ pub(super) fn send(
     }
 }
 
-pub(super) fn encode(plan: &Plan) -> FinishedBatch {
+pub(super) fn encode(plan: &Plan) -> FinalizedBatch {
     let mut batch = Batch::new(plan.generation);
     for (index, change) in plan.changes.iter().enumerate() {
         batch.begin_change(index);
@@ -50,22 +52,22 @@ pub(super) fn encode(plan: &Plan) -> FinishedBatch {
             Change::DeleteTable { table, .. } => batch.delete_table(table),
         }
     }
-    batch.finish()
+    batch.finalize()
 }
 
 /// The first error is the one to be told: after a failed check the kernel often reports the same
 /// for every message behind it. A conflict is reported for BEGIN, or for the message that called for a
 /// module: when this is loaded, the kernel looks at the generation again and starts over.
-fn failure(plan: &Plan, batch: &FinishedBatch, sequence: u32, error: KernelError) -> Error {
+fn failure(plan: &Plan, batch: &FinalizedBatch, sequence: u32, error: KernelError) -> Error {
     match (sequence, error.errno) {
         (_, libc::ERESTART) => return Error::Conflict { attempts: 1 },
         (BEGIN_SEQUENCE, libc::EPERM) => return Error::Permission,
         _ => {}
     }
     let change = batch.change_of(sequence);
-    Error::Refused(Box::new(Refusal {
+    Error::Rejected(Box::new(Rejection {
         change: change.and_then(|index| plan.changes.get(index)).cloned(),
-        attribute: error.offset.and_then(|at| attribute_at(batch.message(sequence)?, at)),
+        attribute: error.offset.and_then(|at| describe_offset(batch.message(sequence)?, at)),
         source: error.source(),
     }))
 }

@@ -5,22 +5,22 @@ use std::io;
 use nix::poll::PollTimeout;
 
 use super::Error;
-use super::error::action;
+use super::error::io_error;
 use crate::model::Family;
 use crate::netlink::{
-    BEGIN_SEQUENCE, Dump, FinishedBatch, KernelError, Message, Messages, Request, Transport,
+    BEGIN_SEQUENCE, Dump, FinalizedBatch, KernelError, Message, Messages, Request, Transport,
     decode_generation,
 };
 
 /// How long the kernel may take for the next datagram of an answer, in milliseconds. It answers
 /// at once or not at all.
-const PATIENCE: u16 = 10_000;
+const TIMEOUT_MS: u16 = 10_000;
 
 /// How a dump ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dumped {
+pub(super) enum DumpStatus {
     /// All objects, of one generation.
-    Whole,
+    Complete,
     /// Somebody changed the ruleset meanwhile.
     Interrupted,
 }
@@ -71,7 +71,7 @@ impl Connection {
         family: Family,
         generation: u32,
         mut read: impl FnMut(Message) -> bool,
-    ) -> Result<Dumped, Error> {
+    ) -> Result<DumpStatus, Error> {
         let request = |sequence| Request::dump(what, family, sequence);
         let (mut is_of_generation, mut is_understood) = (true, true);
         let dumped = self.list(request, reading_a_dump, |message| {
@@ -81,7 +81,7 @@ impl Connection {
         if !is_understood {
             return Err(Error::Malformed("an object in a dump"));
         }
-        Ok(if is_of_generation { dumped } else { Dumped::Interrupted })
+        Ok(if is_of_generation { dumped } else { DumpStatus::Interrupted })
     }
 
     /// Dumps objects and hands each to `read`. `failure` says what an error of the kernel means: how
@@ -89,12 +89,12 @@ impl Connection {
     pub fn list(
         &mut self,
         request: impl Fn(u32) -> Request,
-        failure: impl FnOnce(KernelError) -> Result<Dumped, Error>,
+        failure: impl FnOnce(KernelError) -> Result<DumpStatus, Error>,
         mut read: impl FnMut(Message),
-    ) -> Result<Dumped, Error> {
+    ) -> Result<DumpStatus, Error> {
         let request = request(self.next_sequence());
         self.send(&request.bytes, "asking for a dump")?;
-        let mut dumped = Dumped::Whole;
+        let mut dumped = DumpStatus::Complete;
         loop {
             let datagram = receive(self.transport.as_mut())?;
             for message in answers(datagram, request.sequence) {
@@ -102,7 +102,7 @@ impl Connection {
                     return failure(error);
                 }
                 if message.is_interrupted() {
-                    dumped = Dumped::Interrupted;
+                    dumped = DumpStatus::Interrupted;
                 }
                 if message.is_done() {
                     return Ok(dumped);
@@ -122,7 +122,7 @@ impl Connection {
     }
 
     /// Sends a batch and collects what the kernel has to say to it.
-    pub fn send_batch(&mut self, batch: &FinishedBatch) -> Result<BatchAnswer, Error> {
+    pub fn send_batch(&mut self, batch: &FinalizedBatch) -> Result<BatchAnswer, Error> {
         const READING: &str = "reading the answers to the batch";
         self.send(batch.bytes(), "sending the batch")?;
         // It says nothing to a batch that it has committed; a question behind it ends the waiting.
@@ -146,12 +146,12 @@ impl Connection {
                 Ok(None) => break,
                 Ok(Some(datagram)) => all.extend(errors(datagram, &is_ours)),
                 Err(error) if is_overflow(&error) && overflow.is_none() => overflow = Some(error),
-                Err(source) => return Err(action(what)(source)),
+                Err(source) => return Err(io_error(what)(source)),
             }
         }
         // The first errors are there; those that did not fit are their consequences.
         match overflow.filter(|_| all.is_empty()) {
-            Some(source) => Err(action(what)(source)),
+            Some(source) => Err(io_error(what)(source)),
             None => Ok(all),
         }
     }
@@ -159,7 +159,7 @@ impl Connection {
     fn send(&mut self, datagram: &[u8], what: &'static str) -> Result<(), Error> {
         self.transport.send(datagram).map_err(|source| match source.raw_os_error() {
             Some(libc::EMSGSIZE) => Error::TooLarge { bytes: datagram.len() },
-            _ => action(what)(source),
+            _ => io_error(what)(source),
         })
     }
 
@@ -175,17 +175,17 @@ const REQUEST_SEQUENCES: u32 = 1 << 31;
 
 fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
     const READING: &str = "reading an answer";
-    match transport.receive(PollTimeout::from(PATIENCE)) {
+    match transport.receive(PollTimeout::from(TIMEOUT_MS)) {
         Ok(Some(datagram)) => Ok(datagram),
-        Ok(None) => Err(action(READING)(io::ErrorKind::TimedOut.into())),
-        Err(source) => Err(action(READING)(source)),
+        Ok(None) => Err(io_error(READING)(io::ErrorKind::TimedOut.into())),
+        Err(source) => Err(io_error(READING)(source)),
     }
 }
 
-fn reading_a_dump(error: KernelError) -> Result<Dumped, Error> {
+fn reading_a_dump(error: KernelError) -> Result<DumpStatus, Error> {
     match error.errno {
         // What it is in has gone since it was found.
-        libc::ENOENT => Ok(Dumped::Interrupted),
+        libc::ENOENT => Ok(DumpStatus::Interrupted),
         _ => Err(Error::from_kernel(error, "reading a dump")),
     }
 }

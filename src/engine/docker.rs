@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::connection::{Connection, Dumped};
+use super::connection::{Connection, DumpStatus};
 use super::{Error, host};
 use crate::docker::{Discovery, is_docker_chain};
 use crate::model::{ChainPath, Family, Name, Snapshot, TablePath};
 use crate::netlink::{Dump, decode_facts};
 
 /// Notes a chain that exists, if its rules have to be read.
-pub(super) fn note(chains: &mut Vec<ChainPath>, family: Family, table: &Name, chain: &Name) {
+pub(super) fn collect(chains: &mut Vec<ChainPath>, family: Family, table: &Name, chain: &Name) {
     let table = TablePath { family, table: table.clone() };
     let path = ChainPath { table, chain: chain.clone() };
     if is_docker_chain(&path) {
@@ -20,12 +20,12 @@ pub(super) fn note(chains: &mut Vec<ChainPath>, family: Family, table: &Name, ch
 
 /// Reads the rules of the chains, and then of the host's links what they call for: a bridge is there
 /// before Docker writes a rule for it.
-pub(super) fn learn(
+pub(super) fn discover(
     connection: &mut Connection,
     routes: &mut Connection,
     chains: Vec<ChainPath>,
     snapshot: &mut Snapshot,
-) -> Result<Dumped, Error> {
+) -> Result<DumpStatus, Error> {
     let mut discovery = Discovery::default();
     for path in chains {
         discovery.begin_chain(&path);
@@ -35,11 +35,11 @@ pub(super) fn learn(
             discovery.read_rule(&path, &decode_facts(message.attributes(), family));
             true
         })?;
-        if dumped == Dumped::Interrupted {
+        if dumped == DumpStatus::Interrupted {
             return Ok(dumped);
         }
     }
     let links = if discovery.needs_links() { host::links(routes)? } else { BTreeMap::new() };
     snapshot.docker = discovery.conclude(&links);
-    Ok(Dumped::Whole)
+    Ok(DumpStatus::Complete)
 }

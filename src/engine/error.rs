@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-pub use super::rejection::Refusal;
+pub use super::rejection::Rejection;
 use crate::model::Family;
 use crate::netlink::KernelError;
-use crate::plan::Obstacle;
+use crate::plan::PlanError;
 
 /// Why the engine could not do what it was asked to. Whenever one of these is returned the kernel
 /// holds the rules that it held before, unless the answer to a batch was lost ([`Error::Socket`]
@@ -47,7 +47,7 @@ pub enum Error {
     },
     /// Something that is not dwnl's stands in the way.
     #[error(transparent)]
-    Obstacle(#[from] Obstacle),
+    Obstacle(#[from] PlanError),
     /// The ruleset was changed by others between the dump and the commit.
     #[error(
         "others changed the ruleset between the dump and the commit, each of {attempts} times: \
@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// The kernel refused a change, and with it the whole transaction.
     #[error(transparent)]
-    Refused(Box<Refusal>),
+    Rejected(Box<Rejection>),
     /// The batch is larger than the socket's send buffer may be.
     #[error(
         "the batch has {bytes} bytes, more than a socket may send at once here: run as root of the \
@@ -116,12 +116,12 @@ impl Error {
 }
 
 /// Wraps the failure of an action.
-pub(super) fn action(action: &'static str) -> impl Fn(io::Error) -> Error {
+pub(super) fn io_error(action: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::Socket { action, source }
 }
 
 /// Wraps a socket that cannot be opened.
-pub(super) fn opening(source: io::Error) -> Error {
+pub(super) fn open_error(source: io::Error) -> Error {
     match source.raw_os_error() {
         // The kernel has no nfnetlink, or no netlink at all.
         Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => Error::NoNfTables,
@@ -130,9 +130,9 @@ pub(super) fn opening(source: io::Error) -> Error {
 }
 
 /// Wraps a socket that cannot join those that hear of commits.
-pub(super) fn from_join(source: io::Error) -> Error {
+pub(super) fn join_error(source: io::Error) -> Error {
     match source.raw_os_error() {
         Some(libc::EPERM) => Error::Permission,
-        _ => opening(source),
+        _ => open_error(source),
     }
 }

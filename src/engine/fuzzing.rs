@@ -8,12 +8,12 @@ use std::sync::{Arc, LazyLock};
 
 use nix::poll::PollTimeout;
 
-use super::monitor::Gathering;
-use super::{Engine, Notice, commit};
-use crate::compile::{compile, frame};
+use super::monitor::CommitAssembler;
+use super::{Engine, MonitorEvent, commit};
+use crate::compile::{compile, managed_objects};
 use crate::fuzzing::check_text;
-use crate::model::{Addresses, Ports, Protocol, Ruleset, Snapshot};
-use crate::netlink::{FinishedBatch, Messages, Transport};
+use crate::model::{AddressSpec, Ports, Protocol, Ruleset, Snapshot};
+use crate::netlink::{FinalizedBatch, Messages, Transport};
 use crate::plan::Plan;
 use crate::policy::{Allow, Group, Policy, Source};
 
@@ -80,7 +80,7 @@ impl Transport for Recording {
 /// A small group and a large one.
 static WANTED: LazyLock<Ruleset> = LazyLock::new(|| {
     let source = |n: u32| Source {
-        addresses: Addresses::Network(IpAddr::from(Ipv4Addr::from(n * 3)).into()),
+        addresses: AddressSpec::Network(IpAddr::from(Ipv4Addr::from(n * 3)).into()),
         at: None,
     };
     let group = |name: &str, count| Group {
@@ -100,7 +100,9 @@ static WANTED: LazyLock<Ruleset> = LazyLock::new(|| {
 pub fn snapshot(data: &[u8]) {
     match Recording::engine(data).snapshot() {
         Ok(snapshot) => {
-            for plan in [Plan::between(&WANTED, &snapshot), Plan::removing(&frame(), &snapshot)] {
+            for plan in
+                [Plan::diff(&WANTED, &snapshot), Plan::teardown(&managed_objects(), &snapshot)]
+            {
                 drop(plan.map_err(|obstacle| obstacle.to_string()));
             }
         }
@@ -111,9 +113,9 @@ pub fn snapshot(data: &[u8]) {
 /// The data are the datagrams that answer a batch. It is a success only if the kernel says the
 /// next generation and no error.
 pub fn answer(data: &[u8]) {
-    static SENT: LazyLock<(Plan, FinishedBatch)> = LazyLock::new(|| {
+    static SENT: LazyLock<(Plan, FinalizedBatch)> = LazyLock::new(|| {
         let before = Snapshot { generation: 7, ..Snapshot::default() };
-        let plan = Plan::between(&WANTED, &before).expect("a plan");
+        let plan = Plan::diff(&WANTED, &before).expect("a plan");
         let batch = commit::encode(&plan);
         (plan, batch)
     });
@@ -127,7 +129,7 @@ pub fn answer(data: &[u8]) {
 /// The data are the datagrams of notifications. What is told of them is short and plain, however
 /// much it is.
 pub fn notice(data: &[u8]) {
-    static OPENED: LazyLock<Gathering> = LazyLock::new(|| Gathering::since(1));
+    static OPENED: LazyLock<CommitAssembler> = LazyLock::new(|| CommitAssembler::starting_at(1));
     let mut gathering = OPENED.clone();
     let mut notices = Vec::new();
     let mut recording = Recording::of(data);
@@ -135,7 +137,7 @@ pub fn notice(data: &[u8]) {
         gathering.read(&datagram, &mut notices);
     }
     for notice in &notices {
-        if let Notice::Commit(commit) = notice {
+        if let MonitorEvent::Commit(commit) = notice {
             let told = commit.to_string();
             check_text(&told);
             assert!(!told.contains('\n'), "{told}");

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::connection::{Connection, Dumped};
+use super::connection::{Connection, DumpStatus};
 use super::probe::{self, CgroupProbe};
-use super::{Engine, Error, unbroken};
+use super::{Engine, Error, retry_interrupted};
 use crate::cgroup::Hierarchy;
 use crate::compile::{
-    gives_up_ports, holds_guard, holds_socket_match, judges_all_others, publish_listeners,
+    forgets_ports, holds_guard, holds_socket_match, judges_all_others, publish_listeners,
 };
 use crate::docker::{CGROUPFS_PARENT, DAEMONS, is_container};
 use crate::model::{
@@ -37,7 +37,7 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Error`].
-    pub(super) fn look_around(
+    pub(super) fn read_host(
         &mut self,
         scope: &GuardScope,
         snapshot: &mut Snapshot,
@@ -46,8 +46,8 @@ impl Engine {
         let has_cgroups = snapshot.host.cgroups.is_some();
         snapshot.host.matches_sockets = has_cgroups && self.matches_sockets(snapshot)?;
         publish_listeners(&mut snapshot.docker, scope, &snapshot.host);
-        if gives_up_ports(snapshot) {
-            self.look_again(scope, snapshot)?;
+        if forgets_ports(snapshot) {
+            self.reread_listeners(scope, snapshot)?;
         }
         Ok(())
     }
@@ -55,7 +55,11 @@ impl Engine {
     /// Adds the listening sockets that a second dump has. sock_diag does not report that others opened
     /// or closed sockets during a dump, which may then lack some, so that a port is not given up by
     /// one dump alone.
-    fn look_again(&mut self, scope: &GuardScope, snapshot: &mut Snapshot) -> Result<(), Error> {
+    fn reread_listeners(
+        &mut self,
+        scope: &GuardScope,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Error> {
         let Snapshot { docker, host, .. } = snapshot;
         if let (Some(first), Some(second)) = (&host.listeners, listeners(&mut self.sockets)?) {
             let all: BTreeSet<Listener> = first.iter().cloned().chain(second).collect();
@@ -129,7 +133,7 @@ fn containers(hierarchy: &Hierarchy, cgroups: &Cgroups) -> Vec<Cgroup> {
 
 /// Reads the interfaces.
 pub(super) fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
-    let dumped = unbroken(|dumped: &mut Vec<DumpedLink>| {
+    let dumped = retry_interrupted(|dumped: &mut Vec<DumpedLink>| {
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
         let failure = |error| Err(Error::from_routing(error));
         routes.list(request, failure, |message| dumped.extend(decode_link(message)))
@@ -175,12 +179,12 @@ fn waiting(
     protocol: Protocol,
 ) -> Result<Option<Vec<Listener>>, Error> {
     let mut is_supported = true;
-    let found = unbroken(|found: &mut Vec<Listener>| {
+    let found = retry_interrupted(|found: &mut Vec<Listener>| {
         let request = |sequence| Request::listeners(family, protocol, sequence);
         let failure = |error: KernelError| match error.errno {
             libc::ENOENT => {
                 is_supported = false;
-                Ok(Dumped::Whole)
+                Ok(DumpStatus::Complete)
             }
             _ => Err(Error::from_sock_diag(error)),
         };

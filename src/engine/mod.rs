@@ -24,18 +24,18 @@ use std::path::Path;
 use std::sync::Weak;
 
 use crate::cgroup::Hierarchy;
-use crate::compile::{Limitation, frame, limitations, unknown_ports};
-use crate::model::{Docker, Family, GuardScope, Published, Ruleset, Snapshot};
-use crate::netlink::{Socket, Transport, legacy_nat_holds_rules, within};
-use crate::plan::{Obstacle, Plan};
-use connection::{Connection, Dumped};
-use monitor::Attendance;
+use crate::compile::{Limitation, limitations, managed_objects, unknown_ports};
+use crate::model::{Docker, Family, GuardScope, PublishedPort, Ruleset, Snapshot};
+use crate::netlink::{Socket, Transport, in_netns, legacy_nat_holds_rules};
+use crate::plan::{Plan, PlanError};
+use connection::{Connection, DumpStatus};
+use monitor::Subscription;
 use probe::Probe;
-use set_cache::Memory;
+use set_cache::SetCache;
 
-pub use conntrack::Tended;
+pub use conntrack::FlowChanges;
 pub use error::Error;
-pub use monitor::{Commit, LinkMonitor, Monitor, Notice, Process};
+pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};
 pub use probe::CgroupProbe;
 
 /// How often [`Engine::apply`] starts from the dump before it gives up, because others change the
@@ -48,23 +48,23 @@ pub const ATTEMPTS_MAX: u32 = 100;
 ///
 /// It remembers the elements of the sets that it has read or written last (they are shared with
 /// the [`Ruleset`] or [`Snapshot`] at hand), and reads them again only if anybody has changed the
-/// kernel's ruleset since, and it was not told by [`Engine::heed`] that they were left alone.
+/// kernel's ruleset since, and it was not told by [`Engine::observe`] that they were left alone.
 pub struct Engine {
     /// The second helps to read many sets.
     connections: [Connection; 2],
     /// The number by which the kernel knows the socket of the first, which commits.
     port: u32,
     /// Whether the monitor that does not hear of what it commits is listening.
-    ignored_by: Cell<Weak<Attendance>>,
+    excluded_by: Cell<Weak<Subscription>>,
     routes: Connection,
     sockets: Connection,
     hierarchy: Option<Hierarchy>,
     probe: Option<Probe>,
     /// What the probe came to.
     socket_match: Option<bool>,
-    memory: Memory,
-    /// What [`Engine::read_ahead`] has read.
-    ahead: Option<Snapshot>,
+    set_cache: SetCache,
+    /// What [`Engine::prefetch`] has read.
+    prefetched: Option<Snapshot>,
 }
 
 /// What [`Engine::apply`] and [`Engine::remove`] did.
@@ -78,7 +78,7 @@ pub struct Outcome {
     pub docker: Docker,
     /// The published ports that the guard did not know before: whoever opened a flow to one of them
     /// in the meantime was not judged. Empty where there was no guard before.
-    pub learned: Vec<Published>,
+    pub learned: Vec<PublishedPort>,
     /// The promises of the guard that do not hold on this host.
     pub limitations: Vec<Limitation>,
     /// How often the dump was taken: 1, and one more for each change by somebody else meanwhile.
@@ -114,10 +114,10 @@ impl Engine {
     /// [`Error::LegacyNat`] where the host cannot be protected this way; [`Error::NoNfTables`] and
     /// [`Error::Socket`] where the sockets cannot be had.
     pub fn open() -> Result<Engine, Error> {
-        let socket = Socket::open().map_err(error::opening)?;
-        let second = Socket::open().map_err(error::opening)?;
-        let routes = Socket::open_routes().map_err(error::action("opening the socket"))?;
-        let sockets = Socket::open_sock_diag().map_err(error::action("opening the socket"))?;
+        let socket = Socket::open().map_err(error::open_error)?;
+        let second = Socket::open().map_err(error::open_error)?;
+        let routes = Socket::open_routes().map_err(error::io_error("opening the socket"))?;
+        let sockets = Socket::open_sock_diag().map_err(error::io_error("opening the socket"))?;
         for family in Family::NAT {
             let holds_rules = legacy_nat_holds_rules(family)
                 .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
@@ -140,14 +140,14 @@ impl Engine {
         Engine {
             connections: nf_tables.map(Connection::new),
             port: 0,
-            ignored_by: Cell::default(),
+            excluded_by: Cell::default(),
             routes: Connection::new(routes),
             sockets: Connection::new(sockets),
             hierarchy: None,
             probe: None,
             socket_match: None,
-            memory: Memory::default(),
-            ahead: None,
+            set_cache: SetCache::default(),
+            prefetched: None,
         }
     }
 
@@ -171,7 +171,7 @@ impl Engine {
         let Some(own) = Hierarchy::open().and_then(|hierarchy| hierarchy.own()) else {
             return Ok(CgroupProbe::Unknown);
         };
-        let socket = Socket::open().map_err(error::opening)?;
+        let socket = Socket::open().map_err(error::open_error)?;
         let port = socket.port();
         Probe::open().ask(&mut Connection::new(Box::new(socket)), port, &own)
     }
@@ -195,13 +195,13 @@ impl Engine {
 
     /// Takes notice of what a [`Monitor`] of the same namespace has heard, so that what is remembered
     /// of sets that others did not touch stays valid. Each notice has to be heeded, in order.
-    pub fn heed(&mut self, notice: &Notice) {
+    pub fn observe(&mut self, notice: &MonitorEvent) {
         match notice {
-            Notice::Commit(commit) => {
-                self.memory.follow(commit.generation, |set| commit.touches(set));
+            MonitorEvent::Commit(commit) => {
+                self.set_cache.advance(commit.generation, |set| commit.touches(set));
             }
             // What follows it may look like a whole commit and be a part of one.
-            Notice::Lost => self.memory.forget(),
+            MonitorEvent::Overrun => self.set_cache.clear(),
         }
     }
 
@@ -210,49 +210,53 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
-        let snapshot =
-            snapshot::take(&mut self.connections, &mut self.routes, &self.memory, &frame())?;
-        self.memory.keep_read(&snapshot);
+        let snapshot = snapshot::take(
+            &mut self.connections,
+            &mut self.routes,
+            &self.set_cache,
+            &managed_objects(),
+        )?;
+        self.set_cache.store_snapshot(&snapshot);
         Ok(snapshot)
     }
 
     /// Takes the snapshot that the next plan or commit begins with, while the caller still prepares
-    /// what is wanted. If anybody changes the ruleset before, it is taken again.
+    /// what is desired. If anybody changes the ruleset before, it is taken again.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn read_ahead(&mut self) -> Result<(), Error> {
-        self.ahead = Some(self.snapshot()?);
+    pub fn prefetch(&mut self) -> Result<(), Error> {
+        self.prefetched = Some(self.snapshot()?);
         Ok(())
     }
 
     /// What was read ahead, if it is still so, else a new snapshot.
     fn current(&mut self) -> Result<Snapshot, Error> {
-        match self.ahead.take() {
+        match self.prefetched.take() {
             Some(ahead) if self.connections[0].generation()? == ahead.generation => Ok(ahead),
             _ => self.snapshot(),
         }
     }
 
-    /// The same with what `wanted` depends on beside it. `may_probe`: whether a table of its own may
+    /// The same with what `desired` depends on beside it. `may_probe`: whether a table of its own may
     /// exist for a moment.
-    fn current_for(&mut self, wanted: &Ruleset, may_probe: bool) -> Result<Snapshot, Error> {
+    fn current_for(&mut self, desired: &Ruleset, may_probe: bool) -> Result<Snapshot, Error> {
         let mut snapshot = self.current()?;
-        if let Some(scope) = &wanted.guard {
+        if let Some(scope) = &desired.guard {
             if may_probe && self.probe_once(&snapshot)? {
                 snapshot = self.snapshot()?;
             }
-            self.look_around(scope, &mut snapshot)?;
+            self.read_host(scope, &mut snapshot)?;
         }
         Ok(snapshot)
     }
 
-    /// What would have to change for the kernel to hold `wanted`.
+    /// What would have to change for the kernel to hold `desired`.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn plan(&mut self, wanted: &Ruleset) -> Result<Plan, Error> {
-        Ok(self.preview(wanted)?.plan)
+    pub fn plan(&mut self, desired: &Ruleset) -> Result<Plan, Error> {
+        Ok(self.preview(desired)?.plan)
     }
 
     /// The same, with what Docker's rules tell about it: what [`Engine::apply`] would come to, with
@@ -260,11 +264,11 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn preview(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let snapshot = self.current_for(wanted, false)?;
-        let plan = Plan::between(wanted, &snapshot)?;
+    pub fn preview(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
+        let snapshot = self.current_for(desired, false)?;
+        let plan = Plan::diff(desired, &snapshot)?;
         let generation = snapshot.generation;
-        Ok(Outcome::new(plan, generation, wanted.guard.as_ref(), snapshot, 1))
+        Ok(Outcome::new(plan, generation, desired.guard.as_ref(), snapshot, 1))
     }
 
     /// Carries out a plan in one transaction and returns the generation afterwards. An empty plan
@@ -272,7 +276,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Conflict`] if the ruleset was changed since the plan was made: make a new one.
-    /// [`Error::Refused`] if the kernel refuses a change. In either case nothing was changed.
+    /// [`Error::Rejected`] if the kernel refuses a change. In either case nothing was changed.
     pub fn commit(&mut self, plan: &Plan) -> Result<u32, Error> {
         if plan.is_empty() {
             return Ok(plan.generation);
@@ -280,23 +284,23 @@ impl Engine {
         let [connection, _] = &mut self.connections;
         let batch = commit::encode(plan);
         let commit = |connection: &mut Connection| commit::send(connection, plan, &batch);
-        let monitor = self.ignored_by.get_mut().upgrade();
-        match monitor.filter(|_| batch.bytes().len() >= monitor::LARGE) {
-            Some(monitor) => monitor.while_away(connection, plan.generation, commit),
+        let monitor = self.excluded_by.get_mut().upgrade();
+        match monitor.filter(|_| batch.bytes().len() >= monitor::PAUSE_THRESHOLD) {
+            Some(monitor) => monitor.paused(connection, plan.generation, commit),
             None => commit(connection),
         }
     }
 
-    /// Makes the kernel hold `wanted`: plans and commits, and starts again from the dump, at most
+    /// Makes the kernel hold `desired`: plans and commits, and starts again from the dump, at most
     /// [`ATTEMPTS_MAX`] times, when others change the ruleset in between.
     ///
     /// # Errors
     /// See [`Error`]. Nothing was changed.
-    pub fn apply(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let current = |engine: &mut Engine| engine.current_for(wanted, true);
-        let plan = |snapshot: &Snapshot| Plan::between(wanted, snapshot);
-        let outcome = self.converge(wanted.guard.as_ref(), current, plan)?;
-        self.memory.keep_written(outcome.generation, wanted);
+    pub fn apply(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
+        let current = |engine: &mut Engine| engine.current_for(desired, true);
+        let plan = |snapshot: &Snapshot| Plan::diff(desired, snapshot);
+        let outcome = self.converge(desired.guard.as_ref(), current, plan)?;
+        self.set_cache.store_ruleset(outcome.generation, desired);
         Ok(outcome)
     }
 
@@ -306,15 +310,15 @@ impl Engine {
     /// # Errors
     /// See [`Error`]. Nothing was changed.
     pub fn remove(&mut self) -> Result<Outcome, Error> {
-        let owned = frame();
-        self.converge(None, Engine::current, |snapshot| Plan::removing(&owned, snapshot))
+        let owned = managed_objects();
+        self.converge(None, Engine::current, |snapshot| Plan::teardown(&owned, snapshot))
     }
 
     fn converge(
         &mut self,
         scope: Option<&GuardScope>,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
-        plan: impl Fn(&Snapshot) -> Result<Plan, Obstacle>,
+        plan: impl Fn(&Snapshot) -> Result<Plan, PlanError>,
     ) -> Result<Outcome, Error> {
         for attempts in 1..=ATTEMPTS_MAX {
             let snapshot = current(self)?;
@@ -336,18 +340,18 @@ fn opened_in<T: Send>(
     path: &Path,
     open: impl FnOnce() -> Result<T, Error> + Send,
 ) -> Result<T, Error> {
-    within(path, open).map_err(|source| Error::Namespace { path: path.to_owned(), source })?
+    in_netns(path, open).map_err(|source| Error::Namespace { path: path.to_owned(), source })?
 }
 
 /// What `attempt` gathers, from the beginning again when it was interrupted; after [`ATTEMPTS_MAX`]
 /// times what the last has gathered.
-fn unbroken<T: Default>(
-    mut attempt: impl FnMut(&mut T) -> Result<Dumped, Error>,
+fn retry_interrupted<T: Default>(
+    mut attempt: impl FnMut(&mut T) -> Result<DumpStatus, Error>,
 ) -> Result<T, Error> {
     let mut gathered = T::default();
     for _ in 0..ATTEMPTS_MAX {
         gathered = T::default();
-        if attempt(&mut gathered)? == Dumped::Whole {
+        if attempt(&mut gathered)? == DumpStatus::Complete {
             break;
         }
     }

@@ -18,8 +18,8 @@ use nix::sys::socket::{
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
 use crate::model::{
-    BaseChain, Cgroup, CgroupMatch, ChainPath, Condition, Direction, Family, Interface, Match,
-    Place, Ports, Protocol, Rule, Statement, TablePath, Verdict,
+    BaseChain, Cgroup, CgroupMatch, ChainPath, Direction, Family, Interface, Match, NftMatch,
+    NftStatement, Ports, Position, Protocol, Rule, TablePath, Verdict,
 };
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
 
@@ -30,7 +30,7 @@ const FIRST: BaseChain<'static> = BaseChain { chain_type: "filter", hook: 1, pri
 /// How long a packet may take through the loopback interface. As a rule it is there before the call
 /// that sends it returns, but a busy machine takes its time, and an answer too early would leave the
 /// guard without the match.
-const PATIENCE: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(500);
 /// How long to wait before the counters are read again.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -85,7 +85,7 @@ impl Probe {
         }
         let addresses: Vec<SocketAddr> = pairs.iter().map(|(_, address)| *address).collect();
         let chain = chain(port);
-        let batch = batch(&chain, &rules(cgroup, &addresses)).finish();
+        let batch = batch(&chain, &rules(cgroup, &addresses)).finalize();
         if !is_taken(&connection.send_batch(&batch)?)? {
             return Ok(CgroupProbe::Refuses);
         }
@@ -129,7 +129,7 @@ impl Pair {
 
 /// Whether the kernel takes the rule at all. It is sent in a batch without an end.
 pub(super) fn loads_cgroup(connection: &mut Connection, port: u32) -> Result<bool, Error> {
-    let rule = rule([Condition::Cgroup(CgroupMatch { level: 0, id: 1, negated: false })]);
+    let rule = rule([NftMatch::Cgroup(CgroupMatch { level: 0, id: 1, negated: false })]);
     let batch = batch(&chain(port), &[rule]).unended();
     is_taken(&connection.send_batch(&batch)?)
 }
@@ -145,21 +145,21 @@ fn chain(port: u32) -> ChainPath {
 /// the kernel knows the socket anyway.
 fn rules(cgroup: CgroupMatch, addresses: &[SocketAddr]) -> Vec<Rule> {
     let loopback = Interface { name: "lo".into(), wildcard: false, negated: false };
-    let loopback = Condition::Interface(Direction::In, loopback);
+    let loopback = NftMatch::Interface(Direction::In, loopback);
     let pair = |address: &SocketAddr| {
-        let family = Condition::Family(Family::of(address.ip()));
+        let family = NftMatch::Family(Family::of(address.ip()));
         let ports = Ports::new(Protocol::Tcp, address.port(), address.port())?;
-        let arriving = [loopback.clone(), family, Condition::Ports(ports)];
-        let matching = [&arriving[..], &[Condition::Cgroup(cgroup)]].concat();
+        let arriving = [loopback.clone(), family, NftMatch::Ports(ports)];
+        let matching = [&arriving[..], &[NftMatch::Cgroup(cgroup)]].concat();
         Some([rule(matching), rule(arriving)])
     };
     addresses.iter().filter_map(pair).flatten().collect()
 }
 
 /// `CONDITIONS counter drop`
-fn rule(conditions: impl IntoIterator<Item = Condition>) -> Rule {
+fn rule(conditions: impl IntoIterator<Item = NftMatch>) -> Rule {
     let matches = conditions.into_iter().map(Match::Native).collect();
-    Rule { matches, ..Rule::new(Verdict::Native(Statement::Drop)) }
+    Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Drop)) }
 }
 
 /// What makes the chain, at whatever generation.
@@ -167,7 +167,7 @@ fn batch(chain: &ChainPath, rules: &[Rule]) -> Batch {
     let mut batch = Batch::new(0);
     batch.add_owned_table(&chain.table);
     batch.add_chain(chain, Some(FIRST));
-    rules.iter().for_each(|rule| batch.add_rule(chain, Place::Last, rule));
+    rules.iter().for_each(|rule| batch.add_rule(chain, Position::Append, rule));
     batch
 }
 
@@ -182,7 +182,7 @@ fn is_taken(answer: &BatchAnswer) -> Result<bool, Error> {
 fn remove(connection: &mut Connection, table: &TablePath) {
     let mut batch = Batch::new(0);
     batch.delete_table(table);
-    let _ = connection.send_batch(&batch.finish());
+    let _ = connection.send_batch(&batch.finalize());
 }
 
 /// Waits until the first packet of each pair was counted.
@@ -191,7 +191,7 @@ fn wait(
     chain: &ChainPath,
     pairs: usize,
 ) -> Result<CgroupProbe, Error> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         let counters = counters(connection, &chain.table)?;
         if let Some(answer) = judge(&counters, pairs) {

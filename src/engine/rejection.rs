@@ -8,7 +8,7 @@ use crate::plan::Change;
 
 /// A change that the kernel refused, and with it the whole transaction.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Rejection {
     /// The change; `None` if the transaction as a whole was refused.
     pub change: Option<Change>,
     /// The attribute of the message that the kernel points at, in words.
@@ -17,7 +17,7 @@ pub struct Refusal {
     pub source: io::Error,
 }
 
-impl Refusal {
+impl Rejection {
     /// What the operator can do about it, where that can be told.
     fn hint(&self) -> Option<String> {
         let errno = self.source.raw_os_error()?;
@@ -50,7 +50,7 @@ impl Refusal {
     }
 }
 
-impl std::error::Error for Refusal {
+impl std::error::Error for Rejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }
@@ -58,7 +58,7 @@ impl std::error::Error for Refusal {
 
 /// A sentence such as ``the kernel refuses to add `-A DOCKER-BLOCK …` to ip nat (entry `web`
 /// (policy.toml:12:1)): No such file or directory, at expression 3, match conntrack``.
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the kernel refuses to ")?;
         match &self.change {

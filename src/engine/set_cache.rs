@@ -10,21 +10,21 @@ use crate::model::{Interval, Ruleset, SetPath, Snapshot};
 
 /// What an engine remembers of the kernel's sets.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct SetCache {
     generation: u32,
     sets: BTreeMap<SetPath, Arc<[Interval]>>,
 }
 
-impl Memory {
+impl SetCache {
     /// The elements of a set at this generation, if they are remembered.
-    pub fn recall(&self, generation: u32, set: &SetPath) -> Option<Arc<[Interval]>> {
+    pub fn get(&self, generation: u32, set: &SetPath) -> Option<Arc<[Interval]>> {
         let sets = (generation == self.generation).then_some(&self.sets)?;
         sets.get(set).map(Arc::clone)
     }
 
     /// Takes notice of the commit that brought about this generation. If it is the next one, all but
     /// the sets that it touched are what they were; of any other nothing follows.
-    pub fn follow(&mut self, generation: u32, touches: impl Fn(&SetPath) -> bool) {
+    pub fn advance(&mut self, generation: u32, touches: impl Fn(&SetPath) -> bool) {
         if generation == next_generation(self.generation) {
             self.generation = generation;
             self.sets.retain(|set, _| !touches(set));
@@ -32,12 +32,12 @@ impl Memory {
     }
 
     /// Remembers nothing any more.
-    pub fn forget(&mut self) {
+    pub fn clear(&mut self) {
         self.sets.clear();
     }
 
     /// Remembers what was read.
-    pub fn keep_read(&mut self, snapshot: &Snapshot) {
+    pub fn store_snapshot(&mut self, snapshot: &Snapshot) {
         self.generation = snapshot.generation;
         let tables = snapshot.tables.iter();
         self.sets = tables
@@ -51,7 +51,7 @@ impl Memory {
     }
 
     /// Remembers what the commit that brought about this generation has put in place.
-    pub fn keep_written(&mut self, generation: u32, ruleset: &Ruleset) {
+    pub fn store_ruleset(&mut self, generation: u32, ruleset: &Ruleset) {
         self.generation = generation;
         let sets = ruleset.sets.iter().filter(|set| !set.kind.is_dynamic());
         self.sets =
@@ -85,35 +85,35 @@ mod tests {
     #[test]
     fn elements_are_remembered_for_one_generation() {
         let kind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
-        let mut memory = Memory::default();
-        memory.keep_read(&snapshot(3, Some(kind)));
-        assert_eq!(memory.recall(3, &path("cdn-4")).map(|elements| elements.len()), Some(1));
-        assert!(memory.recall(4, &path("cdn-4")).is_none());
-        assert!(memory.recall(3, &path("cdn-6")).is_none());
+        let mut memory = SetCache::default();
+        memory.store_snapshot(&snapshot(3, Some(kind)));
+        assert_eq!(memory.get(3, &path("cdn-4")).map(|elements| elements.len()), Some(1));
+        assert!(memory.get(4, &path("cdn-4")).is_none());
+        assert!(memory.get(3, &path("cdn-6")).is_none());
 
-        memory.keep_written(4, &Ruleset::default());
-        assert!(memory.recall(4, &path("cdn-4")).is_none());
+        memory.store_ruleset(4, &Ruleset::default());
+        assert!(memory.get(4, &path("cdn-4")).is_none());
     }
 
     #[test]
     fn elements_outlive_the_commits_that_leave_them_alone() {
         let kind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
-        let mut memory = Memory::default();
-        memory.keep_read(&snapshot(u32::MAX, Some(kind)));
-        memory.follow(1, |set| *set == path("cdn-6"));
-        assert!(memory.recall(1, &path("cdn-4")).is_some());
+        let mut memory = SetCache::default();
+        memory.store_snapshot(&snapshot(u32::MAX, Some(kind)));
+        memory.advance(1, |set| *set == path("cdn-6"));
+        assert!(memory.get(1, &path("cdn-4")).is_some());
         // One was not heard of.
-        memory.follow(3, |_| false);
-        assert!(memory.recall(3, &path("cdn-4")).is_none());
-        memory.follow(2, |set| *set == path("cdn-4"));
-        assert!(memory.recall(2, &path("cdn-4")).is_none());
+        memory.advance(3, |_| false);
+        assert!(memory.get(3, &path("cdn-4")).is_none());
+        memory.advance(2, |set| *set == path("cdn-4"));
+        assert!(memory.get(2, &path("cdn-4")).is_none());
     }
 
     #[test]
     fn a_set_that_was_not_read_is_not_remembered_as_empty() {
-        let mut memory = Memory::default();
-        memory.keep_read(&snapshot(3, None));
-        assert!(memory.recall(3, &path("cdn-4")).is_none());
+        let mut memory = SetCache::default();
+        memory.store_snapshot(&snapshot(3, None));
+        assert!(memory.get(3, &path("cdn-4")).is_none());
     }
 
     const SETS: usize = 3;
@@ -177,7 +177,7 @@ mod tests {
             before in prop_oneof![Just(0u32), Just(u32::MAX - 3), any::<u32>()],
             steps in prop::collection::vec(step(), 0..60),
         ) {
-            let mut memory = Memory::default();
+            let mut memory = SetCache::default();
             let mut kernel =
                 Kernel { generation: before, elements: [0; SETS], notices: VecDeque::new() };
             for step in steps {
@@ -190,27 +190,27 @@ mod tests {
                     Step::Own(touched, is_kept) => {
                         kernel.commit(touched);
                         if is_kept {
-                            memory = Memory { generation: kernel.generation, sets: kernel.sets() };
+                            memory = SetCache { generation: kernel.generation, sets: kernel.sets() };
                         }
                     }
                     Step::Read => {
-                        memory = Memory { generation: kernel.generation, sets: kernel.sets() };
+                        memory = SetCache { generation: kernel.generation, sets: kernel.sets() };
                     }
                     Step::Heed(count) => {
                         let count = count.min(kernel.notices.len());
                         for (generation, touched) in kernel.notices.drain(..count) {
-                            memory.follow(generation, |set| {
+                            memory.advance(generation, |set| {
                                 (0..SETS).any(|other| touched[other] && name(other) == *set)
                             });
                         }
                     }
                     Step::Lose => {
                         kernel.notices.clear();
-                        memory.forget();
+                        memory.clear();
                     }
                 }
                 for set in 0..SETS {
-                    if let Some(elements) = memory.recall(kernel.generation, &name(set)) {
+                    if let Some(elements) = memory.get(kernel.generation, &name(set)) {
                         prop_assert_eq!(elements, kernel.installed(set));
                     }
                 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use super::Error;
-use super::connection::{Connection, Dumped};
+use super::connection::{Connection, DumpStatus};
 use crate::model::{Interval, SetKind, SetPath};
 use crate::netlink::{Dump, DumpedElements};
 
@@ -14,7 +14,7 @@ use crate::netlink::{Dump, DumpedElements};
 const MANY: usize = 4;
 
 /// A set whose elements have to be read.
-pub(super) struct Unread {
+pub(super) struct PendingSet {
     /// The set.
     pub path: SetPath,
     /// What its elements are.
@@ -27,7 +27,7 @@ pub(super) type Elements = Option<Vec<Interval>>;
 /// Reads the sets, in their order. `None` if the ruleset is of another generation by now.
 pub(super) fn read(
     connections: &mut [Connection; 2],
-    sets: &[Unread],
+    sets: &[PendingSet],
     generation: u32,
 ) -> Result<Option<Vec<Elements>>, Error> {
     let queue = Queue { sets, generation, next: AtomicUsize::new(0) };
@@ -57,7 +57,7 @@ pub(super) fn read(
 
 /// The sets that nobody has begun to read.
 struct Queue<'a> {
-    sets: &'a [Unread],
+    sets: &'a [PendingSet],
     generation: u32,
     next: AtomicUsize,
 }
@@ -78,7 +78,7 @@ impl Queue<'_> {
     fn dump(
         &self,
         connection: &mut Connection,
-        set: &Unread,
+        set: &PendingSet,
     ) -> Result<Option<DumpedElements>, Error> {
         let mut elements = DumpedElements::default();
         let SetPath { table, set } = &set.path;
@@ -86,6 +86,6 @@ impl Queue<'_> {
         let dumped = connection.dump(what, table.family, self.generation, |message| {
             elements.read(message.attributes()).is_some()
         })?;
-        Ok((dumped == Dumped::Whole).then_some(elements))
+        Ok((dumped == DumpStatus::Complete).then_some(elements))
     }
 }

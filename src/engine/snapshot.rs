@@ -3,48 +3,50 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::connection::{Connection, Dumped};
-use super::set_cache::Memory;
-use super::set_reader::{self, Unread};
+use super::connection::{Connection, DumpStatus};
+use super::set_cache::SetCache;
+use super::set_reader::{self, PendingSet};
 use super::{ATTEMPTS_MAX, Error, docker};
 use crate::model::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
-use crate::netlink::{Dump, decode_chain, decode_rule, decode_set, decode_table, is_part_of_rule};
+use crate::netlink::{Dump, decode_chain, decode_rule, decode_set, decode_table, is_anonymous};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
 /// meanwhile. Elements that are remembered are not read.
 pub(super) fn take(
     connections: &mut [Connection; 2],
     routes: &mut Connection,
-    memory: &Memory,
+    memory: &SetCache,
     ruleset: &Ruleset,
 ) -> Result<Snapshot, Error> {
     let tables: BTreeSet<&TablePath> =
-        ruleset.tables().into_iter().chain(&ruleset.own_tables).collect();
+        ruleset.tables().into_iter().chain(&ruleset.owned_tables).collect();
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(snapshot) = Taking::new(connections, routes, memory, &tables).attempt()? {
+        if let Some(snapshot) =
+            SnapshotReader::new(connections, routes, memory, &tables).attempt()?
+        {
             return Ok(snapshot);
         }
     }
     Err(Error::Conflict { attempts: ATTEMPTS_MAX })
 }
 
-struct Taking<'a> {
+struct SnapshotReader<'a> {
     connections: &'a mut [Connection; 2],
     routes: &'a mut Connection,
-    memory: &'a Memory,
+    memory: &'a SetCache,
     tables: &'a BTreeSet<&'a TablePath>,
     /// The chains whose rules tell something about Docker.
     docker: Vec<ChainPath>,
 }
 
-impl<'a> Taking<'a> {
+impl<'a> SnapshotReader<'a> {
     fn new(
         connections: &'a mut [Connection; 2],
         routes: &'a mut Connection,
-        memory: &'a Memory,
+        memory: &'a SetCache,
         tables: &'a BTreeSet<&'a TablePath>,
-    ) -> Taking<'a> {
-        Taking { connections, routes, memory, tables, docker: Vec::new() }
+    ) -> SnapshotReader<'a> {
+        SnapshotReader { connections, routes, memory, tables, docker: Vec::new() }
     }
 
     /// The snapshot, or `None` if it would be of more than one generation.
@@ -53,35 +55,36 @@ impl<'a> Taking<'a> {
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
         for family in Family::ALL {
             for step in [Self::tables, Self::chains, Self::rules, Self::sets, Self::others] {
-                if step(self, family, &mut snapshot)? == Dumped::Interrupted {
+                if step(self, family, &mut snapshot)? == DumpStatus::Interrupted {
                     return Ok(None);
                 }
             }
         }
         let chains = std::mem::take(&mut self.docker);
-        let dumped = docker::learn(&mut self.connections[0], self.routes, chains, &mut snapshot)?;
-        Ok((dumped == Dumped::Whole).then_some(snapshot))
+        let dumped =
+            docker::discover(&mut self.connections[0], self.routes, chains, &mut snapshot)?;
+        Ok((dumped == DumpStatus::Complete).then_some(snapshot))
     }
 
-    fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
-        let wanted = self.tables;
+    fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
+        let desired = self.tables;
         self.connections[0].dump(Dump::Tables, family, snapshot.generation, |message| {
             let Some((table, installed)) = decode_table(message.attributes()) else { return false };
             let path = TablePath { family, table };
-            if wanted.contains(&path) {
+            if desired.contains(&path) {
                 snapshot.tables.insert(path, installed);
             }
             true
         })
     }
 
-    fn chains(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+    fn chains(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let docker = &mut self.docker;
         self.connections[0].dump(Dump::Chains, family, snapshot.generation, |message| {
             let Some((table, chain, installed)) = decode_chain(message.attributes()) else {
                 return false;
             };
-            docker::note(docker, family, &table, &chain);
+            docker::collect(docker, family, &table, &chain);
             if let Some(table) = snapshot.tables.get_mut(&TablePath { family, table }) {
                 table.chains.insert(chain, installed);
             }
@@ -89,7 +92,7 @@ impl<'a> Taking<'a> {
         })
     }
 
-    fn rules(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+    fn rules(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let of_family = |path: &&TablePath| path.family == family;
         let paths: Vec<TablePath> = snapshot.tables.keys().filter(of_family).cloned().collect();
         for path in paths {
@@ -105,26 +108,26 @@ impl<'a> Taking<'a> {
                     }
                     true
                 })?;
-            if dumped == Dumped::Interrupted {
+            if dumped == DumpStatus::Interrupted {
                 return Ok(dumped);
             }
         }
-        Ok(Dumped::Whole)
+        Ok(DumpStatus::Complete)
     }
 
-    fn sets(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+    fn sets(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let generation = snapshot.generation;
         for (path, installed) in own_tables(family, snapshot) {
             let what = Dump::Sets { table: &path.table };
             let sets = &mut installed.sets;
             let dumped = self.connections[0].dump(what, family, generation, |message| {
-                if is_part_of_rule(message.attributes()) {
+                if is_anonymous(message.attributes()) {
                     return true;
                 }
                 let set = decode_set(message.attributes());
                 set.map(|(name, set)| sets.insert(name, set)).is_some()
             })?;
-            if dumped == Dumped::Interrupted {
+            if dumped == DumpStatus::Interrupted {
                 return Ok(dumped);
             }
         }
@@ -132,23 +135,23 @@ impl<'a> Taking<'a> {
     }
 
     /// Elements that are remembered are not read again, and those that are the kernel's not at all.
-    fn elements(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+    fn elements(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let generation = snapshot.generation;
         let mut unread = Vec::new();
         for (path, installed) in own_tables(family, snapshot) {
             for (name, set) in &mut installed.sets {
                 let Some(kind) = set.kind.filter(|kind| !kind.is_dynamic()) else { continue };
                 let path = SetPath { table: path.clone(), set: Arc::clone(name) };
-                match self.memory.recall(generation, &path) {
+                match self.memory.get(generation, &path) {
                     Some(elements) => set.elements = elements,
-                    None => unread.push(Unread { path, kind }),
+                    None => unread.push(PendingSet { path, kind }),
                 }
             }
         }
         let Some(read) = set_reader::read(self.connections, &unread, generation)? else {
-            return Ok(Dumped::Interrupted);
+            return Ok(DumpStatus::Interrupted);
         };
-        for (Unread { path, .. }, elements) in unread.iter().zip(read) {
+        for (PendingSet { path, .. }, elements) in unread.iter().zip(read) {
             let table = snapshot.tables.get_mut(&path.table);
             let Some(set) = table.and_then(|table| table.sets.get_mut(&path.set)) else { continue };
             match elements {
@@ -156,11 +159,11 @@ impl<'a> Taking<'a> {
                 None => set.kind = None,
             }
         }
-        Ok(Dumped::Whole)
+        Ok(DumpStatus::Complete)
     }
 
     /// Of what dwnl never makes it is enough to know that it is there.
-    fn others(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<Dumped, Error> {
+    fn others(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let generation = snapshot.generation;
         for (path, installed) in own_tables(family, snapshot) {
             let table = &path.table;
@@ -170,12 +173,12 @@ impl<'a> Taking<'a> {
                     *others = true;
                     true
                 })?;
-                if dumped == Dumped::Interrupted {
+                if dumped == DumpStatus::Interrupted {
                     return Ok(dumped);
                 }
             }
         }
-        Ok(Dumped::Whole)
+        Ok(DumpStatus::Complete)
     }
 }
 

@@ -10,32 +10,32 @@ use super::Family;
 /// What a source or destination condition matches: one network (a single host is a network of
 /// full length) or one range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Addresses {
+pub enum AddressSpec {
     /// A prefix without host bits; a single host has the full prefix length.
     Network(IpNetwork),
     /// Consecutive addresses that need not make up a prefix.
     Range(AddressRange),
 }
 
-impl Addresses {
+impl AddressSpec {
     /// The family of the addresses.
     pub fn family(&self) -> Family {
         match self {
-            Addresses::Network(network) => Family::of(network.ip()),
-            Addresses::Range(range) => Family::of(range.first()),
+            AddressSpec::Network(network) => Family::of(network.ip()),
+            AddressSpec::Range(range) => Family::of(range.first()),
         }
     }
 }
 
 /// As a policy writes it: a host without its prefix length.
-impl fmt::Display for Addresses {
+impl fmt::Display for AddressSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Addresses::Network(network) if is_host(network) => {
+            AddressSpec::Network(network) if is_host(network) => {
                 write!(f, "{}", AddressText(network.ip()))
             }
-            Addresses::Network(network) => write!(f, "{}", NetworkText(network)),
-            Addresses::Range(range) => write!(f, "{range}"),
+            AddressSpec::Network(network) => write!(f, "{}", NetworkText(network)),
+            AddressSpec::Range(range) => write!(f, "{range}"),
         }
     }
 }

@@ -78,13 +78,13 @@ impl fmt::Display for BaseChain<'_> {
 
 /// How much of a chain is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum Ownership {
     /// The chain has to exist, so that a rule can jump to it. Its rules are somebody else's.
-    Exists,
+    Referenced,
     /// Our rules stand first, each of them once. The rules below are somebody else's.
-    Head,
+    Leading,
     /// The chain holds our rules and no others.
-    Whole,
+    Exclusive,
 }
 
 /// A chain as it should be.
@@ -95,16 +95,16 @@ pub struct Chain {
     /// Its hook, for a base chain.
     pub base: Option<BaseChain<'static>>,
     /// How much of it is ours.
-    pub extent: Extent,
+    pub ownership: Ownership,
     /// Our rules in it, in order; no two are equal. Shared, because a large policy has many.
-    pub rules: Arc<Vec<WantedRule>>,
+    pub rules: Arc<Vec<DesiredRule>>,
     /// Rules of ours that have no place in it at present: wherever they are found they go.
     pub retired: Vec<Rule>,
 }
 
 /// A rule as it should be, with what gave rise to it.
 #[derive(Clone, Debug)]
-pub struct WantedRule {
+pub struct DesiredRule {
     /// The rule.
     pub rule: Rule,
     /// The entry and source of the policy; `None` for the frame that every policy has.
@@ -120,7 +120,7 @@ pub struct Ruleset {
     pub sets: Vec<Set>,
     /// The tables that are wholly ours: what is in them and not in the ruleset goes, and a table
     /// of which the ruleset has no chain goes itself.
-    pub own_tables: Vec<TablePath>,
+    pub owned_tables: Vec<TablePath>,
     /// Chains of ours in other tables that this ruleset does without: where they stand they go.
     pub unused: Vec<Arc<ChainPath>>,
     /// What is to be guarded beyond the rules of Docker. `None`: the ruleset has no guard.

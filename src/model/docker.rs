@@ -21,14 +21,14 @@ pub struct Docker {
     /// family (gateway mode `routed`).
     pub routed: BTreeSet<(Family, Name)>,
     /// The containers' addresses and ports that it publishes in such networks.
-    pub routed_ports: BTreeSet<Published>,
+    pub routed_ports: BTreeSet<PublishedPort>,
     /// Whether its chains of published ports hold any rule. They do as long as Docker runs with
     /// docker-proxy, even if no port is published.
     pub has_rules: bool,
     /// The ports that it publishes.
-    pub published: BTreeSet<Published>,
+    pub published: BTreeSet<PublishedPort>,
     /// Those among them that its nftables backend publishes, which `DOCKER-BLOCK` does not stop.
-    pub native: BTreeSet<Published>,
+    pub native: BTreeSet<PublishedPort>,
     /// The families in whose nat table Swarm has a chain.
     pub ingress: BTreeSet<Family>,
     /// Translations in its chains whose ports cannot be read: the chain, and the rule's
@@ -38,7 +38,7 @@ pub struct Docker {
 
 /// A port, or consecutive ones, that Docker publishes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Published {
+pub struct PublishedPort {
     /// The host's address on which it is published; `None`: on all.
     pub address: Option<IpNetwork>,
     /// `Inet` where both families may reach it: docker-proxy listens on IPv6 for a container
@@ -48,14 +48,14 @@ pub struct Published {
     pub ports: Ports,
 }
 
-impl Published {
+impl PublishedPort {
     /// Whether it can be called over IPv4, or IPv6.
-    pub fn is_of(&self, family: Family) -> bool {
+    pub fn is_reachable_over(&self, family: Family) -> bool {
         self.family == family || self.family == Family::Inet
     }
 
     /// Whether it includes all that the other one is.
-    pub fn covers(&self, other: &Published) -> bool {
+    pub fn covers(&self, other: &PublishedPort) -> bool {
         let is_family = self.family == Family::Inet || self.family == other.family;
         let is_address = self.address.is_none() || self.address == other.address;
         is_family && is_address && self.ports.includes(&other.ports)
@@ -68,7 +68,7 @@ impl Published {
 }
 
 /// `8080/tcp`, `8080/tcp on 203.0.113.5`.
-impl fmt::Display for Published {
+impl fmt::Display for PublishedPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address {
             Some(address) => write!(f, "{} on {}", self.ports, address.ip()),

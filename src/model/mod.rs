@@ -22,22 +22,22 @@ mod set;
 mod snapshot;
 mod translations;
 
-pub use address::{AddressRange, Addresses};
+pub use address::{AddressRange, AddressSpec};
 pub use chain::{
-    BaseChain, Chain, ChainPath, Extent, GuardScope, Name, Ruleset, TablePath, WantedRule,
+    BaseChain, Chain, ChainPath, DesiredRule, GuardScope, Name, Ownership, Ruleset, TablePath,
 };
-pub use docker::{Docker, Published};
+pub use docker::{Docker, PublishedPort};
 pub use family::Family;
 pub(crate) use flow::{Flow, Status, Tuple};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
-pub use native::{CgroupMatch, Condition, Direction, End, SetUpdate, Statement};
+pub use native::{CgroupMatch, Direction, Endpoint, NftMatch, NftStatement, SetUpdate};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
-pub use rule::{COMMENT_MAX, Match, Place, Rule, Verdict};
+pub use rule::{COMMENT_MAX, Match, Position, Rule, Verdict};
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
-pub(crate) use set::number;
-pub use set::{Interval, Part, Set, SetKind, SetPath, address, merge, missing};
+pub(crate) use set::to_u128;
+pub use set::{Interval, Set, SetKind, SetPath, Shard, coalesce, difference, from_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };

@@ -4,33 +4,33 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::{
-    Addresses, Family, INTERFACE_NAME_MAX, Interface, Name, Part, Ports, Protocol, address,
+    AddressSpec, Family, INTERFACE_NAME_MAX, Interface, Name, Ports, Protocol, Shard, from_u128,
 };
 
 /// A condition of the kind that iptables has no words for. What is *original* is looked up in the
 /// connection's own record: the addresses and the port that its first packet had before anything
 /// was translated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Condition {
+pub enum NftMatch {
     /// `ct state established,related`: the packet belongs to a flow that has been answered, or to one
     /// that such a flow has announced.
-    Ongoing,
+    CtStateEstablished,
     /// `ct status dnat`: the flow's destination was translated.
-    Translated,
+    CtStatusDnat,
     /// `ct mark & BITS == BITS`: these bits of the connection mark are set.
-    Mark(u32),
+    CtMark(u32),
     /// `meta nfproto ipv4`: IPv4 or IPv6.
     Family(Family),
     /// `iifname "eth0"`, `oifname "docker0"`.
     Interface(Direction, Interface),
     /// `meta iifkind "bridge"`: the packet came in by a bridge.
-    FromBridge,
+    InBridge,
     /// `iifname "br-*" iifname & "               " == "               "`: the interface has a name
     /// as Docker makes them up, `br-` and twelve hexadecimal digits. That there are twelve digits
     /// or small letters is as much as a rule can ask: a bit of each is looked at.
-    DockerName(Direction),
+    DockerBridgeName(Direction),
     /// `ip daddr 203.0.113.5`: the packet's own destination; never of length 0.
-    Destination(Addresses),
+    Destination(AddressSpec),
     /// `meta l4proto tcp`.
     Protocol(Protocol),
     /// `tcp dport 443`: the packet's own port.
@@ -38,13 +38,13 @@ pub enum Condition {
     /// `tcp dport @SET`, a set of ports in the rule's own table.
     PortSet(Protocol, Name),
     /// `meta l4proto tcp ct original proto-dst 443`: the port that was called.
-    OriginalPorts(Ports),
+    CtOriginalPorts(Ports),
     /// `ct original ip saddr 192.0.2.0/24`.
-    OriginalAddress(End, Addresses),
+    CtOriginalAddress(Endpoint, AddressSpec),
     /// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`.
-    OriginalPart(Family, Part),
+    CtOriginalShard(Family, Shard),
     /// `ct original ip saddr @SET`, a set in the rule's own table.
-    OriginalSet(Family, Name),
+    CtOriginalSet(Family, Name),
     /// `socket cgroupv2 level 1 != 4711`: the cgroup of the local socket that the packet is for.
     /// Without such a socket neither `==` nor `!=` holds.
     Cgroup(CgroupMatch),
@@ -77,54 +77,54 @@ pub enum Direction {
 
 /// An end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum End {
+pub enum Endpoint {
     /// Who opened it.
     Source,
     /// Who was called.
     Destination,
 }
 
-impl fmt::Display for Condition {
+impl fmt::Display for NftMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Condition::Ongoing => write!(f, "ct state established,related"),
-            Condition::Translated => write!(f, "ct status dnat"),
-            Condition::Mark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
-            Condition::Family(family) => write!(f, "meta nfproto {}", version(*family)),
-            Condition::Interface(direction, interface) => {
+            NftMatch::CtStateEstablished => write!(f, "ct state established,related"),
+            NftMatch::CtStatusDnat => write!(f, "ct status dnat"),
+            NftMatch::CtMark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
+            NftMatch::Family(family) => write!(f, "meta nfproto {}", version(*family)),
+            NftMatch::Interface(direction, interface) => {
                 let operator = if interface.negated { "!= " } else { "" };
                 let star = if interface.wildcard { "*" } else { "" };
                 write!(f, "{direction} {operator}\"{}{star}\"", interface.name)
             }
-            Condition::FromBridge => write!(f, "meta iifkind \"bridge\""),
-            Condition::DockerName(direction) => {
+            NftMatch::InBridge => write!(f, "meta iifkind \"bridge\""),
+            NftMatch::DockerBridgeName(direction) => {
                 let bits = " ".repeat(INTERFACE_NAME_MAX);
                 write!(f, "{direction} \"br-*\" {direction} & \"{bits}\" == \"{bits}\"")
             }
-            Condition::Destination(addresses) => {
+            NftMatch::Destination(addresses) => {
                 write!(f, "{} daddr {addresses}", header(addresses.family()))
             }
-            Condition::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
-            Condition::Ports(ports) => {
+            NftMatch::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
+            NftMatch::Ports(ports) => {
                 write!(f, "{} dport {}", ports.protocol(), PortsText(ports))
             }
-            Condition::PortSet(protocol, set) => write!(f, "{protocol} dport @{set}"),
-            Condition::OriginalPorts(ports) => {
+            NftMatch::PortSet(protocol, set) => write!(f, "{protocol} dport @{set}"),
+            NftMatch::CtOriginalPorts(ports) => {
                 let protocol = ports.protocol();
                 write!(f, "meta l4proto {protocol} ct original proto-dst {}", PortsText(ports))
             }
-            Condition::OriginalAddress(end, addresses) => {
+            NftMatch::CtOriginalAddress(end, addresses) => {
                 write!(f, "ct original {} {end} {addresses}", header(addresses.family()))
             }
-            Condition::OriginalPart(family, Part { mask, value }) => {
-                let (mask, value) = (address(*mask, *family), address(*value, *family));
+            NftMatch::CtOriginalShard(family, Shard { mask, value }) => {
+                let (mask, value) = (from_u128(*mask, *family), from_u128(*value, *family));
                 write!(f, "ct original {} saddr & {mask} == {value}", header(*family))
             }
-            Condition::OriginalSet(family, set) => {
+            NftMatch::CtOriginalSet(family, set) => {
                 write!(f, "ct original {} saddr @{set}", header(*family))
             }
-            Condition::Cgroup(cgroup) => write!(f, "{cgroup}"),
-            Condition::SocketWildcard(is_wildcard) => {
+            NftMatch::Cgroup(cgroup) => write!(f, "{cgroup}"),
+            NftMatch::SocketWildcard(is_wildcard) => {
                 write!(f, "socket wildcard {}", u8::from(*is_wildcard))
             }
         }
@@ -149,11 +149,11 @@ impl fmt::Display for Direction {
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            End::Source => "saddr",
-            End::Destination => "daddr",
+            Endpoint::Source => "saddr",
+            Endpoint::Destination => "daddr",
         })
     }
 }
@@ -179,7 +179,7 @@ pub(super) fn header(family: Family) -> &'static str {
 
 /// What a rule of a native table does with a packet that matched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Statement {
+pub enum NftStatement {
     /// `accept`: on to the chains of other tables.
     Accept,
     /// `drop`.
@@ -190,7 +190,7 @@ pub enum Statement {
     Goto(Name),
     /// `ct mark set ct mark & ~BITS`: clears these bits of the connection mark and goes on with
     /// the next rule.
-    ClearMark(u32),
+    ClearCtMark(u32),
     /// `update @SET { tcp dport timeout 1h }`: puts the packet's port into the set, or keeps it
     /// there for as long again, and goes on with the next rule.
     UpdateSet(SetUpdate),
@@ -208,28 +208,28 @@ pub struct SetUpdate {
     pub timeout: NonZeroU32,
 }
 
-impl Statement {
+impl NftStatement {
     /// The chain that the packet is sent to, if any.
     pub fn target(&self) -> Option<&Name> {
         match self {
-            Statement::Jump(chain) | Statement::Goto(chain) => Some(chain),
-            Statement::Accept
-            | Statement::Drop
-            | Statement::ClearMark(_)
-            | Statement::UpdateSet(_) => None,
+            NftStatement::Jump(chain) | NftStatement::Goto(chain) => Some(chain),
+            NftStatement::Accept
+            | NftStatement::Drop
+            | NftStatement::ClearCtMark(_)
+            | NftStatement::UpdateSet(_) => None,
         }
     }
 }
 
-impl fmt::Display for Statement {
+impl fmt::Display for NftStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Statement::Accept => write!(f, "accept"),
-            Statement::Drop => write!(f, "drop"),
-            Statement::Jump(chain) => write!(f, "jump {chain}"),
-            Statement::Goto(chain) => write!(f, "goto {chain}"),
-            Statement::ClearMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
-            Statement::UpdateSet(SetUpdate { set, protocol, timeout }) => {
+            NftStatement::Accept => write!(f, "accept"),
+            NftStatement::Drop => write!(f, "drop"),
+            NftStatement::Jump(chain) => write!(f, "jump {chain}"),
+            NftStatement::Goto(chain) => write!(f, "goto {chain}"),
+            NftStatement::ClearCtMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
+            NftStatement::UpdateSet(SetUpdate { set, protocol, timeout }) => {
                 write!(f, "update @{set} {{ {protocol} dport timeout {} }}", Time(timeout.get()))
             }
         }

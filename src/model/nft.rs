@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::native::header;
-use super::{Addresses, Match, Ports, Rule, address};
+use super::{AddressSpec, Match, Ports, Rule, from_u128};
 
 /// A rule as `nft` reads and lists it.
 pub(super) struct NftText<'a>(pub &'a Rule);
@@ -17,7 +17,7 @@ impl fmt::Display for NftText<'_> {
             write!(f, "iifname {operator}\"{}{star}\" ", interface.name)?;
         }
         if let Some(destination) = rule.destination {
-            write_destination(f, &Addresses::Network(destination))?;
+            write_destination(f, &AddressSpec::Network(destination))?;
         }
         for condition in rule.matches.iter() {
             write_condition(f, condition)?;
@@ -34,11 +34,11 @@ fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result
     match condition {
         Match::DestinationPorts(ports) => write_ports(f, ports),
         Match::Range { destination: Some(range), .. } => {
-            write_destination(f, &Addresses::Range(*range))
+            write_destination(f, &AddressSpec::Range(*range))
         }
-        Match::DestinationLocal => write!(f, "fib daddr type local "),
-        Match::SourcePart { family, part } => {
-            let (mask, value) = (address(part.mask, *family), address(part.value, *family));
+        Match::DstTypeLocal => write!(f, "fib daddr type local "),
+        Match::SourceShard { family, part } => {
+            let (mask, value) = (from_u128(part.mask, *family), from_u128(part.value, *family));
             write!(f, "{} saddr & {mask} == {value} ", header(*family))
         }
         Match::SourceSet { family, set } => write!(f, "{} saddr @{set} ", header(*family)),
@@ -47,7 +47,7 @@ fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result
     }
 }
 
-fn write_destination(f: &mut fmt::Formatter<'_>, destination: &Addresses) -> fmt::Result {
+fn write_destination(f: &mut fmt::Formatter<'_>, destination: &AddressSpec) -> fmt::Result {
     write!(f, "{} daddr {destination} ", header(destination.family()))
 }
 
@@ -61,7 +61,7 @@ fn write_ports(f: &mut fmt::Formatter<'_>, ports: &Ports) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Family, Interface, Match, Part, Ports, Protocol, Rule, Verdict};
+    use crate::model::{Family, Interface, Match, Ports, Protocol, Rule, Shard, Verdict};
 
     #[test]
     fn a_native_rule_prints_as_nft_prints_it() {
@@ -72,13 +72,13 @@ mod tests {
             protocol: Some(Protocol::Tcp),
             matches: [
                 Match::DestinationPorts(ports),
-                Match::SourcePart { family: Family::Ip6, part: Part { mask: 7, value: 3 } },
+                Match::SourceShard { family: Family::Ip6, part: Shard { mask: 7, value: 3 } },
                 Match::SourceSet { family: Family::Ip6, set: "cdn-6.3".into() },
-                Match::DestinationLocal,
+                Match::DstTypeLocal,
                 Match::Comment("web".into()),
             ]
             .into(),
-            ..Rule::new(Verdict::MarkConnection(0x2000))
+            ..Rule::new(Verdict::SetCtMark(0x2000))
         };
         assert_eq!(
             rule.to_string(),

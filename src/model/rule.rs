@@ -8,7 +8,9 @@ use ipnetwork::IpNetwork;
 
 use super::address::NetworkText;
 use super::nft::NftText;
-use super::{AddressRange, Condition, Family, Interface, Name, Part, Ports, Protocol, Statement};
+use super::{
+    AddressRange, Family, Interface, Name, NftMatch, NftStatement, Ports, Protocol, Shard,
+};
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
 pub const COMMENT_MAX: usize = 255;
@@ -48,12 +50,12 @@ impl Rule {
     /// The sets that it looks up or updates.
     pub fn sets(&self) -> impl Iterator<Item = &Name> {
         let updated = match &self.verdict {
-            Verdict::Native(Statement::UpdateSet(update)) => Some(&update.set),
+            Verdict::Native(NftStatement::UpdateSet(update)) => Some(&update.set),
             _ => None,
         };
         let looked_up = self.matches.iter().filter_map(|condition| match condition {
             Match::SourceSet { set, .. }
-            | Match::Native(Condition::OriginalSet(_, set) | Condition::PortSet(_, set)) => {
+            | Match::Native(NftMatch::CtOriginalSet(_, set) | NftMatch::PortSet(_, set)) => {
                 Some(set)
             }
             _ => None,
@@ -63,7 +65,7 @@ impl Rule {
 
     /// Whether only a native table can hold the rule, because iptables has no words for it.
     pub fn is_native(&self) -> bool {
-        matches!(self.verdict, Verdict::MarkConnection(_) | Verdict::Native(_))
+        matches!(self.verdict, Verdict::SetCtMark(_) | Verdict::Native(_))
     }
 }
 
@@ -106,18 +108,18 @@ pub enum Match {
         destination: Option<AddressRange>,
     },
     /// `-m addrtype --dst-type LOCAL`: the packet is for an address of this host.
-    DestinationLocal,
+    DstTypeLocal,
     /// `-m conntrack --ctstate NEW`: the packet opens a flow.
-    StateNew,
+    CtStateNew,
     /// `-m connmark --mark 0x2000/0x2000`: these bits of the connection mark are set.
-    ConnectionMark(u32),
+    Connmark(u32),
     /// `ip saddr & 0.0.0.7 == 0.0.0.3`: some bits of the source. Only in a native table, before
     /// the set that holds the part of a large group to which they lead.
-    SourcePart {
+    SourceShard {
         /// The family of the address, IPv4 or IPv6.
         family: Family,
         /// Which part.
-        part: Part,
+        part: Shard,
     },
     /// `ip saddr @SET`: the source is in a set. Only in a native table.
     SourceSet {
@@ -127,7 +129,7 @@ pub enum Match {
         set: Name,
     },
     /// A condition that only a native table can hold.
-    Native(Condition),
+    Native(NftMatch),
     /// `-m comment --comment "…"`: at most [`COMMENT_MAX`] bytes without a NUL.
     Comment(Arc<str>),
 }
@@ -153,10 +155,10 @@ impl fmt::Display for Match {
                     None => Ok(()),
                 }
             }
-            Match::DestinationLocal => write!(f, "-m addrtype --dst-type LOCAL"),
-            Match::StateNew => write!(f, "-m conntrack --ctstate NEW"),
-            Match::ConnectionMark(mark) => write!(f, "-m connmark --mark {mark:#x}/{mark:#x}"),
-            Match::SourcePart { part, .. } => write!(f, "& {} == {}", part.mask, part.value),
+            Match::DstTypeLocal => write!(f, "-m addrtype --dst-type LOCAL"),
+            Match::CtStateNew => write!(f, "-m conntrack --ctstate NEW"),
+            Match::Connmark(mark) => write!(f, "-m connmark --mark {mark:#x}/{mark:#x}"),
+            Match::SourceShard { part, .. } => write!(f, "& {} == {}", part.mask, part.value),
             Match::SourceSet { set, .. } => write!(f, "@{set}"),
             Match::Native(condition) => write!(f, "{condition}"),
             Match::Comment(text) => {
@@ -197,7 +199,7 @@ pub enum Verdict {
     Goto(Name),
     /// `ct mark set ct mark | BITS`: sets these bits of the connection mark and goes on with the
     /// next rule. Only in a native table.
-    MarkConnection(u32),
+    SetCtMark(u32),
     /// `-j CONNMARK --set-xmark BITS/BITS` or `--set-xmark 0x0/BITS`: sets or clears these bits of
     /// the connection mark and goes on with the next rule.
     Connmark {
@@ -207,7 +209,7 @@ pub enum Verdict {
         set: bool,
     },
     /// Anything else that only a native table can hold.
-    Native(Statement),
+    Native(NftStatement),
 }
 
 impl Verdict {
@@ -218,7 +220,7 @@ impl Verdict {
             Verdict::Native(statement) => statement.target(),
             Verdict::Accept
             | Verdict::Return
-            | Verdict::MarkConnection(_)
+            | Verdict::SetCtMark(_)
             | Verdict::Connmark { .. } => None,
         }
     }
@@ -232,7 +234,7 @@ impl fmt::Display for Verdict {
             Verdict::Return => write!(f, "-j RETURN"),
             Verdict::Jump(chain) => write!(f, "-j {chain}"),
             Verdict::Goto(chain) => write!(f, "-g {chain}"),
-            Verdict::MarkConnection(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
+            Verdict::SetCtMark(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
             Verdict::Connmark { bits, set } => {
                 let value = if *set { *bits } else { 0 };
                 write!(f, "-j CONNMARK --set-xmark {value:#x}/{bits:#x}")
@@ -244,9 +246,9 @@ impl fmt::Display for Verdict {
 
 /// Where in its chain a new rule goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// Behind all rules.
-    Last,
+    Append,
     /// Before the rule with this handle.
     Before(u64),
 }
@@ -264,7 +266,7 @@ mod tests {
             protocol: Some(Protocol::Tcp),
             matches: [
                 Match::DestinationPorts(ports),
-                Match::StateNew,
+                Match::CtStateNew,
                 Match::Comment("it's \"web\"".into()),
             ]
             .into(),

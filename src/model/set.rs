@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{Addresses, Family, Name, TablePath};
+use super::{AddressSpec, Family, Name, TablePath};
 
 /// A set's address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,14 +103,14 @@ pub struct Set {
 
 /// One of the parts that a large group is kept in: the addresses of which some bits have a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Part {
+pub struct Shard {
     /// The bits.
     pub mask: u128,
     /// Their value, where they stand.
     pub value: u128,
 }
 
-impl Part {
+impl Shard {
     /// Whether the address belongs to it.
     pub fn has(self, address: u128) -> bool {
         address & self.mask == self.value
@@ -128,12 +128,12 @@ pub struct Interval {
 
 impl Interval {
     /// The addresses as an interval.
-    pub fn of(addresses: &Addresses) -> Interval {
+    pub fn of(addresses: &AddressSpec) -> Interval {
         let (first, last) = match addresses {
-            Addresses::Network(network) => (network.network(), network.broadcast()),
-            Addresses::Range(range) => (range.first(), range.last()),
+            AddressSpec::Network(network) => (network.network(), network.broadcast()),
+            AddressSpec::Range(range) => (range.first(), range.last()),
         };
-        Interval { first: number(first), last: number(last) }
+        Interval { first: to_u128(first), last: to_u128(last) }
     }
 
     /// A single address as an interval.
@@ -143,7 +143,7 @@ impl Interval {
 
     /// The interval as nft writes it.
     pub fn display(self, family: Family) -> impl fmt::Display {
-        let (first, last) = (address(self.first, family), address(self.last, family));
+        let (first, last) = (from_u128(self.first, family), from_u128(self.last, family));
         IntervalText { first, last }
     }
 
@@ -169,7 +169,7 @@ impl fmt::Display for IntervalText {
 }
 
 /// An address as a number.
-pub(crate) fn number(address: IpAddr) -> u128 {
+pub(crate) fn to_u128(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => u128::from(u32::from(address)),
         IpAddr::V6(address) => u128::from(address),
@@ -177,7 +177,7 @@ pub(crate) fn number(address: IpAddr) -> u128 {
 }
 
 /// A number as an address of the family; of IPv4 the low 32 bits.
-pub fn address(number: u128, family: Family) -> IpAddr {
+pub fn from_u128(number: u128, family: Family) -> IpAddr {
     match family {
         Family::Ip6 => IpAddr::V6(Ipv6Addr::from(number)),
         _ => IpAddr::V4(Ipv4Addr::from(number as u32)),
@@ -186,7 +186,7 @@ pub fn address(number: u128, family: Family) -> IpAddr {
 
 /// Sources as elements: single addresses that no interval covers, and intervals of which none
 /// overlaps or touches another; both sorted.
-pub fn merge(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
+pub fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
     let mut hosts = Vec::with_capacity(sources.size_hint().1.unwrap_or(0));
     let mut intervals = Vec::new();
     for source in sources {
@@ -217,7 +217,7 @@ pub fn merge(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interva
 }
 
 /// The elements of a sorted list that are not in another.
-pub fn missing<'a>(
+pub fn difference<'a>(
     list: &'a [Interval],
     without: &'a [Interval],
 ) -> impl Iterator<Item = Interval> + 'a {
@@ -247,7 +247,7 @@ mod tests {
         fn merging_keeps_every_address_and_separates_elements(
             intervals in prop::collection::vec(interval(), 0..40)
         ) {
-            let (hosts, merged) = merge(intervals.iter().copied());
+            let (hosts, merged) = coalesce(intervals.iter().copied());
             prop_assert!(hosts.windows(2).all(|pair| pair[0] < pair[1]));
             prop_assert!(merged.windows(2).all(|pair| pair[0].last + 1 < pair[1].first));
             for number in 0..230 {
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn the_whole_of_ipv6_is_one_interval() {
         let all = Interval { first: 0, last: u128::MAX };
-        let (hosts, merged) = merge([Interval::host(7), all, all].into_iter());
+        let (hosts, merged) = coalesce([Interval::host(7), all, all].into_iter());
         assert_eq!((hosts.len(), merged), (0, vec![all]));
     }
 }

@@ -7,14 +7,14 @@ use nftnl::nftnl_sys as sys;
 use nftnl::{MsgType, NlMsg, ProtoFamily};
 
 use super::attribute::{self, put, put_nested, put_string};
-use super::encode::{add_expressions, c_string};
+use super::encode::{add_expressions, to_c_string};
 use super::expression::Counter;
 use super::native;
 use super::request::put_headers;
 use super::set::{put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, rule, table};
 use crate::model::{
-    BaseChain, ChainPath, Family, Interval, Match, Place, Rule, SetKind, SetPath, TablePath,
+    BaseChain, ChainPath, Family, Interval, Match, Position, Rule, SetKind, SetPath, TablePath,
 };
 
 /// The sequence number of BEGIN. That of the n-th message (from 0) is n + 1 higher.
@@ -105,7 +105,7 @@ impl Batch {
     /// rule.
     pub fn add_chain(&mut self, path: &ChainPath, base: Option<BaseChain<'static>>) {
         let table = nft_table(&path.table);
-        let mut chain = nftnl::Chain::new(c_string(&path.chain), &table);
+        let mut chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
         let flags = match base {
             None => EXCLUSIVE,
             Some(base) => {
@@ -120,28 +120,28 @@ impl Batch {
     /// `iptables -t TABLE -X CHAIN`
     pub fn delete_chain(&mut self, path: &ChainPath) {
         let table = nft_table(&path.table);
-        let chain = nftnl::Chain::new(c_string(&path.chain), &table);
+        let chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
         self.push(&chain, MsgType::Del, NOT_RECURSIVE);
     }
 
     /// `iptables -t TABLE -A CHAIN RULE`, or `-I CHAIN POSITION RULE` by the handle of the rule
     /// that stands there.
-    pub fn add_rule(&mut self, path: &ChainPath, place: Place, rule: &Rule) {
+    pub fn add_rule(&mut self, path: &ChainPath, place: Position, rule: &Rule) {
         self.put_rule(path, place, rule, Counter::default());
     }
 
     /// `iptables -t TABLE -A CHAIN -c PACKETS BYTES RULE`
     pub fn restore_rule(&mut self, path: &ChainPath, rule: &Rule, counter: Counter) {
-        self.put_rule(path, Place::Last, rule, counter);
+        self.put_rule(path, Position::Append, rule, counter);
     }
 
-    fn put_rule(&mut self, path: &ChainPath, place: Place, rule: &Rule, counter: Counter) {
+    fn put_rule(&mut self, path: &ChainPath, place: Position, rule: &Rule, counter: Counter) {
         let table = nft_table(&path.table);
-        let chain = nftnl::Chain::new(c_string(&path.chain), &table);
+        let chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
         let mut nft = nftnl::Rule::new(&chain);
         let flags = match place {
-            Place::Last => CREATE | APPEND,
-            Place::Before(handle) => {
+            Position::Append => CREATE | APPEND,
+            Position::Before(handle) => {
                 nft.set_position(handle);
                 CREATE
             }
@@ -167,7 +167,7 @@ impl Batch {
     /// `iptables -t TABLE -D CHAIN …`, by handle.
     pub fn delete_rule(&mut self, path: &ChainPath, handle: u64) {
         let table = nft_table(&path.table);
-        let chain = nftnl::Chain::new(c_string(&path.chain), &table);
+        let chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
         let mut nft = nftnl::Rule::new(&chain);
         nft.set_handle(handle);
         self.push(&nft, MsgType::Del, 0);
@@ -176,7 +176,7 @@ impl Batch {
     /// `iptables -t TABLE -F CHAIN`
     pub fn flush_chain(&mut self, path: &ChainPath) {
         let table = nft_table(&path.table);
-        let chain = nftnl::Chain::new(c_string(&path.chain), &table);
+        let chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
         self.push(&nftnl::Rule::new(&chain), MsgType::Del, 0);
     }
 
@@ -213,7 +213,7 @@ impl Batch {
     }
 
     /// Ends the batch.
-    pub fn finish(mut self) -> FinishedBatch {
+    pub fn finalize(mut self) -> FinalizedBatch {
         self.change = None;
         // SAFETY: libnftnl writes a header of 20 bytes.
         self.frame(|buffer, sequence| unsafe {
@@ -223,8 +223,8 @@ impl Batch {
     }
 
     /// Leaves out the end: the kernel checks each message, and then undoes them all.
-    pub fn unended(self) -> FinishedBatch {
-        FinishedBatch { bytes: self.bytes, messages: self.messages }
+    pub fn unended(self) -> FinalizedBatch {
+        FinalizedBatch { bytes: self.bytes, messages: self.messages }
     }
 
     fn push(&mut self, message: &impl NlMsg, kind: MsgType, flags: u16) {
@@ -286,12 +286,12 @@ impl Batch {
 }
 
 /// A batch that is ready to be sent.
-pub(crate) struct FinishedBatch {
+pub(crate) struct FinalizedBatch {
     bytes: Vec<u8>,
     messages: Vec<Sent>,
 }
 
-impl FinishedBatch {
+impl FinalizedBatch {
     /// The datagram.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -336,7 +336,7 @@ pub fn family_number(family: Family) -> u8 {
 }
 
 fn nft_table(path: &TablePath) -> nftnl::Table {
-    nftnl::Table::new(c_string(&path.table), nft_family(path.family))
+    nftnl::Table::new(to_c_string(&path.table), nft_family(path.family))
 }
 
 /// As iptables creates its base chains: with the policy ACCEPT.

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use super::attribute::{Attribute, Attributes, put, put_nested};
 use super::batch::family_number;
 use super::message::Message;
-use super::request::{Request, family_header, put_message, set_length};
+use super::request::{Request, nfgenmsg, put_message, set_length};
 use super::uapi::{conntrack, conntrack_nat, tuple, tuple_addresses, tuple_protocol};
 use crate::model::{Family, Flow, Protocol, Status, Tuple};
 
@@ -19,7 +19,7 @@ impl Request {
         let mut bytes = Vec::with_capacity(64);
         let kind = kind(conntrack::MESSAGE_GET);
         let flags = libc::NLM_F_DUMP as u16;
-        put_message(&mut bytes, kind, &family_header(libc::AF_UNSPEC as u8), flags, sequence);
+        put_message(&mut bytes, kind, &nfgenmsg(libc::AF_UNSPEC as u8), flags, sequence);
         if let Some(mask) = without {
             put(&mut bytes, conntrack::STATUS, &0u32.to_be_bytes());
             put(&mut bytes, conntrack::STATUS_MASK, &mask.0.to_be_bytes());
@@ -47,7 +47,7 @@ pub(crate) fn put_deletion(bytes: &mut Vec<u8>, tuple: &Tuple, id: Option<u32>, 
 ///
 /// It lasts as long as the flow would have. The kernel answers only if it fails: EEXIST if the server
 /// was faster, or if all that the server sends to this address of the host's is turned back already.
-pub(crate) fn put_stand_in(bytes: &mut Vec<u8>, flow: &Flow, host: IpAddr, sequence: u32) {
+pub(crate) fn put_tombstone(bytes: &mut Vec<u8>, flow: &Flow, host: IpAddr, sequence: u32) {
     let flags = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
     put_change(bytes, conntrack::MESSAGE_NEW, flags, &flow.reply, sequence, |bytes| {
         put_tuple(bytes, conntrack::REPLY, &flow.reply.inverse());
@@ -83,7 +83,7 @@ fn put_change(
 ) {
     let start = bytes.len();
     let family = family_number(Family::of(original.source));
-    put_message(bytes, kind(message), &family_header(family), flags, sequence);
+    put_message(bytes, kind(message), &nfgenmsg(family), flags, sequence);
     put_tuple(bytes, conntrack::ORIGINAL, original);
     fill(bytes);
     set_length(bytes, start);
@@ -196,7 +196,7 @@ mod tests {
     /// A flow as the kernel tells of it.
     fn told(flow: &Flow, zone: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let header = family_header(libc::AF_INET as u8);
+        let header = nfgenmsg(libc::AF_INET as u8);
         put_message(&mut bytes, kind(conntrack::MESSAGE_NEW), &header, 0, 7);
         put_tuple(&mut bytes, conntrack::ORIGINAL, &flow.original);
         put_tuple(&mut bytes, conntrack::REPLY, &flow.reply);

@@ -9,7 +9,7 @@ use ipnetwork::IpNetwork;
 use super::attribute::{Attribute, Attributes};
 use super::batch::{COMMENT, USERDATA_TAG};
 use super::encode::AddressFields;
-use super::expression::{Code, Expression};
+use super::expression::{Expression, VerdictCode};
 use super::translation::translation;
 use super::{uapi, xt};
 use crate::model::{
@@ -121,7 +121,9 @@ fn count(expressions: &[Expression]) -> (u64, u64) {
 
 fn foreign(expressions: &[Expression]) -> RuleContent {
     let target = expressions.iter().find_map(|expression| match expression {
-        Expression::Verdict(Code::Jump(chain) | Code::Goto(chain)) => Some(chain.as_ref().into()),
+        Expression::Verdict(VerdictCode::Jump(chain) | VerdictCode::Goto(chain)) => {
+            Some(chain.as_ref().into())
+        }
         _ => None,
     });
     let words: Vec<String> = expressions.iter().map(Expression::to_string).collect();
@@ -291,12 +293,12 @@ fn masked_prefix(mask: &[u8]) -> Option<u8> {
     (is_prefix && ones == total && !ones.is_multiple_of(8)).then(|| u8::try_from(ones).ok())?
 }
 
-fn verdict(code: &Code) -> Option<Verdict> {
+fn verdict(code: &VerdictCode) -> Option<Verdict> {
     Some(match code {
-        Code::Drop => return None,
-        Code::Accept => Verdict::Accept,
-        Code::Return => Verdict::Return,
-        Code::Jump(chain) => Verdict::Jump(Arc::from(chain.as_ref())),
-        Code::Goto(chain) => Verdict::Goto(Arc::from(chain.as_ref())),
+        VerdictCode::Drop => return None,
+        VerdictCode::Accept => Verdict::Accept,
+        VerdictCode::Return => Verdict::Return,
+        VerdictCode::Jump(chain) => Verdict::Jump(Arc::from(chain.as_ref())),
+        VerdictCode::Goto(chain) => Verdict::Goto(Arc::from(chain.as_ref())),
     })
 }

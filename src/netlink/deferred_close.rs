@@ -21,7 +21,7 @@ pub(super) struct Pair {
 /// that nobody can receive from any more, because one end of it lies unread in the pair itself.
 /// Newer kernels collect such pairs on a thread of their own, which then does the waiting; older
 /// ones do it here, and nothing is lost.
-pub(super) fn leave_to_kernel(socket: BorrowedFd) -> Option<Pair> {
+pub(super) fn close_in_background(socket: BorrowedFd) -> Option<Pair> {
     let pair = socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::SOCK_CLOEXEC);
     let (sender, receiver) = pair.ok()?;
     let descriptors = [socket.as_raw_fd(), receiver.as_raw_fd()];

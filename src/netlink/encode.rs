@@ -49,7 +49,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
         let fields = AddressFields::new(destination.is_ipv4());
         add_network(nft, destination, fields.destination);
     }
-    for extension in conditions(rule).filter_map(xt::encode) {
+    for extension in capped_matches(rule).filter_map(xt::encode) {
         nft.add_expr(&extension);
     }
     nft.add_expr(&counter);
@@ -63,7 +63,7 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
 
 /// The rule's extensions. Of more than the kernel takes only the first, still too many for it: what
 /// libnftnl writes has to fit into the batch's buffer, and it does not look.
-pub fn conditions(rule: &Rule) -> impl Iterator<Item = &Match> {
+pub fn capped_matches(rule: &Rule) -> impl Iterator<Item = &Match> {
     rule.matches.iter().take(EXPRESSIONS_MAX + 1)
 }
 
@@ -116,9 +116,9 @@ fn verdict(verdict: &Verdict) -> Option<NftVerdict> {
     Some(match verdict {
         Verdict::Accept => NftVerdict::Accept,
         Verdict::Return => NftVerdict::Return,
-        Verdict::Jump(chain) => NftVerdict::Jump { chain: c_string(chain) },
-        Verdict::Goto(chain) => NftVerdict::Goto { chain: c_string(chain) },
-        Verdict::MarkConnection(_) | Verdict::Connmark { .. } | Verdict::Native(_) => return None,
+        Verdict::Jump(chain) => NftVerdict::Jump { chain: to_c_string(chain) },
+        Verdict::Goto(chain) => NftVerdict::Goto { chain: to_c_string(chain) },
+        Verdict::SetCtMark(_) | Verdict::Connmark { .. } | Verdict::Native(_) => return None,
     })
 }
 
@@ -132,7 +132,7 @@ pub fn octets(address: IpAddr) -> Vec<u8> {
 
 /// A C string of the text up to its first NUL. Of a name that the kernel does not take, as much as
 /// it takes and one byte more.
-pub fn c_string(text: &str) -> CString {
+pub fn to_c_string(text: &str) -> CString {
     let bytes = text.bytes().take_while(|byte| *byte != 0).take(NAME_MAX + 1);
     CString::new(bytes.collect::<Vec<u8>>()).unwrap_or_default()
 }

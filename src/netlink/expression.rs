@@ -84,13 +84,13 @@ impl nftnl::expr::Expression for Counter {
 }
 
 /// `fib daddr type`: what kind of address the packet is for.
-pub struct DestinationType;
+pub struct FibDaddrType;
 
 /// `NFT_FIB_RESULT_ADDRTYPE` and `NFTA_FIB_F_DADDR`.
 const FIB_ADDRESS_TYPE: u32 = 3;
 const FIB_DESTINATION: u32 = 2;
 
-impl nftnl::expr::Expression for DestinationType {
+impl nftnl::expr::Expression for FibDaddrType {
     fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
         let expression = allocate(c"fib");
         // SAFETY: `expression` is a fresh fib expression, whose attributes these are.
@@ -149,12 +149,12 @@ impl nftnl::expr::Expression for SocketKey {
 }
 
 /// `ct original KEY`: something about the first packet of the flow, `NFT_CT_*`.
-pub struct Original(pub u32);
+pub struct CtOriginal(pub u32);
 
 /// `IP_CT_DIR_ORIGINAL`.
 const ORIGINAL: u8 = 0;
 
-impl nftnl::expr::Expression for Original {
+impl nftnl::expr::Expression for CtOriginal {
     fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
         let expression = allocate(c"ct");
         // SAFETY: `expression` is a fresh ct expression, whose attributes these are.
@@ -169,9 +169,9 @@ impl nftnl::expr::Expression for Original {
 }
 
 /// `@SET`: whether the register's value is in the set; the crate's takes an object for it.
-pub struct InSet(pub CString);
+pub struct Lookup(pub CString);
 
-impl nftnl::expr::Expression for InSet {
+impl nftnl::expr::Expression for Lookup {
     fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
         let expression = allocate(c"lookup");
         // SAFETY: `expression` is a fresh lookup expression. The name is copied.
@@ -309,14 +309,14 @@ pub enum Expression<'a> {
         info: &'a [u8],
     },
     /// Ends the rule.
-    Verdict(Code<'a>),
+    Verdict(VerdictCode<'a>),
     /// Any other, by its name.
     Other(Cow<'a, str>),
 }
 
 /// A verdict as it was read.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Code<'a> {
+pub enum VerdictCode<'a> {
     /// `NF_DROP`.
     Drop,
     /// `NF_ACCEPT`.
@@ -443,16 +443,16 @@ fn is_plain_update(data: Attribute) -> bool {
         && ![DATA, EXPRESSION, EXPRESSIONS].into_iter().any(has)
 }
 
-fn read_verdict(data: Attribute<'_>) -> Option<Code<'_>> {
+fn read_verdict(data: Attribute<'_>) -> Option<VerdictCode<'_>> {
     let verdict =
         data.nested().find(uapi::immediate::DATA)?.nested().find(uapi::data::VERDICT)?.nested();
     let chain = || Some(verdict.clone().find(uapi::verdict::CHAIN)?.string());
     Some(match verdict.clone().find(uapi::verdict::CODE)?.be_u32()?.cast_signed() {
-        DROP => Code::Drop,
-        ACCEPT => Code::Accept,
-        RETURN => Code::Return,
-        JUMP => Code::Jump(chain()?),
-        GOTO => Code::Goto(chain()?),
+        DROP => VerdictCode::Drop,
+        ACCEPT => VerdictCode::Accept,
+        RETURN => VerdictCode::Return,
+        JUMP => VerdictCode::Jump(chain()?),
+        GOTO => VerdictCode::Goto(chain()?),
         _ => return None,
     })
 }
@@ -488,11 +488,11 @@ impl fmt::Display for Expression<'_> {
             Expression::Match { name, revision, .. } => write!(f, "[match {name} rev {revision}]"),
             Expression::Target { name, .. } => write!(f, "[target {name}]"),
             Expression::Counter { .. } => write!(f, "[counter]"),
-            Expression::Verdict(Code::Drop) => write!(f, "[drop]"),
-            Expression::Verdict(Code::Accept) => write!(f, "[accept]"),
-            Expression::Verdict(Code::Return) => write!(f, "[return]"),
-            Expression::Verdict(Code::Jump(chain)) => write!(f, "[jump {chain}]"),
-            Expression::Verdict(Code::Goto(chain)) => write!(f, "[goto {chain}]"),
+            Expression::Verdict(VerdictCode::Drop) => write!(f, "[drop]"),
+            Expression::Verdict(VerdictCode::Accept) => write!(f, "[accept]"),
+            Expression::Verdict(VerdictCode::Return) => write!(f, "[return]"),
+            Expression::Verdict(VerdictCode::Jump(chain)) => write!(f, "[jump {chain}]"),
+            Expression::Verdict(VerdictCode::Goto(chain)) => write!(f, "[goto {chain}]"),
             Expression::Other(name) => write!(f, "[{name}]"),
         }
     }

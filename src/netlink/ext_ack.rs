@@ -5,7 +5,7 @@ use super::expression::Expression;
 use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, rule};
 
 /// What stands at an offset of a message that was sent, both counted from its header.
-pub(crate) fn attribute_at(message: &[u8], offset: u32) -> Option<String> {
+pub(crate) fn describe_offset(message: &[u8], offset: u32) -> Option<String> {
     let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
     let start = MESSAGE_HEADER + FAMILY_HEADER;
     let offset = (offset as usize).checked_sub(start)?;

@@ -7,12 +7,12 @@ use super::decode::{
     EQUAL, META_IN, META_OUT, META_PROTOCOL, NETWORK_HEADER, Reader, expressions, interface,
 };
 use super::encode::AddressFields;
-use super::expression::{Code, Expression};
+use super::expression::{Expression, VerdictCode};
 use super::native::{AT_LEAST, AT_MOST, PORT, read_port};
 use super::translation::translation;
 use super::xt;
 use crate::model::{
-    Action, AddressMatch, Condition, Family, Interface, Match, Ports, Protocol, RuleFacts,
+    Action, AddressMatch, Family, Interface, Match, NftMatch, Ports, Protocol, RuleFacts,
 };
 
 /// Where the protocol stands in the IPv4 header.
@@ -97,7 +97,7 @@ impl RuleFacts {
 
     /// `ct state established,related`, as nft writes it.
     fn read_ongoing<'a>(&mut self, all: Rest<'a>) -> Option<Rest<'a>> {
-        let (Condition::Ongoing, rest) = condition::read(all)? else { return None };
+        let (NftMatch::CtStateEstablished, rest) = condition::read(all)? else { return None };
         self.is_ongoing = true;
         Some(rest)
     }
@@ -114,10 +114,10 @@ impl RuleFacts {
             Expression::Other(name) if name == "immediate" => return,
             Expression::Target { name, .. } if name == "DNAT" => Action::Translate,
             Expression::Other(name) if name == "nat" || name == "redir" => Action::Translate,
-            Expression::Verdict(Code::Accept) => Action::Accept,
-            Expression::Verdict(Code::Drop) => Action::Drop,
-            Expression::Verdict(Code::Return) => Action::Return,
-            Expression::Verdict(Code::Jump(chain)) => Action::Jump(chain.as_ref().into()),
+            Expression::Verdict(VerdictCode::Accept) => Action::Accept,
+            Expression::Verdict(VerdictCode::Drop) => Action::Drop,
+            Expression::Verdict(VerdictCode::Return) => Action::Return,
+            Expression::Verdict(VerdictCode::Jump(chain)) => Action::Jump(chain.as_ref().into()),
             _ => return self.has_unknown = true,
         };
         self.has_unknown |= self.action.replace(action).is_some();

@@ -8,9 +8,9 @@ use super::message::{Message, Messages};
 use super::{
     BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_address, decode_chain, decode_facts,
     decode_generation, decode_link, decode_listener, decode_local_route, decode_rule, decode_set,
-    decode_table, is_part_of_rule, uapi,
+    decode_table, is_anonymous, uapi,
 };
-use crate::model::{ChainPath, Family, Place, Protocol, RuleContent, SetKind, TablePath};
+use crate::model::{ChainPath, Family, Position, Protocol, RuleContent, SetKind, TablePath};
 
 /// The first byte says of which family the rule is, the others are its attributes. A rule that is
 /// known is of exactly the form in which it would be written.
@@ -28,7 +28,7 @@ pub fn object(data: &[u8]) {
     match what % 5 {
         0 => drop(decode_table(attributes)),
         1 => drop(decode_chain(attributes)),
-        2 => drop((decode_set(attributes.clone()), is_part_of_rule(attributes))),
+        2 => drop((decode_set(attributes.clone()), is_anonymous(attributes))),
         3 => drop(decode_generation(attributes)),
         _ => check_elements(attributes, *kind),
     }
@@ -60,8 +60,8 @@ fn check_rule(attributes: Attributes, family: Family) {
     let RuleContent::Known(rule) = installed.content else { return };
     let path = ChainPath { table: TablePath { family, table }, chain };
     let mut batch = Batch::new(1);
-    batch.add_rule(&path, Place::Last, &rule);
-    let batch = batch.finish();
+    batch.add_rule(&path, Position::Append, &rule);
+    let batch = batch.finalize();
     let message = batch.message(BEGIN_SEQUENCE + 1).and_then(|bytes| Messages::new(bytes).next());
     let written = message.expect("a message").attributes();
     assert_eq!(expressions(&written), expressions(&attributes), "{shown}");

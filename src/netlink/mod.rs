@@ -31,20 +31,20 @@ mod translation;
 mod uapi;
 mod xt;
 
-pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinishedBatch};
-pub(crate) use conntrack::{decode_flow, put_deletion, put_stand_in};
+pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinalizedBatch};
+pub(crate) use conntrack::{decode_flow, put_deletion, put_tombstone};
 pub(crate) use decode::{decode_chain, decode_generation, decode_rule, decode_table};
 pub(crate) use expression::Counter;
-pub(crate) use ext_ack::attribute_at;
+pub(crate) use ext_ack::describe_offset;
 pub(crate) use foreign_rule::decode_facts;
 pub(crate) use iptables_legacy::legacy_nat_holds_rules;
 pub(crate) use message::{KernelError, Message, Messages};
 pub(crate) use monitor::Membership;
-pub(crate) use netns::within;
-pub(crate) use notification::{Kind, Notification, Notified, decode_notification};
+pub(crate) use netns::in_netns;
+pub(crate) use notification::{Notification, ObjectChange, ObjectKind, decode_notification};
 pub(crate) use request::{Dump, Request};
 pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decode_local_route};
-pub(crate) use set::{DumpedElements, decode_set, is_part_of_rule};
+pub(crate) use set::{DumpedElements, decode_set, is_anonymous};
 pub(crate) use sock_diag::decode_listener;
 pub(crate) use socket::{Socket, Transport};
 

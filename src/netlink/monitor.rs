@@ -40,7 +40,7 @@ impl Socket {
 
     /// Has the kernel throw away the notifications of all commits that were sent by the socket with
     /// this port id, before they take room: all messages of a datagram are of one commit.
-    pub fn ignore(&self, port: u32) -> io::Result<()> {
+    pub fn exclude(&self, port: u32) -> io::Result<()> {
         // The filter reads numbers in network order, and the header is in the machine's.
         let port = port.to_be();
         let mut filter = [

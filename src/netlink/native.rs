@@ -7,11 +7,11 @@ use super::batch::family_number;
 use super::condition;
 use super::decode::{EQUAL, NETWORK_HEADER, Reader};
 use super::encode::{
-    AddressFields, add_interface, add_network, add_payload, add_protocol, c_string, conditions,
-    octets,
+    AddressFields, add_interface, add_network, add_payload, add_protocol, capped_matches, octets,
+    to_c_string,
 };
-use super::expression::{Counter, DestinationType, Expression, InSet};
-use crate::model::{AddressRange, Family, Match, Part, Ports, Protocol, Rule, Verdict};
+use super::expression::{Counter, Expression, FibDaddrType, Lookup};
+use crate::model::{AddressRange, Family, Match, Ports, Protocol, Rule, Shard, Verdict};
 
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
 const LOCAL: u32 = 2;
@@ -46,12 +46,12 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     if let Some(protocol) = rule.protocol {
         add_protocol(nft, protocol);
     }
-    for condition in conditions(rule) {
+    for condition in capped_matches(rule) {
         add_condition(nft, condition);
     }
     nft.add_expr(&counter);
     match &rule.verdict {
-        Verdict::MarkConnection(bits) => {
+        Verdict::SetCtMark(bits) => {
             nft.add_expr(&Conntrack::Mark { set: false });
             nft.add_expr(&Bitwise::new(!bits, *bits));
             nft.add_expr(&Conntrack::Mark { set: true });
@@ -65,15 +65,15 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
     match condition {
         Match::DestinationPorts(ports) => add_ports(nft, ports),
         Match::Range { destination: Some(range), .. } => add_destination_range(nft, range),
-        Match::SourcePart { family, part } => add_part(nft, *family, *part),
+        Match::SourceShard { family, part } => add_part(nft, *family, *part),
         Match::SourceSet { family, set } => {
             let is_ipv4 = *family != Family::Ip6;
             let fields = AddressFields::new(is_ipv4);
             add_payload(nft, fields.source, fields.length);
-            nft.add_expr(&InSet(c_string(set)));
+            nft.add_expr(&Lookup(to_c_string(set)));
         }
-        Match::DestinationLocal => {
-            nft.add_expr(&DestinationType);
+        Match::DstTypeLocal => {
+            nft.add_expr(&FibDaddrType);
             nft.add_expr(&Cmp::new(CmpOp::Eq, LOCAL));
         }
         Match::Native(condition) => condition::add(nft, condition),
@@ -83,14 +83,14 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
 }
 
 /// `ip saddr & 0.0.0.7 == 0.0.0.3`
-fn add_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
+fn add_part(nft: &mut nftnl::Rule, family: Family, part: Shard) {
     let fields = AddressFields::new(family != Family::Ip6);
     add_payload(nft, fields.source, fields.length);
     add_part_of(nft, part, fields.length);
 }
 
 /// `& 0.0.0.7 == 0.0.0.3`, behind the loading of an address of so many bytes.
-pub(super) fn add_part_of(nft: &mut nftnl::Rule, part: Part, length: usize) {
+pub(super) fn add_part_of(nft: &mut nftnl::Rule, part: Shard, length: usize) {
     let bytes = |bits: u128| bits.to_be_bytes()[16 - length..].to_vec();
     nft.add_expr(&Bitwise::new(bytes(part.mask).as_slice(), bytes(0).as_slice()));
     nft.add_expr(&Cmp::new(CmpOp::Eq, bytes(part.value).as_slice()));
@@ -191,11 +191,11 @@ impl Reader<'_> {
         if range.is_some() {
             matches.push(Match::Range { source: None, destination: range });
         }
-        matches.extend(self.part(&fields).map(|part| Match::SourcePart { family, part }));
+        matches.extend(self.part(&fields).map(|part| Match::SourceShard { family, part }));
         matches.push(Match::SourceSet { family, set: self.set(&fields)? });
         self.take(&[&Expression::DestinationType])?;
         self.compare(EQUAL, &LOCAL.to_ne_bytes())?;
-        matches.push(Match::DestinationLocal);
+        matches.push(Match::DstTypeLocal);
         matches.extend(comment.map(|comment| Match::Comment(comment.into())));
         let verdict = self.mark()?;
         let matches = matches.into();
@@ -257,7 +257,7 @@ impl Reader<'_> {
         Ports::new(protocol, read_port(first)?, read_port(last)?)
     }
 
-    fn part(&mut self, fields: &AddressFields) -> Option<Part> {
+    fn part(&mut self, fields: &AddressFields) -> Option<Shard> {
         let [
             Expression::Payload { base: NETWORK_HEADER, offset, length },
             Expression::Bitwise { mask, xor },
@@ -274,7 +274,7 @@ impl Reader<'_> {
             && is_address(data)
             && is_zero(xor);
         is_exact.then(|| self.rest = rest)?;
-        Some(Part { mask: number(mask), value: number(data) })
+        Some(Shard { mask: number(mask), value: number(data) })
     }
 
     fn set(&mut self, fields: &AddressFields) -> Option<crate::model::Name> {
@@ -304,7 +304,7 @@ impl Reader<'_> {
             return None;
         };
         let bits = u32::from_ne_bytes((*xor).try_into().ok()?);
-        (*mask == (!bits).to_ne_bytes()).then_some(Verdict::MarkConnection(bits))
+        (*mask == (!bits).to_ne_bytes()).then_some(Verdict::SetCtMark(bits))
     }
 
     fn take(&mut self, expected: &[&Expression]) -> Option<()> {

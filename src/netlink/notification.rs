@@ -14,9 +14,9 @@ use crate::model::Family;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notification<'a> {
     /// Something was added or deleted.
-    Change(Notified<'a>),
+    Change(ObjectChange<'a>),
     /// The commit has no more messages.
-    End {
+    NewGeneration {
         /// The generation that it brought about.
         generation: u32,
         /// The thread that has sent the batch: its number and its name.
@@ -26,9 +26,9 @@ pub(crate) enum Notification<'a> {
 
 /// Something that was added or deleted; what is changed in place counts as added.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Notified<'a> {
+pub(crate) struct ObjectChange<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ObjectKind,
     /// Whether it was added.
     pub is_added: bool,
     /// The family of its table; `None` if dwnl does not work in it.
@@ -43,7 +43,7 @@ pub(crate) struct Notified<'a> {
 
 /// What can be added or deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ObjectKind {
     Table,
     Chain,
     Rule,
@@ -65,25 +65,28 @@ fn decode_end(attributes: Attributes) -> Option<Notification> {
     use uapi::generation::{PROCESS_ID, PROCESS_NAME};
     let id = attributes.clone().find(PROCESS_ID).and_then(|id| id.be_u32());
     let name = attributes.clone().find(PROCESS_NAME).map(|name| name.string());
-    Some(Notification::End { generation: decode_generation(attributes)?, process: id.zip(name) })
+    Some(Notification::NewGeneration {
+        generation: decode_generation(attributes)?,
+        process: id.zip(name),
+    })
 }
 
-fn decode_change<'a>(message: &Message<'a>, kind: i32) -> Option<Notified<'a>> {
+fn decode_change<'a>(message: &Message<'a>, kind: i32) -> Option<ObjectChange<'a>> {
     let (kind, is_added) = match kind {
-        libc::NFT_MSG_NEWTABLE => (Kind::Table, true),
-        libc::NFT_MSG_DELTABLE => (Kind::Table, false),
-        libc::NFT_MSG_NEWCHAIN => (Kind::Chain, true),
-        libc::NFT_MSG_DELCHAIN => (Kind::Chain, false),
-        libc::NFT_MSG_NEWRULE => (Kind::Rule, true),
-        libc::NFT_MSG_DELRULE => (Kind::Rule, false),
-        libc::NFT_MSG_NEWSET => (Kind::Set, true),
-        libc::NFT_MSG_DELSET => (Kind::Set, false),
-        libc::NFT_MSG_NEWSETELEM => (Kind::Element, true),
-        libc::NFT_MSG_DELSETELEM => (Kind::Element, false),
-        libc::NFT_MSG_NEWOBJ => (Kind::Object, true),
-        libc::NFT_MSG_DELOBJ => (Kind::Object, false),
-        message::NEW_FLOWTABLE => (Kind::Flowtable, true),
-        message::DELETE_FLOWTABLE => (Kind::Flowtable, false),
+        libc::NFT_MSG_NEWTABLE => (ObjectKind::Table, true),
+        libc::NFT_MSG_DELTABLE => (ObjectKind::Table, false),
+        libc::NFT_MSG_NEWCHAIN => (ObjectKind::Chain, true),
+        libc::NFT_MSG_DELCHAIN => (ObjectKind::Chain, false),
+        libc::NFT_MSG_NEWRULE => (ObjectKind::Rule, true),
+        libc::NFT_MSG_DELRULE => (ObjectKind::Rule, false),
+        libc::NFT_MSG_NEWSET => (ObjectKind::Set, true),
+        libc::NFT_MSG_DELSET => (ObjectKind::Set, false),
+        libc::NFT_MSG_NEWSETELEM => (ObjectKind::Element, true),
+        libc::NFT_MSG_DELSETELEM => (ObjectKind::Element, false),
+        libc::NFT_MSG_NEWOBJ => (ObjectKind::Object, true),
+        libc::NFT_MSG_DELOBJ => (ObjectKind::Object, false),
+        message::NEW_FLOWTABLE => (ObjectKind::Flowtable, true),
+        message::DELETE_FLOWTABLE => (ObjectKind::Flowtable, false),
         _ => return None,
     };
     let attributes = message.attributes();
@@ -93,26 +96,33 @@ fn decode_change<'a>(message: &Message<'a>, kind: i32) -> Option<Notified<'a>> {
         Some(number) => Some(text(number)?),
         None => None,
     };
-    let count = if kind == Kind::Element { elements(&attributes) } else { 1 };
-    Some(Notified { kind, is_added, family: message.family(), table: text(table)?, name, count })
+    let count = if kind == ObjectKind::Element { elements(&attributes) } else { 1 };
+    Some(ObjectChange {
+        kind,
+        is_added,
+        family: message.family(),
+        table: text(table)?,
+        name,
+        count,
+    })
 }
 
-impl Kind {
+impl ObjectKind {
     /// Whether there are many of one place, and only their number is told.
     pub fn is_counted(self) -> bool {
-        matches!(self, Kind::Rule | Kind::Element)
+        matches!(self, ObjectKind::Rule | ObjectKind::Element)
     }
 
     /// The attributes that hold the names of its table and of what it is, or is in.
     fn address(self) -> (u16, Option<u16>) {
         match self {
-            Kind::Table => (uapi::table::NAME, None),
-            Kind::Chain => (uapi::chain::TABLE, Some(uapi::chain::NAME)),
-            Kind::Rule => (uapi::rule::TABLE, Some(uapi::rule::CHAIN)),
-            Kind::Set => (uapi::set::TABLE, Some(uapi::set::NAME)),
-            Kind::Element => (element_list::TABLE, Some(element_list::SET)),
-            Kind::Object => (object::TABLE, Some(object::NAME)),
-            Kind::Flowtable => (flowtable::TABLE, Some(flowtable::NAME)),
+            ObjectKind::Table => (uapi::table::NAME, None),
+            ObjectKind::Chain => (uapi::chain::TABLE, Some(uapi::chain::NAME)),
+            ObjectKind::Rule => (uapi::rule::TABLE, Some(uapi::rule::CHAIN)),
+            ObjectKind::Set => (uapi::set::TABLE, Some(uapi::set::NAME)),
+            ObjectKind::Element => (element_list::TABLE, Some(element_list::SET)),
+            ObjectKind::Object => (object::TABLE, Some(object::NAME)),
+            ObjectKind::Flowtable => (flowtable::TABLE, Some(flowtable::NAME)),
         }
     }
 }

@@ -104,11 +104,11 @@ fn header(message: i32, family: u8, flags: i32, sequence: u32) -> Vec<u8> {
 /// Appends `struct nlmsghdr`, of a message of nf_tables without attributes, and `struct nfgenmsg`.
 pub fn put_headers(bytes: &mut Vec<u8>, message: i32, family: u8, flags: u16, sequence: u32) {
     let kind = (libc::NFNL_SUBSYS_NFTABLES << 8 | message) as u16;
-    put_message(bytes, kind, &family_header(family), flags, sequence);
+    put_message(bytes, kind, &nfgenmsg(family), flags, sequence);
 }
 
 /// `struct nfgenmsg`.
-pub fn family_header(family: u8) -> [u8; FAMILY_HEADER] {
+pub fn nfgenmsg(family: u8) -> [u8; FAMILY_HEADER] {
     [family, libc::NFNETLINK_V0 as u8, 0, 0]
 }
 

@@ -133,7 +133,7 @@ fn maximum(kind: SetKind) -> u128 {
 
 /// Whether a set comes and goes with the rule that looks it up. The bytes are the attributes of
 /// NEWSET.
-pub(crate) fn is_part_of_rule(attributes: Attributes) -> bool {
+pub(crate) fn is_anonymous(attributes: Attributes) -> bool {
     let flags = attributes.clone().find(uapi::set::FLAGS).and_then(|flags| flags.be_u32());
     flags.unwrap_or(0) & FLAG_ANONYMOUS != 0
 }

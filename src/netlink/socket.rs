@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use super::deferred_close::{Pair, leave_to_kernel};
+use super::deferred_close::{Pair, close_in_background};
 
 /// Room for one datagram. A dump's have at most 32 KiB, an error's echo is capped.
 const DATAGRAM_MAX: usize = 64 * 1024;
@@ -91,14 +91,14 @@ impl Socket {
     /// (`net.core.wmem_max`) only where that is permitted.
     fn grow_send_buffer(&mut self, length: usize) {
         // The kernel keeps 32 bytes of the buffer for itself.
-        let wanted = length + 64;
-        if wanted <= self.send_buffer {
+        let desired = length + 64;
+        if desired <= self.send_buffer {
             return;
         }
-        if setsockopt(self, sockopt::SndBufForce, &wanted).is_err() {
-            let _ = setsockopt(self, sockopt::SndBuf, &wanted);
+        if setsockopt(self, sockopt::SndBufForce, &desired).is_err() {
+            let _ = setsockopt(self, sockopt::SndBuf, &desired);
         }
-        self.send_buffer = wanted;
+        self.send_buffer = desired;
     }
 }
 
@@ -111,7 +111,7 @@ impl AsFd for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.pair = leave_to_kernel(self.as_fd());
+        self.pair = close_in_background(self.as_fd());
     }
 }
 

@@ -59,11 +59,11 @@ pub fn encode(extension: &Match) -> Option<XtMatch> {
     let (name, revision, info) = match extension {
         Match::DestinationPorts(ports) => (ports_name(ports.protocol()), 0, encode_ports(ports)),
         Match::Range { source, destination } => (c"iprange", 1, encode_ranges(source, destination)),
-        Match::DestinationLocal => (c"addrtype", 1, encode_destination_local()),
-        Match::StateNew => (c"conntrack", 3, encode_state_new()),
-        Match::ConnectionMark(mark) => (c"connmark", 1, encode_connection_mark(*mark)),
+        Match::DstTypeLocal => (c"addrtype", 1, encode_destination_local()),
+        Match::CtStateNew => (c"conntrack", 3, encode_state_new()),
+        Match::Connmark(mark) => (c"connmark", 1, encode_connection_mark(*mark)),
         Match::Comment(text) => (c"comment", 0, encode_comment(text)),
-        Match::SourcePart { .. } | Match::SourceSet { .. } | Match::Native(_) => return None,
+        Match::SourceShard { .. } | Match::SourceSet { .. } | Match::Native(_) => return None,
     };
     Some(XtMatch { name, revision, info })
 }
@@ -87,8 +87,8 @@ pub fn decode_target(name: &str, revision: u32, info: &[u8]) -> Option<Verdict> 
 /// The match that a blob stands for, if it is of exactly the form that [`encode`] gives.
 pub fn decode(name: &str, revision: u32, info: &[u8], is_ipv4: bool) -> Option<Match> {
     let candidate = match name {
-        "addrtype" => Match::DestinationLocal,
-        "conntrack" => Match::StateNew,
+        "addrtype" => Match::DstTypeLocal,
+        "conntrack" => Match::CtStateNew,
         "connmark" => decode_connection_mark(info)?,
         "comment" => decode_comment(info)?,
         "iprange" => decode_ranges(info, is_ipv4)?,
@@ -140,7 +140,7 @@ fn encode_connmark(bits: u32, set: bool) -> Vec<u8> {
 
 fn decode_connection_mark(info: &[u8]) -> Option<Match> {
     let mark = info.first_chunk::<4>()?;
-    Some(Match::ConnectionMark(u32::from_ne_bytes(*mark)))
+    Some(Match::Connmark(u32::from_ne_bytes(*mark)))
 }
 
 /// `-m comment --comment TEXT`
@@ -243,8 +243,8 @@ mod tests {
 
     #[test]
     fn another_condition_in_the_blob_is_another_match() {
-        let mut xt = encode(&Match::StateNew).expect("a blob");
-        assert_eq!(decode("conntrack", 3, &xt.info, true), Some(Match::StateNew));
+        let mut xt = encode(&Match::CtStateNew).expect("a blob");
+        assert_eq!(decode("conntrack", 3, &xt.info, true), Some(Match::CtStateNew));
         assert_eq!(decode("conntrack", 2, &xt.info, true), None);
         xt.info[CONNTRACK_STATES] |= 2;
         assert_eq!(decode("conntrack", 3, &xt.info, true), None);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::Change;
 use super::lis::longest_increasing;
-use crate::model::{Chain, ChainPath, Extent, InstalledRule, Place, Rule};
+use crate::model::{Chain, ChainPath, InstalledRule, Ownership, Position, Rule};
 
 /// The difference for one chain that exists.
-pub(super) struct Difference<'a> {
-    wanted: &'a Chain,
+pub(super) struct ChainDiff<'a> {
+    desired: &'a Chain,
     installed: &'a [InstalledRule],
-    /// The wanted rules that stay, by their index in `wanted`.
+    /// The desired rules that stay, by their index in `desired`.
     kept: Vec<(usize, &'a InstalledRule)>,
     /// The installed rules that go.
     removed: Vec<&'a InstalledRule>,
@@ -20,16 +20,16 @@ pub(super) struct Difference<'a> {
     first_foreign: Option<u64>,
 }
 
-impl<'a> Difference<'a> {
-    pub(super) fn new(wanted: &'a Chain, installed: &'a [InstalledRule]) -> Difference<'a> {
-        let mut difference = Difference {
-            wanted,
+impl<'a> ChainDiff<'a> {
+    pub(super) fn new(desired: &'a Chain, installed: &'a [InstalledRule]) -> ChainDiff<'a> {
+        let mut difference = ChainDiff {
+            desired,
             installed,
             kept: Vec::new(),
             removed: Vec::new(),
             first_foreign: None,
         };
-        if wanted.extent != Extent::Exists {
+        if desired.ownership != Ownership::Referenced {
             difference.compare();
         }
         difference
@@ -37,17 +37,17 @@ impl<'a> Difference<'a> {
 
     fn compare(&mut self) {
         let index: HashMap<&Rule, usize> =
-            self.wanted.rules.iter().enumerate().map(|(i, wanted)| (&wanted.rule, i)).collect();
+            self.desired.rules.iter().enumerate().map(|(i, desired)| (&desired.rule, i)).collect();
         let mut candidates = Vec::new();
         for rule in self.installed {
             let known = rule.content.known();
-            let is_retired = || known.is_some_and(|known| self.wanted.retired.contains(known));
+            let is_retired = || known.is_some_and(|known| self.desired.retired.contains(known));
             match known.and_then(|known| index.get(known)) {
                 Some(place) if self.first_foreign.is_none() => {
                     candidates.push((*place, rule));
                 }
                 Some(_) => self.removed.push(rule),
-                None if self.wanted.extent == Extent::Whole || is_retired() => {
+                None if self.desired.ownership == Ownership::Exclusive || is_retired() => {
                     self.removed.push(rule);
                 }
                 None => self.first_foreign = self.first_foreign.or(Some(rule.handle)),
@@ -56,7 +56,7 @@ impl<'a> Difference<'a> {
         self.choose(&candidates);
     }
 
-    /// Keeps as many candidates as stand in the wanted order, and removes the others.
+    /// Keeps as many candidates as stand in the desired order, and removes the others.
     fn choose(&mut self, candidates: &[(usize, &'a InstalledRule)]) {
         let order: Vec<usize> = candidates.iter().map(|(place, _)| *place).collect();
         let mut chosen = longest_increasing(&order).into_iter().peekable();
@@ -77,22 +77,22 @@ impl<'a> Difference<'a> {
     /// Appends what takes out all rules for a while, of a chain that is wholly ours.
     pub(super) fn push_suspension(&self, changes: &mut Vec<Change>) {
         let contents = self.removed.iter().map(|rule| rule.content.clone()).collect();
-        changes.push(Change::FlushChain { chain: Arc::clone(&self.wanted.path), contents });
+        changes.push(Change::FlushChain { chain: Arc::clone(&self.desired.path), contents });
     }
 
     /// Appends what fills the chain after its suspension: what stays is put back.
     pub(super) fn push_restoration(self, changes: &mut Vec<Change>) {
-        let chain = &self.wanted.path;
+        let chain = &self.desired.path;
         let mut kept = self.kept.into_iter().peekable();
-        for (i, wanted) in self.wanted.rules.iter().enumerate() {
-            let (chain, rule) = (Arc::clone(chain), wanted.rule.clone());
+        for (i, desired) in self.desired.rules.iter().enumerate() {
+            let (chain, rule) = (Arc::clone(chain), desired.rule.clone());
             changes.push(match kept.next_if(|(place, _)| *place == i) {
                 Some((_, InstalledRule { packets, bytes, .. })) => {
                     Change::RestoreRule { chain, rule, packets: *packets, bytes: *bytes }
                 }
                 None => {
-                    let origin = wanted.origin.clone();
-                    Change::AddRule { chain, place: Place::Last, rule, origin }
+                    let origin = desired.origin.clone();
+                    Change::AddRule { chain, place: Position::Append, rule, origin }
                 }
             });
         }
@@ -100,27 +100,27 @@ impl<'a> Difference<'a> {
 
     /// Appends the changes: what goes first, then what comes.
     pub(super) fn push_onto(self, changes: &mut Vec<Change>) {
-        let chain = &self.wanted.path;
+        let chain = &self.desired.path;
         let empties = !self.removed.is_empty() && self.removed.len() == self.installed.len();
         if empties {
             changes.push(flush(chain, self.installed));
         } else {
-            changes.extend(self.removed.iter().map(|rule| delete(self.wanted, rule)));
+            changes.extend(self.removed.iter().map(|rule| delete(self.desired, rule)));
         }
-        if self.wanted.extent == Extent::Exists {
+        if self.desired.ownership == Ownership::Referenced {
             return;
         }
         let mut kept = self.kept.into_iter().peekable();
-        for (i, wanted) in self.wanted.rules.iter().enumerate() {
+        for (i, desired) in self.desired.rules.iter().enumerate() {
             if kept.next_if(|(place, _)| *place == i).is_some() {
                 continue;
             }
             let next = kept.peek().map(|(_, rule)| rule.handle).or(self.first_foreign);
             changes.push(Change::AddRule {
                 chain: Arc::clone(chain),
-                place: next.map_or(Place::Last, Place::Before),
-                rule: wanted.rule.clone(),
-                origin: wanted.origin.clone(),
+                place: next.map_or(Position::Append, Position::Before),
+                rule: desired.rule.clone(),
+                origin: desired.origin.clone(),
             });
         }
     }
@@ -128,10 +128,10 @@ impl<'a> Difference<'a> {
 
 /// Our rules among those of a chain of which only a part is ours.
 pub(super) fn ours<'a>(
-    wanted: &Chain,
+    desired: &Chain,
     installed: &'a [InstalledRule],
 ) -> impl Iterator<Item = &'a InstalledRule> {
-    let ours: HashSet<&Rule> = wanted.rules.iter().map(|wanted| &wanted.rule).collect();
+    let ours: HashSet<&Rule> = desired.rules.iter().map(|desired| &desired.rule).collect();
     installed
         .iter()
         .filter(move |rule| rule.content.known().is_some_and(|known| ours.contains(known)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    BaseChain, ChainPath, Interval, Name, Origin, Place, Rule, RuleContent, SetKind, SetPath,
+    BaseChain, ChainPath, Interval, Name, Origin, Position, Rule, RuleContent, SetKind, SetPath,
     TablePath,
 };
 
@@ -19,7 +19,7 @@ pub enum Change {
         /// Into this chain.
         chain: Arc<ChainPath>,
         /// At this place.
-        place: Place,
+        place: Position,
         /// The rule.
         rule: Rule,
         /// What in the policy gave rise to it.

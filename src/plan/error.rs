@@ -6,13 +6,13 @@ use crate::model::{Chain, ChainPath, InstalledChain, Name, Ruleset, Snapshot, Ta
 /// Why no plan can be made: something stands in the way that is not dwnl's to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Obstacle {
+pub enum PlanError {
     /// Another program has reserved the table for itself.
     #[error(
         "table {table} is owned by another program (the one with netlink port {port}), and the \
          kernel lets nobody else change it"
     )]
-    OwnedTable {
+    TableOwned {
         /// The table.
         table: TablePath,
         /// The owner's netlink port, often its process id.
@@ -23,7 +23,7 @@ pub enum Obstacle {
         "chain {chain} exists as a base chain ({base}), to which no rule can jump: rename or \
          delete it"
     )]
-    BaseChainInTheWay {
+    ChainIsBaseChain {
         /// The chain.
         chain: ChainPath,
         /// How it is hooked in.
@@ -31,7 +31,7 @@ pub enum Obstacle {
     },
     /// A chain of iptables is not hooked in where iptables expects it.
     #[error("chain {chain} is {found}, where iptables has {expected}: rename or delete it")]
-    MisplacedBaseChain {
+    WrongHook {
         /// The chain.
         chain: ChainPath,
         /// How it is hooked in.
@@ -44,7 +44,7 @@ pub enum Obstacle {
         "chain {chain} cannot be deleted, because rule {position} of chain {referrer}, which is \
          not dwnl's, jumps to it: delete that rule first"
     )]
-    StillReferred {
+    ChainInUse {
         /// The chain.
         chain: ChainPath,
         /// The chain of the rule that jumps to it, in the same table.
@@ -66,31 +66,31 @@ pub enum Obstacle {
 }
 
 /// The guard must not judge what is not Docker's.
-pub(super) fn check_services(wanted: &Ruleset, snapshot: &Snapshot) -> Result<(), Obstacle> {
-    let scope = wanted.guard.as_ref();
+pub(super) fn check_services(desired: &Ruleset, snapshot: &Snapshot) -> Result<(), PlanError> {
+    let scope = desired.guard.as_ref();
     match scope.and_then(|scope| judged_service(scope, snapshot)) {
         Some((cgroup, port)) => {
-            Err(Obstacle::ServiceJudged { cgroup: cgroup.path.clone(), port: port.to_string() })
+            Err(PlanError::ServiceJudged { cgroup: cgroup.path.clone(), port: port.to_string() })
         }
         None => Ok(()),
     }
 }
 
 /// The kernel lets nobody but its owner change a table.
-pub(super) fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), Obstacle> {
+pub(super) fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), PlanError> {
     match owner {
-        Some(port) => Err(Obstacle::OwnedTable { table: path.clone(), port }),
+        Some(port) => Err(PlanError::TableOwned { table: path.clone(), port }),
         None => Ok(()),
     }
 }
 
 /// A chain that is jumped to must not be a base chain, and a base chain must be hooked in where
 /// it should be.
-pub(super) fn check_base(wanted: &Chain, installed: &InstalledChain) -> Result<(), Obstacle> {
-    let chain = wanted.path.as_ref().clone();
-    match (wanted.base, installed.base()) {
-        (None, Some(base)) => Err(Obstacle::BaseChainInTheWay { chain, base: base.to_string() }),
-        (Some(expected), found) if found != Some(expected) => Err(Obstacle::MisplacedBaseChain {
+pub(super) fn check_base(desired: &Chain, installed: &InstalledChain) -> Result<(), PlanError> {
+    let chain = desired.path.as_ref().clone();
+    match (desired.base, installed.base()) {
+        (None, Some(base)) => Err(PlanError::ChainIsBaseChain { chain, base: base.to_string() }),
+        (Some(expected), found) if found != Some(expected) => Err(PlanError::WrongHook {
             chain,
             found: found
                 .map_or("not hooked in".to_owned(), |found| format!("hooked in as {found}")),

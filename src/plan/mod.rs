@@ -1,4 +1,4 @@
-//! The difference between the ruleset that is wanted and what the kernel holds: pure values, no
+//! The difference between the ruleset that is desired and what the kernel holds: pure values, no
 //! input or output.
 
 mod builder;
@@ -13,12 +13,12 @@ mod teardown;
 mod tests;
 
 use crate::model::{ForeignTranslations, Ruleset, Snapshot};
-use builder::Building;
+use builder::PlanBuilder;
 use error::check_owner;
-use teardown::Removal;
+use teardown::Teardown;
 
 pub use change::Change;
-pub use error::Obstacle;
+pub use error::PlanError;
 
 /// What has to be done to the snapshot's kernel, in the order in which it has to be done. An
 /// empty plan sends nothing.
@@ -37,12 +37,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The changes that turn the snapshot into the wanted ruleset.
+    /// The changes that turn the snapshot into the desired ruleset.
     ///
     /// # Errors
     /// What stands in the way, if it is not dwnl's to change.
-    pub fn between(wanted: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        Building::plan(wanted, snapshot)
+    pub fn diff(desired: &Ruleset, snapshot: &Snapshot) -> Result<Plan, PlanError> {
+        PlanBuilder::plan(desired, snapshot)
     }
 
     /// The changes that take out of the snapshot all that dwnl put in: the rules of `owned`, and
@@ -50,10 +50,10 @@ impl Plan {
     ///
     /// # Errors
     /// What stands in the way, if it is not dwnl's to change.
-    pub fn removing(owned: &Ruleset, snapshot: &Snapshot) -> Result<Plan, Obstacle> {
-        let changes = Removal::changes(owned, snapshot)?;
+    pub fn teardown(owned: &Ruleset, snapshot: &Snapshot) -> Result<Plan, PlanError> {
+        let changes = Teardown::changes(owned, snapshot)?;
         if !changes.is_empty() {
-            for path in owned.tables().into_iter().chain(&owned.own_tables) {
+            for path in owned.tables().into_iter().chain(&owned.owned_tables) {
                 check_owner(path, snapshot.tables.get(path).and_then(|table| table.owner))?;
             }
         }

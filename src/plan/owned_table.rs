@@ -1,4 +1,4 @@
-//! The tables that are wholly ours: what is in them and not wanted goes.
+//! The tables that are wholly ours: what is in them and not desired goes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use crate::model::{
     SetPath, TablePath,
 };
 
-/// Whether a table of ours can become what is wanted rule by rule and element by element. If
+/// Whether a table of ours can become what is desired rule by rule and element by element. If
 /// somebody has put things there that dwnl never makes, or things of our names but of other kinds,
 /// it is made anew: in what order they could be taken out is for the kernel to know.
-pub(super) fn is_fit(path: &TablePath, table: &InstalledTable, wanted: &Ruleset) -> bool {
-    let chains: HashMap<&Name, &Chain> = wanted
+pub(super) fn is_fit(path: &TablePath, table: &InstalledTable, desired: &Ruleset) -> bool {
+    let chains: HashMap<&Name, &Chain> = desired
         .chains
         .iter()
         .filter(|chain| chain.path.table == *path)
         .map(|chain| (&chain.path.chain, chain))
         .collect();
-    let sets = wanted_sets(path, wanted);
+    let sets = wanted_sets(path, desired);
     let is_fit_chain = |(name, installed): (&Name, &InstalledChain)| {
-        let wanted = chains.get(name);
-        wanted.is_some_and(|wanted| wanted.base == installed.base() && !installed.drops)
+        let desired = chains.get(name);
+        desired.is_some_and(|desired| desired.base == installed.base() && !installed.drops)
     };
-    let is_fit_kind = |kind: SetKind, wanted: SetKind| {
-        kind == wanted || (kind.family() == wanted.family() && is_known(table))
+    let is_fit_kind = |kind: SetKind, desired: SetKind| {
+        kind == desired || (kind.family() == desired.family() && is_known(table))
     };
     let is_fit_set = |(name, installed): (&Name, &InstalledSet)| {
-        let wanted = sets.get(name);
+        let desired = sets.get(name);
         installed
             .kind
-            .is_some_and(|kind| wanted.is_none_or(|wanted| is_fit_kind(kind, wanted.kind)))
+            .is_some_and(|kind| desired.is_none_or(|desired| is_fit_kind(kind, desired.kind)))
     };
     !table.dormant
         && !table.others
@@ -46,19 +46,19 @@ pub(super) fn is_known(table: &InstalledTable) -> bool {
     rules.all(|rule| rule.content.known().is_some())
 }
 
-/// Deletes the sets of a fit table that are not wanted. No rule looks them up any more.
+/// Deletes the sets of a fit table that are not desired. No rule looks them up any more.
 pub(super) fn unwanted_sets(
     path: &TablePath,
     table: &InstalledTable,
-    wanted: &Ruleset,
+    desired: &Ruleset,
 ) -> impl Iterator<Item = Change> {
-    let kept = wanted_sets(path, wanted);
+    let kept = wanted_sets(path, desired);
     let unwanted = table.sets.iter().filter(move |(name, _)| !kept.contains_key(name));
     unwanted.map(|(name, set)| delete_set(path, name, set))
 }
 
-fn wanted_sets<'w>(path: &TablePath, wanted: &'w Ruleset) -> HashMap<&'w Name, &'w Set> {
-    let sets = wanted.sets.iter().filter(|set| set.path.table == *path);
+fn wanted_sets<'w>(path: &TablePath, desired: &'w Ruleset) -> HashMap<&'w Name, &'w Set> {
+    let sets = desired.sets.iter().filter(|set| set.path.table == *path);
     sets.map(|set| (&set.path.set, set)).collect()
 }
 

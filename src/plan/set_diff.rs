@@ -4,26 +4,26 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Change;
-use crate::model::{Interval, Set, missing};
+use crate::model::{Interval, Set, difference};
 
 /// The difference for one set that exists and is of the right kind.
-pub(super) struct ElementDifference<'a> {
-    wanted: &'a Set,
+pub(super) struct SetDiff<'a> {
+    desired: &'a Set,
     installed: &'a Arc<[Interval]>,
     /// How many elements stay.
     pub unchanged: usize,
 }
 
-impl<'a> ElementDifference<'a> {
+impl<'a> SetDiff<'a> {
     /// Walks both sorted lists once, unless they are one: an engine that wrote a set remembers the
     /// very list.
-    pub fn new(wanted: &'a Set, installed: &'a Arc<[Interval]>) -> ElementDifference<'a> {
-        let unchanged = if Arc::ptr_eq(&wanted.elements, installed) {
+    pub fn new(desired: &'a Set, installed: &'a Arc<[Interval]>) -> SetDiff<'a> {
+        let unchanged = if Arc::ptr_eq(&desired.elements, installed) {
             installed.len()
         } else {
-            common(&wanted.elements, installed)
+            common(&desired.elements, installed)
         };
-        ElementDifference { wanted, installed, unchanged }
+        SetDiff { desired, installed, unchanged }
     }
 
     /// Whether more goes than stays, so that the set is better replaced.
@@ -34,24 +34,24 @@ impl<'a> ElementDifference<'a> {
     /// Appends the replacement of the set.
     pub fn push_replacement(self, changes: &mut Vec<Change>) {
         changes.push(Change::ReplaceSet {
-            set: Arc::clone(&self.wanted.path),
-            kind: self.wanted.kind,
-            elements: Arc::clone(&self.wanted.elements),
+            set: Arc::clone(&self.desired.path),
+            kind: self.desired.kind,
+            elements: Arc::clone(&self.desired.elements),
             before: Arc::clone(self.installed),
             unchanged: self.unchanged,
-            origin: Arc::clone(&self.wanted.origin),
+            origin: Arc::clone(&self.desired.origin),
         });
     }
 
     /// Appends the changes: what goes first, then what comes.
     pub fn push_onto(self, changes: &mut Vec<Change>) {
-        let Set { path, kind, elements, origin } = self.wanted;
+        let Set { path, kind, elements, origin } = self.desired;
         if self.installed.len() > self.unchanged {
-            let elements = missing(self.installed, elements).collect();
+            let elements = difference(self.installed, elements).collect();
             changes.push(Change::DeleteElements { set: Arc::clone(path), kind: *kind, elements });
         }
         if elements.len() > self.unchanged {
-            let elements = missing(elements, self.installed).collect();
+            let elements = difference(elements, self.installed).collect();
             let (set, origin) = (Arc::clone(path), Arc::clone(origin));
             changes.push(Change::AddElements { set, kind: *kind, elements, origin });
         }

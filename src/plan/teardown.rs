@@ -4,18 +4,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::chain_diff::{delete, flush, ours};
-use super::{Change, Obstacle, owned_table};
-use crate::model::{Chain, ChainPath, Extent, InstalledChain, Name, Ruleset, Snapshot, TablePath};
+use super::{Change, PlanError, owned_table};
+use crate::model::{
+    Chain, ChainPath, InstalledChain, Name, Ownership, Ruleset, Snapshot, TablePath,
+};
 
 /// The removal of the chains and rules of `owned` from what the snapshot holds.
-pub(super) struct Removal<'a> {
+pub(super) struct Teardown<'a> {
     snapshot: &'a Snapshot,
     changes: Vec<Change>,
     deleted_rules: HashSet<(TablePath, u64)>,
     deleted_chains: HashSet<ChainPath>,
 }
 
-impl<'a> Removal<'a> {
+impl<'a> Teardown<'a> {
     /// The changes, in order.
     ///
     /// # Errors
@@ -23,8 +25,8 @@ impl<'a> Removal<'a> {
     pub(super) fn changes(
         owned: &Ruleset,
         snapshot: &'a Snapshot,
-    ) -> Result<Vec<Change>, Obstacle> {
-        let mut removal = Removal {
+    ) -> Result<Vec<Change>, PlanError> {
+        let mut removal = Teardown {
             snapshot,
             changes: Vec::new(),
             deleted_rules: HashSet::new(),
@@ -33,11 +35,11 @@ impl<'a> Removal<'a> {
         // Chains are deleted after those whose rules jump to them.
         for chain in owned.chains.iter().rev() {
             if let Some(installed) = snapshot.chain(&chain.path) {
-                removal.take_out(chain, installed)?;
+                removal.remove_rules(chain, installed)?;
             }
         }
         removal.delete_tables(owned);
-        for path in &owned.own_tables {
+        for path in &owned.owned_tables {
             if let Some(table) = snapshot.tables.get(path) {
                 removal.changes.push(owned_table::delete(path, table));
             }
@@ -45,19 +47,19 @@ impl<'a> Removal<'a> {
         Ok(removal.changes)
     }
 
-    fn take_out(&mut self, chain: &Chain, installed: &InstalledChain) -> Result<(), Obstacle> {
+    fn remove_rules(&mut self, chain: &Chain, installed: &InstalledChain) -> Result<(), PlanError> {
         self.delete_rules(chain, installed);
         let table = &chain.path.table;
         let is_empty = installed.rules.iter().all(|rule| self.is_deleted(table, rule.handle));
         match self.reference_to(&chain.path) {
-            Some((referrer, position)) if chain.extent == Extent::Whole => {
-                return Err(Obstacle::StillReferred {
+            Some((referrer, position)) if chain.ownership == Ownership::Exclusive => {
+                return Err(PlanError::ChainInUse {
                     chain: chain.path.as_ref().clone(),
                     referrer,
                     position,
                 });
             }
-            None if is_empty && (installed.ours || chain.extent == Extent::Whole) => {
+            None if is_empty && (installed.ours || chain.ownership == Ownership::Exclusive) => {
                 self.changes.push(Change::DeleteChain(Arc::clone(&chain.path)));
                 self.deleted_chains.insert(chain.path.as_ref().clone());
             }
@@ -69,16 +71,16 @@ impl<'a> Removal<'a> {
     fn delete_rules(&mut self, chain: &Chain, installed: &InstalledChain) {
         let table = &chain.path.table;
         let mut mark = |handle| self.deleted_rules.insert((table.clone(), handle));
-        match chain.extent {
-            Extent::Exists => {}
-            Extent::Head => {
+        match chain.ownership {
+            Ownership::Referenced => {}
+            Ownership::Leading => {
                 for rule in ours(chain, &installed.rules) {
                     mark(rule.handle);
                     self.changes.push(delete(chain, rule));
                 }
             }
-            Extent::Whole if installed.rules.is_empty() => {}
-            Extent::Whole => {
+            Ownership::Exclusive if installed.rules.is_empty() => {}
+            Ownership::Exclusive => {
                 installed.rules.iter().for_each(|rule| {
                     mark(rule.handle);
                 });

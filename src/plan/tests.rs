@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    AddressRange, Addresses, ChainPath, Extent, Family, InstalledChain, InstalledRule,
-    InstalledSet, InstalledTable, Match, Place, Ports, Protocol, Rule, RuleContent, SetPath,
-    TablePath, Verdict, WantedRule,
+    AddressRange, AddressSpec, ChainPath, DesiredRule, Family, InstalledChain, InstalledRule,
+    InstalledSet, InstalledTable, Match, Ownership, Ports, Position, Protocol, Rule, RuleContent,
+    SetPath, TablePath, Verdict,
 };
 use crate::policy::{Allow, Group, Guard, Policy, Source};
-use crate::{compile, frame};
+use crate::{compile, managed_objects};
 use proptest::prelude::*;
 
 /// Carries out a plan as the kernel would.
@@ -90,7 +90,7 @@ impl Model {
                 *installed = Arc::clone(elements);
             }
             Change::RestoreRule { chain, rule, packets, .. } => {
-                self.add(chain, Place::Last, rule);
+                self.add(chain, Position::Append, rule);
                 let restored = self.rules(chain).last_mut().expect("the rule");
                 restored.packets = *packets;
             }
@@ -115,7 +115,7 @@ impl Model {
         }
     }
 
-    fn add(&mut self, chain: &ChainPath, place: Place, rule: &Rule) {
+    fn add(&mut self, chain: &ChainPath, place: Position, rule: &Rule) {
         let table = &self.snapshot.tables[&chain.table];
         if let Some(target) = rule.verdict.target() {
             assert!(table.chains.contains_key(target), "the rule jumps to a chain that exists");
@@ -124,8 +124,8 @@ impl Model {
         self.next_handle += 1;
         let rules = self.rules(chain);
         let position = match place {
-            Place::Last => rules.len(),
-            Place::Before(handle) => {
+            Position::Append => rules.len(),
+            Position::Before(handle) => {
                 rules.iter().position(|rule| rule.handle == handle).expect("the rule before")
             }
         };
@@ -170,10 +170,10 @@ fn unguarded() -> Policy {
 }
 
 /// The frame of every policy, with rules for these ports in `DOCKER-BLOCK`.
-fn wanted(ports: &[u16]) -> Ruleset {
+fn desired(ports: &[u16]) -> Ruleset {
     let mut ruleset = compile(&unguarded());
-    for chain in ruleset.chains.iter_mut().filter(|chain| chain.extent == Extent::Whole) {
-        let rules = ports.iter().map(|port| WantedRule { rule: allow(*port), origin: None });
+    for chain in ruleset.chains.iter_mut().filter(|chain| chain.ownership == Ownership::Exclusive) {
+        let rules = ports.iter().map(|port| DesiredRule { rule: allow(*port), origin: None });
         chain.rules = Arc::new(rules.collect());
     }
     ruleset
@@ -188,9 +188,9 @@ fn path(family: Family, chain: &str) -> ChainPath {
 fn model(prerouting: &[u16], block: &[u16]) -> Model {
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     let mut empty = compile(&unguarded());
-    let frame: Vec<Arc<Vec<WantedRule>>> =
+    let frame: Vec<Arc<Vec<DesiredRule>>> =
         empty.chains.iter_mut().map(|chain| std::mem::take(&mut chain.rules)).collect();
-    model.carry_out(&Plan::between(&empty, &model.snapshot).expect("a plan"));
+    model.carry_out(&Plan::diff(&empty, &model.snapshot).expect("a plan"));
     for (chain, codes) in [("PREROUTING", prerouting), ("DOCKER-BLOCK", block)] {
         for code in codes {
             let content = match code {
@@ -217,7 +217,7 @@ proptest! {
         block in prop::collection::vec(prop_oneof![Just(0u16), 10u16..20], 0..12),
         ports in prop::sample::subsequence((10u16..20).collect::<Vec<_>>(), 0..10).prop_shuffle(),
     ) {
-        let wanted = wanted(&ports);
+        let desired = desired(&ports);
         let mut model = model(&prerouting, &block);
         let others: Vec<RuleContent> = contents(&mut model, "PREROUTING")
             .into_iter()
@@ -225,19 +225,19 @@ proptest! {
             .filter_map(|(content, code)| (!matches!(code, 1 | 2)).then_some(content))
             .collect();
         let before = model.snapshot.clone();
-        let plan = Plan::between(&wanted, &model.snapshot).expect("a plan");
+        let plan = Plan::diff(&desired, &model.snapshot).expect("a plan");
         model.carry_out(&plan);
 
         let expected: Vec<RuleContent> =
             ports.iter().map(|port| RuleContent::Known(allow(*port))).collect();
         prop_assert_eq!(contents(&mut model, "DOCKER-BLOCK"), expected);
-        let frame = wanted.chains[2].rules.iter().map(|w| RuleContent::Known(w.rule.clone()));
+        let frame = desired.chains[2].rules.iter().map(|w| RuleContent::Known(w.rule.clone()));
         let expected: Vec<RuleContent> = frame.chain(others).collect();
         prop_assert_eq!(contents(&mut model, "PREROUTING"), expected);
 
         let kept = kept_handles(&before, &model.snapshot);
         prop_assert!(plan.unchanged <= kept, "{} of {kept}", plan.unchanged);
-        let again = Plan::between(&wanted, &model.snapshot).expect("a plan");
+        let again = Plan::diff(&desired, &model.snapshot).expect("a plan");
         prop_assert!(again.is_empty(), "{again:?}");
     }
 
@@ -247,9 +247,9 @@ proptest! {
         ports in prop::sample::subsequence((10u16..20).collect::<Vec<_>>(), 0..10),
     ) {
         let mut model = model(&prerouting, &[]);
-        model.carry_out(&Plan::between(&wanted(&ports), &model.snapshot).expect("a plan"));
-        let owned = frame();
-        let plan = Plan::removing(&owned, &model.snapshot).expect("a plan");
+        model.carry_out(&Plan::diff(&desired(&ports), &model.snapshot).expect("a plan"));
+        let owned = managed_objects();
+        let plan = Plan::teardown(&owned, &model.snapshot).expect("a plan");
         model.carry_out(&plan);
         let others = prerouting.iter().filter(|code| !matches!(code, 1 | 2)).count();
         prop_assert_eq!(model.snapshot.tables.is_empty(), others == 0);
@@ -257,7 +257,7 @@ proptest! {
             prop_assert_eq!(contents(&mut model, "PREROUTING").len(), others);
             prop_assert!(model.snapshot.chain(&path(Family::Ip, "DOCKER-BLOCK")).is_none());
         }
-        let again = Plan::removing(&owned, &model.snapshot).expect("a plan");
+        let again = Plan::teardown(&owned, &model.snapshot).expect("a plan");
         prop_assert!(again.is_empty(), "{again:?}");
     }
 }
@@ -268,8 +268,11 @@ fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
     let source = |first: u32, last: u32| {
         let [first, last] = [first, last].map(|n| std::net::Ipv4Addr::from(0x0a00_0000 + n).into());
         let range = AddressRange::new(first, last).expect("a range");
-        let addresses =
-            if first == last { Addresses::Network(first.into()) } else { Addresses::Range(range) };
+        let addresses = if first == last {
+            AddressSpec::Network(first.into())
+        } else {
+            AddressSpec::Range(range)
+        };
         Source { addresses, at: None }
     };
     let hosts = hosts.iter().map(|host| source(*host, *host));
@@ -316,15 +319,15 @@ proptest! {
         let mut last = Ruleset::default();
         for (hosts, ranges, is_guarded) in &policies {
             last = compile(&policy_of(hosts, ranges, *is_guarded));
-            let plan = Plan::between(&last, &model.snapshot).expect("a plan");
+            let plan = Plan::diff(&last, &model.snapshot).expect("a plan");
             model.carry_out(&plan);
         }
         let mut fresh = Model { snapshot: Snapshot::default(), next_handle: 1 };
-        fresh.carry_out(&Plan::between(&last, &fresh.snapshot).expect("a plan"));
+        fresh.carry_out(&Plan::diff(&last, &fresh.snapshot).expect("a plan"));
         prop_assert_eq!(state(&model), state(&fresh));
-        prop_assert!(Plan::between(&last, &model.snapshot).expect("a plan").is_empty());
+        prop_assert!(Plan::diff(&last, &model.snapshot).expect("a plan").is_empty());
 
-        let plan = Plan::removing(&frame(), &model.snapshot).expect("a plan");
+        let plan = Plan::teardown(&managed_objects(), &model.snapshot).expect("a plan");
         model.carry_out(&plan);
         prop_assert!(model.snapshot.tables.is_empty(), "{:?}", state(&model));
     }
@@ -335,8 +338,8 @@ fn a_change_of_one_source_is_one_element() {
     let hosts: Vec<u32> = (0..90).collect();
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     let ruleset = compile(&policy_of(&hosts, &[], true));
-    model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
-    let plan = Plan::between(&compile(&policy_of(&hosts[1..], &[], true)), &model.snapshot);
+    model.carry_out(&Plan::diff(&ruleset, &model.snapshot).expect("a plan"));
+    let plan = Plan::diff(&compile(&policy_of(&hosts[1..], &[], true)), &model.snapshot);
     let plan = plan.expect("a plan");
     assert_eq!((plan.changes.len(), plan.added(), plan.removed()), (1, 0, 1));
 }
@@ -359,7 +362,7 @@ fn an_unchanged_rule_keeps_its_handle() {
         model.rules(&path(Family::Ip, "DOCKER-BLOCK")).iter().map(|rule| rule.handle).collect()
     };
     let before = handles(&mut model);
-    let plan = Plan::between(&wanted(&[10, 14, 12, 13]), &model.snapshot).expect("a plan");
+    let plan = Plan::diff(&desired(&[10, 14, 12, 13]), &model.snapshot).expect("a plan");
     model.carry_out(&plan);
     let after = handles(&mut model);
     assert_eq!([after[0], after[2], after[3]], [before[0], before[2], before[3]]);
@@ -368,7 +371,7 @@ fn an_unchanged_rule_keeps_its_handle() {
 #[test]
 fn a_chain_with_nothing_to_keep_is_flushed_at_once() {
     let model = model(&[1, 2], &[10, 11, 12]);
-    let plan = Plan::between(&wanted(&[20]), &model.snapshot).expect("a plan");
+    let plan = Plan::diff(&desired(&[20]), &model.snapshot).expect("a plan");
     let flushes = |change: &&Change| matches!(change, Change::FlushChain { .. });
     assert_eq!(plan.changes.iter().filter(flushes).count(), 1);
     assert_eq!(plan.removed(), 3);
@@ -380,7 +383,7 @@ fn what_is_not_ours_stands_in_the_way() {
     let mut taken = model(&[], &[]);
     let table = taken.snapshot.tables.get_mut(&path(Family::Ip, "").table).expect("the table");
     table.chains.get_mut("DOCKER-BLOCK").expect("the chain").base = base;
-    let obstacle = Plan::between(&wanted(&[]), &taken.snapshot).expect_err("an obstacle");
+    let obstacle = Plan::diff(&desired(&[]), &taken.snapshot).expect_err("an obstacle");
     assert_eq!(
         obstacle.to_string(),
         "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook 1 priority 0), to \
@@ -390,8 +393,8 @@ fn what_is_not_ours_stands_in_the_way() {
     let mut owned = model(&[], &[]);
     let table = owned.snapshot.tables.get_mut(&path(Family::Ip, "").table).expect("the table");
     table.owner = Some(77);
-    let obstacle = Plan::between(&wanted(&[]), &owned.snapshot).expect_err("an obstacle");
-    assert!(matches!(obstacle, Obstacle::OwnedTable { port: 77, .. }), "{obstacle}");
+    let obstacle = Plan::diff(&desired(&[]), &owned.snapshot).expect_err("an obstacle");
+    assert!(matches!(obstacle, PlanError::TableOwned { port: 77, .. }), "{obstacle}");
 }
 
 #[test]
@@ -403,6 +406,6 @@ fn a_foreign_jump_to_our_chain_hinders_its_removal() {
         translation: None,
     };
     model.rules(&path(Family::Ip, "PREROUTING")).push(installed(99, content));
-    let obstacle = Plan::removing(&frame(), &model.snapshot).expect_err("an obstacle");
-    assert!(matches!(obstacle, Obstacle::StillReferred { position: 3, .. }), "{obstacle}");
+    let obstacle = Plan::teardown(&managed_objects(), &model.snapshot).expect_err("an obstacle");
+    assert!(matches!(obstacle, PlanError::ChainInUse { position: 3, .. }), "{obstacle}");
 }

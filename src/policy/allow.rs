@@ -9,9 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
 use super::group::Groups;
-use super::issue::{Fault, Quoted};
+use super::issue::{Issue, Quoted};
 use super::{Allow, Group, interface, port, source};
-use crate::model::{Addresses, COMMENT_MAX, Family, Interface, Location, Ports};
+use crate::model::{AddressSpec, COMMENT_MAX, Family, Interface, Location, Ports};
 
 const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
 
@@ -54,7 +54,7 @@ impl<'r, 't> Reader<'r, 't> {
         let name = table.get("name").and_then(|value| self.name(value));
         let ports = match table.get("ports") {
             Some(value) => self.ports(value),
-            None => self.missing_ports(span),
+            None => self.ports_required(span),
         };
         let from =
             table.get("from").map(|value| self.groups.named_by(self.document, "from", value));
@@ -72,14 +72,14 @@ impl<'r, 't> Reader<'r, 't> {
 
     fn name(&mut self, value: &Value) -> Option<Arc<str>> {
         let name = self.document.string(value, "name", "web")?;
-        if let Some(fault) = unfit(name) {
+        if let Some(fault) = validate_name(name) {
             self.document.error(value.span(), fault);
             return None;
         }
         let name: Arc<str> = name.into();
         let at = self.document.at(&value.span());
         if let Some(first) = self.names.get(&name) {
-            let fault = Fault::new(format!("the name {} is used twice", Quoted(&name)));
+            let fault = Issue::new(format!("the name {} is used twice", Quoted(&name)));
             let help = format!("the first entry of this name is at {first}");
             self.document.error(value.span(), fault.help(help));
             return None;
@@ -92,15 +92,15 @@ impl<'r, 't> Reader<'r, 't> {
         let expected = Strings { key: "ports", example: "443/tcp", suffix: "/tcp" };
         let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
         if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            let fault = Fault::new("`ports` is empty").help("write `ports = [\"443/tcp\"]`");
+            let fault = Issue::new("`ports` is empty").help("write `ports = [\"443/tcp\"]`");
             self.document.error(value.span(), fault);
         }
         self.parse_all(strings, port::parse)
     }
 
-    fn missing_ports(&mut self, span: &Range<usize>) -> Vec<Ports> {
-        let fault = Fault::new("the entry has no `ports`").help("add `ports = [\"443/tcp\"]`");
-        self.document.error_of_absence(span.clone(), fault);
+    fn ports_required(&mut self, span: &Range<usize>) -> Vec<Ports> {
+        let fault = Issue::new("the entry has no `ports`").help("add `ports = [\"443/tcp\"]`");
+        self.document.missing_error(span.clone(), fault);
         Vec::new()
     }
 
@@ -115,17 +115,17 @@ impl<'r, 't> Reader<'r, 't> {
         }
     }
 
-    fn to(&mut self, value: &Value) -> Vec<Addresses> {
+    fn to(&mut self, value: &Value) -> Vec<AddressSpec> {
         let expected = Strings { key: "to", example: "192.0.2.1", suffix: "" };
         let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
         if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            let fault = Fault::new("`to` is empty, so the entry would never match")
+            let fault = Issue::new("`to` is empty, so the entry would never match")
                 .help("name an address of this host, or leave `to` out to mean all of them");
             self.document.error(value.span(), fault);
         }
         let groups = self.groups;
         self.parse_all(strings, |text| match groups.get(text) {
-            Some(_) => Err(Fault::new(format!("{} is a group of sources", Quoted(text)))
+            Some(_) => Err(Issue::new(format!("{} is a group of sources", Quoted(text)))
                 .help("`to` takes addresses, prefixes and ranges of this host only")),
             None => source::parse(text),
         })
@@ -135,7 +135,7 @@ impl<'r, 't> Reader<'r, 't> {
     fn parse_all<T: Copy + Eq + Hash>(
         &mut self,
         strings: Vec<(&str, Range<usize>)>,
-        parse: impl Fn(&str) -> Result<T, Fault>,
+        parse: impl Fn(&str) -> Result<T, Issue>,
     ) -> Vec<T> {
         let mut seen = HashSet::new();
         let mut values = Vec::with_capacity(strings.len());
@@ -151,7 +151,7 @@ impl<'r, 't> Reader<'r, 't> {
 
     /// Reports an entry that cannot match, because no packet comes from one family and goes to
     /// the other.
-    fn check_families(&mut self, from: &[Group], to: &[Addresses], span: &Range<usize>) {
+    fn check_families(&mut self, from: &[Group], to: &[AddressSpec], span: &Range<usize>) {
         let has_source = |family| {
             let mut sources = from.iter().flat_map(|group| group.sources.iter());
             sources.any(|source| source.addresses.family() == family)
@@ -168,23 +168,23 @@ impl<'r, 't> Reader<'r, 't> {
             "`from` has {sources} only and `to` has {destinations} only, so the entry never matches"
         );
         let help = "name sources and addresses of one family";
-        self.document.error(span.clone(), Fault::new(message).help(help));
+        self.document.error(span.clone(), Issue::new(message).help(help));
     }
 }
 
 /// Why a name cannot be the comment of a rule.
-fn unfit(name: &str) -> Option<Fault> {
+fn validate_name(name: &str) -> Option<Issue> {
     if name.is_empty() {
-        return Some(Fault::new("the name is empty").help("leave it out, or write a word"));
+        return Some(Issue::new("the name is empty").help("leave it out, or write a word"));
     }
     if name.len() > COMMENT_MAX {
         let message = format!("the name is {} bytes long", name.len());
         return Some(
-            Fault::new(message)
+            Issue::new(message)
                 .help(format!("the comment of a rule has at most {COMMENT_MAX} bytes")),
         );
     }
     let control = name.chars().find(|c| c.is_control())?;
     let message = format!("the name contains the control character {:?}", control);
-    Some(Fault::new(message).help("write it as plain text in one line"))
+    Some(Issue::new(message).help("write it as plain text in one line"))
 }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::issue::{Fault, Quoted};
+use super::issue::{Issue, Quoted};
 
 /// Reads the path of a cgroup; a slash in front of it does not matter.
-pub(super) fn parse(text: &str) -> Result<Arc<str>, Fault> {
+pub(super) fn parse(text: &str) -> Result<Arc<str>, Issue> {
     let path = text.strip_prefix('/').unwrap_or(text);
     let is_name = |name: &str| {
         !name.is_empty() && name != "." && name != ".." && !name.chars().any(char::is_control)
@@ -14,15 +14,15 @@ pub(super) fn parse(text: &str) -> Result<Arc<str>, Fault> {
     if path.split('/').all(is_name) {
         return Ok(path.into());
     }
-    Err(Fault::new(format!("{} is not the path of a cgroup", Quoted(text)))
+    Err(Issue::new(format!("{} is not the path of a cgroup", Quoted(text)))
         .help("write it as `systemctl show -P ControlGroup docker.service` prints it"))
 }
 
 /// Reads the name of a cgroup at the top of the hierarchy.
-pub(super) fn parse_top(text: &str) -> Result<Arc<str>, Fault> {
+pub(super) fn parse_top(text: &str) -> Result<Arc<str>, Issue> {
     let name = parse(text)?;
     if name.contains('/') {
-        return Err(Fault::new(format!("{} is not at the top of the hierarchy", Quoted(text)))
+        return Err(Issue::new(format!("{} is not at the top of the hierarchy", Quoted(text)))
             .help("write the name of a slice or scope, as in \"machine.slice\""));
     }
     Ok(name)

@@ -6,9 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::issue::{Fault, Quoted};
-use super::issue_list::Errors;
-use super::suggest::{list, nearest};
+use super::issue::{Issue, Quoted};
+use super::issue_list::IssueList;
+use super::suggest::{list, suggest};
 use super::text::Text;
 use crate::model::Location;
 
@@ -18,7 +18,7 @@ pub(super) type Value<'d> = Spanned<DeValue<'d>>;
 /// The text of a policy and what is wrong with it.
 pub(super) struct Document<'t> {
     pub text: Text<'t>,
-    pub errors: Errors,
+    pub errors: IssueList,
     /// The parts whose meaning is in doubt because of errors in the syntax, in order.
     pub doubtful: Vec<Range<usize>>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Strings<'k> {
 
 impl Document<'_> {
     /// Reports a fault, unless it only follows from an error in the syntax.
-    pub fn error(&mut self, span: Range<usize>, fault: Fault) {
+    pub fn error(&mut self, span: Range<usize>, fault: Issue) {
         let index = self.doubtful.partition_point(|doubt| doubt.end < span.start);
         let doubtful = self.doubtful.get(index).is_some_and(|doubt| doubt.start <= span.start);
         // Where the syntax is wrong, the parser puts empty values in the place of missing ones.
@@ -46,7 +46,7 @@ impl Document<'_> {
     }
 
     /// Reports that something is missing, unless an error in the syntax may hide it.
-    pub fn error_of_absence(&mut self, span: Range<usize>, fault: Fault) {
+    pub fn missing_error(&mut self, span: Range<usize>, fault: Issue) {
         if self.is_sound() {
             self.error(span, fault);
         }
@@ -60,8 +60,8 @@ impl Document<'_> {
     /// Reports the keys of `table` that are not among `known`.
     pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let fault = Fault::new(format!("unknown key {}{place}", Quoted(key.get_ref())));
-            let fault = match (nearest(key.get_ref(), known.iter().copied()), known) {
+            let fault = Issue::new(format!("unknown key {}{place}", Quoted(key.get_ref())));
+            let fault = match (suggest(key.get_ref(), known.iter().copied()), known) {
                 (Some(near), _) => fault.help(format!("did you mean `{near}`?")),
                 (None, [only]) => fault.help(format!("the only key is `{only}`")),
                 (None, _) => fault.help(format!("the keys are {}", list(known.iter().copied()))),
@@ -75,7 +75,7 @@ impl Document<'_> {
         let found = type_name(value.get_ref());
         self.error(
             value.span(),
-            Fault::new(format!("expected {expected}, found {found}")).help(help),
+            Issue::new(format!("expected {expected}, found {found}")).help(help),
         );
     }
 

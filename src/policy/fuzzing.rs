@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::issue_list::Errors;
-use super::read_text::{self, Unreadable};
+use super::issue_list::IssueList;
+use super::read_text::{self, ReadError};
 use super::source_file;
 use super::{Allow, Diagnostics, Group, Policy};
 use crate::model::{Ports, Protocol};
@@ -22,7 +22,7 @@ pub fn policy(bytes: &[u8]) -> Result<Policy, Diagnostics> {
 pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     let name = "list.txt".into();
     let text = text(bytes, &name, &read_text::SOURCE_LIST)?;
-    let mut errors = Errors::default();
+    let mut errors = IssueList::default();
     let sources = source_file::parse(&text, &name, &mut errors);
     if errors.len() > 0 {
         return Err(Diagnostics(errors.into_vec()));
@@ -35,7 +35,7 @@ pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
 
 fn text(bytes: &[u8], name: &Arc<str>, kind: &read_text::Kind) -> Result<String, Diagnostics> {
     read_text::read(bytes, name, kind).map_err(|error| match error {
-        Unreadable::Byte(diagnostic) => Diagnostics(vec![diagnostic]),
-        Unreadable::File(fault) => Diagnostics(vec![fault.of_file(name)]),
+        ReadError::Byte(diagnostic) => Diagnostics(vec![diagnostic]),
+        ReadError::File(fault) => Diagnostics(vec![fault.of_file(name)]),
     })
 }

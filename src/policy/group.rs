@@ -7,9 +7,9 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
-use super::issue::{Fault, Quoted};
+use super::issue::{Issue, Quoted};
 use super::source_file::{Lists, Sources};
-use super::suggest::{list, nearest};
+use super::suggest::{list, suggest};
 use super::{Group, Source, source};
 
 /// The groups of a policy.
@@ -26,13 +26,13 @@ impl Groups {
         for (key, value) in table.iter() {
             let name = key.get_ref().as_ref();
             if source::looks_like_address(name) {
-                let fault = Fault::new(format!("{} is not a name for a group", Quoted(name)));
+                let fault = Issue::new(format!("{} is not a name for a group", Quoted(name)));
                 let help = "choose a word that cannot be taken for an address";
                 document.error(key.span(), fault.help(help));
             }
             let sources = group(document, name, table, value, lists);
             if sources.as_ref().is_some_and(|sources| sources.is_empty()) {
-                let fault = Fault::new(format!("the group {} has no sources", Quoted(name)));
+                let fault = Issue::new(format!("the group {} has no sources", Quoted(name)));
                 let help = "an entry that names it would allow nobody: add a source, or remove it";
                 document.error(key.span(), fault.help(help));
             }
@@ -74,7 +74,7 @@ impl Groups {
                 break;
             }
             match self.get(word) {
-                None => document.error_of_absence(span, self.unknown(word)),
+                None => document.missing_error(span, self.unknown(word)),
                 Some(group) if seen.insert(word) => groups.push(group.clone()),
                 Some(_) => {}
             }
@@ -83,10 +83,10 @@ impl Groups {
     }
 
     /// Why a word in `from` that is no source is not a group either.
-    pub fn unknown(&self, word: &str) -> Fault {
+    pub fn unknown(&self, word: &str) -> Issue {
         let names = || self.0.keys().map(AsRef::as_ref);
-        let fault = Fault::new(format!("unknown group {}", Quoted(word)));
-        match nearest(word, names().take(Self::COMPARED_MAX)) {
+        let fault = Issue::new(format!("unknown group {}", Quoted(word)));
+        match suggest(word, names().take(Self::COMPARED_MAX)) {
             Some(near) => fault.help(format!("did you mean {}?", Quoted(near))),
             None if word.contains('.') => source::parse(word).err().unwrap_or(fault),
             None if self.0.is_empty() => fault.help("define it under `[sources]`"),
@@ -96,12 +96,12 @@ impl Groups {
     }
 }
 
-fn names_nobody(key: &str) -> Fault {
+fn names_nobody(key: &str) -> Issue {
     if key == "from" {
-        return Fault::new("`from` is empty, so the entry would allow nobody")
+        return Issue::new("`from` is empty, so the entry would allow nobody")
             .help("name a group or a source, or leave `from` out to allow anyone");
     }
-    Fault::new(format!("{} is empty", Quoted(key)))
+    Issue::new(format!("{} is empty", Quoted(key)))
         .help(format!("name a group or a source, or leave {} out", Quoted(key)))
 }
 
@@ -109,7 +109,7 @@ fn names_nobody(key: &str) -> Fault {
 pub(super) fn inline_sources<'v>(
     document: &mut Document,
     strings: impl IntoIterator<Item = (&'v str, Range<usize>)>,
-    explain: impl Fn(&str, Fault) -> Fault,
+    explain: impl Fn(&str, Issue) -> Issue,
 ) -> Vec<Source> {
     let mut sources = Vec::new();
     for (text, span) in strings {
@@ -135,7 +135,7 @@ fn group(
             let expected = Strings { key: name, example: "192.0.2.0/24", suffix: "" };
             let strings = document.strings(value, &expected)?;
             inline_sources(document, strings, |text, fault| match groups.contains_key(text) {
-                true => Fault::new(format!("{} is a group", Quoted(text)))
+                true => Issue::new(format!("{} is a group", Quoted(text)))
                     .help("a group cannot contain another: name both in `from`"),
                 false => fault,
             })
@@ -158,14 +158,14 @@ fn file(
 ) -> Sources {
     document.check_keys(table, &format!(" in the group {}", Quoted(name)), &["file"]);
     let Some(file) = table.get("file") else {
-        let fault = Fault::new(format!("the group {} has no `file`", Quoted(name)));
+        let fault = Issue::new(format!("the group {} has no `file`", Quoted(name)));
         let help = "write `{ file = \"sources.txt\" }`";
-        document.error_of_absence(value.span(), fault.help(help));
+        document.missing_error(value.span(), fault.help(help));
         return None;
     };
     let path = document.string(file, "file", "sources.txt")?;
     if path.is_empty() {
-        document.error(file.span(), Fault::new("the path of the source list is empty"));
+        document.error(file.span(), Issue::new("the path of the source list is empty"));
         return None;
     }
     lists.read(path).unwrap_or_else(|fault| {

@@ -1,12 +1,12 @@
 //! The grammar of interfaces, which is that of iptables' `-i`: `eth1`, `eth+`, `!docker0`.
 
-use super::issue::{Fault, Quoted};
+use super::issue::{Issue, Quoted};
 use crate::model::{INTERFACE_NAME_MAX, Interface};
 
 /// Reads an interface condition.
-pub(super) fn parse(text: &str) -> Result<Interface, Fault> {
+pub(super) fn parse(text: &str) -> Result<Interface, Issue> {
     if text.contains(char::is_whitespace) {
-        return Err(Fault::new(format!("there are blanks in {}", Quoted(text)))
+        return Err(Issue::new(format!("there are blanks in {}", Quoted(text)))
             .help("write one interface, as in \"eth1\", \"eth+\" or \"!docker0\""));
     }
     let (negated, pattern) = match text.strip_prefix('!') {
@@ -21,34 +21,34 @@ pub(super) fn parse(text: &str) -> Result<Interface, Fault> {
     check_characters(pattern, name)?;
     match (name, wildcard, negated) {
         ("", false, _) => {
-            Err(Fault::new("the interface is empty").help("leave it out to mean any interface"))
+            Err(Issue::new("the interface is empty").help("leave it out to mean any interface"))
         }
-        ("", true, false) => Err(Fault::new("`+` matches every interface")
+        ("", true, false) => Err(Issue::new("`+` matches every interface")
             .help("leave `in-interface` out to mean any interface")),
         ("", true, true) => {
-            Err(Fault::new("`!+` matches no interface").help("write the name of an interface"))
+            Err(Issue::new("`!+` matches no interface").help("write the name of an interface"))
         }
         ("." | "..", false, _) => {
-            Err(Fault::new(format!("no interface can be called {}", Quoted(name))))
+            Err(Issue::new(format!("no interface can be called {}", Quoted(name))))
         }
         _ => Ok(Interface { name: name.into(), wildcard, negated }),
     }
 }
 
-fn check_length(pattern: &str) -> Result<(), Fault> {
+fn check_length(pattern: &str) -> Result<(), Issue> {
     if pattern.len() <= INTERFACE_NAME_MAX {
         return Ok(());
     }
     let quoted = Quoted(pattern);
-    Err(Fault::new(format!("the interface {quoted} is {} bytes long", pattern.len()))
+    Err(Issue::new(format!("the interface {quoted} is {} bytes long", pattern.len()))
         .help(format!("the name of an interface has at most {INTERFACE_NAME_MAX} bytes")))
 }
 
 /// The kernel refuses blanks, `/` and `:` in names; the others mean something to iptables or in
 /// the files of iptables-restore.
-fn check_characters(pattern: &str, name: &str) -> Result<(), Fault> {
+fn check_characters(pattern: &str, name: &str) -> Result<(), Issue> {
     if name.contains('+') {
-        return Err(Fault::new(format!("there is a `+` within {}", Quoted(pattern)))
+        return Err(Issue::new(format!("there is a `+` within {}", Quoted(pattern)))
             .help("a `+` stands at the end, as in \"eth+\""));
     }
     let refused = |c: char| c.is_control() || "/:!\"'\\".contains(c);
@@ -57,7 +57,7 @@ fn check_characters(pattern: &str, name: &str) -> Result<(), Fault> {
     };
     let mut buffer = [0; 4];
     let quoted = Quoted(c.encode_utf8(&mut buffer));
-    Err(Fault::new(format!("the name of an interface cannot contain {quoted}"))
+    Err(Issue::new(format!("the name of an interface cannot contain {quoted}"))
         .help("write \"eth1\", \"eth+\" or \"!docker0\""))
 }
 

@@ -8,28 +8,28 @@ use crate::model::Location;
 
 /// A diagnostic without its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Issue {
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
     /// What was probably meant, or how to mend it.
     pub help: Option<String>,
 }
 
-impl Fault {
+impl Issue {
     /// A fault without help.
-    pub fn new(message: impl Into<String>) -> Fault {
-        Fault { message: message.into(), help: None }
+    pub fn new(message: impl Into<String>) -> Issue {
+        Issue { message: message.into(), help: None }
     }
 
     /// The same fault with this help.
-    pub fn help(self, help: impl Into<String>) -> Fault {
-        Fault { help: Some(help.into()), ..self }
+    pub fn help(self, help: impl Into<String>) -> Issue {
+        Issue { help: Some(help.into()), ..self }
     }
 
     /// The diagnostic of a file as a whole.
     pub fn of_file(self, file: &Arc<str>) -> Diagnostic {
         let at = Location { file: file.clone(), line: 1, column: 1 };
-        let Fault { message, help } = self;
+        let Issue { message, help } = self;
         Diagnostic { at, message, help, excerpt: String::new(), width: 1 }
     }
 }

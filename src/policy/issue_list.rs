@@ -1,12 +1,12 @@
 //! The errors found in one file, up to a bound: a file of rubbish must cost neither memory nor
 //! patience.
 
-use super::{Diagnostic, Fault};
+use super::{Diagnostic, Issue};
 /// The errors of one file.
 #[derive(Debug, Default)]
-pub(super) struct Errors(Vec<Diagnostic>);
+pub(super) struct IssueList(Vec<Diagnostic>);
 
-impl Errors {
+impl IssueList {
     /// So many errors of one file are collected.
     pub const MAX: usize = 1000;
 
@@ -23,7 +23,7 @@ impl Errors {
     /// Adds an error. Beyond the bound, a note takes the place of all others.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if self.len() == Self::MAX {
-            let fault = Fault::new(format!("more than {} errors in this file", Self::MAX))
+            let fault = Issue::new(format!("more than {} errors in this file", Self::MAX))
                 .help("the rest of the file was not looked at");
             self.0.push(Diagnostic { message: fault.message, help: fault.help, ..diagnostic });
         } else if !self.is_full() {

@@ -8,25 +8,25 @@ use toml::de::DeTable;
 
 use super::document::Document;
 use super::group::Groups;
-use super::issue_list::Errors;
-use super::read_text::{self, Unreadable};
+use super::issue_list::IssueList;
+use super::read_text::{self, ReadError};
 use super::source_file::Lists;
 use super::text::{self, Text};
 use super::{Diagnostics, Policy, allow, settings, syntax};
 
 /// What came of reading a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct LoadedPolicy {
     /// The policy, or everything that is wrong with the file and its source lists, in their order.
     pub policy: Result<Policy, Diagnostics>,
     /// The file and the source lists that it names, whether they could be read or not. Whoever
     /// waits for the policy to change watches these; after a change there may be others.
-    pub files: Vec<PathBuf>,
+    pub watch_paths: Vec<PathBuf>,
 }
 
-impl Reading {
+impl LoadedPolicy {
     /// Reads a policy from a file, with the source lists that it names. `-` is standard input.
-    pub fn of(path: &Path) -> Reading {
+    pub fn load(path: &Path) -> LoadedPolicy {
         let is_stdin = path == Path::new("-");
         let name: Arc<str> =
             if is_stdin { "<stdin>".into() } else { path.to_string_lossy().into() };
@@ -39,11 +39,11 @@ impl Reading {
         let failed = |diagnostic| (Err(Diagnostics(vec![diagnostic])), Vec::new());
         let (policy, mut files) = match text {
             Ok(text) => parse(&text, &name, directory),
-            Err(Unreadable::Byte(diagnostic)) => failed(diagnostic),
-            Err(Unreadable::File(fault)) => failed(fault.of_file(&name)),
+            Err(ReadError::Byte(diagnostic)) => failed(diagnostic),
+            Err(ReadError::File(fault)) => failed(fault.of_file(&name)),
         };
         files.insert(0, path.to_owned());
-        Reading { policy, files }
+        LoadedPolicy { policy, watch_paths: files }
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn parse(
     let (root, syntax_errors) = DeTable::parse_recoverable(text);
     let root = root.get_ref();
     let text = Text::new(file.into(), text);
-    let mut errors = Errors::default();
+    let mut errors = IssueList::default();
     let doubtful = syntax::report(&syntax_errors, root, &text, &mut errors);
     let mut document = Document { text, errors, doubtful };
     let mut lists = Lists::new(directory);

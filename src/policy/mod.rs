@@ -25,11 +25,11 @@ mod text;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::model::{Addresses, Interface, Location, Ports};
-use issue::Fault;
+use crate::model::{AddressSpec, Interface, Location, Ports};
+use issue::Issue;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use load::Reading;
+pub use load::LoadedPolicy;
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Allow {
     /// The interface that the packet has to come in by; `None`: any.
     pub in_interface: Option<Interface>,
     /// The host's addresses that may be called; empty: any.
-    pub to: Vec<Addresses>,
+    pub to: Vec<AddressSpec>,
     /// Where the entry begins; `None` if it was not read from a file.
     pub at: Option<Location>,
 }
@@ -80,7 +80,7 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The addresses.
-    pub addresses: Addresses,
+    pub addresses: AddressSpec,
     /// Where it stands; `None` if it was not read from a file.
     pub at: Option<Location>,
 }
@@ -88,7 +88,7 @@ pub struct Source {
 /// The `[guard]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// Whether the guard is wanted.
+    /// Whether the guard is desired.
     pub enabled: bool,
     /// The bit of the connection mark that is dwnl's: exactly one bit is set. The guard uses it,
     /// and without the guard large groups do.
@@ -169,7 +169,7 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with the file and its source lists, in their order.
     pub fn read(path: &Path) -> Result<Policy, Diagnostics> {
-        Reading::of(path).policy
+        LoadedPolicy::load(path).policy
     }
 
     /// Reads a policy from text. `file` is the name that errors give it; the paths of source

@@ -1,14 +1,14 @@
 //! The grammar of published ports: `443`, `443/udp`, `8000-8100/tcp`.
 
-use super::issue::{Fault, Quoted};
-use super::suggest::nearest;
+use super::issue::{Issue, Quoted};
+use super::suggest::suggest;
 use crate::model::{Ports, Protocol};
 
 /// Reads a port or a range of ports; without a protocol it is TCP, as with `docker run -p`.
-pub(super) fn parse(text: &str) -> Result<Ports, Fault> {
+pub(super) fn parse(text: &str) -> Result<Ports, Issue> {
     if text.contains(char::is_whitespace) {
         let joined: String = text.split_whitespace().collect();
-        return Err(Fault::new(format!("there are blanks in {}", Quoted(text)))
+        return Err(Issue::new(format!("there are blanks in {}", Quoted(text)))
             .help(format!("write {}", Quoted(&joined))));
     }
     let (numbers, name) = text.split_once('/').unwrap_or((text, Protocol::Tcp.name()));
@@ -21,52 +21,52 @@ pub(super) fn parse(text: &str) -> Result<Ports, Fault> {
         None => (port(numbers)?, port(numbers)?),
     };
     Ports::new(protocol, first, last).ok_or_else(|| {
-        Fault::new(format!("the range `{first}-{last}` is upside down"))
+        Issue::new(format!("the range `{first}-{last}` is upside down"))
             .help(format!("write `{last}-{first}/{protocol}`"))
     })
 }
 
 /// Docker's form, `[[address:]published:]container`.
-fn mapping(text: &str, published: &str) -> Fault {
+fn mapping(text: &str, published: &str) -> Issue {
     let published = published.rsplit(':').next().unwrap_or(published);
     let protocol = text.split_once('/').map_or(Protocol::Tcp.name(), |(_, protocol)| protocol);
     let meant = format!("{published}/{protocol}");
-    Fault::new(format!("{} names more than one port", Quoted(text)))
+    Issue::new(format!("{} names more than one port", Quoted(text)))
         .help(format!("write the published port alone: {}", Quoted(&meant)))
 }
 
-fn protocol(numbers: &str, name: &str) -> Result<Protocol, Fault> {
+fn protocol(numbers: &str, name: &str) -> Result<Protocol, Issue> {
     let names = Protocol::ALL.map(Protocol::name);
     if let Some(protocol) = Protocol::ALL.into_iter().find(|protocol| protocol.name() == name) {
         return Ok(protocol);
     }
     let fault = match name {
-        "" => Fault::new("the protocol is missing"),
-        _ => Fault::new(format!("unknown protocol {}", Quoted(name))),
+        "" => Issue::new("the protocol is missing"),
+        _ => Issue::new(format!("unknown protocol {}", Quoted(name))),
     };
-    Err(match nearest(name, names) {
+    Err(match suggest(name, names) {
         Some(near) => fault.help(format!("write {}", Quoted(&format!("{numbers}/{near}")))),
         None => fault.help(format!("Docker publishes {}", names.join(", "))),
     })
 }
 
-fn port(text: &str) -> Result<u16, Fault> {
+fn port(text: &str) -> Result<u16, Issue> {
     const EXPECTED: &str = "a port is a number from 1 to 65535";
     if text.is_empty() {
-        return Err(Fault::new("a port is missing").help("write \"443/tcp\" or \"8000-8100/tcp\""));
+        return Err(Issue::new("a port is missing").help("write \"443/tcp\" or \"8000-8100/tcp\""));
     }
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Fault::new(format!("{} is not a port", Quoted(text))).help(EXPECTED));
+        return Err(Issue::new(format!("{} is not a port", Quoted(text))).help(EXPECTED));
     }
     match text.parse::<u16>() {
-        Ok(0) => Err(Fault::new("there is no port 0").help(EXPECTED)),
+        Ok(0) => Err(Issue::new("there is no port 0").help(EXPECTED)),
         Ok(port) if text.starts_with('0') => {
-            Err(Fault::new(format!("the port {} has leading zeros", Quoted(text)))
+            Err(Issue::new(format!("the port {} has leading zeros", Quoted(text)))
                 .help(format!("write `{port}`")))
         }
         Ok(port) => Ok(port),
         Err(_) => {
-            Err(Fault::new(format!("the port {} is above 65535", Quoted(text))).help(EXPECTED))
+            Err(Issue::new(format!("the port {} is above 65535", Quoted(text))).help(EXPECTED))
         }
     }
 }

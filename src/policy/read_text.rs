@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::text::{count_chars, diagnose, saturate};
-use super::{Diagnostic, Fault};
+use super::{Diagnostic, Issue};
 use crate::model::Location;
 
 /// A kind of file that is read.
@@ -24,25 +24,25 @@ pub(super) const POLICY: Kind = Kind { noun: "a policy", max: 16 };
 pub(super) const SOURCE_LIST: Kind = Kind { noun: "a source list", max: 256 };
 
 /// Why a file gave no text.
-pub(super) enum Unreadable {
+pub(super) enum ReadError {
     /// The file as a whole.
-    File(Fault),
+    File(Issue),
     /// A byte in it.
     Byte(Diagnostic),
 }
 
 /// Reads the file at `path`, which messages call `name`.
-pub(super) fn read_file(path: &Path, name: &Arc<str>, kind: &Kind) -> Result<String, Unreadable> {
-    let file = File::open(path).map_err(|error| Unreadable::File(describe(&error)))?;
+pub(super) fn read_file(path: &Path, name: &Arc<str>, kind: &Kind) -> Result<String, ReadError> {
+    let file = File::open(path).map_err(|error| ReadError::File(describe(&error)))?;
     read(file, name, kind)
 }
 
 /// Reads `input`, which messages call `name`.
-pub(super) fn read(input: impl Read, name: &Arc<str>, kind: &Kind) -> Result<String, Unreadable> {
+pub(super) fn read(input: impl Read, name: &Arc<str>, kind: &Kind) -> Result<String, ReadError> {
     let limit = kind.max << 20;
-    let bytes = read_bounded(input, limit).map_err(|error| Unreadable::File(describe(&error)))?;
+    let bytes = read_bounded(input, limit).map_err(|error| ReadError::File(describe(&error)))?;
     if bytes.len() as u64 > limit {
-        return Err(Unreadable::File(kind.too_large()));
+        return Err(ReadError::File(kind.too_large()));
     }
     let text_end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let valid = match str::from_utf8(bytes.get(..text_end).unwrap_or_default()) {
@@ -57,12 +57,12 @@ pub(super) fn read(input: impl Read, name: &Arc<str>, kind: &Kind) -> Result<Str
 }
 
 impl Kind {
-    fn too_large(&self) -> Fault {
-        Fault::new(format!("the file is larger than {} MiB", self.max)).help(self.expectation())
+    fn too_large(&self) -> Issue {
+        Issue::new(format!("the file is larger than {} MiB", self.max)).help(self.expectation())
     }
 
     /// The error about the byte at `offset`; the bytes before it are UTF-8.
-    fn not_text(&self, name: &Arc<str>, bytes: &[u8], offset: usize) -> Unreadable {
+    fn not_text(&self, name: &Arc<str>, bytes: &[u8], offset: usize) -> ReadError {
         let message = match bytes.get(offset) {
             Some(0) => "this is not a text file: it contains a NUL byte".to_owned(),
             Some(byte) => format!("this is not UTF-8 text: it contains the byte 0x{byte:02x}"),
@@ -80,8 +80,8 @@ impl Kind {
             line: saturate(before.split(|byte| *byte == b'\n').count()),
             column: saturate(count_chars(lead) + 1),
         };
-        let fault = Fault::new(message).help(self.expectation());
-        Unreadable::Byte(diagnose(at, &line, lead.len()..lead.len(), fault))
+        let fault = Issue::new(message).help(self.expectation());
+        ReadError::Byte(diagnose(at, &line, lead.len()..lead.len(), fault))
     }
 
     fn expectation(&self) -> String {
@@ -106,8 +106,8 @@ fn read_bounded(input: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-fn describe(error: &io::Error) -> Fault {
-    Fault::new(match error.kind() {
+fn describe(error: &io::Error) -> Issue {
+    Issue::new(match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::IsADirectory => "this is a directory, not a file".to_owned(),
         ErrorKind::PermissionDenied => "permission to read the file is denied".to_owned(),

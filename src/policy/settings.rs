@@ -6,8 +6,8 @@ use toml::de::DeTable;
 
 use super::document::{Document, Strings, Value};
 use super::group::Groups;
-use super::issue::{Fault, Quoted};
-use super::suggest::nearest;
+use super::issue::{Issue, Quoted};
+use super::suggest::suggest;
 use super::{DirectRouting, Established, Guard, Revoke, cgroup};
 
 const GUARD_KEYS: [&str; 7] = [
@@ -57,7 +57,7 @@ fn check_needs(document: &mut Document, table: &DeTable, guard: &Guard) {
     }
     for key in GUARD_KEYS.iter().filter(|key| !["enabled", "mark"].contains(key)) {
         if let Some(value) = table.get(*key) {
-            let fault = Fault::new(format!("`{key}` needs the guard, which is switched off"));
+            let fault = Issue::new(format!("`{key}` needs the guard, which is switched off"));
             document.error(
                 value.span(),
                 fault.help(format!("remove `{key}`, or set `enabled = true`")),
@@ -119,7 +119,7 @@ fn mark(document: &mut Document, value: &Value) -> Option<u32> {
             None
         }
         Err(_) => {
-            let fault = Fault::new("the mark does not fit in 32 bits");
+            let fault = Issue::new("the mark does not fit in 32 bits");
             let help = "it is one bit from 0x1 to 0x80000000";
             document.error(value.span(), fault.help(help));
             None
@@ -127,12 +127,12 @@ fn mark(document: &mut Document, value: &Value) -> Option<u32> {
     }
 }
 
-fn not_one_bit(mark: u32) -> Fault {
+fn not_one_bit(mark: u32) -> Issue {
     let Some(highest) = mark.checked_ilog2().map(|bit| 1u32 << bit) else {
-        return Fault::new("the mark 0 has no bit set")
+        return Issue::new("the mark 0 has no bit set")
             .help(format!("write one bit, as in {:#x}", Guard::DEFAULT_MARK));
     };
-    let fault = Fault::new(format!("the mark {mark:#x} has {} bits set", mark.count_ones()));
+    let fault = Issue::new(format!("the mark {mark:#x} has {} bits set", mark.count_ones()));
     match 1u32.checked_shl(mark) {
         Some(bit) => fault.help(format!("write one bit; bit number {mark} is {bit:#x}")),
         None => fault.help(format!("write one bit, as in {highest:#x}")),
@@ -162,8 +162,8 @@ fn one_of<T: Copy>(
     let word = document.string(value, key, first)?;
     let found = known.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
     if found.is_none() {
-        let fault = Fault::new(format!("{} is neither `{first}` nor `{second}`", Quoted(word)));
-        let fault = match nearest(word, [*first, *second]) {
+        let fault = Issue::new(format!("{} is neither `{first}` nor `{second}`", Quoted(word)));
+        let fault = match suggest(word, [*first, *second]) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
             None => fault.help(format!("write `{first}` or `{second}`")),
         };

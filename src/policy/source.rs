@@ -4,21 +4,21 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnetwork::IpNetwork;
 
-use super::issue::{Fault, Quoted};
-use crate::model::{AddressRange, Addresses, Family};
+use super::issue::{Issue, Quoted};
+use crate::model::{AddressRange, AddressSpec, Family};
 
 /// Reads an address; `None` if the text is anything else.
-pub(super) fn parse_host(text: &str) -> Option<Addresses> {
+pub(super) fn parse_host(text: &str) -> Option<AddressSpec> {
     unmapped(text.parse().ok()?).ok().map(host)
 }
 
 /// Reads an address, a prefix or a range.
-pub(super) fn parse(text: &str) -> Result<Addresses, Fault> {
+pub(super) fn parse(text: &str) -> Result<AddressSpec, Issue> {
     if let Ok(address) = text.parse() {
         return unmapped(address).map(host);
     }
     if text.is_empty() {
-        return Err(Fault::new("the source is empty")
+        return Err(Issue::new("the source is empty")
             .help("write an address, a prefix or a range, as in \"192.0.2.0/24\""));
     }
     if text.contains(char::is_whitespace) {
@@ -36,8 +36,8 @@ pub(super) fn parse(text: &str) -> Result<Addresses, Fault> {
     }
 }
 
-fn host(address: IpAddr) -> Addresses {
-    Addresses::Network(IpNetwork::from(address))
+fn host(address: IpAddr) -> AddressSpec {
+    AddressSpec::Network(IpNetwork::from(address))
 }
 
 /// Whether the text is meant as a source, right or wrong. All other words can be names of groups.
@@ -52,8 +52,8 @@ fn begins_with_numbers(text: &str) -> bool {
     parts.next() == Some(true) && parts.next() == Some(true)
 }
 
-fn blanks(text: &str) -> Fault {
-    let fault = Fault::new(format!("there are blanks in {}", Quoted(text)));
+fn blanks(text: &str) -> Issue {
+    let fault = Issue::new(format!("there are blanks in {}", Quoted(text)));
     let joined: String = text.split_whitespace().collect();
     match parse(&joined) {
         Ok(_) if text.trim() == joined || text.contains('-') || text.contains('/') => {
@@ -63,11 +63,11 @@ fn blanks(text: &str) -> Fault {
     }
 }
 
-fn range(first: &str, last: &str) -> Result<Addresses, Fault> {
+fn range(first: &str, last: &str) -> Result<AddressSpec, Issue> {
     let start = unmapped(address(first)?)?;
     if start.is_ipv4() && is_number(last) && last.len() <= 3 {
         let network = first.rsplit_once('.').map_or(first, |(network, _)| network);
-        return Err(Fault::new(format!("the range ends with the number `{last}`"))
+        return Err(Issue::new(format!("the range ends with the number `{last}`"))
             .help(format!("write both addresses in full: `{first}-{network}.{last}`")));
     }
     let end = unmapped(address(last)?)?;
@@ -76,15 +76,15 @@ fn range(first: &str, last: &str) -> Result<Addresses, Fault> {
     }
     if Family::of(start) != Family::of(end) {
         return Err(
-            Fault::new("the range mixes IPv4 and IPv6").help("both ends have to be of one family")
+            Issue::new("the range mixes IPv4 and IPv6").help("both ends have to be of one family")
         );
     }
-    AddressRange::new(start, end).map(Addresses::Range).ok_or_else(|| {
-        Fault::new("the range is upside down").help(format!("write `{last}-{first}`"))
+    AddressRange::new(start, end).map(AddressSpec::Range).ok_or_else(|| {
+        Issue::new("the range is upside down").help(format!("write `{last}-{first}`"))
     })
 }
 
-fn prefix(text: &str, length: &str) -> Result<Addresses, Fault> {
+fn prefix(text: &str, length: &str) -> Result<AddressSpec, Issue> {
     let address = address(text)?;
     let max = if address.is_ipv4() { 32 } else { 128 };
     let length = prefix_length(text, length, max)?;
@@ -96,13 +96,13 @@ fn prefix(text: &str, length: &str) -> Result<Addresses, Fault> {
     let network = IpNetwork::new(address, length).map_err(|_| too_large(length.into(), max))?;
     if network.network() != address {
         let meant = format!("{}/{length}", network.network());
-        return Err(Fault::new(format!("`{text}/{length}` has host bits set"))
+        return Err(Issue::new(format!("`{text}/{length}` has host bits set"))
             .help(format!("write `{meant}` for the network or `{text}` for the host")));
     }
-    Ok(Addresses::Network(network))
+    Ok(AddressSpec::Network(network))
 }
 
-fn prefix_length(address: &str, text: &str, max: u8) -> Result<u8, Fault> {
+fn prefix_length(address: &str, text: &str, max: u8) -> Result<u8, Issue> {
     if let Ok(mask) = text.parse::<Ipv4Addr>() {
         return Err(netmask(address, mask, max));
     }
@@ -112,28 +112,28 @@ fn prefix_length(address: &str, text: &str, max: u8) -> Result<u8, Fault> {
             _ => format!("{} is not a prefix length", Quoted(text)),
         };
         return Err(
-            Fault::new(message).help(format!("a prefix length is a number from 0 to {max}"))
+            Issue::new(message).help(format!("a prefix length is a number from 0 to {max}"))
         );
     }
     let length = text.parse().unwrap_or(u32::MAX);
     match u8::try_from(length) {
         Ok(length) if length <= max && (text.len() == 1 || !text.starts_with('0')) => Ok(length),
         Ok(length) if length <= max => {
-            Err(Fault::new(format!("the prefix length `{text}` has leading zeros"))
+            Err(Issue::new(format!("the prefix length `{text}` has leading zeros"))
                 .help(format!("write `{address}/{length}`")))
         }
         _ => Err(too_large(length, max)),
     }
 }
 
-fn too_large(length: u32, max: u8) -> Fault {
+fn too_large(length: u32, max: u8) -> Issue {
     let family = if max == 32 { "IPv4" } else { "IPv6" };
-    Fault::new(format!("the prefix length {length} is too large"))
+    Issue::new(format!("the prefix length {length} is too large"))
         .help(format!("a prefix length of {family} is a number from 0 to {max}"))
 }
 
-fn netmask(address: &str, mask: Ipv4Addr, max: u8) -> Fault {
-    let fault = Fault::new(format!("`{mask}` is a netmask, not a prefix length"));
+fn netmask(address: &str, mask: Ipv4Addr, max: u8) -> Issue {
+    let fault = Issue::new(format!("`{mask}` is a netmask, not a prefix length"));
     match ipnetwork::ipv4_mask_to_prefix(mask) {
         Ok(length) if max == 32 => fault.help(format!("write `{address}/{length}`")),
         _ => fault.help(format!("a prefix length is a number from 0 to {max}")),
@@ -141,12 +141,12 @@ fn netmask(address: &str, mask: Ipv4Addr, max: u8) -> Fault {
 }
 
 /// Reads one address of either family.
-fn address(text: &str) -> Result<IpAddr, Fault> {
+fn address(text: &str) -> Result<IpAddr, Issue> {
     text.parse().map_err(|_| not_an_address(text))
 }
 
 /// The address, unless IPv4 hides in it: packets never carry it in this form.
-fn unmapped(address: IpAddr) -> Result<IpAddr, Fault> {
+fn unmapped(address: IpAddr) -> Result<IpAddr, Issue> {
     match address {
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => Err(mapped(&address, &v4.to_string())),
@@ -156,23 +156,23 @@ fn unmapped(address: IpAddr) -> Result<IpAddr, Fault> {
     }
 }
 
-fn mapped(address: &IpAddr, meant: &str) -> Fault {
-    Fault::new(format!("`{address}` is an IPv4 address in IPv6 form"))
+fn mapped(address: &IpAddr, meant: &str) -> Issue {
+    Issue::new(format!("`{address}` is an IPv4 address in IPv6 form"))
         .help(format!("write `{meant}`"))
 }
 
 /// Why `text` is not an address, as well as can be guessed.
-fn not_an_address(text: &str) -> Fault {
-    let fault = Fault::new(format!("{} is not an address", Quoted(text)));
+fn not_an_address(text: &str) -> Issue {
+    let fault = Issue::new(format!("{} is not an address", Quoted(text)));
     if let Some((address, zone)) = text.split_once('%') {
-        return Fault::new(format!("{} has a zone index", Quoted(text))).help(format!(
+        return Issue::new(format!("{} has a zone index", Quoted(text))).help(format!(
             "write {}, with {} as `in-interface`",
             Quoted(address),
             Quoted(zone)
         ));
     }
     if let Ok(socket) = text.parse::<SocketAddr>() {
-        return Fault::new(format!("there is a port behind the address in `{text}`"))
+        return Issue::new(format!("there is a port behind the address in `{text}`"))
             .help(format!("write `{}`; ports belong in `ports`", socket.ip()));
     }
     if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
@@ -187,7 +187,7 @@ fn not_an_address(text: &str) -> Fault {
     fault.help("names are not resolved: write the address of the host")
 }
 
-fn not_an_ipv4_address(text: &str, fault: Fault) -> Fault {
+fn not_an_ipv4_address(text: &str, fault: Issue) -> Issue {
     let parts: Vec<&str> = text.split('.').take(5).collect();
     if parts.len() != 4 || !parts.iter().all(|part| is_number(part)) {
         return fault.help("an IPv4 address has four numbers, as in 192.0.2.1");
@@ -196,7 +196,7 @@ fn not_an_ipv4_address(text: &str, fault: Fault) -> Fault {
     if let Some(large) = stripped.iter().find(|part| part.parse::<u8>().is_err()) {
         return fault.help(format!("{} is above 255", Quoted(large)));
     }
-    Fault::new(format!("`{text}` has leading zeros"))
+    Issue::new(format!("`{text}` has leading zeros"))
         .help(format!("write `{}`; other programs read such a number as octal", stripped.join(".")))
 }
 

@@ -5,9 +5,9 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::issue::{Fault, Quoted};
-use super::issue_list::Errors;
-use super::read_text::{self, Unreadable};
+use super::issue::{Issue, Quoted};
+use super::issue_list::IssueList;
+use super::read_text::{self, ReadError};
 use super::text::{count_chars, diagnose, saturate, without_mark};
 use super::{Diagnostic, Source, source};
 use crate::model::Location;
@@ -29,22 +29,22 @@ impl<'p> Lists<'p> {
     }
 
     /// The sources of the list at `path`. The fault is that of an unreadable file, told once.
-    pub fn read(&mut self, path: &str) -> Result<Sources, Fault> {
+    pub fn read(&mut self, path: &str) -> Result<Sources, Issue> {
         let slot = match self.read.entry(self.directory.join(path)) {
             Entry::Occupied(known) => return Ok(known.get().clone()),
             Entry::Vacant(slot) => slot,
         };
         let file: Arc<str> = slot.key().to_string_lossy().into();
-        let mut errors = Errors::default();
+        let mut errors = IssueList::default();
         let sources = match read_text::read_file(slot.key(), &file, &read_text::SOURCE_LIST) {
             Ok(text) => parse(&text, &file, &mut errors),
-            Err(Unreadable::Byte(diagnostic)) => {
+            Err(ReadError::Byte(diagnostic)) => {
                 errors.push(diagnostic);
                 Vec::new()
             }
-            Err(Unreadable::File(fault)) => {
+            Err(ReadError::File(fault)) => {
                 slot.insert(None);
-                return Err(Fault {
+                return Err(Issue {
                     message: format!("source list {}: {}", Quoted(&file), fault.message),
                     ..fault
                 });
@@ -63,7 +63,7 @@ impl<'p> Lists<'p> {
     }
 }
 
-pub(super) fn parse(text: &str, file: &Arc<str>, errors: &mut Errors) -> Vec<Source> {
+pub(super) fn parse(text: &str, file: &Arc<str>, errors: &mut IssueList) -> Vec<Source> {
     // A line has ten bytes and more, as a rule.
     let mut sources = Vec::with_capacity(text.len() / 10);
     for (index, line) in without_mark(text).lines().enumerate() {
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn comments_blank_lines_and_line_ends_do_not_matter() {
         let text = "\u{feff}# a comment\r\n\r\n \t192.0.2.1 # a host\r\n2001:db8::/32#a network";
-        let mut errors = Errors::default();
+        let mut errors = IssueList::default();
         let sources = parse(text, &"list".into(), &mut errors);
         assert_eq!(errors.len(), 0);
         let places: Vec<_> = sources
@@ -117,11 +117,11 @@ mod tests {
 
     #[test]
     fn a_list_of_rubbish_is_given_up() {
-        let mut errors = Errors::default();
+        let mut errors = IssueList::default();
         let sources = parse(&"rubbish\n".repeat(100_000), &"list".into(), &mut errors);
         assert!(sources.is_empty());
         let errors = errors.into_vec();
-        assert_eq!(errors.len(), Errors::MAX + 1);
-        assert_eq!(errors[Errors::MAX].message, "more than 1000 errors in this file");
+        assert_eq!(errors.len(), IssueList::MAX + 1);
+        assert_eq!(errors[IssueList::MAX].message, "more than 1000 errors in this file");
     }
 }

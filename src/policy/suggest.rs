@@ -3,7 +3,7 @@
 use super::issue::Quoted;
 
 /// The candidate that is most like `word`, if one is like it at all.
-pub(super) fn nearest<'a>(
+pub(super) fn suggest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -35,11 +35,11 @@ mod tests {
     #[test]
     fn a_slip_is_recognised_and_a_different_word_is_not() {
         let keys = ["name", "ports", "from", "in-interface", "to"];
-        assert_eq!(nearest("form", keys), Some("from"));
-        assert_eq!(nearest("Port", keys), Some("ports"));
-        assert_eq!(nearest("interface", keys), Some("in-interface"));
-        assert_eq!(nearest("colour", keys), None);
-        assert_eq!(nearest(&"x".repeat(65), ["x"]), None);
-        assert_eq!(nearest("", keys), None);
+        assert_eq!(suggest("form", keys), Some("from"));
+        assert_eq!(suggest("Port", keys), Some("ports"));
+        assert_eq!(suggest("interface", keys), Some("in-interface"));
+        assert_eq!(suggest("colour", keys), None);
+        assert_eq!(suggest(&"x".repeat(65), ["x"]), None);
+        assert_eq!(suggest("", keys), None);
     }
 }

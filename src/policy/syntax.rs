@@ -5,8 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
-use super::issue::{Fault, Quoted};
-use super::issue_list::Errors;
+use super::issue::{Issue, Quoted};
+use super::issue_list::IssueList;
 use super::text::Text;
 
 /// Reports the errors of TOML, one a line at most, and returns the parts of the text whose meaning
@@ -15,7 +15,7 @@ pub(super) fn report(
     found: &[Error],
     table: &DeTable,
     text: &Text,
-    errors: &mut Errors,
+    errors: &mut IssueList,
 ) -> Vec<Range<usize>> {
     if found.is_empty() {
         return Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn report(
         if errors.is_full() {
             break;
         }
-        let doubt = doubt(text, &error.value);
+        let doubt = poisoned_span(text, &error.value);
         match doubtful.last_mut() {
             Some(last) if doubt.start <= last.end => last.end = last.end.max(doubt.end),
             _ => doubtful.push(doubt),
@@ -73,14 +73,14 @@ fn locate<'e>(error: &'e Error, values: &[Range<usize>], text: &Text) -> Located
 
 impl Located<'_> {
     /// The error in the operator's words where the parser's would mislead.
-    fn fault(&self, text: &Text) -> Fault {
+    fn fault(&self, text: &Text) -> Issue {
         let wrong = text.get(self.span.clone());
         if !self.message.contains("must be quoted") {
-            Fault::new(self.message)
+            Issue::new(self.message)
         } else if wrong.is_empty() {
-            Fault::new("the value is missing")
+            Issue::new("the value is missing")
         } else {
-            Fault::new("the string has no quotes")
+            Issue::new("the string has no quotes")
                 .help(format!("write {}", Quoted(&format!("\"{wrong}\""))))
         }
     }
@@ -88,7 +88,7 @@ impl Located<'_> {
 
 /// The lines that an error puts in doubt: those of the value it stands in, and below a broken
 /// header all that would have been its table.
-fn doubt(text: &Text, value: &Range<usize>) -> Range<usize> {
+fn poisoned_span(text: &Text, value: &Range<usize>) -> Range<usize> {
     let first = text.line_span(value.start);
     let mut last = text.line_span(value.end);
     if text.get(first.clone()).trim_start().starts_with('[') {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::snippet::excerpt;
-use super::{Diagnostic, Fault};
+use super::{Diagnostic, Issue};
 use crate::model::Location;
 
 /// The text of one file, indexed so that any offset is resolved in next to no time, be the text
@@ -66,7 +66,7 @@ impl<'t> Text<'t> {
     }
 
     /// The fault at its place. Of a span of several lines, the first is shown.
-    pub fn diagnostic(&self, span: Range<usize>, fault: Fault) -> Diagnostic {
+    pub fn diagnostic(&self, span: Range<usize>, fault: Issue) -> Diagnostic {
         let line = self.line_span(span.start);
         let start = span.start - line.start;
         let end = span.end.min(line.end).saturating_sub(line.start);
@@ -94,8 +94,8 @@ pub(super) fn without_mark(text: &str) -> &str {
 }
 
 /// The fault in `line`, where it takes up `span` (in bytes).
-pub(super) fn diagnose(at: Location, line: &str, span: Range<usize>, fault: Fault) -> Diagnostic {
-    let Fault { message, help } = fault;
+pub(super) fn diagnose(at: Location, line: &str, span: Range<usize>, fault: Issue) -> Diagnostic {
+    let Issue { message, help } = fault;
     let excerpt = excerpt(line, &span);
     let width = line.get(span).map_or(0, |wrong| wrong.chars().count()).max(1);
     Diagnostic { at, message, help, excerpt, width }
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_span_of_several_lines_is_shown_by_its_first() {
         let text = Text::new("p".into(), "a = [\n1]");
-        let diagnostic = text.diagnostic(4..8, Fault::new("wrong"));
+        let diagnostic = text.diagnostic(4..8, Issue::new("wrong"));
         assert_eq!((diagnostic.excerpt.as_str(), diagnostic.width), ("a = [", 1));
     }
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use dwnl::model::{
-    CgroupMatch, Chain, ChainPath, Condition, Extent, Family, Match, Name, Protocol, Rule,
-    RuleContent, Ruleset, Set, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
-    WantedRule,
+    CgroupMatch, Chain, ChainPath, DesiredRule, Family, Match, Name, NftMatch, NftStatement,
+    Ownership, Protocol, Rule, RuleContent, Ruleset, Set, SetKind, SetPath, SetUpdate, TablePath,
+    Verdict,
 };
 use dwnl::{Engine, Policy, compile};
 
@@ -20,55 +20,54 @@ fn table() -> TablePath {
 }
 
 /// `CONDITIONS counter STATEMENT`
-pub fn rule(conditions: impl IntoIterator<Item = Condition>, statement: Statement) -> Rule {
+pub fn rule(conditions: impl IntoIterator<Item = NftMatch>, statement: NftStatement) -> Rule {
     let matches = conditions.into_iter().map(Match::Native).collect();
     Rule { matches, ..Rule::new(Verdict::Native(statement)) }
 }
 
-pub fn update(protocol: Protocol, seconds: u32) -> Statement {
+pub fn update(protocol: Protocol, seconds: u32) -> NftStatement {
     let timeout = seconds.try_into().expect("a time");
-    Statement::UpdateSet(SetUpdate { set: SET.into(), protocol, timeout })
+    NftStatement::UpdateSet(SetUpdate { set: SET.into(), protocol, timeout })
 }
 
 /// Each condition that only the guard uses, and the statement that fills a set.
 fn rules() -> Vec<Rule> {
     let conditions = [
-        Condition::Ongoing,
-        Condition::FromBridge,
-        Condition::SocketWildcard(false),
-        Condition::SocketWildcard(true),
+        NftMatch::CtStateEstablished,
+        NftMatch::InBridge,
+        NftMatch::SocketWildcard(false),
+        NftMatch::SocketWildcard(true),
     ];
     let set = || Name::from(SET);
     let of = |protocol| {
-        let seen = Condition::PortSet(protocol, set());
-        let all = [Condition::Protocol(protocol), seen.clone()];
-        [rule([all[0].clone()], Statement::Accept), rule([seen], Statement::Drop)]
+        let seen = NftMatch::PortSet(protocol, set());
+        let all = [NftMatch::Protocol(protocol), seen.clone()];
+        [rule([all[0].clone()], NftStatement::Accept), rule([seen], NftStatement::Drop)]
     };
-    let alone = conditions.into_iter().map(|condition| rule([condition], Statement::Drop));
-    let updates = [(Protocol::Tcp, 3600), (Protocol::Udp, 90), (Protocol::Sctp, 93_784)].map(
-        |(protocol, seconds)| rule([Condition::Protocol(protocol)], update(protocol, seconds)),
-    );
-    let seen = Condition::PortSet(Protocol::Tcp, set());
-    let again = rule([Condition::FromBridge, seen], update(Protocol::Tcp, 1));
+    let alone = conditions.into_iter().map(|condition| rule([condition], NftStatement::Drop));
+    let updates = [(Protocol::Tcp, 3600), (Protocol::Udp, 90), (Protocol::Sctp, 93_784)]
+        .map(|(protocol, seconds)| rule([NftMatch::Protocol(protocol)], update(protocol, seconds)));
+    let seen = NftMatch::PortSet(Protocol::Tcp, set());
+    let again = rule([NftMatch::InBridge, seen], update(Protocol::Tcp, 1));
     alone.chain(Protocol::ALL.into_iter().flat_map(of)).chain(updates).chain([again]).collect()
 }
 
 /// The same for a cgroup.
 fn cgroup_rules(id: u64) -> Vec<Rule> {
     let matches = [(1, false), (2, true), (0, false)];
-    let cgroup = |(level, negated)| Condition::Cgroup(CgroupMatch { level, id, negated });
-    matches.map(|it| rule([cgroup(it)], Statement::Drop)).into()
+    let cgroup = |(level, negated)| NftMatch::Cgroup(CgroupMatch { level, id, negated });
+    matches.map(|it| rule([cgroup(it)], NftStatement::Drop)).into()
 }
 
 /// A chain of these rules, and the set that they look up, beside what an empty policy is compiled to.
 pub fn ruleset(rules: &[Rule]) -> Ruleset {
     let mut ruleset = compile(&Policy::default());
-    let wanted = |rule: &Rule| WantedRule { rule: rule.clone(), origin: None };
+    let desired = |rule: &Rule| DesiredRule { rule: rule.clone(), origin: None };
     ruleset.chains.push(Chain {
         path: Arc::new(ChainPath { table: table(), chain: CHAIN.into() }),
         base: None,
-        extent: Extent::Whole,
-        rules: Arc::new(rules.iter().map(wanted).collect()),
+        ownership: Ownership::Exclusive,
+        rules: Arc::new(rules.iter().map(desired).collect()),
         retired: Vec::new(),
     });
     ruleset.sets.push(Set {
@@ -86,9 +85,9 @@ pub fn ruleset(rules: &[Rule]) -> Ruleset {
 fn nft_and_dwnl_agree(rules: &[Rule], words: impl Fn(String) -> String) {
     let (ours, theirs) = (Namespace::new(), Namespace::new());
     let mut engine = ours.inside(Engine::open).expect("an engine");
-    let wanted = ruleset(rules);
-    engine.apply(&wanted).expect("success");
-    assert!(engine.plan(&wanted).expect("a plan").is_empty());
+    let desired = ruleset(rules);
+    engine.apply(&desired).expect("success");
+    assert!(engine.plan(&desired).expect("a plan").is_empty());
 
     let text: Vec<String> = rules.iter().map(|rule| words(rule.to_string())).collect();
     let file = format!(

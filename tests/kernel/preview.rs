@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dwnl::engine::{Monitor, Notice};
+use dwnl::engine::{Monitor, MonitorEvent};
 use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
@@ -19,12 +19,12 @@ from = ["192.0.2.2", "2001:db8::2"]
 docker-cgroup = "dwnl-test-none"
 "#;
 
-fn wanted(policy: &str) -> Ruleset {
+fn desired(policy: &str) -> Ruleset {
     compile(&Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy"))
 }
 
 /// The commits since this was last asked.
-fn commits(monitor: &mut Monitor) -> Vec<Notice> {
+fn commits(monitor: &mut Monitor) -> Vec<MonitorEvent> {
     monitor.read().expect("notices")
 }
 
@@ -33,9 +33,9 @@ fn commits(monitor: &mut Monitor) -> Vec<Notice> {
 fn look(host: &Namespace, engine: &mut Engine, policy: &str) -> usize {
     let mut monitor = host.inside(Monitor::open).expect("a monitor");
     let before = (ruleset(host), engine.snapshot().expect("a snapshot").generation);
-    let wanted = wanted(policy);
-    let planned = engine.plan(&wanted).expect("a plan");
-    let previewed = engine.preview(&wanted).expect("a preview");
+    let desired = desired(policy);
+    let planned = engine.plan(&desired).expect("a plan");
+    let previewed = engine.preview(&desired).expect("a preview");
     plan(host, policy);
     let after = (ruleset(host), engine.snapshot().expect("a snapshot").generation);
     assert_eq!(after, before);
@@ -65,7 +65,7 @@ fn a_plan_is_heard_of_by_nobody() {
 
         // And it says what comes of it.
         let mut monitor = host.inside(Monitor::open).expect("a monitor");
-        let outcome = engine.apply(&wanted(policy)).expect("success");
+        let outcome = engine.apply(&desired(policy)).expect("success");
         assert_eq!(outcome.plan.added() + outcome.plan.removed(), planned);
         assert!(!commits(&mut monitor).is_empty());
         assert_eq!(look(&host, &mut engine, policy), 0);

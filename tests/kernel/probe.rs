@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use dwnl::Engine;
-use dwnl::engine::{CgroupProbe, Monitor, Notice};
+use dwnl::engine::{CgroupProbe, Monitor, MonitorEvent};
 
 use super::ruleset;
 use super::support::{Answer, Cgroup, Namespace, Topology, tcp, tcp_echo};
@@ -126,9 +126,9 @@ fn a_probe_concerns_nobody_who_keeps_the_rules() {
     let commits = monitor.read().expect("notices");
     let number = if probed == CgroupProbe::Refuses { 0 } else { 2 };
     assert_eq!(commits.len(), number, "{commits:?}");
-    let concerns_us = |notice: &Notice| match notice {
-        Notice::Commit(commit) => commit.concerns_us(),
-        Notice::Lost => true,
+    let concerns_us = |notice: &MonitorEvent| match notice {
+        MonitorEvent::Commit(commit) => commit.is_relevant(),
+        MonitorEvent::Overrun => true,
     };
     assert!(!commits.iter().any(concerns_us), "{commits:?}");
 }

@@ -24,16 +24,16 @@ pub enum Level {
 
 /// Standard error.
 #[derive(Clone, Copy, Debug)]
-pub struct Stderr {
+pub struct StderrLog {
     /// Whether the journal reads it.
     pub is_journal: bool,
 }
 
-impl Stderr {
+impl StderrLog {
     /// Finds out who reads it.
-    pub fn new() -> Stderr {
+    pub fn new() -> StderrLog {
         let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
-        Stderr { is_journal: identity().is_ok_and(|identity| identity == stream) }
+        StderrLog { is_journal: identity().is_ok_and(|identity| identity == stream) }
     }
 
     /// Writes what `write` writes, at once. If that fails there is nobody left to tell.
@@ -41,7 +41,7 @@ impl Stderr {
         let _ = io::stderr().write_all(&self.text(level, write));
     }
 
-    /// What `write` writes as it belongs there: with its styles if they are wanted, and its level if it
+    /// What `write` writes as it belongs there: with its styles if they are desired, and its level if it
     /// is read.
     pub fn text(
         self,
@@ -52,7 +52,7 @@ impl Stderr {
         // In memory there is room.
         let _ = write(&mut stream);
         let text = stream.into_inner();
-        if self.is_journal { with_level(level, &text) } else { text }
+        if self.is_journal { with_syslog_prefix(level, &text) } else { text }
     }
 }
 
@@ -63,7 +63,7 @@ fn identity() -> io::Result<String> {
 }
 
 /// The text with a level before each line that is not empty: the journal drops empty ones anyway.
-fn with_level(level: Level, text: &[u8]) -> Vec<u8> {
+fn with_syslog_prefix(level: Level, text: &[u8]) -> Vec<u8> {
     let prefix = format!("<{}>", level as u8);
     let lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| *line != b"\n");
     lines.flat_map(|line| [prefix.as_bytes(), line].concat()).collect()
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn every_line_has_its_level() {
-        assert_eq!(with_level(Level::Warning, b"one\n\n  two\n"), b"<4>one\n<4>  two\n");
-        assert_eq!(with_level(Level::Debug, b""), b"");
+        assert_eq!(with_syslog_prefix(Level::Warning, b"one\n\n  two\n"), b"<4>one\n<4>  two\n");
+        assert_eq!(with_syslog_prefix(Level::Debug, b""), b"");
     }
 
     #[test]

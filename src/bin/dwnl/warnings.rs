@@ -2,7 +2,7 @@
 
 use dwnl::engine::Outcome;
 use dwnl::model::{Docker, ForeignTranslations, Name};
-use dwnl::{Limitation, Policy, cut_off_swarm, unprotected};
+use dwnl::{Limitation, Policy, blocked_swarm_ports, unprotected_ports};
 
 /// The warnings where this policy was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
@@ -19,7 +19,8 @@ pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
 }
 
 fn nothing_protects(policy: &Policy, docker: &Docker) -> Option<String> {
-    let ports: Vec<String> = unprotected(policy, docker).iter().map(ToString::to_string).collect();
+    let ports: Vec<String> =
+        unprotected_ports(policy, docker).iter().map(ToString::to_string).collect();
     (!ports.is_empty()).then(|| {
         format!(
             "nothing protects {} while the guard is off: Docker publishes them by its nftables \
@@ -43,7 +44,7 @@ fn shared_bridges(policy: &Policy, docker: &Docker) -> impl Iterator<Item = Stri
 
 fn cut_off(policy: &Policy, docker: &Docker) -> Option<String> {
     let ports: Vec<String> =
-        cut_off_swarm(policy, docker).iter().map(ToString::to_string).collect();
+        blocked_swarm_ports(policy, docker).iter().map(ToString::to_string).collect();
     (!ports.is_empty()).then(|| {
         format!(
             "the guard cuts this node of a Swarm off from the others, which call it on {}: name them \
@@ -60,7 +61,7 @@ fn unreadable(rule: &str) -> String {
 #[cfg(test)]
 mod tests {
     use dwnl::Plan;
-    use dwnl::model::{Family, Ports, Protocol, Published, SecondJump, TablePath};
+    use dwnl::model::{Family, Ports, Protocol, PublishedPort, SecondJump, TablePath};
     use dwnl::policy::Guard;
 
     use super::*;
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn each_is_a_sentence() {
         let ports = Ports::new(Protocol::Tcp, 8080, 8081).expect("ports");
-        let port = Published { address: None, family: Family::Inet, ports };
+        let port = PublishedPort { address: None, family: Family::Inet, ports };
         let docker = Docker {
             published: [port.clone()].into(),
             native: [port].into(),

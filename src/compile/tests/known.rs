@@ -1,20 +1,20 @@
 //! Ports that the guard knew at the last apply: what is new beside them, and which of them stay.
 
-use super::super::gives_up_ports;
+use super::super::forgets_ports;
 use super::super::guard::{INPUT, goto, rule};
 use super::super::known::{known_ports, unknown_ports};
 use super::super::own_table;
 use super::{cgroup, input, listener, published};
 use crate::model::{
-    Cgroups, ChainPath, Condition, Docker, Family, HostState, InstalledChain, InstalledRule,
-    Listener, Ports, Protocol, Published, RuleContent, Snapshot, Statement, WantedRule,
+    Cgroups, ChainPath, DesiredRule, Docker, Family, HostState, InstalledChain, InstalledRule,
+    Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RuleContent, Snapshot,
 };
 
 /// A snapshot in which the guard's chain `input` holds these rules.
-fn holding(rules: impl IntoIterator<Item = WantedRule>) -> Snapshot {
-    let installed = |wanted: WantedRule| InstalledRule {
+fn holding(rules: impl IntoIterator<Item = DesiredRule>) -> Snapshot {
+    let installed = |desired: DesiredRule| InstalledRule {
         handle: 1,
-        content: RuleContent::Known(wanted.rule),
+        content: RuleContent::Known(desired.rule),
         packets: 0,
         bytes: 0,
     };
@@ -26,11 +26,11 @@ fn holding(rules: impl IntoIterator<Item = WantedRule>) -> Snapshot {
 }
 
 /// The same after an apply beside a Docker that publishes these ports.
-fn knowing(published: &[Published]) -> Snapshot {
+fn knowing(published: &[PublishedPort]) -> Snapshot {
     holding(input(&publishing(published), &HostState::default()))
 }
 
-fn publishing(published: &[Published]) -> Docker {
+fn publishing(published: &[PublishedPort]) -> Docker {
     Docker { published: published.iter().cloned().collect(), ..Docker::default() }
 }
 
@@ -38,8 +38,8 @@ fn ports(protocol: Protocol, first: u16, last: u16) -> Ports {
     Ports::new(protocol, first, last).expect("ports")
 }
 
-fn on(address: &str, published: Published) -> Published {
-    Published { address: Some(address.parse().expect("an address")), ..published }
+fn on(address: &str, published: PublishedPort) -> PublishedPort {
+    PublishedPort { address: Some(address.parse().expect("an address")), ..published }
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn ports_that_are_not_guarded_yet_are_unknown() {
     let (v4, all) = (published(Ip, 8080), published(Inet, 8080));
     let at_5 = on("203.0.113.5", published(Ip, 8080));
     let consecutive = [published(Inet, 8080), published(Inet, 8081)];
-    let range = Published { ports: ports(Protocol::Tcp, 8080, 8081), ..all.clone() };
-    let udp = Published { ports: ports(Protocol::Udp, 8080, 8080), ..all.clone() };
+    let range = PublishedPort { ports: ports(Protocol::Tcp, 8080, 8081), ..all.clone() };
+    let udp = PublishedPort { ports: ports(Protocol::Udp, 8080, 8080), ..all.clone() };
     let cases = [
         (vec![], vec![all.clone()], vec![all.clone()]),
         (vec![all.clone()], vec![all.clone()], vec![]),
@@ -70,16 +70,16 @@ fn ports_that_are_not_guarded_yet_are_unknown() {
 
 #[test]
 fn no_other_rule_of_the_chain_tells_of_a_port() {
-    let https = || Condition::Ports(ports(Protocol::Tcp, 443, 443));
+    let https = || NftMatch::Ports(ports(Protocol::Tcp, 443, 443));
     let proxied = || goto("proxied");
     let others = [
-        rule([https()], Statement::Accept),
+        rule([https()], NftStatement::Accept),
         rule([https()], goto("swarm")),
-        rule([https()], Statement::Jump("proxied".into())),
+        rule([https()], NftStatement::Jump("proxied".into())),
         rule([], proxied()),
         rule([https(), https()], proxied()),
-        rule([Condition::Ongoing, https()], proxied()),
-        rule([https(), Condition::Family(Family::Ip)], proxied()),
+        rule([NftMatch::CtStateEstablished, https()], proxied()),
+        rule([https(), NftMatch::Family(Family::Ip)], proxied()),
     ];
     let mut snapshot = holding(others);
     let path = ChainPath { table: own_table(), chain: INPUT.into() };
@@ -97,12 +97,12 @@ fn no_other_rule_of_the_chain_tells_of_a_port() {
 /// Whether the known ports 8080 to 8082 are still guarded beside this Docker and host.
 fn stays(docker: &Docker, host: &HostState) -> bool {
     let ports = ports(Protocol::Tcp, 8080, 8082);
-    let known = Published { ports, ..published(Family::Inet, 8080) };
+    let known = PublishedPort { ports, ..published(Family::Inet, 8080) };
     let snapshot = Snapshot { docker: docker.clone(), host: host.clone(), ..knowing(&[known]) };
     let rules = super::completed_input(&snapshot);
     let guarded = rules.iter().filter(|it| it.rule.to_string().contains("dport 8080-8082")).count();
     assert!(guarded <= 1, "{rules:?}");
-    assert_eq!(gives_up_ports(&snapshot), guarded == 0);
+    assert_eq!(forgets_ports(&snapshot), guarded == 0);
     guarded == 1
 }
 
@@ -156,7 +156,7 @@ fn where_dockerd_is_known_a_port_goes_that_is_certainly_somebody_elses() {
 #[test]
 fn what_docker_still_publishes_is_guarded_once() {
     let ports = ports(Protocol::Tcp, 8080, 8082);
-    let docker = publishing(&[Published { ports, ..published(Family::Inet, 8080) }]);
+    let docker = publishing(&[PublishedPort { ports, ..published(Family::Inet, 8080) }]);
     assert!(stays(&docker, &with(&[listener(Protocol::Tcp, 8080, None)])));
     assert!(stays(&docker, &HostState::default()));
 }

@@ -5,10 +5,10 @@ use super::super::sockets::{
     holds_socket_match, judged_service, judges_all_others, publish_listeners, scope,
 };
 use super::super::{compile, own_table};
-use super::{cgroup, complete, input, listener, published};
+use super::{cgroup, input, listener, published, resolve};
 use crate::model::{
     Cgroup, Cgroups, Docker, Family, GuardScope, HostState, InstalledSet, Listener, Protocol,
-    Published, SetKind, Snapshot,
+    PublishedPort, SetKind, Snapshot,
 };
 use crate::policy::{Guard, Policy};
 
@@ -48,7 +48,11 @@ fn host(cgroups: Cgroups, listeners: &[Listener]) -> HostState {
 }
 
 /// The ports that are published once the listeners on port 8080 are added.
-fn publishes(known: &[Published], scope: &GuardScope, listeners: &[Listener]) -> Vec<Published> {
+fn publishes(
+    known: &[PublishedPort],
+    scope: &GuardScope,
+    listeners: &[Listener],
+) -> Vec<PublishedPort> {
     let published = known.iter().cloned().collect();
     let mut docker = Docker { published, ..Docker::default() };
     publish_listeners(&mut docker, scope, &host(cgroups(), listeners));
@@ -86,8 +90,9 @@ fn a_listener_stands_beside_what_the_rules_name_only_if_they_do_not_cover_it() {
         address: Some(address.parse().expect("an address")),
         ..only_v4.clone()
     };
-    let publishes =
-        |known: &Published, listener| publishes(std::slice::from_ref(known), &scope, &[listener]);
+    let publishes = |known: &PublishedPort, listener| {
+        publishes(std::slice::from_ref(known), &scope, &[listener])
+    };
     for listener in [any.clone(), only_v4.clone(), at("203.0.113.5"), at("127.0.0.1")] {
         assert_eq!(publishes(&all, listener), vec![all.clone()]);
     }
@@ -199,11 +204,11 @@ fn the_kernel_is_given_the_cgroups_to_go_by() {
 
 #[test]
 fn chains_and_set_of_the_match_are_there_where_the_kernel_has_it() {
-    let wanted = compile(&Policy::default());
+    let desired = compile(&Policy::default());
     let names = |matches_sockets| {
         let host = HostState { matches_sockets, ..host(cgroups(), &[]) };
         let snapshot = Snapshot { host, ..Snapshot::default() };
-        let completed = complete(&wanted, &snapshot, &[]);
+        let completed = resolve(&desired, &snapshot, &[]);
         let own = completed.chains.iter().filter(|it| it.path.table == own_table());
         let chains: Vec<String> = own.map(|it| it.path.chain.to_string()).collect();
         let sets: Vec<String> = completed.sets.iter().map(|it| it.path.set.to_string()).collect();

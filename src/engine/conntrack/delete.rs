@@ -6,11 +6,11 @@ use std::net::IpAddr;
 
 use super::super::Error;
 use super::super::connection::Connection;
-use super::super::error::action;
-use super::Tended;
-use crate::conntrack::Fate;
+use super::super::error::io_error;
+use super::FlowChanges;
+use crate::conntrack::FlowAction;
 use crate::model::Flow;
-use crate::netlink::{put_deletion, put_stand_in};
+use crate::netlink::{put_deletion, put_tombstone};
 
 /// So many flows are dealt with at once: some hundred bytes each, together less than any socket may
 /// send.
@@ -19,42 +19,42 @@ const AT_ONCE: usize = 500;
 const ATTEMPTS: usize = 5;
 /// So many times [`AT_ONCE`] flows are turned back to one address: the kernel looks for a free port at
 /// random, which is quick as long as most of the 65,535 are free.
-const CROWD: usize = 16;
+const FLOWS_PER_ADDRESS: usize = 16;
 
 /// Deletes the flows and counts those that were still there.
 pub(super) fn delete(
     connection: &mut Connection,
-    doomed: &[(Fate, Flow)],
-) -> Result<Tended, Error> {
-    let mut tended = Tended::default();
+    doomed: &[(FlowAction, Flow)],
+) -> Result<FlowChanges, Error> {
+    let mut tended = FlowChanges::default();
     for (number, some) in doomed.chunks(AT_ONCE).enumerate() {
-        let crowd = number / CROWD;
-        let mut changes = Changes { crowd, ..Changes::default() };
+        let crowd = number / FLOWS_PER_ADDRESS;
+        let mut changes = DeleteBatch { crowd, ..DeleteBatch::default() };
         for (fate, flow) in some {
             changes.delete(*fate, flow);
         }
         let overtaken = changes.carry_out(connection, &mut tended)?;
-        end_again(connection, overtaken, crowd, &mut tended)?;
+        retry(connection, overtaken, crowd, &mut tended)?;
     }
     Ok(tended)
 }
 
 /// Between the deletion of these flows and what was to stand in for them there was a packet of the
 /// server's, with which the flow went on.
-fn end_again(
+fn retry(
     connection: &mut Connection,
     mut flows: Vec<&Flow>,
     crowd: usize,
-    tended: &mut Tended,
+    tended: &mut FlowChanges,
 ) -> Result<(), Error> {
     for attempt in 1..=ATTEMPTS {
         if flows.is_empty() {
             break;
         }
         // Elsewhere, should the address be crowded after all.
-        let mut changes = Changes { crowd: crowd + attempt, ..Changes::default() };
+        let mut changes = DeleteBatch { crowd: crowd + attempt, ..DeleteBatch::default() };
         for flow in flows {
-            changes.displace(flow);
+            changes.replace(flow);
         }
         flows = changes.carry_out(connection, tended)?;
     }
@@ -63,7 +63,7 @@ fn end_again(
 
 /// Messages for one datagram; the number of each is its sequence number.
 #[derive(Default)]
-struct Changes<'a> {
+struct DeleteBatch<'a> {
     datagram: Vec<u8>,
     steps: Vec<Step<'a>>,
     /// Which of the host's addresses the flows are turned back to.
@@ -73,32 +73,32 @@ struct Changes<'a> {
 /// What a message does.
 enum Step<'a> {
     /// Deletes a flow.
-    Delete(Fate),
+    Delete(FlowAction),
     /// Deletes what has taken a flow's place.
     Clear,
     /// Puts something else in its place.
-    StandIn(&'a Flow),
+    Tombstone(&'a Flow),
 }
 
-impl<'a> Changes<'a> {
-    fn delete(&mut self, fate: Fate, flow: &'a Flow) {
+impl<'a> DeleteBatch<'a> {
+    fn delete(&mut self, fate: FlowAction, flow: &'a Flow) {
         self.push(Step::Delete(fate), |bytes, sequence| {
             put_deletion(bytes, &flow.original, Some(flow.id), sequence);
         });
-        if fate == Fate::Ended {
-            self.stand_in(flow);
+        if fate == FlowAction::Terminate {
+            self.tombstone(flow);
         }
     }
 
-    fn displace(&mut self, flow: &'a Flow) {
+    fn replace(&mut self, flow: &'a Flow) {
         self.push(Step::Clear, |bytes, sequence| put_deletion(bytes, &flow.reply, None, sequence));
-        self.stand_in(flow);
+        self.tombstone(flow);
     }
 
-    fn stand_in(&mut self, flow: &'a Flow) {
+    fn tombstone(&mut self, flow: &'a Flow) {
         let host = self.address(flow);
-        self.push(Step::StandIn(flow), |bytes, sequence| {
-            put_stand_in(bytes, flow, host, sequence);
+        self.push(Step::Tombstone(flow), |bytes, sequence| {
+            put_tombstone(bytes, flow, host, sequence);
         });
     }
 
@@ -124,18 +124,18 @@ impl<'a> Changes<'a> {
     fn carry_out(
         self,
         connection: &mut Connection,
-        tended: &mut Tended,
+        tended: &mut FlowChanges,
     ) -> Result<Vec<&'a Flow>, Error> {
         let errors = connection.send_changes(&self.datagram, self.steps.len() as u32)?;
         let errors: HashMap<u32, i32> = errors.into_iter().collect();
         let mut overtaken = Vec::new();
         for (sequence, step) in (0..).zip(&self.steps) {
             match (step, errors.get(&sequence)) {
-                (Step::Delete(Fate::Forgotten), None) => tended.forgotten += 1,
-                (Step::Delete(Fate::Ended), None) => tended.ended += 1,
-                (Step::Clear | Step::StandIn(_), None) => {}
+                (Step::Delete(FlowAction::Clear), None) => tended.cleared += 1,
+                (Step::Delete(FlowAction::Terminate), None) => tended.terminated += 1,
+                (Step::Clear | Step::Tombstone(_), None) => {}
                 (Step::Delete(_) | Step::Clear, Some(&libc::ENOENT)) => {}
-                (Step::StandIn(flow), Some(&libc::EEXIST)) => overtaken.push(*flow),
+                (Step::Tombstone(flow), Some(&libc::EEXIST)) => overtaken.push(*flow),
                 (_, Some(errno)) => return Err(failure(*errno)),
             }
         }
@@ -144,7 +144,7 @@ impl<'a> Changes<'a> {
 }
 
 fn failure(errno: i32) -> Error {
-    action("deleting flows")(io::Error::from_raw_os_error(errno))
+    io_error("deleting flows")(io::Error::from_raw_os_error(errno))
 }
 
 #[cfg(test)]
@@ -191,7 +191,10 @@ mod tests {
     }
 
     /// Deletes flows of these fates, while the kernel answers with these errors.
-    fn outcome<const N: usize>(fates: &[Fate], errors: [&[i32]; N]) -> Result<Tended, Error> {
+    fn outcome<const N: usize>(
+        fates: &[FlowAction],
+        errors: [&[i32]; N],
+    ) -> Result<FlowChanges, Error> {
         let errors = errors.map(<[i32]>::to_vec).into();
         let kernel = Kernel { errors, answer: Vec::new(), is_read: true };
         let original = Tuple {
@@ -203,25 +206,25 @@ mod tests {
         };
         let (reply, status) = (original.inverse(), Status::default());
         let flow = Flow { original, reply, status, id: 1, timeout: 30 };
-        let doomed: Vec<(Fate, Flow)> = fates.iter().map(|fate| (*fate, flow)).collect();
+        let doomed: Vec<(FlowAction, Flow)> = fates.iter().map(|fate| (*fate, flow)).collect();
         delete(&mut Connection::new(Box::new(kernel)), &doomed)
     }
 
     #[test]
     fn what_is_gone_already_is_not_counted() {
-        use Fate::{Ended, Forgotten};
+        use FlowAction::{Clear, Terminate};
         let errors = [0, libc::ENOENT, 0, 0, libc::ENOENT, 0];
-        let tended = outcome(&[Forgotten, Forgotten, Ended, Ended], [&errors]).expect("success");
-        assert_eq!(tended, Tended { forgotten: 1, ended: 1 });
+        let tended = outcome(&[Clear, Clear, Terminate, Terminate], [&errors]).expect("success");
+        assert_eq!(tended, FlowChanges { cleared: 1, terminated: 1 });
     }
 
     #[test]
     fn a_server_that_was_faster_is_displaced() {
         let faster = [0, libc::EEXIST];
         let errors: [&[i32]; 3] = [&faster, &[libc::ENOENT, libc::EEXIST], &[0, 0]];
-        let tended = outcome(&[Fate::Ended], errors).expect("success");
-        assert_eq!(tended, Tended { forgotten: 0, ended: 1 });
-        let error = outcome(&[Fate::Ended], [&faster; 1 + ATTEMPTS]);
+        let tended = outcome(&[FlowAction::Terminate], errors).expect("success");
+        assert_eq!(tended, FlowChanges { cleared: 0, terminated: 1 });
+        let error = outcome(&[FlowAction::Terminate], [&faster; 1 + ATTEMPTS]);
         assert_eq!(
             error.expect_err("an error").to_string(),
             "netlink: deleting flows: File exists (os error 17)"
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn any_other_error_is_told() {
-        let error = outcome(&[Fate::Forgotten], [&[libc::EPERM]]).expect_err("an error");
+        let error = outcome(&[FlowAction::Clear], [&[libc::EPERM]]).expect_err("an error");
         assert_eq!(
             error.to_string(),
             "netlink: deleting flows: Operation not permitted (os error 1)"

@@ -7,10 +7,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use ipnetwork::IpNetwork;
 
-use super::connection::{Connection, Dumped};
-use super::{Engine, Error, Outcome, unbroken};
-use crate::conntrack::{AddressSet, Admission, Host, State, fate};
-use crate::model::{Addresses, Family, Flow, Name, Status};
+use super::connection::{Connection, DumpStatus};
+use super::{Engine, Error, Outcome, retry_interrupted};
+use crate::conntrack::{AddressSet, FlowClassifier, FlowState, PolicyMatcher, flow_action};
+use crate::model::{AddressSpec, Family, Flow, Name, Status};
 use crate::netlink::{
     Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
 };
@@ -18,20 +18,20 @@ use crate::policy::{Established, Policy};
 
 /// How many flows did not outlast a change of the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tended {
+pub struct FlowChanges {
     /// Flows that were refused, had got no answer, and that the policy now allows: their next packet
     /// is judged anew.
-    pub forgotten: usize,
+    pub cleared: usize,
     /// Flows that were let in and that the policy no longer allows, where it says
     /// `established = "cut"`, and flows that it does not allow and that docker-proxy had answered
     /// before the guard knew the port, whatever it says. Their servers, should they send any more,
     /// are told that nobody is there.
-    pub ended: usize,
+    pub terminated: usize,
 }
 
 impl Engine {
     /// Deletes what connection tracking knows of flows that the policy, which should have been
-    /// applied before with this outcome, decides otherwise now: see [`Tended`]. Only flows that come from outside, from
+    /// applied before with this outcome, decides otherwise now: see [`FlowChanges`]. Only flows that come from outside, from
     /// neither the host itself nor a container, to a port that Docker publishes are touched.
     ///
     /// Connection tracking does not know by which interface a flow came in. An entry of the policy
@@ -39,23 +39,27 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Error`]. Some flows may have been deleted; the rules are not touched.
-    pub fn tend_flows(&mut self, policy: &Policy, outcome: &Outcome) -> Result<Tended, Error> {
+    pub fn reconcile_conntrack(
+        &mut self,
+        policy: &Policy,
+        outcome: &Outcome,
+    ) -> Result<FlowChanges, Error> {
         let Outcome { docker, learned, .. } = outcome;
         if docker.published.is_empty() {
-            return Ok(Tended::default());
+            return Ok(FlowChanges::default());
         }
         let local = local_addresses(&mut self.routes)?;
         let containers = networks(&mut self.routes, &docker.inside)?;
-        let host = Host::new(&docker.published, learned, local, containers);
+        let host = FlowClassifier::new(&docker.published, learned, local, containers);
         let established = policy.revoke.established;
         let unanswered_alone = established == Established::Keep && learned.is_empty();
         let candidates = candidates(&mut self.connections[0], &host, unanswered_alone)?;
         if candidates.is_empty() {
-            return Ok(Tended::default());
+            return Ok(FlowChanges::default());
         }
-        let admission = Admission::new(policy, host.ports());
+        let admission = PolicyMatcher::new(policy, host.ports());
         let doomed = candidates.into_iter().filter_map(|(state, flow)| {
-            let fate = fate(state, admission.may_enter(&flow.original), established)?;
+            let fate = flow_action(state, admission.allows(&flow.original), established)?;
             Some((fate, flow))
         });
         delete::delete(&mut self.connections[0], &doomed.collect::<Vec<_>>())
@@ -66,9 +70,9 @@ impl Engine {
 /// the table of flows changes meanwhile cannot be helped.
 fn candidates(
     connection: &mut Connection,
-    host: &Host,
+    host: &FlowClassifier,
     unanswered_alone: bool,
-) -> Result<Vec<(State, Flow)>, Error> {
+) -> Result<Vec<(FlowState, Flow)>, Error> {
     let without = unanswered_alone.then_some(Status::UNANSWERED_MASK);
     let mut candidates = Vec::new();
     let request = |sequence| Request::flows(without, sequence);
@@ -81,7 +85,7 @@ fn candidates(
 }
 
 fn local_addresses(routes: &mut Connection) -> Result<AddressSet, Error> {
-    let local = unbroken(|local: &mut Vec<IpNetwork>| {
+    let local = retry_interrupted(|local: &mut Vec<IpNetwork>| {
         list_both(routes, RouteDump::LocalRoutes, |message| {
             local.extend(decode_local_route(message))
         })
@@ -91,7 +95,7 @@ fn local_addresses(routes: &mut Connection) -> Result<AddressSet, Error> {
 
 /// The networks behind these interfaces.
 fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSet, Error> {
-    let networks = unbroken(|networks: &mut Vec<IpNetwork>| {
+    let networks = retry_interrupted(|networks: &mut Vec<IpNetwork>| {
         let mut numbers = HashSet::new();
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
         let failure = |error| Err(Error::from_routing(error));
@@ -99,7 +103,7 @@ fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSe
             let link = decode_link(message).filter(|link| names.contains(&link.name));
             numbers.extend(link.map(|link| link.index));
         })?;
-        if dumped == Dumped::Interrupted {
+        if dumped == DumpStatus::Interrupted {
             return Ok(dumped);
         }
         list_both(routes, RouteDump::Addresses, |message| {
@@ -114,19 +118,19 @@ fn list_both(
     routes: &mut Connection,
     what: fn(Family) -> RouteDump,
     mut read: impl FnMut(crate::netlink::Message),
-) -> Result<Dumped, Error> {
-    let mut dumped = Dumped::Whole;
+) -> Result<DumpStatus, Error> {
+    let mut dumped = DumpStatus::Complete;
     for family in Family::NAT {
         let request = |sequence| Request::routes(what(family), sequence);
         let failure = |error| Err(Error::from_routing(error));
-        if routes.list(request, failure, &mut read)? == Dumped::Interrupted {
-            dumped = Dumped::Interrupted;
+        if routes.list(request, failure, &mut read)? == DumpStatus::Interrupted {
+            dumped = DumpStatus::Interrupted;
         }
     }
     Ok(dumped)
 }
 
 fn address_set(networks: Vec<IpNetwork>) -> AddressSet {
-    let addresses: Vec<Addresses> = networks.into_iter().map(Addresses::Network).collect();
+    let addresses: Vec<AddressSpec> = networks.into_iter().map(AddressSpec::Network).collect();
     addresses.iter().collect()
 }

@@ -2,32 +2,37 @@
 //! them tells its generation.
 
 use super::super::commit::is_later;
-use super::change_summary::{Summary, Watched};
+use super::change_summary::{ChangeSummary, WatchedTables};
 use super::subscription::Missed;
-use super::{Commit, Notice, Process};
-use crate::compile::frame;
+use super::{Commit, MonitorEvent, Process};
+use crate::compile::managed_objects;
 use crate::netlink::{Messages, Notification, decode_notification};
 
 /// What was heard of a commit that is not complete.
 #[derive(Clone)]
-pub(in super::super) struct Gathering {
-    watched: Watched,
-    summary: Summary,
+pub(in super::super) struct CommitAssembler {
+    watched: WatchedTables,
+    summary: ChangeSummary,
     /// The low half of the generation that it brings about; every message of a commit has it.
-    half: Option<u16>,
+    generation_low: Option<u16>,
     /// Of commits up to this generation only a part may have been heard.
     since: u32,
 }
 
-impl Gathering {
+impl CommitAssembler {
     /// Begins when the ruleset is at this generation or, by now, at a later one.
-    pub fn since(generation: u32) -> Gathering {
-        let watched = Watched::of(&frame());
-        Gathering { watched, summary: Summary::default(), half: None, since: generation }
+    pub fn starting_at(generation: u32) -> CommitAssembler {
+        let watched = WatchedTables::of(&managed_objects());
+        CommitAssembler {
+            watched,
+            summary: ChangeSummary::default(),
+            generation_low: None,
+            since: generation,
+        }
     }
 
     /// Takes note of what was missed; whether it was anything.
-    pub(super) fn has_missed(&mut self, missed: Option<Missed>) -> bool {
+    pub(super) fn note_missed(&mut self, missed: Option<Missed>) -> bool {
         if let Some(Missed::Until(generation)) = missed {
             self.since = generation;
         }
@@ -35,13 +40,13 @@ impl Gathering {
     }
 
     /// Forgets what was heard of a commit, because some of it was lost.
-    pub fn begin_anew(&mut self) {
-        self.summary = Summary::default();
-        self.half = None;
+    pub fn reset(&mut self) {
+        self.summary = ChangeSummary::default();
+        self.generation_low = None;
     }
 
     /// Reads a datagram and appends the commits that it completes.
-    pub fn read(&mut self, datagram: &[u8], notices: &mut Vec<Notice>) {
+    pub fn read(&mut self, datagram: &[u8], notices: &mut Vec<MonitorEvent>) {
         let mut messages = Messages::new(datagram);
         for message in messages.by_ref().filter(|message| message.nft().is_some()) {
             let (Some(half), Some(notification)) =
@@ -50,10 +55,10 @@ impl Gathering {
                 self.summary.add_unknown();
                 continue;
             };
-            self.belong(half);
+            self.check_generation(half);
             match notification {
                 Notification::Change(notified) => self.summary.add(&notified, &self.watched),
-                Notification::End { generation, process } => {
+                Notification::NewGeneration { generation, process } => {
                     let process = process.map(|(id, name)| Process { id, name: name.into() });
                     notices.push(self.complete(generation, process));
                 }
@@ -65,21 +70,21 @@ impl Gathering {
     }
 
     /// What there is of another commit, whose end was not heard, may be anything.
-    fn belong(&mut self, half: u16) {
-        if self.half.is_some_and(|other| other != half) {
-            self.begin_anew();
+    fn check_generation(&mut self, half: u16) {
+        if self.generation_low.is_some_and(|other| other != half) {
+            self.reset();
             self.summary.add_unknown();
         }
-        self.half = Some(half);
+        self.generation_low = Some(half);
     }
 
-    fn complete(&mut self, generation: u32, process: Option<Process>) -> Notice {
+    fn complete(&mut self, generation: u32, process: Option<Process>) -> MonitorEvent {
         let summary = std::mem::take(&mut self.summary);
-        self.half = None;
+        self.generation_low = None;
         if !is_later(generation, self.since) {
-            return Notice::Lost;
+            return MonitorEvent::Overrun;
         }
         self.since = generation;
-        Notice::Commit(Commit { generation, process, summary })
+        MonitorEvent::Commit(Commit { generation, process, summary })
     }
 }

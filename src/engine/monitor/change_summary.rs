@@ -6,17 +6,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::docker::is_docker_chain;
-use crate::model::{ChainPath, Extent, Ruleset, SetPath, TablePath};
-use crate::netlink::{Kind, Notified};
+use crate::model::{ChainPath, Ownership, Ruleset, SetPath, TablePath};
+use crate::netlink::{ObjectChange, ObjectKind};
 
 /// So many places are told by name.
-const PLACES_MAX: usize = 16;
+const OBJECTS_MAX: usize = 16;
 /// So many sets of our tables are remembered; a commit that touches more may have touched any.
 const SETS_MAX: usize = 64;
 
 /// The tables that matter to us.
 #[derive(Clone)]
-pub(super) struct Watched {
+pub(super) struct WatchedTables {
     /// Those that dwnl works in.
     tables: Vec<TablePath>,
     /// Those among them that are wholly ours.
@@ -25,18 +25,18 @@ pub(super) struct Watched {
     chains: Vec<Arc<ChainPath>>,
 }
 
-impl Watched {
+impl WatchedTables {
     /// The tables of the frame.
-    pub fn of(frame: &Ruleset) -> Watched {
-        let own = frame.own_tables.clone();
+    pub fn of(frame: &Ruleset) -> WatchedTables {
+        let own = frame.owned_tables.clone();
         let tables = frame.tables().into_iter().chain(&own).cloned().collect();
-        let chains = frame.chains.iter().filter(|chain| chain.extent != Extent::Exists);
+        let chains = frame.chains.iter().filter(|chain| chain.ownership != Ownership::Referenced);
         let chains = chains.map(|chain| Arc::clone(&chain.path)).collect();
-        Watched { tables, own, chains }
+        WatchedTables { tables, own, chains }
     }
 
     /// Whether a change is to what dwnl has put in, or to something that contains it.
-    fn is_ours(&self, notified: &Notified, table: &TablePath) -> bool {
+    fn is_managed(&self, notified: &ObjectChange, table: &TablePath) -> bool {
         if self.own.contains(table) {
             return true;
         }
@@ -44,8 +44,8 @@ impl Watched {
             path.table == *table && notified.name.as_deref() == Some(path.chain.as_ref())
         };
         match notified.kind {
-            Kind::Table => self.tables.contains(table),
-            Kind::Chain | Kind::Rule => self.chains.iter().any(is_there),
+            ObjectKind::Table => self.tables.contains(table),
+            ObjectKind::Chain | ObjectKind::Rule => self.chains.iter().any(is_there),
             _ => false,
         }
     }
@@ -53,8 +53,8 @@ impl Watched {
 
 /// What a commit touched.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Summary {
-    places: Vec<Place>,
+pub(super) struct ChangeSummary {
+    places: Vec<TouchedObject>,
     /// How many changes there were elsewhere.
     others: usize,
     concerns_us: bool,
@@ -77,24 +77,24 @@ impl Default for Sets {
 
 /// Something that was touched, with how much of it.
 #[derive(Clone, Debug)]
-struct Place {
-    kind: Kind,
+struct TouchedObject {
+    kind: ObjectKind,
     table: TablePath,
     name: Option<Box<str>>,
     added: usize,
     deleted: usize,
 }
 
-impl Summary {
+impl ChangeSummary {
     /// Takes note of a change.
-    pub fn add(&mut self, notified: &Notified, watched: &Watched) {
+    pub fn add(&mut self, notified: &ObjectChange, watched: &WatchedTables) {
         let Some(family) = notified.family else {
             self.others += notified.count;
             return;
         };
         let table = TablePath { family, table: notified.table.as_ref().into() };
-        self.concerns_us |= watched.tables.contains(&table) || tells(notified, &table);
-        self.touches_ours |= watched.is_ours(notified, &table);
+        self.concerns_us |= watched.tables.contains(&table) || reveals_docker(notified, &table);
+        self.touches_ours |= watched.is_managed(notified, &table);
         if watched.own.contains(&table) {
             self.touch_set(notified, &table);
         }
@@ -109,28 +109,34 @@ impl Summary {
         self.sets = Sets::Any;
     }
 
-    fn touch_set(&mut self, notified: &Notified, table: &TablePath) {
+    fn touch_set(&mut self, notified: &ObjectChange, table: &TablePath) {
         let Sets::Named(sets) = &mut self.sets else { return };
         match (notified.kind, &notified.name) {
-            (Kind::Set | Kind::Element, Some(name)) if sets.len() < SETS_MAX => {
+            (ObjectKind::Set | ObjectKind::Element, Some(name)) if sets.len() < SETS_MAX => {
                 sets.insert(SetPath { table: table.clone(), set: name.as_ref().into() });
             }
-            (Kind::Table | Kind::Set | Kind::Element, _) => self.sets = Sets::Any,
+            (ObjectKind::Table | ObjectKind::Set | ObjectKind::Element, _) => self.sets = Sets::Any,
             _ => {}
         }
     }
 
-    fn count(&mut self, notified: &Notified, table: TablePath) {
+    fn count(&mut self, notified: &ObjectChange, table: TablePath) {
         if !notified.is_added && !notified.kind.is_counted() {
-            self.places.retain(|place| !place.goes_with(notified, &table));
+            self.places.retain(|place| !place.is_superseded_by(notified, &table));
         }
         let name = notified.name.as_deref();
-        let is_same = |place: &Place| place.is_at(notified.kind, &table, name);
+        let is_same = |place: &TouchedObject| place.is_at(notified.kind, &table, name);
         let end = self.places.len();
         let place = self.places.iter().rposition(is_same).unwrap_or(end);
-        if place == end && end < PLACES_MAX {
+        if place == end && end < OBJECTS_MAX {
             let name = name.map(Box::from);
-            self.places.push(Place { kind: notified.kind, table, name, added: 0, deleted: 0 });
+            self.places.push(TouchedObject {
+                kind: notified.kind,
+                table,
+                name,
+                added: 0,
+                deleted: 0,
+            });
         }
         let count = match self.places.get_mut(place) {
             Some(place) if notified.is_added => &mut place.added,
@@ -140,11 +146,11 @@ impl Summary {
         *count += notified.count;
     }
 
-    pub fn concerns_us(&self) -> bool {
+    pub fn is_relevant(&self) -> bool {
         self.concerns_us
     }
 
-    pub fn touches_ours(&self) -> bool {
+    pub fn touches_managed(&self) -> bool {
         self.touches_ours
     }
 
@@ -157,15 +163,16 @@ impl Summary {
 }
 
 /// Whether a change is to a chain whose rules tell of Docker.
-fn tells(notified: &Notified, table: &TablePath) -> bool {
-    let (Kind::Chain | Kind::Rule, Some(chain)) = (notified.kind, &notified.name) else {
+fn reveals_docker(notified: &ObjectChange, table: &TablePath) -> bool {
+    let (ObjectKind::Chain | ObjectKind::Rule, Some(chain)) = (notified.kind, &notified.name)
+    else {
         return false;
     };
     is_docker_chain(&ChainPath { table: table.clone(), chain: chain.as_ref().into() })
 }
 
 /// `added chain ip nat WEB, deleted 2 rules in ip nat PREROUTING and 3 other changes`
-impl fmt::Display for Summary {
+impl fmt::Display for ChangeSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, place) in self.places.iter().enumerate() {
             let separator = if i == 0 { "" } else { ", " };
@@ -181,16 +188,16 @@ impl fmt::Display for Summary {
 }
 
 /// `added chain ip nat WEB`, `added 1 and deleted 2 rules in ip nat PREROUTING`
-impl fmt::Display for Place {
+impl fmt::Display for TouchedObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            Kind::Table => "table",
-            Kind::Chain => "chain",
-            Kind::Set => "set",
-            Kind::Object => "object",
-            Kind::Flowtable => "flowtable",
-            Kind::Rule => return self.write_counted(f, "rule"),
-            Kind::Element => return self.write_counted(f, "element"),
+            ObjectKind::Table => "table",
+            ObjectKind::Chain => "chain",
+            ObjectKind::Set => "set",
+            ObjectKind::Object => "object",
+            ObjectKind::Flowtable => "flowtable",
+            ObjectKind::Rule => return self.write_counted(f, "rule"),
+            ObjectKind::Element => return self.write_counted(f, "element"),
         };
         match (self.added, self.deleted) {
             (_, 0) => write!(f, "added {what} ")?,
@@ -202,18 +209,18 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
-    fn is_at(&self, kind: Kind, table: &TablePath, name: Option<&str>) -> bool {
+impl TouchedObject {
+    fn is_at(&self, kind: ObjectKind, table: &TablePath, name: Option<&str>) -> bool {
         self.kind == kind && self.table == *table && self.name.as_deref() == name
     }
 
     /// Whether it is told by what was deleted, because it is that, or was in it.
-    fn goes_with(&self, deleted: &Notified, table: &TablePath) -> bool {
+    fn is_superseded_by(&self, deleted: &ObjectChange, table: &TablePath) -> bool {
         let name = deleted.name.as_deref();
         match deleted.kind {
-            Kind::Table => self.table == *table,
-            Kind::Chain if self.is_at(Kind::Rule, table, name) => true,
-            Kind::Set if self.is_at(Kind::Element, table, name) => true,
+            ObjectKind::Table => self.table == *table,
+            ObjectKind::Chain if self.is_at(ObjectKind::Rule, table, name) => true,
+            ObjectKind::Set if self.is_at(ObjectKind::Element, table, name) => true,
             kind => self.is_at(kind, table, name),
         }
     }

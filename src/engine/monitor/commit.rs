@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::commit::is_later;
-use super::change_summary::Summary;
+use super::change_summary::ChangeSummary;
 use crate::model::{Name, SetPath};
 
 /// A commit to the ruleset. `Display` is a sentence: `process iptables (pid 123) deleted 2 rules in
@@ -14,7 +14,7 @@ pub struct Commit {
     pub generation: u32,
     /// Who made it, if the kernel tells.
     pub process: Option<Process>,
-    pub(super) summary: Summary,
+    pub(super) summary: ChangeSummary,
 }
 
 /// The thread that has sent a batch.
@@ -30,18 +30,18 @@ pub struct Process {
 impl Commit {
     /// Whether it touched a table that dwnl works in, or a chain whose rules tell of Docker, so that
     /// what the kernel holds may differ from what it should.
-    pub fn concerns_us(&self) -> bool {
-        self.summary.concerns_us()
+    pub fn is_relevant(&self) -> bool {
+        self.summary.is_relevant()
     }
 
     /// Whether it touched a rule, chain, set or table that dwnl has put in. One that concerns us and did
     /// not is Docker's or another program's own business, from which there may be something to learn.
-    pub fn touches_ours(&self) -> bool {
-        self.summary.touches_ours()
+    pub fn touches_managed(&self) -> bool {
+        self.summary.touches_managed()
     }
 
     /// Who made it, in words.
-    pub fn culprit(&self) -> String {
+    pub fn author(&self) -> String {
         self.process.as_ref().map_or_else(|| "an unknown process".to_owned(), Process::to_string)
     }
 
@@ -58,7 +58,7 @@ impl Commit {
 
 impl fmt::Display for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.culprit(), self.summary)
+        write!(f, "{} {}", self.author(), self.summary)
     }
 }
 

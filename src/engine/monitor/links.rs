@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::poll::PollTimeout;
 
 use super::super::connection::is_overflow;
-use super::super::error::action;
+use super::super::error::io_error;
 use super::super::{Error, opened_in};
 use crate::netlink::{Socket, Transport};
 
@@ -23,7 +23,7 @@ impl LinkMonitor {
     /// # Errors
     /// [`Error::Socket`].
     pub fn open() -> Result<LinkMonitor, Error> {
-        let socket = Socket::open_link_monitor().map_err(action("subscribing to links"))?;
+        let socket = Socket::open_link_monitor().map_err(io_error("subscribing to links"))?;
         Ok(LinkMonitor { socket })
     }
 
@@ -48,7 +48,7 @@ impl LinkMonitor {
                 Ok(None) => return Ok(has_changed),
                 Ok(Some(_)) => has_changed = true,
                 Err(error) if is_overflow(&error) => has_changed = true,
-                Err(source) => return Err(action("reading link notifications")(source)),
+                Err(source) => return Err(io_error("reading link notifications")(source)),
             }
         }
     }

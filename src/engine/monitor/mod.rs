@@ -15,23 +15,23 @@ use std::sync::Arc;
 use nix::poll::PollTimeout;
 
 use super::connection::{Connection, is_overflow};
-use super::error::{action, from_join, opening};
+use super::error::{io_error, join_error, open_error};
 use super::{Engine, Error, opened_in};
 use crate::netlink::{Socket, Transport};
 
-pub(super) use assembler::Gathering;
+pub(super) use assembler::CommitAssembler;
 pub use commit::{Commit, Process};
 pub use links::LinkMonitor;
-pub(super) use subscription::{Attendance, LARGE};
+pub(super) use subscription::{PAUSE_THRESHOLD, Subscription};
 
 /// What a [`Monitor`] has heard.
 #[derive(Clone, Debug)]
-pub enum Notice {
+pub enum MonitorEvent {
     /// Somebody has committed a change.
     Commit(Commit),
     /// The kernel could not tell all that has happened, because too much waited to be read or
     /// because it had no memory: anything may have changed before [`Monitor::read`] returned.
-    Lost,
+    Overrun,
 }
 
 /// A netlink socket that hears of every commit to the ruleset of one network namespace, from when it
@@ -44,8 +44,8 @@ pub enum Notice {
 /// `nft monitor`: it makes a message of a page for each rule and each element.
 pub struct Monitor {
     socket: Socket,
-    attendance: Arc<Attendance>,
-    gathering: Gathering,
+    subscription: Arc<Subscription>,
+    assembler: CommitAssembler,
 }
 
 impl Monitor {
@@ -54,11 +54,15 @@ impl Monitor {
     /// # Errors
     /// [`Error::Permission`], [`Error::NoNfTables`] and [`Error::Socket`].
     pub fn open() -> Result<Monitor, Error> {
-        let (socket, membership) = Socket::open_monitor().map_err(from_join)?;
+        let (socket, membership) = Socket::open_monitor().map_err(join_error)?;
         // What is committed from this generation on is heard of from its beginning.
-        let mut connection = Connection::new(Box::new(Socket::open().map_err(opening)?));
-        let gathering = Gathering::since(connection.generation()?);
-        Ok(Monitor { socket, attendance: Arc::new(Attendance::new(membership)), gathering })
+        let mut connection = Connection::new(Box::new(Socket::open().map_err(open_error)?));
+        let gathering = CommitAssembler::starting_at(connection.generation()?);
+        Ok(Monitor {
+            socket,
+            subscription: Arc::new(Subscription::new(membership)),
+            assembler: gathering,
+        })
     }
 
     /// Opens the socket in the network namespace that `path` refers to; see [`Engine::open_in`].
@@ -72,13 +76,13 @@ impl Monitor {
     /// From now on the commits of this engine are not heard of, as long as it lives; those of one
     /// that was named before are again. The kernel filters them out before they take room. For a
     /// large one the engine has the monitor leave and come back; should somebody else commit in just
-    /// that time, [`Notice::Lost`] tells of it.
+    /// that time, [`MonitorEvent::Overrun`] tells of it.
     ///
     /// # Errors
     /// [`Error::Socket`].
-    pub fn ignore(&mut self, engine: &Engine) -> Result<(), Error> {
-        self.socket.ignore(engine.port).map_err(action("filtering notifications"))?;
-        engine.ignored_by.set(Arc::downgrade(&self.attendance));
+    pub fn exclude(&mut self, engine: &Engine) -> Result<(), Error> {
+        self.socket.exclude(engine.port).map_err(io_error("filtering notifications"))?;
+        engine.excluded_by.set(Arc::downgrade(&self.subscription));
         Ok(())
     }
 
@@ -89,26 +93,26 @@ impl Monitor {
     ///
     /// # Errors
     /// [`Error::Socket`]: the monitor has become useless.
-    pub fn read(&mut self) -> Result<Vec<Notice>, Error> {
+    pub fn read(&mut self) -> Result<Vec<MonitorEvent>, Error> {
         let mut notices = Vec::new();
         let mut is_lost = false;
         loop {
             match self.socket.receive(PollTimeout::ZERO) {
                 Ok(None) => break,
                 Ok(Some(datagram)) => {
-                    is_lost |= self.gathering.has_missed(self.attendance.missed());
+                    is_lost |= self.assembler.note_missed(self.subscription.missed());
                     // What was lost is some of this or came before it, which nobody can tell apart.
                     if !is_lost {
-                        self.gathering.read(datagram, &mut notices);
+                        self.assembler.read(datagram, &mut notices);
                     }
                 }
                 Err(error) if is_overflow(&error) => is_lost = true,
-                Err(source) => return Err(action("reading notifications")(source)),
+                Err(source) => return Err(io_error("reading notifications")(source)),
             }
         }
         if is_lost {
-            self.gathering.begin_anew();
-            notices.push(Notice::Lost);
+            self.assembler.reset();
+            notices.push(MonitorEvent::Overrun);
         }
         Ok(notices)
     }

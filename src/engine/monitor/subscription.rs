@@ -9,21 +9,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::super::Error;
 use super::super::connection::Connection;
-use super::super::error::action;
+use super::super::error::io_error;
 use crate::netlink::Membership;
 
 /// A batch of this many bytes is large: that of some thousand elements.
-pub(in super::super) const LARGE: usize = 64 * 1024;
+pub(in super::super) const PAUSE_THRESHOLD: usize = 64 * 1024;
 
 /// Whether a monitor listens; shared by the monitor and the engine that it ignores.
-pub(in super::super) struct Attendance {
+pub(in super::super) struct Subscription {
     membership: Membership,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    is_away: bool,
+    is_paused: bool,
     /// Commits up to this generation were missed or heard in part.
     missed: Option<u32>,
 }
@@ -36,14 +36,14 @@ pub(super) enum Missed {
     Unknown,
 }
 
-impl Attendance {
-    pub fn new(membership: Membership) -> Attendance {
-        Attendance { membership, state: Mutex::default() }
+impl Subscription {
+    pub fn new(membership: Membership) -> Subscription {
+        Subscription { membership, state: Mutex::default() }
     }
 
     /// Has the monitor away during a commit of ours on the ruleset of generation `before`, and tells
     /// it if it has missed somebody else's.
-    pub fn while_away(
+    pub fn paused(
         &self,
         connection: &mut Connection,
         before: u32,
@@ -52,22 +52,22 @@ impl Attendance {
         if self.membership.leave().is_err() {
             return commit(connection);
         }
-        self.state().is_away = true;
+        self.state().is_paused = true;
         let committed = commit(connection);
-        let is_back = self.come_back(connection, *committed.as_ref().unwrap_or(&before));
+        let is_back = self.resubscribe(connection, *committed.as_ref().unwrap_or(&before));
         committed.and_then(|generation| is_back.map(|()| generation))
     }
 
     /// Has the monitor listen again. If the ruleset is not of the expected generation then, it has
     /// missed something, and is woken up to hear that.
-    fn come_back(&self, connection: &mut Connection, expected: u32) -> Result<(), Error> {
-        self.membership.join().map_err(action("joining the notifications"))?;
+    fn resubscribe(&self, connection: &mut Connection, expected: u32) -> Result<(), Error> {
+        self.membership.join().map_err(io_error("joining the notifications"))?;
         let generation = connection.generation()?;
         let mut state = self.state();
-        state.is_away = false;
+        state.is_paused = false;
         if generation != expected {
             state.missed = Some(generation);
-            self.membership.wake().map_err(action("waking the monitor"))?;
+            self.membership.wake().map_err(io_error("waking the monitor"))?;
         }
         Ok(())
     }
@@ -75,7 +75,7 @@ impl Attendance {
     /// What was missed since this was last asked.
     pub(super) fn missed(&self) -> Option<Missed> {
         let mut state = self.state();
-        if state.is_away {
+        if state.is_paused {
             return Some(Missed::Unknown);
         }
         state.missed.take().map(Missed::Until)

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::assembler::Gathering;
+use super::assembler::CommitAssembler;
 use super::*;
-use crate::compile::frame;
+use crate::compile::managed_objects;
 use crate::model::SetPath;
 
 /// `iptables -t nat -A PREROUTING -j RETURN`, where that table was not yet: what it changes, and the
@@ -55,8 +55,8 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 /// What is made of these datagrams by a monitor that was opened at generation 1.
-fn heard(datagrams: &[Vec<u8>]) -> Vec<Notice> {
-    let mut gathering = Gathering::since(1);
+fn heard(datagrams: &[Vec<u8>]) -> Vec<MonitorEvent> {
+    let mut gathering = CommitAssembler::starting_at(1);
     let mut notices = Vec::new();
     for datagram in datagrams {
         gathering.read(datagram, &mut notices);
@@ -66,14 +66,14 @@ fn heard(datagrams: &[Vec<u8>]) -> Vec<Notice> {
 
 fn commits(datagrams: &[Vec<u8>]) -> Vec<Commit> {
     let commit = |notice| match notice {
-        Notice::Commit(commit) => Some(commit),
-        Notice::Lost => None,
+        MonitorEvent::Commit(commit) => Some(commit),
+        MonitorEvent::Overrun => None,
     };
     heard(datagrams).into_iter().map(|notice| commit(notice).expect("no loss")).collect()
 }
 
 fn set(name: &str) -> SetPath {
-    let [table] = frame().own_tables.try_into().expect("one table of ours");
+    let [table] = managed_objects().owned_tables.try_into().expect("one table of ours");
     SetPath { table, set: name.into() }
 }
 
@@ -86,7 +86,7 @@ fn a_commit_is_told_with_its_process() {
         "process iptables (pid 928) added table ip nat, added chain ip nat PREROUTING, added 1 rule \
          in ip nat PREROUTING"
     );
-    assert!(commit.concerns_us());
+    assert!(commit.is_relevant());
     assert!(!commit.touches(&set("s")));
 }
 
@@ -123,7 +123,7 @@ fn what_concerns_us_is_told_from_the_rest() {
         [(ELEMENTS, true, true, false), (TABLE, true, true, true), (ELSEWHERE, false, false, false)]
     {
         let [commit] = commits(&datagrams.map(bytes)).try_into().expect("one commit");
-        assert_eq!(commit.concerns_us(), concerns_us, "{commit}");
+        assert_eq!(commit.is_relevant(), concerns_us, "{commit}");
         assert_eq!(commit.touches(&set("s")), touches, "{commit}");
         assert_eq!(commit.touches(&set("t")), touches_another, "{commit}");
     }
@@ -140,7 +140,7 @@ fn what_cannot_be_understood_may_be_anything() {
     let [of_another, _] = ELEMENTS.map(bytes);
     for odd in [unknown, nameless, cut_short, of_another] {
         let [commit] = commits(&[odd, end.clone()]).try_into().expect("one commit");
-        assert!(commit.concerns_us() && commit.touches(&set("t")), "{commit}");
+        assert!(commit.is_relevant() && commit.touches(&set("t")), "{commit}");
     }
 }
 
@@ -148,14 +148,14 @@ fn what_cannot_be_understood_may_be_anything() {
 fn a_commit_that_began_before_we_listened_is_lost() {
     for since in [2, 3, 0x8000_0001] {
         let mut notices = Vec::new();
-        let mut gathering = Gathering::since(since);
+        let mut gathering = CommitAssembler::starting_at(since);
         gathering.read(&IPTABLES.map(bytes).concat(), &mut notices);
-        assert!(matches!(notices[..], [Notice::Lost]), "{since}: {notices:?}");
+        assert!(matches!(notices[..], [MonitorEvent::Overrun]), "{since}: {notices:?}");
     }
     // The number has come round.
     let mut notices = Vec::new();
-    Gathering::since(u32::MAX - 7).read(&IPTABLES.map(bytes).concat(), &mut notices);
-    assert!(matches!(notices[..], [Notice::Commit(_)]), "{notices:?}");
+    CommitAssembler::starting_at(u32::MAX - 7).read(&IPTABLES.map(bytes).concat(), &mut notices);
+    assert!(matches!(notices[..], [MonitorEvent::Commit(_)]), "{notices:?}");
 }
 
 #[test]
@@ -189,7 +189,7 @@ proptest! {
             }
         }
         for notice in heard(&datagrams) {
-            if let Notice::Commit(commit) = notice {
+            if let MonitorEvent::Commit(commit) = notice {
                 prop_assert!(!commit.to_string().is_empty());
             }
         }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    ChainPath, Condition, Docker, GuardScope, HostState, InstalledChain, InstalledRule, Match,
-    Rule, RuleContent, Statement, TablePath, Verdict,
+    ChainPath, Docker, GuardScope, HostState, InstalledChain, InstalledRule, Match, NftMatch,
+    NftStatement, Rule, RuleContent, TablePath, Verdict,
 };
 
 /// An engine before a host that answers questions for its sockets so, and what it is asked of them.
@@ -85,8 +85,8 @@ fn guarding(ports: &[u16]) -> Snapshot {
     let path = ChainPath { table, chain: "input".into() };
     let rules = ports.iter().map(|port| {
         let ports = Ports::new(Protocol::Tcp, *port, *port).expect("a port");
-        let verdict = Verdict::Native(Statement::Goto("proxied".into()));
-        let matches = [Match::Native(Condition::Ports(ports))].into();
+        let verdict = Verdict::Native(NftStatement::Goto("proxied".into()));
+        let matches = [Match::Native(NftMatch::Ports(ports))].into();
         let content = RuleContent::Known(Rule { matches, ..Rule::new(verdict) });
         InstalledRule { handle: 1, content, packets: 0, bytes: 0 }
     });
@@ -105,7 +105,7 @@ fn looked_around(readings: &[&'static [u16]], snapshot: &mut Snapshot) -> (Vec<u
     let mute = || Box::new(Kernel { noise: Noise::Mute, ..Kernel::new(7) });
     let routes = Kernel::new(7);
     let mut engine = Engine::over([mute(), mute()], Box::new(routes), Box::new(sockets));
-    engine.look_around(&GuardScope::default(), snapshot).expect("the state");
+    engine.read_host(&GuardScope::default(), snapshot).expect("the state");
     let listeners = snapshot.host.listeners.iter().flatten();
     let ports = listeners.map(|listener| listener.port).collect();
     let questions = *questions.lock().expect("the number");
@@ -131,7 +131,7 @@ fn a_known_port_without_a_listener_is_looked_for_twice() {
 #[test]
 fn a_port_that_dockers_rules_name_is_not_looked_for() {
     let ports = Ports::new(Protocol::Tcp, 8080, 8080).expect("a port");
-    let published = Published { address: None, family: Family::Inet, ports };
+    let published = PublishedPort { address: None, family: Family::Inet, ports };
     let docker = Docker { published: [published].into(), ..Docker::default() };
     let mut snapshot = Snapshot { docker, ..guarding(&[8080]) };
     assert_eq!(looked_around(&[&[22]], &mut snapshot), (vec![22], 1));

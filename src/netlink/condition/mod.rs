@@ -8,15 +8,15 @@ pub(super) use read::read;
 use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta, Verdict as NftVerdict};
 
 use super::encode::{
-    AddressFields, add_interface_name, add_network, add_protocol, c_string, octets,
+    AddressFields, add_interface_name, add_network, add_protocol, octets, to_c_string,
 };
-use super::expression::{InSet, MetaKey, Original, SocketKey, UpdateSet};
+use super::expression::{CtOriginal, Lookup, MetaKey, SocketKey, UpdateSet};
 use super::native::{
     add_between, add_destination_range, add_family, add_part_of, add_port_numbers, add_ports,
     load_port,
 };
 use crate::model::{
-    Addresses, CgroupMatch, Condition, Direction, End, Family, Part, SetUpdate, Statement,
+    AddressSpec, CgroupMatch, Direction, Endpoint, Family, NftMatch, NftStatement, SetUpdate, Shard,
 };
 
 /// `NFT_CT_STATE` and `NFT_CT_STATUS`.
@@ -46,75 +46,75 @@ const NAME_START: &[u8] = b"br-";
 const NAME_BITS: [u8; 16] = *b"               \0";
 
 /// `NFT_CT_SRC_IP`, `NFT_CT_DST_IP` and the same of IPv6, with the length of the address.
-fn address_key(end: End, family: Family) -> (u32, usize) {
+fn address_key(end: Endpoint, family: Family) -> (u32, usize) {
     match (family, end) {
-        (Family::Ip6, End::Source) => (21, 16),
-        (Family::Ip6, End::Destination) => (22, 16),
-        (_, End::Source) => (19, 4),
-        (_, End::Destination) => (20, 4),
+        (Family::Ip6, Endpoint::Source) => (21, 16),
+        (Family::Ip6, Endpoint::Destination) => (22, 16),
+        (_, Endpoint::Source) => (19, 4),
+        (_, Endpoint::Destination) => (20, 4),
     }
 }
 
 /// Appends the expressions of a condition, as nft writes them.
-pub fn add(nft: &mut nftnl::Rule, condition: &Condition) {
+pub fn add(nft: &mut nftnl::Rule, condition: &NftMatch) {
     match condition {
-        Condition::Ongoing => {
+        NftMatch::CtStateEstablished => {
             nft.add_expr(&Conntrack::State);
             nft.add_expr(&Bitwise::new(ESTABLISHED_OR_RELATED, 0u32));
             nft.add_expr(&Cmp::new(CmpOp::Neq, 0u32));
         }
-        Condition::Translated => {
+        NftMatch::CtStatusDnat => {
             nft.add_expr(&Conntrack::Status);
             nft.add_expr(&Bitwise::new(DESTINATION_TRANSLATED, 0u32));
             nft.add_expr(&Cmp::new(CmpOp::Neq, 0u32));
         }
-        Condition::Mark(bits) => {
+        NftMatch::CtMark(bits) => {
             nft.add_expr(&Conntrack::Mark { set: false });
             nft.add_expr(&Bitwise::new(*bits, 0u32));
             nft.add_expr(&Cmp::new(CmpOp::Eq, *bits));
         }
-        Condition::Family(family) => {
+        NftMatch::Family(family) => {
             add_family(nft, *family);
         }
-        Condition::Interface(direction, interface) => {
+        NftMatch::Interface(direction, interface) => {
             nft.add_expr(&meta(*direction));
             add_interface_name(nft, interface);
         }
-        Condition::FromBridge => {
+        NftMatch::InBridge => {
             nft.add_expr(&MetaKey(META_IN_KIND));
             nft.add_expr(&Cmp::new(CmpOp::Eq, BRIDGE.as_slice()));
         }
-        Condition::DockerName(direction) => {
+        NftMatch::DockerBridgeName(direction) => {
             nft.add_expr(&meta(*direction));
             nft.add_expr(&Cmp::new(CmpOp::Eq, NAME_START));
             nft.add_expr(&meta(*direction));
             nft.add_expr(&Bitwise::new(NAME_BITS.as_slice(), [0u8; 16].as_slice()));
             nft.add_expr(&Cmp::new(CmpOp::Eq, NAME_BITS.as_slice()));
         }
-        Condition::Destination(addresses) => add_destination(nft, addresses),
-        Condition::Protocol(protocol) => add_protocol(nft, *protocol),
-        Condition::Ports(ports) => {
+        NftMatch::Destination(addresses) => add_destination(nft, addresses),
+        NftMatch::Protocol(protocol) => add_protocol(nft, *protocol),
+        NftMatch::Ports(ports) => {
             add_protocol(nft, ports.protocol());
             add_ports(nft, ports);
         }
-        Condition::PortSet(protocol, set) => {
+        NftMatch::PortSet(protocol, set) => {
             add_protocol(nft, *protocol);
             load_port(nft);
-            nft.add_expr(&InSet(c_string(set)));
+            nft.add_expr(&Lookup(to_c_string(set)));
         }
-        Condition::OriginalPorts(ports) => {
+        NftMatch::CtOriginalPorts(ports) => {
             add_protocol(nft, ports.protocol());
-            nft.add_expr(&Original(CT_PORT));
+            nft.add_expr(&CtOriginal(CT_PORT));
             add_port_numbers(nft, ports);
         }
-        Condition::OriginalAddress(end, addresses) => add_original(nft, *end, addresses),
-        Condition::OriginalPart(family, part) => add_original_part(nft, *family, *part),
-        Condition::OriginalSet(family, set) => {
-            nft.add_expr(&Original(address_key(End::Source, *family).0));
-            nft.add_expr(&InSet(c_string(set)));
+        NftMatch::CtOriginalAddress(end, addresses) => add_original(nft, *end, addresses),
+        NftMatch::CtOriginalShard(family, part) => add_original_part(nft, *family, *part),
+        NftMatch::CtOriginalSet(family, set) => {
+            nft.add_expr(&CtOriginal(address_key(Endpoint::Source, *family).0));
+            nft.add_expr(&Lookup(to_c_string(set)));
         }
-        Condition::Cgroup(cgroup) => add_cgroup(nft, *cgroup),
-        Condition::SocketWildcard(is_wildcard) => {
+        NftMatch::Cgroup(cgroup) => add_cgroup(nft, *cgroup),
+        NftMatch::SocketWildcard(is_wildcard) => {
             nft.add_expr(&SocketKey { key: SOCKET_WILDCARD, level: None });
             nft.add_expr(&Cmp::new(CmpOp::Eq, u8::from(*is_wildcard)));
         }
@@ -136,23 +136,23 @@ fn meta(direction: Direction) -> Meta {
 }
 
 /// `meta nfproto ipv4 ip daddr 203.0.113.5`
-fn add_destination(nft: &mut nftnl::Rule, addresses: &Addresses) {
+fn add_destination(nft: &mut nftnl::Rule, addresses: &AddressSpec) {
     let family = addresses.family();
     add_family(nft, family);
     match addresses {
-        Addresses::Network(network) => {
+        AddressSpec::Network(network) => {
             let field = AddressFields::new(family == Family::Ip).destination;
             add_network(nft, network, field);
         }
-        Addresses::Range(range) => add_destination_range(nft, range),
+        AddressSpec::Range(range) => add_destination_range(nft, range),
     }
 }
 
 /// `ct original ip saddr 192.0.2.0/24`
-fn add_original(nft: &mut nftnl::Rule, end: End, addresses: &Addresses) {
-    nft.add_expr(&Original(address_key(end, addresses.family()).0));
+fn add_original(nft: &mut nftnl::Rule, end: Endpoint, addresses: &AddressSpec) {
+    nft.add_expr(&CtOriginal(address_key(end, addresses.family()).0));
     match addresses {
-        Addresses::Network(network) => {
+        AddressSpec::Network(network) => {
             let address = octets(network.ip());
             if usize::from(network.prefix()) < 8 * address.len() {
                 let mask = octets(network.mask());
@@ -160,32 +160,32 @@ fn add_original(nft: &mut nftnl::Rule, end: End, addresses: &Addresses) {
             }
             nft.add_expr(&Cmp::new(CmpOp::Eq, address.as_slice()));
         }
-        Addresses::Range(range) => {
+        AddressSpec::Range(range) => {
             add_between(nft, &octets(range.first()), &octets(range.last()));
         }
     }
 }
 
 /// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`
-fn add_original_part(nft: &mut nftnl::Rule, family: Family, part: Part) {
-    let (key, length) = address_key(End::Source, family);
-    nft.add_expr(&Original(key));
+fn add_original_part(nft: &mut nftnl::Rule, family: Family, part: Shard) {
+    let (key, length) = address_key(Endpoint::Source, family);
+    nft.add_expr(&CtOriginal(key));
     add_part_of(nft, part, length);
 }
 
 /// Appends the expressions of a statement.
-pub fn add_statement(nft: &mut nftnl::Rule, statement: &Statement) {
+pub fn add_statement(nft: &mut nftnl::Rule, statement: &NftStatement) {
     let verdict = match statement {
-        Statement::Accept => NftVerdict::Accept,
-        Statement::Drop => NftVerdict::Drop,
-        Statement::Jump(chain) => NftVerdict::Jump { chain: c_string(chain) },
-        Statement::Goto(chain) => NftVerdict::Goto { chain: c_string(chain) },
-        Statement::ClearMark(bits) => {
+        NftStatement::Accept => NftVerdict::Accept,
+        NftStatement::Drop => NftVerdict::Drop,
+        NftStatement::Jump(chain) => NftVerdict::Jump { chain: to_c_string(chain) },
+        NftStatement::Goto(chain) => NftVerdict::Goto { chain: to_c_string(chain) },
+        NftStatement::ClearCtMark(bits) => {
             nft.add_expr(&Conntrack::Mark { set: false });
             nft.add_expr(&Bitwise::new(!bits, 0u32));
             return nft.add_expr(&Conntrack::Mark { set: true });
         }
-        Statement::UpdateSet(update) => return add_update(nft, update),
+        NftStatement::UpdateSet(update) => return add_update(nft, update),
     };
     nft.add_expr(&verdict);
 }
@@ -194,5 +194,5 @@ pub fn add_statement(nft: &mut nftnl::Rule, statement: &Statement) {
 fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, timeout, .. }: &SetUpdate) {
     load_port(nft);
     let timeout = u64::from(timeout.get()) * MILLISECONDS;
-    nft.add_expr(&UpdateSet { set: c_string(set), timeout });
+    nft.add_expr(&UpdateSet { set: to_c_string(set), timeout });
 }

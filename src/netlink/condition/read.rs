@@ -8,7 +8,7 @@ use super::super::decode::{
     EQUAL, META_IN, META_OUT, NETWORK_HEADER, NOT_EQUAL, Reader, interface,
 };
 use super::super::encode::AddressFields;
-use super::super::expression::{Code, Expression};
+use super::super::expression::{Expression, VerdictCode};
 use super::super::native::{
     CT_MARK, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
 };
@@ -17,8 +17,8 @@ use super::{
     META_IN_KIND, MILLISECONDS, NAME_BITS, NAME_START, SOCKET_CGROUP, SOCKET_WILDCARD, address_key,
 };
 use crate::model::{
-    AddressRange, Addresses, CgroupMatch, Condition, Direction, End, Family, Match, Part, Protocol,
-    Rule, SetUpdate, Statement, Verdict,
+    AddressRange, AddressSpec, CgroupMatch, Direction, Endpoint, Family, Match, NftMatch,
+    NftStatement, Protocol, Rule, SetUpdate, Shard, Verdict,
 };
 
 impl<'a> Reader<'a> {
@@ -32,26 +32,30 @@ impl<'a> Reader<'a> {
         Some(Rule { matches: matches.into(), ..Rule::new(verdict) })
     }
 
-    fn condition(&mut self) -> Option<Condition> {
+    fn condition(&mut self) -> Option<NftMatch> {
         let (condition, rest) = read(self.rest)?;
         self.rest = rest;
         Some(condition)
     }
 }
 
-fn read_statement(expressions: &[Expression], matches: &[Match]) -> Option<Statement> {
+fn read_statement(expressions: &[Expression], matches: &[Match]) -> Option<NftStatement> {
     Some(match expressions {
-        [Expression::Verdict(Code::Accept)] => Statement::Accept,
-        [Expression::Verdict(Code::Drop)] => Statement::Drop,
-        [Expression::Verdict(Code::Jump(chain))] => Statement::Jump(chain.as_ref().into()),
-        [Expression::Verdict(Code::Goto(chain))] => Statement::Goto(chain.as_ref().into()),
+        [Expression::Verdict(VerdictCode::Accept)] => NftStatement::Accept,
+        [Expression::Verdict(VerdictCode::Drop)] => NftStatement::Drop,
+        [Expression::Verdict(VerdictCode::Jump(chain))] => {
+            NftStatement::Jump(chain.as_ref().into())
+        }
+        [Expression::Verdict(VerdictCode::Goto(chain))] => {
+            NftStatement::Goto(chain.as_ref().into())
+        }
         [
             Expression::Connection { key: CT_MARK, set: false },
             Expression::Bitwise { mask, xor },
             Expression::Connection { key: CT_MARK, set: true },
-        ] if is_zero(xor) => Statement::ClearMark(!native_number(mask)?),
+        ] if is_zero(xor) => NftStatement::ClearCtMark(!native_number(mask)?),
         [loading, Expression::UpdateSet { set, timeout }] if *loading == PORT => {
-            Statement::UpdateSet(SetUpdate {
+            NftStatement::UpdateSet(SetUpdate {
                 set: set.as_ref().into(),
                 protocol: matches.iter().rev().find_map(protocol)?,
                 timeout: seconds(*timeout)?,
@@ -65,8 +69,8 @@ fn read_statement(expressions: &[Expression], matches: &[Match]) -> Option<State
 fn protocol(condition: &Match) -> Option<Protocol> {
     let Match::Native(condition) = condition else { return None };
     match condition {
-        Condition::Protocol(protocol) | Condition::PortSet(protocol, _) => Some(*protocol),
-        Condition::Ports(ports) | Condition::OriginalPorts(ports) => Some(ports.protocol()),
+        NftMatch::Protocol(protocol) | NftMatch::PortSet(protocol, _) => Some(*protocol),
+        NftMatch::Ports(ports) | NftMatch::CtOriginalPorts(ports) => Some(ports.protocol()),
         _ => None,
     }
 }
@@ -77,7 +81,7 @@ fn seconds(milliseconds: u64) -> Option<NonZeroU32> {
     milliseconds.is_multiple_of(MILLISECONDS).then(|| NonZeroU32::new(seconds))?
 }
 
-type Read<'a> = (Condition, &'a [Expression<'a>]);
+type Read<'a> = (NftMatch, &'a [Expression<'a>]);
 
 /// The condition that the expressions begin with, and the expressions behind it.
 pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
@@ -92,7 +96,7 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             && is_zero(xor)
             && native_number(data) == Some(0) =>
         {
-            Some((Condition::Ongoing, rest))
+            Some((NftMatch::CtStateEstablished, rest))
         }
         [
             Connection { key: CT_STATUS, set: false },
@@ -104,14 +108,14 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             && is_zero(xor)
             && native_number(data) == Some(0) =>
         {
-            Some((Condition::Translated, rest))
+            Some((NftMatch::CtStatusDnat, rest))
         }
         [
             Connection { key: CT_MARK, set: false },
             Bitwise { mask, xor },
             Compare { operation: EQUAL, data },
             rest @ ..,
-        ] if mask == data && is_zero(xor) => Some((Condition::Mark(native_number(mask)?), rest)),
+        ] if mask == data && is_zero(xor) => Some((NftMatch::CtMark(native_number(mask)?), rest)),
         [
             Meta(META_FAMILY),
             Compare { operation: EQUAL, data: [family] },
@@ -119,7 +123,7 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             ..,
         ] => read_destination(*family, &expressions[2..]),
         [Meta(META_FAMILY), Compare { operation: EQUAL, data: [number] }, rest @ ..] => {
-            Some((Condition::Family(numbered_family(*number)?), rest))
+            Some((NftMatch::Family(numbered_family(*number)?), rest))
         }
         [
             Meta(key @ (META_IN | META_OUT)),
@@ -129,14 +133,14 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             Compare { operation: EQUAL, data },
             rest @ ..,
         ] if again == key && **mask == NAME_BITS && is_zero(xor) && **data == NAME_BITS => {
-            Some((Condition::DockerName(direction(*key)), rest))
+            Some((NftMatch::DockerBridgeName(direction(*key)), rest))
         }
         [Meta(key @ (META_IN | META_OUT)), Compare { operation, data }, rest @ ..] => {
             let interface = interface(*operation, data)?;
-            Some((Condition::Interface(direction(*key), interface), rest))
+            Some((NftMatch::Interface(direction(*key), interface), rest))
         }
         [Meta(META_IN_KIND), Compare { operation: EQUAL, data }, rest @ ..] if **data == BRIDGE => {
-            Some((Condition::FromBridge, rest))
+            Some((NftMatch::InBridge, rest))
         }
         [Meta(_), Compare { .. }, ..] => read_ports(expressions),
         [Expression::Socket { key, level }, Compare { operation, data }, rest @ ..] => {
@@ -148,14 +152,14 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             Some((read_masked(*key, mask, data, rest)?, rest))
         }
         [Original(key), InSet(set), rest @ ..] => {
-            let (End::Source, family, _) = address_end(*key)? else { return None };
-            Some((Condition::OriginalSet(family, set.as_ref().into()), rest))
+            let (Endpoint::Source, family, _) = address_end(*key)? else { return None };
+            Some((NftMatch::CtOriginalSet(family, set.as_ref().into()), rest))
         }
         [Original(key), ..] => {
             let (end, family, length) = address_end(*key)?;
             let (first, last, rest) = read_between(&expressions[1..])?;
             let addresses = addresses(family, length, first, last)?;
-            Some((Condition::OriginalAddress(end, addresses), rest))
+            Some((NftMatch::CtOriginalAddress(end, addresses), rest))
         }
         _ => None,
     }
@@ -166,10 +170,10 @@ fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option
     let fields = AddressFields::new(family == Family::Ip);
     let mut reader = Reader::new(expressions, family);
     if let Some(network) = reader.network(fields.destination) {
-        return Some((Condition::Destination(Addresses::Network(network)), reader.rest));
+        return Some((NftMatch::Destination(AddressSpec::Network(network)), reader.rest));
     }
-    let range = Addresses::Range(reader.destination_range(fields.destination, fields.length)?);
-    Some((Condition::Destination(range), reader.rest))
+    let range = AddressSpec::Range(reader.destination_range(fields.destination, fields.length)?);
+    Some((NftMatch::Destination(range), reader.rest))
 }
 
 /// `tcp dport 443`, `tcp dport @SET`, `meta l4proto tcp ct original proto-dst 443` and
@@ -179,19 +183,19 @@ fn read_ports<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
     let protocol = reader.protocol()?;
     let (loading, rest) = match reader.rest {
         [loading, rest @ ..] if is_port(loading) => (loading, rest),
-        rest => return Some((Condition::Protocol(protocol), rest)),
+        rest => return Some((NftMatch::Protocol(protocol), rest)),
     };
     let is_original = *loading != PORT;
     match rest {
         [Expression::InSet(set), rest @ ..] if !is_original => {
-            return Some((Condition::PortSet(protocol, set.as_ref().into()), rest));
+            return Some((NftMatch::PortSet(protocol, set.as_ref().into()), rest));
         }
         rest => reader.rest = rest,
     }
     let ports = reader.port_numbers(protocol)?;
     let condition = match is_original {
-        true => Condition::OriginalPorts(ports),
-        false => Condition::Ports(ports),
+        true => NftMatch::CtOriginalPorts(ports),
+        false => NftMatch::Ports(ports),
     };
     Some((condition, reader.rest))
 }
@@ -201,15 +205,15 @@ fn is_port(loading: &Expression) -> bool {
 }
 
 /// `socket cgroupv2 level 1 != 4711` and `socket wildcard 0`
-fn read_socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<Condition> {
+fn read_socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<NftMatch> {
     match (key, level, operation, data) {
         (SOCKET_CGROUP, level, EQUAL | NOT_EQUAL, id) => {
             let (level, id) = (u8::try_from(level).ok()?, u64::from_ne_bytes(id.try_into().ok()?));
             let negated = operation == NOT_EQUAL;
-            Some(Condition::Cgroup(CgroupMatch { level, id, negated }))
+            Some(NftMatch::Cgroup(CgroupMatch { level, id, negated }))
         }
         (SOCKET_WILDCARD, 0, EQUAL, [is_wildcard @ (0 | 1)]) => {
-            Some(Condition::SocketWildcard(*is_wildcard == 1))
+            Some(NftMatch::SocketWildcard(*is_wildcard == 1))
         }
         _ => None,
     }
@@ -217,19 +221,19 @@ fn read_socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<Cond
 
 /// An original address behind a mask: a network, or before the set that holds it the part of a
 /// large group.
-fn read_masked(key: u32, mask: &[u8], data: &[u8], rest: &[Expression]) -> Option<Condition> {
+fn read_masked(key: u32, mask: &[u8], data: &[u8], rest: &[Expression]) -> Option<NftMatch> {
     let (end, family, length) = address_end(key)?;
     if mask.len() != length || data.len() != length {
         return None;
     }
-    if let (End::Source, [Expression::Original(_), Expression::InSet(_), ..]) = (end, rest) {
-        let part = Part { mask: number(mask), value: number(data) };
-        return Some(Condition::OriginalPart(family, part));
+    if let (Endpoint::Source, [Expression::Original(_), Expression::InSet(_), ..]) = (end, rest) {
+        let part = Shard { mask: number(mask), value: number(data) };
+        return Some(NftMatch::CtOriginalShard(family, part));
     }
     let address = Reader::new(&[], family).address(data);
     let network = IpNetwork::new(address, prefix(mask)?).ok()?;
     let is_exact = network.network() == network.ip();
-    is_exact.then_some(Condition::OriginalAddress(end, Addresses::Network(network)))
+    is_exact.then_some(NftMatch::CtOriginalAddress(end, AddressSpec::Network(network)))
 }
 
 /// The length of a prefix mask that is neither empty nor full.
@@ -240,20 +244,20 @@ fn prefix(mask: &[u8]) -> Option<u8> {
     is_prefix.then(|| u8::try_from(ones).ok())?
 }
 
-fn addresses(family: Family, length: usize, first: &[u8], last: &[u8]) -> Option<Addresses> {
+fn addresses(family: Family, length: usize, first: &[u8], last: &[u8]) -> Option<AddressSpec> {
     if first.len() != length || last.len() != length {
         return None;
     }
     let reader = Reader::new(&[], family);
     let (first, last) = (reader.address(first), reader.address(last));
     if first == last {
-        return Some(Addresses::Network(first.into()));
+        return Some(AddressSpec::Network(first.into()));
     }
-    AddressRange::new(first, last).map(Addresses::Range)
+    AddressRange::new(first, last).map(AddressSpec::Range)
 }
 
-fn address_end(key: u32) -> Option<(End, Family, usize)> {
-    let ends = [End::Source, End::Destination];
+fn address_end(key: u32) -> Option<(Endpoint, Family, usize)> {
+    let ends = [Endpoint::Source, Endpoint::Destination];
     let mut all = Family::NAT.into_iter().flat_map(|family| ends.map(|end| (end, family)));
     all.find_map(|(end, family)| {
         let (number, length) = address_key(end, family);

@@ -13,9 +13,9 @@ use super::attribute::Attributes;
 use super::message::Messages;
 use super::*;
 use crate::model::{
-    AddressRange, Addresses, BaseChain, CgroupMatch, ChainPath, Condition, Direction, End, Family,
-    InstalledRule, Interface, Interval, Match, Part, Place, Ports, Protocol, Rule, RuleContent,
-    SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
+    AddressRange, AddressSpec, BaseChain, CgroupMatch, ChainPath, Direction, Endpoint, Family,
+    InstalledRule, Interface, Interval, Match, NftMatch, NftStatement, Ports, Position, Protocol,
+    Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -53,8 +53,8 @@ fn path(family: Family, chain: &str) -> ChainPath {
 /// The payload of the NEWRULE that dwnl sends to append the rule.
 fn encoded(path: &ChainPath, rule: &Rule) -> Vec<u8> {
     let mut batch = Batch::new(1);
-    batch.add_rule(path, Place::Last, rule);
-    let batch = batch.finish();
+    batch.add_rule(path, Position::Append, rule);
+    let batch = batch.finalize();
     batch.message(BEGIN_SEQUENCE + 1).expect("the message")[16..].to_vec()
 }
 
@@ -127,7 +127,7 @@ fn a_rule_of_another_form_is_foreign() {
 fn the_state_new_is_as_iptables_writes_it() {
     let line = "-A DOCKER-BLOCK -m conntrack --ctstate NEW,ESTABLISHED -j RETURN";
     let vector = vectors().into_iter().find(|vector| vector.saved == line).expect("the vector");
-    let rule = Rule { matches: [Match::StateNew].into(), ..Rule::new(Verdict::Return) };
+    let rule = Rule { matches: [Match::CtStateNew].into(), ..Rule::new(Verdict::Return) };
     let ours = encoded(&path(Family::Ip, "DOCKER-BLOCK"), &rule);
     let differing: Vec<(u8, u8)> =
         ours.iter().zip(&vector.payload).filter(|(a, b)| a != b).map(|(a, b)| (*a, *b)).collect();
@@ -161,11 +161,11 @@ fn a_batch_begins_with_the_generation_and_counts_its_messages() {
     batch.add_table(&path.table);
     batch.begin_change(7);
     batch.add_chain(&path, Some(BaseChain::NAT_PREROUTING));
-    batch.add_rule(&path, Place::Before(5), &Rule::new(Verdict::Return));
+    batch.add_rule(&path, Position::Before(5), &Rule::new(Verdict::Return));
     batch.delete_rule(&path, 6);
     batch.flush_chain(&path);
     batch.delete_chain(&path);
-    let batch = batch.finish();
+    let batch = batch.finalize();
     let messages: Vec<_> = Messages::new(batch.bytes()).collect();
     let sequences: Vec<u32> = messages.iter().map(|message| message.sequence).collect();
     assert_eq!(sequences, (BEGIN_SEQUENCE..BEGIN_SEQUENCE + 8).collect::<Vec<_>>());
@@ -183,23 +183,23 @@ fn a_batch_begins_with_the_generation_and_counts_its_messages() {
 fn an_offset_leads_to_the_attribute_in_words() {
     let rule = Rule {
         source: Some("192.0.2.0/24".parse().expect("a network")),
-        matches: [Match::StateNew].into(),
+        matches: [Match::CtStateNew].into(),
         ..Rule::new(Verdict::Jump("DOCKER".into()))
     };
     let mut batch = Batch::new(1);
-    batch.add_rule(&path(Family::Ip, "DOCKER-BLOCK"), Place::Last, &rule);
-    let batch = batch.finish();
+    batch.add_rule(&path(Family::Ip, "DOCKER-BLOCK"), Position::Append, &rule);
+    let batch = batch.finalize();
     let message = batch.message(BEGIN_SEQUENCE + 1).expect("the message");
     let find = |needle: &[u8]| {
         let position = message.windows(needle.len()).position(|window| window == needle);
         position.expect("the bytes") as u32
     };
-    let at = |offset: u32| attribute_at(message, offset).expect("words");
+    let at = |offset: u32| describe_offset(message, offset).expect("words");
     assert_eq!(at(find(b"nat\0") - 4), "the attribute `table`");
     assert_eq!(at(find(b"DOCKER-BLOCK\0") - 4), "the attribute `chain`");
     assert_eq!(at(find(b"conntrack\0") - 4), "expression 3, match conntrack");
     assert_eq!(at(find(b"DOCKER\0")), "expression 5, [jump DOCKER]");
-    assert_eq!(attribute_at(message, 3), None);
+    assert_eq!(describe_offset(message, 3), None);
 }
 
 /// libnftnl copies without looking at lengths; a program that embeds dwnl can build any rule.
@@ -264,8 +264,8 @@ fn interface() -> impl Strategy<Value = Interface> {
 
 fn extension(is_ipv4: bool) -> impl Strategy<Value = Match> {
     prop_oneof![
-        Just(Match::StateNew),
-        Just(Match::DestinationLocal),
+        Just(Match::CtStateNew),
+        Just(Match::DstTypeLocal),
         "[a-zA-Z0-9 äß\"'\\\\-]{1,80}".prop_map(|text| Match::Comment(text.into())),
         (prop::option::of(range(is_ipv4)), prop::option::of(range(is_ipv4)))
             .prop_map(|(source, destination)| Match::Range { source, destination }),
@@ -282,43 +282,45 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ]
 }
 
-fn addresses(is_ipv4: bool) -> impl Strategy<Value = Addresses> {
+fn addresses(is_ipv4: bool) -> impl Strategy<Value = AddressSpec> {
     let range = range(is_ipv4).prop_filter("two addresses", |range| range.first() < range.last());
-    prop_oneof![network(is_ipv4).prop_map(Addresses::Network), range.prop_map(Addresses::Range)]
+    prop_oneof![network(is_ipv4).prop_map(AddressSpec::Network), range.prop_map(AddressSpec::Range)]
 }
 
 /// The conditions in any order; a part stands before the set that holds it.
-fn conditions() -> impl Strategy<Value = Vec<Condition>> {
+fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
     let direction = || prop::sample::select(vec![Direction::In, Direction::Out]);
-    let end = prop::sample::select(vec![End::Source, End::Destination]);
+    let end = prop::sample::select(vec![Endpoint::Source, Endpoint::Destination]);
     let family = || prop::sample::select(Family::NAT.to_vec());
     let any_addresses = || any::<bool>().prop_flat_map(addresses);
-    let part = (1u32..32, 0u32..64)
-        .prop_map(|(mask, value)| Part { mask: u128::from(mask), value: u128::from(value & mask) });
+    let part = (1u32..32, 0u32..64).prop_map(|(mask, value)| Shard {
+        mask: u128::from(mask),
+        value: u128::from(value & mask),
+    });
     let condition = prop_oneof![
-        Just(Condition::Ongoing),
-        Just(Condition::Translated),
-        (0u32..32).prop_map(|bit| Condition::Mark(1 << bit)),
-        family().prop_map(Condition::Family),
-        (direction(), interface()).prop_map(|(way, it)| Condition::Interface(way, it)),
-        direction().prop_map(Condition::DockerName),
-        Just(Condition::FromBridge),
-        any_addresses().prop_map(Condition::Destination),
-        protocol().prop_map(Condition::Protocol),
-        ports().prop_map(Condition::Ports),
-        (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| Condition::PortSet(of, set.into())),
-        cgroup().prop_map(Condition::Cgroup),
-        any::<bool>().prop_map(Condition::SocketWildcard),
-        ports().prop_map(Condition::OriginalPorts),
-        (end, any_addresses()).prop_map(|(end, it)| Condition::OriginalAddress(end, it)),
+        Just(NftMatch::CtStateEstablished),
+        Just(NftMatch::CtStatusDnat),
+        (0u32..32).prop_map(|bit| NftMatch::CtMark(1 << bit)),
+        family().prop_map(NftMatch::Family),
+        (direction(), interface()).prop_map(|(way, it)| NftMatch::Interface(way, it)),
+        direction().prop_map(NftMatch::DockerBridgeName),
+        Just(NftMatch::InBridge),
+        any_addresses().prop_map(NftMatch::Destination),
+        protocol().prop_map(NftMatch::Protocol),
+        ports().prop_map(NftMatch::Ports),
+        (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| NftMatch::PortSet(of, set.into())),
+        cgroup().prop_map(NftMatch::Cgroup),
+        any::<bool>().prop_map(NftMatch::SocketWildcard),
+        ports().prop_map(NftMatch::CtOriginalPorts),
+        (end, any_addresses()).prop_map(|(end, it)| NftMatch::CtOriginalAddress(end, it)),
     ];
     let lookup = (family(), prop::option::of(part), "[a-z]{1,9}-4");
     (prop::collection::vec(condition, 0..4), prop::option::of(lookup)).prop_map(|(mut all, set)| {
         if let Some((family, part, set)) = set {
             // A rule asks for the source once.
-            all.retain(|it| !matches!(it, Condition::OriginalAddress(End::Source, _)));
-            all.extend(part.map(|part| Condition::OriginalPart(family, part)));
-            all.push(Condition::OriginalSet(family, set.into()));
+            all.retain(|it| !matches!(it, NftMatch::CtOriginalAddress(Endpoint::Source, _)));
+            all.extend(part.map(|part| NftMatch::CtOriginalShard(family, part)));
+            all.push(NftMatch::CtOriginalSet(family, set.into()));
         }
         all
     })
@@ -326,19 +328,19 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
 
 fn conditional_rule() -> impl Strategy<Value = Rule> {
     let statement = prop_oneof![
-        Just(Statement::Accept),
-        Just(Statement::Drop),
-        "[a-z]{1,9}".prop_map(|chain| Statement::Jump(chain.into())),
-        "[a-z]{1,9}".prop_map(|chain| Statement::Goto(chain.into())),
-        any::<u32>().prop_map(Statement::ClearMark),
+        Just(NftStatement::Accept),
+        Just(NftStatement::Drop),
+        "[a-z]{1,9}".prop_map(|chain| NftStatement::Jump(chain.into())),
+        "[a-z]{1,9}".prop_map(|chain| NftStatement::Goto(chain.into())),
+        any::<u32>().prop_map(NftStatement::ClearCtMark),
         ("[a-z]{1,9}", protocol(), any::<NonZeroU32>()).prop_map(|(set, protocol, timeout)| {
-            Statement::UpdateSet(SetUpdate { set: set.into(), protocol, timeout })
+            NftStatement::UpdateSet(SetUpdate { set: set.into(), protocol, timeout })
         }),
     ];
     let comment = prop::option::of("[a-z ]{1,80}");
     (conditions(), comment, statement).prop_map(|(mut conditions, comment, statement)| {
-        if let Statement::UpdateSet(update) = &statement {
-            conditions.push(Condition::Protocol(update.protocol));
+        if let NftStatement::UpdateSet(update) = &statement {
+            conditions.push(NftMatch::Protocol(update.protocol));
         }
         let comment = comment.map(|text| Match::Comment(text.into()));
         let matches = conditions.into_iter().map(Match::Native).chain(comment).collect();
@@ -365,7 +367,7 @@ fn rule(is_ipv4: bool) -> impl Strategy<Value = Rule> {
 }
 
 fn native_rule() -> impl Strategy<Value = Rule> {
-    let part = (0u32..6).prop_map(|bits| Part { mask: (1 << bits) - 1, value: 0 });
+    let part = (0u32..6).prop_map(|bits| Shard { mask: (1 << bits) - 1, value: 0 });
     let header = (any::<bool>(), prop::option::of(interface()), ports(), prop::option::of(part));
     let rest = (any::<u32>(), prop::option::of("[a-z ]{1,80}"), 0u8..3);
     (header, rest).prop_flat_map(|((is_ipv4, in_interface, ports, part), (bits, comment, to))| {
@@ -375,9 +377,9 @@ fn native_rule() -> impl Strategy<Value = Rule> {
             if to == 1 && range.first() < range.last() {
                 matches.push(Match::Range { source: None, destination: Some(range) });
             }
-            matches.extend(part.map(|part| Match::SourcePart { family, part }));
+            matches.extend(part.map(|part| Match::SourceShard { family, part }));
             matches.push(Match::SourceSet { family, set: "cdn-4.0".into() });
-            matches.push(Match::DestinationLocal);
+            matches.push(Match::DstTypeLocal);
             matches.extend(comment.as_deref().map(|text| Match::Comment(text.into())));
             Rule {
                 source: None,
@@ -385,7 +387,7 @@ fn native_rule() -> impl Strategy<Value = Rule> {
                 in_interface: in_interface.clone(),
                 protocol: Some(ports.protocol()),
                 matches: matches.into(),
-                verdict: Verdict::MarkConnection(bits),
+                verdict: Verdict::SetCtMark(bits),
             }
         })
     })
@@ -428,7 +430,7 @@ fn many_elements_are_divided_among_messages() {
     let mut batch = Batch::new(1);
     batch.begin_change(3);
     batch.add_elements(&set_path(), kind, &elements);
-    let batch = batch.finish();
+    let batch = batch.finalize();
     let messages: Vec<_> = Messages::new(batch.bytes()).collect();
     assert_eq!(messages.len(), 7);
     let mut dumped = DumpedElements::default();
@@ -473,7 +475,7 @@ proptest! {
         let mut batch = Batch::new(1);
         batch.add_set(&set_path(), kind);
         batch.add_elements(&set_path(), kind, &elements);
-        let batch = batch.finish();
+        let batch = batch.finalize();
         let messages: Vec<_> = Messages::new(batch.bytes()).collect();
         let (name, installed) = decode_set(messages[1].attributes()).expect("a set");
         prop_assert_eq!((name.as_ref(), installed.kind), ("cdn", Some(kind)));
@@ -491,7 +493,7 @@ proptest! {
         kind in set_kind(),
     ) {
         let attributes = Attributes::new(&bytes);
-        let _ = (decode_set(attributes.clone()), is_part_of_rule(attributes.clone()));
+        let _ = (decode_set(attributes.clone()), is_anonymous(attributes.clone()));
         let mut dumped = DumpedElements { keys, catch_all: false };
         let _ = (dumped.read(attributes), dumped.into_intervals(kind));
     }
@@ -516,6 +518,6 @@ proptest! {
             payload[position] = byte;
         }
         let _ = decode_rule(Attributes::new(&payload[ATTRIBUTES..]), Family::Ip);
-        let _ = attribute_at(&payload, 70);
+        let _ = describe_offset(&payload, 70);
     }
 }

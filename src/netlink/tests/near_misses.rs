@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use super::super::attribute::{Attributes, put, put_nested};
 use super::super::*;
 use crate::model::{
-    AddressRange, CgroupMatch, ChainPath, Condition, Family, Interval, Match, Part, Place, Ports,
-    Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Statement, TablePath, Verdict,
+    AddressRange, CgroupMatch, ChainPath, Family, Interval, Match, NftMatch, NftStatement, Ports,
+    Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard, TablePath, Verdict,
 };
 
 const IPV4_HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 8 };
@@ -25,11 +25,11 @@ fn native(ports: (u16, u16), matches: &[Match]) -> Vec<u8> {
     let ports = Ports::new(Protocol::Tcp, ports.0, ports.1).expect("ports");
     let set = Match::SourceSet { family: Family::Ip, set: "cdn".into() };
     let matches =
-        [&[Match::DestinationPorts(ports)], matches, &[set, Match::DestinationLocal]].concat();
+        [&[Match::DestinationPorts(ports)], matches, &[set, Match::DstTypeLocal]].concat();
     let rule = Rule {
         protocol: Some(Protocol::Tcp),
         matches: matches.into(),
-        ..Rule::new(Verdict::MarkConnection(0x2000))
+        ..Rule::new(Verdict::SetCtMark(0x2000))
     };
     message(&rule)
 }
@@ -38,8 +38,8 @@ fn native(ports: (u16, u16), matches: &[Match]) -> Vec<u8> {
 fn message(rule: &Rule) -> Vec<u8> {
     let table = TablePath { family: Family::Inet, table: "dwnl".into() };
     let mut batch = Batch::new(1);
-    batch.add_rule(&ChainPath { table, chain: "allow".into() }, Place::Last, rule);
-    batch.finish().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec()
+    batch.add_rule(&ChainPath { table, chain: "allow".into() }, Position::Append, rule);
+    batch.finalize().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec()
 }
 
 /// The same with the first `from` in it become `to`.
@@ -54,10 +54,10 @@ fn loading(length: u8) -> [u8; 8] {
 }
 
 /// The attributes of the NEWRULE for `CONDITION accept`.
-fn guarding(condition: Condition) -> Vec<u8> {
+fn guarding(condition: NftMatch) -> Vec<u8> {
     let rule = Rule {
         matches: [Match::Native(condition)].into(),
-        ..Rule::new(Verdict::Native(Statement::Accept))
+        ..Rule::new(Verdict::Native(NftStatement::Accept))
     };
     message(&rule)
 }
@@ -65,7 +65,7 @@ fn guarding(condition: Condition) -> Vec<u8> {
 #[test]
 fn a_range_of_one_called_port_is_another_condition() {
     let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
-    let rule = guarding(Condition::OriginalPorts(ports));
+    let rule = guarding(NftMatch::CtOriginalPorts(ports));
     assert!(is_known(&rule, Family::Inet));
     let [first, last] = [8000u16, 8100].map(u16::to_be_bytes);
     assert!(!is_known(&altered(&rule, &last, &first), Family::Inet));
@@ -78,17 +78,17 @@ fn what_is_nearly_a_condition_is_another() {
     let key = |key| [8, 0, 1, 0, 0, 0, 0, key];
     let register = |number| [8, 0, 2, 0, 0, 0, 0, number];
     let compared = |value| [5, 0, 1, 0, value, 0, 0, 0];
-    let nearly: [(Condition, &[u8], &[u8]); 7] = [
+    let nearly: [(NftMatch, &[u8], &[u8]); 7] = [
         // `socket mark`, a level of 259, and another register.
-        (Condition::Cgroup(cgroup), &key(3), &key(1)),
-        (Condition::Cgroup(cgroup), &level, &[8, 0, 3, 0, 0, 0, 1, 3]),
-        (Condition::Cgroup(cgroup), &register(1), &register(2)),
+        (NftMatch::Cgroup(cgroup), &key(3), &key(1)),
+        (NftMatch::Cgroup(cgroup), &level, &[8, 0, 3, 0, 0, 0, 1, 3]),
+        (NftMatch::Cgroup(cgroup), &register(1), &register(2)),
         // `socket transparent 1`, and a number that is neither true nor false.
-        (Condition::SocketWildcard(true), &key(2), &key(0)),
-        (Condition::SocketWildcard(true), &compared(1), &compared(2)),
+        (NftMatch::SocketWildcard(true), &key(2), &key(0)),
+        (NftMatch::SocketWildcard(true), &compared(1), &compared(2)),
         // `meta iifkind "bond"`, and `== invalid,established,related`.
-        (Condition::FromBridge, b"bridge", b"bond\0\0"),
-        (Condition::Ongoing, &6u32.to_ne_bytes(), &7u32.to_ne_bytes()),
+        (NftMatch::InBridge, b"bridge", b"bond\0\0"),
+        (NftMatch::CtStateEstablished, &6u32.to_ne_bytes(), &7u32.to_ne_bytes()),
     ];
     for (condition, from, to) in nearly {
         let rule = guarding(condition.clone());
@@ -105,8 +105,8 @@ fn an_update_that_does_more_is_another_statement() {
         timeout: const { NonZeroU32::new(3600).unwrap() },
     };
     let rule = Rule {
-        matches: [Match::Native(Condition::Protocol(Protocol::Tcp))].into(),
-        ..Rule::new(Verdict::Native(Statement::UpdateSet(update)))
+        matches: [Match::Native(NftMatch::Protocol(Protocol::Tcp))].into(),
+        ..Rule::new(Verdict::Native(NftStatement::UpdateSet(update)))
     };
     let bytes = message(&rule);
     assert!(is_known(&bytes, Family::Inet));
@@ -122,7 +122,7 @@ fn an_update_that_does_more_is_another_statement() {
 
 #[test]
 fn an_address_that_is_not_loaded_whole_is_another_condition() {
-    let part = Match::SourcePart { family: Family::Ip, part: Part { mask: 3, value: 1 } };
+    let part = Match::SourceShard { family: Family::Ip, part: Shard { mask: 3, value: 1 } };
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
     let range = Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]) };
     for matches in [&[][..], &[part], &[range]] {
@@ -260,7 +260,7 @@ fn dynamic_set(more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let table = TablePath { family: Family::Inet, table: "dwnl".into() };
     let mut batch = Batch::new(1);
     batch.add_set(&SetPath { table, set: "docker-tcp".into() }, SetKind::DynamicPorts);
-    let mut set = batch.finish().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec();
+    let mut set = batch.finalize().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec();
     more(&mut set);
     set
 }

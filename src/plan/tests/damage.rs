@@ -82,9 +82,9 @@ fn damaged(damages: &[Damage]) -> (Ruleset, Vec<String>, Model) {
     let hosts: Vec<u32> = (0..90).collect();
     let ruleset = compile(&policy_of(&hosts, &[], false));
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
-    model.carry_out(&Plan::between(&ruleset, &model.snapshot).expect("a plan"));
+    model.carry_out(&Plan::diff(&ruleset, &model.snapshot).expect("a plan"));
     let intact = state(&model);
-    let table = model.snapshot.tables.get_mut(&ruleset.own_tables[0]).expect("our table");
+    let table = model.snapshot.tables.get_mut(&ruleset.owned_tables[0]).expect("our table");
     damages.iter().for_each(|damage| damage.inflict(table));
     (ruleset, intact, model)
 }
@@ -94,10 +94,10 @@ proptest! {
     fn a_damaged_table_is_repaired(damages in prop::sample::subsequence(ALL.to_vec(), 1..5)) {
         let (ruleset, intact, mut model) = damaged(&damages);
         prop_assert_ne!(state(&model), intact.clone());
-        let plan = Plan::between(&ruleset, &model.snapshot).expect("a plan");
+        let plan = Plan::diff(&ruleset, &model.snapshot).expect("a plan");
         model.carry_out(&plan);
         prop_assert_eq!(state(&model), intact);
-        prop_assert!(Plan::between(&ruleset, &model.snapshot).expect("a plan").is_empty());
+        prop_assert!(Plan::diff(&ruleset, &model.snapshot).expect("a plan").is_empty());
 
         let is_small = damages.iter().all(|damage| SMALL.contains(damage));
         let is_anew = |change: &Change| matches!(change, Change::DeleteTable { .. });
@@ -108,12 +108,12 @@ proptest! {
     fn a_damaged_table_goes_as_a_whole(damages in prop::sample::subsequence(ALL.to_vec(), 1..5)) {
         let (ruleset, _, mut model) = damaged(&damages);
         let empty = compile(&unguarded());
-        let plan = Plan::removing(&frame(), &model.snapshot).expect("a plan");
+        let plan = Plan::teardown(&managed_objects(), &model.snapshot).expect("a plan");
         let mut removed = Model { snapshot: model.snapshot.clone(), next_handle: 1000 };
         removed.carry_out(&plan);
         prop_assert!(removed.snapshot.tables.is_empty());
 
-        model.carry_out(&Plan::between(&empty, &model.snapshot).expect("a plan"));
-        prop_assert!(!model.snapshot.tables.contains_key(&ruleset.own_tables[0]));
+        model.carry_out(&Plan::diff(&empty, &model.snapshot).expect("a plan"));
+        prop_assert!(!model.snapshot.tables.contains_key(&ruleset.owned_tables[0]));
     }
 }

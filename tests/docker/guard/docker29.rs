@@ -65,8 +65,8 @@ impl Docker29 {
         self.site.topology.host.try_run(program, &self.rules(fixture)).succeeded();
     }
 
-    fn address(&self, wanted: &str) -> &str {
-        let found = self.addresses.iter().find(|(name, _)| *name == wanted);
+    fn address(&self, desired: &str) -> &str {
+        let found = self.addresses.iter().find(|(name, _)| *name == desired);
         &found.expect("an address").1
     }
 

@@ -8,7 +8,7 @@ mod native;
 use std::path::Path;
 
 use dwnl::Engine;
-use dwnl::model::{Docker, Published};
+use dwnl::model::{Docker, PublishedPort};
 
 use super::support::Namespace;
 
@@ -19,7 +19,7 @@ fn docker(host: &Namespace) -> Docker {
     engine.snapshot().expect("a snapshot").docker
 }
 
-fn texts<'a>(published: impl IntoIterator<Item = &'a Published>) -> Vec<String> {
+fn texts<'a>(published: impl IntoIterator<Item = &'a PublishedPort>) -> Vec<String> {
     published.into_iter().map(ToString::to_string).collect()
 }
 

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use dwnl::Engine;
-use dwnl::engine::{Monitor, Notice};
+use dwnl::engine::{Monitor, MonitorEvent};
 use dwnl::model::Ruleset;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::super::rules;
 use super::super::sets::hosts_in;
 use super::super::support::{Namespace, wait_for};
-use super::{open, policy, wanted};
+use super::{desired, open, policy};
 
 /// Large enough for the monitor to leave.
 const MANY: usize = 6_000;
@@ -25,7 +25,7 @@ const PATIENCE: u16 = 60_000;
 fn nothing_that_others_do_meanwhile_goes_unnoticed() {
     let host = Namespace::new();
     let (mut monitor, mut engine) = open(&host);
-    let policies = [0, 1].map(|block| wanted(&policy(&hosts_in(block, MANY))));
+    let policies = [0, 1].map(|block| desired(&policy(&hosts_in(block, MANY))));
     let (is_done, losses) = (AtomicBool::new(false), AtomicUsize::new(0));
     engine.apply(&policies[0]).expect("success");
     thread::scope(|scope| {
@@ -56,17 +56,17 @@ fn keep(
     is_done: &AtomicBool,
     losses: &AtomicUsize,
 ) {
-    for wanted in policies.iter().cycle() {
+    for desired in policies.iter().cycle() {
         let mut descriptors = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
         assert_ne!(poll(&mut descriptors, PATIENCE), Ok(0), "nothing more is heard");
         if is_done.load(Ordering::Relaxed) {
             return;
         }
         for notice in monitor.read().expect("notices") {
-            let is_lost = matches!(notice, Notice::Lost);
+            let is_lost = matches!(notice, MonitorEvent::Overrun);
             losses.fetch_add(usize::from(is_lost), Ordering::Relaxed);
-            engine.heed(&notice);
+            engine.observe(&notice);
         }
-        engine.apply(wanted).expect("success");
+        engine.apply(desired).expect("success");
     }
 }

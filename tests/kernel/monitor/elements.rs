@@ -9,7 +9,7 @@ use nix::unistd::{Pid, gettid};
 
 use super::super::sets::hosts;
 use super::super::support::Namespace;
-use super::{heed, is_kept, open, policy, wanted};
+use super::{desired, heed, is_kept, open, policy};
 
 /// `NFT_MSG_GETSETELEM` of `NFNL_SUBSYS_NFTABLES`, as strace prints raw numbers.
 const GET_ELEMENTS: &str = "nlmsg_type=0xa0d,";
@@ -40,8 +40,8 @@ fn requests(function: impl FnOnce()) -> usize {
 fn they_are_asked_for_only_if_others_may_have_changed_them() {
     let host = Namespace::new();
     let (mut monitor, mut engine) = open(&host);
-    let wanted = wanted(&policy(&hosts(100)));
-    engine.apply(&wanted).expect("success");
+    let desired = desired(&policy(&hosts(100)));
+    engine.apply(&desired).expect("success");
     for (command, expected) in [
         ("flush chain ip nat DOCKER-BLOCK", 0),
         ("flush chain inet dwnl allowed", 0),
@@ -54,11 +54,11 @@ fn they_are_asked_for_only_if_others_may_have_changed_them() {
     ] {
         host.run(&["nft", command]);
         heed(&mut monitor, &mut engine);
-        let asked = requests(|| drop(engine.apply(&wanted).expect("success")));
+        let asked = requests(|| drop(engine.apply(&desired).expect("success")));
         assert_eq!(asked, expected, "{command}");
-        assert!(is_kept(&host, &wanted), "{command}");
+        assert!(is_kept(&host, &desired), "{command}");
     }
     host.run(&["nft", "add", "table", "ip", "kube"]);
-    let asked = requests(|| drop(engine.apply(&wanted).expect("success")));
+    let asked = requests(|| drop(engine.apply(&desired).expect("success")));
     assert_eq!(asked, 1, "without notice of a change all is read");
 }

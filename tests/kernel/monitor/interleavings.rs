@@ -1,13 +1,13 @@
 //! Own applies, others' commits and losses in any order: what is remembered is never what the kernel
 //! does not hold.
 
-use dwnl::engine::Notice;
+use dwnl::engine::MonitorEvent;
 use dwnl::model::Ruleset;
 
 use super::super::POLICY;
 use super::super::sets::{hosts, hosts_in};
 use super::super::support::{Namespace, Random, state_of};
-use super::{heed, is_kept, open, policy, wanted};
+use super::{desired, heed, is_kept, open, policy};
 
 const SEEDS: u64 = 12;
 const STEPS: usize = 30;
@@ -34,14 +34,14 @@ const FOREIGN: [&str; 14] = [
 #[test]
 fn after_any_of_them_the_kernel_is_as_after_a_fresh_apply() {
     let policies = [
-        wanted(POLICY),
-        wanted(&policy(&hosts(100))),
-        wanted(&policy(&[hosts(90), hosts_in(1, 10)].concat())),
-        wanted(&policy(&hosts(5_000))),
+        desired(POLICY),
+        desired(&policy(&hosts(100))),
+        desired(&policy(&[hosts(90), hosts_in(1, 10)].concat())),
+        desired(&policy(&hosts(5_000))),
     ];
-    let fresh = policies.each_ref().map(|wanted| {
+    let fresh = policies.each_ref().map(|desired| {
         let host = Namespace::new();
-        open(&host).1.apply(wanted).expect("success");
+        open(&host).1.apply(desired).expect("success");
         state_of(&host, &["table", "inet", "dwnl"])
     });
     for seed in 0..SEEDS {
@@ -62,7 +62,7 @@ fn after_any_of_them_the_kernel_is_as_after_a_fresh_apply() {
                 }
                 5 => {
                     monitor.read().expect("notices");
-                    engine.heed(&Notice::Lost);
+                    engine.observe(&MonitorEvent::Overrun);
                     history.push("a loss");
                 }
                 6 => {
@@ -71,10 +71,10 @@ fn after_any_of_them_the_kernel_is_as_after_a_fresh_apply() {
                 }
                 _ => {
                     heed(&mut monitor, &mut engine);
-                    let (which, wanted) = random_of(&mut random, &policies);
-                    engine.apply(wanted).expect("success");
+                    let (which, desired) = random_of(&mut random, &policies);
+                    engine.apply(desired).expect("success");
                     history.push("an apply");
-                    assert!(is_kept(&host, wanted), "seed {seed}: {history:#?}");
+                    assert!(is_kept(&host, desired), "seed {seed}: {history:#?}");
                     let state = state_of(&host, &["table", "inet", "dwnl"]);
                     assert!(state == fresh[which], "seed {seed}: {history:#?}");
                 }

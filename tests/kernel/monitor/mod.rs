@@ -10,13 +10,13 @@ mod own;
 
 use std::path::Path;
 
-use dwnl::engine::{Commit, Monitor, Notice};
+use dwnl::engine::{Commit, Monitor, MonitorEvent};
 use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
 use super::support::Namespace;
 
-fn wanted(policy: &str) -> Ruleset {
+fn desired(policy: &str) -> Ruleset {
     compile(&Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy"))
 }
 
@@ -31,7 +31,7 @@ fn open(host: &Namespace) -> (Monitor, Engine) {
     host.inside(|| {
         let mut monitor = Monitor::open().expect("a monitor");
         let engine = Engine::open().expect("an engine");
-        monitor.ignore(&engine).expect("success");
+        monitor.exclude(&engine).expect("success");
         (monitor, engine)
     })
 }
@@ -41,8 +41,8 @@ fn open(host: &Namespace) -> (Monitor, Engine) {
 fn commits(monitor: &mut Monitor) -> Vec<Commit> {
     let notices = monitor.read().expect("notices").into_iter();
     let commits = notices.map(|notice| match notice {
-        Notice::Commit(commit) => commit,
-        Notice::Lost => panic!("some were lost"),
+        MonitorEvent::Commit(commit) => commit,
+        MonitorEvent::Overrun => panic!("some were lost"),
     });
     commits.collect()
 }
@@ -50,15 +50,15 @@ fn commits(monitor: &mut Monitor) -> Vec<Commit> {
 /// Whether anything that waits may concern us; the engine takes notice of all.
 fn heed(monitor: &mut Monitor, engine: &mut Engine) -> bool {
     let notices = monitor.read().expect("notices");
-    notices.iter().for_each(|notice| engine.heed(notice));
+    notices.iter().for_each(|notice| engine.observe(notice));
     notices.iter().any(|notice| match notice {
-        Notice::Commit(commit) => commit.concerns_us(),
-        Notice::Lost => true,
+        MonitorEvent::Commit(commit) => commit.is_relevant(),
+        MonitorEvent::Overrun => true,
     })
 }
 
 /// Whether the kernel holds what it should, by the judgment of an engine that remembers nothing.
-fn is_kept(host: &Namespace, wanted: &Ruleset) -> bool {
+fn is_kept(host: &Namespace, desired: &Ruleset) -> bool {
     let mut engine = host.inside(Engine::open).expect("an engine");
-    engine.plan(wanted).expect("a plan").is_empty()
+    engine.plan(desired).expect("a plan").is_empty()
 }

@@ -5,7 +5,7 @@ use dwnl::engine::Monitor;
 use super::super::POLICY;
 use super::super::sets::hosts;
 use super::super::support::Namespace;
-use super::{commits, open, policy, wanted};
+use super::{commits, desired, open, policy};
 
 /// A command with its input, how it is told, without the process, and whether it concerns us.
 const TOLD: [(&[&str], &str, &str, bool); 9] = [
@@ -50,7 +50,7 @@ const TOLD: [(&[&str], &str, &str, bool); 9] = [
 fn commits_are_told_in_sentences() {
     let host = Namespace::new();
     let (mut monitor, mut engine) = open(&host);
-    engine.apply(&wanted(POLICY)).expect("success");
+    engine.apply(&desired(POLICY)).expect("success");
     for (command, input, sentence, concerns_us) in TOLD {
         host.try_run(command, input).succeeded();
         let [commit] = &commits(&mut monitor)[..] else { panic!("not one commit: {command:?}") };
@@ -58,7 +58,7 @@ fn commits_are_told_in_sentences() {
         // The kernel keeps 15 bytes of it.
         assert_eq!(*process.name, command[0][..command[0].len().min(15)]);
         assert_eq!(commit.to_string(), format!("{process} {sentence}"));
-        assert_eq!(commit.concerns_us(), concerns_us, "{commit}");
+        assert_eq!(commit.is_relevant(), concerns_us, "{commit}");
     }
 }
 
@@ -66,7 +66,7 @@ fn commits_are_told_in_sentences() {
 fn elements_are_counted() {
     let host = Namespace::new();
     let (mut monitor, mut engine) = open(&host);
-    engine.apply(&wanted(&policy(&hosts(100)))).expect("success");
+    engine.apply(&desired(&policy(&hosts(100)))).expect("success");
     host.run(&["nft", "add element inet dwnl many-4 { 203.0.113.7, 203.0.113.9 }"]);
     host.run(&["nft", "flush set inet dwnl many-4"]);
     let told: Vec<String> = commits(&mut monitor).iter().map(ToString::to_string).collect();

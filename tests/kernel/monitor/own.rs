@@ -5,7 +5,7 @@ use dwnl::engine::Monitor;
 
 use super::super::sets::{hosts, hosts_in};
 use super::super::support::Namespace;
-use super::{commits, open, policy, wanted};
+use super::{commits, desired, open, policy};
 
 #[test]
 fn the_engine_that_is_ignored_is_not_heard_of() {
@@ -14,16 +14,16 @@ fn the_engine_that_is_ignored_is_not_heard_of() {
     let mut control = host.inside(Monitor::open).expect("a monitor");
     let mut another = host.inside(Engine::open).expect("an engine");
     for sources in [hosts(3), hosts(100), hosts(90)] {
-        let wanted = wanted(&policy(&sources));
-        engine.apply(&wanted).expect("success");
+        let desired = desired(&policy(&sources));
+        engine.apply(&desired).expect("success");
         assert!(!commits(&mut control).is_empty(), "the commit can be heard of at all");
         assert!(commits(&mut monitor).is_empty());
         another.remove().expect("success");
         assert_eq!(commits(&mut monitor).len(), 1, "another engine is somebody else");
         assert_eq!(commits(&mut control).len(), 1);
     }
-    monitor.ignore(&another).expect("success");
-    engine.apply(&wanted(&policy(&hosts(3)))).expect("success");
+    monitor.exclude(&another).expect("success");
+    engine.apply(&desired(&policy(&hosts(3)))).expect("success");
     another.remove().expect("success");
     assert_eq!(commits(&mut monitor).len(), 1, "it is heard of again");
 }
@@ -37,10 +37,10 @@ fn the_notifications_of_a_large_commit_of_our_own_never_wait() {
     let host = Namespace::new();
     let (mut filtering, mut engine) = open(&host);
     let mut leaving = host.inside(Monitor::open).expect("a monitor");
-    leaving.ignore(&engine).expect("success");
+    leaving.exclude(&engine).expect("success");
     for block in 0..2 {
-        let wanted = wanted(&policy(&hosts_in(block, MANY)));
-        assert!(engine.apply(&wanted).expect("success").plan.added() >= MANY);
+        let desired = desired(&policy(&hosts_in(block, MANY)));
+        assert!(engine.apply(&desired).expect("success").plan.added() >= MANY);
         assert!(commits(&mut filtering).is_empty());
         assert!(commits(&mut leaving).is_empty());
         host.run(&["nft", "add", "table", "ip", "kube"]);

@@ -4,7 +4,7 @@ use std::slice::from_ref;
 
 use dwnl::Engine;
 use dwnl::engine::Monitor;
-use dwnl::model::{BaseChain, Condition, Protocol, Rule, Ruleset, Statement};
+use dwnl::model::{BaseChain, NftMatch, NftStatement, Protocol, Rule, Ruleset};
 use dwnl::plan::Change;
 
 use super::super::native::{SET, rule, ruleset, update};
@@ -21,11 +21,11 @@ fn at_input(rules: &[Rule]) -> Ruleset {
 #[test]
 fn what_packets_put_into_a_set_outlives_reloads() {
     let Topology { host, client } = Topology::new();
-    let remembering = rule([Condition::Protocol(Protocol::Tcp)], update(Protocol::Tcp, 3600));
-    let seen = rule([Condition::PortSet(Protocol::Udp, SET.into())], Statement::Accept);
-    let wanted = at_input(from_ref(&remembering));
+    let remembering = rule([NftMatch::Protocol(Protocol::Tcp)], update(Protocol::Tcp, 3600));
+    let seen = rule([NftMatch::PortSet(Protocol::Udp, SET.into())], NftStatement::Accept);
+    let desired = at_input(from_ref(&remembering));
     let mut engine = host.inside(Engine::open).expect("an engine");
-    engine.apply(&wanted).expect("success");
+    engine.apply(&desired).expect("success");
 
     let mut nft = support::Monitor::new(&host);
     let mut monitor = host.inside(Monitor::open).expect("a monitor");
@@ -41,7 +41,7 @@ fn what_packets_put_into_a_set_outlives_reloads() {
     let sets = snapshot.tables.values().flat_map(|table| &table.sets);
     assert!(sets.map(|(_, set)| set.elements.len()).all(|count| count == 0), "not read");
     for engine in [&mut engine, &mut host.inside(Engine::open).expect("an engine")] {
-        assert!(engine.plan(&wanted).expect("a plan").is_empty());
+        assert!(engine.plan(&desired).expect("a plan").is_empty());
     }
     let more = at_input(&[remembering, seen]);
     let plan = engine.apply(&more).expect("success").plan;

@@ -9,7 +9,7 @@ use dwnl::{Engine, Policy, compile};
 use super::super::support::Namespace;
 use super::{hosts, policy, state};
 
-fn wanted(sources: &[String]) -> Ruleset {
+fn desired(sources: &[String]) -> Ruleset {
     compile(&Policy::parse(&policy(sources), "policy.toml", Path::new("")).expect("a policy"))
 }
 
@@ -17,9 +17,9 @@ fn wanted(sources: &[String]) -> Ruleset {
 fn what_others_do_to_a_set_between_two_applies_is_undone() {
     let host = Namespace::new();
     let sources = hosts(100);
-    let wanted = wanted(&sources);
+    let desired = desired(&sources);
     let mut engine = host.inside(Engine::open).expect("an engine");
-    engine.apply(&wanted).expect("success");
+    engine.apply(&desired).expect("success");
     let intact = state(&host);
     for damage in [
         "add element inet dwnl many-4 { 203.0.113.77 }",
@@ -29,7 +29,7 @@ fn what_others_do_to_a_set_between_two_applies_is_undone() {
     ] {
         host.run(&["nft", damage]);
         assert_ne!(state(&host), intact, "no damage: {damage}");
-        let outcome = engine.apply(&wanted).expect("success");
+        let outcome = engine.apply(&desired).expect("success");
         assert!(!outcome.plan.is_empty(), "{damage}");
         assert_eq!(state(&host), intact, "{damage}");
     }
@@ -38,17 +38,17 @@ fn what_others_do_to_a_set_between_two_applies_is_undone() {
 #[test]
 fn what_was_read_ahead_is_read_again_if_others_were_faster() {
     let host = Namespace::new();
-    let wanted = wanted(&hosts(100));
+    let desired = desired(&hosts(100));
     let mut engine = host.inside(Engine::open).expect("an engine");
-    engine.apply(&wanted).expect("success");
+    engine.apply(&desired).expect("success");
     let intact = state(&host);
-    engine.read_ahead().expect("success");
-    assert!(engine.apply(&wanted).expect("success").plan.is_empty());
+    engine.prefetch().expect("success");
+    assert!(engine.apply(&desired).expect("success").plan.is_empty());
     for damage in ["flush set inet dwnl many-4", "flush chain ip nat PREROUTING"] {
-        engine.read_ahead().expect("success");
+        engine.prefetch().expect("success");
         host.run(&["nft", damage]);
         assert_ne!(state(&host), intact, "no damage: {damage}");
-        let outcome = engine.apply(&wanted).expect("success");
+        let outcome = engine.apply(&desired).expect("success");
         assert_eq!(outcome.attempts, 1, "{damage}");
         assert_eq!(state(&host), intact, "{damage}");
     }
@@ -60,11 +60,11 @@ fn what_the_engine_wrote_itself_is_the_base_of_its_next_plan() {
     let sources = hosts(200);
     let mut engine = host.inside(Engine::open).expect("an engine");
     for range in [0..100, 1..100, 1..101, 100..200, 0..100] {
-        let wanted = wanted(&sources[range.clone()]);
-        engine.apply(&wanted).expect("success");
-        let again = engine.plan(&wanted).expect("a plan");
+        let desired = desired(&sources[range.clone()]);
+        engine.apply(&desired).expect("success");
+        let again = engine.plan(&desired).expect("a plan");
         assert!(again.is_empty(), "{range:?}: {again:?}");
-        let fresh = host.inside(Engine::open).expect("an engine").plan(&wanted).expect("a plan");
+        let fresh = host.inside(Engine::open).expect("an engine").plan(&desired).expect("a plan");
         assert!(fresh.is_empty(), "{range:?}: {fresh:?}");
     }
 }

@@ -28,7 +28,7 @@ pub struct Cli {
     pub(super) namespace: Namespace,
     /// What is to be done.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Command,
 }
 
 /// The options of every verb.
@@ -50,7 +50,7 @@ pub struct Options {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum Command {
     /// Read the policy and report every error in it
     Check(PolicyFile),
     /// Print what the policy compiles to, as iptables-restore or nft reads it

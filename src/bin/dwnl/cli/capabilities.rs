@@ -9,7 +9,7 @@ use nix::sys::prctl;
 
 /// Checks that the kernel part can be done at all: with CAP_NET_ADMIN, and with CAP_SYS_ADMIN if
 /// another network namespace has to be entered.
-pub fn require(namespace: Option<&Path>) -> anyhow::Result<()> {
+pub fn require_capabilities(namespace: Option<&Path>) -> anyhow::Result<()> {
     if !is_effective(Capability::CAP_NET_ADMIN)? {
         bail!(
             "CAP_NET_ADMIN is missing, without which the kernel lets nobody see or change its \

@@ -9,12 +9,12 @@ use std::time::Instant;
 use anyhow::Context;
 use dwnl::engine::{LinkMonitor, Monitor};
 use dwnl::model::Ruleset;
-use dwnl::{Engine, Policy, compile, frame};
+use dwnl::{Engine, Policy, compile, managed_objects};
 
-use super::args::{ApplyArgs, Namespace, PlanArgs, PolicyFile, RulesArgs, Verb, WatchArgs};
+use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
 use super::{Console, capabilities};
 use crate::apply::Applied;
-use crate::report::{Check, Deed, Difference, Done, Rules, Show};
+use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
 
@@ -25,15 +25,15 @@ const WOULD_CHANGE: u8 = 3;
 ///
 /// # Errors
 /// [`dwnl::policy::Diagnostics`] if the policy is wrong, anything else if the operation failed.
-pub fn run(verb: Verb, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Check(policy) => check(&policy, console),
-        Verb::Rules(args) => rules(&args, console),
-        Verb::Plan(args) => plan(&args, console),
-        Verb::Apply(args) => apply(&args, console, started),
-        Verb::Watch(args) => watch(&args, console),
-        Verb::Show(namespace) => show(&namespace, console),
-        Verb::Remove(namespace) => remove(&namespace, console, started),
+        Command::Check(policy) => check(&policy, console),
+        Command::Rules(args) => rules(&args, console),
+        Command::Plan(args) => plan(&args, console),
+        Command::Apply(args) => apply(&args, console, started),
+        Command::Watch(args) => watch(&args, console),
+        Command::Show(namespace) => show(&namespace, console),
+        Command::Remove(namespace) => remove(&namespace, console, started),
     }
 }
 
@@ -51,12 +51,12 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("comparing the policy with the kernel");
-    let outcome = engine.preview(&wanted)?;
+    let outcome = engine.preview(&desired)?;
     drop(progress);
     let plan = &outcome.plan;
-    let mut difference = Difference::new(plan, &wanted.sets, console.verbose());
+    let mut difference = Difference::new(plan, &desired.sets, console.verbose());
     difference.warnings = warnings(&policy, &outcome);
     console.warn(&difference.warnings);
     console.report(&difference)?;
@@ -65,13 +65,13 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
-    let Prepared { policy, wanted, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("applying the policy");
-    let outcome = engine.apply(&wanted)?;
+    let outcome = engine.apply(&desired)?;
     let applied = Applied::new(&mut engine, &policy, outcome, started);
     drop(progress);
     console.warn(&applied.warnings);
-    console.report(&applied.report(&wanted.sets, console.verbose()))?;
+    console.report(&applied.report(&desired.sets, console.verbose()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,13 +79,13 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     // Before there is any other thread, which would not have them blocked.
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
-    capabilities::require(namespace)?;
+    capabilities::require_capabilities(namespace)?;
     let (mut monitor, links) = match namespace {
         Some(path) => (Monitor::open_in(path)?, LinkMonitor::open_in(path)?),
         None => (Monitor::open()?, LinkMonitor::open()?),
     };
     let engine = open(namespace)?;
-    monitor.ignore(&engine)?;
+    monitor.exclude(&engine)?;
     let mut watch = Watch::new(args.policy.path(), monitor, links, engine, signals, console.log())?;
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
@@ -97,8 +97,8 @@ fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
     let progress = console.progress("reading the kernel's rules");
     let snapshot = engine.snapshot()?;
     drop(progress);
-    let frame = frame();
-    console.report(&Show::new(&frame, &snapshot, console.verbose()))?;
+    let managed = managed_objects();
+    console.report(&Show::new(&managed, &snapshot, console.verbose()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,7 +107,8 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     let progress = console.progress("taking out the rules");
     let outcome = engine.remove()?;
     drop(progress);
-    let mut done = Done::new(Deed::Remove, &outcome, &[], started.elapsed(), Vec::new());
+    let mut done =
+        ApplyReport::new(Operation::Remove, &outcome, &[], started.elapsed(), Vec::new());
     done.difference = console.verbose().then(|| Difference::new(&outcome.plan, &[], true));
     console.report(&done)?;
     Ok(ExitCode::SUCCESS)
@@ -116,7 +117,7 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
 /// A policy, and an engine to measure the kernel against it.
 struct Prepared {
     policy: Policy,
-    wanted: Ruleset,
+    desired: Ruleset,
     engine: Engine,
 }
 
@@ -125,24 +126,24 @@ struct Prepared {
 fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
-        engine.read_ahead()?;
+        engine.prefetch()?;
         Ok(engine)
     };
     thread::scope(|scope| {
         let kernel = thread::Builder::new().spawn_scoped(scope, connect);
         let policy = Policy::read(file.path())?;
-        let wanted = compile(&policy);
+        let desired = compile(&policy);
         let kernel = kernel.context("cannot start a thread")?.join();
         let engine = kernel.unwrap_or_else(|panic| resume_unwind(panic))?;
         capabilities::keep_net_admin()?;
-        Ok(Prepared { policy, wanted, engine })
+        Ok(Prepared { policy, desired, engine })
     })
 }
 
 /// Opens the engine and gives up the privileges that only the opening needs, for the calling
 /// thread.
 fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
-    capabilities::require(namespace)?;
+    capabilities::require_capabilities(namespace)?;
     let engine = match namespace {
         Some(path) => Engine::open_in(path)?,
         None => Engine::open()?,

@@ -11,8 +11,8 @@ use dwnl::policy::Diagnostics;
 use serde::Serialize;
 
 use super::args::Options;
-use super::spinner::Progress;
-use crate::logging::{Level, Stderr};
+use super::spinner::Spinner;
+use crate::logging::{Level, StderrLog};
 use crate::report::{self, Check, Failure, Report};
 use crate::watch::Log;
 
@@ -26,7 +26,7 @@ pub struct Console {
     json: bool,
     quiet: bool,
     verbose: bool,
-    stderr: Stderr,
+    stderr: StderrLog,
 }
 
 impl Console {
@@ -39,7 +39,7 @@ impl Console {
         }
         .write_global();
         let Options { json, quiet, verbose, .. } = *options;
-        Console { json, quiet, verbose, stderr: Stderr::new() }
+        Console { json, quiet, verbose, stderr: StderrLog::new() }
     }
 
     /// Whether the operator wants to see more.
@@ -78,9 +78,9 @@ impl Console {
     }
 
     /// Says on a terminal that work is in progress, if it lasts; until the value is dropped.
-    pub fn progress(&self, action: &'static str) -> Option<Progress> {
-        let wanted = !self.quiet && !self.json && io::stderr().is_terminal();
-        wanted.then(|| Progress::start(action))
+    pub fn progress(&self, action: &'static str) -> Option<Spinner> {
+        let desired = !self.quiet && !self.json && io::stderr().is_terminal();
+        desired.then(|| Spinner::start(action))
     }
 
     /// Reports why the program could not do what it was asked to, and returns its exit status.

@@ -6,67 +6,68 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use super::args::{Cli, Options, Verb};
+use super::args::{Cli, Command, Options};
 
 impl Cli {
     /// Reads the program's arguments. Ends the program after `--help` and `--version`, and with
     /// status 2 if they are wrong.
     pub fn from_argv() -> Cli {
-        Cli::parse().settled().unwrap_or_else(|error| error.exit())
+        Cli::parse().normalized().unwrap_or_else(|error| error.exit())
     }
 
     /// Hands what stood before the verb down to it, and refuses what does not go together.
-    fn settled(mut self) -> Result<Cli, clap::Error> {
+    fn normalized(mut self) -> Result<Cli, clap::Error> {
         let Options { json, quiet, verbose, .. } = self.options;
         refuse(quiet && verbose, "--quiet", "--verbose")?;
         refuse(quiet && json, "--quiet", "--json")?;
         let verb = self.verb.name();
-        refuse(!hand_down(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
-        refuse(!hand_down(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
-        let stdin = matches!(&self.verb, Verb::Watch(args) if args.policy.path() == Path::new("-"));
+        refuse(!propagate(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
+        refuse(!propagate(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
+        let stdin =
+            matches!(&self.verb, Command::Watch(args) if args.policy.path() == Path::new("-"));
         refuse(stdin, "--file -", verb)?;
         Ok(self)
     }
 }
 
-impl Verb {
+impl Command {
     fn name(&self) -> &'static str {
         match self {
-            Verb::Check(_) => "check",
-            Verb::Rules(_) => "rules",
-            Verb::Plan(_) => "plan",
-            Verb::Apply(_) => "apply",
-            Verb::Watch(_) => "watch",
-            Verb::Show(_) => "show",
-            Verb::Remove(_) => "remove",
+            Command::Check(_) => "check",
+            Command::Rules(_) => "rules",
+            Command::Plan(_) => "plan",
+            Command::Apply(_) => "apply",
+            Command::Watch(_) => "watch",
+            Command::Show(_) => "show",
+            Command::Remove(_) => "remove",
         }
     }
 
     fn file(&mut self) -> Option<&mut Option<PathBuf>> {
         match self {
-            Verb::Check(policy) => Some(&mut policy.file),
-            Verb::Rules(args) => Some(&mut args.policy.file),
-            Verb::Plan(args) => Some(&mut args.policy.file),
-            Verb::Apply(args) => Some(&mut args.policy.file),
-            Verb::Watch(args) => Some(&mut args.policy.file),
-            Verb::Show(_) | Verb::Remove(_) => None,
+            Command::Check(policy) => Some(&mut policy.file),
+            Command::Rules(args) => Some(&mut args.policy.file),
+            Command::Plan(args) => Some(&mut args.policy.file),
+            Command::Apply(args) => Some(&mut args.policy.file),
+            Command::Watch(args) => Some(&mut args.policy.file),
+            Command::Show(_) | Command::Remove(_) => None,
         }
     }
 
     fn netns(&mut self) -> Option<&mut Option<PathBuf>> {
         match self {
-            Verb::Check(_) | Verb::Rules(_) => None,
-            Verb::Plan(args) => Some(&mut args.namespace.netns),
-            Verb::Apply(args) => Some(&mut args.namespace.netns),
-            Verb::Watch(args) => Some(&mut args.namespace.netns),
-            Verb::Show(namespace) | Verb::Remove(namespace) => Some(&mut namespace.netns),
+            Command::Check(_) | Command::Rules(_) => None,
+            Command::Plan(args) => Some(&mut args.namespace.netns),
+            Command::Apply(args) => Some(&mut args.namespace.netns),
+            Command::Watch(args) => Some(&mut args.namespace.netns),
+            Command::Show(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
         }
     }
 }
 
 /// Gives a verb the option that stood before it; what stands behind the verb prevails. Whether
 /// the verb takes it.
-fn hand_down(given: Option<PathBuf>, slot: Option<&mut Option<PathBuf>>) -> bool {
+fn propagate(given: Option<PathBuf>, slot: Option<&mut Option<PathBuf>>) -> bool {
     let Some(path) = given else { return true };
     slot.map(|slot| slot.get_or_insert(path)).is_some()
 }
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split(' ')).and_then(Cli::settled)
+        Cli::try_parse_from(line.split(' ')).and_then(Cli::normalized)
     }
 
     #[test]
@@ -98,7 +99,7 @@ mod tests {
         for line in ["dwnl --json -f p --netns n plan", "dwnl plan --json -f p --netns n"] {
             let cli = parse(line).expect(line);
             assert!(cli.options.json);
-            let Verb::Plan(args) = cli.verb else { unreachable!("{line}") };
+            let Command::Plan(args) = cli.verb else { unreachable!("{line}") };
             assert_eq!(args.policy.path(), Path::new("p"));
             assert_eq!(args.namespace.path(), Some(Path::new("n")));
         }
@@ -107,7 +108,7 @@ mod tests {
     #[test]
     fn the_policy_has_a_default() {
         let verb = parse("dwnl check").expect("check").verb;
-        let Verb::Check(policy) = verb else { unreachable!("{verb:?}") };
+        let Command::Check(policy) = verb else { unreachable!("{verb:?}") };
         assert_eq!(policy.path(), Path::new(POLICY_FILE));
         assert!(Cli::command().render_help().to_string().contains(POLICY_FILE));
     }

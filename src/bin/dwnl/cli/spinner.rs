@@ -12,22 +12,22 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// A spinner that is shown once its work has lasted over a second, and is gone when it is
 /// dropped. It starts a thread: privileges have to be given up before.
-pub struct Progress {
+pub struct Spinner {
     work: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Progress {
+impl Spinner {
     /// Begins to wait; `action` is what is being done.
-    pub fn start(action: &'static str) -> Progress {
+    pub fn start(action: &'static str) -> Spinner {
         let (work, ended) = channel();
         // Without a thread to spare there is no sign of life: the work itself goes on.
         let thread = thread::Builder::new().spawn(move || spin(action, &ended)).ok();
-        Progress { work: Some(work), thread }
+        Spinner { work: Some(work), thread }
     }
 }
 
-impl Drop for Progress {
+impl Drop for Spinner {
     fn drop(&mut self) {
         self.work.take();
         if let Some(thread) = self.thread.take() {

@@ -3,21 +3,21 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use dwnl::engine::{Outcome, Tended};
-use dwnl::model::{ForeignTranslations, Published, Set};
+use dwnl::engine::{FlowChanges, Outcome};
+use dwnl::model::{ForeignTranslations, PublishedPort, Set};
 use dwnl::plan::Change;
 use serde::{Serialize, Serializer};
 
-use super::count::{Count, Counted, Grouped};
+use super::count::{Count, Counted, Thousands};
 use super::format::Elapsed;
 use super::translations::write_left_out;
 use super::{Difference, Report};
 
 /// What was done to the kernel's ruleset.
 #[derive(Debug, Serialize)]
-pub struct Done<'a> {
+pub struct ApplyReport<'a> {
     #[serde(skip)]
-    deed: Deed,
+    deed: Operation,
     changed: bool,
     added: usize,
     removed: usize,
@@ -31,7 +31,7 @@ pub struct Done<'a> {
     warnings: Vec<String>,
     /// The published ports that the policy does not mention, where a policy was applied.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "published")]
-    pub unmentioned: Option<Vec<Published>>,
+    pub unmentioned: Option<Vec<PublishedPort>>,
     /// Translations of other programs beside the jumps, where a policy was applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[serde(serialize_with = "super::translations::serialize")]
@@ -52,7 +52,7 @@ pub struct Done<'a> {
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum Operation {
     /// That the kernel holds the policy.
     Apply,
     /// That the kernel holds nothing of dwnl's.
@@ -68,24 +68,24 @@ pub struct Flows {
     ended: usize,
 }
 
-impl From<Tended> for Flows {
-    fn from(tended: Tended) -> Flows {
-        Flows { forgotten: tended.forgotten, ended: tended.ended }
+impl From<FlowChanges> for Flows {
+    fn from(tended: FlowChanges) -> Flows {
+        Flows { forgotten: tended.cleared, ended: tended.terminated }
     }
 }
 
-impl<'a> Done<'a> {
+impl<'a> ApplyReport<'a> {
     /// What the outcome, which has led to these sets, says after so long a time.
     pub fn new(
-        deed: Deed,
+        deed: Operation,
         outcome: &Outcome,
         sets: &[Set],
         elapsed: Duration,
         warnings: Vec<String>,
-    ) -> Done<'a> {
+    ) -> ApplyReport<'a> {
         let plan = &outcome.plan;
         let count = |is: fn(&&Change) -> bool| plan.changes.iter().filter(is).count();
-        Done {
+        ApplyReport {
             deed,
             changed: !plan.is_empty(),
             added: plan.added(),
@@ -108,15 +108,15 @@ impl<'a> Done<'a> {
 
     /// `1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)`
     pub(super) fn summary(&self) -> String {
-        let (removed, unchanged) = (Grouped(self.removed), Grouped(self.unchanged));
+        let (removed, unchanged) = (Thousands(self.removed), Thousands(self.unchanged));
         let added = self.counted.count(self.added);
-        let circumstances = self.circumstances();
+        let circumstances = self.details();
         format!("{added} added, {removed} removed, {unchanged} unchanged {circumstances}")
     }
 
     /// `(generation 17, 1.2 ms)`; the attempts are told where one was not enough.
-    fn circumstances(&self) -> String {
-        let Done { generation, attempts, elapsed, .. } = self;
+    fn details(&self) -> String {
+        let ApplyReport { generation, attempts, elapsed, .. } = self;
         let elapsed = Elapsed(*elapsed);
         match attempts {
             0 | 1 => format!("(generation {generation}, {elapsed})"),
@@ -126,7 +126,7 @@ impl<'a> Done<'a> {
 }
 
 fn published<S: Serializer>(
-    published: &Option<Vec<Published>>,
+    published: &Option<Vec<PublishedPort>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(published.iter().flatten().map(ToString::to_string))
@@ -139,7 +139,7 @@ fn changes<S: Serializer>(
     difference.as_ref().map(Difference::changes).serialize(serializer)
 }
 
-impl Report for Done<'_> {
+impl Report for ApplyReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_difference(out)?;
         self.write_deed(out)?;
@@ -147,7 +147,7 @@ impl Report for Done<'_> {
     }
 }
 
-impl Done<'_> {
+impl ApplyReport<'_> {
     /// Writes the changes, where they are to be told.
     pub(super) fn write_difference(&self, out: &mut dyn Write) -> io::Result<()> {
         self.difference.as_ref().map_or(Ok(()), |difference| difference.write_changes(out))
@@ -166,23 +166,23 @@ impl Done<'_> {
     }
 
     fn write_deed(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Done { counted, generation, .. } = self;
+        let ApplyReport { counted, generation, .. } = self;
         match (self.changed, self.deed) {
-            (true, Deed::Apply) => writeln!(out, "applied: {}", self.summary()),
-            (true, Deed::Remove) => {
+            (true, Operation::Apply) => writeln!(out, "applied: {}", self.summary()),
+            (true, Operation::Remove) => {
                 let rules = counted.count(self.removed);
                 let chains = Count(self.chains_removed, "chain");
                 let containers = match self.sets_removed {
                     0 => format!(" and {chains}"),
                     sets => format!(", {chains} and {}", Count(sets, "set")),
                 };
-                writeln!(out, "removed: {rules}{containers} {}", self.circumstances())
+                writeln!(out, "removed: {rules}{containers} {}", self.details())
             }
-            (false, Deed::Apply) => {
-                let standing = counted.standing(self.unchanged);
+            (false, Operation::Apply) => {
+                let standing = counted.up_to_date(self.unchanged);
                 writeln!(out, "nothing to do: {standing} (generation {generation})")
             }
-            (false, Deed::Remove) => {
+            (false, Operation::Remove) => {
                 writeln!(out, "nothing to do: not installed (generation {generation})")
             }
         }
@@ -202,7 +202,7 @@ impl Done<'_> {
 
 #[cfg(test)]
 mod tests {
-    use dwnl::model::{Family, Place, Ports, Protocol, RuleContent};
+    use dwnl::model::{Family, Ports, Position, Protocol, RuleContent};
 
     use super::super::test_support::{allow, json, large_group, outcome, path, set_path, text};
     use super::*;
@@ -215,7 +215,7 @@ mod tests {
         vec![
             Change::AddRule {
                 chain: chain.clone(),
-                place: Place::Last,
+                place: Position::Append,
                 rule: allow(None, 443),
                 origin: None,
             },
@@ -227,7 +227,13 @@ mod tests {
     #[test]
     fn an_apply_counts_its_rules() {
         let outcome = outcome(change(), 1);
-        let done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, vec!["no effect".to_owned()]);
+        let done = ApplyReport::new(
+            Operation::Apply,
+            &outcome,
+            &[],
+            ELAPSED,
+            vec!["no effect".to_owned()],
+        );
         assert_eq!(
             text(&done),
             "applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)\n"
@@ -244,7 +250,7 @@ mod tests {
     #[test]
     fn a_verbose_apply_tells_the_changes_too() {
         let outcome = outcome(change(), 1);
-        let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
+        let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
         done.difference = Some(Difference::new(&outcome.plan, &[], true));
         assert_eq!(
             text(&done),
@@ -261,7 +267,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     #[test]
     fn a_verbose_apply_tells_programs_the_changes_too() {
         let outcome = outcome(vec![Change::DeleteChain(path(Family::Ip, "DOCKER-BLOCK"))], 1);
-        let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
+        let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
         done.difference = Some(Difference::new(&outcome.plan, &[], true));
         let changes = concat!(
             r#""changes":[{"op":"delete-chain","family":"ip","table":"nat","#,
@@ -274,12 +280,12 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     fn elements_and_sets_are_counted() {
         let applied = outcome(Vec::new(), 1);
         let sets = large_group().sets;
-        let done = Done::new(Deed::Apply, &applied, &sets, ELAPSED, Vec::new());
+        let done = ApplyReport::new(Operation::Apply, &applied, &sets, ELAPSED, Vec::new());
         assert_eq!(text(&done), "nothing to do: 40 rules and elements stand (generation 17)\n");
         let mut changes = change();
         changes.push(Change::DeleteSet { set: set_path("cdn-4"), elements: 99_998 });
         let removed = outcome(changes, 1);
-        let done = Done::new(Deed::Remove, &removed, &[], ELAPSED, Vec::new());
+        let done = ApplyReport::new(Operation::Remove, &removed, &[], ELAPSED, Vec::new());
         assert_eq!(
             text(&done),
             "removed: 100,000 rules and elements, 1 chain and 1 set (generation 17, 1.2 ms)\n"
@@ -290,8 +296,8 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     fn what_became_of_flows_is_told() {
         let outcome = outcome(Vec::new(), 1);
         let done = |forgotten, ended| {
-            let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
-            done.flows = Some(Tended { forgotten, ended }.into());
+            let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
+            done.flows = Some(FlowChanges { cleared: forgotten, terminated: ended }.into());
             done
         };
         assert_eq!(text(&done(0, 0)), "nothing to do: 40 rules stand (generation 17)\n");
@@ -307,10 +313,10 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     #[test]
     fn ports_that_nobody_can_reach_are_told() {
         let outcome = outcome(Vec::new(), 1);
-        let mut done = Done::new(Deed::Apply, &outcome, &[], ELAPSED, Vec::new());
+        let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
         let ports = Ports::new(Protocol::Tcp, 8080, 8081).expect("ports");
         let address = "203.0.113.5".parse().expect("an address");
-        let published = Published { address: Some(address), family: Family::Ip, ports };
+        let published = PublishedPort { address: Some(address), family: Family::Ip, ports };
         done.unmentioned = Some(vec![published]);
         assert_eq!(
             text(&done),
@@ -322,7 +328,8 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
 
     #[test]
     fn attempts_are_told_where_one_was_not_enough() {
-        let done = Done::new(Deed::Remove, &outcome(change(), 3), &[], ELAPSED, Vec::new());
+        let done =
+            ApplyReport::new(Operation::Remove, &outcome(change(), 3), &[], ELAPSED, Vec::new());
         assert_eq!(
             text(&done),
             "removed: 2 rules and 1 chain (generation 17, 1.2 ms, 3 attempts)\n"
@@ -332,8 +339,8 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     #[test]
     fn doing_nothing_is_told() {
         let outcome = outcome(Vec::new(), 1);
-        let text = |deed| text(&Done::new(deed, &outcome, &[], ELAPSED, Vec::new()));
-        assert_eq!(text(Deed::Apply), "nothing to do: 40 rules stand (generation 17)\n");
-        assert_eq!(text(Deed::Remove), "nothing to do: not installed (generation 17)\n");
+        let text = |deed| text(&ApplyReport::new(deed, &outcome, &[], ELAPSED, Vec::new()));
+        assert_eq!(text(Operation::Apply), "nothing to do: 40 rules stand (generation 17)\n");
+        assert_eq!(text(Operation::Remove), "nothing to do: not installed (generation 17)\n");
     }
 }

@@ -7,7 +7,7 @@ use super::count::Count;
 
 /// What others had done before a check.
 #[derive(Debug, Default, Serialize)]
-pub struct Causes {
+pub struct Attribution {
     #[serde(rename = "commits")]
     first: Vec<Cause>,
     #[serde(rename = "further_commits")]
@@ -28,7 +28,7 @@ struct Cause {
     culprit: String,
 }
 
-impl Causes {
+impl Attribution {
     /// So many different commits are told.
     const MAX: usize = 3;
 
@@ -41,14 +41,14 @@ impl Causes {
             generation: commit.generation,
             times: 1,
             text: commit.to_string(),
-            culprit: commit.culprit(),
+            culprit: commit.author(),
         });
     }
 
     fn push_cause(&mut self, cause: Cause) {
         if let Some(same) = self.first.iter_mut().find(|other| other.text == cause.text) {
             same.times += 1;
-        } else if self.first.len() < Causes::MAX {
+        } else if self.first.len() < Attribution::MAX {
             self.first.push(cause);
         } else {
             self.further += 1;
@@ -67,7 +67,7 @@ impl Causes {
     }
 
     /// Who did it, as far as that is known.
-    pub fn culprit(&self) -> &str {
+    pub fn author(&self) -> &str {
         self.first.first().map_or("somebody", |cause| &cause.culprit)
     }
 }
@@ -84,8 +84,8 @@ pub(super) mod tests {
     use super::*;
 
     /// Commits of so many processes, one each.
-    pub fn causes(commits: u32) -> Causes {
-        let mut causes = Causes::default();
+    pub fn causes(commits: u32) -> Attribution {
+        let mut causes = Attribution::default();
         (1..=commits).for_each(|pid| causes.push_cause(cause(pid)));
         causes
     }
@@ -129,7 +129,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_first_is_the_culprit() {
-        assert_eq!(causes(2).culprit(), "process nft (pid 1)");
-        assert_eq!(causes(0).culprit(), "somebody");
+        assert_eq!(causes(2).author(), "process nft (pid 1)");
+        assert_eq!(causes(0).author(), "somebody");
     }
 }

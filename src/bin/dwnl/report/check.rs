@@ -96,7 +96,7 @@ impl Report for Check<'_> {
 
 #[cfg(test)]
 mod tests {
-    use dwnl::model::{Addresses, Location};
+    use dwnl::model::{AddressSpec, Location};
     use dwnl::policy::{Allow, Group, Source};
 
     use super::super::test_support::{json, text};
@@ -104,7 +104,7 @@ mod tests {
 
     fn policy() -> Policy {
         let host = "192.0.2.7/32".parse().expect("a network");
-        let source = Source { addresses: Addresses::Network(host), at: None };
+        let source = Source { addresses: AddressSpec::Network(host), at: None };
         let group = Group { name: None, sources: Arc::new(vec![source.clone(), source]) };
         let allow = Allow { from: Some(vec![group.clone()]), ..Allow::new(Vec::new()) };
         Policy { allow: vec![allow.clone(), allow], ..Policy::default() }

@@ -7,13 +7,13 @@ use dwnl::model::Set;
 use dwnl::plan::Change;
 
 /// A number whose thousands are set apart: `99,990`.
-pub struct Grouped(pub usize);
+pub struct Thousands(pub usize);
 
-impl Display for Grouped {
+impl Display for Thousands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0 / 1000, self.0 % 1000) {
             (0, rest) => write!(f, "{rest}"),
-            (thousands, rest) => write!(f, "{},{rest:03}", Grouped(thousands)),
+            (thousands, rest) => write!(f, "{},{rest:03}", Thousands(thousands)),
         }
     }
 }
@@ -24,7 +24,7 @@ pub struct Count(pub usize, pub &'static str);
 impl Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Count(number, noun) = self;
-        write!(f, "{} ", Grouped(*number))?;
+        write!(f, "{} ", Thousands(*number))?;
         match noun.strip_suffix('y') {
             _ if *number == 1 => f.write_str(noun),
             Some(stem) => write!(f, "{stem}ies"),
@@ -45,8 +45,8 @@ pub enum Counted {
 impl Counted {
     /// What is counted by a plan that is to lead to these sets. Elements that are the kernel's to
     /// keep are not.
-    pub fn of(plan: &Plan, wanted: &[Set]) -> Counted {
-        if wanted.iter().all(|set| set.kind.is_dynamic())
+    pub fn of(plan: &Plan, desired: &[Set]) -> Counted {
+        if desired.iter().all(|set| set.kind.is_dynamic())
             && !plan.changes.iter().any(is_of_elements)
         {
             Counted::Rules
@@ -60,12 +60,12 @@ impl Counted {
         match self {
             Counted::Rules => Count(number, "rule").to_string(),
             Counted::RulesAndElements if number == 1 => "1 rule or element".to_owned(),
-            Counted::RulesAndElements => format!("{} rules and elements", Grouped(number)),
+            Counted::RulesAndElements => format!("{} rules and elements", Thousands(number)),
         }
     }
 
     /// How many of them stay as they are: `1 rule stands`, `43 rules stand`.
-    pub fn standing(self, number: usize) -> String {
+    pub fn up_to_date(self, number: usize) -> String {
         let verb = if number == 1 { "stands" } else { "stand" };
         format!("{} {verb}", self.count(number))
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        let text = |number| Grouped(number).to_string();
+        let text = |number| Thousands(number).to_string();
         assert_eq!(text(0), "0");
         assert_eq!(text(999), "999");
         assert_eq!(text(99_990), "99,990");
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_named() {
-        assert_eq!(Counted::Rules.standing(1), "1 rule stands");
-        assert_eq!(Counted::RulesAndElements.standing(1), "1 rule or element stands");
-        let many = Counted::RulesAndElements.standing(100_002);
+        assert_eq!(Counted::Rules.up_to_date(1), "1 rule stands");
+        assert_eq!(Counted::RulesAndElements.up_to_date(1), "1 rule or element stands");
+        let many = Counted::RulesAndElements.up_to_date(100_002);
         assert_eq!(many, "100,002 rules and elements stand");
     }
 }

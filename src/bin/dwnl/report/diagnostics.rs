@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use dwnl::policy::Diagnostics;
 use serde::Serialize;
 
-use super::format::Plain;
+use super::format::Escaped;
 use super::style::{ERROR, HEADING, WARNING};
 
 /// Why the operation failed, for programs.
@@ -22,7 +22,7 @@ pub fn write_error(out: &mut dyn Write, message: &str) -> io::Result<()> {
 
 /// Writes a warning in one line.
 pub fn write_warning(out: &mut dyn Write, message: &str) -> io::Result<()> {
-    writeln!(out, "{WARNING}warning:{WARNING:#} {}", Plain(message))
+    writeln!(out, "{WARNING}warning:{WARNING:#} {}", Escaped(message))
 }
 
 /// Writes all errors of a policy, their first lines bold and what underlines the excerpt red.

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::Report;
 use super::change::ChangeReport;
-use super::count::{Counted, Grouped};
+use super::count::{Counted, Thousands};
 use super::style::HEADING;
 use super::translations::write_left_out;
 
@@ -107,14 +107,14 @@ impl Report for Difference<'_> {
         let Difference { counted, generation, .. } = self;
         if self.changed {
             let added = counted.count(self.added);
-            let (removed, unchanged) = (Grouped(self.removed), Grouped(self.unchanged));
+            let (removed, unchanged) = (Thousands(self.removed), Thousands(self.unchanged));
             writeln!(
                 out,
                 "plan: {added} to add, {removed} to remove, {unchanged} unchanged \
                  (generation {generation})"
             )?;
         } else {
-            let standing = counted.standing(self.unchanged);
+            let standing = counted.up_to_date(self.unchanged);
             writeln!(out, "nothing to do: {standing} (generation {generation})")?;
         }
         write_left_out(out, self.foreign_translations)
@@ -130,7 +130,7 @@ fn translations<S: Serializer>(
 
 #[cfg(test)]
 mod tests {
-    use dwnl::model::{BaseChain, Family, Place, RuleContent, SetKind};
+    use dwnl::model::{BaseChain, Family, Position, RuleContent, SetKind};
     use dwnl::plan::Change;
 
     use super::super::test_support::{
@@ -153,9 +153,9 @@ mod tests {
             Change::AddTable(prerouting.table.clone()),
             Change::AddChain(prerouting.clone(), Some(BaseChain::NAT_PREROUTING)),
             Change::AddChain(block.clone(), None),
-            rule(block.clone(), Place::Last, allow(Some("192.0.2.7/32"), 443), Some(origin())),
+            rule(block.clone(), Position::Append, allow(Some("192.0.2.7/32"), 443), Some(origin())),
             Change::DeleteRule { chain: block.clone(), handle: 9, content: old.clone() },
-            rule(prerouting, Place::Before(4), local(jump("DOCKER-BLOCK")), None),
+            rule(prerouting, Position::Before(4), local(jump("DOCKER-BLOCK")), None),
             Change::FlushChain {
                 chain: path(Family::Ip6, "DOCKER-BLOCK"),
                 contents: vec![old, odd],
@@ -266,7 +266,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             },
             Change::AddRule {
                 chain: own_path("allow"),
-                place: Place::Last,
+                place: Position::Append,
                 rule: lookup(Family::Ip, "cdn-4"),
                 origin: None,
             },

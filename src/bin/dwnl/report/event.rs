@@ -8,8 +8,8 @@ use dwnl::policy::Diagnostics;
 use serde::Serialize;
 
 use super::count::Count;
-use super::format::{Elapsed, listed};
-use super::{Causes, Check, Done, Report, write_diagnostics, write_warning};
+use super::format::{Elapsed, join_limited};
+use super::{ApplyReport, Attribution, Check, Report, write_diagnostics, write_warning};
 use crate::logging::Level;
 
 /// Something that has happened; its serialization is a line of `watch --json`.
@@ -22,7 +22,7 @@ pub enum Event<'a> {
         policy: &'a Path,
         /// What was done.
         #[serde(flatten)]
-        done: Done<'a>,
+        done: ApplyReport<'a>,
     },
     /// The policy has been read again and is in force as it is now.
     Reload {
@@ -30,26 +30,26 @@ pub enum Event<'a> {
         was_wrong: bool,
         /// What was done.
         #[serde(flatten)]
-        done: Done<'a>,
+        done: ApplyReport<'a>,
     },
     /// What others had changed has been undone, or what they did has been followed.
     Repair {
         /// What others had done.
         #[serde(flatten)]
-        causes: &'a Causes,
+        causes: &'a Attribution,
         /// The tables, chains and sets that were repaired.
         places: Vec<String>,
         /// Whether it is one of many, so that it need not be told.
         is_contested: bool,
         /// What was done.
         #[serde(flatten)]
-        done: Done<'a>,
+        done: ApplyReport<'a>,
     },
     /// What others had done called for no repair.
     Check {
         /// What others had done.
         #[serde(flatten)]
-        causes: &'a Causes,
+        causes: &'a Attribution,
         /// How long it took to find out, in microseconds.
         elapsed_us: u64,
     },
@@ -57,7 +57,7 @@ pub enum Event<'a> {
     Contest {
         /// What they did last.
         #[serde(flatten)]
-        causes: &'a Causes,
+        causes: &'a Attribution,
         /// The tables, chains and sets that were repaired last.
         places: Vec<String>,
         /// How many milliseconds lie between one repair and the next from now on.
@@ -134,7 +134,7 @@ impl Report for Event<'_> {
                 done.write(out)
             }
             Event::Repair { causes, places, done, .. } => {
-                let (places, summary) = (listed(places), done.summary());
+                let (places, summary) = (join_limited(places), done.summary());
                 writeln!(out, "repaired {places}: {summary}{}", causes.words())?;
                 done.write_difference(out)?;
                 done.write_consequences(out)
@@ -144,7 +144,7 @@ impl Report for Event<'_> {
                 writeln!(out, "nothing to repair ({elapsed}){}", causes.words())
             }
             Event::Contest { causes, places, pause_ms } => {
-                let (culprit, places) = (causes.culprit(), listed(places));
+                let (culprit, places) = (causes.author(), join_limited(places));
                 let sentence = format!(
                     "{culprit} keeps changing {places}: repairing at most every {pause_ms} ms from \
                      now on, and telling of it no more until it stops"
@@ -181,27 +181,27 @@ impl Report for Event<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::engine::Outcome;
-    use dwnl::model::{Family, Location, Place};
+    use dwnl::model::{Family, Location, Position};
     use dwnl::plan::Change;
     use dwnl::policy::Diagnostic;
 
     use super::super::attribution::tests::causes;
     use super::super::test_support::{self, allow, json, path, text};
-    use super::super::{Deed, Difference};
+    use super::super::{Difference, Operation};
     use super::*;
 
     fn outcome() -> Outcome {
         let chain = path(Family::Ip, "DOCKER-BLOCK");
         let rule = allow(None, 443);
-        let changes = vec![Change::AddRule { chain, place: Place::Last, rule, origin: None }];
+        let changes = vec![Change::AddRule { chain, place: Position::Append, rule, origin: None }];
         test_support::outcome(changes, 1)
     }
 
-    fn done(outcome: &Outcome) -> Done<'_> {
-        Done::new(Deed::Apply, outcome, &[], Duration::from_micros(1_234), Vec::new())
+    fn done(outcome: &Outcome) -> ApplyReport<'_> {
+        ApplyReport::new(Operation::Apply, outcome, &[], Duration::from_micros(1_234), Vec::new())
     }
 
-    fn repair(causes: &Causes, is_contested: bool) -> String {
+    fn repair(causes: &Attribution, is_contested: bool) -> String {
         let outcome = outcome();
         let places = Difference::new(&outcome.plan, &[], false).places();
         let done = done(&outcome);

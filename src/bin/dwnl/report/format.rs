@@ -10,41 +10,41 @@ use super::count::Count;
 
 /// What a rule says: iptables' or nft's words, or its expressions where those are not enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Words<'a> {
+pub enum RuleText<'a> {
     /// A rule of a form that dwnl writes.
     Rule(&'a Rule),
     /// A rule's expressions.
     Expressions(&'a str),
 }
 
-impl<'a> From<&'a RuleContent> for Words<'a> {
-    fn from(content: &'a RuleContent) -> Words<'a> {
+impl<'a> From<&'a RuleContent> for RuleText<'a> {
+    fn from(content: &'a RuleContent) -> RuleText<'a> {
         match content {
-            RuleContent::Known(rule) => Words::Rule(rule),
-            RuleContent::Foreign { expressions, .. } => Words::Expressions(expressions),
+            RuleContent::Known(rule) => RuleText::Rule(rule),
+            RuleContent::Foreign { expressions, .. } => RuleText::Expressions(expressions),
         }
     }
 }
 
-impl Display for Words<'_> {
+impl Display for RuleText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Words::Rule(rule) => write!(f, "{rule}"),
-            Words::Expressions(expressions) => f.write_str(expressions),
+            RuleText::Rule(rule) => write!(f, "{rule}"),
+            RuleText::Expressions(expressions) => f.write_str(expressions),
         }
     }
 }
 
-impl Serialize for Words<'_> {
+impl Serialize for RuleText<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
 /// Something with names that anybody may have given, for a terminal: control characters are escaped.
-pub struct Plain<T>(pub T);
+pub struct Escaped<T>(pub T);
 
-impl<T: Display> Display for Plain<T> {
+impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(Escaping(f), "{}", self.0)
     }
@@ -111,7 +111,7 @@ impl<'a> From<&'a Location> for LocationReport<'a> {
 }
 
 /// Some of these words, and how many others there are: `a, b, c and 2 others`.
-pub fn listed(words: &[String]) -> String {
+pub fn join_limited(words: &[String]) -> String {
     const SHOWN_MAX: usize = 3;
     let shown = words.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
     match words.len().saturating_sub(SHOWN_MAX) {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn nothing_is_done_to_a_terminal() {
-        assert_eq!(Plain("-j \x1b[31mÄ\n\u{9b}1m").to_string(), "-j \\u{1b}[31mÄ\\n\\u{9b}1m");
+        assert_eq!(Escaped("-j \x1b[31mÄ\n\u{9b}1m").to_string(), "-j \\u{1b}[31mÄ\\n\\u{9b}1m");
     }
 
     #[test]

@@ -22,8 +22,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use apply_report::{Deed, Done, Flows};
-pub use attribution::Causes;
+pub use apply_report::{ApplyReport, Flows, Operation};
+pub use attribution::Attribution;
 pub use check::Check;
 pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
 pub use difference::Difference;

@@ -7,8 +7,8 @@ use anstream::StripStream;
 use dwnl::Plan;
 use dwnl::engine::Outcome;
 use dwnl::model::{
-    BaseChain, Chain, ChainPath, Docker, Extent, Family, Interval, Location, Match, Origin, Ports,
-    Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict, WantedRule,
+    BaseChain, Chain, ChainPath, DesiredRule, Docker, Family, Interval, Location, Match, Origin,
+    Ownership, Ports, Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict,
 };
 use dwnl::plan::Change;
 use serde::Serialize;
@@ -36,7 +36,7 @@ pub fn path(family: Family, chain: &str) -> Arc<ChainPath> {
 
 /// `-m addrtype --dst-type LOCAL` and the verdict.
 pub fn local(verdict: Verdict) -> Rule {
-    Rule { matches: [Match::DestinationLocal].into(), ..Rule::new(verdict) }
+    Rule { matches: [Match::DstTypeLocal].into(), ..Rule::new(verdict) }
 }
 
 pub fn jump(chain: &str) -> Verdict {
@@ -68,16 +68,16 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
     let chain = |name, base, extent, rules: Vec<Rule>| Chain {
         path: path(family, name),
         base,
-        extent,
-        rules: Arc::new(rules.into_iter().map(wanted).collect()),
+        ownership: extent,
+        rules: Arc::new(rules.into_iter().map(desired).collect()),
         retired: Vec::new(),
     };
     let head = vec![local(jump("DOCKER-BLOCK")), local(Verdict::Return)];
     let nat = Some(BaseChain::NAT_PREROUTING);
     let chains = vec![
-        chain("DOCKER", None, Extent::Exists, Vec::new()),
-        chain("DOCKER-BLOCK", None, Extent::Whole, rules),
-        chain("PREROUTING", nat, Extent::Head, head),
+        chain("DOCKER", None, Ownership::Referenced, Vec::new()),
+        chain("DOCKER-BLOCK", None, Ownership::Exclusive, rules),
+        chain("PREROUTING", nat, Ownership::Leading, head),
     ];
     Ruleset { chains, ..Ruleset::default() }
 }
@@ -108,12 +108,12 @@ pub fn lookup(family: Family, set: &str) -> Rule {
     let matches = [
         Match::DestinationPorts(ports),
         Match::SourceSet { family, set: set.into() },
-        Match::DestinationLocal,
+        Match::DstTypeLocal,
     ];
     Rule {
         protocol: Some(Protocol::Tcp),
         matches: matches.into(),
-        ..Rule::new(Verdict::MarkConnection(0x2000))
+        ..Rule::new(Verdict::SetCtMark(0x2000))
     }
 }
 
@@ -130,25 +130,24 @@ pub fn large_group() -> Ruleset {
     let own = Chain {
         path: own_path("allow"),
         base: Some(BaseChain::BEFORE_NAT_PREROUTING),
-        extent: Extent::Whole,
-        rules: Arc::new(rules.map(|(family, set)| wanted(lookup(family, set))).into()),
+        ownership: Ownership::Exclusive,
+        rules: Arc::new(rules.map(|(family, set)| desired(lookup(family, set))).into()),
         retired: Vec::new(),
     };
-    let mark =
-        Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    let mark = Rule { matches: [Match::Connmark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
     Ruleset {
         chains: [own].into_iter().chain(frame(Family::Ip, vec![mark]).chains).collect(),
         sets: vec![
             set("cdn-4", HOSTS, hosts(2)),
             set("cdn-6-intervals", NETWORKS, vec![Interval { first: 0, last }]),
         ],
-        own_tables: vec![own_path("").table.clone()],
+        owned_tables: vec![own_path("").table.clone()],
         ..Ruleset::default()
     }
 }
 
-fn wanted(rule: Rule) -> WantedRule {
-    WantedRule { rule, origin: None }
+fn desired(rule: Rule) -> DesiredRule {
+    DesiredRule { rule, origin: None }
 }
 
 /// What came of these changes, from generation 16 on.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use dwnl::model::{Family, ForeignTranslations};
 use serde::{Serialize, Serializer};
 
-use super::format::{self, Plain};
+use super::format::{self, Escaped};
 
 #[derive(Serialize)]
 struct TranslationsReport<'a> {
@@ -43,5 +43,5 @@ pub fn serialize<S: Serializer>(
 /// Writes a line for each second jump that is left out. One that is kept is worth a warning.
 pub fn write_left_out(out: &mut dyn Write, all: &[ForeignTranslations]) -> io::Result<()> {
     let mut left_out = all.iter().filter(|translations| translations.is_left_out());
-    left_out.try_for_each(|translations| writeln!(out, "{}", Plain(translations)))
+    left_out.try_for_each(|translations| writeln!(out, "{}", Escaped(translations)))
 }

@@ -18,9 +18,9 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 /// That what is watched goes itself.
-const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF.union(AddWatchFlags::IN_MOVE_SELF);
+const SELF_MASK: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF.union(AddWatchFlags::IN_MOVE_SELF);
 /// Whatever changes what is read under a name in a directory, or of a file.
-const CONTENT: AddWatchFlags = SELF
+const CONTENT_MASK: AddWatchFlags = SELF_MASK
     .union(AddWatchFlags::IN_CREATE)
     .union(AddWatchFlags::IN_DELETE)
     .union(AddWatchFlags::IN_MOVE)
@@ -59,7 +59,7 @@ impl Files {
     /// # Errors
     /// If a part of it cannot be watched; the rest is.
     pub fn follow(&mut self, files: &[PathBuf]) -> io::Result<bool> {
-        let mut ways = Ways { inotify: &self.inotify, places: BTreeMap::new(), error: None };
+        let mut ways = PathWalker { inotify: &self.inotify, places: BTreeMap::new(), error: None };
         let mut watched = Watched::new();
         for file in files {
             ways.follow(&std::path::absolute(file)?);
@@ -85,7 +85,7 @@ impl Files {
         let mut changed = false;
         for _ in 0..READS_MAX {
             match self.inotify.read_events() {
-                Ok(events) => changed |= events.iter().any(|event| self.matters(event)),
+                Ok(events) => changed |= events.iter().any(|event| self.is_watched(event)),
                 Err(Errno::EAGAIN) => break,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
@@ -94,7 +94,7 @@ impl Files {
         Ok(changed)
     }
 
-    fn matters(&self, event: &InotifyEvent) -> bool {
+    fn is_watched(&self, event: &InotifyEvent) -> bool {
         let names = self.watched.get(&event.wd);
         event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW)
             || names.is_some_and(|names| match &event.name {
@@ -112,35 +112,35 @@ impl AsFd for Files {
 
 /// What is found under a name.
 #[derive(PartialEq, Eq)]
-enum Step {
+enum PathKind {
     Directory,
     Symlink(PathBuf),
     File,
     Nothing,
 }
 
-impl Step {
-    fn at(path: &Path) -> Step {
+impl PathKind {
+    fn at(path: &Path) -> PathKind {
         match fs::symlink_metadata(path).map(|found| found.file_type()) {
-            Ok(kind) if kind.is_dir() => Step::Directory,
+            Ok(kind) if kind.is_dir() => PathKind::Directory,
             Ok(kind) if kind.is_symlink() => {
-                fs::read_link(path).map_or(Step::Nothing, Step::Symlink)
+                fs::read_link(path).map_or(PathKind::Nothing, PathKind::Symlink)
             }
-            Ok(_) => Step::File,
-            Err(_) => Step::Nothing,
+            Ok(_) => PathKind::File,
+            Err(_) => PathKind::Nothing,
         }
     }
 }
 
 /// Ways that are being followed.
-struct Ways<'a> {
+struct PathWalker<'a> {
     inotify: &'a Inotify,
     /// What is watched on them, by paths without symlinks, and the names that matter there.
     places: BTreeMap<PathBuf, (WatchDescriptor, BTreeSet<OsString>)>,
     error: Option<Errno>,
 }
 
-impl Ways<'_> {
+impl PathWalker<'_> {
     /// Follows an absolute path as far as it leads.
     fn follow(&mut self, path: &Path) {
         let mut place = PathBuf::from("/");
@@ -152,8 +152,8 @@ impl Ways<'_> {
                 continue;
             }
             match self.step(&place, &name, rest.is_empty()) {
-                Step::Directory => place.push(name),
-                Step::Symlink(target) if symlinks < SYMLINKS_MAX => {
+                PathKind::Directory => place.push(name),
+                PathKind::Symlink(target) if symlinks < SYMLINKS_MAX => {
                     symlinks += 1;
                     if target.is_absolute() {
                         place = PathBuf::from("/");
@@ -162,25 +162,25 @@ impl Ways<'_> {
                     names.append(&mut rest);
                     rest = names;
                 }
-                Step::Symlink(_) | Step::File | Step::Nothing => return,
+                PathKind::Symlink(_) | PathKind::File | PathKind::Nothing => return,
             }
         }
     }
 
     /// What is found under a name, which is watched from before it was found there.
-    fn step(&mut self, place: &Path, name: &OsStr, is_last: bool) -> Step {
+    fn step(&mut self, place: &Path, name: &OsStr, is_last: bool) -> PathKind {
         let path = place.join(name);
-        let mut found = Step::at(&path);
+        let mut found = PathKind::at(&path);
         for _ in 0..LOOKS_MAX {
             let watched = match found {
-                Step::Directory if !is_last => self.watch(&path, SELF),
+                PathKind::Directory if !is_last => self.watch(&path, SELF_MASK),
                 _ => self.watch_name(place, name),
             };
-            if found == Step::File {
+            if found == PathKind::File {
                 // For what is written to it by another path. Whether it is there the directory tells.
-                let _ = self.watch(&path, CONTENT);
+                let _ = self.watch(&path, CONTENT_MASK);
             }
-            let found_again = Step::at(&path);
+            let found_again = PathKind::at(&path);
             match watched {
                 Ok(()) if found_again == found => break,
                 // It is going at this moment.
@@ -195,7 +195,7 @@ impl Ways<'_> {
     }
 
     fn watch_name(&mut self, directory: &Path, name: &OsStr) -> Result<(), Errno> {
-        self.watch(directory, CONTENT)?;
+        self.watch(directory, CONTENT_MASK)?;
         if let Some((_, names)) = self.places.get_mut(directory) {
             names.insert(name.to_owned());
         }
@@ -205,7 +205,7 @@ impl Ways<'_> {
     /// Watches for these events, or for more.
     fn watch(&mut self, path: &Path, events: AddWatchFlags) -> Result<(), Errno> {
         let names = self.places.get(path).map(|(_, names)| names);
-        if names.is_some_and(|names| events == SELF || !names.is_empty()) {
+        if names.is_some_and(|names| events == SELF_MASK || !names.is_empty()) {
             return Ok(());
         }
         let events = events | AddWatchFlags::IN_DONT_FOLLOW;

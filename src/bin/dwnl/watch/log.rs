@@ -9,17 +9,17 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::lossy_writer::Outlet;
-use crate::logging::{Level, Stderr};
+use super::lossy_writer::LossyWriter;
+use crate::logging::{Level, StderrLog};
 use crate::report::{Event, Report};
 
 /// Who is told how much. That nobody reads it is no reason to leave the rules unattended.
 pub struct Log {
     least: Level,
     /// Lines of JSON for a program, if one is told; people then get warnings alone.
-    events: Option<Outlet<io::Stdout>>,
-    words: Outlet<io::Stderr>,
-    stderr: Stderr,
+    events: Option<LossyWriter<io::Stdout>>,
+    words: LossyWriter<io::Stderr>,
+    stderr: StderrLog,
     /// What is amiss at the moment, by what was to be done, so that it is told once.
     complaints: BTreeMap<&'static str, String>,
 }
@@ -35,9 +35,9 @@ struct Stamped<'a> {
 impl Log {
     /// Tells what is at least as important as `least`, and a program all of that in lines of JSON if
     /// one is to be told.
-    pub fn new(stderr: Stderr, least: Level, is_json: bool) -> Log {
-        let events = is_json.then(Outlet::stdout);
-        Log { least, events, words: Outlet::stderr(), stderr, complaints: BTreeMap::new() }
+    pub fn new(stderr: StderrLog, least: Level, is_json: bool) -> Log {
+        let events = is_json.then(LossyWriter::stdout);
+        Log { least, events, words: LossyWriter::stderr(), stderr, complaints: BTreeMap::new() }
     }
 
     /// Whether details are told.
@@ -46,7 +46,7 @@ impl Log {
     }
 
     /// Tells of an event that happens now.
-    pub fn tell(&mut self, event: &Event) {
+    pub fn emit(&mut self, event: &Event) {
         self.resume();
         let level = event.level();
         if level > self.least {
@@ -62,24 +62,24 @@ impl Log {
     }
 
     /// Tells what is amiss, unless it was told the last time.
-    pub fn complain(&mut self, action: &'static str, error: &impl Display) {
+    pub fn warn_once(&mut self, action: &'static str, error: &impl Display) {
         let error = error.to_string();
         if self.complaints.get(action) != Some(&error) {
-            self.tell(&Event::Failure { action, error: error.clone() });
+            self.emit(&Event::Failure { action, error: error.clone() });
             self.complaints.insert(action, error);
         }
     }
 
     /// Nothing is amiss with it any more.
-    pub fn succeeded(&mut self, action: &'static str) {
+    pub fn clear(&mut self, action: &'static str) {
         self.complaints.remove(action);
     }
 
     /// The one or the other.
-    pub fn complain_if_failed(&mut self, action: &'static str, done: io::Result<()>) {
+    pub fn report_result(&mut self, action: &'static str, done: io::Result<()>) {
         match done {
-            Ok(()) => self.succeeded(action),
-            Err(error) => self.complain(action, &error),
+            Ok(()) => self.clear(action),
+            Err(error) => self.warn_once(action, &error),
         }
     }
 
@@ -88,19 +88,19 @@ impl Log {
         let now = SystemTime::now();
         if let Some(outlet) = &mut self.events {
             outlet.resume();
-            if let Some(events) = outlet.missed() {
+            if let Some(events) = outlet.take_dropped() {
                 outlet.write(line(now, &Event::Untold { events }));
             }
         }
         self.words.resume();
-        if let Some(events) = self.words.missed() {
+        if let Some(events) = self.words.take_dropped() {
             self.words.write(text(self.stderr, now, &Event::Untold { events }));
         }
     }
 
     /// What has to become ready for writing before [`Log::resume`] helps.
     pub fn blocked(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let events = self.events.as_ref().and_then(Outlet::blocked);
+        let events = self.events.as_ref().and_then(LossyWriter::blocked);
         events.into_iter().chain(self.words.blocked())
     }
 }
@@ -113,7 +113,7 @@ fn line(now: SystemTime, event: &Event) -> Vec<u8> {
     line
 }
 
-fn text(stderr: Stderr, now: SystemTime, event: &Event) -> Vec<u8> {
+fn text(stderr: StderrLog, now: SystemTime, event: &Event) -> Vec<u8> {
     stderr.text(event.level(), |out| {
         if !stderr.is_journal {
             write!(out, "{} ", humantime::format_rfc3339_seconds(now))?;

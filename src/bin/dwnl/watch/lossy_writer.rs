@@ -10,11 +10,11 @@ use nix::unistd::write;
 
 /// A stream that can be written to takes at least so much at once (pipe(7): `PIPE_BUF`; the socket of
 /// the journal takes more).
-const PORTION: usize = 4096;
+const CHUNK: usize = 4096;
 
 /// Standard output or standard error. Whoever reads it may stand still, and shares the open file with
 /// others, who expect that writing waits.
-pub struct Outlet<S> {
+pub struct LossyWriter<S> {
     stream: S,
     /// What has not been taken of the last text.
     rest: Vec<u8>,
@@ -22,10 +22,10 @@ pub struct Outlet<S> {
     given_up: u64,
 }
 
-impl<S: AsFd> Outlet<S> {
+impl<S: AsFd> LossyWriter<S> {
     /// Writes to `stream`.
-    pub fn new(stream: S) -> Outlet<S> {
-        Outlet { stream, rest: Vec::new(), given_up: 0 }
+    pub fn new(stream: S) -> LossyWriter<S> {
+        LossyWriter { stream, rest: Vec::new(), given_up: 0 }
     }
 
     /// Writes a text, or gives it up if the one before has not been taken as a whole.
@@ -41,23 +41,23 @@ impl<S: AsFd> Outlet<S> {
     /// Goes on with the last text.
     pub fn resume(&mut self) {
         while !self.rest.is_empty() && self.is_ready() {
-            let portion = &self.rest[..self.rest.len().min(PORTION)];
+            let portion = &self.rest[..self.rest.len().min(CHUNK)];
             match write(&self.stream, portion) {
                 Ok(length) => drop(self.rest.drain(..length)),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return,
-                Err(_) => self.give_up(),
+                Err(_) => self.drop_pending(),
             }
         }
     }
 
     /// How many texts were given up, if somebody reads again and has not been told.
-    pub fn missed(&mut self) -> Option<u64> {
+    pub fn take_dropped(&mut self) -> Option<u64> {
         let given_up = if self.rest.is_empty() { std::mem::take(&mut self.given_up) } else { 0 };
         (given_up > 0).then_some(given_up)
     }
 
-    /// What has to become ready for writing before [`Outlet::resume`] helps, if anything.
+    /// What has to become ready for writing before [`LossyWriter::resume`] helps, if anything.
     pub fn blocked(&self) -> Option<BorrowedFd<'_>> {
         (!self.rest.is_empty()).then(|| self.stream.as_fd())
     }
@@ -68,23 +68,23 @@ impl<S: AsFd> Outlet<S> {
     }
 
     /// Nobody reads it any more, nor ever will, and nobody need be told.
-    fn give_up(&mut self) {
+    fn drop_pending(&mut self) {
         self.rest = Vec::new();
         self.given_up = 0;
     }
 }
 
-impl Outlet<io::Stdout> {
+impl LossyWriter<io::Stdout> {
     /// Standard output.
-    pub fn stdout() -> Outlet<io::Stdout> {
-        Outlet::new(io::stdout())
+    pub fn stdout() -> LossyWriter<io::Stdout> {
+        LossyWriter::new(io::stdout())
     }
 }
 
-impl Outlet<io::Stderr> {
+impl LossyWriter<io::Stderr> {
     /// Standard error.
-    pub fn stderr() -> Outlet<io::Stderr> {
-        Outlet::new(io::stderr())
+    pub fn stderr() -> LossyWriter<io::Stderr> {
+        LossyWriter::new(io::stderr())
     }
 }
 
@@ -98,9 +98,9 @@ mod tests {
     /// More than a pipe holds.
     const LONG: usize = 100_000;
 
-    fn outlet() -> (Outlet<io::PipeWriter>, io::PipeReader) {
+    fn outlet() -> (LossyWriter<io::PipeWriter>, io::PipeReader) {
         let (reader, writer) = io::pipe().expect("a pipe");
-        (Outlet::new(writer), reader)
+        (LossyWriter::new(writer), reader)
     }
 
     fn read(reader: &mut io::PipeReader, length: usize) -> Vec<u8> {
@@ -115,7 +115,7 @@ mod tests {
         outlet.write(b"one\n".to_vec());
         outlet.write(b"two\n".to_vec());
         assert_eq!(read(&mut reader, 8), b"one\ntwo\n");
-        assert!(outlet.blocked().is_none() && outlet.missed().is_none());
+        assert!(outlet.blocked().is_none() && outlet.take_dropped().is_none());
     }
 
     #[test]
@@ -124,14 +124,14 @@ mod tests {
         outlet.write(vec![b'1'; LONG]);
         outlet.write(vec![b'2'; LONG]);
         outlet.write(vec![b'3'; LONG]);
-        assert!(outlet.blocked().is_some() && outlet.missed().is_none());
+        assert!(outlet.blocked().is_some() && outlet.take_dropped().is_none());
         let mut taken = 0;
         while outlet.blocked().is_some() {
-            assert!(read(&mut reader, PORTION).iter().all(|byte| *byte == b'1'));
-            taken += PORTION;
+            assert!(read(&mut reader, CHUNK).iter().all(|byte| *byte == b'1'));
+            taken += CHUNK;
             outlet.resume();
         }
-        assert_eq!((outlet.missed(), outlet.missed()), (Some(2), None));
+        assert_eq!((outlet.take_dropped(), outlet.take_dropped()), (Some(2), None));
         read(&mut reader, LONG - taken);
         outlet.write(b"4".to_vec());
         assert_eq!(read(&mut reader, 1), b"4");
@@ -144,8 +144,9 @@ mod tests {
         outlet.write(vec![b'2'; LONG]);
         drop(reader);
         outlet.resume();
-        assert!(outlet.blocked().is_none() && outlet.missed().is_none());
-        let mut full = Outlet::new(File::options().write(true).open("/dev/full").expect("to open"));
+        assert!(outlet.blocked().is_none() && outlet.take_dropped().is_none());
+        let mut full =
+            LossyWriter::new(File::options().write(true).open("/dev/full").expect("to open"));
         full.write(b"1".to_vec());
         assert!(full.blocked().is_none());
     }

@@ -22,22 +22,22 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use dwnl::Engine;
 use dwnl::engine::{LinkMonitor, Monitor};
-use dwnl::policy::{Policy, Reading};
+use dwnl::policy::{LoadedPolicy, Policy};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use crate::apply::Applied;
-use crate::report::{Causes, Difference, Event};
-use backoff::{Finding, Pace};
+use crate::report::{Attribution, Difference, Event};
+use backoff::{CheckResult, RepairBackoff};
 use containers::Containers;
-use debounce::Settling;
+use debounce::Debounce;
 use files::Files;
-use metrics::Publication;
+use metrics::MetricsExporter;
 use recheck::Recheck;
-use reconciler::{Checked, Heard, Keeper};
-use signals::Wish;
-use systemd::Service;
+use reconciler::{CheckOutcome, Pending, Reconciler};
+use signals::SignalAction;
+use systemd::Notifier;
 
 pub use log::Log;
 pub use signals::Signals;
@@ -53,18 +53,18 @@ const WRITING: &str = "writing the counters";
 /// What is needed to keep a policy in force.
 pub struct Watch {
     path: PathBuf,
-    keeper: Keeper,
+    keeper: Reconciler,
     log: Log,
     signals: Signals,
     files: Files,
     containers: Containers,
-    service: Service,
-    publication: Publication,
-    pace: Pace,
+    service: Notifier,
+    publication: MetricsExporter,
+    pace: RepairBackoff,
     recheck: Recheck,
-    settling: Settling,
+    settling: Debounce,
     /// What the files held when they were read last, if it is in force or wrong in itself.
-    reading: Option<Reading>,
+    reading: Option<LoadedPolicy>,
     /// The repairs before others were found to go on disturbing.
     repairs_before: u64,
 }
@@ -85,17 +85,17 @@ impl Watch {
         }
         Ok(Watch {
             path: path.to_owned(),
-            keeper: Keeper::new(monitor, links, engine),
+            keeper: Reconciler::new(monitor, links, engine),
             log,
             signals,
             files: Files::new().context("cannot watch files")?,
             containers: Containers::new().context("cannot watch cgroups")?,
-            service: Service::from_env(Instant::now())
+            service: Notifier::from_env(Instant::now())
                 .context("cannot reach the service manager")?,
-            publication: Publication::default(),
-            pace: Pace::default(),
+            publication: MetricsExporter::default(),
+            pace: RepairBackoff::default(),
             recheck: Recheck::default(),
-            settling: Settling::default(),
+            settling: Debounce::default(),
             reading: None,
             repairs_before: 0,
         })
@@ -106,7 +106,7 @@ impl Watch {
     /// # Errors
     /// If the socket cannot be had.
     pub fn publish(&mut self, file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<()> {
-        self.publication = Publication::open(file, socket)?;
+        self.publication = MetricsExporter::open(file, socket)?;
         Ok(())
     }
 
@@ -117,44 +117,44 @@ impl Watch {
     /// no more.
     pub fn run(mut self) -> anyhow::Result<()> {
         self.start()?;
-        while self.turn()?.is_continue() {
+        while self.tick()?.is_continue() {
             self.wait().context("cannot wait for events")?;
         }
         let stopping = self.service.stopping();
-        self.log.complain_if_failed(NOTIFYING, stopping);
-        self.log.tell(&Event::Stop);
+        self.log.report_result(NOTIFYING, stopping);
+        self.log.emit(&Event::Stop);
         Ok(())
     }
 
     fn start(&mut self) -> anyhow::Result<()> {
         let path = self.path.clone();
         self.follow(std::slice::from_ref(&path));
-        let reading = Reading::of(&self.path);
+        let reading = LoadedPolicy::load(&self.path);
         let policy = reading.policy.clone()?;
         self.containers.follow(&policy.guard);
-        let applied = self.keeper.enforce(policy)?;
-        self.follow(&reading.files);
+        let applied = self.keeper.set_policy(policy)?;
+        self.follow(&reading.watch_paths);
         self.reading = Some(reading);
         self.keeper.counters.is_current = true;
         let done = self.keeper.report(&applied, self.log.is_verbose());
-        self.log.tell(&Event::Start { policy: &self.path, done });
+        self.log.emit(&Event::Start { policy: &self.path, done });
         self.warn(&applied.warnings);
-        self.tell_service();
-        self.publication.news();
+        self.notify_ready();
+        self.publication.mark_dirty();
         Ok(())
     }
 
     /// Deals with all that has come and all that is due.
-    fn turn(&mut self) -> anyhow::Result<ControlFlow<()>> {
-        let heard = self.keeper.hear()?;
-        self.disturbed(heard);
+    fn tick(&mut self) -> anyhow::Result<ControlFlow<()>> {
+        let heard = self.keeper.drain_events()?;
+        self.on_events(heard);
         if self.containers.read().context("cannot read what happens to cgroups")? {
             self.recheck.event(Instant::now());
-            self.pace.disturbed(Instant::now());
+            self.pace.trigger(Instant::now());
         }
         if is_due(self.recheck.due()) {
             self.recheck.checked(Instant::now());
-            self.pace.disturbed(Instant::now());
+            self.pace.trigger(Instant::now());
         }
         if is_due(self.pace.due()) {
             self.check();
@@ -162,8 +162,8 @@ impl Watch {
         let mut reload = false;
         while let Some(wish) = self.signals.read().context("cannot read signals")? {
             match wish {
-                Wish::Stop => return Ok(ControlFlow::Break(())),
-                Wish::Reload => reload = true,
+                SignalAction::Stop => return Ok(ControlFlow::Break(())),
+                SignalAction::Reload => reload = true,
             }
         }
         if self.files.changed().context("cannot read what happens to files")? {
@@ -172,12 +172,12 @@ impl Watch {
         if reload || is_due(self.settling.due()) {
             self.read_policy(reload);
         }
-        if is_due(self.pace.calm()) {
+        if is_due(self.pace.quiet_at()) {
             self.calm();
         }
         if is_due(self.service.due()) {
             let ping = self.service.ping(Instant::now());
-            self.log.complain_if_failed(NOTIFYING, ping);
+            self.log.report_result(NOTIFYING, ping);
         }
         self.publish_counters();
         self.log.resume();
@@ -187,7 +187,7 @@ impl Watch {
     /// Waits for something to come or to be due.
     fn wait(&self) -> nix::Result<()> {
         let others = [self.service.due(), self.publication.due(), self.recheck.due()];
-        let times = [self.pace.due(), self.pace.calm(), self.settling.due()];
+        let times = [self.pace.due(), self.pace.quiet_at(), self.settling.due()];
         let next = times.into_iter().chain(others).flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
         let others = [self.signals.as_fd(), self.files.as_fd(), self.containers.as_fd()];
@@ -202,12 +202,12 @@ impl Watch {
         }
     }
 
-    fn disturbed(&mut self, heard: Heard) {
+    fn on_events(&mut self, heard: Pending) {
         if heard.is_lost {
-            self.log.tell(&Event::Lost);
+            self.log.emit(&Event::Lost);
         }
         if heard.concerns_us || heard.is_docker_active {
-            self.pace.disturbed(Instant::now());
+            self.pace.trigger(Instant::now());
         }
         if heard.is_docker_active {
             self.recheck.event(Instant::now());
@@ -218,93 +218,99 @@ impl Watch {
     fn check(&mut self) {
         let began = Instant::now();
         match self.keeper.check() {
-            Ok(Checked { repair, is_learned, warnings, causes, heard }) => {
-                self.log.succeeded(REPAIRING);
+            Ok(CheckOutcome { repair, is_learned, warnings, causes, heard }) => {
+                self.log.clear(REPAIRING);
                 match repair {
                     Some(repair) => self.repaired(began, &repair, is_learned, &causes),
                     None => self.found_nothing(began, &causes),
                 }
                 self.warn(&warnings);
-                self.disturbed(heard);
+                self.on_events(heard);
             }
             Err(error) => {
-                self.log.complain(REPAIRING, &error);
-                self.pace.checked(began, Instant::now(), Finding::Failed);
+                self.log.warn_once(REPAIRING, &error);
+                self.pace.checked(began, Instant::now(), CheckResult::Failed);
             }
         }
     }
 
-    fn found_nothing(&mut self, began: Instant, causes: &Causes) {
+    fn found_nothing(&mut self, began: Instant, causes: &Attribution) {
         let elapsed = began.elapsed().as_micros();
         let elapsed_us = u64::try_from(elapsed).unwrap_or(u64::MAX);
-        self.log.tell(&Event::Check { causes, elapsed_us });
-        self.pace.checked(began, Instant::now(), Finding::Nothing);
+        self.log.emit(&Event::Check { causes, elapsed_us });
+        self.pace.checked(began, Instant::now(), CheckResult::Nothing);
     }
 
-    fn repaired(&mut self, began: Instant, repair: &Applied, is_learned: bool, causes: &Causes) {
-        let is_contested = self.pace.contested().is_some();
-        let finding = if is_learned { Finding::Learned } else { Finding::Repaired };
+    fn repaired(
+        &mut self,
+        began: Instant,
+        repair: &Applied,
+        is_learned: bool,
+        causes: &Attribution,
+    ) {
+        let is_contested = self.pace.is_flapping().is_some();
+        let finding = if is_learned { CheckResult::Learned } else { CheckResult::Repaired };
         self.pace.checked(began, Instant::now(), finding);
         let places = Difference::new(&repair.outcome.plan, &[], false).places();
         let done = self.keeper.report(repair, self.log.is_verbose());
         let event = Event::Repair { causes, places: places.clone(), is_contested, done };
-        self.log.tell(&event);
-        if let Some(pause) = self.pace.contested().filter(|_| !is_contested) {
+        self.log.emit(&event);
+        if let Some(pause) = self.pace.is_flapping().filter(|_| !is_contested) {
             self.repairs_before = self.keeper.counters.repairs.done;
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            self.log.tell(&Event::Contest { causes, places, pause_ms });
+            self.log.emit(&Event::Contest { causes, places, pause_ms });
         }
         let status = self.service.status(&self.status());
-        self.log.complain_if_failed(NOTIFYING, status);
-        self.publication.news();
+        self.log.report_result(NOTIFYING, status);
+        self.publication.mark_dirty();
     }
 
     fn calm(&mut self) {
-        self.pace.calmed();
+        self.pace.reset();
         let repairs = self.keeper.counters.repairs.done - self.repairs_before;
-        self.log.tell(&Event::Calm { repairs });
+        self.log.emit(&Event::Calm { repairs });
     }
 
     /// Reads the policy and puts it in force if it is another one than before, or if somebody has
     /// asked for it.
     fn read_policy(&mut self, is_asked_for: bool) {
-        let reading = Reading::of(&self.path);
+        let reading = LoadedPolicy::load(&self.path);
         self.settling.read();
-        self.follow(&reading.files);
+        self.follow(&reading.watch_paths);
         if !is_asked_for && self.reading.as_ref() == Some(&reading) {
             return;
         }
         let reloading = self.service.reloading();
-        self.log.complain_if_failed(NOTIFYING, reloading);
+        self.log.report_result(NOTIFYING, reloading);
         match &reading.policy {
             Ok(policy) => self.reload(policy.clone(), reading),
             Err(diagnostics) => {
-                self.log.tell(&Event::policy_errors(diagnostics));
+                self.log.emit(&Event::policy_errors(diagnostics));
                 self.keeper.counters.reloads.failed += 1;
                 self.keeper.counters.is_current = false;
                 self.reading = Some(reading);
             }
         }
-        self.tell_service();
-        self.publication.news();
+        self.notify_ready();
+        self.publication.mark_dirty();
     }
 
-    fn reload(&mut self, policy: Policy, reading: Reading) {
+    fn reload(&mut self, policy: Policy, reading: LoadedPolicy) {
         self.containers.follow(&policy.guard);
         let began = Instant::now();
-        match self.keeper.enforce(policy) {
+        match self.keeper.set_policy(policy) {
             Ok(applied) => {
-                self.pace.checked(began, Instant::now(), Finding::Nothing);
-                self.log.succeeded(RELOADING);
+                self.pace.checked(began, Instant::now(), CheckResult::Nothing);
+                self.log.clear(RELOADING);
                 let was_wrong = self.reading.as_ref().is_some_and(|last| last.policy.is_err());
                 self.reading = Some(reading);
                 self.keeper.counters.is_current = true;
                 let done = self.keeper.report(&applied, self.log.is_verbose());
-                self.log.tell(&Event::Reload { was_wrong, done });
+                self.log.emit(&Event::Reload { was_wrong, done });
                 self.warn(&applied.warnings);
             }
             Err(error) => {
-                self.log.complain(RELOADING, &error);
+                self.log.warn_once(RELOADING, &error);
                 self.settling.failed(Instant::now());
                 self.reading = None;
                 self.keeper.counters.reloads.failed += 1;
@@ -318,25 +324,25 @@ impl Watch {
         match self.files.follow(files) {
             Ok(true) => self.settling.changed(Instant::now()),
             Ok(false) => {}
-            Err(error) => self.log.complain(WATCHING, &error),
+            Err(error) => self.log.warn_once(WATCHING, &error),
         }
     }
 
     /// Writes and sends the counters where they are waited for.
     fn publish_counters(&mut self) {
         let now = Instant::now();
-        let Some(readers) = self.publication.readers(now) else { return };
+        let Some(readers) = self.publication.scrapers(now) else { return };
         let dropped = self.keeper.dropped();
-        let dropped = dropped.map_err(|error| self.log.complain(COUNTING, &error)).ok();
+        let dropped = dropped.map_err(|error| self.log.warn_once(COUNTING, &error)).ok();
         let text = metrics::text(&self.keeper.counters, dropped.as_deref());
         let written = self.publication.publish(readers, &text, now);
-        self.log.complain_if_failed(WRITING, written);
+        self.log.report_result(WRITING, written);
     }
 
     /// Tells the service manager that the policy is in force, or which one is.
-    fn tell_service(&mut self) {
+    fn notify_ready(&mut self) {
         let ready = self.service.ready(&self.status());
-        self.log.complain_if_failed(NOTIFYING, ready);
+        self.log.report_result(NOTIFYING, ready);
     }
 
     /// One line for `systemctl status`.
@@ -352,7 +358,7 @@ impl Watch {
 
     fn warn(&mut self, warnings: &[String]) {
         for warning in warnings {
-            self.log.tell(&Event::Warning { warning });
+            self.log.emit(&Event::Warning { warning });
         }
     }
 }

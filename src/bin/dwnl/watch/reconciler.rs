@@ -3,30 +3,30 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use dwnl::engine::{LinkMonitor, Monitor, Notice, Outcome};
-use dwnl::model::{ForeignTranslations, Published, Ruleset};
+use dwnl::engine::{LinkMonitor, Monitor, MonitorEvent, Outcome};
+use dwnl::model::{ForeignTranslations, PublishedPort, Ruleset};
 use dwnl::{Engine, Error, Policy, compile};
 
-use super::metrics::{Counters, Dropped, dropped};
+use super::metrics::{Counters, GuardDrops, guard_drops};
 use crate::apply::Applied;
-use crate::report::{Causes, Done};
+use crate::report::{ApplyReport, Attribution};
 use crate::warnings::warnings;
 
 /// The kernel's ruleset, with the policy that it is kept at.
-pub struct Keeper {
+pub struct Reconciler {
     monitor: Monitor,
     links: LinkMonitor,
     engine: Engine,
     policy: Policy,
-    wanted: Ruleset,
+    desired: Ruleset,
     /// The generation that was compared last.
     generation: u32,
     /// What others have done since.
-    causes: Causes,
+    causes: Attribution,
     /// Whether they have touched what dwnl has put in, or may have.
     is_touched: bool,
     /// The published ports that no entry names, as they were told last.
-    unmentioned: Vec<Published>,
+    uncovered: Vec<PublishedPort>,
     /// The same for translations of other programs, and for warnings.
     foreign_translations: Vec<ForeignTranslations>,
     warnings: Vec<String>,
@@ -36,7 +36,7 @@ pub struct Keeper {
 
 /// What has been heard of others.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Heard {
+pub struct Pending {
     /// Whether the kernel may differ from the policy now.
     pub concerns_us: bool,
     /// Whether the kernel could not tell of everything.
@@ -46,7 +46,7 @@ pub struct Heard {
 }
 
 /// What came of comparing the kernel with the policy.
-pub struct Checked {
+pub struct CheckOutcome {
     /// The repair, if one was called for.
     pub repair: Option<Applied>,
     /// Whether the repair only follows what Docker has set up.
@@ -54,24 +54,24 @@ pub struct Checked {
     /// What the operator has to be warned of and was not before.
     pub warnings: Vec<String>,
     /// What others had done before.
-    pub causes: Causes,
+    pub causes: Attribution,
     /// What they have done since.
-    pub heard: Heard,
+    pub heard: Pending,
 }
 
-impl Keeper {
+impl Reconciler {
     /// Keeps nothing yet. The monitor has to ignore the engine.
-    pub fn new(monitor: Monitor, links: LinkMonitor, engine: Engine) -> Keeper {
-        Keeper {
+    pub fn new(monitor: Monitor, links: LinkMonitor, engine: Engine) -> Reconciler {
+        Reconciler {
             monitor,
             links,
             engine,
             policy: Policy::default(),
-            wanted: Ruleset::default(),
+            desired: Ruleset::default(),
             generation: 0,
-            causes: Causes::default(),
+            causes: Attribution::default(),
             is_touched: false,
-            unmentioned: Vec::new(),
+            uncovered: Vec::new(),
             foreign_translations: Vec::new(),
             warnings: Vec::new(),
             counters: Counters::default(),
@@ -84,24 +84,24 @@ impl Keeper {
     }
 
     /// The report of what was done to keep or to change the policy.
-    pub fn report<'a>(&self, applied: &'a Applied, verbose: bool) -> Done<'a> {
-        applied.report(&self.wanted.sets, verbose)
+    pub fn report<'a>(&self, applied: &'a Applied, verbose: bool) -> ApplyReport<'a> {
+        applied.report(&self.desired.sets, verbose)
     }
 
     /// Puts a policy in force and keeps it from now on.
     ///
     /// # Errors
     /// The kernel holds what it held before, and the policy before stays the one that is kept.
-    pub fn enforce(&mut self, policy: Policy) -> Result<Applied, Error> {
+    pub fn set_policy(&mut self, policy: Policy) -> Result<Applied, Error> {
         let started = Instant::now();
-        let wanted = compile(&policy);
-        let outcome = self.converge(&wanted)?;
+        let desired = compile(&policy);
+        let outcome = self.converge(&desired)?;
         let applied = Applied::new(&mut self.engine, &policy, outcome, started);
         self.policy = policy;
-        self.wanted = wanted;
-        self.causes = Causes::default();
+        self.desired = desired;
+        self.causes = Attribution::default();
         self.is_touched = false;
-        self.unmentioned = applied.unmentioned.clone();
+        self.uncovered = applied.uncovered.clone();
         self.foreign_translations = applied.foreign_translations.clone();
         self.warnings = applied.warnings.clone();
         self.counters.reloads.count(applied.elapsed);
@@ -112,31 +112,35 @@ impl Keeper {
     ///
     /// # Errors
     /// Nothing will ever be heard again.
-    pub fn hear(&mut self) -> Result<Heard, Error> {
-        self.hear_after(&mut Causes::default(), &mut false)
+    pub fn drain_events(&mut self) -> Result<Pending, Error> {
+        self.hear_after(&mut Attribution::default(), &mut false)
     }
 
     /// The same, right after the kernel was compared: adds what had been done before to `causes`.
-    fn hear_after(&mut self, causes: &mut Causes, is_touched: &mut bool) -> Result<Heard, Error> {
-        let mut heard = Heard { is_docker_active: self.links.read()?, ..Heard::default() };
+    fn hear_after(
+        &mut self,
+        causes: &mut Attribution,
+        is_touched: &mut bool,
+    ) -> Result<Pending, Error> {
+        let mut heard = Pending { is_docker_active: self.links.read()?, ..Pending::default() };
         for notice in self.monitor.read()? {
-            self.engine.heed(&notice);
+            self.engine.observe(&notice);
             match notice {
-                Notice::Lost => {
+                MonitorEvent::Overrun => {
                     self.counters.lost += 1;
                     self.is_touched = true;
-                    heard = Heard { concerns_us: true, is_lost: true, is_docker_active: true };
+                    heard = Pending { concerns_us: true, is_lost: true, is_docker_active: true };
                 }
-                Notice::Commit(commit) if !commit.concerns_us() => {}
-                Notice::Commit(commit) if commit.is_after(self.generation) => {
+                MonitorEvent::Commit(commit) if !commit.is_relevant() => {}
+                MonitorEvent::Commit(commit) if commit.is_after(self.generation) => {
                     self.causes.push(&commit);
-                    self.is_touched |= commit.touches_ours();
+                    self.is_touched |= commit.touches_managed();
                     heard.concerns_us = true;
                     heard.is_docker_active = true;
                 }
-                Notice::Commit(commit) => {
+                MonitorEvent::Commit(commit) => {
                     causes.push(&commit);
-                    *is_touched |= commit.touches_ours();
+                    *is_touched |= commit.touches_managed();
                 }
             }
         }
@@ -147,35 +151,35 @@ impl Keeper {
     ///
     /// # Errors
     /// The kernel holds what it held before.
-    pub fn check(&mut self) -> Result<Checked, Error> {
+    pub fn check(&mut self) -> Result<CheckOutcome, Error> {
         let started = Instant::now();
         self.counters.checks += 1;
-        let wanted = std::mem::take(&mut self.wanted);
-        let outcome = self.converge(&wanted);
-        self.wanted = wanted;
+        let desired = std::mem::take(&mut self.desired);
+        let outcome = self.converge(&desired);
+        self.desired = desired;
         let outcome = outcome.inspect_err(|_| self.counters.repairs.failed += 1)?;
         let mut causes = std::mem::take(&mut self.causes);
         let mut is_touched = std::mem::take(&mut self.is_touched);
         // If this fails it will fail again, where it can be told.
         let heard = self.hear_after(&mut causes, &mut is_touched).unwrap_or_default();
         let found = warnings(&self.policy, &outcome);
-        let repair = (!outcome.plan.is_empty()).then(|| self.repaired(outcome, started));
+        let repair = (!outcome.plan.is_empty()).then(|| self.finish_repair(outcome, started));
         let found = repair.as_ref().map_or(found, |repair| repair.warnings.clone());
         let warnings = news(&mut self.warnings, found);
-        Ok(Checked { repair, is_learned: !is_touched, warnings, causes, heard })
+        Ok(CheckOutcome { repair, is_learned: !is_touched, warnings, causes, heard })
     }
 
-    fn repaired(&mut self, outcome: Outcome, started: Instant) -> Applied {
+    fn finish_repair(&mut self, outcome: Outcome, started: Instant) -> Applied {
         let mut repair = Applied::new(&mut self.engine, &self.policy, outcome, started);
-        repair.unmentioned = news(&mut self.unmentioned, repair.unmentioned);
+        repair.uncovered = news(&mut self.uncovered, repair.uncovered);
         let translations = std::mem::take(&mut repair.foreign_translations);
         repair.foreign_translations = news(&mut self.foreign_translations, translations);
         self.counters.repairs.count(repair.elapsed);
         repair
     }
 
-    fn converge(&mut self, wanted: &Ruleset) -> Result<Outcome, Error> {
-        let outcome = self.engine.apply(wanted);
+    fn converge(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
+        let outcome = self.engine.apply(desired);
         let conflicts = match &outcome {
             Ok(outcome) => outcome.attempts - 1,
             Err(Error::Conflict { attempts }) => *attempts,
@@ -190,8 +194,8 @@ impl Keeper {
     ///
     /// # Errors
     /// The kernel's rules cannot be read at the moment.
-    pub fn dropped(&mut self) -> Result<Vec<Dropped>, Error> {
-        Ok(dropped(&self.engine.snapshot()?))
+    pub fn dropped(&mut self) -> Result<Vec<GuardDrops>, Error> {
+        Ok(guard_drops(&self.engine.snapshot()?))
     }
 }
 

@@ -12,7 +12,7 @@ pub struct Signals(SignalFd);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum SignalAction {
     /// That the policy is read again (SIGHUP).
     Reload,
     /// That the program ends (SIGTERM, SIGINT).
@@ -29,10 +29,12 @@ impl Signals {
     }
 
     /// What the next signal that waits asks for.
-    pub fn read(&self) -> io::Result<Option<Wish>> {
+    pub fn read(&self) -> io::Result<Option<SignalAction>> {
         let signal = self.0.read_signal()?;
         let is_hangup = |number: u32| i32::try_from(number) == Ok(Signal::SIGHUP as i32);
-        Ok(signal.map(|info| if is_hangup(info.ssi_signo) { Wish::Reload } else { Wish::Stop }))
+        Ok(signal.map(|info| {
+            if is_hangup(info.ssi_signo) { SignalAction::Reload } else { SignalAction::Stop }
+        }))
     }
 }
 

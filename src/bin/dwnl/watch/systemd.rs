@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// It may be slow, or stopped in a debugger: what it need not know is not waited for, so that the rules
 /// are never left alone for its sake.
-pub struct Service {
+pub struct Notifier {
     notifications: Option<(UnixDatagram, SocketAddr)>,
     watchdog: Option<Watchdog>,
 }
@@ -27,40 +27,40 @@ struct Watchdog {
     next: Instant,
 }
 
-impl Service {
+impl Notifier {
     /// What the environment tells of the service manager.
     ///
     /// # Errors
     /// If it can never be reached.
-    pub fn from_env(now: Instant) -> io::Result<Service> {
+    pub fn from_env(now: Instant) -> io::Result<Notifier> {
         let address = env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty());
         let notifications = address.map(|address| notifications(&address)).transpose()?;
         // Twice in the time after which it thinks us dead, as sd_watchdog_enabled(3) recommends.
         let interval = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
         let interval = interval.filter(|interval| notifications.is_some() && !interval.is_zero());
         let watchdog = interval.map(|interval| Watchdog { interval, next: now + interval });
-        Ok(Service { notifications, watchdog })
+        Ok(Notifier { notifications, watchdog })
     }
 
     /// The policy is in force, or was read again; `status` is shown by `systemctl status`.
     pub fn ready(&self, status: &str) -> io::Result<()> {
-        self.tell(&[NotifyState::Ready, NotifyState::Status(status)], Wait::Patiently)
+        self.notify(&[NotifyState::Ready, NotifyState::Status(status)], Wait::Bounded)
     }
 
-    /// The policy is being read again; [`Service::ready`] follows.
+    /// The policy is being read again; [`Notifier::ready`] follows.
     pub fn reloading(&self) -> io::Result<()> {
         let now = NotifyState::monotonic_usec_now()?;
-        self.tell(&[NotifyState::Reloading, now], Wait::Patiently)
+        self.notify(&[NotifyState::Reloading, now], Wait::Bounded)
     }
 
     /// The program is about to end.
     pub fn stopping(&self) -> io::Result<()> {
-        self.tell(&[NotifyState::Stopping], Wait::Patiently)
+        self.notify(&[NotifyState::Stopping], Wait::Bounded)
     }
 
     /// Something has happened that `systemctl status` is to show.
     pub fn status(&self, status: &str) -> io::Result<()> {
-        self.tell(&[NotifyState::Status(status)], Wait::Not)
+        self.notify(&[NotifyState::Status(status)], Wait::Not)
     }
 
     /// When it next wants to hear that we are alive, if it does.
@@ -73,10 +73,10 @@ impl Service {
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.next = now + watchdog.interval;
         }
-        self.tell(&[NotifyState::Watchdog], Wait::Not)
+        self.notify(&[NotifyState::Watchdog], Wait::Not)
     }
 
-    fn tell(&self, states: &[NotifyState], wait: Wait) -> io::Result<()> {
+    fn notify(&self, states: &[NotifyState], wait: Wait) -> io::Result<()> {
         let Some((socket, address)) = &self.notifications else { return Ok(()) };
         let lines: String = states.iter().map(|state| format!("{state}\n")).collect();
         socket.set_nonblocking(wait == Wait::Not)?;
@@ -89,7 +89,7 @@ impl Service {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wait {
     Not,
-    Patiently,
+    Bounded,
 }
 
 /// A socket for `NOTIFY_SOCKET`, a path or a name in the abstract namespace behind an `@`. It is not

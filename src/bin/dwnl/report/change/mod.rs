@@ -3,14 +3,14 @@
 mod text;
 
 use dwnl::model::{
-    BaseChain, ChainPath, Family, Interval, Origin, Place, Rule, RuleContent, SetKind, SetPath,
+    BaseChain, ChainPath, Family, Interval, Origin, Position, Rule, RuleContent, SetKind, SetPath,
     TablePath,
 };
 use dwnl::plan::Change;
 use serde::{Serialize, Serializer};
 
 use super::elements::Elements;
-use super::format::{self, OriginReport, Words};
+use super::format::{self, OriginReport, RuleText};
 
 /// One change of the kernel's ruleset.
 #[derive(Debug, Serialize)]
@@ -22,7 +22,7 @@ pub struct ChangeReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     chain: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<Words<'a>>,
+    rule: Option<RuleText<'a>>,
     /// The handle of the rule before which a rule is inserted; without it, it goes to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
@@ -184,15 +184,15 @@ impl<'a> ChangeReport<'a> {
 
     fn addition(
         chain: &'a ChainPath,
-        place: Place,
+        place: Position,
         rule: &'a Rule,
         origin: Option<&'a Origin>,
     ) -> ChangeReport<'a> {
         let before = match place {
-            Place::Last => None,
-            Place::Before(handle) => Some(handle),
+            Position::Append => None,
+            Position::Before(handle) => Some(handle),
         };
-        let rule = Some(Words::Rule(rule));
+        let rule = Some(RuleText::Rule(rule));
         ChangeReport { rule, before, origin, ..ChangeReport::chain(Op::AddRule, chain) }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use dwnl::model::{Family, Origin};
 
 use super::super::count::Count;
-use super::super::format::Plain;
+use super::super::format::Escaped;
 use super::super::style::{ADDED, REMARK, REMOVED};
 use super::{ChangeReport, Op};
 
@@ -16,8 +16,8 @@ impl ChangeReport<'_> {
     /// The table and chain or set, as nft writes them.
     pub fn path(&self) -> String {
         match self.chain.or(self.set) {
-            Some(name) => format!("{} {} {}", self.family, Plain(self.table), Plain(name)),
-            None => format!("{} {}", self.family, Plain(self.table)),
+            Some(name) => format!("{} {} {}", self.family, Escaped(self.table), Escaped(name)),
+            None => format!("{} {}", self.family, Escaped(self.table)),
         }
     }
 
@@ -45,7 +45,7 @@ impl ChangeReport<'_> {
         let remark = if verbose { self.remark() } else { String::new() };
         match (self.rule, self.elements, self.count) {
             (Some(rule), ..) => {
-                let rule = Plain(rule);
+                let rule = Escaped(rule);
                 writeln!(out, "{style}{sign}{}{rule}{style:#}{remark}", self.append())
             }
             (_, Some(elements), Some(count)) if verbose || count <= FEW => {

@@ -1,10 +1,10 @@
 //! The report of `rules` for programs: the sets, and then the rules that may look them up.
 
-use dwnl::model::{Chain, Family, Set, SetKind, WantedRule};
+use dwnl::model::{Chain, DesiredRule, Family, Set, SetKind};
 use serde::{Serialize, Serializer};
 
 use super::super::elements::Elements;
-use super::super::format::{self, OriginReport, Words};
+use super::super::format::{self, OriginReport, RuleText};
 use super::Rules;
 
 /// A rule for programs.
@@ -14,18 +14,18 @@ struct RuleReport<'a> {
     family: Family,
     table: &'a str,
     chain: &'a str,
-    rule: Words<'a>,
+    rule: RuleText<'a>,
     origin: Option<OriginReport<'a>>,
 }
 
 impl<'a> RuleReport<'a> {
-    fn new(chain: &'a Chain, wanted: &'a WantedRule) -> RuleReport<'a> {
+    fn new(chain: &'a Chain, desired: &'a DesiredRule) -> RuleReport<'a> {
         RuleReport {
             family: chain.path.table.family,
             table: &chain.path.table.table,
             chain: &chain.path.chain,
-            rule: Words::Rule(&wanted.rule),
-            origin: wanted.origin.as_deref().map(OriginReport::from),
+            rule: RuleText::Rule(&desired.rule),
+            origin: desired.origin.as_deref().map(OriginReport::from),
         }
     }
 }
@@ -71,7 +71,7 @@ impl Serialize for Rules<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let sets = self.sets().map(|set| Part::Set(set.into()));
         let rules = self.chains().flat_map(|chain| {
-            chain.rules.iter().map(move |wanted| Part::Rule(RuleReport::new(chain, wanted)))
+            chain.rules.iter().map(move |desired| Part::Rule(RuleReport::new(chain, desired)))
         });
         serializer.collect_seq(sets.chain(rules))
     }

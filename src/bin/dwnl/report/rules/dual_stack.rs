@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use dwnl::model::{Chain, Extent, Family, Name};
+use dwnl::model::{Chain, Family, Name, Ownership};
 
 use super::merge::{Merged, merge};
 
 /// A chain of one name in both families.
 #[derive(Debug)]
-pub struct Pair<'a> {
+pub struct DualStackChain<'a> {
     /// The name.
     pub name: &'a Name,
     /// The chain in IPv4.
@@ -17,7 +17,7 @@ pub struct Pair<'a> {
     pub ip6: Option<&'a Chain>,
 }
 
-impl<'a> Pair<'a> {
+impl<'a> DualStackChain<'a> {
     /// Takes the chain as the one of its family. Those of both families at once are not for
     /// iptables.
     pub fn take(&mut self, chain: &'a Chain) {
@@ -33,7 +33,7 @@ impl<'a> Pair<'a> {
     }
 
     fn is_head(&self) -> bool {
-        self.any().is_some_and(|chain| chain.extent == Extent::Head)
+        self.any().is_some_and(|chain| chain.ownership == Ownership::Leading)
     }
 
     /// Whether it is hooked in, and not only jumped to.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dwnl::model::{Family, Rule, WantedRule};
+use dwnl::model::{DesiredRule, Family, Rule};
 
 /// A rule of one family or of both.
 #[derive(Debug)]
@@ -18,7 +18,11 @@ pub struct Merged<'a> {
 /// Merges the lists of a chain so that each family finds its rules in their order. Rules that
 /// both have at the same place between the others become one, if `same_index` only where their
 /// indices are equal too.
-pub fn merge<'a>(ip: &'a [WantedRule], ip6: &'a [WantedRule], same_index: bool) -> Vec<Merged<'a>> {
+pub fn merge<'a>(
+    ip: &'a [DesiredRule],
+    ip6: &'a [DesiredRule],
+    same_index: bool,
+) -> Vec<Merged<'a>> {
     let (places, places6) = (places(ip), places(ip6));
     let (mut i, mut j) = (0, 0);
     let mut merged = Vec::with_capacity(ip.len().max(ip6.len()));
@@ -42,14 +46,14 @@ pub fn merge<'a>(ip: &'a [WantedRule], ip6: &'a [WantedRule], same_index: bool) 
     }
 }
 
-fn rule(list: &[WantedRule], index: usize) -> Option<&Rule> {
-    list.get(index).map(|wanted| &wanted.rule)
+fn rule(list: &[DesiredRule], index: usize) -> Option<&Rule> {
+    list.get(index).map(|desired| &desired.rule)
 }
 
 type Places<'a> = HashMap<&'a Rule, usize>;
 
-fn places(list: &[WantedRule]) -> Places<'_> {
-    list.iter().enumerate().map(|(place, wanted)| (&wanted.rule, place)).collect()
+fn places(list: &[DesiredRule]) -> Places<'_> {
+    list.iter().enumerate().map(|(place, desired)| (&desired.rule, place)).collect()
 }
 
 /// Whether a list has the rule at this place or behind it.
@@ -64,16 +68,16 @@ mod tests {
     use super::*;
     use crate::report::test_support::allow;
 
-    fn list(rules: &[(Option<&str>, u16)]) -> Vec<WantedRule> {
-        let wanted = |(source, port): &(Option<&str>, u16)| WantedRule {
+    fn list(rules: &[(Option<&str>, u16)]) -> Vec<DesiredRule> {
+        let desired = |(source, port): &(Option<&str>, u16)| DesiredRule {
             rule: allow(*source, *port),
             origin: None,
         };
-        rules.iter().map(wanted).collect()
+        rules.iter().map(desired).collect()
     }
 
     /// The merged list, each rule as its family (`4` and `6`, or `=` for both) and port.
-    fn merged(ip: &[WantedRule], ip6: &[WantedRule], same_index: bool) -> Vec<String> {
+    fn merged(ip: &[DesiredRule], ip6: &[DesiredRule], same_index: bool) -> Vec<String> {
         let name = |line: &Merged| {
             let family = match line.family {
                 Some(Family::Ip) => '4',

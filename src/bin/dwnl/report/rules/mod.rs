@@ -10,9 +10,9 @@ mod tests;
 
 use std::io::{self, Write};
 
-use dwnl::model::{Chain, Extent, Family, Name, Ruleset, Set};
+use dwnl::model::{Chain, Family, Name, Ownership, Ruleset, Set};
 
-use self::dual_stack::Pair;
+use self::dual_stack::DualStackChain;
 use super::Report;
 
 /// The rules that a policy compiles to.
@@ -56,13 +56,13 @@ impl<'a> Rules<'a> {
     }
 
     /// The chains of a table, in order, those of one name together.
-    fn pairs(&self, table: &Name) -> Vec<Pair<'a>> {
-        let mut pairs: Vec<Pair> = Vec::new();
+    fn pairs(&self, table: &Name) -> Vec<DualStackChain<'a>> {
+        let mut pairs: Vec<DualStackChain> = Vec::new();
         for chain in self.iptables_chains().filter(|chain| chain.path.table.table == *table) {
             let name = &chain.path.chain;
             let index = pairs.iter().position(|pair| pair.name == name).unwrap_or(pairs.len());
             if index == pairs.len() {
-                pairs.push(Pair { name, ip: None, ip6: None });
+                pairs.push(DualStackChain { name, ip: None, ip6: None });
             }
             if let Some(pair) = pairs.get_mut(index) {
                 pair.take(chain);
@@ -87,7 +87,7 @@ impl<'a> Rules<'a> {
         if self.ruleset.chains.iter().any(|chain| chain.path.table.family == Family::Inet) {
             writeln!(out, "# The guard and large groups are in the output of `dwnl rules --nft`.")?;
         }
-        let mut foreign = self.chains().filter(|chain| chain.extent == Extent::Exists);
+        let mut foreign = self.chains().filter(|chain| chain.ownership == Ownership::Referenced);
         let Some(chain) = foreign.next() else { return Ok(()) };
         writeln!(
             out,

@@ -18,7 +18,7 @@ pub fn write_tables(out: &mut dyn Write, ruleset: &Ruleset) -> io::Result<()> {
             "# `dwnl apply` adds the bridges and ports that Docker's own rules tell of."
         )?;
     }
-    for path in &ruleset.own_tables {
+    for path in &ruleset.owned_tables {
         writeln!(out, "table {path}\ndelete table {path}")?;
         write_table(out, path, ruleset)?;
     }
@@ -56,8 +56,8 @@ fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
         let hook = HOOKS.get(hook as usize).unwrap_or(&"");
         writeln!(out, "\t\ttype {chain_type} hook {hook} priority {priority}; policy accept;")?;
     }
-    for wanted in chain.rules.iter() {
-        writeln!(out, "\t\t{}", wanted.rule)?;
+    for desired in chain.rules.iter() {
+        writeln!(out, "\t\t{}", desired.rule)?;
     }
     writeln!(out, "\t}}")
 }

@@ -1,8 +1,8 @@
 //! A chain as it should be, compared with what the kernel holds of it.
 
-use dwnl::model::{Chain, Extent, InstalledRule, RuleContent, Snapshot, Verdict, WantedRule};
+use dwnl::model::{Chain, DesiredRule, InstalledRule, Ownership, RuleContent, Snapshot, Verdict};
 
-use super::super::format::Words;
+use super::super::format::RuleText;
 use super::{ChainReport, MissingRule, RuleReport};
 
 impl<'a> ChainReport<'a> {
@@ -14,16 +14,19 @@ impl<'a> ChainReport<'a> {
     ) -> ChainReport<'a> {
         let installed = snapshot.chain(&chain.path);
         let rules = installed.map_or(&[][..], |installed| &installed.rules);
-        let is_needed =
-            |wanted: &&WantedRule| !(second_is_left_out && wanted.rule.verdict == Verdict::Return);
-        let (rules, missing) = match chain.extent {
-            Extent::Exists => (Vec::new(), Vec::new()),
-            Extent::Head => (head_rules(chain, rules), missing_rules(chain, rules, is_needed)),
-            Extent::Whole => (all_rules(rules), Vec::new()),
+        let is_needed = |desired: &&DesiredRule| {
+            !(second_is_left_out && desired.rule.verdict == Verdict::Return)
+        };
+        let (rules, missing) = match chain.ownership {
+            Ownership::Referenced => (Vec::new(), Vec::new()),
+            Ownership::Leading => {
+                (head_rules(chain, rules), missing_rules(chain, rules, is_needed))
+            }
+            Ownership::Exclusive => (all_rules(rules), Vec::new()),
         };
         ChainReport {
             chain: &chain.path.chain,
-            extent: chain.extent,
+            extent: chain.ownership,
             exists: installed.is_some(),
             in_place: installed.is_some()
                 && missing.is_empty()
@@ -35,20 +38,20 @@ impl<'a> ChainReport<'a> {
 
     /// Whether it holds anything of dwnl's. A chain that only has to exist is somebody else's.
     pub fn is_ours(&self) -> bool {
-        !self.rules.is_empty() || (self.exists && self.extent == Extent::Whole)
+        !self.rules.is_empty() || (self.exists && self.extent == Ownership::Exclusive)
     }
 }
 
 /// Our rules of a chain that is somebody else's below them, wherever they are.
 fn head_rules<'a>(chain: &Chain, installed: &'a [InstalledRule]) -> Vec<RuleReport<'a>> {
-    let wanted = |rule: &InstalledRule| {
-        chain.rules.iter().position(|wanted| is_same(wanted, rule)).map(|index| index + 1)
+    let desired = |rule: &InstalledRule| {
+        chain.rules.iter().position(|desired| is_same(desired, rule)).map(|index| index + 1)
     };
     all_rules(installed)
         .into_iter()
         .zip(installed)
         .filter_map(|(report, rule)| {
-            Some(RuleReport { wanted_position: Some(wanted(rule)?), ..report })
+            Some(RuleReport { wanted_position: Some(desired(rule)?), ..report })
         })
         .collect()
 }
@@ -56,15 +59,15 @@ fn head_rules<'a>(chain: &Chain, installed: &'a [InstalledRule]) -> Vec<RuleRepo
 fn missing_rules<'a>(
     chain: &'a Chain,
     installed: &[InstalledRule],
-    is_needed: impl Fn(&&WantedRule) -> bool,
+    is_needed: impl Fn(&&DesiredRule) -> bool,
 ) -> Vec<MissingRule<'a>> {
-    let is_missing = |wanted: &WantedRule| !installed.iter().any(|rule| is_same(wanted, rule));
+    let is_missing = |desired: &DesiredRule| !installed.iter().any(|rule| is_same(desired, rule));
     let places = (1..).zip(chain.rules.iter());
-    let places = places.filter(|(_, wanted)| is_needed(wanted) && is_missing(wanted));
+    let places = places.filter(|(_, desired)| is_needed(desired) && is_missing(desired));
     places
-        .map(|(wanted_position, wanted)| MissingRule {
+        .map(|(wanted_position, desired)| MissingRule {
             wanted_position,
-            rule: Words::Rule(&wanted.rule),
+            rule: RuleText::Rule(&desired.rule),
         })
         .collect()
 }
@@ -74,8 +77,8 @@ pub fn all_rules(installed: &[InstalledRule]) -> Vec<RuleReport<'_>> {
     (1..).zip(installed).map(|(position, rule)| RuleReport::new(position, rule)).collect()
 }
 
-fn is_same(wanted: &WantedRule, installed: &InstalledRule) -> bool {
-    matches!(&installed.content, RuleContent::Known(rule) if *rule == wanted.rule)
+fn is_same(desired: &DesiredRule, installed: &InstalledRule) -> bool {
+    matches!(&installed.content, RuleContent::Known(rule) if *rule == desired.rule)
 }
 
 impl<'a> RuleReport<'a> {
@@ -86,12 +89,12 @@ impl<'a> RuleReport<'a> {
             handle: rule.handle,
             packets: rule.packets,
             bytes: rule.bytes,
-            rule: Words::from(&rule.content),
+            rule: RuleText::from(&rule.content),
         }
     }
 
     /// Whether it has to have a place and is not there.
     pub fn is_misplaced(&self) -> bool {
-        self.wanted_position.is_some_and(|wanted| wanted != self.position)
+        self.wanted_position.is_some_and(|desired| desired != self.position)
     }
 }

@@ -8,13 +8,13 @@ mod tests;
 mod text;
 
 use dwnl::model::{
-    Chain, Extent, Family, ForeignTranslations, Ruleset, SetKind, Snapshot, TablePath,
+    Chain, Family, ForeignTranslations, Ownership, Ruleset, SetKind, Snapshot, TablePath,
 };
 use dwnl::{guards_new_ports, installed_translations};
 use serde::{Serialize, Serializer};
 
 use super::elements::Elements;
-use super::format::{self, Words};
+use super::format::{self, RuleText};
 
 /// What the kernel holds of what dwnl puts there.
 #[derive(Debug, Serialize)]
@@ -48,7 +48,7 @@ struct ChainReport<'a> {
     chain: &'a str,
     /// How much of the chain is dwnl's.
     #[serde(serialize_with = "extent")]
-    extent: Extent,
+    extent: Ownership,
     exists: bool,
     /// Whether everything in it is where it should be.
     in_place: bool,
@@ -73,7 +73,7 @@ pub struct RuleReport<'a> {
     /// Bytes counted.
     pub bytes: u64,
     /// What it says.
-    pub rule: Words<'a>,
+    pub rule: RuleText<'a>,
 }
 
 /// A set in the kernel.
@@ -93,11 +93,11 @@ struct SetReport<'a> {
 #[derive(Debug, Serialize)]
 struct MissingRule<'a> {
     wanted_position: usize,
-    rule: Words<'a>,
+    rule: RuleText<'a>,
 }
 
 impl<'a> Show<'a> {
-    /// What the snapshot holds of the chains of `frame`, which every policy has, and of dwnl's
+    /// What the snapshot holds of the chains of `managed_objects`, which every policy has, and of dwnl's
     /// own tables; `verbose`: with the elements of sets.
     pub fn new(frame: &'a Ruleset, snapshot: &'a Snapshot, verbose: bool) -> Show<'a> {
         let mut paths: Vec<&TablePath> =
@@ -107,7 +107,7 @@ impl<'a> Show<'a> {
         let translations = installed_translations(frame, snapshot);
         let report = |path| TableReport::new(path, frame, snapshot, &translations);
         let mut tables: Vec<TableReport> = paths.into_iter().map(report).collect();
-        let own = frame.own_tables.iter();
+        let own = frame.owned_tables.iter();
         tables.extend(own.filter_map(|path| TableReport::own(path, snapshot, verbose)));
         let installed = |it: &ForeignTranslations| {
             let is_of = |table: &TableReport| {
@@ -147,17 +147,19 @@ impl<'a> TableReport<'a> {
 /// leads to belongs to some policies alone.
 fn is_needed(chain: &Chain, frame: &Ruleset) -> bool {
     let table = &chain.path.table;
-    let heads =
-        frame.chains.iter().filter(|it| it.path.table == *table && it.extent == Extent::Head);
+    let heads = frame
+        .chains
+        .iter()
+        .filter(|it| it.path.table == *table && it.ownership == Ownership::Leading);
     let mut targets =
         heads.flat_map(|head| head.rules.iter()).filter_map(|it| it.rule.verdict.target());
-    chain.extent != Extent::Whole || targets.any(|target| *target == chain.path.chain)
+    chain.ownership != Ownership::Exclusive || targets.any(|target| *target == chain.path.chain)
 }
 
-fn extent<S: Serializer>(extent: &Extent, serializer: S) -> Result<S::Ok, S::Error> {
+fn extent<S: Serializer>(extent: &Ownership, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match extent {
-        Extent::Exists => "exists",
-        Extent::Head => "head",
-        Extent::Whole => "whole",
+        Ownership::Referenced => "exists",
+        Ownership::Leading => "head",
+        Ownership::Exclusive => "whole",
     })
 }

@@ -1,7 +1,7 @@
 //! A table that is wholly dwnl's: whatever the kernel holds of it.
 
 use dwnl::model::{
-    Extent, InstalledChain, InstalledSet, Match, Name, RuleContent, Snapshot, TablePath,
+    InstalledChain, InstalledSet, Match, Name, Ownership, RuleContent, Snapshot, TablePath,
 };
 
 use super::chain::all_rules;
@@ -36,7 +36,7 @@ fn is_needed(snapshot: &Snapshot) -> bool {
     let mut contents = chains.flat_map(|chain| &chain.rules).map(|rule| &rule.content);
     contents.any(|content| match content {
         RuleContent::Known(rule) => {
-            rule.matches.iter().any(|condition| matches!(condition, Match::ConnectionMark(_)))
+            rule.matches.iter().any(|condition| matches!(condition, Match::Connmark(_)))
         }
         RuleContent::Foreign { .. } => false,
     })
@@ -46,7 +46,7 @@ impl<'a> ChainReport<'a> {
     fn own(name: &'a Name, installed: &'a InstalledChain) -> ChainReport<'a> {
         ChainReport {
             chain: name,
-            extent: Extent::Whole,
+            extent: Ownership::Exclusive,
             exists: true,
             in_place: true,
             rules: all_rules(&installed.rules),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::super::format::Plain;
+use super::super::format::Escaped;
 use super::super::style::{ERROR, REMARK};
 use super::RuleReport;
 
@@ -28,11 +28,11 @@ pub fn write_table(out: &mut dyn Write, rules: &[RuleReport]) -> io::Result<()> 
             rule.handle,
             rule.packets,
             rule.bytes,
-            Plain(&rule.rule)
+            Escaped(&rule.rule)
         )?;
         match rule.wanted_position {
-            Some(wanted) if rule.is_misplaced() => {
-                writeln!(out, "  {ERROR}# should be at position {wanted}{ERROR:#}")?;
+            Some(desired) if rule.is_misplaced() => {
+                writeln!(out, "  {ERROR}# should be at position {desired}{ERROR:#}")?;
             }
             _ => writeln!(out)?,
         }

@@ -126,7 +126,7 @@ fn rules_are_data_for_programs() {
 
 /// A frame that has a table of its own, and no chains.
 fn own_frame() -> Ruleset {
-    Ruleset { own_tables: vec![own_path("").table.clone()], ..Ruleset::default() }
+    Ruleset { owned_tables: vec![own_path("").table.clone()], ..Ruleset::default() }
 }
 
 fn own_snapshot() -> Snapshot {
@@ -193,8 +193,7 @@ fn the_elements_of_a_dynamic_set_are_not_counted() {
 #[test]
 fn our_own_table_is_missing_only_where_rules_go_by_its_mark() {
     let frame = own_frame();
-    let marked =
-        Rule { matches: [Match::ConnectionMark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    let marked = Rule { matches: [Match::Connmark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
     let told = |rule| {
         let rules = chain([RuleContent::Known(rule)]);
         text(&Show::new(&frame, &snapshot(&[("DOCKER-BLOCK", rules)]), false))

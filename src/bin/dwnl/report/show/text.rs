@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::model::{Extent, Family};
+use dwnl::model::{Family, Ownership};
 
 use super::super::Report;
 use super::super::count::Count;
-use super::super::format::Plain;
+use super::super::format::Escaped;
 use super::super::style::{ERROR, HEADING};
 use super::table::write_table;
 use super::{ChainReport, MissingRule, SetReport, Show, TableReport};
@@ -18,7 +18,7 @@ impl Report for Show<'_> {
             table.write(out)?;
         }
         for translations in &self.foreign_translations {
-            writeln!(out, "{}", Plain(translations))?;
+            writeln!(out, "{}", Escaped(translations))?;
         }
         if self.guards_new_ports == Some(false) {
             writeln!(
@@ -63,10 +63,10 @@ impl ChainReport<'_> {
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
         match (self.extent, self.exists, self.in_place) {
             (_, false, _) => writeln!(out, "{ERROR}missing{ERROR:#}"),
-            (Extent::Exists, ..) => writeln!(out, "exists"),
-            (Extent::Whole, ..) => writeln!(out, "{}", Count(self.rules.len(), "rule")),
-            (Extent::Head, _, true) => writeln!(out, "in place"),
-            (Extent::Head, _, false) => writeln!(out, "{ERROR}not in place{ERROR:#}"),
+            (Ownership::Referenced, ..) => writeln!(out, "exists"),
+            (Ownership::Exclusive, ..) => writeln!(out, "{}", Count(self.rules.len(), "rule")),
+            (Ownership::Leading, _, true) => writeln!(out, "in place"),
+            (Ownership::Leading, _, false) => writeln!(out, "{ERROR}not in place{ERROR:#}"),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use dwnl::frame;
-use dwnl::model::{InstalledRule, Match, Rule, Snapshot, Statement, Verdict};
+use dwnl::managed_objects;
+use dwnl::model::{InstalledRule, Match, NftStatement, Rule, Snapshot, Verdict};
 
 /// What has happened since the program was started.
 #[derive(Clone, Debug, Default)]
@@ -11,9 +11,9 @@ pub struct Counters {
     /// How often the kernel was compared with the policy.
     pub checks: u64,
     /// How often the policy was put in force, and how often that failed or the policy had errors.
-    pub reloads: Outcomes,
+    pub reloads: OpStats,
     /// How often something was repaired, and how often that failed.
-    pub repairs: Outcomes,
+    pub repairs: OpStats,
     /// How often others changed the ruleset between a dump and the commit.
     pub conflicts: u64,
     /// How often the kernel lost notifications.
@@ -24,7 +24,7 @@ pub struct Counters {
 
 /// How often something was done.
 #[derive(Clone, Debug, Default)]
-pub struct Outcomes {
+pub struct OpStats {
     /// With success.
     pub done: u64,
     /// Without.
@@ -33,7 +33,7 @@ pub struct Outcomes {
     pub last: Option<(SystemTime, Duration)>,
 }
 
-impl Outcomes {
+impl OpStats {
     /// It was just done, in so long a time.
     pub fn count(&mut self, took: Duration) {
         self.done += 1;
@@ -43,7 +43,7 @@ impl Outcomes {
 
 /// What the guard's rules have dropped on one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
+pub struct GuardDrops {
     /// The way, as the rules' comments name it.
     pub way: String,
     /// Packets.
@@ -53,11 +53,11 @@ pub struct Dropped {
 }
 
 /// What the guard's rules have dropped, way by way.
-pub fn dropped(snapshot: &Snapshot) -> Vec<Dropped> {
-    let own_tables = frame().own_tables;
+pub fn guard_drops(snapshot: &Snapshot) -> Vec<GuardDrops> {
+    let own_tables = managed_objects().owned_tables;
     let own = snapshot.tables.iter().filter(|(path, _)| own_tables.contains(path));
     let chains = own.flat_map(|(_, table)| table.chains.values());
-    let mut all: Vec<Dropped> = Vec::new();
+    let mut all: Vec<GuardDrops> = Vec::new();
     for rule in chains.flat_map(|chain| &chain.rules) {
         let Some(way) = rule.content.known().and_then(way) else { continue };
         let InstalledRule { packets, bytes, .. } = *rule;
@@ -66,7 +66,7 @@ pub fn dropped(snapshot: &Snapshot) -> Vec<Dropped> {
                 dropped.packets += packets;
                 dropped.bytes += bytes;
             }
-            None => all.push(Dropped { way: way.to_owned(), packets, bytes }),
+            None => all.push(GuardDrops { way: way.to_owned(), packets, bytes }),
         }
     }
     all
@@ -74,7 +74,7 @@ pub fn dropped(snapshot: &Snapshot) -> Vec<Dropped> {
 
 /// The way that a rule closes: `not allowed: WAY` is its comment.
 fn way(rule: &Rule) -> Option<&str> {
-    let drops = rule.verdict == Verdict::Native(Statement::Drop);
+    let drops = rule.verdict == Verdict::Native(NftStatement::Drop);
     let mut comments = rule.matches.iter().filter_map(|condition| match condition {
         Match::Comment(comment) => Some(comment.as_ref()),
         _ => None,
@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    fn rule(comment: &str, statement: Statement, packets: u64) -> InstalledRule {
+    fn rule(comment: &str, statement: NftStatement, packets: u64) -> InstalledRule {
         let matches: Arc<[Match]> = [Match::Comment(comment.into())].into();
         let rule = Rule { matches, ..Rule::new(Verdict::Native(statement)) };
         InstalledRule { handle: 1, content: RuleContent::Known(rule), packets, bytes: 60 * packets }
@@ -100,19 +100,20 @@ mod tests {
     #[test]
     fn drops_are_counted_by_their_way() {
         let chain = |rules| InstalledChain { rules, ..InstalledChain::default() };
-        let accepted = rule("web", Statement::Accept, 9);
+        let accepted = rule("web", NftStatement::Accept, 9);
         let table = |name: &str| {
-            let drops = [rule("not allowed: docker-proxy", Statement::Drop, 2)];
-            let others = [rule("not allowed: docker-proxy", Statement::Drop, 1), accepted.clone()];
+            let drops = [rule("not allowed: docker-proxy", NftStatement::Drop, 2)];
+            let others =
+                [rule("not allowed: docker-proxy", NftStatement::Drop, 1), accepted.clone()];
             let chains = [("a", chain(drops.into())), ("b", chain(others.into()))];
             let chains = chains.map(|(name, chain)| (name.into(), chain)).into();
-            let own = frame().own_tables.into_iter().next().expect("a table of ours");
+            let own = managed_objects().owned_tables.into_iter().next().expect("a table of ours");
             let path = TablePath { table: name.into(), ..own };
             (path, InstalledTable { chains, ..InstalledTable::default() })
         };
         let tables = ["dwnl", "foreign"].map(table).into();
         let snapshot = Snapshot { tables, ..Snapshot::default() };
         let way = "docker-proxy".to_owned();
-        assert_eq!(dropped(&snapshot), [Dropped { way, packets: 3, bytes: 180 }]);
+        assert_eq!(guard_drops(&snapshot), [GuardDrops { way, packets: 3, bytes: 180 }]);
     }
 }

@@ -71,7 +71,7 @@ impl MetricsSocket {
 
 /// Answers a connection and closes it. One that does not take the answer at once does not get it: it
 /// is shorter than what a socket keeps for a reader who is slow.
-pub fn answer(connection: &mut UnixStream, text: &str) {
+pub fn respond(connection: &mut UnixStream, text: &str) {
     let _ = connection.set_nonblocking(true).and_then(|()| connection.write_all(text.as_bytes()));
 }
 
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).expect("the socket").permissions().mode() & 0o777, 0o660);
         assert!(socket.accept().is_none());
         let mut client = UnixStream::connect(&path).expect("to connect");
-        answer(&mut socket.accept().expect("a connection"), "text\n");
+        respond(&mut socket.accept().expect("a connection"), "text\n");
         let mut text = String::new();
         client.read_to_string(&mut text).expect("an answer");
         assert_eq!(text, "text\n");

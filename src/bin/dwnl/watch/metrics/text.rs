@@ -3,10 +3,10 @@
 use std::fmt::{Display, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::counters::{Counters, Dropped, Outcomes};
+use super::counters::{Counters, GuardDrops, OpStats};
 
 /// The counters as text. What was dropped is left out if it could not be read.
-pub fn text(counters: &Counters, dropped: Option<&[Dropped]>) -> String {
+pub fn text(counters: &Counters, dropped: Option<&[GuardDrops]>) -> String {
     let Counters { checks, reloads, repairs, conflicts, lost, is_current } = counters;
     let mut text = Text::default();
     text.counter("reloads", "Policies put in force, the first one included.", reloads.done);
@@ -54,7 +54,7 @@ impl Text {
     }
 
     /// When something was done last, and how long it took; 0 if it has not been done.
-    fn last(&mut self, noun: &str, done: &str, outcomes: &Outcomes) {
+    fn last(&mut self, noun: &str, done: &str, outcomes: &OpStats) {
         let (at, took) = outcomes.last.unwrap_or((UNIX_EPOCH, Duration::ZERO));
         let name = format!("last_{noun}_timestamp_seconds");
         self.gauge(&name, &format!("When {done} last."), seconds(at));
@@ -62,7 +62,7 @@ impl Text {
         self.gauge(&name, &format!("How long that took the last time {done}."), took.as_secs_f64());
     }
 
-    fn drops<'a>(&mut self, what: &str, values: impl Iterator<Item = (&'a Dropped, u64)>) {
+    fn drops<'a>(&mut self, what: &str, values: impl Iterator<Item = (&'a GuardDrops, u64)>) {
         let name = format!("guard_dropped_{what}_total");
         self.heading(
             &name,
@@ -107,10 +107,10 @@ mod tests {
     fn every_metric_has_its_help_and_type() {
         let took = Duration::from_micros(1_500);
         let at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
-        let repairs = Outcomes { done: 3, failed: 1, last: Some((at, took)) };
+        let repairs = OpStats { done: 3, failed: 1, last: Some((at, took)) };
         let counters = Counters { repairs, is_current: true, ..Counters::default() };
         let way = "a \"way\"\\".to_owned();
-        let dropped = [Dropped { way, packets: 7, bytes: 420 }];
+        let dropped = [GuardDrops { way, packets: 7, bytes: 420 }];
         let text = text(&counters, Some(&dropped));
         for part in [
             "# HELP dwnl_repairs_total Changes by others that were undone or followed.\n\

@@ -1,11 +1,11 @@
 //! What an engine reads again after it has taken notice of others' commits.
 
-use super::super::monitor::Gathering;
+use super::super::monitor::CommitAssembler;
 use super::*;
 
 /// The notices of a monitor that hears the commit that changes this object of our table, or of one
 /// elsewhere, and brings about this generation.
-fn notices(kind: i32, table: &str, generation: u32) -> Vec<Notice> {
+fn notices(kind: i32, table: &str, generation: u32) -> Vec<MonitorEvent> {
     let [high, low] = (generation as u16).to_be_bytes();
     let mut change = vec![1, 0, high, low];
     change.extend_from_slice(&[9, 0, 1, 0]);
@@ -15,7 +15,7 @@ fn notices(kind: i32, table: &str, generation: u32) -> Vec<Notice> {
     let mut datagram = message(nft(kind), 0, 1, &change);
     datagram.extend(Kernel::new(generation).generation_message(2));
     let mut notices = Vec::new();
-    Gathering::since(1).read(&datagram, &mut notices);
+    CommitAssembler::starting_at(1).read(&datagram, &mut notices);
     notices
 }
 
@@ -29,7 +29,7 @@ fn elements_are_read_again_only_if_they_may_have_changed() {
         (notices(libc::NFT_MSG_DELTABLE, "dwnl", 8), 2),
         (notices(added, "kube", 9), 2),
         (vec![], 2),
-        ([vec![Notice::Lost], notices(added, "kube", 8)].concat(), 2),
+        ([vec![MonitorEvent::Overrun], notices(added, "kube", 8)].concat(), 2),
     ] {
         let holds = Some(libc::NFT_MSG_GETSET);
         let kernel = Kernel { table: b"dwnl\0\0\0\0", holds, ..Kernel::new(7) };
@@ -38,7 +38,7 @@ fn elements_are_read_again_only_if_they_may_have_changed() {
         // Of what it commits without a name it remembers nothing, as of somebody else's commit.
         assert_eq!(engine.commit(&plan).expect("success"), 8);
         for notice in &heard {
-            engine.heed(notice);
+            engine.observe(notice);
         }
         engine.snapshot().expect("a snapshot");
         assert_eq!(count(&requests, nft(libc::NFT_MSG_GETSETELEM)), dumps, "{heard:?}");
