@@ -1,12 +1,13 @@
-//! Writes what the definition of the command line tells: a man page for each verb, and completions
-//! for bash, zsh and fish.
+//! Writes the man pages and the completions for bash, zsh and fish. The definition of the command
+//! line has what the page of each verb says, and `docs/policy.md` what dwnl-policy(5) says.
 //!
 //! `cargo run --example manual -- DIRECTORY DATE`
 
 // What reads the arguments is not needed here.
 #[allow(dead_code)]
-#[path = "../src/bin/dwnl/cli/args.rs"]
+#[path = "../../src/bin/dwnl/cli/args.rs"]
 mod args;
+mod policy;
 
 use std::env;
 use std::fs::{self, File};
@@ -20,12 +21,18 @@ use clap_mangen::Man;
 
 use args::Cli;
 
-/// What the page of the program says besides, in roff.
-const PROGRAM: &str = include_str!("man/dwnl.roff");
-/// What the page of `dwnl watch` says besides.
-const WATCH: &str = include_str!("man/dwnl-watch.roff");
-/// What the page of every other verb says besides.
-const VERB: &str = include_str!("man/dwnl-verb.roff");
+/// The sections at the end of the program's page, in roff.
+const PROGRAM: &str = include_str!("../man/dwnl.roff");
+/// Those of `dwnl watch`.
+const WATCH: &str = include_str!("../man/dwnl-watch.roff");
+/// Those of every other verb.
+const VERB: &str = include_str!("../man/dwnl-verb.roff");
+/// Those of the policy.
+const POLICY: &str = include_str!("../man/dwnl-policy.roff");
+/// The reference of the policy, in Markdown.
+const REFERENCE: &str = include_str!("../../docs/policy.md");
+
+const SOURCE: &str = concat!("dwnl ", env!("CARGO_PKG_VERSION"));
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -37,22 +44,26 @@ fn main() -> anyhow::Result<()> {
 
     let mut program = Cli::command();
     program.build();
-    for command in program.get_subcommands().chain([&program]) {
-        write_page(command, date, directory)?;
-    }
+    write_pages(&program, date, directory)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         generate_to(shell, &mut program, "dwnl", directory)?;
     }
     Ok(())
 }
 
+fn write_pages(program: &Command, date: &str, directory: &Path) -> anyhow::Result<()> {
+    for command in program.get_subcommands().chain([program]) {
+        write_page(command, date, directory)?;
+    }
+    let policy = policy::page(REFERENCE, date, SOURCE).context("docs/policy.md")?;
+    fs::write(directory.join("dwnl-policy.5"), policy + POLICY)?;
+    Ok(())
+}
+
 fn write_page(command: &Command, date: &str, directory: &Path) -> io::Result<()> {
     let name = command.get_display_name().unwrap_or(command.get_name());
-    let page = Man::new(command.clone())
-        .title(name.to_uppercase())
-        .section("8")
-        .date(date)
-        .source(concat!("dwnl ", env!("CARGO_PKG_VERSION")));
+    let page =
+        Man::new(command.clone()).title(name.to_uppercase()).section("8").date(date).source(SOURCE);
     let mut file = File::create(directory.join(page.get_filename()))?;
     page.render_title(&mut file)?;
     page.render_name_section(&mut file)?;
@@ -69,3 +80,7 @@ fn write_page(command: &Command, date: &str, directory: &Path) -> io::Result<()>
     };
     file.write_all(sections.as_bytes())
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
