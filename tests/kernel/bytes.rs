@@ -1,5 +1,5 @@
-//! What dwnl writes is what iptables 1.8.7 writes for the same text, and every version of iptables
-//! reads it alike.
+//! dwnl writes the same bytes as iptables 1.8.7 for the same text, and every iptables version reads
+//! them alike.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use super::support::{Iptables, Namespace, Output, dwnl, expressions};
 use super::words;
 
-/// A family's option, its programs and its table, as dwnl, iptables and nft name them.
+/// The option for a family, its iptables program, and its table as nft names it.
 const FAMILIES: [(&str, &str, [&str; 2]); 2] =
     [("-4", "iptables", ["ip", "nat"]), ("-6", "ip6tables", ["ip6", "nat"])];
 
-/// One namespace that dwnl wrote to, and one that iptables 1.8.7 wrote to by the text that dwnl
-/// prints of the same policy.
+/// Two namespaces with the rules of one policy: dwnl wrote to one, and iptables 1.8.7 loaded the
+/// text that dwnl prints into the other.
 struct Pair {
     name: String,
     dwnl: Namespace,
@@ -23,15 +23,15 @@ struct Pair {
 fn pairs() -> impl Iterator<Item = Pair> {
     policies().into_iter().map(|policy| {
         let file = policy.to_str().expect("a path in UTF-8");
-        let (ours, reference) = (Namespace::new(), Namespace::new());
-        dwnl(&ours, &["apply", "-f", file], "").succeeded();
+        let (dwnl_host, reference) = (Namespace::new(), Namespace::new());
+        dwnl(&dwnl_host, &["apply", "-f", file], "").succeeded();
         let iptables = Iptables::version("1.8.7");
         for (option, program, _) in FAMILIES {
-            let text = dwnl(&ours, &["rules", option, "-f", file], "").succeeded();
+            let text = dwnl(&dwnl_host, &["rules", option, "-f", file], "").succeeded();
             let restore = format!("{program}-restore");
             iptables.try_run(&reference, &[&restore, "--noflush"], &text).succeeded();
         }
-        Pair { name: file.to_owned(), dwnl: ours, iptables: reference }
+        Pair { name: file.to_owned(), dwnl: dwnl_host, iptables: reference }
     })
 }
 
@@ -45,7 +45,7 @@ fn policies() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_iptables_saves_the_same_as_after_a_restore() {
+fn every_iptables_version_saves_the_same_rules() {
     for pair in pairs() {
         for iptables in Iptables::all() {
             for (_, program, _) in FAMILIES {
@@ -58,7 +58,7 @@ fn every_iptables_saves_the_same_as_after_a_restore() {
 }
 
 #[test]
-fn the_text_of_both_families_restores_to_the_same() {
+fn text_of_both_families_restores_the_same_rules() {
     for policy in policies() {
         let file = policy.to_str().expect("a path in UTF-8");
         let (both, each) = (Namespace::new(), Namespace::new());
@@ -78,14 +78,14 @@ fn the_text_of_both_families_restores_to_the_same() {
     }
 }
 
-/// What was saved, without comments and counters.
+/// The saved rules without comments and counters.
 fn lines(saved: &str) -> Vec<String> {
     let lines = saved.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| line.split(" [").next().unwrap_or(line).to_owned()).collect()
 }
 
 #[test]
-fn every_iptables_finds_every_rule() {
+fn every_iptables_version_finds_every_rule() {
     for pair in pairs() {
         for iptables in Iptables::all() {
             for (_, program, _) in FAMILIES {
@@ -107,17 +107,17 @@ fn every_iptables_finds_every_rule() {
 }
 
 #[test]
-fn the_kernel_holds_the_expressions_of_iptables_1_8_7() {
+fn kernel_expressions_match_iptables_1_8_7() {
     for pair in pairs() {
         for (_, _, table) in FAMILIES {
-            let (ours, reference) = (by_chain(&pair.dwnl, table), by_chain(&pair.iptables, table));
-            assert!(ours["PREROUTING"].len() >= 2, "{}: {ours:?}", pair.name);
-            assert_eq!(ours, reference, "{}", pair.name);
+            let (actual, expected) = (by_chain(&pair.dwnl, table), by_chain(&pair.iptables, table));
+            assert!(actual["PREROUTING"].len() >= 2, "{}: {actual:?}", pair.name);
+            assert_eq!(actual, expected, "{}", pair.name);
         }
     }
 }
 
-/// The rules of every chain of a table, each with its expressions. The order of the chains does not
+/// The rules of each chain of a table, as lists of expressions. The order of the chains does not
 /// matter.
 fn by_chain(host: &Namespace, table: [&str; 2]) -> BTreeMap<String, Vec<Vec<String>>> {
     let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Others change the ruleset at the same time.
+//! Other programs change the ruleset during an apply.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -10,7 +10,7 @@ const RULES: usize = 300;
 const RULES_MAX: usize = 20_000;
 
 #[test]
-fn nothing_is_lost_beside_a_loop_of_iptables() {
+fn no_change_is_lost_during_concurrent_iptables_calls() {
     let host = Namespace::new();
     host.run(&["iptables", "-t", "nat", "-N", "OTHER"]);
     let policies = [POLICY, &POLICY.replace("192.0.2.2", "192.0.2.66")];
@@ -26,15 +26,15 @@ fn nothing_is_lost_beside_a_loop_of_iptables() {
                 conflicts.fetch_add(usize::from(is_conflict), Ordering::Relaxed);
             }
         });
-        // Of the first rules every second one is deleted again. Then rules come and go until the
-        // two sides have met.
+        // Every second one of the first `RULES` rules is deleted again. After these, rules are
+        // added and deleted until an apply has met a conflict.
         for number in 0..RULES_MAX {
             change(&host, "-A", number);
             if number % 2 == 0 || number >= RULES {
                 change(&host, "-D", number);
             }
-            let has_met = conflicts.load(Ordering::Relaxed) > 0;
-            if applies.is_finished() || has_met && number >= RULES {
+            let has_conflict = conflicts.load(Ordering::Relaxed) > 0;
+            if applies.is_finished() || has_conflict && number >= RULES {
                 break;
             }
         }
@@ -42,9 +42,9 @@ fn nothing_is_lost_beside_a_loop_of_iptables() {
         applies.join().expect("no apply to fail");
     });
 
-    assert_ne!(conflicts.into_inner(), 0, "no apply had to start again, which shows nothing");
-    let left: Vec<_> = (0..RULES).filter(|number| number % 2 == 1).map(rule).collect();
-    assert_eq!(rules(&host, "OTHER"), left);
+    assert_ne!(conflicts.into_inner(), 0, "no apply was retried, so the test proves nothing");
+    let remaining: Vec<_> = (0..RULES).filter(|number| number % 2 == 1).map(rule).collect();
+    assert_eq!(rules(&host, "OTHER"), remaining);
     assert_eq!(rules(&host, "PREROUTING"), JUMPS);
     apply(&host, POLICY);
     assert_eq!(apply(&host, POLICY)["changed"], false);
@@ -59,7 +59,7 @@ fn change(host: &Namespace, command: &str, number: usize) {
     host.run(&[&["iptables", "-t", "nat", command], &rule[..]].concat());
 }
 
-/// As iptables prints it.
+/// The rule, as iptables prints it.
 fn rule(number: usize) -> String {
     format!("-A OTHER -s 10.0.{}.{}/32 -j RETURN", number / 256, number % 256)
 }

@@ -1,4 +1,4 @@
-//! An apply changes what differs and nothing else.
+//! An apply changes only what differs.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn a_second_apply_sends_nothing() {
 }
 
 #[test]
-fn a_plan_changes_nothing_and_tells_what_an_apply_will_do() {
+fn plan_changes_nothing_and_predicts_apply() {
     let host = Namespace::new();
     let mut monitor = Monitor::new(&host);
     let planned = plan(&host, POLICY);
@@ -43,14 +43,14 @@ fn a_plan_changes_nothing_and_tells_what_an_apply_will_do() {
 fn unchanged_rules_keep_their_handles_and_counters() {
     let Topology { host, client } = Topology::new();
     let knock = || {
-        // Nobody listens: what counts is that the rules see the packet.
+        // No server is needed: it is enough that the rules see the packet.
         let answer = tcp(&client, Topology::ALLOWED, Topology::HOST, 8080);
         assert_eq!(answer, Answer::Refused);
     };
     apply(&host, POLICY);
     knock();
-    let ours = "-s 192.0.2.2/32 -p tcp -m tcp --dport 8080";
-    let counted = counters(&host, ours);
+    let dwnl_rule = "-s 192.0.2.2/32 -p tcp -m tcp --dport 8080";
+    let counted = counters(&host, dwnl_rule);
     assert_ne!(counted, "[0:0]", "the packet was not counted");
     let handles = handles(&host, "8080");
     assert_eq!(handles.len(), 1, "{handles:?}");
@@ -59,29 +59,29 @@ fn unchanged_rules_keep_their_handles_and_counters() {
     for policy in [&format!("{POLICY}{added}"), POLICY, &format!("{added}{POLICY}"), POLICY] {
         let outcome = apply(&host, policy);
         assert_eq!(outcome["changed"], true, "{outcome}");
-        assert_eq!(counters(&host, ours), counted);
+        assert_eq!(counters(&host, dwnl_rule), counted);
         assert_eq!(self::handles(&host, "8080"), handles);
     }
 
     knock();
-    assert_ne!(counters(&host, ours), counted, "the rule no longer counts");
+    assert_ne!(counters(&host, dwnl_rule), counted, "the rule no longer counts");
     let shown = shown_rule(&show(&host), "192.0.2.2");
     assert_eq!(shown["handle"].to_string(), handles[0], "{shown}");
     let counts = format!("[{}:{}]", shown["packets"], shown["bytes"]);
-    assert_eq!(counts, counters(&host, ours), "{shown}");
+    assert_eq!(counts, counters(&host, dwnl_rule), "{shown}");
 }
 
-/// The rule of `DOCKER-BLOCK` that `dwnl show` tells so.
+/// The first rule of `DOCKER-BLOCK` in the output of `dwnl show` that contains this text.
 fn shown_rule(shown: &Value, text: &str) -> Value {
     let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
     let chains = list(shown, "tables").into_iter().flat_map(|table| list(&table, "chains"));
     let block = chains.filter(|chain| chain["chain"] == "DOCKER-BLOCK");
     let mut rules = block.flat_map(|chain| list(&chain, "rules"));
-    let is_meant = |rule: &Value| rule["rule"].as_str().is_some_and(|rule| rule.contains(text));
-    rules.find(is_meant).unwrap_or_else(|| panic!("no `{text}` in {shown}"))
+    let matches = |rule: &Value| rule["rule"].as_str().is_some_and(|rule| rule.contains(text));
+    rules.find(matches).unwrap_or_else(|| panic!("no `{text}` in {shown}"))
 }
 
-/// The counters of the rule of `DOCKER-BLOCK` that iptables prints so.
+/// The counters of the first rule of `DOCKER-BLOCK` that iptables prints with this text.
 fn counters(host: &Namespace, rule: &str) -> String {
     let saved = host.run(&["iptables-save", "-c", "-t", "nat"]);
     let mut lines =
@@ -90,7 +90,7 @@ fn counters(host: &Namespace, rule: &str) -> String {
     line.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// The handles of the rules of `DOCKER-BLOCK` in which nft prints this.
+/// The handles of the rules of `DOCKER-BLOCK` that nft prints with this text.
 fn handles(host: &Namespace, text: &str) -> Vec<String> {
     let list = ["nft", "--handle", "list", "chain", "ip", "nat", "DOCKER-BLOCK"];
     let listing = host.run(&list);

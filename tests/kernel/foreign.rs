@@ -1,9 +1,9 @@
-//! What is somebody else's stays as it is; what is in dwnl's own chain does not.
+//! Foreign rules are kept; those in dwnl's own chain are removed.
 
 use super::support::{Namespace, apply, remove};
 use super::{JUMPS, POLICY, rules};
 
-/// Chains and rules such as other programs make, in and beside the tables that dwnl works in.
+/// Chains and rules of other programs, in the tables that dwnl uses and in another one.
 const FOREIGN: &str = "\
 *nat
 :CUSTOM - [0:0]
@@ -11,7 +11,7 @@ const FOREIGN: &str = "\
 -A PREROUTING -s 203.0.113.1 -j CUSTOM
 -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
 -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
--A CUSTOM -p tcp -m multiport --dports 80,443 -m comment --comment \"not ours\" -j RETURN
+-A CUSTOM -p tcp -m multiport --dports 80,443 -m comment --comment \"foreign\" -j RETURN
 -A DOCKER -i docker0 -j RETURN
 -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
 COMMIT
@@ -21,7 +21,7 @@ COMMIT
 COMMIT
 ";
 
-/// A native table with what iptables cannot express.
+/// An nftables table that iptables cannot express.
 const NATIVE: &str = "
     table inet other {
         set blocked { type ipv4_addr; elements = { 203.0.113.9 }; }
@@ -49,7 +49,7 @@ fn foreign_rules_keep_their_handles_and_text() {
     assert_eq!(foreign(&host), before);
 }
 
-/// All that is not dwnl's, with its handles.
+/// Everything that dwnl does not own, with its handles.
 fn foreign(host: &Namespace) -> Vec<String> {
     let mut lines = Vec::new();
     let chains =
@@ -61,17 +61,17 @@ fn foreign(host: &Namespace) -> Vec<String> {
         lines.extend(listing.lines().map(String::from));
     }
     let listing = host.run(&["nft", "--handle", "list", "chain", "ip", "nat", "PREROUTING"]);
-    let ours = ["jump DOCKER-BLOCK", "return #"];
-    let others = listing.lines().filter(|line| !ours.iter().any(|text| line.contains(text)));
+    let dwnl_rules = ["jump DOCKER-BLOCK", "return #"];
+    let others = listing.lines().filter(|line| !dwnl_rules.iter().any(|text| line.contains(text)));
     lines.extend(others.map(String::from));
     lines
 }
 
 #[test]
-fn foreign_rules_in_our_chain_are_removed() {
+fn foreign_rules_in_the_dwnl_chain_are_removed() {
     let host = Namespace::new();
     apply(&host, POLICY);
-    let ours = rules(&host, "DOCKER-BLOCK");
+    let dwnl_rules = rules(&host, "DOCKER-BLOCK");
     let damage: [&[&str]; 4] = [
         &["iptables", "-t", "nat", "-I", "DOCKER-BLOCK", "-j", "DOCKER"],
         &["iptables", "-t", "nat", "-A", "DOCKER-BLOCK", "-s", "192.0.2.66", "-j", "DOCKER"],
@@ -95,18 +95,18 @@ fn foreign_rules_in_our_chain_are_removed() {
         let outcome = apply(&host, POLICY);
         assert_eq!(outcome["removed"], 1, "{command:?}: {outcome}");
         assert_eq!(outcome["added"], 0, "{command:?}: {outcome}");
-        assert_eq!(rules(&host, "DOCKER-BLOCK"), ours, "{command:?}");
+        assert_eq!(rules(&host, "DOCKER-BLOCK"), dwnl_rules, "{command:?}");
     }
 }
 
 #[test]
-fn a_rule_that_was_taken_out_by_hand_comes_back() {
+fn a_manually_deleted_rule_is_restored() {
     let host = Namespace::new();
     apply(&host, POLICY);
-    let ours = rules(&host, "DOCKER-BLOCK");
-    assert_eq!(ours.len(), 2, "{ours:?}");
+    let dwnl_rules = rules(&host, "DOCKER-BLOCK");
+    assert_eq!(dwnl_rules.len(), 2, "{dwnl_rules:?}");
     host.run(&["iptables", "-t", "nat", "-D", "DOCKER-BLOCK", "1"]);
 
     assert_eq!(apply(&host, POLICY)["added"], 1);
-    assert_eq!(rules(&host, "DOCKER-BLOCK"), ours);
+    assert_eq!(rules(&host, "DOCKER-BLOCK"), dwnl_rules);
 }

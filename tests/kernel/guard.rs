@@ -1,4 +1,4 @@
-//! The guard on hosts without a dockerd: what it leaves alone, and that it comes back.
+//! The guard on hosts without a dockerd: what it leaves alone, and how it is repaired.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub fn is_answered(client: &Namespace, target: &str, port: u16) {
     wait_for(&what, || (attempt() == Answer::Answered).then_some(()));
 }
 
-/// A port forward of the operator's own.
+/// An operator's port forward.
 const FORWARD: &str = "
     table ip forward {
         chain prerouting {
@@ -41,7 +41,7 @@ const FORWARD: &str = "
         }
     }";
 
-/// Docker's rules for a port that it publishes, of the container 10.1.1.2 behind a bridge.
+/// Adds Docker's rules for a published port of the container 10.1.1.2 behind a bridge.
 pub fn publish(host: &Namespace, bridge: &str) {
     for rule in [
         "-N DOCKER",
@@ -71,11 +71,11 @@ fn a_router_forwards_as_before() {
     is_a_router();
     apply(&host, POLICY);
     is_a_router();
-    // A rule of the operator's in Docker's chain makes no bridge Docker's.
+    // An operator's rule in Docker's chain does not make a bridge Docker's.
     host.run(&["iptables", "-t", "nat", "-I", "DOCKER", "-i", "br-lan", "-j", "RETURN"]);
     apply(&host, POLICY);
     is_a_router();
-    // The guard is there, and has it otherwise if the bridge is Docker's.
+    // Control: the guard blocks the forwards if the bridge is Docker's.
     host.run(&["iptables", "-N", "DOCKER"]);
     host.run(&["iptables", "-A", "FORWARD", "-o", "br-lan", "-j", "DOCKER"]);
     apply(&host, POLICY);
@@ -84,7 +84,8 @@ fn a_router_forwards_as_before() {
     }
 }
 
-/// Sets all bits of the mark but the guard's, before nat, and counts what comes out with it so.
+/// Sets all bits of the mark except the guard's before nat, and counts the packets that later have
+/// exactly these.
 const MARKED: &str = "
     table inet marked {
         chain before {
@@ -102,7 +103,7 @@ const MARKED: &str = "
     }";
 
 #[test]
-fn no_flow_keeps_the_mark_and_its_other_bits_stay() {
+fn the_guard_bit_is_cleared_and_other_mark_bits_are_kept() {
     let Topology { host, client } = Topology::new();
     let (_container, _echo) = behind(&host, "docker7");
     let _service = udp_echo(&host, 9001);
@@ -116,7 +117,7 @@ fn no_flow_keeps_the_mark_and_its_other_bits_stay() {
     assert_eq!(attempt(Topology::REFUSED), Answer::TimedOut);
     is_answered(&client, Topology::HOST, 9001);
     let sets = (0..70).map(|n| format!("\"203.0.113.{n}\", ")).collect::<String>();
-    // By a set, an allowed flow carries the mark as far as the guard.
+    // An entry that uses a set marks an allowed flow until it reaches the guard.
     let policy = POLICY.replace("tcp", "udp").replace("from = [", &format!("from = [{sets}"));
     apply(&host, &policy);
     assert_eq!(attempt(Topology::ALLOWED), Answer::Answered);
@@ -127,25 +128,25 @@ fn no_flow_keeps_the_mark_and_its_other_bits_stay() {
     assert!(listing.contains("0xffffdfff counter packets 2"), "both allowed flows: {listing}");
 }
 
-/// What is dropped leaves nothing behind in connection tracking.
+/// A dropped packet leaves no conntrack entry.
 #[test]
-fn a_flow_that_was_refused_is_let_in_once_it_is_allowed() {
+fn a_rejected_flow_is_admitted_once_allowed() {
     let Topology { host, client } = Topology::new();
     let (_container, _echo) = behind(&host, "docker7");
     publish(&host, "docker7");
     apply(&host, "");
     let flow = client.inside(|| UdpSocket::bind((Topology::ALLOWED, 0))).expect("a UDP socket");
     flow.connect((Topology::HOST, 8080)).expect("to connect a UDP socket");
-    let answer = |patience| {
-        flow.set_read_timeout(Some(Duration::from_millis(patience))).expect("a time-out");
+    let answer = |timeout_ms| {
+        flow.set_read_timeout(Some(Duration::from_millis(timeout_ms))).expect("a time-out");
         flow.send(b"ping").is_ok() && flow.recv(&mut [0; 8]).is_ok()
     };
-    assert!(!answer(500), "nobody is allowed");
+    assert!(!answer(500), "no source is allowed");
     apply(&host, &POLICY.replace("tcp", "udp"));
     wait_for("an answer on the same port", || answer(100).then_some(()));
 }
 
-/// What others may do to the guard.
+/// Damage that other programs may do to the guard.
 const DAMAGES: [&str; 9] = [
     "flush chain inet dwnl forward",
     "flush chain inet dwnl input",
@@ -182,7 +183,7 @@ fn the_next_apply_repairs_the_guard() {
 }
 
 #[test]
-fn without_the_guard_nothing_is_left_of_it() {
+fn disabling_the_guard_removes_all_of_it() {
     let (host, fresh) = (Namespace::new(), Namespace::new());
     let policy = format!("{UNGUARDED}{POLICY}");
     apply(&fresh, &policy);
@@ -196,9 +197,9 @@ fn without_the_guard_nothing_is_left_of_it() {
     assert_eq!(plain(&host), "");
 }
 
-/// The operator saves the ruleset and loads it at boot.
+/// Operators save the ruleset and load it at boot.
 #[test]
-fn nft_loads_what_it_lists_of_the_guard() {
+fn nft_can_reload_its_listing_of_the_guard() {
     let (host, other) = (Namespace::new(), Namespace::new());
     apply(&host, POLICY);
     let listing = host.run(&["nft", "list", "table", "inet", "dwnl"]);

@@ -1,4 +1,4 @@
-//! What is read of the host beside its ruleset: interfaces, listening sockets and their cgroups.
+//! Host state other than the ruleset: interfaces, listening sockets and their cgroups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -19,7 +19,7 @@ fn listeners(host: &Namespace) -> Vec<Listener> {
     host_state(host).listeners.expect("a kernel that can list its sockets")
 }
 
-/// A socket that waits at this address: of IPv6 one that takes IPv4 too, unless `only_v6`.
+/// A socket that listens on this address. An IPv6 socket also accepts IPv4, unless `only_v6`.
 fn socket(protocol: Protocol, address: &str, only_v6: bool) -> Socket {
     let address: SocketAddr = address.parse().expect("an address");
     let kind = if protocol == Protocol::Tcp { Type::STREAM } else { Type::DGRAM };
@@ -36,7 +36,7 @@ fn socket(protocol: Protocol, address: &str, only_v6: bool) -> Socket {
 }
 
 #[test]
-fn the_sockets_that_wait_are_listed() {
+fn listening_sockets_are_listed() {
     use Family::{Inet, Ip, Ip6};
     use Protocol::{Tcp, Udp};
     let cases = [
@@ -47,7 +47,7 @@ fn the_sockets_that_wait_are_listed() {
         (Tcp, "[::1]:84", false, Ip6, Some("::1")),
         (Tcp, "[::ffff:127.0.0.1]:85", false, Ip, Some("127.0.0.1")),
         (Tcp, "[::ffff:0.0.0.0]:86", false, Ip, None),
-        // Twice, with the port shared.
+        // A second socket with the same address and port.
         (Tcp, "127.0.0.1:81", false, Ip, Some("127.0.0.1")),
         (Udp, "0.0.0.0:80", false, Ip, None),
         (Udp, "[::]:82", false, Inet, None),
@@ -71,7 +71,7 @@ fn the_sockets_that_wait_are_listed() {
             all
         })
     });
-    // None of these waits.
+    // None of these sockets listens.
     let _others = host.inside(|| {
         let client = TcpStream::connect("127.0.0.1:80").expect("a connection");
         let connected = UdpSocket::bind("127.0.0.1:90").expect("a socket");
@@ -86,9 +86,9 @@ fn the_sockets_that_wait_are_listed() {
     assert_eq!(listeners(&host), []);
 }
 
-/// More than one datagram of a dump.
+/// The dump needs more than one datagram.
 #[test]
-fn many_sockets_are_those_that_ss_lists() {
+fn many_listeners_match_the_output_of_ss() {
     let host = Namespace::new();
     let _sockets = host.inside(|| {
         let tcp = (0..300).map(|n| TcpListener::bind((format!("127.0.0.{}", n % 7 + 1), 2000 + n)));
@@ -110,7 +110,7 @@ fn many_sockets_are_those_that_ss_lists() {
 }
 
 #[test]
-fn the_cgroup_of_a_socket_is_the_inode_of_its_directory() {
+fn the_cgroup_id_of_a_socket_is_the_inode_of_its_directory() {
     let (host, made) = (Namespace::new(), Cgroup::new());
     let server = Server::start(&host, made.path(), 8080);
     let listener = wait_for("the server to listen", || listeners(&host).into_iter().next());
@@ -135,7 +135,7 @@ fn link(kind: Option<&str>, ports: &[(&str, &str)]) -> Link {
 }
 
 #[test]
-fn interfaces_are_listed_with_their_kinds_and_the_ports_of_bridges() {
+fn interfaces_are_listed_with_kinds_and_bridge_ports() {
     let host = Namespace::new();
     let commands = [
         "link add br-one type bridge",
@@ -162,9 +162,9 @@ fn interfaces_are_listed_with_their_kinds_and_the_ports_of_bridges() {
     assert_eq!(host_state(&host).links, BTreeMap::from(expected));
 }
 
-/// More than one datagram of a dump; the bridge comes before its ports and after some.
+/// The dump needs more than one datagram, and lists the bridge after some of its ports.
 #[test]
-fn a_bridge_has_all_of_its_many_ports() {
+fn all_ports_of_a_large_bridge_are_listed() {
     let host = Namespace::new();
     let pair = |n| format!("link add port{n:03} type veth peer name peer{n:03}");
     let attach = |n| format!("link set port{n:03} master br0");

@@ -3,10 +3,10 @@
 use super::support::{Namespace, apply, plan};
 use super::{JUMPS, POLICY};
 
-/// A rule of somebody else's, as iptables prints it.
+/// A foreign rule, as iptables prints it.
 const FOREIGN: &str = "-A PREROUTING -i eth7 -j RETURN";
 
-/// What happens to the jumps: arguments for iptables, and whether [`FOREIGN`] is there afterwards.
+/// Damage to the jumps: arguments for iptables, and whether [`FOREIGN`] exists afterwards.
 const DAMAGES: [(&[&str], bool); 10] = [
     (&["-I PREROUTING 1 -i eth7 -j RETURN"], true),
     (&["-I PREROUTING 2 -i eth7 -j RETURN"], true),
@@ -27,7 +27,7 @@ const DAMAGES: [(&[&str], bool); 10] = [
 ];
 
 #[test]
-fn they_are_put_back() {
+fn damaged_jumps_are_restored() {
     for iptables in ["iptables", "ip6tables"] {
         for (damage, leaves_foreign) in DAMAGES {
             let host = Namespace::new();
@@ -41,13 +41,13 @@ fn they_are_put_back() {
                 let command: Vec<&str> = command.split(' ').collect();
                 host.run(&[&[iptables, "-t", "nat"], &command[..]].concat());
             }
-            let mut mended = JUMPS.to_vec();
-            mended.extend(leaves_foreign.then_some(FOREIGN));
-            assert_ne!(prerouting(), mended, "{damage:?} does no damage");
+            let mut repaired = JUMPS.to_vec();
+            repaired.extend(leaves_foreign.then_some(FOREIGN));
+            assert_ne!(prerouting(), repaired, "{damage:?} does no damage");
             assert_eq!(plan(&host, POLICY)["changed"], true, "{damage:?}");
 
             assert_eq!(apply(&host, POLICY)["changed"], true, "{damage:?}");
-            assert_eq!(prerouting(), mended, "{damage:?}");
+            assert_eq!(prerouting(), repaired, "{damage:?}");
             assert_eq!(apply(&host, POLICY)["changed"], false, "{damage:?}");
         }
     }

@@ -1,12 +1,13 @@
-//! dwnl and the kernel, each test in a network namespace of its own, with iptables and nft as the
-//! oracle. Needs `scripts/setup` run before, and root; all but the tests of privileges and of cgroups
-//! are content with `unshare -rn`.
+//! Tests of dwnl against the kernel, each in a network namespace of its own, with iptables and nft
+//! as the oracle. They need `scripts/setup` to have run. The tests of privileges and of cgroups
+//! need root; the others run under `unshare -rn`.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod bytes;
 mod cgroups;
 mod conflict;
+mod deferred_close;
 mod difference;
 mod discovery;
 mod flows;
@@ -20,8 +21,7 @@ mod native;
 mod preview;
 mod privileges;
 mod probe;
-mod refusal;
-mod release;
+mod rejection;
 mod removal;
 mod sets;
 #[path = "../support/mod.rs"]
@@ -29,7 +29,7 @@ mod support;
 mod translations;
 mod verdicts;
 
-/// Lets the one client in.
+/// Allows one client of each IP version.
 const POLICY: &str = r#"
 [[allow]]
 name = "web"
@@ -56,8 +56,8 @@ fn ruleset(namespace: &support::Namespace) -> String {
     namespace.run(&["nft", "--handle", "list", "ruleset"])
 }
 
-/// The arguments that iptables prints as this line: divided by spaces, except in double quotes,
-/// where a backslash stands before a character that would be misread. It is no shell's syntax.
+/// Splits a line of iptables into arguments. Spaces separate them except in double quotes, where a
+/// backslash escapes the next character. This is not shell syntax.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let (mut is_quoted, mut is_escaped) = (false, false);

@@ -1,10 +1,10 @@
-//! `--netns` works in the namespace that it names and leaves the caller's own alone.
+//! `--netns` selects a namespace and leaves the caller's own unchanged.
 
 use super::support::{Namespace, dwnl};
 use super::{JUMPS, POLICY, rules, ruleset};
 
 #[test]
-fn the_verbs_work_in_the_namespace_that_is_named() {
+fn commands_work_in_the_given_namespace() {
     let (caller, host) = (Namespace::new(), Namespace::new());
     let path = host.path();
     let run = |args: &[&str]| dwnl(&caller, &[args, &["--netns", &path]].concat(), POLICY);
@@ -20,11 +20,8 @@ fn the_verbs_work_in_the_namespace_that_is_named() {
 }
 
 #[test]
-fn a_namespace_that_does_not_exist_is_an_error() {
+fn a_missing_namespace_is_an_error() {
     let output = dwnl(&Namespace::new(), &["show", "--netns", "/nonexistent"], "");
-    let complaint = output.failed(1);
-    assert!(
-        complaint.contains("the network namespace /nonexistent cannot be entered"),
-        "{complaint}"
-    );
+    let message = output.failed(1);
+    assert!(message.contains("the network namespace /nonexistent cannot be entered"), "{message}");
 }

@@ -1,5 +1,5 @@
-//! The conditions and statements of native rules, with nft as the oracle: it lists what dwnl writes in
-//! dwnl's own words, and what it loads from these words is read as what dwnl wrote.
+//! The matches and statements of nft rules, with nft as the oracle: it lists dwnl's rules in the
+//! text that dwnl prints, and dwnl reads what nft loads from that text as its own rules.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub fn update(protocol: Protocol, seconds: u32) -> NftStatement {
     NftStatement::UpdateSet(SetUpdate { set: SET.into(), protocol, timeout })
 }
 
-/// Each condition that only the guard uses, and the statement that fills a set.
+/// Every match that only the guard uses, and the statement that updates a set.
 fn rules() -> Vec<Rule> {
     let conditions = [
         NftMatch::CtStateEstablished,
@@ -52,14 +52,14 @@ fn rules() -> Vec<Rule> {
     alone.chain(Protocol::ALL.into_iter().flat_map(of)).chain(updates).chain([again]).collect()
 }
 
-/// The same for a cgroup.
+/// Rules that match this cgroup.
 fn cgroup_rules(id: u64) -> Vec<Rule> {
     let matches = [(1, false), (2, true), (0, false)];
     let cgroup = |(level, negated)| NftMatch::Cgroup(CgroupMatch { level, id, negated });
     matches.map(|it| rule([cgroup(it)], NftStatement::Drop)).into()
 }
 
-/// A chain of these rules, and the set that they look up, beside what an empty policy is compiled to.
+/// The ruleset of an empty policy, with a chain of these rules and the set that they look up.
 pub fn ruleset(rules: &[Rule]) -> Ruleset {
     let mut ruleset = compile(&Policy::default());
     let desired = |rule: &Rule| DesiredRule { rule: rule.clone(), origin: None };
@@ -79,38 +79,38 @@ pub fn ruleset(rules: &[Rule]) -> Ruleset {
     ruleset
 }
 
-/// Has dwnl write the rules, and nft the same from dwnl's words, with `words` to make them nft's, and
-/// compares what the kernel holds.
+/// Loads the rules with dwnl, and their text with nft, and compares what the kernel holds. `to_nft`
+/// converts dwnl's text into nft's.
 #[track_caller]
-fn nft_and_dwnl_agree(rules: &[Rule], words: impl Fn(String) -> String) {
-    let (ours, theirs) = (Namespace::new(), Namespace::new());
-    let mut engine = ours.inside(Engine::open).expect("an engine");
+fn nft_and_dwnl_agree(rules: &[Rule], to_nft: impl Fn(String) -> String) {
+    let (dwnl_host, nft_host) = (Namespace::new(), Namespace::new());
+    let mut engine = dwnl_host.inside(Engine::open).expect("an engine");
     let desired = ruleset(rules);
     engine.apply(&desired).expect("success");
     assert!(engine.plan(&desired).expect("a plan").is_empty());
 
-    let text: Vec<String> = rules.iter().map(|rule| words(rule.to_string())).collect();
+    let text: Vec<String> = rules.iter().map(|rule| to_nft(rule.to_string())).collect();
     let file = format!(
         "table inet dwnl {{\n set {SET} {{\n{}\n}}\n chain {CHAIN} {{\n{}\n}}\n}}",
         SetKind::DynamicPorts,
         text.join("\n"),
     );
-    theirs.try_run(&["nft", "-f", "-"], &file).succeeded();
+    nft_host.try_run(&["nft", "-f", "-"], &file).succeeded();
     let list =
         |host: &Namespace, what| host.run(&["nft", "list", what, "inet", "dwnl", name(what)]);
     for what in ["set", "chain"] {
-        assert_eq!(list(&ours, what), list(&theirs, what));
+        assert_eq!(list(&dwnl_host, what), list(&nft_host, what));
     }
-    let listing = list(&ours, "chain").replace("counter packets 0 bytes 0", "counter");
+    let listing = list(&dwnl_host, "chain").replace("counter packets 0 bytes 0", "counter");
     let listed: Vec<&str> = listing.lines().skip(2).map(str::trim).collect();
     assert_eq!(listed[..text.len()], text[..]);
     let of_chain = |host: &Namespace| {
         let all = expressions(host, ["inet", "dwnl"]).into_iter();
         all.filter(|(chain, _)| chain == CHAIN).collect::<Vec<_>>()
     };
-    assert_eq!(of_chain(&ours), of_chain(&theirs));
+    assert_eq!(of_chain(&dwnl_host), of_chain(&nft_host));
 
-    let read = theirs.inside(Engine::open).expect("an engine").snapshot().expect("a snapshot");
+    let read = nft_host.inside(Engine::open).expect("an engine").snapshot().expect("a snapshot");
     let read = &read.tables[&table()];
     assert_eq!(read.sets[SET].kind, Some(SetKind::DynamicPorts));
     let read = read.chains[CHAIN].rules.iter().map(|rule| rule.content.clone());
@@ -123,13 +123,13 @@ fn name(what: &str) -> &'static str {
 }
 
 #[test]
-fn nft_lists_and_loads_the_conditions_and_statements_of_the_guard() {
+fn nft_lists_and_loads_the_matches_and_statements_of_the_guard() {
     nft_and_dwnl_agree(&rules(), |text| text);
 }
 
-/// A kernel that has no such match refuses the rule, of nft's as well as of dwnl's.
+/// A kernel without this match rejects the rule, whether nft or dwnl adds it.
 #[test]
-fn nft_lists_and_loads_the_cgroup_of_a_socket() {
+fn nft_lists_and_loads_socket_cgroup_matches() {
     let cgroup = Cgroup::new();
     let host = Namespace::new();
     if !host.inside(Engine::open).expect("an engine").loads_cgroup().expect("an answer") {

@@ -1,4 +1,4 @@
-//! What only looks changes nothing, not even for a moment.
+//! Read-only operations never change the ruleset, not even temporarily.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use dwnl::{Engine, Policy, compile};
 use super::ruleset;
 use super::support::{Namespace, UNGUARDED, plan, tcp_echo};
 
-/// On a machine on which others may have a dockerd: this has none.
+/// Names a cgroup that does not exist, because the machine may run a dockerd.
 const POLICY: &str = r#"
 [[allow]]
 ports = ["8080/tcp"]
@@ -23,14 +23,14 @@ fn desired(policy: &str) -> Ruleset {
     compile(&Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy"))
 }
 
-/// The commits since this was last asked.
+/// The commits since the last call.
 fn commits(monitor: &mut Monitor) -> Vec<MonitorEvent> {
-    monitor.read().expect("notices")
+    monitor.read().expect("monitor events")
 }
 
-/// Looks in every way there is, and returns how many changes it is told of.
+/// Runs every read-only operation, and returns the number of planned changes.
 #[track_caller]
-fn look(host: &Namespace, engine: &mut Engine, policy: &str) -> usize {
+fn inspect(host: &Namespace, engine: &mut Engine, policy: &str) -> usize {
     let mut monitor = host.inside(Monitor::open).expect("a monitor");
     let before = (ruleset(host), engine.snapshot().expect("a snapshot").generation);
     let desired = desired(policy);
@@ -45,7 +45,7 @@ fn look(host: &Namespace, engine: &mut Engine, policy: &str) -> usize {
     planned.added() + planned.removed()
 }
 
-/// Docker's rules, and what others have.
+/// Docker's rules, and those of other programs.
 const OTHERS: &str = "
     table ip nat {
         chain DOCKER { tcp dport 8080 counter dnat to 172.17.0.2:80; }
@@ -54,24 +54,24 @@ const OTHERS: &str = "
     table inet other { chain input { type filter hook input priority 0; ct state new counter; }; }";
 
 #[test]
-fn a_plan_is_heard_of_by_nobody() {
+fn a_plan_is_invisible_to_monitors() {
     for (others, policy) in [("", POLICY), ("", UNGUARDED), (OTHERS, POLICY)] {
         let host = Namespace::new();
         host.try_run(&["nft", "-f", "-"], others).succeeded();
         let _listening = tcp_echo(&host, 9000);
         let mut engine = host.inside(Engine::open).expect("an engine");
-        let planned = look(&host, &mut engine, policy);
+        let planned = inspect(&host, &mut engine, policy);
         assert!(planned > 0);
 
-        // And it says what comes of it.
+        // The plan predicts what apply does.
         let mut monitor = host.inside(Monitor::open).expect("a monitor");
         let outcome = engine.apply(&desired(policy)).expect("success");
         assert_eq!(outcome.plan.added() + outcome.plan.removed(), planned);
         assert!(!commits(&mut monitor).is_empty());
-        assert_eq!(look(&host, &mut engine, policy), 0);
+        assert_eq!(inspect(&host, &mut engine, policy), 0);
         let other = POLICY.replace("8080", "8081");
-        assert!(look(&host, &mut engine, &other) > 0);
+        assert!(inspect(&host, &mut engine, &other) > 0);
         engine.remove().expect("success");
-        assert_eq!(look(&host, &mut engine, policy), planned);
+        assert_eq!(inspect(&host, &mut engine, policy), planned);
     }
 }

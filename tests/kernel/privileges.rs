@@ -1,4 +1,4 @@
-//! CAP_NET_ADMIN is enough, nothing else is kept, and no process is spawned.
+//! CAP_NET_ADMIN is enough, all other privileges are dropped, and no process is spawned.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::support::{Namespace, Output, output};
 use super::{JUMPS, POLICY, rules};
 
-/// The program where every user may run it.
+/// A copy of the program that every user may run.
 struct Program {
     directory: TempDir,
 }
@@ -19,8 +19,8 @@ impl Program {
         let everyone = fs::Permissions::from_mode(0o755);
         fs::set_permissions(directory.path(), everyone).expect("to open the directory");
         let program = Program { directory };
-        // By another process: this one's other threads would hand its open file to their children,
-        // and a program that is open for writing cannot be run.
+        // Another process makes the copy: other threads of this one would pass the open file to
+        // their children, and a file that is open for writing cannot be executed.
         output(&["cp", env!("CARGO_BIN_EXE_dwnl"), &program.file("dwnl")], "").succeeded();
         program
     }
@@ -29,7 +29,7 @@ impl Program {
         self.directory.path().join(name).to_string_lossy().into_owned()
     }
 
-    /// Applies the policy by a program that is told to run dwnl.
+    /// Applies the policy with a program that runs dwnl.
     fn apply_by(&self, host: &Namespace, runner: &[&str]) -> Output {
         host.try_run(&[runner, &[&self.file("dwnl"), "apply", "-f", "-"]].concat(), POLICY)
     }
@@ -85,7 +85,7 @@ fn no_process_is_spawned() {
         };
         trace.lines().filter(spawned).count()
     };
-    // The first is dwnl itself; a shell that starts it and waits is told apart.
+    // The one process is dwnl itself. The control is a shell that starts dwnl and waits.
     let calls = "execve,execveat,fork,vfork,clone,clone3";
     assert_eq!(processes(&trace(calls, &[])), 1);
     assert!(processes(&trace(calls, &["sh", "-c", "\"$0\" \"$@\"; exit"])) > 1);
@@ -103,7 +103,7 @@ fn no_file_is_written() {
 }
 
 #[test]
-fn everything_else_is_given_up() {
+fn all_other_privileges_are_dropped() {
     let trace = trace("capset,prctl", &[]);
     let last = trace.lines().rfind(|line| line.contains("capset(")).expect("a capset");
     assert!(last.contains("effective=1<<CAP_NET_ADMIN, permitted=1<<CAP_NET_ADMIN,"), "{trace}");

@@ -1,5 +1,5 @@
-//! What a kernel makes of `socket cgroupv2`, by the judgment of a probe, of nft, and of a client whose
-//! connection nft's rule meets.
+//! How a kernel handles `socket cgroupv2`, according to dwnl's probe, to nft, and to a real
+//! connection.
 
 use std::env;
 use std::fs;
@@ -16,15 +16,15 @@ fn probe(host: &Namespace) -> CgroupProbe {
 }
 
 #[test]
-fn the_probe_says_what_a_real_connection_shows() {
+fn the_probe_agrees_with_a_real_connection() {
     let Topology { host, client } = Topology::new();
     let probed = probe(&host);
     let loads = host.inside(Engine::open).expect("an engine").loads_cgroup().expect("an answer");
-    assert_eq!(ruleset(&host), "", "nothing is left of either");
+    assert_eq!(ruleset(&host), "", "neither leaves anything behind");
     println!("{probed:?}, loads: {loads}");
 
     let _server = tcp_echo(&host, 8080);
-    // The root has every socket beneath it.
+    // Every socket is below the root.
     let root = Cgroup::root_of_nft();
     let first = "tcp dport 8080 tcp flags & (syn | ack) == syn";
     let counting = format!(
@@ -50,12 +50,12 @@ fn the_probe_says_what_a_real_connection_shows() {
     let expected = match listing {
         _ if listing.contains("counter packets 2 ") => CgroupProbe::Matches,
         _ if listing.contains("counter packets 0 ") => CgroupProbe::Ignores,
-        _ => panic!("one of two packets: {listing}"),
+        _ => panic!("only one of two packets was counted: {listing}"),
     };
     assert_eq!(probed, expected);
 }
 
-/// Rules and settings that keep a packet from whom it is for, and not from the probe's chain.
+/// Rules and settings that drop a packet after it has passed the probe's chain.
 const STRICT: &str = "
     table inet strict {
         chain input { type filter hook input priority -400; policy drop; }
@@ -63,7 +63,7 @@ const STRICT: &str = "
     }";
 
 #[test]
-fn what_drops_behind_the_probe_does_not_disturb_it() {
+fn later_drops_do_not_disturb_the_probe() {
     let host = Namespace::new();
     let undisturbed = probe(&host);
     assert_ne!(undisturbed, CgroupProbe::Unknown);
@@ -76,7 +76,7 @@ fn what_drops_behind_the_probe_does_not_disturb_it() {
     assert_eq!(ruleset(&host), before);
 }
 
-/// What is known of the kernel where no packet comes through.
+/// The result of a probe whose packet is lost.
 fn without_packets(with_packets: CgroupProbe) -> CgroupProbe {
     match with_packets {
         CgroupProbe::Refuses => CgroupProbe::Refuses,
@@ -85,7 +85,7 @@ fn without_packets(with_packets: CgroupProbe) -> CgroupProbe {
 }
 
 #[test]
-fn without_a_packet_nothing_is_known() {
+fn without_a_packet_the_result_is_unknown() {
     let host = Namespace::new();
     let expected = without_packets(probe(&host));
     host.try_run(
@@ -113,28 +113,27 @@ fn probes_do_not_disturb_each_other() {
     assert_eq!(ruleset(&host), "");
 }
 
-/// A dry run is heard of by nobody; the probe is, by those who keep the rules, as a change of what is
-/// not dwnl's.
+/// A dry run is invisible to monitors. They report a probe as an irrelevant change.
 #[test]
-fn a_probe_concerns_nobody_who_keeps_the_rules() {
+fn a_probe_is_irrelevant_to_monitors() {
     let host = Namespace::new();
     let mut engine = host.inside(Engine::open).expect("an engine");
     let mut monitor = host.inside(Monitor::open).expect("a monitor");
     engine.loads_cgroup().expect("an answer");
-    assert!(monitor.read().expect("notices").is_empty());
+    assert!(monitor.read().expect("monitor events").is_empty());
     let probed = probe(&host);
-    let commits = monitor.read().expect("notices");
+    let commits = monitor.read().expect("monitor events");
     let number = if probed == CgroupProbe::Refuses { 0 } else { 2 };
     assert_eq!(commits.len(), number, "{commits:?}");
-    let concerns_us = |notice: &MonitorEvent| match notice {
+    let is_relevant = |event: &MonitorEvent| match event {
         MonitorEvent::Commit(commit) => commit.is_relevant(),
         MonitorEvent::Overrun => true,
     };
-    assert!(!commits.iter().any(concerns_us), "{commits:?}");
+    assert!(!commits.iter().any(is_relevant), "{commits:?}");
 }
 
 #[test]
-fn the_namespace_that_is_named_is_probed() {
+fn the_given_namespace_is_probed() {
     let host = Namespace::new();
     let named = Engine::probe_cgroup_in(Path::new(&host.path())).expect("an answer");
     assert_eq!(named, probe(&host));
@@ -143,16 +142,15 @@ fn the_namespace_that_is_named_is_probed() {
     let path = host.path();
     let down = elsewhere.inside(|| Engine::probe_cgroup_in(Path::new(&path)).expect("an answer"));
     assert_eq!(down, without_packets(named));
-    assert_eq!(probe(&elsewhere), named, "that of the caller is another");
+    assert_eq!(probe(&elsewhere), named, "the caller's namespace is unaffected");
 }
 
-/// Moves itself into a cgroup and goes on as what runs a test of this program with CAP_NET_ADMIN
-/// alone.
+/// Moves itself into a cgroup and executes a test of this program with CAP_NET_ADMIN alone.
 const MOVED: &str = "echo $$ > \"$1/cgroup.procs\" && exec setpriv --bounding-set=-all,+net_admin \
-                     \"$0\" --ignored --exact --nocapture probe::says_what_it_finds";
+                     \"$0\" --ignored --exact --nocapture probe::prints_the_probe_result";
 
 #[test]
-fn a_process_in_a_cgroup_of_its_own_finds_the_same_with_net_admin_alone() {
+fn the_probe_works_in_a_cgroup_with_net_admin_alone() {
     let host = Namespace::new();
     let cgroup = Cgroup::new();
     let program = env::current_exe().expect("this program");
@@ -164,10 +162,10 @@ fn a_process_in_a_cgroup_of_its_own_finds_the_same_with_net_admin_alone() {
     assert!(found.contains(&expected), "{expected}{found}");
 }
 
-/// Not a test of its own: it runs in the cgroup and with the privileges that another has chosen.
+/// Not a test: the test above runs it in a cgroup and with reduced privileges.
 #[test]
-#[ignore = "run by a_process_in_a_cgroup_of_its_own_finds_the_same_with_net_admin_alone"]
-fn says_what_it_finds() {
+#[ignore = "run by the_probe_works_in_a_cgroup_with_net_admin_alone"]
+fn prints_the_probe_result() {
     let own = fs::read_to_string("/proc/self/cgroup").expect("the own cgroup");
     let path = own.lines().find_map(|line| line.strip_prefix("0::/")).expect("one of v2");
     let level = path.split('/').count();

@@ -1,10 +1,10 @@
-//! `dwnl remove` takes out what dwnl put in, and nothing else.
+//! `dwnl remove` removes everything that dwnl installed, and nothing else.
 
 use super::support::{Namespace, apply, remove};
 use super::{POLICY, ruleset};
 
 #[test]
-fn a_pristine_host_is_left_as_it_was() {
+fn removal_restores_a_pristine_host() {
     let host = Namespace::new();
     assert_eq!(ruleset(&host), "");
     apply(&host, POLICY);
@@ -15,7 +15,7 @@ fn a_pristine_host_is_left_as_it_was() {
     assert_eq!(remove(&host)["changed"], false);
 }
 
-/// What dockerd writes for one published port, in its order.
+/// Dockerd's rules for one published port, in its order.
 const DOCKER: [&str; 7] = [
     "-N DOCKER",
     "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
@@ -27,7 +27,7 @@ const DOCKER: [&str; 7] = [
 ];
 
 #[test]
-fn the_rules_of_docker_stay() {
+fn dockers_rules_are_kept() {
     let host = Namespace::new();
     write_docker_rules(&host);
     let before = ruleset(&host);
@@ -39,10 +39,10 @@ fn the_rules_of_docker_stay() {
 }
 
 #[test]
-fn the_chain_that_docker_has_taken_over_stays() {
+fn a_chain_that_docker_uses_is_kept() {
     let host = Namespace::new();
     apply(&host, POLICY);
-    // Docker finds its chain there and goes on with it.
+    // Docker finds its chain and uses it.
     host.try_run(&["iptables", "-t", "nat", "-N", "DOCKER"], "").failed(1);
     for rule in &DOCKER[1..] {
         run(&host, rule);

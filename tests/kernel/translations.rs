@@ -1,5 +1,6 @@
-//! Port forwards of other programs in `PREROUTING`: they go on beside the guard, the second jump
-//! comes and goes with them, and without the guard it is said that they are cut off.
+//! Port forwards of other programs in `PREROUTING`. With the guard they keep working, because dwnl
+//! omits the second jump while they exist. Without the guard dwnl warns that the second jump cuts
+//! them off.
 
 use serde_json::Value;
 
@@ -12,9 +13,9 @@ use super::{JUMPS, POLICY, rules};
 /// The other program's container.
 const CONTAINER: &str = "10.2.2.2";
 
-/// What another program puts into the nat table of a host, for the port 9000.
+/// The rules of another program in the nat table, which forward port 9000.
 struct Program {
-    /// What the report names it by.
+    /// The name in dwnl's report.
     via: &'static str,
     rules: &'static str,
 }
@@ -71,8 +72,8 @@ const PROGRAMS: [Program; 5] = [
     },
 ];
 
-/// A host with a container of Docker's, published as 8080, one of another program's, and a service
-/// of its own on port 9001.
+/// A host with a Docker container published as 8080, a container of another program, and a service
+/// on the host's port 9001.
 struct Site {
     topology: Topology,
     _docker: (Namespace, UdpEcho),
@@ -108,7 +109,7 @@ impl Site {
         self.host().try_run(&["iptables-restore", "--noflush"], &text).succeeded();
     }
 
-    /// Takes all of the other program's rules out again.
+    /// Deletes the other program's rules from `PREROUTING`.
     fn uninstall(&self, program: &Program) {
         let host = self.host();
         let rules = program.rules.lines().filter(|line| line.starts_with("-A PREROUTING"));
@@ -123,14 +124,14 @@ impl Site {
         is_answered(&self.topology.client, Topology::HOST, 9000);
     }
 
-    /// The two answers to a client that the policy allows and one that it does not.
+    /// The answers to an allowed client and to a refused one.
     fn published(&self) -> [Answer; 2] {
         [Topology::ALLOWED, Topology::REFUSED]
             .map(|source| udp(&self.topology.client, source, Topology::HOST, 8080))
     }
 
     #[track_caller]
-    fn docker_is_open_to_the_allowed_alone(&self) {
+    fn only_allowed_clients_reach_docker(&self) {
         is_published(&self.topology);
         assert_eq!(self.published(), [Answer::Answered, Answer::TimedOut]);
     }
@@ -158,14 +159,15 @@ fn jumps(site: &Site) -> Vec<String> {
     rules(site.host(), "PREROUTING").into_iter().filter(|it| JUMPS.contains(&&**it)).collect()
 }
 
-/// What a report says of `ip nat`.
-fn told(report: &Value) -> Option<(&str, &str)> {
+/// The first foreign translation that a report lists for `ip nat`, and the state of the second
+/// jump.
+fn foreign_translation(report: &Value) -> Option<(&str, &str)> {
     let all = report["foreign_translations"].as_array()?;
     let ip = all.iter().find(|it| it["family"] == "ip" && it["table"] == "nat")?;
     Some((ip["via"][0].as_str()?, ip["second_jump"].as_str()?))
 }
 
-/// The positive control: without dwnl both are open to everyone.
+/// Positive control: without dwnl both are open to everyone.
 fn is_open(site: &Site) {
     site.forward_is_open();
     super::support::wait_for("an answer", || {
@@ -174,31 +176,31 @@ fn is_open(site: &Site) {
 }
 
 #[test]
-fn forwards_that_were_there_before_go_on() {
+fn existing_forwards_keep_working() {
     for program in &PROGRAMS {
         let site = Site::new();
         site.install(program);
         is_open(&site);
         let planned = plan(site.host(), &policy());
-        assert_eq!(told(&planned), Some((program.via, "left-out")), "{planned}");
+        assert_eq!(foreign_translation(&planned), Some((program.via, "left-out")), "{planned}");
         let applied = apply(site.host(), &policy());
-        assert_eq!(told(&applied), Some((program.via, "left-out")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((program.via, "left-out")), "{applied}");
         assert!(!applied["warnings"].to_string().contains(program.via), "{applied}");
         assert_eq!(jumps(&site), JUMPS[..1], "{}", program.via);
         site.forward_is_open();
-        site.docker_is_open_to_the_allowed_alone();
+        site.only_allowed_clients_reach_docker();
         assert_eq!(nat_changes(&site, &policy()), Vec::<Value>::new(), "{}", program.via);
-        // IPv6 has none.
+        // IPv6 has no foreign translations.
         let ip6 = site.host().run(&["ip6tables", "-t", "nat", "-S", "PREROUTING"]);
         assert!(JUMPS.iter().all(|jump| ip6.contains(jump)), "{ip6}");
     }
 }
 
 #[test]
-fn the_second_jump_goes_and_comes_back_with_forwards() {
+fn the_second_jump_is_omitted_while_forwards_exist() {
     for program in &PROGRAMS {
         let site = Site::new();
-        assert_eq!(told(&apply(site.host(), &policy())), None);
+        assert_eq!(foreign_translation(&apply(site.host(), &policy())), None);
         assert_eq!(jumps(&site), JUMPS);
 
         site.install(program);
@@ -209,21 +211,21 @@ fn the_second_jump_goes_and_comes_back_with_forwards() {
         assert_eq!(ops[0]["op"], "delete-rule");
         apply(site.host(), &policy());
         site.forward_is_open();
-        site.docker_is_open_to_the_allowed_alone();
+        site.only_allowed_clients_reach_docker();
 
         site.uninstall(program);
         let ops = nat_changes(&site, &policy());
         assert_eq!(ops.len(), 1, "{ops:?}");
         assert_eq!(ops[0]["op"], "add-rule");
         let applied = apply(site.host(), &policy());
-        assert_eq!(told(&applied), None);
+        assert_eq!(foreign_translation(&applied), None);
         assert_eq!(jumps(&site), JUMPS);
         assert_eq!(rules(site.host(), "PREROUTING")[..2], JUMPS);
     }
 }
 
 #[test]
-fn without_the_guard_the_second_jump_is_kept_and_that_is_said() {
+fn without_the_guard_the_second_jump_is_kept_with_a_warning() {
     for program in &PROGRAMS {
         let site = Site::new();
         site.install(program);
@@ -232,21 +234,21 @@ fn without_the_guard_the_second_jump_is_kept_and_that_is_said() {
         let output = dwnl(site.host(), &["plan", "-f", "-"], &policy);
         assert!(output.stderr.contains(program.via), "{output}");
         let applied = apply(site.host(), &policy);
-        assert_eq!(told(&applied), Some((program.via, "kept")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((program.via, "kept")), "{applied}");
         let warnings = applied["warnings"].to_string();
         assert!(warnings.contains(program.via) && warnings.contains("ip nat"), "{warnings}");
         assert_eq!(jumps(&site), JUMPS);
         let answer = udp(&site.topology.client, Topology::REFUSED, Topology::HOST, 9000);
         assert_ne!(answer, Answer::Answered);
 
-        // Switching the guard on lets it go on.
+        // With the guard on, the forward works again.
         apply(site.host(), &super::translations::policy());
         site.forward_is_open();
     }
 }
 
 #[test]
-fn what_is_there_of_the_jumps_is_removed() {
+fn removal_deletes_one_jump_or_both() {
     for installed_before in [true, false] {
         let site = Site::new();
         let program = &PROGRAMS[2];
@@ -266,7 +268,7 @@ fn what_is_there_of_the_jumps_is_removed() {
     }
 }
 
-/// The packaged policy, which lets everyone in.
+/// The packaged policy, which allows everyone.
 const PACKAGED: &str = include_str!("../../packaging/policy.toml");
 
 #[test]
@@ -276,16 +278,16 @@ fn the_packaged_policy_blocks_nothing() {
         site.install(program);
         is_open(&site);
         let applied = apply(site.host(), PACKAGED);
-        assert_eq!(told(&applied), Some((program.via, "left-out")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((program.via, "left-out")), "{applied}");
         is_open(&site);
         is_answered(&site.topology.client, Topology::HOST, 9001);
         assert_eq!(nat_changes(&site, PACKAGED), Vec::<Value>::new());
     }
 }
 
-/// What leaves addresses alone, and what Docker writes, is nobody's translation.
+/// Rules that translate nothing, and Docker's own rules, are not foreign translations.
 #[test]
-fn other_rules_leave_both_jumps() {
+fn other_rules_do_not_affect_the_jumps() {
     let site = Site::new();
     let text = "*nat\n:SPECIAL - [0:0]\n:DOCKER-INGRESS - [0:0]\n\
         -A PREROUTING -i eth7 -j RETURN\n-A PREROUTING -m mark --mark 7 -j ACCEPT\n\
@@ -295,13 +297,13 @@ fn other_rules_leave_both_jumps() {
         -A DOCKER-INGRESS -p tcp -m tcp --dport 7000 -j DNAT --to-destination 172.18.0.2:70\n\
         -A POSTROUTING -s 10.2.2.0/24 -j MASQUERADE\nCOMMIT\n";
     site.host().try_run(&["iptables-restore", "--noflush"], text).succeeded();
-    assert_eq!(told(&apply(site.host(), &policy())), None);
+    assert_eq!(foreign_translation(&apply(site.host(), &policy())), None);
     assert_eq!(jumps(&site), JUMPS);
 }
 
-/// nft's own translations, a verdict map among them.
+/// Translations that nft wrote, including a verdict map.
 #[test]
-fn native_translations_are_found_too() {
+fn nft_translations_are_found_too() {
     for (rule, via) in [
         ("add rule ip nat PREROUTING udp dport 9000 redirect to :9001", "redir"),
         ("add rule ip nat PREROUTING udp dport 9000 dnat to 10.2.2.2:80", "nat"),
@@ -314,7 +316,7 @@ fn native_translations_are_found_too() {
         site.host().run(&["nft", rule]);
         site.forward_is_open();
         let applied = apply(site.host(), &policy());
-        assert_eq!(told(&applied), Some((via, "left-out")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((via, "left-out")), "{applied}");
         site.forward_is_open();
     }
 }

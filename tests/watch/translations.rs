@@ -21,7 +21,7 @@ fn becomes(host: &Namespace, has_second_jump: bool) {
 }
 
 #[test]
-fn the_second_jump_goes_and_comes_back_with_forwards() {
+fn the_second_jump_is_omitted_while_forwards_exist() {
     let host = host();
     let watch = Watch::start(&host, &policy());
     becomes(&host, true);

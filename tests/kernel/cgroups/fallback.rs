@@ -1,10 +1,10 @@
-//! Where the cgroups of sockets cannot be known.
+//! Environments in which the cgroups of sockets are unknown.
 
 use super::super::support::{Answer, Cgroup, Namespace, TcpEcho, Topology, apply, tcp, tcp_echo};
 use super::policy;
 
-/// How to run a program where there is no cgroup v2, and where its root is another than the kernel's.
-const SURROUNDINGS: [&[&str]; 2] = [
+/// Commands that run a program without cgroup v2, and with a cgroup root other than the kernel's.
+const ENVIRONMENTS: [&[&str]; 2] = [
     &["unshare", "--mount", "sh", "-c", "umount --all --types cgroup2 && exec \"$@\"", "sh"],
     &["unshare", "--cgroup"],
 ];
@@ -24,18 +24,18 @@ fn input(host: &Namespace) -> String {
     host.run(&["nft", "list", "chain", "inet", "dwnl", "input"])
 }
 
-/// `plan`, `apply`, and that nothing is left to do.
+/// Runs `plan` and `apply`, and asserts that nothing is left to change.
 #[track_caller]
-fn apply_in(surroundings: &[&str], host: &Namespace, policy: &str) {
+fn apply_in(environment: &[&str], host: &Namespace, policy: &str) {
     for verb in [&["plan"][..], &["apply"], &["plan", "--exit-code"]] {
         let program = [&[env!("CARGO_BIN_EXE_dwnl")], verb, &["-f", "-"]].concat();
-        host.try_run(&[surroundings, &program].concat(), policy).succeeded();
+        host.try_run(&[environment, &program].concat(), policy).succeeded();
     }
 }
 
-/// A host on which docker-proxy listened on port 8080 at the last apply, and does so still, though Docker's
-/// rules name another by now.
-fn once_known(policy: &str) -> (Topology, TcpEcho) {
+/// A host on which docker-proxy listened on port 8080 during the last apply and still listens,
+/// although Docker's rules now publish another port.
+fn with_known_port(policy: &str) -> (Topology, TcpEcho) {
     let topology = Topology::new();
     publish(&topology.host, 8080);
     let proxy = tcp_echo(&topology.host, 8080);
@@ -46,18 +46,18 @@ fn once_known(policy: &str) -> (Topology, TcpEcho) {
 }
 
 #[test]
-fn known_ports_stay_as_long_as_anybody_listens() {
+fn known_ports_are_kept_while_a_socket_listens() {
     let docker = Cgroup::new();
     let policy = policy(&docker.inner_path(), &[]);
-    // Where it can be known whose the socket is, the port is given up: it is this test's own.
-    let (Topology { host, .. }, _own) = once_known(&policy);
+    // Where the socket's cgroup is known, the port is dropped: the socket belongs to this test.
+    let (Topology { host, .. }, _own) = with_known_port(&policy);
     apply(&host, &policy);
     assert!(!input(&host).contains("dport 8080 "));
 
-    for surroundings in SURROUNDINGS {
-        println!("{surroundings:?}");
-        let (Topology { host, client }, proxy) = once_known(&policy);
-        apply_in(surroundings, &host, &policy);
+    for environment in ENVIRONMENTS {
+        println!("{environment:?}");
+        let (Topology { host, client }, proxy) = with_known_port(&policy);
+        apply_in(environment, &host, &policy);
         for port in [8080, 8082] {
             assert!(input(&host).contains(&format!("dport {port} ")), "{}", input(&host));
         }
@@ -67,26 +67,26 @@ fn known_ports_stay_as_long_as_anybody_listens() {
             assert_eq!(tcp(&client, source, Topology::HOST6, 8080), expected);
         }
         drop(proxy);
-        apply_in(surroundings, &host, &policy);
+        apply_in(environment, &host, &policy);
         assert!(!input(&host).contains("dport 8080 "), "{}", input(&host));
     }
 }
 
 #[test]
-fn no_rule_goes_by_cgroups_that_are_not_known() {
+fn no_rule_matches_unknown_cgroups() {
     let docker = Cgroup::new();
     let policy = format!("{}host-network = true\n", policy(&docker.inner_path(), &[]));
-    for surroundings in SURROUNDINGS {
-        println!("{surroundings:?}");
+    for environment in ENVIRONMENTS {
+        println!("{environment:?}");
         let host = Namespace::new();
-        apply_in(surroundings, &host, &policy);
+        apply_in(environment, &host, &policy);
         let listing = || host.run(&["nft", "list", "table", "inet", "dwnl"]);
-        let goes_by_sockets = || listing().contains("docker-socket");
-        assert!(!goes_by_sockets() && !listing().contains("cgroupv2"), "{}", listing());
-        // What was installed where they are known goes, and comes back.
+        let matches_sockets = || listing().contains("docker-socket");
+        assert!(!matches_sockets() && !listing().contains("cgroupv2"), "{}", listing());
+        // An apply that knows the cgroups adds the rules; one that does not removes them.
         apply(&host, &policy);
-        assert!(goes_by_sockets() && input(&host).contains("cgroupv2"), "{}", listing());
-        apply_in(surroundings, &host, &policy);
-        assert!(!goes_by_sockets(), "{}", listing());
+        assert!(matches_sockets() && input(&host).contains("cgroupv2"), "{}", listing());
+        apply_in(environment, &host, &policy);
+        assert!(!matches_sockets(), "{}", listing());
     }
 }

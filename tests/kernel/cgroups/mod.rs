@@ -1,10 +1,10 @@
-//! The guard beside services in cgroups: whose packets it judges by the cgroup of the socket that they are
-//! for, and whose not.
+//! The guard and services in cgroups: which packets it filters by the cgroup of the receiving
+//! socket.
 
 mod fallback;
-mod others;
-mod refusal;
+mod rejection;
 mod time_wait;
+mod unlisted;
 
 use std::env;
 use std::fs;
@@ -20,36 +20,36 @@ use super::support::{
     Answer, Cgroup, Namespace, Topology, companion, tcp, tcp_echo_at, udp, udp_echo_at, wait_for,
 };
 
-/// Lets one client of each family in, whatever becomes known of the host.
+/// Allows one client of each IP version on all ports of these tests, published or not.
 const POLICY: &str = r#"
 [[allow]]
 ports = ["8080-8099/tcp", "8080-8099/udp"]
 from = ["192.0.2.2", "2001:db8::2"]
 "#;
 
-/// The policy with this cgroup of dockerd, and these of the host's own. Dockerd's is none in which it is
-/// looked for without being told, so that it is not that of other tests.
+/// The policy with this cgroup for dockerd and these for the host. Dockerd's cgroup is not one that
+/// dwnl searches by default, so that tests do not affect each other.
 fn policy(docker: &str, host: &[&Cgroup]) -> String {
     let host: Vec<&str> = host.iter().map(|cgroup| cgroup.name()).collect();
     format!("{POLICY}\n[guard]\ndocker-cgroup = {docker:?}\nhost-cgroups = {host:?}\n")
 }
 
-/// A program that echoes TCP and UDP on a port. It is killed with this value.
+/// A program that echoes TCP and UDP on a port. It is killed on drop.
 struct Service(Child);
 
-/// Moves itself into a cgroup and goes on as the rest of its words.
+/// Moves itself into a cgroup and executes the remaining arguments.
 const MOVED: &str = r#"echo 0 >"$0/cgroup.procs" && exec "$@""#;
-/// Where the program is to listen.
+/// The environment variables for the address and port to listen on.
 const ADDRESS: &str = "DWNL_TESTS_ADDRESS";
 const PORT: &str = "DWNL_TESTS_PORT";
 
 impl Service {
-    /// Starts it in a cgroup, over IPv4 and IPv6.
+    /// Starts the service in a cgroup, on all IPv4 and IPv6 addresses.
     fn start(host: &Namespace, cgroup: &Path, port: u16) -> Service {
         Service::start_at(host, cgroup, "::", port)
     }
 
-    /// The same at one address.
+    /// Starts the service on one address.
     fn start_at(host: &Namespace, cgroup: &Path, at: &str, port: u16) -> Service {
         let program = env::current_exe().expect("this program");
         let service = companion(&host.path())
@@ -73,9 +73,9 @@ impl Drop for Service {
     }
 }
 
-/// Not a test of its own: it runs in the cgroup and at the address that another has chosen.
+/// Not a test: the program that [`Service`] runs in its cgroup.
 #[test]
-#[ignore = "run by those that need a service"]
+#[ignore = "started by tests that need a service"]
 fn serves() {
     let variable = |name| env::var(name).expect("a variable");
     let (at, port) = (variable(ADDRESS), variable(PORT).parse().expect("a port"));
@@ -86,7 +86,7 @@ fn serves() {
     }
 }
 
-/// Whether a socket of the cgroup waits on the port.
+/// Whether a socket of the cgroup listens on the port.
 fn listens(host: &Namespace, cgroup: &Path, protocol: Protocol, port: u16) -> bool {
     let id = fs::metadata(cgroup).expect("a cgroup").ino();
     let mut engine = host.inside(Engine::open).expect("an engine");
@@ -96,10 +96,10 @@ fn listens(host: &Namespace, cgroup: &Path, protocol: Protocol, port: u16) -> bo
 }
 
 const ALL: [Answer; 2] = [Answer::Answered; 2];
-const ALLOWED_ALONE: [Answer; 2] = [Answer::Answered, Answer::TimedOut];
+const ONLY_ALLOWED: [Answer; 2] = [Answer::Answered, Answer::TimedOut];
 
-/// What becomes of what both clients send over each version of IP and each protocol. The refused are
-/// the first to try.
+/// Asserts the answers to both clients over each IP version and protocol. The refused client tries
+/// first.
 #[track_caller]
 fn expect(topology: &Topology, port: u16, [allowed, refused]: [Answer; 2]) {
     for (source, target, expected) in [

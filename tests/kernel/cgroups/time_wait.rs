@@ -1,5 +1,5 @@
-//! Ports on which Docker was found to listen: a socket in TIME_WAIT has no cgroup, but hands a new
-//! connection on to the one that listens.
+//! Ports on which Docker was found to listen: a socket in TIME_WAIT has no cgroup, but passes a new
+//! connection to the listening socket.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -10,10 +10,10 @@ use socket2::{Domain, Socket, Type};
 use super::super::support::{Answer, Cgroup, Namespace, Topology, apply, tcp, wait_for};
 use super::{ALL, Service, expect, policy};
 
-/// How long silence has to last to count as such.
+/// How long to wait until a missing answer counts as silence.
 const SILENCE: Duration = Duration::from_millis(1500);
 
-/// Both ends of a connection over one version of IP.
+/// Both ends of a connection over one IP version.
 struct Tuple {
     source: SocketAddr,
     target: SocketAddr,
@@ -25,7 +25,7 @@ impl Tuple {
         Tuple { source: (address(source), 40_000).into(), target: (address(target), 8080).into() }
     }
 
-    /// Sends a few bytes over a connection of these ends. `None` if it does not come about.
+    /// Connects and exchanges a few bytes. `None` if the connection is not established.
     fn connect(&self, client: &Namespace) -> Option<TcpStream> {
         let open = || Socket::new(Domain::for_address(self.source), Type::STREAM, None);
         let socket = client.inside(open).expect("a socket");
@@ -38,10 +38,10 @@ impl Tuple {
         Some(stream)
     }
 
-    /// Whether the host has a socket of it in TIME_WAIT.
-    fn waits(&self, host: &Namespace) -> bool {
+    /// Whether the host has a socket of this connection in TIME_WAIT.
+    fn is_in_time_wait(&self, host: &Namespace) -> bool {
         let listing = host.run(&["ss", "-H", "--tcp", "--numeric", "state", "time-wait"]);
-        // A socket of both versions has `[::ffff:192.0.2.66]:40000`.
+        // A dual-stack socket is listed as `[::ffff:192.0.2.66]:40000`.
         let (address, port) = (self.source.ip().to_string(), format!(":{}", self.source.port()));
         let mut lines = listing.lines().map(str::trim_end);
         lines.any(|line| line.contains(&address) && line.ends_with(&port))
@@ -52,7 +52,7 @@ fn remembers(host: &Namespace) -> bool {
     host.run(&["nft", "list", "set", "inet", "dwnl", "docker-tcp"]).contains("8080 timeout")
 }
 
-/// The number of the rule for ports that are remembered.
+/// The handle of the rule for remembered ports.
 fn handle(host: &Namespace) -> String {
     let listing = host.run(&["nft", "--handle", "list", "chain", "inet", "dwnl", "input"]);
     let mut rules = listing.lines().filter(|line| line.contains("goto docker-port"));
@@ -61,7 +61,7 @@ fn handle(host: &Namespace) -> String {
 }
 
 #[test]
-fn a_refused_client_does_not_get_in_by_a_socket_that_waits_to_be_forgotten() {
+fn a_refused_client_cannot_connect_through_a_time_wait_socket() {
     let topology = Topology::new();
     let Topology { host, client } = &topology;
     let docker = Cgroup::new();
@@ -72,13 +72,13 @@ fn a_refused_client_does_not_get_in_by_a_socket_that_waits_to_be_forgotten() {
     ];
     let proxy = Service::start(host, &docker.inner(), 8080);
     let before = tuples.each_ref().map(|tuple| tuple.connect(client).expect("a connection"));
-    // The host closes first, so that it is the one that waits.
+    // The host closes first, so that its side enters TIME_WAIT.
     drop(proxy);
     for mut stream in before {
         assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
     }
     for tuple in &tuples {
-        wait_for("TIME_WAIT", || tuple.waits(host).then_some(()));
+        wait_for("TIME_WAIT", || tuple.is_in_time_wait(host).then_some(()));
     }
 
     apply(host, &policy);
@@ -89,22 +89,22 @@ fn a_refused_client_does_not_get_in_by_a_socket_that_waits_to_be_forgotten() {
     assert!(remembers(host));
     for tuple in &tuples {
         assert!(tuple.connect(client).is_none(), "{} got in", tuple.source);
-        assert!(tuple.waits(host));
+        assert!(tuple.is_in_time_wait(host));
     }
 
-    // Nothing else keeps them out.
+    // Control: nothing else blocks these connections.
     host.run(&["nft", "delete", "rule", "inet", "dwnl", "input", "handle", &handle(host)]);
     for tuple in &tuples {
         assert!(tuple.connect(client).is_some(), "{}", tuple.source);
         let (source, target) = (tuple.source.ip(), tuple.target.ip());
         let attempt = tcp(client, &source.to_string(), &target.to_string(), 8080);
-        assert_eq!(attempt, Answer::TimedOut, "by another port from {source}");
+        assert_eq!(attempt, Answer::TimedOut, "from another port of {source}");
     }
     drop(proxy);
 }
 
 #[test]
-fn a_port_that_docker_has_left_to_the_host_is_the_hosts() {
+fn host_services_can_use_a_port_that_docker_released() {
     let topology = Topology::new();
     let host = &topology.host;
     let (docker, own) = (Cgroup::new(), Cgroup::new());
@@ -117,7 +117,7 @@ fn a_port_that_docker_has_left_to_the_host_is_the_hosts() {
     let service = Service::start(host, own.path(), 8080);
     expect(&topology, 8080, ALL);
     drop(service);
-    // One that is bound to an address is another to the kernel.
+    // A socket bound to an address is a separate listener to the kernel.
     let service = Service::start_at(host, own.path(), Topology::HOST, 8080);
     for source in [Topology::ALLOWED, Topology::REFUSED] {
         assert_eq!(tcp(&topology.client, source, Topology::HOST, 8080), Answer::Answered);

@@ -1,4 +1,4 @@
-//! The rules that real versions of Docker write, as `scripts/capture-docker-rules` wrote them down.
+//! Rules of real Docker versions, as captured by `scripts/capture-docker-rules`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use dwnl::model::{Docker, Family};
 use super::super::support::{Iptables, Namespace};
 use super::{docker, texts};
 
-/// Versions of Docker, each with the version of iptables that it wrote by.
+/// Docker versions, each with the iptables version that it used.
 const VERSIONS: [(&str, &str); 3] = [("20.10", "1.8.9"), ("26.1", "1.8.11"), ("28.5", "1.8.13")];
 
-/// The host as it was captured, with the rules put back by this version of iptables.
+/// What dwnl discovers on the captured host, whose rules this iptables version restores.
 fn restored(capture: &str, iptables: &str) -> Docker {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker-rules");
     let text = fs::read_to_string(path.join(format!("{capture}.rules"))).expect("a capture");
@@ -29,7 +29,8 @@ fn restored(capture: &str, iptables: &str) -> Docker {
     docker(&host)
 }
 
-/// `NAME KIND BRIDGE`, with `-` for none. What was hardware there is a dummy here.
+/// Adds a link from a line `NAME KIND BRIDGE`, where `-` means no bridge. Hardware interfaces
+/// became dummies in the capture.
 fn add_link(host: &Namespace, line: &str) {
     let words: Vec<&str> = line.split(' ').collect();
     let [name, kind, bridge] = words[..] else { panic!("not a link: {line}") };
@@ -42,7 +43,7 @@ fn add_link(host: &Namespace, line: &str) {
     }
 }
 
-/// Names of bridges, those that Docker makes up without their digits.
+/// The names of bridges, with generated names cut to `br-`.
 fn names<'a>(names: impl IntoIterator<Item = &'a dwnl::model::Name>) -> Vec<String> {
     let name =
         |name: &str| if name.starts_with("br-") { "br-".to_owned() } else { name.to_owned() };
@@ -54,7 +55,7 @@ fn routed(docker: &Docker) -> Vec<(Family, String)> {
 }
 
 #[test]
-fn all_bridges_of_all_set_ups_are_known() {
+fn all_bridges_of_all_setups_are_discovered() {
     let expected: [(&str, &[&str]); 6] = [
         ("stock", &["br-", "docker0", "inner0", "web0"]),
         ("ipv6", &["docker0", "inner0", "six0"]),
@@ -64,15 +65,15 @@ fn all_bridges_of_all_set_ups_are_known() {
         ("swarm", &["docker0", "docker_gwbridge"]),
     ];
     for (version, iptables) in VERSIONS {
-        for (set_up, bridges) in expected {
-            let capture = format!("{version}-{set_up}");
+        for (setup, bridges) in expected {
+            let capture = format!("{version}-{setup}");
             let docker = restored(&capture, iptables);
             assert_eq!(names(&docker.bridges), bridges, "{capture}");
             assert_eq!(names(&docker.inside), bridges, "{capture}");
             assert!(docker.shared_bridges.is_empty(), "{capture}: {docker:?}");
             assert!(docker.unreadable.is_empty(), "{capture}: {docker:?}");
             assert!(docker.native.is_empty() && docker.has_rules, "{capture}: {docker:?}");
-            if !(version == "28.5" && set_up == "modes") {
+            if !(version == "28.5" && setup == "modes") {
                 assert!(docker.routed.is_empty(), "{capture}: {docker:?}");
             }
         }
@@ -101,9 +102,9 @@ fn published_ports_are_read_with_their_addresses() {
     }
 }
 
-/// An operator's bridge with an interface of the host in it.
+/// A bridge of the operator that has a host interface as a port.
 #[test]
-fn a_bridge_that_is_shared_is_not_inside() {
+fn a_shared_bridge_is_not_inside() {
     for (version, iptables) in VERSIONS {
         let docker = restored(&format!("{version}-bridge"), iptables);
         assert_eq!(names(&docker.bridges), ["br0"], "{version}");
@@ -114,7 +115,7 @@ fn a_bridge_that_is_shared_is_not_inside() {
 }
 
 #[test]
-fn routed_networks_are_known_with_their_ports() {
+fn routed_networks_are_discovered_with_their_ports() {
     let docker = restored("28.5-modes", "1.8.13");
     let expected = [
         (Family::Ip, "empty0"),

@@ -1,4 +1,4 @@
-//! Rules that operators, or attackers, put into Docker's chains.
+//! Rules that operators or attackers add to Docker's chains.
 
 use dwnl::model::{Docker, Name};
 
@@ -52,8 +52,8 @@ COMMIT
 COMMIT
 ";
 
-/// A host with `eth0`, `docker0`, a network of Docker's without masquerading, the bridge `lxcbr0` of
-/// another program and `br-lan`, which has an interface of the host in it.
+/// A host with `eth0`, Docker's bridge `docker0`, the bridge `lxcbr0` of another program, and
+/// `br-lan`, which has a host interface as a port.
 fn host(rules: &str) -> Namespace {
     let Topology { host, .. } = Topology::new();
     bridge(&host, "docker0", &["veth0123456"]);
@@ -71,7 +71,7 @@ fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> Vec<&'a str> {
     names.into_iter().map(Name::as_ref).collect()
 }
 
-/// The rules reveal nothing that lets anything through, nor a bridge.
+/// Asserts that the rules do not change what dwnl discovers about Docker's networks.
 #[track_caller]
 fn reveals_nothing(rules: &[&str]) {
     for docker_rules in [OLD, NEW] {
@@ -88,7 +88,7 @@ fn reveals_nothing(rules: &[&str]) {
     }
 }
 
-/// Each of these made all of `eth0` inside.
+/// Each of these rules once made dwnl treat all of `eth0` as inside.
 const OPENINGS: [&str; 9] = [
     "-I DOCKER -i eth0 ! -s 192.0.2.2 -p tcp --dport 9999 -j DROP",
     "-t nat -I DOCKER -i eth0 -j RETURN",
@@ -102,21 +102,21 @@ const OPENINGS: [&str; 9] = [
 ];
 
 #[test]
-fn an_interface_of_the_host_is_never_inside() {
+fn a_host_interface_is_never_inside() {
     for rule in OPENINGS {
         reveals_nothing(&[rule]);
     }
-    // All forms that there are: it is no bridge.
+    // Not even all forms together: `eth0` is not a bridge.
     reveals_nothing(&FORMS.map(|form| form.replace("BR", "eth0")).each_ref().map(String::as_str));
 }
 
-/// The same with packets: the refused client stays out.
+/// The same with packets: the refused client stays blocked.
 #[test]
-fn no_rule_lets_the_refused_in() {
+fn no_rule_lets_the_refused_client_in() {
     let Topology { host, client } = Topology::new();
     let (_container, _echo) = behind(&host, "docker7");
     publish(&host, "docker7");
-    // The chains of the filter table; those of the other are there.
+    // Only the chains of the filter table; those of the nat table already exist.
     let (filter, _) = OLD.split_once("*nat").expect("both tables");
     host.try_run(&["iptables-restore", "--noflush"], filter).succeeded();
     let policy = POLICY.replace("tcp", "udp");
@@ -126,7 +126,8 @@ fn no_rule_lets_the_refused_in() {
         iptables(&host, rule);
         apply(&host, &policy);
         let answers = [Topology::ALLOWED, Topology::REFUSED].map(attempt);
-        // What the rule returns from Docker's chain is not translated, and nothing listens here.
+        // What the rule returns from Docker's chain is not translated, and the host has no
+        // listener.
         let returns = rule.starts_with("-t nat") && rule.ends_with("-j RETURN");
         assert_ne!(answers[1], Answer::Answered, "{rule}");
         assert!(returns || answers[0] == Answer::Answered, "{rule}: {answers:?}");
@@ -135,7 +136,7 @@ fn no_rule_lets_the_refused_in() {
     }
 }
 
-/// What any version writes for a bridge.
+/// The rules that a Docker version may write for a bridge.
 const FORMS: [&str; 5] = [
     "-t nat -I DOCKER -i BR -j RETURN",
     "-I FORWARD -o BR -j DOCKER",
@@ -145,13 +146,13 @@ const FORMS: [&str; 5] = [
 ];
 
 #[test]
-fn a_bridge_of_another_program_is_not_taken_for_dockers() {
-    // A way to keep Docker's containers and others apart.
+fn a_foreign_bridge_is_not_mistaken_for_dockers() {
+    // One method to isolate other containers from Docker's.
     reveals_nothing(&[
         "-I DOCKER-ISOLATION-STAGE-1 -i lxcbr0 ! -o lxcbr0 -j DOCKER-ISOLATION-STAGE-2",
         "-I DOCKER-ISOLATION-STAGE-2 -o lxcbr0 -j DROP",
     ]);
-    // What any router has in FORWARD.
+    // Rules that any router may have in FORWARD.
     reveals_nothing(&[
         "-I FORWARD -i lxcbr0 ! -o lxcbr0 -j ACCEPT",
         "-I FORWARD -i lxcbr0 -o lxcbr0 -j ACCEPT",
@@ -164,7 +165,7 @@ fn a_bridge_of_another_program_is_not_taken_for_dockers() {
     }
 }
 
-/// With one more condition, or the name of a chain that is not the one, no form is Docker's.
+/// A form with an additional condition, or with an interface wildcard, is not Docker's.
 #[test]
 fn a_rule_with_any_other_condition_reveals_nothing() {
     for condition in [
@@ -182,9 +183,9 @@ fn a_rule_with_any_other_condition_reveals_nothing() {
     reveals_nothing(&wildcards.each_ref().map(String::as_str));
 }
 
-/// The control: all of them together are Docker's, and a port that Docker did not make is noticed.
+/// Control: all forms together identify a bridge of Docker's, and its foreign ports are found.
 #[test]
-fn all_forms_together_are_dockers() {
+fn all_forms_together_identify_a_docker_bridge() {
     for (name, inside, shared) in [("lxcbr0", false, true), ("br-lan", false, true)] {
         let host = host(OLD);
         FORMS.iter().for_each(|form| iptables(&host, &form.replace("BR", name)));
@@ -197,7 +198,7 @@ fn all_forms_together_are_dockers() {
     bridge(&host, "web0", &["vethabcdef0"]);
     FORMS.iter().for_each(|form| iptables(&host, &form.replace("BR", "web0")));
     assert_eq!(names(&docker(&host).inside), ["docker0", "web0"]);
-    // A tap in it, of a virtual machine.
+    // A virtual machine's tap device as a port.
     host.run(&["ip", "tuntap", "add", "tap0", "mode", "tap"]);
     host.run(&["ip", "link", "set", "tap0", "master", "web0"]);
     let found = docker(&host);
@@ -206,8 +207,8 @@ fn all_forms_together_are_dockers() {
     assert_eq!(names(&found.shared_bridges["web0"]), ["tap0"]);
 }
 
-/// This made `docker0` routed: whoever may reach a published port could have reached the containers'
-/// own ports of that number.
+/// Such a rule once made `docker0` routed: clients of a published port could have reached the
+/// containers' own ports of the same number.
 #[test]
 fn accepting_icmp_makes_no_network_routed() {
     for rule in [
@@ -223,7 +224,7 @@ fn accepting_icmp_makes_no_network_routed() {
     }
 }
 
-/// Beside Docker 28 the form of the isolation has to agree, even where nothing is masqueraded.
+/// With Docker 28 the isolation rules must match as well, even without masquerading.
 #[test]
 fn accepting_icmp_makes_no_network_routed_without_masquerading() {
     let host =
@@ -235,17 +236,17 @@ fn accepting_icmp_makes_no_network_routed_without_masquerading() {
     iptables(&host, "-I DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP");
     iptables(&host, "-I DOCKER -p icmp -o docker0 -j ACCEPT");
     assert!(docker(&host).routed.is_empty());
-    // The control.
+    // Control.
     iptables(&host, "-I DOCKER-ISOLATION-STAGE-1 -o docker0 -j RETURN");
     let established = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
     iptables(&host, &format!("-I DOCKER-ISOLATION-STAGE-1 -i docker0 {established}"));
     assert_eq!(docker(&host).routed.len(), 1);
 }
 
-/// A port that an operator translates in Docker's chain is judged as well, whatever else the rule
-/// asks; one that cannot be read is told.
+/// A port that an operator translates in Docker's chain is guarded too, whatever other matches the
+/// rule has. A rule that cannot be read is reported.
 #[test]
-fn a_translation_of_an_operator_only_restricts() {
+fn an_operators_dnat_rule_only_restricts() {
     let host = host(OLD);
     let target = "-j DNAT --to-destination 172.17.0.9:80";
     for condition in ["-i eth0", "-s 192.0.2.2", "! -d 192.0.2.1", "-m mark --mark 1"] {

@@ -1,5 +1,4 @@
-//! What is learnt from Docker's rules: those that real versions wrote, and those that others put into
-//! its chains.
+//! Discovery from Docker's rules: those of real versions, and foreign rules in its chains.
 
 mod captured;
 mod forged;
@@ -12,7 +11,7 @@ use dwnl::model::{Docker, PublishedPort};
 
 use super::support::Namespace;
 
-/// What is known of Docker on a host.
+/// What dwnl discovers about Docker on a host.
 #[track_caller]
 fn docker(host: &Namespace) -> Docker {
     let mut engine = Engine::open_in(Path::new(&host.path())).expect("an engine");
@@ -23,7 +22,7 @@ fn texts<'a>(published: impl IntoIterator<Item = &'a PublishedPort>) -> Vec<Stri
     published.into_iter().map(ToString::to_string).collect()
 }
 
-/// A bridge with these ports.
+/// Adds a bridge with these ports.
 fn bridge(host: &Namespace, name: &str, ports: &[&str]) {
     host.run(&["ip", "link", "add", name, "type", "bridge"]);
     for port in ports {

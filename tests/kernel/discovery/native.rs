@@ -1,4 +1,4 @@
-//! The tables of Docker's nftables backend, as Docker's own documentation of them has them.
+//! The tables of Docker's nftables backend, as Docker documents them.
 
 use super::super::UNGUARDED;
 use super::super::support::{Namespace, apply, dwnl, plan};
@@ -11,7 +11,7 @@ const PORTS: &str = r#"
         iifname != "bridge1" ip daddr 127.0.0.1 tcp dport 8081 counter dnat to 192.0.2.2:80 comment "DNAT"
     }"#;
 
-/// The chains that filter, of `docker0`, `bridge1` and, of gateway mode `routed`, `bridge2`.
+/// The filter chains of `docker0`, `bridge1` and `bridge2`, whose gateway mode is `routed`.
 const TABLE: &str = r#"table ip docker-bridges {
     PORTS
     chain filter-forward-in__docker0 {
@@ -56,7 +56,7 @@ fn host(ports: &str) -> Namespace {
 }
 
 #[test]
-fn bridges_routed_networks_and_ports_are_known() {
+fn bridges_routed_networks_and_ports_are_discovered() {
     let found = docker(&host(PORTS));
     for bridges in [&found.bridges, &found.inside] {
         let names: Vec<&str> = bridges.iter().map(AsRef::as_ref).collect();
@@ -70,7 +70,7 @@ fn bridges_routed_networks_and_ports_are_known() {
     assert!(found.unreadable.is_empty(), "{found:?}");
 }
 
-/// An operator's rule there is not where Docker puts its own.
+/// An operator's rule is not at the position where Docker puts its own.
 #[test]
 fn accepting_icmp_makes_no_network_routed() {
     let host = host(PORTS);
@@ -82,9 +82,9 @@ fn accepting_icmp_makes_no_network_routed() {
     assert_eq!(docker(&host).routed.len(), 1);
 }
 
-/// A rule whose ports cannot be read is told by `plan` and `apply`.
+/// `plan` and `apply` warn about a rule whose ports cannot be read.
 #[test]
-fn translations_that_cannot_be_read_are_told() {
+fn unreadable_translations_are_reported() {
     for rule in [
         "dnat to tcp dport map { 8080 : 192.0.2.2 }",
         "tcp dport { 8080, 8090 } counter dnat to 192.0.2.2:80",
@@ -106,9 +106,9 @@ fn translations_that_cannot_be_read_are_told() {
     }
 }
 
-/// With the guard off nothing blocks what this backend publishes.
+/// With the guard off, nothing blocks the ports that this backend publishes.
 #[test]
-fn without_the_guard_it_is_said_that_nothing_protects() {
+fn unprotected_ports_are_reported_without_the_guard() {
     let host = host(PORTS);
     let guarded = apply(&host, "");
     assert_eq!(guarded["unmentioned"], serde_json::json!(["8080/tcp", "80/tcp on 198.51.100.2"]));

@@ -1,4 +1,4 @@
-//! Flows that were there before the policy changed, over real connections.
+//! Flows that existed before the policy changed, over real connections.
 
 mod many;
 mod published;
@@ -10,19 +10,19 @@ use super::support::{
 };
 use site::{CUT, FAMILIES, HOSTS_OWN, PUBLISHED, Site, policy};
 
-/// Somebody who is none of the clients.
-const NOBODY: &str = "203.0.113.1";
+/// An address that no client has.
+const UNRELATED: &str = "203.0.113.1";
 
 #[test]
-fn a_refused_client_gets_in_once_it_is_allowed() {
+fn a_refused_client_gets_in_once_allowed() {
     for family in FAMILIES {
         let site = Site::new();
         let host = &site.topology.host;
-        apply(host, &policy(&[NOBODY], ""));
+        apply(host, &policy(&[UNRELATED], ""));
         let client = site.datagrams(family.client, family.host, PUBLISHED);
         assert_eq!(client.echo(), Answer::Refused, "{family:?}");
 
-        // The control: to change the rules is not enough.
+        // Control: changing the rules is not enough.
         let iptables = if family.host.contains(':') { "ip6tables" } else { "iptables" };
         let allow = ["-t", "nat", "-A", "DOCKER-BLOCK", "-s", family.client, "-j", "DOCKER"];
         host.run(&[&[iptables], &allow[..]].concat());
@@ -39,10 +39,10 @@ fn a_refused_client_gets_in_once_it_is_allowed() {
 }
 
 #[test]
-fn a_client_that_stays_refused_is_not_forgotten() {
+fn flows_of_a_client_that_stays_refused_are_kept() {
     let site = Site::new();
     let host = &site.topology.host;
-    apply(host, &policy(&[NOBODY], ""));
+    apply(host, &policy(&[UNRELATED], ""));
     let client = site.datagrams(Topology::REFUSED, Topology::HOST, PUBLISHED);
     assert_eq!(client.echo(), Answer::Refused);
     for _ in 0..2 {
@@ -54,10 +54,10 @@ fn a_client_that_stays_refused_is_not_forgotten() {
 }
 
 #[test]
-fn flows_are_tended_even_where_no_rule_changes() {
+fn flows_are_reconciled_even_if_no_rule_changes() {
     let site = Site::new();
     let host = &site.topology.host;
-    // The container is not there yet.
+    // The container does not exist yet.
     host.run(&["iptables", "-t", "nat", "-F", "DOCKER"]);
     let allowing = policy(&[Topology::ALLOWED], "");
     apply(host, &allowing);
@@ -73,7 +73,7 @@ fn flows_are_tended_even_where_no_rule_changes() {
     assert_eq!(client.echo(), Answer::Answered);
 }
 
-/// A flow of either protocol.
+/// One flow of each protocol.
 struct Flows {
     udp: Datagrams,
     tcp: Connection,
@@ -87,43 +87,43 @@ impl Flows {
     }
 
     #[track_caller]
-    fn are(&mut self, answer: Answer, what: &str) {
+    fn expect(&mut self, answer: Answer, what: &str) {
         assert_eq!((self.udp.echo(), self.tcp.echo()), (answer, answer), "{what}");
     }
 }
 
 #[test]
-fn an_open_flow_outlasts_its_allow_unless_it_is_to_be_cut() {
+fn established_flows_survive_unless_the_policy_says_cut() {
     for family in FAMILIES {
         let site = Site::new();
         let host = &site.topology.host;
         let client = &site.topology.client;
         let open = |source, port| Flows::open(client, source, family.host, port);
         apply(host, &policy(&[family.client, family.other], CUT));
-        let mut withdrawn = open(family.client, PUBLISHED);
+        let mut revoked = open(family.client, PUBLISHED);
         let mut allowed = open(family.other, PUBLISHED);
         let mut own = open(family.client, HOSTS_OWN);
-        // A service out there has the published port as well.
+        // A service on the client uses the published port number as well.
         let _servers = (udp_echo_at(client, family.client, PUBLISHED), tcp_echo(client, PUBLISHED));
         let mut outgoing = Flows::open(&site.container, family.container, family.client, PUBLISHED);
-        let mut bystanders = |what: &str| {
-            allowed.are(Answer::Answered, what);
-            own.are(Answer::Answered, what);
-            outgoing.are(Answer::Answered, what);
+        let mut unaffected = |what: &str| {
+            allowed.expect(Answer::Answered, what);
+            own.expect(Answer::Answered, what);
+            outgoing.expect(Answer::Answered, what);
         };
-        bystanders("before");
-        withdrawn.are(Answer::Answered, "before");
+        unaffected("before");
+        revoked.expect(Answer::Answered, "before");
 
         let outcome = apply(host, &policy(&[family.other], ""));
         assert_eq!(outcome["flows_ended"], 0, "{family:?}: {outcome}");
-        withdrawn.are(Answer::Answered, "kept");
-        bystanders("kept");
+        revoked.expect(Answer::Answered, "kept");
+        unaffected("kept");
 
         let outcome = apply(host, &policy(&[family.other], CUT));
         assert_eq!(outcome["changed"], false, "{outcome}");
         assert_eq!(outcome["flows_ended"], 2, "{family:?}: {outcome}");
         assert_eq!(outcome["flows_forgotten"], 0, "{family:?}: {outcome}");
-        withdrawn.are(Answer::Refused, "cut");
-        bystanders("cut");
+        revoked.expect(Answer::Refused, "cut");
+        unaffected("cut");
     }
 }

@@ -1,12 +1,12 @@
-//! Which ports are published is read from rules that various programs write.
+//! Published ports are read from the rules of various programs and versions.
 
 use super::site::{PUBLISHED, Site, policy};
 use crate::support::{Answer, Datagrams, Iptables, Topology, apply};
 
 const TARGET: &str = "172.17.0.2:80";
 
-/// How many flows are forgotten when a client is allowed that was refused before.
-fn forgotten(site: &Site) -> u64 {
+/// The number of flows that are cleared when a refused client becomes allowed.
+fn cleared(site: &Site) -> u64 {
     let host = &site.topology.host;
     apply(host, &policy(&["203.0.113.1"], ""));
     let client = &site.topology.client;
@@ -24,7 +24,7 @@ fn unpublish(site: &Site) {
 }
 
 #[test]
-fn every_version_of_iptables_is_understood() {
+fn rules_of_every_iptables_version_are_read() {
     let conditions: [&[&str]; 4] = [
         &["!", "-i", "docker0"],
         &[],
@@ -41,22 +41,22 @@ fn every_version_of_iptables_is_understood() {
         };
         for conditions in conditions {
             publish(conditions);
-            assert_eq!(forgotten(&site), 1, "{version}: {conditions:?}");
+            assert_eq!(cleared(&site), 1, "{version}: {conditions:?}");
         }
         publish(&["-d", Topology::HOST_TOO]);
-        assert_eq!(forgotten(&site), 0, "{version}: published on another address");
+        assert_eq!(cleared(&site), 0, "{version}: published on another address");
     }
 }
 
 #[test]
-fn ports_of_swarm_and_of_the_nftables_backend_are_found() {
+fn ports_of_swarm_and_the_nftables_backend_are_found() {
     let site = Site::new();
     let host = &site.topology.host;
     unpublish(&site);
     host.run(&["iptables", "-t", "nat", "-N", "DOCKER-INGRESS"]);
     let add = ["iptables", "-t", "nat", "-A", "DOCKER-INGRESS", "-p", "udp", "-m", "udp"];
     host.run(&[&add[..], &["--dport", "8080", "-j", "DNAT", "--to", TARGET]].concat());
-    assert_eq!(forgotten(&site), 1);
+    assert_eq!(cleared(&site), 1);
     unpublish(&site);
 
     let backend = "table ip docker-bridges {
@@ -65,5 +65,5 @@ fn ports_of_swarm_and_of_the_nftables_backend_are_found() {
         }
     }";
     host.try_run(&["nft", "-f", "-"], backend).succeeded();
-    assert_eq!(forgotten(&site), 1);
+    assert_eq!(cleared(&site), 1);
 }

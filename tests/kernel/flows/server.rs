@@ -1,5 +1,5 @@
-//! Flows whose server sends first after they were ended. Where the published port is the server's
-//! own, what it sends would look to the client as before.
+//! Terminated flows whose server sends first. Where the published port is the server's own, the
+//! client cannot distinguish such packets from those of the old flow.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -13,15 +13,15 @@ use super::super::UNGUARDED;
 use super::site::{CUT, FAMILIES, Family, Site};
 use crate::support::{Topology, apply};
 
-/// Published as itself.
+/// The published port, which is also the container's.
 const PORT: u16 = 80;
-const NOBODY: &str = "203.0.113.1";
+const UNRELATED: &str = "203.0.113.1";
 
 fn policy(source: &str) -> String {
     format!("[[allow]]\nports = [\"80/tcp\", \"80/udp\"]\nfrom = [\"{source}\"]\n{UNGUARDED}{CUT}")
 }
 
-/// The two ends of a flow; each waits for what comes to it, but not for long.
+/// The two ends of a flow, each with a short read time-out.
 struct Tcp {
     client: TcpStream,
     server: TcpStream,
@@ -48,12 +48,12 @@ impl Tcp {
         Tcp { client, server }
     }
 
-    /// Whether what the server sends reaches the client.
+    /// Whether data from the server reaches the client.
     fn pushes(&mut self) -> bool {
         self.server.write_all(b"push").is_ok() && self.client.read_exact(&mut [0; 4]).is_ok()
     }
 
-    /// Whether what the client sends reaches the server.
+    /// Whether data from the client reaches the server.
     fn answers(&mut self) -> bool {
         self.client.write_all(b"back").is_ok() && self.server.read_exact(&mut [0; 4]).is_ok()
     }
@@ -85,7 +85,7 @@ impl Udp {
     }
 
     fn answers(&self) -> bool {
-        // That the host refused what was sent before is told with the next.
+        // Discards the error that an earlier datagram caused.
         let _ = self.client.take_error();
         self.client.send(b"back").is_ok() && self.server.recv(&mut [0; 4]).is_ok()
     }
@@ -94,7 +94,7 @@ impl Udp {
 const SILENCE: Duration = Duration::from_millis(1500);
 
 #[test]
-fn a_flow_that_is_ended_does_not_go_on_with_its_server() {
+fn a_terminated_flow_cannot_be_resumed_by_its_server() {
     for family in FAMILIES {
         let site = Site::without_servers();
         let host = &site.topology.host;
@@ -105,7 +105,7 @@ fn a_flow_that_is_ended_does_not_go_on_with_its_server() {
         assert_eq!(pushes(&mut tcp), (true, true), "{family:?}");
         assert_eq!(answers(&mut tcp), (true, true), "{family:?}");
 
-        let outcome = apply(host, &policy(NOBODY));
+        let outcome = apply(host, &policy(UNRELATED));
         assert_eq!(outcome["flows_ended"], 2, "{family:?}: {outcome}");
         for _ in 0..2 {
             assert_eq!(pushes(&mut tcp), (false, false), "{family:?}");
@@ -120,7 +120,7 @@ fn a_flow_that_is_ended_does_not_go_on_with_its_server() {
 }
 
 #[test]
-fn a_server_that_sends_without_pause_is_ended_too() {
+fn the_flow_of_a_continuously_sending_server_is_terminated() {
     let site = Site::without_servers();
     let host = &site.topology.host;
     apply(host, &policy(Topology::ALLOWED));
@@ -134,23 +134,23 @@ fn a_server_that_sends_without_pause_is_ended_too() {
             }
         });
         udp.client.recv(&mut [0; 4]).expect("a datagram");
-        let outcome = apply(host, &policy(NOBODY));
+        let outcome = apply(host, &policy(UNRELATED));
         let drained = (0..1_000_000).any(|_| udp.client.recv(&mut [0; 4]).is_err());
         stopped.store(true, Ordering::Relaxed);
         assert_eq!(outcome["flows_ended"], 1, "{outcome}");
-        assert!(drained, "the server can still be heard");
+        assert!(drained, "the client still receives datagrams");
     });
 }
 
-/// Clients at two addresses, and at the same port of each, that call two published ports which are one
-/// to the server.
+/// Clients at two addresses, with the same source ports, that use two published ports of the same
+/// container port.
 #[test]
-fn flows_of_many_clients_come_to_their_end_together() {
+fn flows_of_many_clients_are_terminated_together() {
     let site = Site::new();
     let host = &site.topology.host;
     let both = |source| policy(source).replace("\"80/udp\"", "\"80/udp\", \"8080/udp\"");
     apply(host, &both("192.0.2.0/24"));
-    let calls = || {
+    let open_flows = || {
         for client in [Topology::ALLOWED, Topology::REFUSED] {
             for port in 20_000..20_100 {
                 let socket = UdpSocket::bind((client, port)).expect("a UDP socket");
@@ -161,8 +161,8 @@ fn flows_of_many_clients_come_to_their_end_together() {
             }
         }
     };
-    site.topology.client.inside(calls);
-    let outcome = apply(host, &both(NOBODY));
+    site.topology.client.inside(open_flows);
+    let outcome = apply(host, &both(UNRELATED));
     assert_eq!(outcome["flows_ended"], 400, "{outcome}");
     assert_eq!(outcome["warnings"].as_array().map(Vec::len), Some(0), "{outcome}");
 }

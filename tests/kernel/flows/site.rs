@@ -1,10 +1,10 @@
-//! A host that publishes a container's port by the rules that Docker writes, without docker-proxy.
+//! A host that publishes a container's port with Docker's rules, without docker-proxy.
 
 use crate::support::{
     Datagrams, Namespace, TcpEcho, Topology, UNGUARDED, UdpEcho, tcp_echo, udp_echo,
 };
 
-/// Echoes on port 80 in a container, published as 8080, and on the host's own port 8090.
+/// Echo servers on port 80 of a container, published as 8080, and on the host's own port 8090.
 pub struct Site {
     pub topology: Topology,
     pub container: Namespace,
@@ -37,10 +37,10 @@ pub const FAMILIES: [Family; 2] = [
 
 /// The port that the container publishes.
 pub const PUBLISHED: u16 = 8080;
-/// A service of the host's own.
+/// The port of a service on the host itself.
 pub const HOSTS_OWN: u16 = 8090;
 
-/// What Docker writes for one family. Port 80 is published as itself besides.
+/// Docker's rules for one family. Port 80 is also published as port 80.
 fn rules(bridge: &str, container: &str, network: &str) -> String {
     let port = |protocol: &str, port: u16, inside: u16| {
         format!(
@@ -65,7 +65,7 @@ impl Site {
         site
     }
 
-    /// A host and a container that do not serve anything.
+    /// A host and a container without servers.
     pub fn without_servers() -> Site {
         let (topology, container) = (Topology::new(), Namespace::new());
         let host = &topology.host;
@@ -74,7 +74,7 @@ impl Site {
         host.run(&[&["ip", "link", "add", "veth0123456", "type", "veth"], &peer[..]].concat());
         host.run(&["ip", "link", "set", "veth0123456", "master", "docker0", "up"]);
         for (namespace, interface, number) in [(host, "docker0", "1"), (&container, "eth0", "2")] {
-            // Or the link's own address would not be there for the first packet.
+            // Otherwise the link-local address is not usable for the first packet.
             let dad = format!("net.ipv6.conf.{interface}.dad_transmits=0");
             namespace.run(&["sysctl", "-qw", &dad]);
             namespace.run(&["ip", "link", "set", interface, "up"]);
@@ -91,7 +91,7 @@ impl Site {
         site
     }
 
-    /// Writes Docker's rules into the tables, in place of what is there.
+    /// Loads Docker's rules, replacing what the tables hold.
     pub fn publish(&self) {
         let restore = |program: &str, rules: &str| {
             self.topology.host.try_run(&[program, "--noflush"], rules).succeeded()
@@ -100,14 +100,14 @@ impl Site {
         restore("ip6tables-restore", &rules("docker0", "[fd00:db8::2]", "fd00:db8::/64"));
     }
 
-    /// A UDP client in the namespace of the clients.
+    /// A UDP client in the clients' namespace.
     pub fn datagrams(&self, source: &str, target: &str, port: u16) -> Datagrams {
         Datagrams::open(&self.topology.client, source, target, port)
     }
 }
 
-/// Lets these sources reach the published port. What is refused leaves a flow behind only where
-/// nothing drops it.
+/// Allows these sources to reach the published port. The guard is off: it drops the packets of
+/// refused clients, which then leave no flow.
 pub fn policy(sources: &[&str], settings: &str) -> String {
     let sources: Vec<String> = sources.iter().map(|source| format!("\"{source}\"")).collect();
     format!(
@@ -116,5 +116,5 @@ pub fn policy(sources: &[&str], settings: &str) -> String {
     )
 }
 
-/// Ends what is no longer allowed.
+/// Terminates flows that are no longer allowed.
 pub const CUT: &str = "[revoke]\nestablished = \"cut\"\n";

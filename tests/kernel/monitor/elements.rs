@@ -1,4 +1,4 @@
-//! The elements of sets that others left alone are not asked for again, those of others are.
+//! Set elements are read again only if another program may have changed them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,12 +9,12 @@ use nix::unistd::{Pid, gettid};
 
 use super::super::sets::hosts;
 use super::super::support::Namespace;
-use super::{desired, heed, is_kept, open, policy};
+use super::{desired, is_in_sync, observe, open, policy};
 
 /// `NFT_MSG_GETSETELEM` of `NFNL_SUBSYS_NFTABLES`, as strace prints raw numbers.
 const GET_ELEMENTS: &str = "nlmsg_type=0xa0d,";
 
-/// How often a function has the calling thread ask for the elements of a set.
+/// The number of times that `function` has the calling thread request the elements of a set.
 fn requests(function: impl FnOnce()) -> usize {
     let log = tempfile::NamedTempFile::new().expect("a temporary file");
     let mut strace = Command::new("strace")
@@ -24,20 +24,20 @@ fn requests(function: impl FnOnce()) -> usize {
         .stderr(Stdio::piped())
         .spawn()
         .expect("strace");
-    let mut said = String::new();
+    let mut line = String::new();
     let mut stderr = BufReader::new(strace.stderr.take().expect("its standard error"));
-    stderr.read_line(&mut said).expect("a line");
-    assert!(said.contains("attached"), "{said}");
+    stderr.read_line(&mut line).expect("a line");
+    assert!(line.contains("attached"), "{line}");
     function();
     kill(Pid::from_raw(strace.id().cast_signed()), Signal::SIGINT).expect("success");
     strace.wait().expect("its end");
     let trace = fs::read_to_string(log.path()).expect("a trace");
-    assert!(trace.contains("nlmsg_type="), "strace does not tell of messages: {trace}");
+    assert!(trace.contains("nlmsg_type="), "strace does not decode the messages: {trace}");
     trace.matches(GET_ELEMENTS).count()
 }
 
 #[test]
-fn they_are_asked_for_only_if_others_may_have_changed_them() {
+fn elements_are_read_only_if_they_may_have_changed() {
     let host = Namespace::new();
     let (mut monitor, mut engine) = open(&host);
     let desired = desired(&policy(&hosts(100)));
@@ -53,12 +53,12 @@ fn they_are_asked_for_only_if_others_may_have_changed_them() {
         ("insert rule ip nat PREROUTING accept", 0),
     ] {
         host.run(&["nft", command]);
-        heed(&mut monitor, &mut engine);
-        let asked = requests(|| drop(engine.apply(&desired).expect("success")));
-        assert_eq!(asked, expected, "{command}");
-        assert!(is_kept(&host, &desired), "{command}");
+        observe(&mut monitor, &mut engine);
+        let requested = requests(|| drop(engine.apply(&desired).expect("success")));
+        assert_eq!(requested, expected, "{command}");
+        assert!(is_in_sync(&host, &desired), "{command}");
     }
     host.run(&["nft", "add", "table", "ip", "kube"]);
-    let asked = requests(|| drop(engine.apply(&desired).expect("success")));
-    assert_eq!(asked, 1, "without notice of a change all is read");
+    let requested = requests(|| drop(engine.apply(&desired).expect("success")));
+    assert_eq!(requested, 1, "after an unobserved change all elements are read");
 }

@@ -1,5 +1,5 @@
-//! Own applies, others' commits and losses in any order: what is remembered is never what the kernel
-//! does not hold.
+//! Own applies, foreign commits and overruns in any order: the cache never holds what the kernel
+//! does not.
 
 use dwnl::engine::MonitorEvent;
 use dwnl::model::Ruleset;
@@ -7,12 +7,12 @@ use dwnl::model::Ruleset;
 use super::super::POLICY;
 use super::super::sets::{hosts, hosts_in};
 use super::super::support::{Namespace, Random, state_of};
-use super::{desired, heed, is_kept, open, policy};
+use super::{desired, is_in_sync, observe, open, policy};
 
 const SEEDS: u64 = 12;
 const STEPS: usize = 30;
 
-/// What others do; what cannot be done, because it is not there, is not done.
+/// Foreign commands. A command whose object does not exist fails without effect.
 const FOREIGN: [&str; 14] = [
     "add element inet dwnl many-4 { 203.0.113.7 }",
     "delete element inet dwnl many-4 { 10.0.0.0 }",
@@ -32,7 +32,7 @@ const FOREIGN: [&str; 14] = [
 ];
 
 #[test]
-fn after_any_of_them_the_kernel_is_as_after_a_fresh_apply() {
+fn every_interleaving_ends_as_after_a_fresh_apply() {
     let policies = [
         desired(POLICY),
         desired(&policy(&hosts(100))),
@@ -58,23 +58,23 @@ fn after_any_of_them_the_kernel_is_as_after_a_fresh_apply() {
                 }
                 4 => {
                     engine.apply(random_of(&mut random, &policies).1).expect("success");
-                    history.push("an apply without notice");
+                    history.push("an apply without observing events");
                 }
                 5 => {
-                    monitor.read().expect("notices");
+                    monitor.read().expect("monitor events");
                     engine.observe(&MonitorEvent::Overrun);
-                    history.push("a loss");
+                    history.push("an overrun");
                 }
                 6 => {
-                    heed(&mut monitor, &mut engine);
-                    history.push("a notice");
+                    observe(&mut monitor, &mut engine);
+                    history.push("observed events");
                 }
                 _ => {
-                    heed(&mut monitor, &mut engine);
+                    observe(&mut monitor, &mut engine);
                     let (which, desired) = random_of(&mut random, &policies);
                     engine.apply(desired).expect("success");
                     history.push("an apply");
-                    assert!(is_kept(&host, desired), "seed {seed}: {history:#?}");
+                    assert!(is_in_sync(&host, desired), "seed {seed}: {history:#?}");
                     let state = state_of(&host, &["table", "inet", "dwnl"]);
                     assert!(state == fresh[which], "seed {seed}: {history:#?}");
                 }

@@ -1,12 +1,12 @@
-//! What a monitor hears of real tools, and what an engine makes of it.
+//! What a monitor reports about commits of real tools, and how an engine uses it.
 
-mod absence;
+mod commits;
 mod elements;
 mod interleavings;
 mod links;
-mod loss;
-mod notices;
+mod overrun;
 mod own;
+mod pause;
 
 use std::path::Path;
 
@@ -20,13 +20,13 @@ fn desired(policy: &str) -> Ruleset {
     compile(&Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy"))
 }
 
-/// A policy that lets these sources in, under guard.
+/// A policy that allows these sources, with the guard on.
 fn policy(sources: &[String]) -> String {
     let allow = "[[allow]]\nname = \"web\"\nports = [\"443/tcp\"]\nfrom = [\"many\"]\n";
     format!("[sources]\nmany = {sources:?}\n{allow}")
 }
 
-/// A monitor and an engine that it ignores, in the namespace.
+/// A monitor and an engine that it excludes, in the namespace.
 fn open(host: &Namespace) -> (Monitor, Engine) {
     host.inside(|| {
         let mut monitor = Monitor::open().expect("a monitor");
@@ -36,29 +36,29 @@ fn open(host: &Namespace) -> (Monitor, Engine) {
     })
 }
 
-/// The commits that wait; panics if any were lost.
+/// The pending commits. Panics after an overrun.
 #[track_caller]
 fn commits(monitor: &mut Monitor) -> Vec<Commit> {
-    let notices = monitor.read().expect("notices").into_iter();
-    let commits = notices.map(|notice| match notice {
+    let events = monitor.read().expect("monitor events").into_iter();
+    let commits = events.map(|event| match event {
         MonitorEvent::Commit(commit) => commit,
-        MonitorEvent::Overrun => panic!("some were lost"),
+        MonitorEvent::Overrun => panic!("notifications were lost"),
     });
     commits.collect()
 }
 
-/// Whether anything that waits may concern us; the engine takes notice of all.
-fn heed(monitor: &mut Monitor, engine: &mut Engine) -> bool {
-    let notices = monitor.read().expect("notices");
-    notices.iter().for_each(|notice| engine.observe(notice));
-    notices.iter().any(|notice| match notice {
+/// Passes all pending events to the engine, and returns whether any is relevant.
+fn observe(monitor: &mut Monitor, engine: &mut Engine) -> bool {
+    let events = monitor.read().expect("monitor events");
+    events.iter().for_each(|event| engine.observe(event));
+    events.iter().any(|event| match event {
         MonitorEvent::Commit(commit) => commit.is_relevant(),
         MonitorEvent::Overrun => true,
     })
 }
 
-/// Whether the kernel holds what it should, by the judgment of an engine that remembers nothing.
-fn is_kept(host: &Namespace, desired: &Ruleset) -> bool {
+/// Whether the kernel holds the desired ruleset, according to an engine with an empty cache.
+fn is_in_sync(host: &Namespace, desired: &Ruleset) -> bool {
     let mut engine = host.inside(Engine::open).expect("an engine");
     engine.plan(desired).expect("a plan").is_empty()
 }

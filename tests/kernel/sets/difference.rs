@@ -1,4 +1,4 @@
-//! An apply changes the elements that differ, and nothing else.
+//! An apply changes only the elements that differ.
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ fn a_second_apply_sends_nothing() {
 }
 
 #[test]
-fn one_source_is_one_element() {
+fn one_source_changes_one_element() {
     let host = Namespace::new();
     let (all, less) = (hosts(1000), hosts(999));
     apply(&host, &policy(&less));
@@ -45,7 +45,7 @@ fn one_source_is_one_element() {
 }
 
 #[test]
-fn one_prefix_is_one_element() {
+fn one_prefix_changes_one_element() {
     let host = Namespace::new();
     let prefixes: Vec<String> = (0..200).map(|n| format!("10.0.{n}.0/25")).collect();
     apply(&host, &policy(&prefixes[1..]));
@@ -78,7 +78,7 @@ fn rules_keep_their_handles_and_counters_when_elements_change() {
     };
     apply(&host, &policy(100));
     assert!(rule().contains("packets 0 "), "{}", rule());
-    // Nobody listens: what counts is that the rule has seen the packet before it was answered.
+    // No server is needed: the rule sees the packet before it is answered.
     udp(&client, Topology::ALLOWED, Topology::HOST, 443);
     let counted = rule();
     assert!(counted.contains("packets 1 "), "{counted}");
@@ -86,7 +86,8 @@ fn rules_keep_their_handles_and_counters_when_elements_change() {
         apply(&host, &policy(number));
         assert_eq!(rule(), counted);
     }
-    // So much goes that the set is replaced, and with it the rule that looks it up.
+    // So many elements are removed that the set is replaced, together with the rule that looks it
+    // up.
     apply(&host, &policy(4000));
     apply(&host, &policy(70));
     let restored = rule();
@@ -117,7 +118,7 @@ fn a_group_becomes_a_set_and_rules_again() {
 }
 
 #[test]
-fn remove_leaves_the_ruleset_as_it_was() {
+fn remove_restores_the_previous_ruleset() {
     let host = Namespace::new();
     let docker =
         "*nat\n:DOCKER - [0:0]\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\nCOMMIT\n";

@@ -1,4 +1,4 @@
-//! A set that packets fill: what they put there is the kernel's, and outlives reloads.
+//! A set that packets update: its elements belong to the kernel and survive reloads.
 
 use std::slice::from_ref;
 
@@ -10,7 +10,7 @@ use dwnl::plan::Change;
 use super::super::native::{SET, rule, ruleset, update};
 use super::super::support::{self, Answer, Topology, tcp, tcp_echo};
 
-/// Rules for what is delivered on the host.
+/// Rules at the input hook.
 fn at_input(rules: &[Rule]) -> Ruleset {
     let mut ruleset = ruleset(rules);
     let chain = ruleset.chains.last_mut().expect("the chain of the rules");
@@ -19,11 +19,11 @@ fn at_input(rules: &[Rule]) -> Ruleset {
 }
 
 #[test]
-fn what_packets_put_into_a_set_outlives_reloads() {
+fn elements_added_by_packets_survive_reloads() {
     let Topology { host, client } = Topology::new();
-    let remembering = rule([NftMatch::Protocol(Protocol::Tcp)], update(Protocol::Tcp, 3600));
+    let recording = rule([NftMatch::Protocol(Protocol::Tcp)], update(Protocol::Tcp, 3600));
     let seen = rule([NftMatch::PortSet(Protocol::Udp, SET.into())], NftStatement::Accept);
-    let desired = at_input(from_ref(&remembering));
+    let desired = at_input(from_ref(&recording));
     let mut engine = host.inside(Engine::open).expect("an engine");
     engine.apply(&desired).expect("success");
 
@@ -34,16 +34,22 @@ fn what_packets_put_into_a_set_outlives_reloads() {
     let listing = || host.run(&["nft", "list", "set", "inet", "dwnl", SET]);
     let holds_the_port = || listing().contains("elements = { 8080 timeout 1h expires ");
     assert!(holds_the_port(), "{}", listing());
-    assert!(monitor.read().expect("notices").is_empty(), "no packet is announced");
+    assert!(
+        monitor.read().expect("monitor events").is_empty(),
+        "updates by packets are not announced"
+    );
     assert_eq!(nft.events(), "");
 
     let snapshot = engine.snapshot().expect("a snapshot");
     let sets = snapshot.tables.values().flat_map(|table| &table.sets);
-    assert!(sets.map(|(_, set)| set.elements.len()).all(|count| count == 0), "not read");
+    assert!(
+        sets.map(|(_, set)| set.elements.len()).all(|count| count == 0),
+        "dynamic elements are not read"
+    );
     for engine in [&mut engine, &mut host.inside(Engine::open).expect("an engine")] {
         assert!(engine.plan(&desired).expect("a plan").is_empty());
     }
-    let more = at_input(&[remembering, seen]);
+    let more = at_input(&[recording, seen]);
     let plan = engine.apply(&more).expect("success").plan;
     assert!(matches!(plan.changes[..], [Change::AddRule { .. }]), "{plan:?}");
     assert!(holds_the_port(), "{}", listing());
@@ -53,7 +59,7 @@ fn what_packets_put_into_a_set_outlives_reloads() {
     let plan = engine.apply(&without).expect("success").plan;
     assert!(matches!(plan.changes[..], [.., Change::DeleteSet { .. }]), "{plan:?}");
     engine.apply(&more).expect("success");
-    assert!(!listing().contains("8080"), "made anew: {}", listing());
+    assert!(!listing().contains("8080"), "created again: {}", listing());
     engine.remove().expect("success");
     assert_eq!(host.run(&["nft", "list", "ruleset"]), "");
 }

@@ -1,8 +1,8 @@
-//! Groups that are large enough to be looked up in sets of `table inet dwnl`.
+//! Groups that are large enough for sets in `table inet dwnl`.
 
+mod cache;
 mod difference;
 mod dynamic;
-mod memory;
 mod reloads;
 mod repair;
 mod tools;
@@ -12,22 +12,22 @@ use serde_json::Value;
 use super::UNGUARDED;
 use super::support::{saved, state, state_of};
 
-/// So many sources of one family become a set; one less does not.
+/// Number of sources of one family from which a set is used.
 const LARGE: usize = 64;
 
-/// Addresses of one family, none of which lies beside another.
+/// IPv4 addresses, no two of which are adjacent.
 pub fn hosts(number: usize) -> Vec<String> {
     hosts_in(0, number)
 }
 
-/// Addresses of one of 8 blocks that have none in common.
+/// IPv4 addresses of one of 8 disjoint blocks.
 pub fn hosts_in(block: usize, number: usize) -> Vec<String> {
     let host =
         |n: usize| format!("10.{}.{}.{}", block * 32 + n / 32_768, n / 128 % 256, n % 128 * 2);
     (0..number).map(host).collect()
 }
 
-/// Lets the group `many` in, without the guard: it has tests of its own.
+/// Allows the group `many`, without the guard, which has its own tests.
 fn policy(sources: &[String]) -> String {
     format!(
         "{UNGUARDED}{}\n[[allow]]\nname = \"web\"\nports = [\"443/tcp\"]\nfrom = [\"many\"]\n",
@@ -39,7 +39,7 @@ fn group(sources: &[String]) -> String {
     format!("[sources]\nmany = {sources:?}\n")
 }
 
-/// The sets of a state with their numbers of elements.
+/// The names of the sets, with their numbers of elements.
 fn sets(state: &[Value]) -> Vec<(String, usize)> {
     let sets = state.iter().filter_map(|object| object.get("set"));
     let size = |set: &Value| set["elem"].as_array().map_or(0, Vec::len);

@@ -1,4 +1,4 @@
-//! However many policies were applied before, the last one alone counts.
+//! The state depends only on the policy that was applied last.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ const POLICIES: usize = 36;
 const FULL_RELOADS: usize = 60;
 
 #[test]
-fn the_state_after_many_policies_is_that_of_the_last_alone() {
+fn the_state_depends_only_on_the_last_policy() {
     let mut random = Random::new(SEED);
     let host = Namespace::new();
     let mut current = Policy::random(&mut random);
@@ -39,14 +39,14 @@ fn the_state_after_many_policies_is_that_of_the_last_alone() {
     assert!(small_steps > POLICIES / 5, "few policies differ by little: {small_steps}");
 }
 
-/// Whether something came and something went, but much more stayed.
+/// Whether elements were added and removed, but far more were kept.
 fn is_small_step(outcome: &Value) -> bool {
     let [added, removed, unchanged] =
         ["added", "removed", "unchanged"].map(|count| outcome[count].as_u64().expect("a count"));
     added > 0 && removed > 0 && unchanged > 2 * (added + removed)
 }
 
-/// A few groups around the size from which on they are sets, and entries that use some of them.
+/// A few groups with sizes around the threshold for sets, and entries that use some of them.
 struct Policy {
     guard: &'static str,
     groups: Vec<(&'static str, Vec<String>)>,
@@ -71,7 +71,7 @@ impl Policy {
         Policy { guard: random.of(&["", UNGUARDED]), groups, entries }
     }
 
-    /// Another policy, or one whose groups differ from these by a few sources.
+    /// A new policy, or this one with a few sources replaced.
     fn next(mut self, random: &mut Random) -> Policy {
         if random.is_one_in(5) {
             return Policy::random(random);
@@ -92,7 +92,7 @@ impl Policy {
     }
 }
 
-/// Hosts, the first of them of IPv4, and perhaps prefixes and ranges, some of which overlap.
+/// Hosts, the first with an IPv4 address, and possibly prefixes and ranges, some of which overlap.
 fn sources(random: &mut Random) -> Vec<String> {
     let number = random.of(&[1, 62, 63, 64, 65, 66, 150, 300]);
     let is_mixed = random.is_one_in(2);
@@ -109,9 +109,9 @@ fn source(random: &mut Random, is_mixed: bool) -> String {
     }
 }
 
-/// Just after a large commit the kernel is not always able to list a set reliably.
+/// Immediately after a large commit the kernel cannot always list a set reliably.
 #[test]
-fn full_reloads_succeed_one_upon_the_other() {
+fn consecutive_full_reloads_succeed() {
     let host = Namespace::new();
     let policies = [policy(&hosts_in(1, 20_000)), policy(&hosts_in(2, 20_000))];
     for (number, policy) in policies.iter().cycle().take(FULL_RELOADS).enumerate() {

@@ -1,11 +1,11 @@
-//! What others have done to `table inet dwnl` is undone by the next apply.
+//! The next apply repairs foreign changes in `table inet dwnl`.
 
 use super::super::UNGUARDED;
 use super::super::support::{Namespace, apply, dwnl};
 use super::{hosts, policy, saved, state};
 
-/// What is to be done by nft, each line in a transaction of its own: nft 0.9.8 refuses a transaction that
-/// adds a part of an interval which it deletes.
+/// nft commands, each line in a transaction of its own: nft 0.9.8 rejects a transaction that
+/// deletes an interval and adds a part of it.
 const DAMAGE: [&str; 35] = [
     "add element inet dwnl many-4 { 203.0.113.77 }",
     "delete element inet dwnl many-4 { 10.0.0.0 }",
@@ -71,7 +71,7 @@ const DAMAGE: [&str; 35] = [
      add rule inet dwnl allow add @foreign { ip saddr }",
 ];
 
-/// What it takes Linux 5.13 to do.
+/// Commands that need Linux 5.13.
 const CATCH_ALL: [&str; 1] = ["add element inet dwnl many-4 { * }"];
 
 #[test]
@@ -80,19 +80,19 @@ fn the_next_apply_repairs_the_table() {
 }
 
 #[test]
-fn a_table_that_is_no_longer_wanted_goes_with_all_that_is_in_it() {
-    goes_when_not_wanted(&DAMAGE);
+fn an_unused_table_is_deleted_with_its_contents() {
+    is_deleted_when_unused(&DAMAGE);
 }
 
 #[test]
-fn removal_takes_the_table_with_all_that_is_in_it() {
+fn removal_deletes_the_table_with_its_contents() {
     is_removed(&DAMAGE);
 }
 
 #[test]
-fn a_catch_all_element_hinders_nothing() {
+fn a_catch_all_element_is_handled() {
     is_repaired(&CATCH_ALL);
-    goes_when_not_wanted(&CATCH_ALL);
+    is_deleted_when_unused(&CATCH_ALL);
     is_removed(&CATCH_ALL);
 }
 
@@ -111,7 +111,7 @@ fn is_repaired(damages: &[&str]) {
     }
 }
 
-fn goes_when_not_wanted(damages: &[&str]) {
+fn is_deleted_when_unused(damages: &[&str]) {
     for damage in damages {
         let host = damaged(damage);
         apply(&host, UNGUARDED);

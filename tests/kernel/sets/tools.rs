@@ -1,4 +1,4 @@
-//! The real tools read what stands in the kernel, and make the same of what dwnl prints.
+//! Real tools read dwnl's rules from the kernel, and load the text that dwnl prints.
 
 use super::super::support::{Iptables, Namespace, apply, dwnl, expressions};
 use super::super::{UNGUARDED, words};
@@ -6,7 +6,7 @@ use super::{hosts, saved, sets, state_of};
 
 const TABLE: [&str; 3] = ["table", "inet", "dwnl"];
 
-/// Every kind of source in numbers, and every condition, in both families.
+/// Many sources of every kind, and every condition, in both families.
 fn everything() -> String {
     let mut sources = hosts(200);
     sources.extend((0..80).map(|n| format!("fd00::{n:x}")));
@@ -28,16 +28,16 @@ fn everything() -> String {
 }
 
 #[test]
-fn every_iptables_reads_the_tables_beside_the_sets() {
-    let (ours, reference) = (Namespace::new(), Namespace::new());
-    apply(&ours, &everything());
+fn every_iptables_version_reads_rules_that_use_sets() {
+    let (dwnl_host, reference) = (Namespace::new(), Namespace::new());
+    apply(&dwnl_host, &everything());
     for (option, program) in [("-4", "iptables"), ("-6", "ip6tables")] {
-        let text = dwnl(&ours, &["rules", option, "-f", "-"], &everything()).succeeded();
+        let text = dwnl(&dwnl_host, &["rules", option, "-f", "-"], &everything()).succeeded();
         let restore = format!("{program}-restore");
         Iptables::version("1.8.7").try_run(&reference, &[&restore, "--noflush"], &text).succeeded();
         for iptables in Iptables::all() {
             let list = |namespace| iptables.run(namespace, &[program, "-t", "nat", "-S"]);
-            let listing = list(&ours);
+            let listing = list(&dwnl_host);
             assert!(
                 listing.contains("--mark 0x2000/0x2000 -m conntrack --ctstate NEW -j DOCKER"),
                 "{listing}"
@@ -48,15 +48,15 @@ fn every_iptables_reads_the_tables_beside_the_sets() {
                 let words = words.iter().map(String::as_str);
                 let check: Vec<&str> =
                     [program, "-t", "nat", "-C"].into_iter().chain(words).collect();
-                iptables.run(&ours, &check);
+                iptables.run(&dwnl_host, &check);
             }
         }
     }
-    assert_eq!(saved(&ours), saved(&reference));
+    assert_eq!(saved(&dwnl_host), saved(&reference));
 }
 
 #[test]
-fn no_native_expression_stands_in_the_tables_of_iptables() {
+fn iptables_tables_hold_no_native_expressions() {
     let host = Namespace::new();
     apply(&host, &everything());
     let names = |table| -> Vec<String> {
@@ -64,9 +64,9 @@ fn no_native_expression_stands_in_the_tables_of_iptables() {
         lines.map(|line| line.split_whitespace().nth(1).unwrap_or_default().to_owned()).collect()
     };
     let native = ["ct", "fib", "lookup"];
-    let ours = names(["inet", "dwnl"]);
+    let own = names(["inet", "dwnl"]);
     for name in native {
-        assert!(ours.iter().any(|found| found == name), "nft prints no {name} as such: {ours:?}");
+        assert!(own.iter().any(|found| found == name), "nft does not print {name}: {own:?}");
     }
     for family in ["ip", "ip6"] {
         let found = names([family, "nat"]);
@@ -76,18 +76,18 @@ fn no_native_expression_stands_in_the_tables_of_iptables() {
 }
 
 #[test]
-fn nft_makes_the_same_table_of_what_is_printed_for_it() {
-    let (ours, reference) = (Namespace::new(), Namespace::new());
-    apply(&ours, &everything());
-    let text = dwnl(&ours, &["rules", "--nft", "-f", "-"], &everything()).succeeded();
+fn nft_loads_the_printed_table_identically() {
+    let (dwnl_host, reference) = (Namespace::new(), Namespace::new());
+    apply(&dwnl_host, &everything());
+    let text = dwnl(&dwnl_host, &["rules", "--nft", "-f", "-"], &everything()).succeeded();
     reference.try_run(&["nft", "-f", "-"], &text).succeeded();
 
-    let state = state_of(&ours, &TABLE);
+    let state = state_of(&dwnl_host, &TABLE);
     let names: Vec<String> = sets(&state).into_iter().map(|(name, _)| name).collect();
     let many = ["many-4", "many-4-intervals", "many-6", "many-6-intervals"];
     assert_eq!(names, [&[".2-4"], &many[..]].concat());
     assert_eq!(state, state_of(&reference, &TABLE));
-    // What nft has written is what dwnl would write.
+    // dwnl has nothing to change in what nft loaded.
     let before = state_of(&reference, &TABLE);
     apply(&reference, &everything());
     assert_eq!(state_of(&reference, &TABLE), before);

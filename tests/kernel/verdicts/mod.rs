@@ -1,5 +1,5 @@
-//! Whether a packet is let in does not depend on whether a group of sources is rules or a set, nor
-//! on who decides it, `DOCKER-BLOCK` or the guard.
+//! The verdict on a packet depends neither on whether a group is compiled to rules or to a set, nor
+//! on whether `DOCKER-BLOCK` or the guard decides.
 
 mod model;
 mod range;
@@ -12,8 +12,8 @@ use range::{PUBLISHED, Range, TRANSLATED};
 const SEED: u64 = 3;
 const POLICIES: usize = 24;
 const PACKETS: usize = 60;
-/// How many unrelated addresses each group has besides, and whether that makes it sets: one, or
-/// one for each part.
+/// Numbers of unrelated addresses added to each group: enough for one set, and for one set per
+/// shard.
 const PADDINGS: [usize; 2] = [70, 9000];
 
 #[test]
@@ -29,7 +29,7 @@ fn rules_and_sets_let_the_same_packets_in() {
     for number in 0..POLICIES {
         let policy = Policy::random(&mut random);
         let packets: Vec<Packet> = (0..PACKETS).map(|_| Packet::random(&mut random)).collect();
-        // A part of a large group costs more to load than all the packets.
+        // Loading one shard of a large group takes longer than sending all packets.
         for padding in [0, PADDINGS[usize::from(number % 6 == 5)]] {
             apply(&range.topology.host, &format!("{UNGUARDED}{}", policy.text(padding)));
             assert_eq!(range.has_sets(), padding > 0, "{policy:?}");

@@ -1,10 +1,10 @@
-//! What a policy means, written down once more, as plainly as can be.
+//! A second, deliberately simple implementation of a policy's meaning.
 
 use std::ops::RangeInclusive;
 
 use super::super::support::Random;
 
-/// The last bytes of the sources' addresses, and of the host's.
+/// Numbers of source addresses and of the host's addresses. An address ends with its number.
 pub const SOURCES: usize = 64;
 pub const DESTINATIONS: usize = 5;
 pub const PORTS: RangeInclusive<u16> = 5000..=5003;
@@ -67,7 +67,7 @@ impl Policy {
         self.0.iter().any(|entry| entry.lets_in(packet))
     }
 
-    /// The text, with so many unrelated addresses of both families in each group.
+    /// The text of the policy, with `padding` unrelated addresses of each family in each group.
     pub fn text(&self, padding: usize) -> String {
         let mut unrelated = Vec::new();
         for number in 0..padding {
@@ -95,10 +95,10 @@ impl Entry {
         Entry { from, to, ports: a.min(b)..=a.max(b), is_udp: random.is_one_in(2), interface }
     }
 
-    /// What cannot is an error in a policy.
+    /// Whether any packet can match the entry. A policy with an entry that cannot match is invalid.
     fn can_match(&self) -> bool {
-        let is_called = |ip6| self.to.is_empty() || self.to.iter().any(|to| to.is_ip6 == ip6);
-        self.from.iter().any(|from| is_called(from.is_ip6))
+        let is_destination = |ip6| self.to.is_empty() || self.to.iter().any(|to| to.is_ip6 == ip6);
+        self.from.iter().any(|from| is_destination(from.is_ip6))
     }
 
     fn lets_in(&self, packet: &Packet) -> bool {

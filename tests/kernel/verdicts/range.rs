@@ -1,4 +1,4 @@
-//! A host that real packets are sent to, and that shows of each whether it was let in.
+//! A host that receives real packets and reports whether each was let in.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
@@ -10,13 +10,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::super::support::{Namespace, Topology, wait_for};
 use super::model::{DESTINATIONS, PORTS, Packet, SOURCES, destination, source};
 
-/// A host whose `DOCKER` translates every packet to the one listener, as a packet is that was let
-/// in, and where what is left untranslated goes to the other.
+/// A host whose chain `DOCKER` translates every packet that is let in to one listener. Packets that
+/// stay untranslated go to another.
 pub struct Range {
     pub topology: Topology,
     let_in: Listeners,
     kept_out: Listeners,
-    /// What docker-proxy is on a host with Docker, for each port.
+    /// Listeners on each port, in the role of docker-proxy.
     proxies: Vec<Listeners>,
     source_port: u16,
 }
@@ -26,8 +26,8 @@ const LET_IN: usize = 0xfa;
 const KEPT_OUT: usize = 0xfb;
 const PORT: u16 = 7000;
 
-/// Fixed neighbours, so that nothing has to be found out on the way. All but the addresses goes by
-/// way of eth0; what has the client's mark, by eth1.
+/// Static neighbours, so that no packet waits for neighbour discovery. Packets are routed through
+/// eth0, and those with the client's mark through eth1.
 const HOST: &str = "
     link set eth0 address 02:00:00:00:00:01
     link set eth1 address 02:00:00:00:00:02
@@ -48,14 +48,14 @@ const CLIENT: &str = "
     route add fd08::/64 via 2001:db8:1::1 dev eth1 onlink table 100
     rule add fwmark 1 table 100";
 
-/// Answers to many packets are not held back.
-const ANSWER_AT_ONCE: &str =
+/// Disables the rate limits of ICMP errors.
+const DISABLE_RATELIMIT: &str =
     "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit";
 
-/// A packet has the address that lies on eth0 whichever way it comes.
-const ACCEPT_EVERY_WAY: &str = "for interface in all eth0 eth1; do echo 0 > /proc/sys/net/ipv4/conf/$interface/rp_filter; done";
+/// Accepts packets with a source address of eth0 on both interfaces.
+const DISABLE_RP_FILTER: &str = "for interface in all eth0 eth1; do echo 0 > /proc/sys/net/ipv4/conf/$interface/rp_filter; done";
 
-/// Translates what the chains of iptables have left as it was.
+/// Translates packets that the chains of iptables have left untranslated.
 const OBSERVER: &str = "
     table inet observer {
         chain prerouting {
@@ -65,9 +65,9 @@ const OBSERVER: &str = "
         }
     }";
 
-/// Docker's chain translates what comes from outside, whatever port it is for.
+/// Docker's chain translates packets from outside, whatever their port.
 pub const TRANSLATED: [&str; 2] = ["! -i docker0 -p tcp", "! -i docker0 -p udp"];
-/// It does not, but tells of the ports that packets are for.
+/// Docker's chain translates nothing, but its rules publish the ports of the packets.
 pub const PUBLISHED: [&str; 2] =
     ["-i docker0 -p tcp -m tcp --dport 5000:5003", "-i docker0 -p udp -m udp --dport 5000:5003"];
 
@@ -76,7 +76,7 @@ impl Range {
     pub fn new(conditions: &[&str]) -> Range {
         let topology = Topology::new();
         let Topology { host, client } = &topology;
-        host.run(&["sh", "-c", ACCEPT_EVERY_WAY]);
+        host.run(&["sh", "-c", DISABLE_RP_FILTER]);
         let destinations = (0..DESTINATIONS).chain([LET_IN, KEPT_OUT]);
         batch(host, HOST, destinations, destination);
         batch(client, CLIENT, 0..SOURCES, source);
@@ -100,7 +100,7 @@ impl Range {
         Range { topology, let_in, kept_out, proxies, source_port: 10_000 }
     }
 
-    /// Has what the chains of iptables leave as it was arrive too.
+    /// Also delivers packets that the chains of iptables leave untranslated.
     pub fn observe(&self) {
         self.topology.host.try_run(&["nft", "-f", "-"], OBSERVER).succeeded();
     }
@@ -111,7 +111,8 @@ impl Range {
 
     /// Sends the packet, and waits until it has arrived at one of the listeners.
     pub fn is_let_in(&mut self, packet: &Packet) -> bool {
-        // No flow is ever like one before it, whose verdict the kernel would keep to.
+        // A new source port for each flow: for a known flow the kernel would reuse the earlier
+        // verdict.
         self.source_port += 1;
         let _sender = send(&self.topology.client, packet, self.source_port);
         let [let_in, kept_out] =
@@ -127,13 +128,13 @@ impl Range {
 }
 
 impl Range {
-    /// Has the guard answer what it would drop, so that nothing has to be waited for.
+    /// Makes the guard reject instead of drop, so that no test waits for a time-out.
     pub fn answer_refusals(&self) {
         for answer in ["reject", "meta l4proto tcp reject with tcp reset"] {
             let rule = format!("insert rule inet dwnl proxied index 2 {answer}");
             self.topology.host.run(&["nft", &rule]);
         }
-        self.topology.host.run(&["sh", "-c", ANSWER_AT_ONCE]);
+        self.topology.host.run(&["sh", "-c", DISABLE_RATELIMIT]);
     }
 
     /// Sends the packet, and waits until it has arrived or was answered.
@@ -149,7 +150,7 @@ impl Range {
         wait_for("the packet or an answer to it", || {
             let number = poll(&mut polled, PollTimeout::from(100_u16)).expect("to poll");
             if number == 0 && packet.is_udp {
-                // Its answer was held back all the same.
+                // The answer was rate-limited nevertheless.
                 let _ = sender.send(b"ping");
             }
             (number > 0).then_some(())
@@ -180,7 +181,7 @@ fn batch(
     namespace.try_run(&["ip", "-batch", "-"], &format!("{text}{commands}\n")).succeeded();
 }
 
-/// Begins the flow and returns its socket.
+/// Starts the flow and returns its socket.
 fn send(client: &Namespace, packet: &Packet, port: u16) -> Socket {
     let from = address(&source(packet.is_ip6, packet.source), port);
     let to = address(&destination(packet.is_ip6, packet.destination), packet.port);
@@ -191,17 +192,17 @@ fn send(client: &Namespace, packet: &Packet, port: u16) -> Socket {
     socket.bind(&from.into()).expect("to bind to the source");
     socket.set_nonblocking(true).expect("a socket that does not block");
     if packet.is_udp {
-        // Connected, it learns of a refusal.
+        // A connected UDP socket receives ICMP errors.
         socket.connect(&to.into()).expect("to connect a UDP socket");
         socket.send(b"ping").expect("to send");
     } else {
-        // It goes on without us.
+        // The handshake completes in the background.
         let _ = socket.connect(&to.into());
     }
     socket
 }
 
-/// Who sent the datagram, or opened the connection, that has arrived.
+/// The sender of the datagram or connection that has arrived.
 fn sender_of(listener: &Socket, is_udp: bool) -> SocketAddr {
     let sender = if is_udp {
         let mut buffer = [std::mem::MaybeUninit::uninit(); 8];
@@ -212,7 +213,7 @@ fn sender_of(listener: &Socket, is_udp: bool) -> SocketAddr {
     sender.as_socket().expect("an address")
 }
 
-/// The sockets of one of the host's addresses: for either family, TCP and UDP.
+/// The sockets of one host address: TCP and UDP for each family.
 struct Listeners([[Socket; 2]; 2]);
 
 impl Listeners {
@@ -221,7 +222,7 @@ impl Listeners {
             let address = address(&name(is_ip6), port);
             let socket = host.inside(|| socket(address, is_udp));
             if is_ip6 {
-                socket.set_only_v6(true).expect("a socket of IPv6 alone");
+                socket.set_only_v6(true).expect("an IPv6-only socket");
             }
             socket.bind(&address.into()).expect("to bind to the listener's address");
             if !is_udp {

@@ -1,13 +1,14 @@
-//! Sockets outside the host's own cgroups are judged, whatever cgroup comes later.
+//! The guard filters sockets outside the host's own cgroups, including those in cgroups created
+//! later.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::super::support::{Answer, Cgroup, Topology, apply, tcp, udp, wait_for};
-use super::{ALL, ALLOWED_ALONE, Service, expect, policy};
+use super::{ALL, ONLY_ALLOWED, Service, expect, policy};
 
-/// The host itself is always answered.
+/// Asserts that the host itself gets answers.
 #[track_caller]
 fn answers_the_host(topology: &Topology, port: u16) {
     for address in ["127.0.0.1", Topology::HOST6] {
@@ -17,12 +18,12 @@ fn answers_the_host(topology: &Topology, port: u16) {
 }
 
 #[test]
-fn a_socket_in_a_cgroup_that_is_made_later_is_judged_from_its_first_packet_on() {
+fn sockets_in_later_cgroups_are_filtered_from_the_first_packet() {
     let topology = Topology::new();
     let host = &topology.host;
     let (docker, own) = (Cgroup::new(), Cgroup::new());
     let policy = policy(&docker.inner_path(), &[&own]);
-    // Nothing but the guard keeps anybody out.
+    // Without the guard, every client gets in.
     let before = Cgroup::new();
     let service = Service::start(host, before.path(), 8090);
     expect(&topology, 8090, ALL);
@@ -35,21 +36,21 @@ fn a_socket_in_a_cgroup_that_is_made_later_is_judged_from_its_first_packet_on() 
     for (port, _) in &services {
         expect(&topology, *port, ALL);
     }
-    // Others come, of which nobody hears anything.
+    // New services start, and dwnl is not run again.
     let later = Cgroup::new();
     let service = Service::start(host, later.path(), 8090);
     let inner = Service::start(host, &later.inner(), 8091);
     let own_too = Service::start(host, &own.inner(), 8092);
-    for (port, expected) in [(8090, ALLOWED_ALONE), (8091, ALLOWED_ALONE), (8092, ALL)] {
+    for (port, expected) in [(8090, ONLY_ALLOWED), (8091, ONLY_ALLOWED), (8092, ALL)] {
         expect(&topology, port, expected);
         answers_the_host(&topology, port);
     }
     drop((service, inner, own_too));
 }
 
-/// As `systemctl stop docker` and `start` do. The rule for the cgroup itself matches nothing any more.
+/// As after `systemctl stop docker` and `start`. The rule for the old cgroup no longer matches.
 #[test]
-fn dockers_cgroup_is_judged_after_it_was_made_again() {
+fn a_recreated_docker_cgroup_is_filtered() {
     let topology = Topology::new();
     let host = &topology.host;
     let (docker, own) = (Cgroup::new(), Cgroup::new());
@@ -58,19 +59,19 @@ fn dockers_cgroup_is_judged_after_it_was_made_again() {
     let before = id();
     apply(host, &policy(&docker.inner_path(), &[&own]));
     let proxy = Service::start(host, &inner, 8080);
-    expect(&topology, 8080, ALLOWED_ALONE);
+    expect(&topology, 8080, ONLY_ALLOWED);
     drop(proxy);
 
     wait_for("the end of the cgroup", || fs::remove_dir(&inner).ok());
     assert_ne!(id(), before);
     let proxy = Service::start(host, &inner, 8081);
-    expect(&topology, 8081, ALLOWED_ALONE);
+    expect(&topology, 8081, ONLY_ALLOWED);
     drop(proxy);
 }
 
-/// Where containers in the host's network are judged, Docker may be anywhere, or nowhere.
+/// With `host-network`, unlisted sockets are filtered even if no dockerd is found.
 #[test]
-fn what_may_be_a_container_is_judged_without_a_dockerd() {
+fn host_network_sockets_are_filtered_without_a_dockerd() {
     let topology = Topology::new();
     let host = &topology.host;
     let own = Cgroup::new();
@@ -84,7 +85,7 @@ fn what_may_be_a_container_is_judged_without_a_dockerd() {
     apply(host, &format!("{policy}host-network = true\n"));
     let service = Service::start(host, later.path(), 8091);
     let own_too = Service::start(host, own.path(), 8092);
-    expect(&topology, 8091, ALLOWED_ALONE);
+    expect(&topology, 8091, ONLY_ALLOWED);
     expect(&topology, 8092, ALL);
     drop((service, own_too));
 }

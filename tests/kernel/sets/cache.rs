@@ -1,5 +1,4 @@
-//! An engine that is kept open remembers the elements of its sets, and only as long as nobody else
-//! has changed anything.
+//! An open engine caches the elements of its sets until another program changes something.
 
 use std::path::Path;
 
@@ -14,7 +13,7 @@ fn desired(sources: &[String]) -> Ruleset {
 }
 
 #[test]
-fn what_others_do_to_a_set_between_two_applies_is_undone() {
+fn foreign_changes_between_two_applies_are_undone() {
     let host = Namespace::new();
     let sources = hosts(100);
     let desired = desired(&sources);
@@ -36,7 +35,7 @@ fn what_others_do_to_a_set_between_two_applies_is_undone() {
 }
 
 #[test]
-fn what_was_read_ahead_is_read_again_if_others_were_faster() {
+fn prefetched_state_is_read_again_after_a_foreign_change() {
     let host = Namespace::new();
     let desired = desired(&hosts(100));
     let mut engine = host.inside(Engine::open).expect("an engine");
@@ -55,7 +54,7 @@ fn what_was_read_ahead_is_read_again_if_others_were_faster() {
 }
 
 #[test]
-fn what_the_engine_wrote_itself_is_the_base_of_its_next_plan() {
+fn the_next_plan_builds_on_what_the_engine_wrote() {
     let host = Namespace::new();
     let sources = hosts(200);
     let mut engine = host.inside(Engine::open).expect("an engine");

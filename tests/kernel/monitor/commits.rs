@@ -1,4 +1,4 @@
-//! What is told of a commit.
+//! How commits are described.
 
 use dwnl::engine::Monitor;
 
@@ -7,8 +7,9 @@ use super::super::sets::hosts;
 use super::super::support::Namespace;
 use super::{commits, desired, open, policy};
 
-/// A command with its input, how it is told, without the process, and whether it concerns us.
-const TOLD: [(&[&str], &str, &str, bool); 9] = [
+/// A command with its input, the description of its commit without the process, and whether the
+/// commit is relevant.
+const CASES: [(&[&str], &str, &str, bool); 9] = [
     (
         &["iptables", "-t", "nat", "-I", "PREROUTING", "-j", "ACCEPT"],
         "",
@@ -47,18 +48,18 @@ const TOLD: [(&[&str], &str, &str, bool); 9] = [
 ];
 
 #[test]
-fn commits_are_told_in_sentences() {
+fn commits_are_described_in_sentences() {
     let host = Namespace::new();
     let (mut monitor, mut engine) = open(&host);
     engine.apply(&desired(POLICY)).expect("success");
-    for (command, input, sentence, concerns_us) in TOLD {
+    for (command, input, sentence, is_relevant) in CASES {
         host.try_run(command, input).succeeded();
         let [commit] = &commits(&mut monitor)[..] else { panic!("not one commit: {command:?}") };
         let process = commit.process.as_ref().expect("a process");
         // The kernel keeps 15 bytes of it.
         assert_eq!(*process.name, command[0][..command[0].len().min(15)]);
         assert_eq!(commit.to_string(), format!("{process} {sentence}"));
-        assert_eq!(commit.is_relevant(), concerns_us, "{commit}");
+        assert_eq!(commit.is_relevant(), is_relevant, "{commit}");
     }
 }
 
@@ -69,13 +70,13 @@ fn elements_are_counted() {
     engine.apply(&desired(&policy(&hosts(100)))).expect("success");
     host.run(&["nft", "add element inet dwnl many-4 { 203.0.113.7, 203.0.113.9 }"]);
     host.run(&["nft", "flush set inet dwnl many-4"]);
-    let told: Vec<String> = commits(&mut monitor).iter().map(ToString::to_string).collect();
-    assert!(told[0].ends_with(") added 2 elements in inet dwnl many-4"), "{told:?}");
-    assert!(told[1].ends_with(") deleted 102 elements in inet dwnl many-4"), "{told:?}");
+    let described: Vec<String> = commits(&mut monitor).iter().map(ToString::to_string).collect();
+    assert!(described[0].ends_with(") added 2 elements in inet dwnl many-4"), "{described:?}");
+    assert!(described[1].ends_with(") deleted 102 elements in inet dwnl many-4"), "{described:?}");
 }
 
 #[test]
-fn a_namespace_is_heard_of_alone() {
+fn a_monitor_reports_only_its_own_namespace() {
     let (host, other) = (Namespace::new(), Namespace::new());
     let (mut monitor, _) = open(&host);
     let mut others = Monitor::open_in(other.path().as_ref()).expect("a monitor");

@@ -1,4 +1,4 @@
-//! What stands in the way is named, and nothing is half applied.
+//! dwnl names what prevents an apply, and changes nothing.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -6,10 +6,9 @@ use std::process::{Child, Command, Stdio};
 use super::support::{Namespace, dwnl, wait_for};
 use super::{POLICY, ruleset};
 
-/// Asserts that apply fails with a message that has all of these phrases, and leaves everything as
-/// it is.
+/// Asserts that apply fails with a message that contains all phrases, and changes nothing.
 #[track_caller]
-fn is_refused(host: &Namespace, phrases: &[&str]) {
+fn is_rejected(host: &Namespace, phrases: &[&str]) {
     let before = ruleset(host);
     let message = dwnl(host, &["apply", "-f", "-"], POLICY).failed(1);
     for phrase in phrases {
@@ -18,46 +17,46 @@ fn is_refused(host: &Namespace, phrases: &[&str]) {
     assert_eq!(ruleset(host), before);
 }
 
-/// Asserts that the same policy is applied where nothing stands in the way.
+/// Asserts that the same policy is applied once the obstacle is gone.
 #[track_caller]
 fn is_accepted(host: &Namespace) {
     dwnl(host, &["apply", "-f", "-"], POLICY).succeeded();
 }
 
 #[test]
-fn a_base_chain_of_our_name() {
+fn a_base_chain_named_docker_block_is_rejected() {
     let host = Namespace::new();
     host.run(&["nft", "add table ip nat"]);
     let chain = "add chain ip nat DOCKER-BLOCK { type nat hook prerouting priority -100; }";
     host.run(&["nft", chain]);
-    is_refused(&host, &["DOCKER-BLOCK", "base chain"]);
+    is_rejected(&host, &["DOCKER-BLOCK", "base chain"]);
 
     host.run(&["nft", "delete chain ip nat DOCKER-BLOCK"]);
     is_accepted(&host);
 }
 
 #[test]
-fn a_base_chain_of_the_name_of_the_guard() {
+fn a_base_chain_with_the_name_of_the_guards_is_rejected() {
     let host = Namespace::new();
     host.run(&["nft", "add table ip6 nat"]);
     let chain = "ip6 nat DOCKER-BLOCK-GUARD { type nat hook prerouting priority -100; }";
     host.run(&["nft", &format!("add chain {chain}")]);
-    is_refused(&host, &["ip6 nat DOCKER-BLOCK-GUARD", "base chain"]);
+    is_rejected(&host, &["ip6 nat DOCKER-BLOCK-GUARD", "base chain"]);
 }
 
 #[test]
-fn a_base_chain_of_the_name_of_docker() {
+fn a_base_chain_named_docker_is_rejected() {
     let host = Namespace::new();
     host.run(&["nft", "add table ip6 nat"]);
     host.run(&["nft", "add chain ip6 nat DOCKER { type nat hook prerouting priority -100; }"]);
-    is_refused(&host, &["ip6 nat DOCKER", "base chain"]);
+    is_rejected(&host, &["ip6 nat DOCKER", "base chain"]);
 
     host.run(&["nft", "delete chain ip6 nat DOCKER"]);
     is_accepted(&host);
 }
 
 #[test]
-fn a_chain_prerouting_that_is_hooked_in_elsewhere() {
+fn a_prerouting_chain_at_another_hook_is_rejected() {
     let hooks = [
         "type nat hook prerouting priority -90",
         "type filter hook prerouting priority -100",
@@ -67,7 +66,7 @@ fn a_chain_prerouting_that_is_hooked_in_elsewhere() {
         let host = Namespace::new();
         host.run(&["nft", "add table ip nat"]);
         host.run(&["nft", &format!("add chain ip nat PREROUTING {{ {hook}; }}")]);
-        is_refused(&host, &["ip nat PREROUTING"]);
+        is_rejected(&host, &["ip nat PREROUTING"]);
 
         host.run(&["nft", "delete chain ip nat PREROUTING"]);
         is_accepted(&host);
@@ -75,28 +74,28 @@ fn a_chain_prerouting_that_is_hooked_in_elsewhere() {
 }
 
 #[test]
-fn a_chain_prerouting_that_is_not_hooked_in() {
+fn a_prerouting_chain_without_a_hook_is_rejected() {
     let host = Namespace::new();
     host.run(&["nft", "add table ip nat"]);
     host.run(&["nft", "add chain ip nat PREROUTING"]);
-    is_refused(&host, &["ip nat PREROUTING"]);
+    is_rejected(&host, &["ip nat PREROUTING"]);
 }
 
 #[test]
-fn a_table_that_another_program_owns() {
+fn a_table_owned_by_another_program_is_rejected() {
     for table in ["ip nat", "ip6 nat"] {
         let host = Namespace::new();
         let owner = Owner::new(&host, table);
-        is_refused(&host, &[table, "owned by another program"]);
+        is_rejected(&host, &[table, "owned by another program"]);
 
-        // The table goes with its owner.
+        // The kernel deletes the table when its owner exits.
         drop(owner);
         wait_for("the table's end", || ruleset(&host).is_empty().then_some(()));
         is_accepted(&host);
     }
 }
 
-/// An nft that owns a table as long as it runs.
+/// An nft process that owns a table while it runs.
 struct Owner(Child);
 
 impl Owner {
@@ -121,10 +120,10 @@ impl Drop for Owner {
 }
 
 #[test]
-fn rules_of_iptables_legacy() {
+fn rules_of_iptables_legacy_are_rejected() {
     for iptables in ["iptables-legacy", "ip6tables-legacy"] {
         let host = Namespace::new();
         host.run(&[iptables, "-t", "nat", "-A", "PREROUTING", "-j", "ACCEPT"]);
-        is_refused(&host, &["iptables-legacy", "nat"]);
+        is_rejected(&host, &["iptables-legacy", "nat"]);
     }
 }

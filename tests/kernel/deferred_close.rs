@@ -1,4 +1,4 @@
-//! A socket that is left to the kernel to close is closed.
+//! Sockets whose closing is deferred are closed in the end.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::support::{Namespace, wait_for};
 /// `NETLINK_NETFILTER`.
 const NETFILTER: &str = "12";
 
-/// The sockets to nfnetlink in a namespace.
+/// The number of nfnetlink sockets in a namespace.
 fn sockets(namespace: &Namespace) -> usize {
     let table =
         namespace.inside(|| fs::read_to_string("/proc/thread-self/net/netlink")).expect("a table");
@@ -20,7 +20,7 @@ fn sockets(namespace: &Namespace) -> usize {
 #[test]
 fn no_socket_stays_open() {
     let host = Namespace::new();
-    // The kernel has one of its own.
+    // The kernel itself has one.
     let before = sockets(&host);
     for _ in 0..50 {
         let mut engine = host.inside(Engine::open).expect("an engine");
