@@ -1,10 +1,9 @@
-//! Whose cgroups the listening sockets have: what the tests of the guard presume of the host that they
-//! make.
+//! The cgroups of listening sockets: what the guard's tests assume about their hosts.
 
 use super::site::ECHO;
 use super::support::{Docker, Namespace, Topology, wait_for};
 
-/// The cgroup of who listens on a port, in the words of `ss`.
+/// The cgroup of the socket that listens on this address, as `ss` prints it.
 #[track_caller]
 fn listener(host: &Namespace, at: &str) -> String {
     wait_for(at, || {
@@ -27,15 +26,15 @@ fn sockets_have_the_cgroups_of_a_stock_host() {
     let slice = docker.cgroup_path().replace("/docker.service", "");
     let id = docker.client(&["inspect", "-f", "{{.Id}}", "own"]).trim().to_owned();
     assert_eq!(id.len(), 64);
-    let are_as_on_a_stock_host = |docker: &Docker| {
+    let expect_stock_cgroups = |docker: &Docker| {
         for proxied in ["0.0.0.0:8080", "[::]:8080", "[::]:8081"] {
             assert_eq!(listener(host, proxied), docker.cgroup_path());
         }
         assert_eq!(listener(host, "*:8090"), format!("{slice}/{id}"));
     };
-    are_as_on_a_stock_host(&docker);
+    expect_stock_cgroups(&docker);
     docker.restart();
-    are_as_on_a_stock_host(&docker);
+    expect_stock_cgroups(&docker);
     docker.restart_in_new_cgroup(|| ());
-    are_as_on_a_stock_host(&docker);
+    expect_stock_cgroups(&docker);
 }

@@ -1,20 +1,20 @@
-//! Each condition that a policy can name, tried over connections.
+//! Each condition of a policy, tested with connections.
 
 use super::site::{ECHO, POLICY, Site, expect};
 use super::support::{Answer, Topology, apply};
 
 #[test]
-fn a_udp_port_is_open_to_the_allowed_alone() {
+fn a_udp_port_is_open_to_allowed_clients_only() {
     let site = Site::new();
     let _server = site.publish_udp();
     site.is_open_over_udp();
 
     apply(&site.topology.host, &POLICY.replace("8080/tcp", "8080/udp"));
-    site.is_open_over_udp_to_the_allowed_alone();
+    site.is_open_over_udp_to_allowed_only();
 }
 
 #[test]
-fn a_range_of_ports_is_open_from_its_first_to_its_last() {
+fn a_port_range_is_open_from_first_to_last_port() {
     let site = Site::new();
     site.docker.run("range", &["-p", "8081-8084:8081-8084"], LISTEN);
     let ports = [8081, 8082, 8083, 8084];
@@ -34,20 +34,20 @@ fn a_range_of_ports_is_open_from_its_first_to_its_last() {
 const LISTEN: &str = "for port in 8081 8082 8083 8084; do nc -ll -p $port -e cat & done; wait";
 
 #[test]
-fn a_range_of_sources_is_let_in_from_its_first_to_its_last() {
+fn a_source_range_is_allowed_from_first_to_last_address() {
     let sources = ["192.0.2.9", "192.0.2.10", "192.0.2.13", "192.0.2.14"];
-    the_two_in_the_middle_get_in(sources, "192.0.2.10-192.0.2.13");
+    only_the_middle_two_get_in(sources, "192.0.2.10-192.0.2.13");
 }
 
 #[test]
-fn a_prefix_of_sources_is_let_in_and_its_neighbours_are_not() {
+fn a_prefix_is_allowed_and_its_neighbours_are_not() {
     let sources = ["192.0.2.15", "192.0.2.16", "192.0.2.31", "192.0.2.32"];
-    the_two_in_the_middle_get_in(sources, "192.0.2.16/28");
+    only_the_middle_two_get_in(sources, "192.0.2.16/28");
 }
 
-/// All four get in at first; then those that `allowed` begins and ends with, and their neighbours
-/// do not.
-fn the_two_in_the_middle_get_in(sources: [&str; 4], allowed: &str) {
+/// All four sources get in at first. Then only the middle two do, which `allowed` starts and ends
+/// with.
+fn only_the_middle_two_get_in(sources: [&str; 4], allowed: &str) {
     let site = Site::new();
     for source in sources {
         site.topology.add_client(source);
@@ -62,48 +62,48 @@ fn the_two_in_the_middle_get_in(sources: [&str; 4], allowed: &str) {
 }
 
 #[test]
-fn an_interface_is_the_only_way_in() {
+fn clients_get_in_by_the_given_interface_only() {
     let site = Site::new();
     let attempt = |[source, target]: [&str; 2], answer| {
         expect(&site.topology, source, target, 8080, answer);
     };
-    let by_eth0 = [Topology::ALLOWED, Topology::HOST];
-    let by_eth1 = [Topology::CLIENT_ETH1, Topology::HOST_ETH1];
-    attempt(by_eth0, Answer::Answered);
-    attempt(by_eth1, Answer::Answered);
+    let through_eth0 = [Topology::ALLOWED, Topology::HOST];
+    let through_eth1 = [Topology::CLIENT_ETH1, Topology::HOST_ETH1];
+    attempt(through_eth0, Answer::Answered);
+    attempt(through_eth1, Answer::Answered);
 
-    apply(&site.topology.host, &anyone_by("in-interface = \"eth1\""));
-    attempt(by_eth0, Answer::TimedOut);
-    attempt(by_eth1, Answer::Answered);
+    apply(&site.topology.host, &anyone_with("in-interface = \"eth1\""));
+    attempt(through_eth0, Answer::TimedOut);
+    attempt(through_eth1, Answer::Answered);
 
-    apply(&site.topology.host, &anyone_by("in-interface = \"!eth1\""));
-    attempt(by_eth0, Answer::Answered);
-    attempt(by_eth1, Answer::TimedOut);
+    apply(&site.topology.host, &anyone_with("in-interface = \"!eth1\""));
+    attempt(through_eth0, Answer::Answered);
+    attempt(through_eth1, Answer::TimedOut);
 
-    apply(&site.topology.host, &anyone_by("in-interface = \"eth+\""));
-    attempt(by_eth0, Answer::Answered);
-    attempt(by_eth1, Answer::Answered);
+    apply(&site.topology.host, &anyone_with("in-interface = \"eth+\""));
+    attempt(through_eth0, Answer::Answered);
+    attempt(through_eth1, Answer::Answered);
 }
 
 #[test]
-fn an_address_of_the_host_is_the_only_one_that_may_be_called() {
+fn clients_get_in_by_the_given_destination_only() {
     let site = Site::new();
     let attempt = |target, answer| expect(&site.topology, Topology::ALLOWED, target, 8080, answer);
     attempt(Topology::HOST, Answer::Answered);
     attempt(Topology::HOST_TOO, Answer::Answered);
 
-    apply(&site.topology.host, &anyone_by("to = [\"192.0.2.3\"]"));
+    apply(&site.topology.host, &anyone_with("to = [\"192.0.2.3\"]"));
     attempt(Topology::HOST, Answer::TimedOut);
     attempt(Topology::HOST_TOO, Answer::Answered);
 }
 
-/// Lets anyone in who meets this condition.
-fn anyone_by(condition: &str) -> String {
+/// Allows everyone who meets this condition.
+fn anyone_with(condition: &str) -> String {
     format!("[[allow]]\nports = [\"8080/tcp\"]\n{condition}\n")
 }
 
 #[test]
-fn a_port_published_on_one_address_is_open_to_the_allowed_alone() {
+fn a_port_published_on_one_address_is_open_to_allowed_clients_only() {
     let site = Site::new();
     site.docker.run("one", &["-p", "192.0.2.3:8085:80"], ECHO);
     let attempt = |source, answer| {

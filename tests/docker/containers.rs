@@ -1,4 +1,4 @@
-//! Docker's own commands while the rules stand.
+//! Docker's own commands while dwnl's rules are in place.
 
 use super::site::{ECHO, POLICY, Site};
 use super::support::{Answer, Topology, apply};
@@ -16,21 +16,21 @@ fn a_port_published_later_is_blocked_until_the_policy_allows_it() {
     apply(&site.topology.host, &POLICY.replace("8080/tcp", "8080-8081/tcp"));
     site.expect(Topology::ALLOWED, 8081, Answer::Answered);
     site.expect(Topology::REFUSED, 8081, Answer::TimedOut);
-    site.is_open_to_the_allowed_alone();
+    site.is_open_to_allowed_only();
 }
 
 #[test]
 fn containers_can_be_restarted_removed_and_run_again() {
     let site = Site::new();
     apply(&site.topology.host, POLICY);
-    site.is_open_to_the_allowed_alone();
+    site.is_open_to_allowed_only();
 
     site.docker.client(&["restart", "web"]);
-    site.is_open_to_the_allowed_alone();
+    site.is_open_to_allowed_only();
 
     site.docker.client(&["rm", "-f", "web"]);
     site.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
 
     site.publish_web();
-    site.is_open_to_the_allowed_alone();
+    site.is_open_to_allowed_only();
 }

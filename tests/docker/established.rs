@@ -1,4 +1,4 @@
-//! Connections that are open while the policy changes.
+//! Connections that stay open while the policy changes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,13 +12,13 @@ const RELOADS: usize = 30;
 fn reloads_do_not_touch_an_established_connection() {
     let site = Site::new();
     apply(&site.topology.host, POLICY);
-    site.is_open_to_the_allowed_alone();
+    site.is_open_to_allowed_only();
     let client = &site.topology.client;
     let mut connection =
         Connection::open(client, Topology::ALLOWED, Topology::HOST, 8080).expect("a connection");
     assert_eq!(connection.echo(), Answer::Answered);
 
-    // The second policy allows another client, the third nobody: both withdraw what let this one in.
+    // The second policy allows another client, the third none: neither allows this one any more.
     let policies = [POLICY, &POLICY.replace("192.0.2.2", "192.0.2.66"), ""];
     let reloaded = AtomicBool::new(false);
     let echoes = thread::scope(|scope| {
@@ -36,7 +36,7 @@ fn reloads_do_not_touch_an_established_connection() {
         reloaded.store(true, Ordering::Relaxed);
         echoes.join().expect("the echoes")
     });
-    assert!(echoes > RELOADS, "{echoes} echoes during {RELOADS} reloads show nothing");
+    assert!(echoes > RELOADS, "{echoes} echoes during {RELOADS} reloads prove nothing");
 
     apply(&site.topology.host, "");
     assert_eq!(connection.echo(), Answer::Answered);

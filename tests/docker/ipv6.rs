@@ -1,4 +1,4 @@
-//! The same over IPv6, where Docker has been told to write rules for it.
+//! Published ports over IPv6, where Docker is configured to write rules for it.
 
 use super::site::{ECHO, expect};
 use super::support::{Answer, Docker, Topology, apply, remove};

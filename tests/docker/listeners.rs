@@ -1,4 +1,5 @@
-//! By its cgroup a listening socket is known as dockerd's, docker-proxy's among them, or a container's.
+//! The cgroup of a listening socket identifies it as dockerd's (including docker-proxy's) or a
+//! container's.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +38,7 @@ fn docker_proxy_listens_in_the_cgroup_of_dockerd() {
 }
 
 #[test]
-fn a_container_in_the_network_of_the_host_listens_in_a_cgroup_of_its_own() {
+fn a_host_network_container_listens_in_its_own_cgroup() {
     let cgroup = Cgroup::new();
     let topology = Topology::new();
     let docker = Docker::start(&topology.host, &[]);

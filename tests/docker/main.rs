@@ -1,5 +1,6 @@
-//! dwnl beside a real dockerd: real containers, and real connections from an allowed and a refused
-//! client. First the positive control, then the block. Needs root, and `scripts/setup` run before.
+//! Tests of dwnl with a real dockerd: real containers, and real connections from an allowed and a
+//! refused client. Each test shows the open port first as a positive control, then that it is
+//! blocked. They need root, and `scripts/setup` to have run.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

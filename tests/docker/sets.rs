@@ -1,9 +1,9 @@
-//! A group that is large enough to be looked up in a set.
+//! A group that is large enough for a set.
 
 use super::site::{POLICY, Site};
 use super::support::{Answer, Connection, Topology, apply};
 
-/// The policy with unrelated sources besides, which make the group a set.
+/// The policy with additional unrelated sources, which turn the group into a set.
 fn large() -> String {
     let unrelated: String = (0..100).map(|n| format!("\"203.0.113.{n}\", ")).collect();
     POLICY.replace("from = [", &format!("from = [{unrelated}"))
@@ -19,7 +19,7 @@ fn only_the_sources_in_the_set_get_in() {
     site.is_open();
     apply(&site.topology.host, &large());
     assert!(has_set(&site));
-    site.is_open_to_the_allowed_alone();
+    site.is_open_to_allowed_only();
 
     apply(&site.topology.host, &large().replace("192.0.2.2", "192.0.2.66"));
     site.expect(Topology::REFUSED, 8080, Answer::Answered);
@@ -34,15 +34,15 @@ fn only_the_sources_in_the_set_get_in_over_udp() {
 
     apply(&site.topology.host, &large().replace("8080/tcp", "8080/udp"));
     assert!(has_set(&site));
-    site.is_open_over_udp_to_the_allowed_alone();
+    site.is_open_over_udp_to_allowed_only();
 }
 
 #[test]
-fn a_connection_outlasts_the_change_from_rules_to_a_set_and_back() {
+fn a_connection_survives_changes_between_rules_and_a_set() {
     let site = Site::new();
     let host = &site.topology.host;
     apply(host, POLICY);
-    site.is_open_to_the_allowed_alone();
+    site.is_open_to_allowed_only();
     let client = &site.topology.client;
     let open = || Connection::open(client, Topology::ALLOWED, Topology::HOST, 8080);
     let mut connections = vec![open().expect("a connection")];

@@ -1,4 +1,4 @@
-//! The host with Docker that the tests try to get into.
+//! The host with Docker that the test clients connect to.
 
 use super::support::{Answer, Docker, Topology, UdpEcho, tcp, udp, udp_echo, wait_for};
 
@@ -8,7 +8,7 @@ pub struct Site {
     pub docker: Docker,
 }
 
-/// Lets the one client reach the container `web`.
+/// Allows one client to reach the container `web`.
 pub const POLICY: &str = r#"
 [[allow]]
 ports = ["8080/tcp"]
@@ -27,7 +27,7 @@ impl Site {
         site
     }
 
-    /// The same on a stock host, whose `INPUT` accepts everything.
+    /// A site on a stock host, whose `INPUT` accepts everything.
     pub fn stock() -> Site {
         let topology = Topology::new();
         let docker = Docker::start(&topology.host, &[]);
@@ -36,15 +36,16 @@ impl Site {
         site
     }
 
-    /// The same with dockerd as a service of its own cgroup, and no container yet.
+    /// A site whose dockerd runs as a service in its own cgroup, without any container.
     pub fn service(flags: &[&str]) -> Site {
         let topology = Topology::new();
         let docker = Docker::start_service(&topology.host, flags);
         Site { topology, docker }
     }
 
-    /// The policy for a dockerd that is a service, with more keys of its `[guard]` table.
-    pub fn told(&self, policy: &str, keys: &str) -> String {
+    /// The policy with the cgroup of this site's dockerd, and with more keys of the `[guard]`
+    /// table.
+    pub fn policy_with(&self, policy: &str, keys: &str) -> String {
         format!("{policy}\n[guard]\ndocker-cgroup = {:?}\n{keys}\n", self.docker.cgroup_path())
     }
 
@@ -52,13 +53,13 @@ impl Site {
         self.docker.run("web", &["--restart=always", "-p", "8080:80"], ECHO);
     }
 
-    /// A container that echoes UDP on port 80, published as 8080, as long as the result lives.
+    /// Runs a container that echoes UDP on port 80, published as 8080, until the result is dropped.
     pub fn publish_udp(&self) -> UdpEcho {
         self.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
         udp_echo(&self.docker.namespace("dns"), 80)
     }
 
-    /// What becomes of a datagram to the port published by [`Site::publish_udp`].
+    /// The answer to a datagram to the port of [`Site::publish_udp`].
     pub fn attempt_over_udp(&self, source: &str) -> Answer {
         udp(&self.topology.client, source, Topology::HOST, 8080)
     }
@@ -75,7 +76,8 @@ impl Site {
         expect(&self.topology, source, Topology::HOST, port, answer);
     }
 
-    /// Also the positive control: nothing but dwnl keeps the refused client out.
+    /// Asserts that both clients get in. This is also the positive control: only dwnl blocks the
+    /// refused client.
     #[track_caller]
     pub fn is_open(&self) {
         self.expect(Topology::ALLOWED, 8080, Answer::Answered);
@@ -83,27 +85,28 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn is_open_to_the_allowed_alone(&self) {
+    pub fn is_open_to_allowed_only(&self) {
         self.expect(Topology::ALLOWED, 8080, Answer::Answered);
         self.expect(Topology::REFUSED, 8080, Answer::TimedOut);
     }
 
-    /// As [`Site::is_open`].
+    /// [`Site::is_open`] over UDP.
     #[track_caller]
     pub fn is_open_over_udp(&self) {
         self.answers_over_udp(Topology::ALLOWED);
         self.answers_over_udp(Topology::REFUSED);
     }
 
-    /// And over TCP to nobody.
+    /// Asserts that the allowed client alone gets in over UDP, and none over TCP.
     #[track_caller]
-    pub fn is_open_over_udp_to_the_allowed_alone(&self) {
+    pub fn is_open_over_udp_to_allowed_only(&self) {
         self.answers_over_udp(Topology::ALLOWED);
         assert_eq!(self.attempt_over_udp(Topology::REFUSED), Answer::TimedOut);
         self.expect(Topology::ALLOWED, 8080, Answer::TimedOut);
     }
 
-    /// The container answers the host itself, so that what is blocked is blocked on the way.
+    /// Waits until the container answers the host itself: when clients then get no answer,
+    /// something blocks them.
     #[track_caller]
     pub fn answers_the_host(&self, port: u16) {
         wait_for("an answer to the host itself", || {
@@ -113,8 +116,8 @@ impl Site {
     }
 }
 
-/// Asserts what becomes of a connection. An answer is waited for, because a container may have only
-/// just been started; silence is not.
+/// Asserts the result of a connection attempt. It waits for an answer, because the container may
+/// just have been started, but not for silence.
 #[track_caller]
 pub fn expect(topology: &Topology, source: &str, target: &str, port: u16, answer: Answer) {
     let what = format!("from {source} to {target}, port {port}");

@@ -34,7 +34,7 @@ fn becomes(topology: &Topology, source: &str, port: u16, answer: Answer) {
 /// The allowed get in, and the refused do not: by IPv4 never, and by IPv6, through docker-proxy, as
 /// soon as the watch has seen that the port is published.
 #[track_caller]
-fn is_open_to_the_allowed_alone(topology: &Topology, port: u16) {
+fn is_open_to_allowed_only(topology: &Topology, port: u16) {
     becomes(topology, Topology::ALLOWED, port, Answer::Answered);
     becomes(topology, Topology::ALLOWED6, port, Answer::Answered);
     becomes(topology, Topology::REFUSED6, port, Answer::TimedOut);
@@ -87,11 +87,11 @@ fn whatever_docker_does_the_allowed_alone_get_in() {
 fn change(topology: &Topology, docker: &mut Docker) {
     let host = &topology.host;
     for port in [8080, 8081] {
-        is_open_to_the_allowed_alone(topology, port);
+        is_open_to_allowed_only(topology, port);
     }
     for port in 8082..8085 {
         publish(docker, port);
-        is_open_to_the_allowed_alone(topology, port);
+        is_open_to_allowed_only(topology, port);
         docker.client(&["rm", "--force", &format!("web{port}")]);
         wait_until_in_force(host, POLICY, "the policy without the container");
     }
@@ -100,15 +100,15 @@ fn change(topology: &Topology, docker: &mut Docker) {
     let words = ["iptables", "-t", "nat", "-I"].into_iter().chain(jump.split(' '));
     host.run(&words.collect::<Vec<_>>());
     wait_until_in_force(host, POLICY, "our jumps above Swarm's");
-    is_open_to_the_allowed_alone(topology, 8080);
+    is_open_to_allowed_only(topology, 8080);
     docker.restart();
     for port in [8080, 8081] {
-        is_open_to_the_allowed_alone(topology, port);
+        is_open_to_allowed_only(topology, port);
     }
     // Containers in a network of their own, whose bridge is not known before.
     docker.client(&["network", "create", "other"]);
     let options = ["--network", "other", "-p", "8086:80"];
     docker.run("other", &options, "exec nc -ll -p 80 -e cat");
-    is_open_to_the_allowed_alone(topology, 8086);
+    is_open_to_allowed_only(topology, 8086);
     wait_until_in_force(host, POLICY, "the policy at the end");
 }

@@ -1,11 +1,11 @@
-//! Docker's nftables backend, by the tables that it writes.
+//! Docker's nftables backend, represented by the tables that it writes.
 
 use super::super::site::{ECHO, Site};
 use super::super::support::{Docker, Topology, apply};
-use super::{ALL, ALLOWED_ALONE, NOBODY, POLICY, address, expect_both, unguarded};
+use super::{ALL, NONE, ONLY_ALLOWED, POLICY, address, expect_both, unguarded};
 
-/// What the backend writes for a bridge with a container whose port 80 is published as 8080 and as
-/// 8085: its own base chains, and no chain in the tables of iptables.
+/// The backend's table for a bridge with a container whose port 80 is published as 8080 and as
+/// 8085. It has base chains of its own, and no chain in the tables of iptables.
 const TABLE: &str = r#"
 table ip docker-bridges {
     map filter-forward-in-jumps {
@@ -42,7 +42,7 @@ table ip docker-bridges {
 "#;
 
 #[test]
-fn a_port_of_the_nftables_backend_is_open_to_the_allowed_alone() {
+fn a_port_of_the_nftables_backend_is_open_to_allowed_clients_only() {
     let topology = Topology::closed();
     let docker = Docker::start(&topology.host, &["--iptables=false"]);
     let site = Site { topology, docker };
@@ -52,21 +52,21 @@ fn a_port_of_the_nftables_backend_is_open_to_the_allowed_alone() {
     host.try_run(&["nft", "-f", "-"], &table).succeeded();
     expect_both(&site, Topology::HOST, 8080, ALL);
 
-    // The scheme alone does not stop it, and that is said.
+    // Without the guard the port stays open, and dwnl warns about it.
     let applied = apply(host, &unguarded());
     expect_both(&site, Topology::HOST, 8080, ALL);
     assert_eq!(applied["unmentioned"], serde_json::json!([]));
     let warnings = applied["warnings"].to_string();
     assert!(warnings.contains("nothing protects 8080/tcp, 8085/tcp while"), "{warnings}");
 
-    let told = apply(host, POLICY)["unmentioned"].clone();
-    assert_eq!(told, serde_json::json!(["8085/tcp"]));
-    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
-    expect_both(&site, Topology::HOST, 8085, NOBODY);
+    let reported = apply(host, POLICY)["unmentioned"].clone();
+    assert_eq!(reported, serde_json::json!(["8085/tcp"]));
+    expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
+    expect_both(&site, Topology::HOST, 8085, NONE);
 
-    // The backend makes its tables anew at each start, and then comes behind ours.
+    // The backend recreates its tables at each start; their chains then run after dwnl's.
     host.run(&["nft", "delete", "table", "ip", "docker-bridges"]);
     host.try_run(&["nft", "-f", "-"], &table).succeeded();
-    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
-    expect_both(&site, Topology::HOST, 8085, NOBODY);
+    expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
+    expect_both(&site, Topology::HOST, 8085, NONE);
 }

@@ -1,10 +1,10 @@
-//! Rules of other programs in Docker's chains: what is read of them may close something, and opens nothing.
+//! Foreign rules in Docker's chains: they may cause more to be blocked, but never less.
 
 use super::super::site::Site;
 use super::super::support::{Namespace, Topology, apply};
-use super::{ALL, ALLOWED_ALONE, NOBODY, POLICY, address, expect_both, expect_both6};
+use super::{ALL, NONE, ONLY_ALLOWED, POLICY, address, expect_both, expect_both6};
 
-/// Rules that look like Docker's own of a bridge `eth0`, by which the clients come.
+/// Rules that look like Docker's own for a bridge `eth0`, the interface of the clients.
 const NO_BRIDGES: [&str; 7] = [
     "-I DOCKER -i eth0 ! -s 192.0.2.2 -p tcp --dport 9999 -j DROP",
     "-t nat -I DOCKER -i eth0 -p tcp --dport 9999 -j RETURN",
@@ -20,20 +20,20 @@ fn iptables(host: &Namespace, rule: &str) {
 }
 
 #[test]
-fn a_foreign_rule_makes_no_interface_a_bridge_of_dockers() {
+fn a_foreign_rule_makes_no_interface_a_docker_bridge() {
     let site = Site::stock();
     let host = &site.topology.host;
     expect_both(&site, Topology::HOST, 8080, ALL);
     expect_both6(&site, Topology::HOST6, 8080, ALL);
-    // From 26 on Docker may have another chain in its place.
+    // Docker 26 and later may use another chain instead.
     let _ = host.try_run(&["iptables", "-N", "DOCKER-ISOLATION-STAGE-1"], "");
     for rule in NO_BRIDGES {
         println!("{rule}");
         iptables(host, rule);
-        // What Docker itself returns to docker-proxy is judged there.
+        // Packets that Docker returns to docker-proxy are filtered on that path.
         apply(host, POLICY);
-        expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
-        expect_both6(&site, Topology::HOST6, 8080, ALLOWED_ALONE);
+        expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
+        expect_both6(&site, Topology::HOST6, 8080, ONLY_ALLOWED);
         iptables(host, &rule.replace("-I ", "-D "));
     }
 }
@@ -50,9 +50,9 @@ fn a_rule_for_icmp_makes_no_network_routed() {
     {
         println!("{rule}");
         iptables(host, rule);
-        // Were it routed, the ports of an entry would be the container's own.
+        // In a routed network, the ports of an entry are the container's own.
         apply(host, &POLICY.replace("8080", "80"));
-        expect_both(&site, &container, 80, NOBODY);
+        expect_both(&site, &container, 80, NONE);
         iptables(host, &rule.replace("-I ", "-D ").replace("-A ", "-D "));
     }
 }

@@ -1,5 +1,6 @@
-//! Docker 29 with either of its backends, by the rules that it writes: no suite of Debian's has it yet. The
-//! networks, the containers and docker-proxy are those of a dockerd that writes none itself.
+//! Docker 29 with each of its backends, represented by the rules that it writes, because no Debian
+//! suite has it yet. The networks, the containers and docker-proxy belong to a dockerd that writes
+//! no rules.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -7,10 +8,10 @@ use std::thread;
 use super::super::site::{ECHO, Site};
 use super::super::support::{Answer, Topology, UdpEcho, apply, remove, tcp, tcp_echo, udp_echo};
 use super::{
-    ALL, ALLOWED_ALONE, NOBODY, address, answered, expect_both, expect_both6, expect_udp, unguarded,
+    ALL, NONE, ONLY_ALLOWED, address, answered, expect_both, expect_both6, expect_udp, unguarded,
 };
 
-/// The container's own port 80 is that of the routed network.
+/// Port 80 is the own port of the container in the routed network.
 const POLICY: &str = r#"
 [[allow]]
 ports = ["8080-8081/tcp", "8080/udp", "80/tcp"]
@@ -20,7 +21,7 @@ from = ["192.0.2.2", "2001:db8::2"]
 const FLAGS: [&str; 4] =
     ["--iptables=false", "--ip6tables=false", "--ipv6", "--fixed-cidr-v6=fd00:db8::/64"];
 
-/// The networks of `tests/fixtures/docker-29`, each with a container, and the rules to be loaded.
+/// The networks of `tests/fixtures/docker-29`, each with a container, and the rules to load.
 struct Docker29 {
     site: Site,
     addresses: Vec<(&'static str, String)>,
@@ -44,7 +45,7 @@ impl Docker29 {
         addresses.push(("WEB6", web6.trim().to_owned()));
         let networks = [
             ("NAMED4", "web0", "10.78.0.0/24", "nat", "8085:80"),
-            // An older Docker, which does not know the mode, would publish a port for it.
+            // A Docker that does not know the mode would publish a port here.
             ("ROUTED4", "routed0", "10.77.0.0/24", "routed", ""),
             ("DIRECT4", "direct0", "10.79.0.0/24", "nat-unprotected", "8089:80"),
         ];
@@ -55,7 +56,7 @@ impl Docker29 {
         Docker29 { site, addresses, _dns }
     }
 
-    /// A fixture with the addresses of the containers.
+    /// The text of a fixture with the containers' addresses.
     fn rules(&self, fixture: &str) -> String {
         let replace = |text: String, (name, address): &(&str, String)| text.replace(name, address);
         self.addresses.iter().fold(fixture.to_owned(), replace)
@@ -70,8 +71,8 @@ impl Docker29 {
         &found.expect("an address").1
     }
 
-    /// What becomes of both clients on what the policy allows, on what it does not, and by the address of
-    /// a container to which the host is the way.
+    /// Asserts the answers to both clients: on ports that the policy allows, on other published
+    /// ports, and on a container's own address that is routed through the host.
     #[track_caller]
     fn expect(&self, published: [Answer; 2], others: [Answer; 2], direct: [Answer; 2]) {
         let site = &self.site;
@@ -88,55 +89,58 @@ impl Docker29 {
         expect_both(site, self.address("DIRECT4"), 80, direct);
     }
 
-    /// On each way first the leak, then the block; then the block while Docker writes its rules again.
+    /// Asserts on each path first the open port, then that it is blocked, also while Docker writes
+    /// its rules again.
     fn is_guarded(&self, load: impl Fn()) {
         let host = &self.site.topology.host;
         load();
         self.expect(ALL, ALL, ALL);
-        apply(host, &self.site.told(POLICY, ""));
-        self.expect(ALLOWED_ALONE, NOBODY, NOBODY);
+        apply(host, &self.site.policy_with(POLICY, ""));
+        self.expect(ONLY_ALLOWED, NONE, NONE);
         answered("the host itself", || tcp(host, "127.0.0.1", "127.0.0.1", 8084));
-        self.nobody_gets_in_while(|| (0..20).for_each(|_| load()));
-        self.expect(ALLOWED_ALONE, NOBODY, NOBODY);
-        apply(host, &self.site.told(POLICY, "direct-routing = \"allowed\""));
-        self.expect(ALLOWED_ALONE, NOBODY, ALLOWED_ALONE);
+        self.no_client_gets_in_while(|| (0..20).for_each(|_| load()));
+        self.expect(ONLY_ALLOWED, NONE, NONE);
+        apply(host, &self.site.policy_with(POLICY, "direct-routing = \"allowed\""));
+        self.expect(ONLY_ALLOWED, NONE, ONLY_ALLOWED);
         remove(host);
         self.expect(ALL, ALL, ALL);
     }
 
-    /// The refused client calls without pause.
-    fn nobody_gets_in_while(&self, meanwhile: impl FnOnce()) {
-        let over = AtomicBool::new(false);
+    /// Asserts that the refused client, which connects continuously, is never answered while
+    /// `meanwhile` runs.
+    fn no_client_gets_in_while(&self, meanwhile: impl FnOnce()) {
+        let done = AtomicBool::new(false);
         let client = &self.site.topology.client;
         thread::scope(|scope| {
-            let ways = [(Topology::REFUSED, Topology::HOST), (Topology::REFUSED6, Topology::HOST6)];
-            for (source, target) in ways {
-                let over = &over;
+            let paths =
+                [(Topology::REFUSED, Topology::HOST), (Topology::REFUSED6, Topology::HOST6)];
+            for (source, target) in paths {
+                let done = &done;
                 scope.spawn(move || {
-                    while !over.load(Ordering::Relaxed) {
+                    while !done.load(Ordering::Relaxed) {
                         assert_ne!(tcp(client, source, target, 8080), Answer::Answered, "{source}");
                     }
                 });
             }
-            let _over = Over(&over);
+            let _stop = StopOnDrop(&done);
             meanwhile();
         });
     }
 }
 
-/// Ends the calls, however the test ends.
-struct Over<'a>(&'a AtomicBool);
+/// Stops the clients, also when the test fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// A container in a network of its own, and the clients' way to it. Returns its address.
+/// Starts a container in a network of its own, with a route for the clients. Returns its address.
 fn start_in(site: &Site, bridge: &str, subnet: &str, mode: &str, port: &str) -> String {
     let name = format!("com.docker.network.bridge.name={bridge}");
-    // A Docker that does not know the mode makes an ordinary network.
+    // A Docker that does not know the mode creates an ordinary network.
     let mode = format!("com.docker.network.bridge.gateway_mode_ipv4={mode}");
     let options = ["--subnet", subnet, "-o", &name, "-o", &mode, bridge];
     site.docker.client(&[&["network", "create"], &options[..]].concat());
@@ -149,7 +153,7 @@ fn start_in(site: &Site, bridge: &str, subnet: &str, mode: &str, port: &str) -> 
 #[test]
 fn the_nftables_backend_is_guarded() {
     let docker = Docker29::new();
-    // As at its start and at each change: all at once.
+    // Docker loads all rules at once, at its start and at each change.
     docker.is_guarded(|| {
         let fresh = "add table FAMILY docker-bridges\ndelete table FAMILY docker-bridges\n";
         let fresh = ["ip", "ip6"].map(|family| fresh.replace("FAMILY", family)).concat();
@@ -160,28 +164,28 @@ fn the_nftables_backend_is_guarded() {
 #[test]
 fn the_iptables_backend_is_guarded() {
     let docker = Docker29::new();
-    // dwnl's own chains and jumps stay, because Docker's own calls leave them alone.
+    // dwnl's chains and jumps stay, because Docker's iptables calls do not touch them.
     docker.is_guarded(|| {
         for (iptables, fixture) in [("iptables", IPTABLES), ("ip6tables", IP6TABLES)] {
-            load_beside(&docker, iptables, fixture);
+            load_and_keep_others(&docker, iptables, fixture);
         }
     });
 }
 
-/// Loads the rules without what others have in the same chains being lost: Docker's own chains are filled
-/// again, and its jumps are appended once.
-fn load_beside(docker: &Docker29, iptables: &str, fixture: &str) {
+/// Loads the rules and keeps those of other programs in the same chains: Docker's own chains are
+/// refilled, and its jumps appended once.
+fn load_and_keep_others(docker: &Docker29, iptables: &str, fixture: &str) {
     let host = &docker.site.topology.host;
     let rules = docker.rules(fixture);
-    let there = host.run(&[&format!("{iptables}-save")]);
+    let existing = host.run(&[&format!("{iptables}-save")]);
     let is_jump = |line: &str| line.starts_with("-A ") && !line.starts_with("-A DOCKER");
-    let lines = rules.lines().filter(|line| !(is_jump(line) && there.contains(line)));
+    let lines = rules.lines().filter(|line| !(is_jump(line) && existing.contains(line)));
     let text: String = lines.map(|line| format!("{line}\n")).collect();
     host.try_run(&[&format!("{iptables}-restore"), "--noflush"], &text).succeeded();
 }
 
 #[test]
-fn a_port_that_the_iptables_backend_has_given_up_is_the_hosts_own_again() {
+fn the_host_can_use_a_port_released_by_the_iptables_backend() {
     let site = Site::service(&FLAGS);
     let host = &site.topology.host;
     site.publish_web();
@@ -190,19 +194,19 @@ fn a_port_that_the_iptables_backend_has_given_up_is_the_hosts_own_again() {
     let port = format!("{port}{}:80\n", address(&site, "web"));
     host.try_run(&["iptables-restore"], &format!("{nat}{port}COMMIT\n")).succeeded();
     expect_both(&site, Topology::HOST, 8080, ALL);
-    apply(host, &site.told(super::POLICY, ""));
-    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+    apply(host, &site.policy_with(super::POLICY, ""));
+    expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
 
     site.docker.client(&["rm", "-f", "web"]);
     host.run(&["iptables", "-t", "nat", "-F", "DOCKER"]);
-    apply(host, &site.told(super::POLICY, ""));
+    apply(host, &site.policy_with(super::POLICY, ""));
     let _own = tcp_echo(host, 8080);
     expect_both(&site, Topology::HOST, 8080, ALL);
     expect_both6(&site, Topology::HOST6, 8080, ALL);
 }
 
 #[test]
-fn without_the_guard_the_nftables_backend_is_warned_of() {
+fn the_nftables_backend_without_the_guard_causes_a_warning() {
     let docker = Docker29::new();
     let host = &docker.site.topology.host;
     docker.load(&["nft", "-f", "-"], NFTABLES);
@@ -212,21 +216,21 @@ fn without_the_guard_the_nftables_backend_is_warned_of() {
     for word in ["8085/tcp", "nftables"] {
         assert!(warnings.contains(word), "{word}: {outcome}");
     }
-    // Nobody is kept from these ports, whatever the policy says.
-    let closed = outcome["unmentioned"].as_array().map_or(0, Vec::len);
-    assert_eq!(closed, 0, "{outcome}");
+    // All clients reach these ports, whatever the policy says.
+    let uncovered = outcome["unmentioned"].as_array().map_or(0, Vec::len);
+    assert_eq!(uncovered, 0, "{outcome}");
 }
 
 #[test]
-fn a_port_is_reported_once_and_a_routed_one_too() {
+fn each_published_and_routed_port_is_reported_once() {
     let docker = Docker29::new();
     docker.load(&["nft", "-f", "-"], NFTABLES);
-    let outcome = apply(&docker.site.topology.host, &docker.site.told("", ""));
-    let told: Vec<String> =
+    let outcome = apply(&docker.site.topology.host, &docker.site.policy_with("", ""));
+    let reported: Vec<String> =
         serde_json::from_value(outcome["unmentioned"].clone()).expect("a list of ports");
-    let named = |port: &str| told.iter().filter(|told| told.starts_with(port)).count();
+    let named = |port: &str| reported.iter().filter(|text| text.starts_with(port)).count();
     for port in ["80/tcp", "8080/tcp", "8080/udp", "8081/tcp", "8085/tcp", "8089/tcp"] {
-        assert_eq!(named(port), 1, "{port}: {told:?}");
+        assert_eq!(named(port), 1, "{port}: {reported:?}");
     }
-    assert_eq!(told.len(), 6, "{told:?}");
+    assert_eq!(reported.len(), 6, "{reported:?}");
 }

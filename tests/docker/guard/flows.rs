@@ -1,22 +1,22 @@
-//! Flows that there are when the guard comes.
+//! Flows that exist when the guard is installed.
 
 use std::net::UdpSocket;
 use std::time::Duration;
 
 use super::super::site::Site;
 use super::super::support::{Answer, Connection, Namespace, Topology, apply, udp_echo, wait_for};
-use super::{ALL, ALLOWED_ALONE, POLICY, expect_both};
+use super::{ALL, ONLY_ALLOWED, POLICY, expect_both};
 
 #[test]
-fn connections_outlast_the_first_apply() {
+fn connections_survive_the_first_apply() {
     let site = Site::stock();
     expect_both(&site, Topology::HOST, 8080, ALL);
-    outlasts_policies(&site, Topology::REFUSED, Topology::HOST);
-    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+    survives_policies(&site, Topology::REFUSED, Topology::HOST);
+    expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
 }
 
-/// A connection that no policy allows, opened before the first.
-pub(super) fn outlasts_policies(site: &Site, source: &str, target: &str) {
+/// Asserts that a connection opened before the first apply survives policies that do not allow it.
+pub(super) fn survives_policies(site: &Site, source: &str, target: &str) {
     let connection = Connection::open(&site.topology.client, source, target, 8080);
     let mut connection = connection.expect("a connection");
     for policy in [POLICY, "", POLICY] {
@@ -26,7 +26,7 @@ pub(super) fn outlasts_policies(site: &Site, source: &str, target: &str) {
 }
 
 #[test]
-fn half_open_flows_go_on_for_the_allowed() {
+fn half_open_flows_continue_for_allowed_clients() {
     let site = Site::stock();
     let client = &site.topology.client;
     site.docker.run("dns", &["-p", "8080:80/udp"], "exec sleep 1000");
@@ -41,11 +41,11 @@ fn half_open_flows_go_on_for_the_allowed() {
     apply(&site.topology.host, &POLICY.replace("tcp", "udp"));
     drop(silent);
     let _server = udp_echo(&container, 80);
-    wait_for("an answer to the allowed", || answer(&allowed).then_some(()));
-    assert!(!answer(&refused), "the refused went on");
+    wait_for("an answer to the allowed client", || answer(&allowed).then_some(()));
+    assert!(!answer(&refused), "the refused client's flow continued");
 }
 
-/// A UDP socket that is connected to the published port.
+/// A UDP socket connected to the published port.
 fn flow(client: &Namespace, source: &str) -> UdpSocket {
     let socket = client.inside(|| UdpSocket::bind((source, 0))).expect("a UDP socket");
     socket.connect((Topology::HOST, 8080)).expect("to connect a UDP socket");
@@ -53,7 +53,7 @@ fn flow(client: &Namespace, source: &str) -> UdpSocket {
     socket
 }
 
-/// Sends until the server has received it; it gives no answer.
+/// Sends until the server, which does not answer, has received a datagram.
 fn arrives(flow: &UdpSocket, server: &UdpSocket) {
     server.set_read_timeout(Some(Duration::from_millis(100))).expect("a time-out");
     wait_for("a datagram", || {

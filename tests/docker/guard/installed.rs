@@ -5,7 +5,7 @@ use super::super::support::{Answer, Topology, apply, remove, tcp};
 use super::{ALL, POLICY, address, create_network, expect_both};
 
 #[test]
-fn the_policy_of_the_package_blocks_nothing() {
+fn the_packaged_policy_blocks_nothing() {
     let site = Site::stock();
     let host = &site.topology.host;
     create_network(&site, "direct0", "nat-unprotected");
@@ -13,7 +13,7 @@ fn the_policy_of_the_package_blocks_nothing() {
     let container = address(&site, "direct");
     let _dns = site.publish_udp();
 
-    // The policy of the other tests blocks on all of these ways.
+    // Control: the policy of the other tests blocks all of these paths.
     apply(host, POLICY);
     assert_eq!(attempt(&site, Topology::HOST, 8089), Answer::TimedOut);
     assert_eq!(attempt(&site, &container, 80), Answer::TimedOut);

@@ -1,5 +1,5 @@
-//! Packets that connection tracking takes for no flow, or is told not to look at, to a container's own
-//! address: they open no connection, but they probe.
+//! Packets to a container's own address that conntrack assigns to no flow, or that are exempt from
+//! conntrack. They open no connection, but they allow a scan.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -7,9 +7,9 @@ use super::super::site::{ECHO, Site};
 use super::super::support::{
     ACK, FIN, Namespace, RST, SYN, Topology, apply, remove, send_segment, wait_for,
 };
-use super::{ALL, ALLOWED_ALONE, NOBODY, POLICY, address, create_network, expect_both};
+use super::{ALL, NONE, ONLY_ALLOWED, POLICY, address, create_network, expect_both};
 
-/// What a scanner sends: no port of the host's is called by it.
+/// Packets that a scanner sends. None of them is addressed to a port of the host.
 const PROBES: [(&str, u8); 7] = [
     ("SYN,ACK", SYN | ACK),
     ("FIN", FIN),
@@ -20,7 +20,7 @@ const PROBES: [(&str, u8); 7] = [
     ("no flags", 0),
 ];
 
-/// Counts in the container what has come from the refused client.
+/// Counts in the container the packets from the refused client.
 const COUNTER: &str = "
 table ip probes {
     counter probes { }
@@ -33,7 +33,7 @@ table ip probes {
 }
 ";
 
-/// A container that can be called by its own address, and how much it has received.
+/// A container that is reachable by its own address and counts packets.
 struct Target {
     site: Site,
     container: Namespace,
@@ -58,8 +58,8 @@ impl Target {
         packets.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{listing}"))
     }
 
-    /// How many of these probes arrive, each of a flow of its own. A packet that is let through all the
-    /// time comes behind them, so that none is still on the way.
+    /// The names of the probes that arrive, each sent in a flow of its own. A packet that is never
+    /// blocked follows each probe; once it has arrived, the probe has arrived or was dropped.
     fn arrive(&self, probes: &[(&str, u8)]) -> Vec<String> {
         let refused: Ipv4Addr = Topology::REFUSED.parse().expect("an address");
         let mut arrived = Vec::new();
@@ -68,7 +68,7 @@ impl Target {
             let target = SocketAddrV4::new(self.address, 80);
             let source = SocketAddrV4::new(refused, number);
             send_segment(&self.site.topology.client, source, target, *flags);
-            self.let_an_end_through();
+            self.send_end();
             wait_for("the end of the probes", || (self.received("ends") > ends).then_some(()));
             if self.received("probes") > before {
                 arrived.push((*name).to_owned());
@@ -77,8 +77,8 @@ impl Target {
         arrived
     }
 
-    /// From the host itself, whom nothing keeps from its containers.
-    fn let_an_end_through(&self) {
+    /// Sent by the host itself, which always reaches its containers.
+    fn send_end(&self) {
         let source = SocketAddrV4::new(GATEWAY, 7);
         send_segment(&self.site.topology.host, source, SocketAddrV4::new(self.address, 80), RST);
     }
@@ -88,7 +88,7 @@ impl Target {
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
 #[test]
-fn probes_that_are_no_flow_do_not_arrive() {
+fn packets_that_belong_to_no_flow_are_dropped() {
     let target = Target::new();
     let host = &target.site.topology.host;
     let names: Vec<_> = PROBES.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -102,7 +102,7 @@ fn probes_that_are_no_flow_do_not_arrive() {
     }
 }
 
-/// The operator exempts the client from connection tracking.
+/// The operator exempts the refused client from connection tracking.
 #[test]
 fn untracked_packets_open_no_connection() {
     let target = Target::new();
@@ -111,16 +111,17 @@ fn untracked_packets_open_no_connection() {
         let rule = [match_, Topology::REFUSED, "-j", "CT", "--notrack"];
         host.run(&[&["iptables", "-t", "raw", "-I", chain], &rule[..]].concat());
     }
-    // What is not tracked is not translated: on to docker-proxy. The container's answers are not either.
+    // Untracked packets are not translated and reach docker-proxy. The container's answers are not
+    // translated either.
     let rule = ["-d", Topology::REFUSED, "-j", "CT", "--notrack"];
     host.run(&[&["iptables", "-t", "raw", "-I", "PREROUTING"], &rule[..]].concat());
     let address = target.address.to_string();
-    // Docker's own FORWARD wants a tracked state of the answers.
+    // Docker's own FORWARD rules only accept answers with a tracked state.
     host.run(&["iptables", "-I", "DOCKER-USER", "-d", Topology::REFUSED, "-j", "ACCEPT"]);
     expect_both(&target.site, Topology::HOST, 8080, ALL);
     expect_both(&target.site, &address, 80, ALL);
 
     apply(host, POLICY);
-    expect_both(&target.site, Topology::HOST, 8080, ALLOWED_ALONE);
-    expect_both(&target.site, &address, 80, NOBODY);
+    expect_both(&target.site, Topology::HOST, 8080, ONLY_ALLOWED);
+    expect_both(&target.site, &address, 80, NONE);
 }

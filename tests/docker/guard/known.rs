@@ -1,4 +1,5 @@
-//! Ports that are known although Docker's rules do not name them, and those that are not Docker's any more.
+//! Ports that stay known although Docker's rules no longer name them, and ports that Docker has
+//! released.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,42 +8,42 @@ use super::super::site::{ECHO, Site};
 use super::super::support::{
     Answer, Topology, Watch, apply, dwnl, tcp, tcp_echo, udp_echo_at, wait_for,
 };
-use super::{ALL, ALLOWED_ALONE, POLICY, answered, becomes, expect_both, expect_both6, unguarded};
+use super::{ALL, ONLY_ALLOWED, POLICY, answered, becomes, expect_both, expect_both6, unguarded};
 
-/// A published port and one to come.
+/// Allows a published port and ports that are published later.
 fn policy(site: &Site) -> String {
-    site.told(&POLICY.replace("8080/tcp", "8080-8082/tcp"), "")
+    site.policy_with(&POLICY.replace("8080/tcp", "8080-8082/tcp"), "")
 }
 
 #[track_caller]
-fn is_open_to_the_allowed_alone(site: &Site, port: u16) {
+fn is_open_to_allowed_only(site: &Site, port: u16) {
     for source in [Topology::ALLOWED, Topology::ALLOWED6] {
         becomes(site, source, port, Answer::Answered);
     }
-    expect_both(site, Topology::HOST, port, ALLOWED_ALONE);
-    expect_both6(site, Topology::HOST6, port, ALLOWED_ALONE);
+    expect_both(site, Topology::HOST, port, ONLY_ALLOWED);
+    expect_both6(site, Topology::HOST6, port, ONLY_ALLOWED);
 }
 
 #[test]
-fn ports_stay_known_when_dockers_rules_are_flushed_and_others_come() {
+fn ports_stay_known_when_dockers_rules_are_flushed() {
     let site = Site::service(&[]);
     let host = &site.topology.host;
     site.publish_web();
     expect_both(&site, Topology::HOST, 8080, ALL);
     expect_both6(&site, Topology::HOST6, 8080, ALL);
     let mut watch = Watch::start(host, &policy(&site));
-    is_open_to_the_allowed_alone(&site, 8080);
+    is_open_to_allowed_only(&site, 8080);
 
     host.run(&["iptables", "-t", "nat", "-F", "DOCKER"]);
     site.docker.run("other", &["-p", "8082:80"], ECHO);
-    is_open_to_the_allowed_alone(&site, 8082);
-    is_open_to_the_allowed_alone(&site, 8080);
+    is_open_to_allowed_only(&site, 8082);
+    is_open_to_allowed_only(&site, 8080);
     assert!(watch.is_running());
 }
 
-/// The same without a watch: an apply at each step.
+/// The same without `dwnl watch`: an apply at each step.
 #[test]
-fn an_old_state_of_the_rules_that_is_restored_opens_nothing() {
+fn restoring_old_rules_opens_nothing() {
     let site = Site::service(&[]);
     let host = &site.topology.host;
     site.publish_web();
@@ -54,13 +55,13 @@ fn an_old_state_of_the_rules_that_is_restored_opens_nothing() {
         host.try_run(&["iptables-restore"], restored).succeeded();
         apply(host, &policy(&site));
         for port in [8080, 8082] {
-            is_open_to_the_allowed_alone(&site, port);
+            is_open_to_allowed_only(&site, port);
         }
     }
 }
 
 #[test]
-fn a_flushed_ruleset_is_open_no_longer_than_the_watch_takes() {
+fn watch_closes_a_flushed_ruleset() {
     let site = Site::service(&[]);
     let host = &site.topology.host;
     site.publish_web();
@@ -71,50 +72,50 @@ fn a_flushed_ruleset_is_open_no_longer_than_the_watch_takes() {
         let output = dwnl(host, &["plan", "--exit-code", "-f", "-"], &policy(&site));
         output.status.success().then_some(())
     });
-    // Docker has not written its rules again, and does not know that they are gone.
+    // Docker has not noticed the flush, and has not written its rules again.
     for _ in 0..3 {
-        is_open_to_the_allowed_alone(&site, 8080);
+        is_open_to_allowed_only(&site, 8080);
     }
     site.docker.run("other", &["-p", "[::]:8082:80"], ECHO);
     becomes(&site, Topology::ALLOWED6, 8082, Answer::Answered);
     becomes(&site, Topology::REFUSED6, 8082, Answer::TimedOut);
-    expect_both6(&site, Topology::HOST6, 8080, ALLOWED_ALONE);
+    expect_both6(&site, Topology::HOST6, 8080, ONLY_ALLOWED);
 }
 
-/// Of Docker 29's chain `nat DOCKER` nothing is left when nothing is published; of 20.10 to 28 a
+/// When nothing is published, Docker 29 leaves its chain `nat DOCKER` empty; 20.10 to 28 leave a
 /// `RETURN` for each bridge.
 #[test]
-fn a_port_that_docker_has_given_up_is_the_hosts_own_again() {
+fn the_host_can_use_a_port_released_by_docker() {
     for flush in [false, true] {
         println!("flushed: {flush}");
         let site = Site::service(&[]);
         let host = &site.topology.host;
         site.publish_web();
         expect_both(&site, Topology::HOST, 8080, ALL);
-        apply(host, &site.told("", ""));
+        apply(host, &site.policy_with("", ""));
         becomes(&site, Topology::REFUSED6, 8080, Answer::TimedOut);
         site.docker.client(&["rm", "-f", "web"]);
         if flush {
             host.run(&["iptables", "-t", "nat", "-F", "DOCKER"]);
         }
-        apply(host, &site.told("", ""));
+        apply(host, &site.policy_with("", ""));
         let _own = tcp_echo(host, 8080);
         answered("the host itself", || tcp(host, "127.0.0.1", "127.0.0.1", 8080));
         expect_both(&site, Topology::HOST, 8080, ALL);
         expect_both6(&site, Topology::HOST6, 8080, ALL);
-        apply(host, &site.told("", ""));
+        apply(host, &site.policy_with("", ""));
         expect_both(&site, Topology::HOST, 8080, ALL);
     }
 }
 
-/// With a watch, and over UDP as well: nobody applies anything.
+/// With `dwnl watch`, over UDP, and without an apply.
 #[test]
-fn a_watch_gives_back_what_docker_has_given_up() {
+fn watch_releases_ports_that_docker_released() {
     let site = Site::service(&[]);
     let host = &site.topology.host;
     let dns = site.publish_udp();
     site.is_open_over_udp();
-    let _watch = Watch::start(host, &site.told("", ""));
+    let _watch = Watch::start(host, &site.policy_with("", ""));
     assert_eq!(site.attempt_over_udp(Topology::REFUSED), Answer::TimedOut);
     drop(dns);
     site.docker.client(&["rm", "-f", "dns"]);
@@ -124,9 +125,9 @@ fn a_watch_gives_back_what_docker_has_given_up() {
     });
 }
 
-/// After a restart of dockerd its proxies listen again, before anything has been applied.
+/// After a restart of dockerd its proxies listen again, before anything is applied.
 #[test]
-fn known_ports_outlast_a_stop_of_docker() {
+fn known_ports_survive_a_docker_restart() {
     let mut site = Site::service(&[]);
     site.publish_web();
     apply(&site.topology.host, &unguarded());
@@ -139,5 +140,5 @@ fn known_ports_outlast_a_stop_of_docker() {
         assert_ne!(attempt, Answer::Answered);
         thread::sleep(Duration::from_millis(20));
     }
-    is_open_to_the_allowed_alone(&site, 8080);
+    is_open_to_allowed_only(&site, 8080);
 }

@@ -2,9 +2,10 @@
 
 use super::super::site::{ECHO, Site};
 use super::super::support::{Namespace, Topology, apply};
-use super::{ALL, ALLOWED_ALONE, NOBODY, POLICY, create_named_network, expect_both, unguarded};
+use super::{ALL, NONE, ONLY_ALLOWED, POLICY, create_named_network, expect_both, unguarded};
 
-/// Each sets the whole mark after `PREROUTING` of `nat` and before the guard's `forward`.
+/// Tables that overwrite the whole mark after `PREROUTING` of `nat` and before the guard's
+/// `forward`.
 const OVERWRITERS: [&str; 2] = [
     "table inet other { chain marks { type filter hook prerouting priority 0; ct mark set 0x1; }; }",
     "table inet other { chain marks { type filter hook forward priority -200; ct mark set 0x1; }; }",
@@ -14,9 +15,9 @@ fn overwrite(host: &Namespace, table: &str) {
     host.try_run(&["nft", "-f", "-"], table).succeeded();
 }
 
-/// A network that is made after the last apply, with a bridge of a name that nothing is known of.
+/// A network that is created after the last apply, with an unknown bridge name.
 #[test]
-fn a_late_network_is_closed_although_the_mark_is_overwritten() {
+fn a_later_network_stays_blocked_when_the_mark_is_overwritten() {
     let site = Site::stock();
     let host = &site.topology.host;
     expect_both(&site, Topology::HOST, 8080, ALL);
@@ -27,18 +28,18 @@ fn a_late_network_is_closed_although_the_mark_is_overwritten() {
     for table in OVERWRITERS {
         println!("{table}");
         overwrite(host, table);
-        expect_both(&site, Topology::HOST, 8083, NOBODY);
-        expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+        expect_both(&site, Topology::HOST, 8083, NONE);
+        expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
         host.run(&["nft", "delete", "table", "inet", "other"]);
     }
-    // The control: the ports were published.
+    // Control: the ports are published.
     apply(host, &unguarded());
     expect_both(&site, Topology::HOST, 8083, ALL);
 }
 
-/// The operator's own mark, by iptables' target, in the chain that is the usual place for it.
+/// The operator sets a mark with iptables' own target, in the usual chains for it.
 #[test]
-fn a_connmark_of_the_operators_opens_nothing() {
+fn an_operators_connmark_rule_opens_nothing() {
     let site = Site::stock();
     let host = &site.topology.host;
     create_named_network(&site);
@@ -50,8 +51,8 @@ fn a_connmark_of_the_operators_opens_nothing() {
             host.run(&[&["iptables", "-t", "mangle", "-I", chain], &target[..]].concat());
         }
         apply(host, POLICY);
-        expect_both(&site, Topology::HOST, 8083, NOBODY);
-        expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+        expect_both(&site, Topology::HOST, 8083, NONE);
+        expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
         host.run(&["iptables", "-t", "mangle", "-F"]);
     }
 }

@@ -1,5 +1,5 @@
-//! The guard beside a real dockerd: on each way into a container first the leak that there is
-//! without it, then the block, then the allowed source.
+//! The guard with a real dockerd. For each path into a container the tests show first that it is
+//! open without the guard, then that it is blocked, then that the allowed source gets in.
 
 mod backend;
 mod datagrams;
@@ -10,7 +10,7 @@ mod flows;
 mod host_network;
 mod installed;
 mod invalid;
-mod ipv6_alone;
+mod ipv6_only;
 mod known;
 mod late;
 mod mark;
@@ -30,7 +30,7 @@ use serde_json::Value;
 use super::site::{Site, expect};
 use super::support::{Answer, Namespace, Topology, UNGUARDED, show, tcp, udp, wait_for};
 
-/// Lets one client of each family in.
+/// Allows one client of each family.
 const POLICY: &str = r#"
 [[allow]]
 ports = ["8080/tcp"]
@@ -42,27 +42,27 @@ fn unguarded() -> String {
     format!("{POLICY}{UNGUARDED}")
 }
 
-/// A network `named`, whose bridge has a name of the operator's choosing.
+/// Creates a network `named`, whose bridge has a name chosen by the operator.
 fn create_named_network(site: &Site) {
     let bridge = "com.docker.network.bridge.name=web0";
     site.docker.client(&["network", "create", "-o", bridge, "named"]);
 }
 
-/// What becomes of both clients' connections over IPv4.
+/// Asserts the results of both clients' connections over IPv4.
 #[track_caller]
 fn expect_both(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {
     expect(&site.topology, Topology::ALLOWED, target, port, allowed);
     expect(&site.topology, Topology::REFUSED, target, port, refused);
 }
 
-/// The same over IPv6.
+/// Asserts the results of both clients' connections over IPv6.
 #[track_caller]
 fn expect_both6(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {
     expect(&site.topology, Topology::ALLOWED6, target, port, allowed);
     expect(&site.topology, Topology::REFUSED6, target, port, refused);
 }
 
-/// What becomes of both clients' datagrams, over the version of the target's address.
+/// Asserts the results of both clients' datagrams, over the IP version of the target.
 #[track_caller]
 fn expect_udp(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer; 2]) {
     let sources = match target.contains(':') {
@@ -79,7 +79,7 @@ fn expect_udp(site: &Site, target: &str, port: u16, [allowed, refused]: [Answer;
     }
 }
 
-/// Waits until a connection meets this: a watch may be only just at work.
+/// Waits until a connection attempt has this result, because `dwnl watch` may still be reacting.
 #[track_caller]
 fn becomes(site: &Site, source: &str, port: u16, answer: Answer) {
     let target = if source.contains(':') { Topology::HOST6 } else { Topology::HOST };
@@ -88,15 +88,15 @@ fn becomes(site: &Site, source: &str, port: u16, answer: Answer) {
     wait_for(&what, || (attempt() == answer).then_some(()));
 }
 
-/// The answer comes, sooner or later.
+/// Waits until an attempt is answered.
 #[track_caller]
 fn answered(who: &str, attempt: impl Fn() -> Answer) {
     wait_for(who, || (attempt() == Answer::Answered).then_some(()));
 }
 
 const ALL: [Answer; 2] = [Answer::Answered; 2];
-const ALLOWED_ALONE: [Answer; 2] = [Answer::Answered, Answer::TimedOut];
-const NOBODY: [Answer; 2] = [Answer::TimedOut; 2];
+const ONLY_ALLOWED: [Answer; 2] = [Answer::Answered, Answer::TimedOut];
+const NONE: [Answer; 2] = [Answer::TimedOut; 2];
 
 /// The address of a container in a network.
 fn address(site: &Site, container: &str) -> String {
@@ -104,10 +104,10 @@ fn address(site: &Site, container: &str) -> String {
     site.docker.client(&["inspect", "-f", format, container]).trim().to_owned()
 }
 
-/// Makes a network of this bridge, to whose containers the host is the clients' way.
+/// Creates a network with this bridge, and a route for the clients through the host.
 fn create_network(site: &Site, bridge: &str, gateway_mode: &str) {
     let name = format!("com.docker.network.bridge.name={bridge}");
-    // An older Docker does not know the mode, and has none but that which was `nat` then.
+    // An older Docker does not know the mode and always behaves as with `nat`, as it was then.
     let mode = format!("com.docker.network.bridge.gateway_mode_ipv4={gateway_mode}");
     let options = ["--subnet", NETWORK, "-o", &name, "-o", &mode, bridge];
     site.docker.client(&[&["network", "create"], &options[..]].concat());
@@ -116,16 +116,17 @@ fn create_network(site: &Site, bridge: &str, gateway_mode: &str) {
 
 const NETWORK: &str = "10.77.0.0/24";
 
-/// How many packets the guard's rules with this comment have dropped, as `show` tells it.
-fn dropped(host: &Namespace, way: &str) -> u64 {
+/// The number of packets that the guard's rules with this comment have dropped, according to
+/// `show`.
+fn dropped(host: &Namespace, path: &str) -> u64 {
     let shown = show(host);
     let tables = shown["tables"].as_array().expect("tables");
     let chains = tables.iter().flat_map(|table| table["chains"].as_array().expect("chains"));
     let rules = chains.flat_map(|chain| chain["rules"].as_array().expect("rules"));
     let text = |rule: &Value| rule["rule"].as_str().unwrap_or_default().to_owned();
     let drops =
-        rules.filter(|rule| text(rule).contains(&format!("drop comment \"not allowed: {way}")));
+        rules.filter(|rule| text(rule).contains(&format!("drop comment \"not allowed: {path}")));
     let counts: Vec<u64> = drops.filter_map(|rule| rule["packets"].as_u64()).collect();
-    assert!(!counts.is_empty(), "no rule for {way}: {shown}");
+    assert!(!counts.is_empty(), "no rule for {path}: {shown}");
     counts.iter().sum()
 }

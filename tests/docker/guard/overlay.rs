@@ -1,5 +1,5 @@
-//! What Swarm's hosts say to each other: dockerd's own ports, and the overlay networks' VXLAN, to which
-//! anybody can add a packet.
+//! Traffic between Swarm nodes: dockerd's own ports, and the VXLAN of overlay networks, into which
+//! any host could inject packets.
 
 use super::super::site::Site;
 use super::super::support::{
@@ -9,13 +9,13 @@ use super::answered;
 
 const PEERS: &str = "swarm-peers = [\"192.0.2.2\"]";
 
-/// Whether dockerd takes the connection; it does not echo.
+/// Whether dockerd accepts the connection; it does not echo.
 fn connects(site: &Site, source: &str, port: u16) -> bool {
     Connection::open(&site.topology.client, source, Topology::HOST, port).is_ok()
 }
 
 #[test]
-fn dockerds_own_ports_are_open_to_the_peers_alone() {
+fn dockerds_ports_are_open_to_peers_only() {
     let site = Site::service(&[]);
     let host = &site.topology.host;
     site.docker.client(&["swarm", "init", "--advertise-addr", Topology::HOST]);
@@ -24,7 +24,7 @@ fn dockerds_own_ports_are_open_to_the_peers_alone() {
             wait_for("dockerd", || connects(&site, source, port).then_some(()));
         }
     }
-    apply(host, &site.told("", PEERS));
+    apply(host, &site.policy_with("", PEERS));
     for port in [2377, 7946] {
         assert!(connects(&site, Topology::ALLOWED, port), "a peer, port {port}");
         assert!(!connects(&site, Topology::REFUSED, port), "a stranger, port {port}");
@@ -32,14 +32,14 @@ fn dockerds_own_ports_are_open_to_the_peers_alone() {
     site.docker.client(&["node", "ls"]);
 }
 
-/// An end of a VXLAN between the host and one client.
+/// The client's end of a VXLAN to the host.
 struct Vxlan<'a> {
     client: &'a Namespace,
     name: &'a str,
 }
 
 impl Vxlan<'_> {
-    /// The client's end, whose outer packets come from this address.
+    /// Creates the client's end, which sends its outer packets from `local`.
     fn join<'a>(client: &'a Namespace, name: &'a str, local: &str, inner: &str) -> Vxlan<'a> {
         let between = ["id", "4097", "local", local, "remote", Topology::HOST, "dstport", "4789"];
         client.run(&[&["ip", "link", "add", name, "type", "vxlan"], &between[..]].concat());
@@ -55,7 +55,8 @@ impl Drop for Vxlan<'_> {
     }
 }
 
-/// The sandbox of an overlay network: the VXLAN's socket is the kernel's own, and stays on the host.
+/// The sandbox of an overlay network. The VXLAN's socket belongs to the kernel and stays on the
+/// host.
 fn overlay(host: &Namespace) -> Namespace {
     let sandbox = Namespace::new();
     let between = ["id", "4097", "local", Topology::HOST, "dstport", "4789"];
@@ -67,7 +68,7 @@ fn overlay(host: &Namespace) -> Namespace {
 }
 
 #[test]
-fn an_overlay_is_open_to_the_peers_alone() {
+fn an_overlay_is_open_to_peers_only() {
     let site = Site::service(&[]);
     let Topology { host, client } = &site.topology;
     let sandbox = overlay(host);
@@ -80,9 +81,9 @@ fn an_overlay_is_open_to_the_peers_alone() {
     for one in clients {
         answered(one.0, || attempt(one));
     }
-    apply(host, &site.told("", PEERS));
+    apply(host, &site.policy_with("", PEERS));
     answered("a peer", || attempt(clients[0]));
     assert_ne!(attempt(clients[1]), Answer::Answered, "a stranger");
-    // A flow that conntrack knows already: the outer source port is the sender's choice.
+    // The same flow again, which conntrack now knows: the sender chooses the outer source port.
     assert_ne!(attempt(clients[1]), Answer::Answered, "a stranger, again");
 }

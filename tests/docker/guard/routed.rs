@@ -1,10 +1,10 @@
-//! A network of gateway mode `routed`, whose containers are called by their own addresses.
+//! A network with gateway mode `routed`, whose containers are reached by their own addresses.
 
 use super::super::site::{ECHO, Site};
 use super::super::support::{Docker, Topology, apply};
-use super::{ALL, ALLOWED_ALONE, NETWORK, NOBODY, POLICY, address, create_network, expect_both};
+use super::{ALL, NETWORK, NONE, ONLY_ALLOWED, POLICY, address, create_network, expect_both};
 
-/// Docker before 27 does not know the mode; these are the rules that make up the difference.
+/// Adds the rules of the mode, which Docker before 27 does not know.
 fn make_routed(site: &Site, container: &str) {
     let host = &site.topology.host;
     let listing = host.run(&["iptables", "-S", "DOCKER"]);
@@ -21,8 +21,8 @@ fn make_routed(site: &Site, container: &str) {
     }
 }
 
-/// Makes the published port one of a container of gateway mode `routed`: where Docker does not know
-/// the mode, it has translated one besides.
+/// Deletes the translations of the published port. A Docker that does not know the mode has written
+/// them in addition.
 fn unpublish(site: &Site) {
     let host = &site.topology.host;
     let listing = host.run(&["iptables", "-t", "nat", "-S", "DOCKER"]);
@@ -33,7 +33,7 @@ fn unpublish(site: &Site) {
 }
 
 #[test]
-fn a_routed_container_is_open_to_the_allowed_alone() {
+fn a_routed_container_is_open_to_allowed_clients_only() {
     let topology = Topology::new();
     let docker = Docker::start(&topology.host, &[]);
     let site = Site { topology, docker };
@@ -46,8 +46,8 @@ fn a_routed_container_is_open_to_the_allowed_alone() {
     expect_both(&site, &container, 80, ALL);
 
     apply(host, &POLICY.replace("8080", "80"));
-    expect_both(&site, &container, 80, ALLOWED_ALONE);
-    let told = apply(host, POLICY)["unmentioned"].clone();
-    assert_eq!(told, serde_json::json!([format!("80/tcp on {container}")]));
-    expect_both(&site, &container, 80, NOBODY);
+    expect_both(&site, &container, 80, ONLY_ALLOWED);
+    let reported = apply(host, POLICY)["unmentioned"].clone();
+    assert_eq!(reported, serde_json::json!([format!("80/tcp on {container}")]));
+    expect_both(&site, &container, 80, NONE);
 }

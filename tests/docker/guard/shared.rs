@@ -1,10 +1,10 @@
-//! `dockerd --bridge` with a bridge of the operator's, in which an interface of the host is.
+//! `dockerd --bridge` with an operator's bridge that has a host interface as a port.
 
 use super::super::site::{Site, expect};
 use super::super::support::{Answer, Docker, Topology, apply};
 use super::{POLICY, unguarded};
 
-/// Puts the host's second interface into a bridge with its address.
+/// Makes the host's second interface a port of a bridge, which takes over its address.
 fn bridge(topology: &Topology) {
     let host = &topology.host;
     host.run(&["ip", "link", "add", "br0", "type", "bridge"]);
@@ -15,7 +15,7 @@ fn bridge(topology: &Topology) {
 }
 
 #[test]
-fn what_comes_from_a_shared_bridge_comes_from_outside() {
+fn traffic_from_a_shared_bridge_is_external() {
     let topology = Topology::new();
     bridge(&topology);
     let flags = ["--bridge=br0", "--fixed-cidr=198.51.100.128/25"];

@@ -1,11 +1,11 @@
-//! Swarm's ingress network, by the rules that Docker writes for it.
+//! Swarm's ingress network, represented by the rules that Docker writes for it.
 
 use super::super::site::{ECHO, Site};
 use super::super::support::{Docker, Namespace, Topology, apply};
-use super::{ALL, ALLOWED_ALONE, POLICY, address, expect_both, unguarded};
+use super::{ALL, ONLY_ALLOWED, POLICY, address, expect_both, unguarded};
 
-/// What Docker writes for a service published as 8080, behind `iptables`. The first time it does so
-/// it makes the chains; whenever it makes the network anew it moves its jump to the top.
+/// Docker's rules for a service published as 8080. Docker creates the chains once, and moves its
+/// jump to the top whenever it creates the network again.
 const CHAINS: [&str; 2] = ["-t nat -N DOCKER-INGRESS", "-t filter -N DOCKER-INGRESS"];
 const RULES: [&str; 5] = [
     "-t nat -A DOCKER-INGRESS -p tcp -m tcp --dport 8080 -j DNAT --to-destination ADDRESS:80",
@@ -23,7 +23,7 @@ fn iptables(host: &Namespace, rule: &str, address: &str) {
 }
 
 #[test]
-fn a_service_of_swarm_is_open_to_the_allowed_alone() {
+fn a_swarm_service_is_open_to_allowed_clients_only() {
     let topology = Topology::closed();
     let docker = Docker::start(&topology.host, &[]);
     let site = Site { topology, docker };
@@ -37,16 +37,16 @@ fn a_service_of_swarm_is_open_to_the_allowed_alone() {
     }
     expect_both(&site, Topology::HOST, 8080, ALL);
 
-    // The jump above ours lets everybody in, as soon as Swarm has put it there.
+    // Swarm's jump above dwnl's lets every client in.
     apply(host, &unguarded());
     iptables(host, &JUMP.replace("-I ", "-D "), &address);
     iptables(host, JUMP, &address);
     expect_both(&site, Topology::HOST, 8080, ALL);
 
-    // Ours above it, then it above ours.
+    // With the guard, dwnl's jump above Swarm's, then Swarm's above dwnl's.
     apply(host, POLICY);
-    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+    expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
     iptables(host, &JUMP.replace("-I ", "-D "), &address);
     iptables(host, JUMP, &address);
-    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+    expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
 }

@@ -1,24 +1,24 @@
-//! Interfaces that lead outside although their names or bridges look like Docker's.
+//! Interfaces that lead outside, although their names or bridges look like Docker's.
 
 use super::super::site::Site;
 use super::super::support::{Answer, Docker, Topology, apply, tcp};
-use super::{ALL, ALLOWED_ALONE, POLICY, answered, becomes, expect_both};
+use super::{ALL, ONLY_ALLOWED, POLICY, answered, becomes, expect_both};
 
 #[test]
-fn an_interface_with_a_name_like_a_bridges_is_outside() {
+fn an_interface_named_like_a_bridge_is_outside() {
     let site = Site::stock();
     let host = &site.topology.host;
     let attempt = || tcp(&site.topology.client, Topology::CLIENT_ETH1, Topology::HOST_ETH1, 8080);
     answered("the second interface", attempt);
     let mut name = "eth1";
-    // Docker names bridges by twelve hexadecimal digits.
+    // Docker's bridge names end with twelve hexadecimal digits.
     for other in ["br-external-net", "br-ext.rnal.net", "br-externalnets"] {
         println!("{other}");
         rename(&site, name, other);
         name = other;
         apply(host, POLICY);
         assert_eq!(attempt(), Answer::TimedOut);
-        expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+        expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
     }
 }
 
@@ -29,7 +29,7 @@ fn rename(site: &Site, from: &str, to: &str) {
     host.run(&["ip", "link", "set", to, "up"]);
 }
 
-/// A bridge of the operator's own, with an interface of the host in it, but a name of Docker's kind.
+/// A bridge of the operator with a host interface as a port, named like one of Docker's.
 #[test]
 fn a_bridge_with_an_uplink_is_outside() {
     let site = Site::stock();
@@ -43,8 +43,9 @@ fn a_bridge_with_an_uplink_is_outside() {
     answered("the bridge, allowed", attempt);
 }
 
-/// Makes a bridge of the host's with this address, and an uplink in it by which clients with these addresses
-/// come. The uplink is a VXLAN, because the ends of the topology's own cables look like a container's.
+/// Creates a bridge on the host with this address, and an uplink in it through which clients with
+/// these addresses connect. The uplink is a VXLAN, because the topology's veth interfaces look like
+/// those of containers.
 fn bridge(topology: &Topology, name: &str, address: &str, clients: &[&str]) {
     let ends = [
         (&topology.host, Topology::HOST_ETH1, Topology::CLIENT_ETH1),
@@ -66,9 +67,9 @@ fn bridge(topology: &Topology, name: &str, address: &str, clients: &[&str]) {
     }
 }
 
-/// The containers share the clients' network.
+/// The containers share a network with the clients.
 #[test]
-fn the_clients_on_dockers_own_bridge_are_outside() {
+fn clients_on_dockers_bridge_are_outside() {
     let topology = Topology::new();
     let host = &topology.host;
     for namespace in [host, &topology.client] {
@@ -82,5 +83,5 @@ fn the_clients_on_dockers_own_bridge_are_outside() {
 
     apply(&site.topology.host, POLICY);
     becomes(&site, Topology::ALLOWED, 8080, Answer::Answered);
-    expect_both(&site, Topology::HOST, 8080, ALLOWED_ALONE);
+    expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
 }

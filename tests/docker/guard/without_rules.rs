@@ -1,8 +1,8 @@
-//! A dockerd that writes no rules (`--iptables=false`): docker-proxy takes in both versions of IP.
+//! A dockerd that writes no rules (`--iptables=false`): docker-proxy accepts both IP versions.
 
 use super::super::site::{ECHO, Site};
 use super::super::support::{Topology, apply, tcp, udp_echo};
-use super::{ALL, ALLOWED_ALONE, NOBODY, answered, expect_both, expect_both6, expect_udp};
+use super::{ALL, NONE, ONLY_ALLOWED, answered, expect_both, expect_both6, expect_udp};
 
 const POLICY: &str = r#"
 [[allow]]
@@ -11,7 +11,7 @@ from = ["192.0.2.2", "2001:db8::2"]
 "#;
 
 #[test]
-fn the_allowed_alone_get_in() {
+fn only_allowed_clients_get_in() {
     let site = Site::service(&["--iptables=false"]);
     let host = &site.topology.host;
     let ports = ["-p", "8080:80", "-p", "8080:80/udp", "-p", "192.0.2.3:8081:80", "-p", "8090:80"];
@@ -29,18 +29,18 @@ fn the_allowed_alone_get_in() {
         expect_udp(&site, target, 8080, ALL);
     }
 
-    apply(host, &site.told(POLICY, ""));
-    each(ALLOWED_ALONE, 8081, Topology::HOST_TOO);
-    for (port, expected) in [(8080, ALLOWED_ALONE), (8090, NOBODY)] {
+    apply(host, &site.policy_with(POLICY, ""));
+    each(ONLY_ALLOWED, 8081, Topology::HOST_TOO);
+    for (port, expected) in [(8080, ONLY_ALLOWED), (8090, NONE)] {
         each(expected, port, Topology::HOST);
         expect_both6(&site, Topology::HOST6, port, expected);
     }
     for target in [Topology::HOST, Topology::HOST6] {
-        expect_udp(&site, target, 8080, ALLOWED_ALONE);
+        expect_udp(&site, target, 8080, ONLY_ALLOWED);
     }
 
     site.docker.run("late", &["-p", "8082:80", "-p", "8091:80"], ECHO);
-    for (port, expected) in [(8082, ALLOWED_ALONE), (8091, NOBODY)] {
+    for (port, expected) in [(8082, ONLY_ALLOWED), (8091, NONE)] {
         answered("the host itself", || tcp(host, Topology::HOST, Topology::HOST, port));
         each(expected, port, Topology::HOST);
         expect_both6(&site, Topology::HOST6, port, expected);
