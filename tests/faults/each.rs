@@ -1,11 +1,11 @@
-//! Many small cases, as many at a time as the machine has processors.
+//! Runs many small cases in parallel, one per processor.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Calls the function for each case and returns its results, in no order. A panic of one ends the
-/// test when the others are done.
+/// Calls the function for each case and returns the results, in any order. If a case panics, the
+/// test fails once the others have finished.
 pub fn each<C: Sync, R: Send>(cases: &[C], function: impl Fn(&C) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {

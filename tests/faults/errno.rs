@@ -1,40 +1,41 @@
-//! System calls that fail: dwnl carries on, or says what failed and leaves one of both rulesets.
+//! Failing system calls: dwnl retries, or reports the failure and leaves the old or the new
+//! ruleset.
 
 use super::each::each;
 use super::site::{Call, Injection, LARGE, SMALL, Thread, calls, host, state};
 
-/// The calls that reach the kernel's netlink, from the opening of the socket on.
+/// The netlink calls, from the opening of the socket.
 const NETLINK: [&str; 8] =
     ["socket", "bind", "getsockname", "setsockopt", "sendto", "sendmsg", "recvmsg", "poll"];
 
-/// Those of them that a signal can interrupt.
+/// The netlink calls that a signal can interrupt.
 const BLOCKING: [&str; 4] = ["sendto", "sendmsg", "recvmsg", "poll"];
 
-/// What a call fails with. Nobody interrupts for ever.
+/// The failures of a call. EINTR occurs once only, because no signal interrupts a call forever.
 const FAILURES: [Injection; 9] = [
     once("error=EINTR"),
-    for_ever("error=EAGAIN"),
+    always("error=EAGAIN"),
     once("error=ENOBUFS"),
-    for_ever("error=ENOMEM"),
+    always("error=ENOMEM"),
     once("error=EPERM"),
     once("error=EAGAIN"),
-    for_ever("error=ENOBUFS"),
+    always("error=ENOBUFS"),
     once("error=ENOMEM"),
-    for_ever("error=EPERM"),
+    always("error=EPERM"),
 ];
 
 const fn once(what: &'static str) -> Injection {
     Injection { what, lasts: false }
 }
 
-const fn for_ever(what: &'static str) -> Injection {
+const fn always(what: &'static str) -> Injection {
     Injection { what, lasts: true }
 }
 
 #[test]
-fn a_call_that_fails_leaves_one_of_both_rulesets() {
-    // Each call with one failure after the other, each failure with one call after the other; and all
-    // failures of what carries the batch.
+fn a_failing_call_leaves_the_old_or_the_new_ruleset() {
+    // Calls and failures are combined in turn, so that each call and each failure occurs. The calls
+    // that carry the batch get all failures.
     let (carriers, others): (Vec<Call>, Vec<Call>) = netlink_calls()
         .into_iter()
         .partition(|call| call.thread == Thread::First && call.name == "sendto");
@@ -43,8 +44,8 @@ fn a_call_that_fails_leaves_one_of_both_rulesets() {
 }
 
 #[test]
-#[ignore = "as the first, but every failure of every call: run it with `--ignored`"]
-fn any_call_that_fails_in_any_way_leaves_one_of_both_rulesets() {
+#[ignore = "every failure of every call: run it with `--ignored`"]
+fn every_failure_of_every_call_leaves_the_old_or_the_new_ruleset() {
     fail_each(&with_each_failure(netlink_calls()));
 }
 
@@ -53,16 +54,16 @@ fn with_each_failure(calls: Vec<Call>) -> Vec<(Call, Injection)> {
     calls.into_iter().flat_map(with_each).collect()
 }
 
-/// The calls to the kernel's netlink of the apply that is to fail. One that the program's start makes as
-/// well is left out: there it would fail too.
+/// The netlink calls of the apply under test. A call whose name and number also occur during the
+/// start of the program is left out: the injection would hit that one first.
 fn netlink_calls() -> Vec<Call> {
     let mut calls = calls(&[SMALL], LARGE);
     let opening = calls.iter().position(|call| call.name == "socket").expect("a socket");
-    let ours = calls.split_off(opening);
-    let is_made_before =
+    let own = calls.split_off(opening);
+    let occurs_earlier =
         |call: &Call| calls.iter().any(|early| (&early.name, early.nth) == (&call.name, call.nth));
     let is_netlink = |call: &Call| NETLINK.contains(&call.name.as_str());
-    ours.into_iter().filter(|call| is_netlink(call) && !is_made_before(call)).collect()
+    own.into_iter().filter(|call| is_netlink(call) && !occurs_earlier(call)).collect()
 }
 
 fn fail_each(cases: &[(Call, Injection)]) {
@@ -83,7 +84,7 @@ fn fail_each(cases: &[(Call, Injection)]) {
         }
         let is_interrupted =
             failure.what == "error=EINTR" && BLOCKING.contains(&call.name.as_str());
-        assert!(succeeded || !is_interrupted, "not taken up again: {case}: {output}");
+        assert!(succeeded || !is_interrupted, "not retried: {case}: {output}");
         LARGE.run(&host).succeeded();
         assert_eq!(state(&host), new, "the next apply after {case}");
         succeeded

@@ -1,4 +1,4 @@
-//! Killed at every single system call, dwnl leaves the old ruleset or the new one.
+//! Killed at any system call, dwnl leaves the old ruleset or the new one.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -6,29 +6,29 @@ use super::each::each;
 use super::site::{Action, Call, Injection, LARGE, REMOVE, SMALL, calls, host, state};
 
 #[test]
-fn between_rules_and_a_set() {
-    at_every_call(&[SMALL], LARGE);
+fn from_rules_to_a_set() {
+    kill_at_every_call(&[SMALL], LARGE);
 }
 
 #[test]
-#[ignore = "as the first, from other rulesets: run them with `--ignored`"]
-fn between_a_set_and_rules() {
-    at_every_call(&[LARGE], SMALL);
+#[ignore = "another change of rulesets: run it with `--ignored`"]
+fn from_a_set_to_rules() {
+    kill_at_every_call(&[LARGE], SMALL);
 }
 
 #[test]
-#[ignore = "see above"]
-fn before_the_first_apply() {
-    at_every_call(&[], LARGE);
+#[ignore = "another change of rulesets: run it with `--ignored`"]
+fn during_the_first_apply() {
+    kill_at_every_call(&[], LARGE);
 }
 
 #[test]
-#[ignore = "see above"]
-fn in_the_removal() {
-    at_every_call(&[LARGE], REMOVE);
+#[ignore = "another change of rulesets: run it with `--ignored`"]
+fn during_removal() {
+    kill_at_every_call(&[LARGE], REMOVE);
 }
 
-fn at_every_call(before: &[Action], action: Action) {
+fn kill_at_every_call(before: &[Action], action: Action) {
     let old = state(&host(before));
     let new = state(&host(&[before, &[action]].concat()));
     assert_ne!(old, new);
@@ -36,21 +36,22 @@ fn at_every_call(before: &[Action], action: Action) {
     let left_new = each(&calls, |call| {
         let host = host(before);
         let end = killed(&host, action, call);
-        let left = state(&host);
-        assert!(left == old || left == new, "killed at {call:?}: {left:?}");
+        let after = state(&host);
+        assert!(after == old || after == new, "killed at {call:?}: {after:?}");
         action.run(&host).succeeded();
         assert_eq!(state(&host), new, "the next run after {call:?}");
-        (end == Some(libc::SIGKILL)).then_some(left == new)
+        (end == Some(libc::SIGKILL)).then_some(after == new)
     });
-    // How often threads wait for each other is not the same in every run.
+    // Threads do not wait for each other equally often in every run, so a few calls are not
+    // reached.
     println!("{} calls", calls.len());
     let reached: Vec<bool> = left_new.into_iter().flatten().collect();
     assert!(reached.len() * 10 > calls.len() * 9, "{} of {} reached", reached.len(), calls.len());
     assert!(reached.contains(&true) && reached.contains(&false), "always the same ruleset");
 }
 
-/// Kills it when it makes the call, before the kernel carries the call out. Returns the signal that
-/// ended it, which strace dies of as well.
+/// Kills dwnl when it enters the call, before the kernel executes it. Returns the signal that ended
+/// dwnl; strace ends itself with the same signal.
 fn killed(host: &super::support::Namespace, action: Action, call: &Call) -> Option<i32> {
     let injection = Injection { what: "signal=SIGKILL", lasts: false };
     let status = action.injected(host, call, injection).status;

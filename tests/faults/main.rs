@@ -1,6 +1,6 @@
-//! Faults while dwnl works: killed at any system call, system calls that fail, others that change
-//! the ruleset meanwhile. What the kernel holds afterwards is the old ruleset or the new one. Each
-//! test in a network namespace of its own. Needs `scripts/setup` run before, and root.
+//! Faults while dwnl works: kills at any system call, failing system calls, and concurrent changes
+//! of the ruleset. Afterwards the kernel holds the old ruleset or the new one. Each test runs in a
+//! network namespace of its own. The tests need root, and `scripts/setup` to have run.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

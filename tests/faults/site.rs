@@ -1,20 +1,20 @@
-//! A change of policy under strace, and what the kernel holds before and after it.
+//! Policy changes under strace, and the kernel's ruleset before and after them.
 
 use std::collections::HashMap;
 use std::fs;
 
 use super::support::{Namespace, Output, dwnl};
 
-/// A verb and the policy that it is given.
+/// A command and its policy.
 #[derive(Clone, Copy)]
 pub struct Action {
-    pub verb: &'static str,
+    pub command: &'static str,
     pub policy: &'static str,
 }
 
-/// Rules alone.
+/// Rules without a set.
 pub const SMALL: Action = Action {
-    verb: "apply",
+    command: "apply",
     policy: r#"
         [[allow]]
         name = "web"
@@ -23,12 +23,12 @@ pub const SMALL: Action = Action {
     "#,
 };
 
-/// One rule, which none of the others has.
-pub const OTHER: Action = Action { verb: "apply", policy: "[[allow]]\nports = [\"9\"]\n" };
+/// One rule that the other policies do not have.
+pub const OTHER: Action = Action { command: "apply", policy: "[[allow]]\nports = [\"9\"]\n" };
 
 /// Rules, and a group that is large enough for a set.
 pub const LARGE: Action = Action {
-    verb: "apply",
+    command: "apply",
     policy: r#"
         [sources]
         many = [
@@ -50,27 +50,27 @@ pub const LARGE: Action = Action {
     "#,
 };
 
-pub const REMOVE: Action = Action { verb: "remove", policy: "" };
+pub const REMOVE: Action = Action { command: "remove", policy: "" };
 
 impl Action {
-    /// The command line; `-f` only where there is a policy to be read.
+    /// The command line, with `-f` only if there is a policy.
     fn args(self) -> Vec<&'static str> {
-        if self.policy.is_empty() { vec![self.verb] } else { vec![self.verb, "-f", "-"] }
+        if self.policy.is_empty() { vec![self.command] } else { vec![self.command, "-f", "-"] }
     }
 
     pub fn run(self, host: &Namespace) -> Output {
         dwnl(host, &self.args(), self.policy)
     }
 
-    /// Carried out under strace with these options; ended if it takes longer than anything should.
+    /// Runs the action under strace with these options, and with a time-out.
     fn traced(self, host: &Namespace, options: &[&str]) -> Output {
         let strace = ["timeout", "60", "strace", "-qq"];
-        let command = [&strace, options, &[env!("CARGO_BIN_EXE_dwnl")], &self.args()].concat();
-        host.try_run(&command, self.policy)
+        let traced = [&strace, options, &[env!("CARGO_BIN_EXE_dwnl")], &self.args()].concat();
+        host.try_run(&traced, self.policy)
     }
 }
 
-/// A namespace in which these have been done.
+/// A namespace in which these actions have run.
 pub fn host(before: &[Action]) -> Namespace {
     let host = Namespace::new();
     for action in before {
@@ -79,7 +79,7 @@ pub fn host(before: &[Action]) -> Namespace {
     host
 }
 
-/// All tables in the words of nft, sorted, because they are listed in the order of their making.
+/// All tables as nft prints them, sorted, because nft lists them in the order of their creation.
 pub fn state(host: &Namespace) -> Vec<String> {
     let ruleset = format!("\n{}", host.run(&["nft", "list", "ruleset"]));
     let tables = ruleset.split("\ntable ").map(|table| table.trim_end().to_owned());
@@ -93,30 +93,31 @@ pub fn state(host: &Namespace) -> Vec<String> {
 pub struct Call {
     pub thread: Thread,
     pub name: String,
-    /// Which of its name in the thread, from 1.
+    /// Its number among the calls of this name in the thread, from 1.
     pub nth: usize,
 }
 
-/// The threads of a run that strace can be told to watch. It counts for each anew, so that the calls of
-/// the first would never be reached if the others were watched as well: they make more, and earlier.
+/// The threads that strace traces. It counts calls for each thread separately. If it traced all
+/// threads, an injection would never reach the calls of the first, because the others make more
+/// calls, and earlier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Thread {
     First,
-    /// Those that do the same count once.
+    /// All threads. Equal calls of several threads count once.
     Any,
 }
 
-/// What is done to a call.
+/// What strace injects into a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Injection {
-    /// In strace's words.
+    /// In strace's syntax.
     pub what: &'static str,
-    /// Whether it is done to all later calls of the name as well.
+    /// Whether it also applies to all later calls of the name.
     pub lasts: bool,
 }
 
 impl Action {
-    /// Carried out with this done to one of its calls.
+    /// Runs the action with an injection into one of its calls.
     pub fn injected(self, host: &Namespace, call: &Call, injection: Injection) -> Output {
         let (Call { thread, name, nth }, Injection { what, lasts }) = (call, injection);
         let every = if lasts { "+" } else { "" };
@@ -126,7 +127,7 @@ impl Action {
     }
 }
 
-/// The system calls of an action in their order, from the loading of the program on.
+/// The system calls of an action in order, from the start of the program.
 pub fn calls(before: &[Action], action: Action) -> Vec<Call> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let log = directory.path().join("trace").to_string_lossy().into_owned();
@@ -148,6 +149,6 @@ pub fn calls(before: &[Action], action: Action) -> Vec<Call> {
             }
         }
     }
-    // It begins with the `execve` of strace's own child.
+    // The first call is the `execve` of strace's own child.
     calls.split_off(1)
 }

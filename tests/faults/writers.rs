@@ -1,4 +1,4 @@
-//! Others that change the ruleset at the same time.
+//! Other programs that change the ruleset at the same time.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,12 +10,12 @@ use super::support::{Firewalld, Namespace, apply};
 const ROUNDS: usize = 60;
 
 #[test]
-fn two_at_once_both_succeed_and_one_of_both_policies_stands() {
+fn two_at_once_both_succeed_and_one_policy_is_in_force() {
     let outcomes = [SMALL, LARGE].map(|action| state(&host(&[action])));
     let host = Namespace::new();
-    let mut stood = [0; 2];
+    let mut wins = [0; 2];
     for round in 0..ROUNDS {
-        // So that both have something to change.
+        // Gives both applies something to change.
         OTHER.run(&host).succeeded();
         let start = Barrier::new(2);
         thread::scope(|scope| {
@@ -29,32 +29,37 @@ fn two_at_once_both_succeed_and_one_of_both_policies_stands() {
         });
         let after = state(&host);
         let which = outcomes.iter().position(|outcome| *outcome == after);
-        stood[which.unwrap_or_else(|| panic!("round {round}: a third ruleset: {after:?}"))] += 1;
+        wins[which.unwrap_or_else(|| panic!("round {round}: a third ruleset: {after:?}"))] += 1;
     }
-    assert!(stood.iter().all(|times| *times > 0), "always the same came last: {stood:?}");
+    assert!(wins.iter().all(|times| *times > 0), "the same apply always came last: {wins:?}");
 }
 
 #[test]
-fn nothing_is_lost_beside_a_loop_of_nft() {
+fn no_change_is_lost_during_a_loop_of_nft() {
     const ADD: &[&str] = &["nft", "-f", "-"];
     const LIST: &[&str] = &["nft", "list", "chain", "inet", "other", "OTHER"];
     let setup = "add table inet other\nadd chain inet other OTHER";
-    beside(ADD, setup, |address| format!("add rule inet other OTHER ip saddr {address}"), LIST);
+    run_concurrently(
+        ADD,
+        setup,
+        |address| format!("add rule inet other OTHER ip saddr {address}"),
+        LIST,
+    );
 }
 
 #[test]
-fn nothing_is_lost_beside_a_loop_of_iptables_restore() {
+fn no_change_is_lost_during_a_loop_of_iptables_restore() {
     const ADD: &[&str] = &["iptables-restore", "--noflush"];
     const LIST: &[&str] = &["iptables", "-t", "nat", "-S", "OTHER"];
     let rule = |address: String| format!("*nat\n-A OTHER -s {address} -j RETURN\nCOMMIT\n");
-    beside(ADD, "*nat\n:OTHER -\nCOMMIT\n", rule, LIST);
+    run_concurrently(ADD, "*nat\n:OTHER -\nCOMMIT\n", rule, LIST);
 }
 
-/// The most reloads of firewalld in which dwnl has to meet one of its changes.
+/// Maximum number of firewalld reloads until an apply has met a conflict.
 const RELOADS_MAX: usize = 100;
 
 #[test]
-fn no_apply_fails_beside_reloads_of_firewalld() {
+fn no_apply_fails_during_reloads_of_firewalld() {
     let host = Namespace::new();
     let firewalld = Firewalld::start(&host);
     let table = firewalld.table();
@@ -70,29 +75,28 @@ fn no_apply_fails_beside_reloads_of_firewalld() {
         done.store(true, Ordering::Relaxed);
         applies.join().expect("no apply to fail");
     });
-    assert_ne!(conflicts.into_inner(), 0, "no apply had to start again, which shows nothing");
+    assert_ne!(conflicts.into_inner(), 0, "no apply was retried, so the test proves nothing");
     assert_eq!(firewalld.table(), table);
     apply(&host, LARGE.policy);
     assert_eq!(apply(&host, LARGE.policy)["changed"], false);
 }
 
-/// Applies one policy after the other until it is done, and counts the applies that met a change of
-/// others.
+/// Applies the two policies in turn until `done`, and counts the applies that met a conflict.
 fn alternate(host: &Namespace, done: &AtomicBool, conflicts: &AtomicUsize) {
     for action in [SMALL, LARGE].iter().cycle().take_while(|_| !done.load(Ordering::Relaxed)) {
-        let has_met = apply(host, action.policy)["attempts"] != 1;
-        conflicts.fetch_add(usize::from(has_met), Ordering::Relaxed);
+        let has_conflict = apply(host, action.policy)["attempts"] != 1;
+        conflicts.fetch_add(usize::from(has_conflict), Ordering::Relaxed);
     }
 }
 
-/// The fewest rules that the other program adds, and the most: it goes on until dwnl has met one
-/// of its changes between dump and commit.
+/// Minimum and maximum number of rules that the other program adds. It stops once an apply has met
+/// a conflict.
 const RULES: usize = 100;
 const RULES_MAX: usize = 20_000;
 
-/// Policies alternate while `add` is given one rule after the other; then `list` shows all of them,
-/// and the next apply makes the policy stand.
-fn beside(add: &[&str], setup: &str, rule: impl Fn(String) -> String, list: &[&str]) {
+/// Alternates policies while `add` adds one rule after the other. Asserts that `list` then shows
+/// all rules, and that the next apply puts its policy in force.
+fn run_concurrently(add: &[&str], setup: &str, rule: impl Fn(String) -> String, list: &[&str]) {
     let host = Namespace::new();
     host.try_run(add, setup).succeeded();
     let done = AtomicBool::new(false);
@@ -111,10 +115,10 @@ fn beside(add: &[&str], setup: &str, rule: impl Fn(String) -> String, list: &[&s
         applies.join().expect("no apply to fail");
         added
     });
-    assert_ne!(conflicts.into_inner(), 0, "no apply had to start again, which shows nothing");
+    assert_ne!(conflicts.into_inner(), 0, "no apply was retried, so the test proves nothing");
     let listed = host.run(list);
-    let left = listed.lines().filter(|line| line.contains("10.0.")).map(str::trim);
-    let in_place = left.enumerate().filter(|(number, line)| line.contains(&address(*number)));
+    let remaining = listed.lines().filter(|line| line.contains("10.0.")).map(str::trim);
+    let in_place = remaining.enumerate().filter(|(number, line)| line.contains(&address(*number)));
     assert_eq!(in_place.count(), added);
     apply(&host, LARGE.policy);
     assert_eq!(apply(&host, LARGE.policy)["changed"], false);
