@@ -1,9 +1,10 @@
-//! Containers that come and go.
+//! Containers that are started and removed.
 
 use super::run::Load;
 use super::support::Docker;
 
-/// Ports of their own, so that Docker rewrites its rules and moves nobody else's.
+/// A container with ports of its own, so that Docker rewrites its rules but keeps those of the
+/// clients' port.
 const START: [&str; 10] = [
     "run",
     "--detach",
@@ -18,7 +19,7 @@ const START: [&str; 10] = [
 ];
 const REMOVE: [&str; 3] = ["rm", "--force", "passing"];
 
-/// Starts a container and removes it until the load is over.
+/// Starts and removes a container repeatedly until the load ends.
 pub fn start_and_remove_containers(docker: &Docker, load: &Load) {
     while !load.is_over() {
         for command in [&START[..], &REMOVE] {

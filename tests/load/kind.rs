@@ -10,7 +10,7 @@ use super::support::Topology;
 /// The one published port, of both protocols.
 pub const PORT: u16 = 8080;
 
-/// What a connection's way through the rules depends on.
+/// The properties that determine a connection's path through the rules.
 #[derive(Clone, Copy)]
 pub struct Kind {
     pub is_tcp: bool,
@@ -31,7 +31,7 @@ impl Kind {
         })
     }
 
-    /// Its place among all.
+    /// Its index among all kinds.
     pub fn index(self) -> usize {
         usize::from(!self.is_allowed) * 4
             + usize::from(!self.is_tcp) * 2

@@ -1,88 +1,89 @@
-//! The ways to reload that are compared: dwnl, and what it replaces.
+//! The reload methods that are compared: dwnl, and those that it replaces.
 
 use super::kind::PORT;
 use super::support::{Namespace, Output, Random, Topology, apply};
 
-/// Sources besides the allowed, of each family: so few become rules, so many a set.
+/// Numbers of additional sources of each family: `FEW` are compiled to rules, `MANY` to a set.
 const FEW: usize = 20;
 const MANY: usize = 100;
 
-/// A program, and the policies that it is given by turns.
-pub struct Way {
+/// A program, and the policies that it loads in turn.
+pub struct Method {
     pub name: &'static str,
     command: &'static [&'static str],
     texts: Vec<String>,
-    /// A policy for dwnl, by which the run begins.
+    /// The policy that dwnl applies at the start of the run.
     first: String,
 }
 
-impl Way {
-    /// From rules to sets and back, with the guard and without.
-    pub fn dwnl() -> Way {
+impl Method {
+    /// dwnl, changing between rules and sets, with and without the guard.
+    pub fn dwnl() -> Method {
         let guards = [false, true];
         let policies = guards.map(|guard| [FEW, MANY].map(|sources| policy(sources, guard)));
-        Way::apply("dwnl", policies.concat())
+        Method::apply("dwnl", policies.concat())
     }
 
-    /// From rules to sets and back under the guard, and to other rules.
-    pub fn guarded() -> Way {
+    /// dwnl with the guard, changing between rules and sets, and between different rules.
+    pub fn guarded() -> Method {
         let policies = [FEW, FEW / 2, MANY, MANY * 2].map(|sources| policy(sources, true));
-        Way::apply("dwnl, proxy", policies.to_vec())
+        Method::apply("dwnl, proxy", policies.to_vec())
     }
 
-    fn apply(name: &'static str, texts: Vec<String>) -> Way {
+    fn apply(name: &'static str, texts: Vec<String>) -> Method {
         let command = &[env!("CARGO_BIN_EXE_dwnl"), "apply", "--json", "-f", "-"];
-        Way { name, command, first: texts[0].clone(), texts }
+        Method { name, command, first: texts[0].clone(), texts }
     }
 
-    /// One `iptables` process for each rule; nobody is let in until all are there.
-    pub fn script() -> Way {
-        Way::shell("script", |iptables, rules| {
-            let hold = "PREROUTING -m addrtype --dst-type LOCAL -j RETURN";
+    /// A shell script with one `iptables` process per rule. No client is let in until all rules
+    /// exist.
+    pub fn script() -> Method {
+        Method::shell("script", |iptables, rules| {
+            let block = "PREROUTING -m addrtype --dst-type LOCAL -j RETURN";
             let nat = format!("{iptables} -t nat");
             let rules: String = rules.iter().map(|rule| format!("{nat} {rule}\n")).collect();
-            format!("{nat} -I {hold}\n{nat} -F DOCKER-BLOCK\n{rules}{nat} -D {hold}\n")
+            format!("{nat} -I {block}\n{nat} -F DOCKER-BLOCK\n{rules}{nat} -D {block}\n")
         })
     }
 
-    /// One transaction for each family.
-    pub fn restore() -> Way {
-        Way::shell("restore", |iptables, rules| {
+    /// `iptables-restore` with one transaction per family.
+    pub fn restore() -> Method {
+        Method::shell("restore", |iptables, rules| {
             let text = format!("*nat\n:DOCKER-BLOCK - [0:0]\n{}\nCOMMIT", rules.join("\n"));
             format!("{iptables}-restore --noflush <<END\n{text}\nEND\n")
         })
     }
 
-    /// By turns two shell scripts, each of which is made of what `text` says for each family.
-    fn shell(name: &'static str, text: impl Fn(&str, &[String]) -> String) -> Way {
+    /// Two shell scripts in turn, each with the text for both families.
+    fn shell(name: &'static str, text: impl Fn(&str, &[String]) -> String) -> Method {
         let script = |sources: usize| {
             let families = [("iptables", false), ("ip6tables", true)];
             families.map(|(iptables, ipv6)| text(iptables, &rules(sources, ipv6))).concat()
         };
         let texts = [FEW, FEW / 2].map(script).to_vec();
-        Way { name, command: &["sh", "-e"], texts, first: policy(FEW, false) }
+        Method { name, command: &["sh", "-e"], texts, first: policy(FEW, false) }
     }
 
-    /// Applies the first policy, by dwnl whatever the way.
+    /// Applies the first policy with dwnl, whatever the method.
     pub fn start(&self, host: &Namespace) -> Reloads<'_> {
         apply(host, &self.first);
-        Reloads { way: self, last: 0, random: Random::new(1) }
+        Reloads { method: self, last: 0, random: Random::new(1) }
     }
 }
 
-/// An endless sequence of reloads, which is the same each time.
+/// An endless, reproducible sequence of reloads.
 pub struct Reloads<'a> {
-    way: &'a Way,
+    method: &'a Method,
     last: usize,
     random: Random,
 }
 
 impl Reloads<'_> {
-    /// Loads another policy than the last.
+    /// Loads a policy other than the last one.
     pub fn next(&mut self, host: &Namespace) -> Output {
-        let texts = &self.way.texts;
+        let texts = &self.method.texts;
         self.last = (self.last + 1 + self.random.below(texts.len() - 1)) % texts.len();
-        host.try_run(self.way.command, &texts[self.last])
+        host.try_run(self.method.command, &texts[self.last])
     }
 }
 
@@ -101,7 +102,7 @@ fn policy(others: usize, guard: bool) -> String {
     )
 }
 
-/// The same as dwnl's rules.
+/// Rules equivalent to dwnl's.
 fn rules(others: usize, ipv6: bool) -> Vec<String> {
     let rule = |source: &String| {
         ["tcp", "udp"].map(|protocol| {

@@ -10,21 +10,21 @@ use socket2::Socket;
 
 use super::kind::Kind;
 
-/// How long conntrack remembers a flow on a [`Site`](super::site::Site), with room to spare. A
-/// flow that it remembers goes on without being judged, which would hide a gap.
-const FORGOTTEN: Duration = Duration::from_secs(3);
+/// Time after which conntrack has dropped a flow on a [`Site`](super::site::Site), with a margin.
+/// The packets of a known flow are not filtered, which would hide a gap.
+const FLOW_LIFETIME: Duration = Duration::from_secs(3);
 
-/// Source ports in turn, none of them twice before conntrack has forgotten it.
+/// Source ports in turn. None is used again before conntrack has dropped its flow.
 pub struct Ports {
-    /// The next in front, and when each was used last.
+    /// The next port first, each with the time of its last use.
     ports: VecDeque<(u16, Option<Instant>)>,
 }
 
 impl Ports {
-    /// As many connections as there can be.
+    /// As many ports as possible.
     pub const ALL: Range<u16> = 1_024..65_535;
-    /// As many as docker-proxy bears, which keeps each UDP flow for 90 s, and a port of the host to
-    /// the container for each TCP connection of the last minute.
+    /// As many ports as docker-proxy can handle. It keeps each UDP flow for 90 s, and a host port
+    /// towards the container for each TCP connection of the last minute.
     pub const PROXIED: Range<u16> = 1_024..1_536;
 
     pub fn new(range: Range<u16>) -> Ports {
@@ -45,7 +45,7 @@ impl Ports {
     fn next(&mut self) -> u16 {
         let (port, used) = self.ports.pop_front().expect("a port");
         if let Some(used) = used {
-            sleep(FORGOTTEN.saturating_sub(used.elapsed()));
+            sleep(FLOW_LIFETIME.saturating_sub(used.elapsed()));
         }
         self.ports.push_back((port, Some(Instant::now())));
         port

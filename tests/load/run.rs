@@ -5,19 +5,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::churn::start_and_remove_containers;
-use super::client::connect_without_pause;
+use super::client::connect_continuously;
 use super::kind::Kind;
+use super::method::Method;
 use super::site::Site;
 use super::stream::keep_streams;
 use super::tally::{Tally, table};
-use super::way::Way;
 
-/// What has to happen in a run for it to end before its limit.
+/// What a run has to reach in order to end before its time limit.
 #[derive(Clone, Copy)]
 pub struct Goal {
     pub reloads: usize,
     pub connections: usize,
-    /// Commands of Docker.
+    /// Docker commands.
     pub commands: usize,
     pub limit: Duration,
 }
@@ -29,23 +29,23 @@ pub struct Load {
 }
 
 impl Load {
-    /// Whether the clients shall stop.
+    /// Whether the clients must stop.
     pub fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 }
 
 /// Reloads under load until the goal is reached or its limit passed.
-pub fn run(site: &Site, way: &Way, goal: Goal) -> Tally {
+pub fn run(site: &Site, method: &Method, goal: Goal) -> Tally {
     let (host, client) = (&site.topology.host, &site.topology.client);
-    let mut reloads = way.start(host);
-    let mut load = Load { tally: Tally::new(way.name), over: AtomicBool::new(false) };
+    let mut reloads = method.start(host);
+    let mut load = Load { tally: Tally::new(method.name), over: AtomicBool::new(false) };
     let start = Instant::now();
     thread::scope(|scope| {
         let load = &load;
         for kind in Kind::all() {
             scope.spawn(move || {
-                client.inside(|| connect_without_pause(kind, &mut site.ports(kind), load))
+                client.inside(|| connect_continuously(kind, &mut site.ports(kind), load))
             });
             if kind.is_tcp && kind.is_allowed {
                 scope.spawn(move || keep_streams(kind, client, load));

@@ -9,7 +9,7 @@ use super::kind::Kind;
 use super::ports::Ports;
 use super::support::{Docker, TcpEcho, Topology, UdpEcho, remove, tcp_echo, udp_echo, wait_for};
 
-/// How long conntrack remembers, in seconds, where the default is longer than a run.
+/// Conntrack time-outs in seconds, for those whose default is longer than a run.
 const TIMEOUTS: [(&str, &str); 4] = [
     ("tcp_timeout_close", "1"),
     ("tcp_timeout_time_wait", "1"),
@@ -21,19 +21,19 @@ const TIMEOUTS: [(&str, &str); 4] = [
 pub struct Site {
     pub topology: Topology,
     pub docker: Docker,
-    /// Those of each kind: shared by all runs, so that none begins with flows that another left.
+    /// The ports of each kind, shared by all runs, so that no run reuses the flows of another.
     ports: [Mutex<Ports>; Kind::COUNT],
     _servers: (TcpEcho, UdpEcho),
 }
 
 impl Site {
-    /// A host whose `INPUT` drops the published ports, and whose Docker translates IPv6 too: dwnl
-    /// can do without the guard.
+    /// A host whose `INPUT` drops the published ports, and whose Docker also translates IPv6, so
+    /// that no guard is needed.
     pub fn closed() -> Site {
         Site::new(Topology::closed(), &Docker::IPV6, Ports::ALL)
     }
 
-    /// A stock host. docker-proxy takes in what comes over IPv6, and without the guard whatever is
+    /// A stock host. docker-proxy accepts connections over IPv6 and, without the guard, whatever is
     /// not translated.
     pub fn stock() -> Site {
         Site::new(Topology::new(), &[], Ports::PROXIED)
@@ -62,7 +62,7 @@ impl Site {
         self.ports[kind.index()].lock().expect("the ports")
     }
 
-    /// The positive control: nothing but the reloaded rules keeps anybody out.
+    /// Positive control: without dwnl's rules every client gets in.
     fn is_open(&self) {
         remove(&self.topology.host);
         for kind in Kind::all() {

@@ -7,11 +7,11 @@ use super::kind::{Kind, PORT};
 use super::run::Load;
 use super::support::{Answer, Connection, Namespace};
 
-/// How many there are at most, of each family.
+/// Maximum number of streams of each family.
 const STREAMS: usize = 8;
-/// A new one is opened this long after the last, so that they have begun under different policies.
+/// Interval between the openings of two streams, so that they start under different policies.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// Between two rounds of echoes.
+/// Pause between two rounds of echoes.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Sends and receives over streams of this kind until the load is over.
@@ -24,7 +24,7 @@ pub fn keep_streams(kind: Kind, client: &Namespace, load: &Load) {
     let mut opened = None;
     while !load.is_over() {
         let is_time = opened.is_none_or(|at: Instant| at.elapsed() >= INTERVAL);
-        // One that cannot be opened is a loss that the clients count.
+        // The clients count a stream that cannot be opened as a loss.
         if let Some(stream) = (is_time && streams.len() < STREAMS).then(open).flatten() {
             streams.push(stream);
             opened = Some(Instant::now());

@@ -1,4 +1,4 @@
-//! What happened in a run.
+//! The results of a run.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use super::kind::Kind;
 use super::run::Goal;
 use super::support::Output;
 
-/// How many of the things that must not happen are told one by one.
-const TOLD: usize = 20;
+/// Maximum number of failures that are printed one by one.
+const PRINTED_MAX: usize = 20;
 
-/// A number that threads count up.
+/// A counter that threads share.
 #[derive(Default)]
 pub struct Count(AtomicUsize);
 
@@ -32,14 +32,14 @@ impl Count {
 pub struct Tally {
     name: &'static str,
     attempts: [Count; Kind::COUNT],
-    /// Attempts by the allowed that were not answered, and by the refused that were.
+    /// Unanswered attempts of allowed clients, and answered ones of refused clients.
     gaps: [Count; Kind::COUNT],
     pub streams: Count,
     streams_broken: Count,
     reloads: Count,
     reloads_failed: Count,
-    /// Of the reloads, those that told how many attempts they took, and those that took several.
-    attempts_told: Count,
+    /// The reloads that reported their number of attempts, and those that took several.
+    attempts_reported: Count,
     conflicts: Count,
     commands: Count,
     commands_failed: Count,
@@ -51,48 +51,48 @@ impl Tally {
         Tally { name, ..Tally::default() }
     }
 
-    /// An attempt to connect, and what should not have become of it.
+    /// Counts an attempt to connect, with its failure if there was one.
     pub fn attempt(&self, kind: Kind, gap: Option<String>) {
         self.attempts[kind.index()].add();
         if let Some(gap) = gap {
             self.gaps[kind.index()].add();
-            self.tell(&format!("{kind}: {gap}"));
+            self.print(&format!("{kind}: {gap}"));
         }
     }
 
-    /// The end of a stream that should not have ended.
+    /// Counts a stream that broke.
     pub fn broken(&self, what: &str) {
         self.streams_broken.add();
-        self.tell(what);
+        self.print(what);
     }
 
-    /// A reload that has ended, and what it printed.
+    /// Counts a reload by its output.
     pub fn reload(&self, output: &Output) {
         self.reloads.add();
         if !output.status.success() {
             self.reloads_failed.add();
-            self.tell(&output.to_string());
+            self.print(&output.to_string());
         }
         let report: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
         if let Some(attempts) = report["attempts"].as_u64() {
-            self.attempts_told.add();
+            self.attempts_reported.add();
             if attempts > 1 {
                 self.conflicts.add();
             }
         }
     }
 
-    /// A command of Docker that has ended.
+    /// Counts a Docker command by its output.
     pub fn command(&self, output: &Output) {
         self.commands.add();
         if !output.status.success() {
             self.commands_failed.add();
-            self.tell(&output.to_string());
+            self.print(&output.to_string());
         }
     }
 
-    fn tell(&self, what: &str) {
-        if self.lost() + self.let_in() + self.streams_broken.get() <= TOLD {
+    fn print(&self, what: &str) {
+        if self.lost() + self.let_in() + self.streams_broken.get() <= PRINTED_MAX {
             eprintln!("{}, reload {}: {what}", self.name, self.reloads.get());
         }
     }
@@ -102,7 +102,7 @@ impl Tally {
         sum(&self.gaps, |kind| kind.is_allowed)
     }
 
-    /// Connections of refused clients that were.
+    /// Connections of refused clients that were answered.
     fn let_in(&self) -> usize {
         sum(&self.gaps, |kind| !kind.is_allowed)
     }
@@ -114,23 +114,23 @@ impl Tally {
             && self.attempts.iter().all(|attempts| attempts.get() >= goal.connections / 100)
     }
 
-    /// Panics if it has shown nothing.
+    /// Panics if the run has not reached its goal.
     pub fn assert_reached(&self, goal: Goal) -> &Tally {
-        assert!(self.has_reached(goal), "too little has happened: see the table");
+        assert!(self.has_reached(goal), "the goal was not reached: see the table");
         self
     }
 
     /// Panics if anything went wrong.
     pub fn assert_no_gap(&self) {
         let wrong = self.rows().iter().any(|row| row.must_be_zero && row.number != Some(0));
-        assert!(!wrong, "what must not happen has happened: see the table");
+        assert!(!wrong, "there were losses or failures: see the table");
     }
 
     fn rows(&self) -> Vec<Row> {
         let connections = Kind::all().map(|kind| {
             Row::figure(format!("connections: {kind}"), self.attempts[kind.index()].get())
         });
-        let conflicts = (self.attempts_told.get() > 0).then(|| self.conflicts.get());
+        let conflicts = (self.attempts_reported.get() > 0).then(|| self.conflicts.get());
         let rest = [
             Row::figure("established streams", self.streams.get()),
             Row::figure("reloads", self.reloads.get()),
@@ -149,7 +149,7 @@ impl Tally {
 /// A line of the table.
 struct Row {
     name: String,
-    /// None where it is not known.
+    /// `None` if it is unknown.
     number: Option<usize>,
     must_be_zero: bool,
 }
@@ -168,7 +168,7 @@ fn sum(counts: &[Count], of: impl Fn(Kind) -> bool) -> usize {
     Kind::all().iter().filter(|kind| of(**kind)).map(|kind| counts[kind.index()].get()).sum()
 }
 
-/// The figures of runs, beside each other, as Markdown.
+/// The figures of several runs as a Markdown table.
 pub fn table(tallies: &[&Tally]) -> String {
     let mut text = String::new();
     let mut line = |name: &str, cells: Vec<String>| {
