@@ -1,9 +1,9 @@
-//! Everything that others may do to what dwnl has put in, each first without a watch.
+//! All disturbances of dwnl's rules by other programs, each first without a watch as a control.
 
 use super::support::{Files, Namespace, Watch, apply, plan, saved, state};
 use super::{DOCKER, host, is_in_force, policy, wait_until_in_force};
 
-/// What others do: commands with their input.
+/// The disturbances: commands with their input.
 const DISTURBANCES: [&[(&str, &str)]; 18] = [
     // Swarm.
     &[
@@ -25,13 +25,13 @@ const DISTURBANCES: [&[(&str, &str)]; 18] = [
     &[("nft add element inet dwnl many-4 { 203.0.113.77 }", "")],
     &[("nft -f -", "add table inet dwnl { flags dormant; }")],
     &[("nft add chain inet dwnl foreign { type filter hook input priority 0; policy drop; }", "")],
-    // Docker publishes one more port, which the guard has to learn for docker-proxy.
+    // Docker publishes another port, which the guard has to learn because of docker-proxy.
     &[(
         "iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8081 -j DNAT \
          --to-destination 172.17.0.3:80",
         "",
     )],
-    // What had been saved before dwnl came is loaded again.
+    // Rules saved before dwnl was installed are restored.
     &[("iptables-restore", DOCKER)],
 ];
 
@@ -43,7 +43,7 @@ fn disturb(host: &Namespace, disturbance: &[(&str, &str)]) {
 }
 
 #[test]
-fn all_are_repaired() {
+fn all_disturbances_are_repaired() {
     let policy = policy();
     for disturbance in DISTURBANCES {
         let control = host();
@@ -64,10 +64,10 @@ fn all_are_repaired() {
 }
 
 #[test]
-fn one_after_the_other_is_repaired_and_told() {
+fn consecutive_disturbances_are_repaired_and_reported() {
     let (host, policy) = (host(), policy());
     let watch = Watch::start(&host, &policy);
-    for (times, command, told) in [
+    for (times, command, expected) in [
         (1, "iptables -t nat -D PREROUTING 1", "process iptables (pid "),
         (2, "nft delete table inet dwnl", "deleted table inet dwnl"),
         (3, "ip6tables -t nat -F DOCKER-BLOCK", "process ip6tables (pid "),
@@ -77,12 +77,12 @@ fn one_after_the_other_is_repaired_and_told() {
         watch.logged_times("repaired ", times);
         let log = watch.log();
         let line = log.lines().rfind(|line| line.contains("repaired ")).expect("a line");
-        assert!(line.contains(told), "{line}");
+        assert!(line.contains(expected), "{line}");
     }
 }
 
 #[test]
-fn what_does_not_concern_us_is_left_alone() {
+fn irrelevant_changes_are_left_alone() {
     let (host, policy) = (host(), policy());
     let watch = Watch::start_with(&host, Files::new(&policy), &["-v"]);
     let generation = |host: &Namespace| plan(host, &policy)["generation"].as_u64();

@@ -1,4 +1,5 @@
-//! Beside a real dockerd, whatever it does: an allowed client gets in, and a refused one does not.
+//! `dwnl watch` with a real dockerd: whatever Docker does, an allowed client gets in and a refused
+//! one does not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -6,14 +7,14 @@ use std::thread;
 use super::support::{Answer, Docker, Topology, Watch, apply, tcp, wait_for};
 use super::{is_in_force, wait_until_in_force};
 
-/// Lets one client of each family in.
+/// Allows one client of each family.
 const POLICY: &str = r#"
 [[allow]]
 ports = ["8080-8089/tcp"]
 from = ["192.0.2.2", "2001:db8::2"]
 "#;
 
-/// A container that echoes TCP, with this published port.
+/// Runs a container that echoes TCP and publishes this port.
 fn publish(docker: &Docker, port: u16) {
     let options = ["--restart=always", "-p", &format!("{port}:80")];
     docker.run(&format!("web{port}"), &options, "exec nc -ll -p 80 -e cat");
@@ -24,15 +25,16 @@ fn attempt(topology: &Topology, source: &str, port: u16) -> Answer {
     tcp(&topology.client, source, target, port)
 }
 
-/// Waits until connections meet this: a container or a repair may be only just coming.
+/// Waits until connection attempts have this result, because a container may still be starting or a
+/// repair be under way.
 #[track_caller]
 fn becomes(topology: &Topology, source: &str, port: u16, answer: Answer) {
     let what = format!("{answer:?} from {source}, port {port}");
     wait_for(&what, || (attempt(topology, source, port) == answer).then_some(()));
 }
 
-/// The allowed get in, and the refused do not: by IPv4 never, and by IPv6, through docker-proxy, as
-/// soon as the watch has seen that the port is published.
+/// Asserts that allowed clients get in and refused ones do not. The latter never get in over IPv4;
+/// over IPv6, through docker-proxy, they are blocked once the watch has seen the published port.
 #[track_caller]
 fn is_open_to_allowed_only(topology: &Topology, port: u16) {
     becomes(topology, Topology::ALLOWED, port, Answer::Answered);
@@ -43,23 +45,23 @@ fn is_open_to_allowed_only(topology: &Topology, port: u16) {
     }
 }
 
-/// Ends what waits for it, however the test ends.
-struct Done<'a>(&'a AtomicBool);
+/// Stops the client, also when the test fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Done<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 #[test]
-fn whatever_docker_does_the_allowed_alone_get_in() {
+fn only_allowed_clients_get_in_whatever_docker_does() {
     let topology = Topology::new();
     let mut docker = Docker::start(&topology.host, &[]);
     publish(&docker, 8080);
     becomes(&topology, Topology::REFUSED, 8080, Answer::Answered);
     apply(&topology.host, POLICY);
-    // Without a watch, what is published afterwards is open through docker-proxy.
+    // Without a watch, a port published later is open through docker-proxy.
     publish(&docker, 8081);
     becomes(&topology, Topology::REFUSED6, 8081, Answer::Answered);
     assert!(!is_in_force(&topology.host, POLICY));
@@ -68,7 +70,7 @@ fn whatever_docker_does_the_allowed_alone_get_in() {
     assert_eq!(attempt(&topology, Topology::REFUSED6, 8081), Answer::TimedOut);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let _done = Done(&done);
+        let _stop = StopOnDrop(&done);
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 let answer = attempt(&topology, Topology::REFUSED, 8080);
@@ -83,7 +85,7 @@ fn whatever_docker_does_the_allowed_alone_get_in() {
     }
 }
 
-/// Everything that Docker may do.
+/// All changes that Docker may make.
 fn change(topology: &Topology, docker: &mut Docker) {
     let host = &topology.host;
     for port in [8080, 8081] {
@@ -99,13 +101,13 @@ fn change(topology: &Topology, docker: &mut Docker) {
     let jump = "PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-INGRESS";
     let words = ["iptables", "-t", "nat", "-I"].into_iter().chain(jump.split(' '));
     host.run(&words.collect::<Vec<_>>());
-    wait_until_in_force(host, POLICY, "our jumps above Swarm's");
+    wait_until_in_force(host, POLICY, "dwnl's jumps above Swarm's");
     is_open_to_allowed_only(topology, 8080);
     docker.restart();
     for port in [8080, 8081] {
         is_open_to_allowed_only(topology, port);
     }
-    // Containers in a network of their own, whose bridge is not known before.
+    // A container in a network of its own, whose bridge was unknown before.
     docker.client(&["network", "create", "other"]);
     let options = ["--network", "other", "-p", "8086:80"];
     docker.run("other", &options, "exec nc -ll -p 80 -e cat");

@@ -1,10 +1,10 @@
-//! A reload of a real firewalld.
+//! Reloads of a real firewalld.
 
 use super::support::{Firewalld, Watch, apply};
 use super::{host, is_in_force, policy, wait_until_in_force};
 
 #[test]
-fn its_reload_is_repaired() {
+fn reloads_are_repaired() {
     let (host, policy) = (host(), policy());
     let firewalld = Firewalld::start(&host);
     apply(&host, &policy);

@@ -1,4 +1,4 @@
-//! Others who do not stop.
+//! Programs that change the rules continuously.
 
 use std::fs;
 use std::io::Write;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::support::{Files, Namespace, Watch, apply, saved, state, wait_if};
 use super::{host, metrics, policy, wait_until_in_force};
 
-/// So many changes of somebody else's.
+/// Number of changes made by the other program.
 const CHANGES: usize = 1000;
 
-/// Runs commands of nft by turns, each of which is a transaction of its own, with `pause` between.
+/// Runs nft commands in turn, each in a transaction of its own, with pauses between them.
 fn storm(host: &Namespace, commands: &[&str], changes: usize, pause: Duration) {
     let start = || {
         let mut nft = Command::new("nft");
@@ -28,13 +28,13 @@ fn storm(host: &Namespace, commands: &[&str], changes: usize, pause: Duration) {
     assert!(nft.wait().expect("its end").success());
 }
 
-/// The repairs that others can cause in so long a time.
+/// Upper bound of the repairs that other programs can cause since a given time.
 fn repairs_max(since: Instant) -> f64 {
     12.0 + 2.0 * since.elapsed().as_secs_f64() + 1.0
 }
 
 #[test]
-fn a_storm_of_changes_makes_few_repairs() {
+fn a_storm_of_changes_causes_few_repairs() {
     let (host, control, policy) = (host(), host(), policy());
     let (mut watch, socket) = Watch::start_with_socket(&host, &policy);
     let started = Instant::now();
@@ -44,7 +44,7 @@ fn a_storm_of_changes_makes_few_repairs() {
     let repairs = metrics::value(&socket, "dwnl_repairs_total");
     assert!((1.0..repairs_max(started)).contains(&repairs), "{repairs}: {}", watch.log());
     assert!(watch.is_running());
-    // Where checks take long there are too few repairs for it to be told at all.
+    // If checks are slow, there are too few repairs for flapping to be reported at all.
     let log = watch.log();
     assert!(log.matches(" keeps changing ip nat PREROUTING: ").count() <= 1, "{log}");
 
@@ -54,8 +54,8 @@ fn a_storm_of_changes_makes_few_repairs() {
     assert_eq!(saved(&host), saved(&control));
 }
 
-/// A program that wants its rule to be the first in `PREROUTING`, until a file is there.
-const FIGHTER: &str = r#"
+/// A program that keeps its rule first in `PREROUTING` until a file exists.
+const CONTENDER: &str = r#"
 until [ -e "$0" ]; do
     [ "$(iptables -t nat -S PREROUTING | sed -n 2p)" = "-A PREROUTING -i eth7 -j RETURN" ] && continue
     iptables -t nat -D PREROUTING -i eth7 -j RETURN
@@ -63,17 +63,17 @@ until [ -e "$0" ]; do
 done"#;
 
 #[test]
-fn a_program_that_fights_does_not_win() {
+fn a_contending_program_does_not_prevail() {
     let (host, policy) = (host(), policy());
     let (watch, socket) = Watch::start_with_socket(&host, &policy);
     let started = Instant::now();
     let stop = watch.files().path("stop");
     thread::scope(|scope| {
-        scope.spawn(|| host.run(&["sh", "-c", FIGHTER, &stop.to_string_lossy()]));
-        let told = || watch.log().contains(" keeps changing ip nat PREROUTING: ").then_some(());
-        let told = wait_if(told);
+        scope.spawn(|| host.run(&["sh", "-c", CONTENDER, &stop.to_string_lossy()]));
+        let reported = || watch.log().contains(" keeps changing ip nat PREROUTING: ").then_some(());
+        let reported = wait_if(reported);
         fs::write(&stop, "").expect("to write");
-        assert_eq!(told, Some(()), "it is not told: {}", watch.log());
+        assert_eq!(reported, Some(()), "not reported: {}", watch.log());
     });
     wait_until_in_force(&host, &policy, "the last repair");
     let repairs = metrics::value(&socket, "dwnl_repairs_total");
@@ -85,7 +85,7 @@ fn a_program_that_fights_does_not_win() {
 }
 
 #[test]
-fn one_that_is_killed_in_the_middle_can_be_started_again() {
+fn a_watch_killed_during_a_repair_can_be_restarted() {
     let (host, policy) = (host(), policy());
     let mut files = Files::new(&policy);
     let commands = ["flush chain ip nat DOCKER-BLOCK", "insert rule ip nat PREROUTING drop"];

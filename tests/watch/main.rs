@@ -1,12 +1,13 @@
-//! `dwnl watch` while others change the ruleset and its files, each test in a network namespace of its
-//! own, with real tools as the others. Needs root, and `scripts/setup` run before.
+//! `dwnl watch` while other programs, which are real tools, change the ruleset and its files. Each
+//! test runs in a network namespace of its own. The tests need root, and `scripts/setup` to have
+//! run.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
-mod contest;
 mod disturbances;
 mod docker;
 mod firewalld;
+mod flapping;
 mod idle;
 mod listeners;
 mod metrics;
@@ -19,7 +20,7 @@ mod translations;
 
 use support::{Namespace, dwnl, wait_for};
 
-/// Lets a group in that is large enough for a set, and one client.
+/// Allows a group that is large enough for a set, and one client.
 fn policy() -> String {
     let many: Vec<String> = (0..100).map(|n| format!("10.0.0.{}", 2 * n + 1)).collect();
     format!(
@@ -35,7 +36,7 @@ from = ["192.0.2.2", "2001:db8::2", "many"]
     )
 }
 
-/// What Docker has written before dwnl comes: a container's port 80 is published as 8080.
+/// Docker's rules before dwnl starts: a container's port 80 is published as 8080.
 const DOCKER: &str = "*nat
 :PREROUTING ACCEPT
 :DOCKER -
@@ -51,7 +52,7 @@ fn host() -> Namespace {
     host
 }
 
-/// Whether the kernel holds what the policy says.
+/// Whether the kernel holds the rules of the policy.
 fn is_in_force(host: &Namespace, policy: &str) -> bool {
     let output = dwnl(host, &["plan", "--exit-code", "-f", "-"], policy);
     match output.status.code() {
@@ -61,7 +62,7 @@ fn is_in_force(host: &Namespace, policy: &str) -> bool {
     }
 }
 
-/// Waits until the kernel holds what the policy says.
+/// Waits until the kernel holds the rules of the policy.
 #[track_caller]
 fn wait_until_in_force(host: &Namespace, policy: &str, what: &str) {
     wait_for(what, || is_in_force(host, policy).then_some(()));

@@ -1,4 +1,4 @@
-//! The counters, in a file and from a socket.
+//! The metrics, in a file and from a socket.
 
 use std::fs;
 use std::io::Read;
@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use super::support::{Answer, Files, Topology, Watch, tcp, tcp_echo, wait_for};
 use super::{host, policy, wait_until_in_force};
 
-/// What a socket answers.
+/// The text that the socket serves.
 fn answer(socket: &Path) -> String {
     let mut text = String::new();
     let mut connection = UnixStream::connect(socket).expect("to connect");
@@ -32,7 +32,7 @@ fn value_in(text: &str, name: &str) -> f64 {
 }
 
 #[test]
-fn the_socket_answers_with_what_has_happened() {
+fn the_socket_serves_current_metrics() {
     let (host, policy) = (host(), policy());
     let (watch, socket) = Watch::start_with_socket(&host, &policy);
     assert_eq!(value(&socket, "dwnl_reloads_total"), 1.0);
@@ -55,7 +55,7 @@ fn the_socket_answers_with_what_has_happened() {
 }
 
 #[test]
-fn clients_that_do_not_read_do_not_hold_it_up() {
+fn clients_that_do_not_read_do_not_block_the_watch() {
     let (host, policy) = (host(), policy());
     let (mut watch, socket) = Watch::start_with_socket(&host, &policy);
     let connect = |_| UnixStream::connect(&socket).expect("to connect");
@@ -87,9 +87,9 @@ fn the_file_is_written_after_each_event() {
     }
 }
 
-/// docker-proxy is played by a listener on the host, which is reached over IPv6.
+/// A listener on the host, reached over IPv6, takes the role of docker-proxy.
 #[test]
-fn what_the_guard_drops_is_counted() {
+fn guard_drops_are_counted() {
     let Topology { host, client } = Topology::new();
     host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
     let rule =

@@ -1,4 +1,4 @@
-//! The policy and its source lists, changed in every way while they are watched.
+//! The policy and its source lists, replaced by every method while they are watched.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,12 +12,12 @@ use nix::unistd::mkfifo;
 use super::support::{Files, Watch};
 use super::{host, is_in_force, wait_until_in_force};
 
-/// Lets one client reach a port.
+/// Allows one client to reach a port.
 fn allowing(port: u16) -> String {
     format!("[[allow]]\nports = [\"{port}/tcp\"]\nfrom = [\"192.0.2.2\"]\n")
 }
 
-/// Lets the sources in a list reach a port.
+/// Allows the sources in a list to reach a port.
 const LISTED: &str = "\
 [sources]
 list = { file = \"list.txt\" }
@@ -27,7 +27,7 @@ ports = [\"8080/tcp\"]
 from = [\"list\"]
 ";
 
-/// The policy that [`LISTED`] is with these sources, for comparison.
+/// The policy equivalent to [`LISTED`] with these sources.
 fn listing(sources: &str) -> String {
     LISTED.replace("{ file = \"list.txt\" }", &format!("[{sources}]"))
 }
@@ -41,29 +41,29 @@ fn rename(from: &Path, to: &Path) {
 }
 
 #[test]
-fn it_is_read_again_however_it_is_replaced() {
+fn the_policy_is_reloaded_however_it_is_replaced() {
     let host = host();
     let watch = Watch::start(&host, &allowing(1));
     let (file, policy) = (watch.files().policy(), watch.files().etc("new"));
     let became = |port, what| wait_until_in_force(&host, &allowing(port), what);
     write(&file, &allowing(2));
-    became(2, "a file that was written to");
+    became(2, "a file that was written");
     write(&policy, &allowing(3));
     rename(&policy, &file);
-    became(3, "a file that an editor has replaced");
+    became(3, "a file that an editor replaced");
     fs::remove_file(&file).expect("to remove it");
     watch.logged("policy.toml: there is no such file");
-    assert!(is_in_force(&host, &allowing(3)), "the last good policy");
+    assert!(is_in_force(&host, &allowing(3)), "the last valid policy");
     write(&file, &allowing(4));
-    became(4, "a file that came back");
+    became(4, "a recreated file");
     let elsewhere = watch.files().path("elsewhere");
     write(&elsewhere, &allowing(5));
     fs::remove_file(&file).expect("to remove it");
     symlink(&elsewhere, &file).expect("a symlink");
     became(5, "a symlink in its place");
     write(&elsewhere, &allowing(6));
-    became(6, "what the symlink leads to");
-    // All of it goes, and comes back with something else in it.
+    became(6, "the target of the symlink");
+    // The directory is moved away and created again with another policy.
     let directory = watch.files().path("etc");
     rename(&directory, &watch.files().path("old"));
     watch.logged_times("policy.toml: there is no such file", 2);
@@ -74,7 +74,7 @@ fn it_is_read_again_however_it_is_replaced() {
 
 /// `policy.toml` → `..data/policy.toml`, and `..data` → a directory with a time in its name.
 #[test]
-fn it_is_read_again_when_a_config_map_is_swapped() {
+fn the_policy_is_reloaded_when_a_config_map_is_swapped() {
     let publish = |files: &Files, port: u16| {
         let version = files.etc(&format!("..{port}"));
         fs::create_dir(&version).expect("a directory");
@@ -107,16 +107,16 @@ fn a_source_list_is_watched_too() {
     write(&new, "192.0.2.3\n192.0.2.5\n");
     rename(&new, &list);
     wait_until_in_force(&host, &listing("\"192.0.2.3\", \"192.0.2.5\""), "the replaced list");
-    // A list that is not there yet.
+    // A list that does not exist yet.
     write(&watch.files().policy(), &LISTED.replace("list.txt", "other.txt"));
     watch.logged("other.txt`: there is no such file");
     assert!(is_in_force(&host, &listing("\"192.0.2.3\", \"192.0.2.5\"")));
     write(&watch.files().etc("other.txt"), "2001:db8::7\n");
-    wait_until_in_force(&host, &listing("\"2001:db8::7\""), "the list that has come");
+    wait_until_in_force(&host, &listing("\"2001:db8::7\""), "the created list");
 }
 
 #[test]
-fn with_errors_the_last_good_one_stays_and_is_kept() {
+fn an_invalid_policy_keeps_the_last_valid_one_in_force() {
     let host = host();
     let watch = Watch::start(&host, &allowing(1));
     write(&watch.files().policy(), "[[allow]]\nports = [\"0\"]\nfrom = [\"ofice\"]\n");
@@ -125,14 +125,14 @@ fn with_errors_the_last_good_one_stays_and_is_kept() {
     watch.logged("policy.toml:3:9: unknown group `ofice`");
     assert!(is_in_force(&host, &allowing(1)));
     host.run(&["nft", "flush", "ruleset"]);
-    wait_until_in_force(&host, &allowing(1), "a repair with the last good policy");
+    wait_until_in_force(&host, &allowing(1), "a repair with the last valid policy");
     write(&watch.files().policy(), &allowing(2));
     watch.logged("the policy was read again, and has no errors any more");
     assert!(is_in_force(&host, &allowing(2)));
 }
 
 #[test]
-fn what_is_the_same_is_not_put_in_force_again() {
+fn an_unchanged_policy_is_not_applied_again() {
     let host = host();
     let watch = Watch::start(&host, &allowing(1));
     write(&watch.files().policy(), &allowing(1));
@@ -148,14 +148,14 @@ fn what_is_the_same_is_not_put_in_force_again() {
 }
 
 #[test]
-fn a_file_that_is_never_left_alone_is_read_all_the_same() {
+fn a_continuously_written_file_is_reloaded() {
     let host = host();
     let watch = Watch::start(&host, &allowing(1));
     let started = Instant::now();
     let mut port = 1;
     while !watch.log().contains("the policy was read again") {
         port = port % 1000 + 1;
-        // As a whole: a half would be an error that is told.
+        // Replaced atomically, because a partial file would be reported as an error.
         write(&watch.files().etc("new"), &allowing(port));
         rename(&watch.files().etc("new"), &watch.files().policy());
         assert!(started.elapsed().as_secs() < 60, "{}", watch.log());
@@ -165,7 +165,7 @@ fn a_file_that_is_never_left_alone_is_read_all_the_same() {
 }
 
 #[test]
-fn without_a_good_policy_it_does_not_start() {
+fn an_invalid_policy_prevents_the_start() {
     let host = host();
     let before = host.run(&["nft", "list", "ruleset"]);
     let mut watch = Files::new("[[allow]]\nports = [\"0\"]\n").launch(&host, &[], &[]);
@@ -181,7 +181,7 @@ fn without_a_good_policy_it_does_not_start() {
     assert_eq!(host.run(&["nft", "list", "ruleset"]), before);
 }
 
-/// Takes out everything and puts a chain of our name where no rule can jump to it.
+/// Flushes all rules and creates a base chain with dwnl's name, to which no rule can jump.
 const OBSTACLE: &str = "
 flush ruleset
 add table ip nat
@@ -189,7 +189,7 @@ add chain ip nat DOCKER-BLOCK { type nat hook prerouting priority -100; }
 ";
 
 #[test]
-fn what_the_kernel_refuses_is_tried_again() {
+fn a_rejected_policy_is_retried() {
     let host = host();
     let mut watch = Watch::start(&host, &allowing(1));
     host.try_run(&["nft", "-f", "-"], OBSTACLE).succeeded();
@@ -198,7 +198,7 @@ fn what_the_kernel_refuses_is_tried_again() {
     watch.logged("warning: putting the policy in force: chain ip nat DOCKER-BLOCK exists");
     assert!(watch.is_running());
     host.run(&["nft", "delete chain ip nat DOCKER-BLOCK"]);
-    wait_until_in_force(&host, &allowing(2), "the policy once it can be");
+    wait_until_in_force(&host, &allowing(2), "the policy once it can be applied");
     for action in ["checking and repairing the rules: ", "putting the policy in force: "] {
         assert_eq!(watch.log().matches(action).count(), 1, "{}", watch.log());
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::support::{Files, Watch, wait_if};
 use super::{host, is_in_force, policy, wait_until_in_force};
 
-/// A policy with a list so long that it takes a while.
+/// A policy with a list that takes a while to load.
 fn long() -> (Files, String) {
     let many: Vec<String> = (0..20_000)
         .map(|n| format!("10.{}.{}.{}", n / 32_768, n / 128 % 256, n % 128 * 2))
@@ -28,7 +28,7 @@ fn long() -> (Files, String) {
 }
 
 #[test]
-fn it_is_ready_when_the_rules_stand() {
+fn ready_is_sent_once_the_rules_are_in_place() {
     let host = host();
     let (files, policy) = long();
     let watch = files.launch(&host, &[], &[]);
@@ -41,7 +41,7 @@ fn it_is_ready_when_the_rules_stand() {
 }
 
 #[test]
-fn a_reload_is_announced_and_ends_well_or_ill() {
+fn a_reload_is_announced_and_its_result_is_reported() {
     let (host, policy) = (host(), policy());
     let watch = Watch::start(&host, &policy);
     for broken in [false, true] {
@@ -58,7 +58,7 @@ fn a_reload_is_announced_and_ends_well_or_ill() {
 }
 
 #[test]
-fn a_signal_ends_it_and_the_rules_stay() {
+fn a_signal_stops_it_and_keeps_the_rules() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let (host, policy) = (host(), policy());
         let mut watch = Watch::start(&host, &policy);
@@ -72,7 +72,7 @@ fn a_signal_ends_it_and_the_rules_stay() {
 }
 
 #[test]
-fn the_watchdog_hears_that_it_is_alive() {
+fn the_watchdog_is_notified() {
     let host = host();
     let files = Files::new(&policy());
     let watch = files.launch(&host, &[], &[("WATCHDOG_USEC", "400000")]);
@@ -82,9 +82,9 @@ fn the_watchdog_hears_that_it_is_alive() {
     }
 }
 
-/// More is not read of what it is told than fits into the socket.
+/// The test reads no notifications, so that the manager's socket fills up.
 #[test]
-fn a_service_manager_that_does_not_listen_does_not_hold_it_up() {
+fn an_unresponsive_service_manager_does_not_block_the_watch() {
     let (host, policy) = (host(), policy());
     let watch = Watch::start(&host, &policy);
     for times in 1..=20 {
@@ -96,7 +96,7 @@ fn a_service_manager_that_does_not_listen_does_not_hold_it_up() {
 }
 
 #[test]
-fn a_service_manager_that_was_started_again_is_told_again() {
+fn a_restarted_service_manager_is_notified_again() {
     let (host, policy) = (host(), policy());
     let mut watch = Watch::start(&host, &policy);
     watch.restart_manager();
@@ -105,7 +105,7 @@ fn a_service_manager_that_was_started_again_is_told_again() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_does_not_hold_it_up() {
+fn an_unread_log_does_not_block_the_watch() {
     let (host, policy) = (host(), policy());
     let files = Files::new(&policy);
     let mut log = pipe(&files.path("log"));
@@ -113,7 +113,7 @@ fn a_log_that_nobody_reads_does_not_hold_it_up() {
     watch.notified("READY=1");
     let mut read = || {
         let mut text = Vec::new();
-        // At its present end the pipe says that there is no more for now.
+        // An empty pipe returns EAGAIN, which ends the read.
         let _ = log.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     };
@@ -124,21 +124,21 @@ fn a_log_that_nobody_reads_does_not_hold_it_up() {
     let first = read();
     assert!(first.starts_with("20") && first.contains("watching over"), "{first}");
     let mut text = first;
-    let told = || {
+    let is_reported = || {
         text += &read();
         text.contains(" could not be told, because nobody was reading\n").then_some(())
     };
-    wait_if(told).expect("to be told");
+    wait_if(is_reported).expect("the dropped messages to be reported");
     host.run(&["nft", "delete", "table", "inet", "dwnl"]);
     let mut text = String::new();
-    let told = || {
+    let is_reported = || {
         text += &read();
         text.contains("repaired inet dwnl").then_some(())
     };
-    wait_if(told).expect("to be told again");
+    wait_if(is_reported).expect("later events to be logged");
 }
 
-/// A named pipe that holds little; what is returned reads from it.
+/// Creates a named pipe with a small buffer, and returns its reading end.
 fn pipe(path: &Path) -> File {
     mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).expect("a named pipe");
     let reader = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
@@ -148,7 +148,7 @@ fn pipe(path: &Path) -> File {
 }
 
 #[test]
-fn it_keeps_one_capability_and_one_thread() {
+fn a_watch_keeps_one_capability_and_one_thread() {
     const NET_ADMIN: &str = "0000000000001000";
     let host = host();
     let files = Files::new(&policy());
@@ -167,7 +167,7 @@ fn it_keeps_one_capability_and_one_thread() {
 }
 
 #[test]
-fn the_journal_gets_levels() {
+fn journal_lines_have_levels() {
     let (host, policy) = (host(), policy());
     let files = Files::new(&policy);
     fs::write(files.path("log"), "").expect("a log");
@@ -198,7 +198,7 @@ fn the_journal_gets_levels() {
 }
 
 #[test]
-fn quiet_means_warnings_alone() {
+fn quiet_logs_only_warnings() {
     let (host, policy) = (host(), policy());
     let watch = Watch::start_with(&host, Files::new(&policy), &["-q"]);
     host.run(&["nft", "flush", "ruleset"]);
@@ -213,7 +213,7 @@ fn quiet_means_warnings_alone() {
 }
 
 #[test]
-fn programs_get_a_line_of_json_for_each_event() {
+fn json_output_has_one_line_per_event() {
     let (host, policy) = (host(), policy());
     let mut watch = Watch::start_with(&host, Files::new(&policy), &["--json"]);
     host.run(&["nft", "delete", "table", "inet", "dwnl"]);
@@ -229,7 +229,7 @@ fn programs_get_a_line_of_json_for_each_event() {
     let events = fs::read_to_string(watch.files().path("events")).expect("the events");
     let events = events.lines().map(|line| serde_json::from_str(line).expect("JSON"));
     let events: Vec<Value> = events.collect();
-    // What the host lacks for the guard is warned of once, behind the first.
+    // After the first event the log warns once of what the host lacks for the guard.
     let events: Vec<Value> = events.into_iter().filter(|it| it["event"] != "warning").collect();
     let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     let expected = ["start", "repair", "policy-errors", "policy-errors", "reload", "stop"];

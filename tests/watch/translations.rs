@@ -1,4 +1,4 @@
-//! The second jump follows the translations of other programs, wherever in `ip nat` they come.
+//! The second jump depends on translations of other programs anywhere in `ip nat`.
 
 use super::support::Watch;
 use super::support::{Namespace, UNGUARDED, wait_for};
@@ -27,7 +27,7 @@ fn the_second_jump_is_omitted_while_forwards_exist() {
     becomes(&host, true);
     host.try_run(&["iptables-restore", "--noflush"], CHAIN).succeeded();
     for times in [1, 3] {
-        // The commit touches no chain but the other program's.
+        // The commit touches only the other program's chain.
         iptables(&host, "-A", RULE);
         becomes(&host, false);
         watch.logged_times("repaired ip nat PREROUTING", times);
@@ -39,7 +39,7 @@ fn the_second_jump_is_omitted_while_forwards_exist() {
 }
 
 #[test]
-fn without_the_guard_what_is_cut_off_is_warned_of_once() {
+fn cut_off_translations_are_reported_once_without_the_guard() {
     let host = host();
     host.try_run(&["iptables-restore", "--noflush"], CHAIN).succeeded();
     let watch = Watch::start(&host, &format!("{}{UNGUARDED}", policy()));
