@@ -1,4 +1,4 @@
-//! The command line as a program meets it: arguments, streams and exit status.
+//! The command-line interface: arguments, streams and exit status.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -63,15 +63,15 @@ fn help_and_version_go_to_standard_output() {
     assert_eq!(stdout(&version), concat!("dwnl ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = run("--help", "");
     expect_status(&help, 0);
-    for verb in ["check", "rules", "plan", "apply", "watch", "show", "remove"] {
-        let line = format!("\n  {verb} ");
-        assert!(stdout(&help).contains(&line), "{verb} is missing in\n{}", stdout(&help));
-        expect_status(&run(&format!("{verb} --help"), ""), 0);
+    for name in ["check", "rules", "plan", "apply", "watch", "show", "remove"] {
+        let line = format!("\n  {name} ");
+        assert!(stdout(&help).contains(&line), "{name} is missing in\n{}", stdout(&help));
+        expect_status(&run(&format!("{name} --help"), ""), 0);
     }
 }
 
 #[test]
-fn a_wrong_command_line_is_status_2() {
+fn an_invalid_command_line_exits_with_2() {
     for line in [
         "",
         "frobnicate",
@@ -99,7 +99,7 @@ fn a_wrong_command_line_is_status_2() {
 }
 
 #[test]
-fn check_counts_what_is_in_a_policy() {
+fn check_counts_entries_and_sources() {
     let output = run("check -f -", POLICY);
     expect_status(&output, 0);
     assert_eq!(stdout(&output), "<stdin>: 2 entries, 2 sources, no errors\n");
@@ -110,17 +110,17 @@ fn check_counts_what_is_in_a_policy() {
 }
 
 #[test]
-fn a_wrong_policy_is_status_2_for_every_verb_that_reads_it() {
-    for verb in ["check", "rules", "plan", "apply"] {
-        let output = run(&format!("{verb} -f -"), BROKEN);
+fn an_invalid_policy_exits_with_2_in_every_command() {
+    for name in ["check", "rules", "plan", "apply"] {
+        let output = run(&format!("{name} -f -"), BROKEN);
         expect_status(&output, 2);
-        assert_eq!(stdout(&output), "", "dwnl {verb}");
+        assert_eq!(stdout(&output), "", "dwnl {name}");
         for place in ["<stdin>:2:", "<stdin>:3:"] {
-            assert!(stderr(&output).contains(place), "dwnl {verb}:\n{}", stderr(&output));
+            assert!(stderr(&output).contains(place), "dwnl {name}:\n{}", stderr(&output));
         }
-        assert!(!stderr(&output).contains('\u{1b}'), "dwnl {verb}");
+        assert!(!stderr(&output).contains('\u{1b}'), "dwnl {name}");
 
-        let output = run(&format!("{verb} -f - --json"), BROKEN);
+        let output = run(&format!("{name} -f - --json"), BROKEN);
         expect_status(&output, 2);
         let object = json(&output);
         assert_eq!(object["ok"], false);
@@ -130,20 +130,20 @@ fn a_wrong_policy_is_status_2_for_every_verb_that_reads_it() {
             .iter()
             .map(|error| &error["line"])
             .collect();
-        assert_eq!(lines, [2, 3], "dwnl {verb}");
-        assert!(stderr(&output).contains("<stdin>:2:"), "dwnl {verb}");
+        assert_eq!(lines, [2, 3], "dwnl {name}");
+        assert!(stderr(&output).contains("<stdin>:2:"), "dwnl {name}");
     }
 }
 
 #[test]
-fn a_policy_that_cannot_be_read_is_status_2() {
+fn an_unreadable_policy_exits_with_2() {
     let output = run("check -f /nonexistent/policy.toml", "");
     expect_status(&output, 2);
     assert!(stderr(&output).contains("/nonexistent/policy.toml"), "{}", stderr(&output));
 }
 
 #[test]
-fn colour_is_for_terminals_or_on_demand() {
+fn colour_is_used_on_terminals_or_on_request() {
     let is_coloured = |line, no_color: bool| {
         let mut command = dwnl(line);
         if no_color {
@@ -197,7 +197,7 @@ fn rules_of_one_family_have_no_family_flags() {
     assert!(!rules.is_empty() && rules.iter().all(|rule| rule["family"] == "ip6"), "{rules:?}");
 }
 
-/// What `iptables-restore` makes of a text, in a network namespace of its own.
+/// The rules that `iptables-restore` loads from a text, in a network namespace of its own.
 fn restored(iptables: &str, text: &str) -> Vec<String> {
     let script = format!("{iptables}-restore --noflush && {iptables}-save -t nat");
     let mut command = Command::new("unshare");
@@ -222,8 +222,8 @@ fn one_text_serves_iptables_and_ip6tables() {
     }
 }
 
-/// A policy with a group that is large in IPv4, of addresses, a network and a range, and small in
-/// IPv6.
+/// A policy with a group of addresses, a network and a range. The group is large in IPv4 and small
+/// in IPv6.
 fn large_policy() -> String {
     let hosts: String = (1..=64).map(|host| format!("\"198.51.100.{host}\", ")).collect();
     format!(
@@ -239,7 +239,7 @@ to = [\"203.0.113.5\", \"2001:db8:1::5\"]
     )
 }
 
-/// What `nft` lists of our table after a script, in a network namespace of its own.
+/// dwnl's table as `nft` lists it after a script, in a network namespace of its own.
 fn listed(script: &str, input: &str) -> String {
     let mut command = Command::new("unshare");
     command.args(["-n", "sh", "-e", "-c", &format!("{script}\nnft list table inet dwnl")]);
@@ -250,7 +250,7 @@ fn listed(script: &str, input: &str) -> String {
 }
 
 #[test]
-fn a_large_group_is_for_nft_and_the_rest_for_iptables() {
+fn large_groups_are_printed_for_nft_and_the_rest_for_iptables() {
     let policy = large_policy();
     let both = run("rules -f -", &policy);
     let mark =
@@ -275,7 +275,7 @@ fn a_large_group_is_for_nft_and_the_rest_for_iptables() {
 }
 
 #[test]
-fn the_guard_that_is_printed_is_the_one_that_is_applied() {
+fn the_printed_guard_equals_the_applied_one() {
     let policy = large_policy().replace("enabled = false", "enabled = true");
     let native = run("rules --nft -f -", &policy);
     let loaded = listed("nft -f -", stdout(&native));

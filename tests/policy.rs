@@ -1,4 +1,4 @@
-//! Policies as operators write them, right and wrong, through the public interface.
+//! Valid and invalid policies, through the public interface.
 
 use std::fs;
 use std::net::IpAddr;
@@ -9,8 +9,8 @@ use dwnl::model::AddressSpec;
 use dwnl::policy::{Diagnostics, DirectRouting, Established, Guard};
 use proptest::prelude::*;
 
-/// Where the source lists of `malformed.txt` are; relative, so that the messages are the same
-/// everywhere.
+/// The directory of the source lists of `malformed.txt`. It is relative, so that the messages are
+/// the same everywhere.
 const FIXTURES: &str = "tests/policy";
 
 fn parse(text: &str) -> Result<Policy, Diagnostics> {
@@ -21,7 +21,7 @@ fn messages(text: &str) -> String {
     parse(text).expect_err("the policy has an error").to_string()
 }
 
-/// `malformed.txt` holds policies with their exact messages: a title behind `===`, the policy, a
+/// `malformed.txt` holds policies with their exact messages: a title after `===`, the policy, a
 /// line `---`, and what is printed.
 #[test]
 fn every_malformed_policy_gets_its_exact_message() {
@@ -98,7 +98,7 @@ fn values_that_are_not_errors() {
 }
 
 #[test]
-fn errors_behind_a_byte_order_mark_have_the_column_that_an_editor_shows() {
+fn errors_after_a_byte_order_mark_have_the_column_of_an_editor() {
     assert!(messages("\u{feff}colour = 1\r\n").starts_with("policy.toml:1:1: unknown key"));
 }
 
@@ -122,7 +122,7 @@ fn errors_are_sorted_by_file_line_and_column() {
 }
 
 #[test]
-fn many_errors_are_not_a_wall_of_text() {
+fn the_number_of_printed_errors_is_limited() {
     let ports: Vec<String> = (0..100_000).map(|_| "'0'".to_owned()).collect();
     let errors = parse(&format!("[[allow]]\nports = [{}]", ports.join(","))).expect_err("errors");
     assert_eq!(errors.0.len(), 1001);
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn no_value_reaches_the_terminal_as_it_is(value in any::<String>()) {
+    fn values_are_escaped_for_the_terminal(value in any::<String>()) {
         let value = toml_string(&value);
         let text = format!(
             "[sources]\n{value} = [{value}]\n[[allow]]\nname = {value}\nports = [{value}]\n\
@@ -185,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn a_source_is_read_back_from_its_own_text(text in source()) {
+    fn sources_are_parsed_from_their_own_output(text in source()) {
         let read = |text: &str| {
             let policy = parse(&format!("[[allow]]\nports = ['1']\nfrom = ['{text}']\n")).ok()?;
             let group = policy.allow.into_iter().next()?.from?.into_iter().next()?;
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn ports_are_read_back_from_their_own_text(
+    fn ports_are_parsed_from_their_own_output(
         first in 0..70_000u32, last in 0..70_000u32, protocol in "(/tcp|/udp|/sctp)?",
     ) {
         let read = |text: &str| {

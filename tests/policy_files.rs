@@ -1,5 +1,5 @@
-//! Files that are no policy at all: missing, a directory, rubbish, endless; and files that are
-//! read in other ways than from a disk.
+//! Unusual policy files: missing files, directories, binary data, endless input, and files that are
+//! not on a disk.
 
 use std::fs;
 use std::io::Write;
@@ -26,20 +26,20 @@ fn read(files: &[(&str, &[u8])]) -> Result<Policy, String> {
     Policy::read(&directory.path().join("policy.toml")).map_err(|errors| errors.to_string())
 }
 
-/// What is printed for the policy at `path`, without the path of its directory.
+/// The messages for the policy at `path`, without the path of its directory.
 fn messages(path: &Path) -> String {
     let errors = Policy::read(path).expect_err("the policy has an error").to_string();
     let directory = format!("{}/", path.parent().expect("a directory").display());
     errors.replace(&directory, "")
 }
 
-/// What is printed for a policy of this content.
+/// The messages for a policy with this content.
 fn messages_of(content: &[u8]) -> String {
     let directory = directory(&[("policy.toml", content)]);
     messages(&directory.path().join("policy.toml"))
 }
 
-/// What is printed for a policy whose source list is a link to `target`.
+/// The messages for a policy whose source list is a link to `target`.
 fn messages_of_list(target: &str) -> String {
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
     let directory = directory(&[("policy.toml", policy)]);
@@ -54,7 +54,7 @@ fn fifo(directory: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn a_missing_policy() {
+fn a_missing_policy_is_an_error() {
     let directory = directory(&[]);
     assert_eq!(
         messages(&directory.path().join("policy.toml")),
@@ -63,7 +63,7 @@ fn a_missing_policy() {
 }
 
 #[test]
-fn a_directory() {
+fn a_directory_is_an_error() {
     let directory = directory(&[]);
     fs::create_dir(directory.path().join("policy.toml")).expect("a directory");
     assert_eq!(
@@ -73,7 +73,7 @@ fn a_directory() {
 }
 
 #[test]
-fn a_byte_that_is_not_utf8() {
+fn a_byte_that_is_not_utf8_is_an_error() {
     assert_eq!(
         messages_of(b"# a comment\nname = \"caf\xe9\" # \xc3\xa9\n"),
         "policy.toml:2:12: this is not UTF-8 text: it contains the byte 0xe9\n\
@@ -85,7 +85,7 @@ fn a_byte_that_is_not_utf8() {
 }
 
 #[test]
-fn a_nul_byte() {
+fn a_nul_byte_is_an_error() {
     assert_eq!(
         messages_of(b"[guard]\nmark = 1\0 \xff\n"),
         "policy.toml:2:9: this is not a text file: it contains a NUL byte\n\
@@ -97,17 +97,17 @@ fn a_nul_byte() {
 }
 
 #[test]
-fn binary_rubbish_is_one_short_message() {
-    let rubbish: Vec<u8> =
+fn binary_data_causes_one_short_message() {
+    let data: Vec<u8> =
         (0..1u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let message = messages_of(&rubbish);
+    let message = messages_of(&data);
     assert!(message.starts_with("policy.toml:1:1: this is not a text file"), "{message}");
     assert!(message.len() < 1000, "{message}");
     assert!(message.chars().all(|c| c == '\n' || !c.is_control()), "{message:?}");
 }
 
 #[test]
-fn a_device_without_end() {
+fn an_endless_device_is_an_error() {
     let message = messages(Path::new("/dev/zero"));
     assert!(message.starts_with("zero:1:1: this is not a text file: it contains a NUL byte\n"));
     assert!(message.ends_with("\n  = help: a policy is UTF-8 text of at most 16 MiB"), "{message}");
@@ -118,14 +118,14 @@ fn a_device_without_end() {
 }
 
 #[test]
-fn text_without_end() {
+fn endless_text_is_an_error() {
     let directory = directory(&[]);
     let path = fifo(&directory);
     let writer = thread::spawn({
         let path = path.clone();
         move || {
             let mut fifo = fs::File::options().write(true).open(path).expect("the FIFO");
-            // Until the reader has had enough.
+            // Until the reader closes the FIFO.
             while fifo.write_all(&[b'#'; 1 << 16]).is_ok() {}
         }
     });
@@ -150,7 +150,7 @@ fn a_fifo_is_read_like_a_file() {
 }
 
 #[test]
-fn a_source_list_that_cannot_be_read() {
+fn an_unreadable_source_list_is_an_error() {
     assert_eq!(
         messages_of_list("/nowhere/cdn.txt"),
         "policy.toml:2:16: source list `cdn.txt`: there is no such file\n\
@@ -162,7 +162,7 @@ fn a_source_list_that_cannot_be_read() {
 }
 
 #[test]
-fn a_source_list_that_is_not_utf8() {
+fn a_source_list_that_is_not_utf8_is_an_error() {
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
     let directory = directory(&[("policy.toml", policy), ("cdn.txt", b"192.0.2.1 # caf\xe9\n")]);
     assert_eq!(
@@ -176,7 +176,7 @@ fn a_source_list_that_is_not_utf8() {
 }
 
 #[test]
-fn a_hundred_thousand_sources_have_their_places() {
+fn a_hundred_thousand_sources_have_locations() {
     let lines: Vec<String> =
         (0..100_000u32).map(|n| std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string()).collect();
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n[[allow]]\nports = [\"443\"]\nfrom = [\"cdn\"]\n";
@@ -190,7 +190,7 @@ fn a_hundred_thousand_sources_have_their_places() {
 }
 
 #[test]
-fn a_hundred_thousand_bad_lines_are_not_a_wall_of_text() {
+fn the_number_of_printed_list_errors_is_limited() {
     let list = "example.com\n".repeat(100_000);
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
     let directory = directory(&[("policy.toml", policy), ("cdn.txt", list.as_bytes())]);
@@ -200,7 +200,7 @@ fn a_hundred_thousand_bad_lines_are_not_a_wall_of_text() {
 }
 
 #[test]
-fn a_hundred_thousand_sources_in_one_line() {
+fn a_hundred_thousand_sources_in_one_line_are_read() {
     let sources: Vec<String> =
         (0..100_000u32).map(|n| format!("'{}'", std::net::Ipv4Addr::from(n << 8))).collect();
     let text = format!("[[allow]]\nports = ['443']\nfrom = [{}]\n", sources.join(", "));
@@ -212,7 +212,7 @@ fn a_hundred_thousand_sources_in_one_line() {
 }
 
 #[test]
-fn line_ends_byte_order_marks_and_a_missing_last_line_end_do_not_matter() {
+fn line_endings_and_byte_order_marks_do_not_matter() {
     let policy = b"\xef\xbb\xbf[sources]\r\ncdn = { file = \"cdn.txt\" }\r\n\r\n[[allow]]\r\n\
         ports = [\"443\"]\r\nfrom = [\"cdn\"]";
     let list = b"\xef\xbb\xbf192.0.2.1\r\n\r\n# a comment\r\n2001:db8::/64 # another";
@@ -223,7 +223,7 @@ fn line_ends_byte_order_marks_and_a_missing_last_line_end_do_not_matter() {
 }
 
 #[test]
-fn a_list_is_read_once_for_all_groups_that_name_it() {
+fn a_list_is_read_once_for_all_groups_that_use_it() {
     let policy = b"[sources]\na = { file = 'l' }\nb = { file = 'l' }\n\
         [[allow]]\nports = ['1']\nfrom = ['a', 'b']\n";
     let errors = read(&[("policy.toml", policy), ("l", b"192.0.2.1/24")]);
@@ -236,24 +236,24 @@ fn a_list_is_read_once_for_all_groups_that_name_it() {
 }
 
 #[test]
-fn a_reading_tells_its_files_right_or_wrong() {
+fn a_loaded_policy_lists_its_files_even_with_errors() {
     let policy = b"[sources]\nb = { file = 'b.txt' }\na = { file = 'lists/a.txt' }\n\
         c = { file = 'b.txt' }\n[[allow]]\nports = ['443']\nfrom = ['a', 'b']\n";
     let directory = directory(&[("policy.toml", policy), ("b.txt", b"192.0.2.1\n")]);
     let path = |name| directory.path().join(name);
     let files = ["policy.toml", "b.txt", "lists/a.txt"].map(path);
 
-    let reading = LoadedPolicy::load(&files[0]);
-    assert!(reading.policy.is_err(), "a list is missing");
-    assert_eq!(reading.watch_paths, files);
+    let broken = LoadedPolicy::load(&files[0]);
+    assert!(broken.policy.is_err(), "a list is missing");
+    assert_eq!(broken.watch_paths, files);
 
     fs::create_dir(path("lists")).expect("a directory");
     fs::write(&files[2], "192.0.2.2\n").expect("a list");
-    let mended = LoadedPolicy::load(&files[0]);
-    assert!(mended.policy.is_ok());
-    assert_eq!(mended.watch_paths, files);
-    assert_ne!(mended, reading);
-    assert_eq!(mended, LoadedPolicy::load(&files[0]));
+    let repaired = LoadedPolicy::load(&files[0]);
+    assert!(repaired.policy.is_ok());
+    assert_eq!(repaired.watch_paths, files);
+    assert_ne!(repaired, broken);
+    assert_eq!(repaired, LoadedPolicy::load(&files[0]));
 
     let absent = LoadedPolicy::load(&path("absent.toml"));
     assert_eq!(absent.watch_paths, [path("absent.toml")]);

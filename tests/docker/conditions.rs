@@ -90,11 +90,11 @@ fn clients_get_in_by_the_given_destination_only() {
     let site = Site::new();
     let attempt = |target, answer| expect(&site.topology, Topology::ALLOWED, target, 8080, answer);
     attempt(Topology::HOST, Answer::Answered);
-    attempt(Topology::HOST_TOO, Answer::Answered);
+    attempt(Topology::HOST_SECOND, Answer::Answered);
 
     apply(&site.topology.host, &anyone_with("to = [\"192.0.2.3\"]"));
     attempt(Topology::HOST, Answer::TimedOut);
-    attempt(Topology::HOST_TOO, Answer::Answered);
+    attempt(Topology::HOST_SECOND, Answer::Answered);
 }
 
 /// Allows everyone who meets this condition.
@@ -107,7 +107,7 @@ fn a_port_published_on_one_address_is_open_to_allowed_clients_only() {
     let site = Site::new();
     site.docker.run("one", &["-p", "192.0.2.3:8085:80"], ECHO);
     let attempt = |source, answer| {
-        expect(&site.topology, source, Topology::HOST_TOO, 8085, answer);
+        expect(&site.topology, source, Topology::HOST_SECOND, 8085, answer);
     };
     attempt(Topology::ALLOWED, Answer::Answered);
     attempt(Topology::REFUSED, Answer::Answered);

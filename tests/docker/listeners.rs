@@ -27,7 +27,7 @@ fn docker_proxy_listens_in_the_cgroup_of_dockerd() {
     let cgroup = Cgroup::new();
     let topology = Topology::new();
     let docker = Docker::start(&topology.host, &[]);
-    cgroup.take_in(&topology.host);
+    cgroup.move_processes_of(&topology.host);
 
     docker.run("web", &["-p", "8080:80"], ECHO);
     docker.run("dns", &["-p", "8081:80/udp"], "exec sleep 1000");
@@ -42,7 +42,7 @@ fn a_host_network_container_listens_in_its_own_cgroup() {
     let cgroup = Cgroup::new();
     let topology = Topology::new();
     let docker = Docker::start(&topology.host, &[]);
-    cgroup.take_in(&topology.host);
+    cgroup.move_processes_of(&topology.host);
 
     docker.run("host", &["--network=host"], "exec nc -ll -p 9000 -e cat");
     let ids = cgroups(&topology, 9000);

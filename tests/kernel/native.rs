@@ -133,12 +133,11 @@ fn nft_lists_and_loads_socket_cgroup_matches() {
     let cgroup = Cgroup::new();
     let host = Namespace::new();
     if !host.inside(Engine::open).expect("an engine").loads_cgroup().expect("an answer") {
-        let rule =
-            format!("add rule inet t c socket cgroupv2 level 1 \"{}\"", cgroup.path_of_nft());
+        let rule = format!("add rule inet t c socket cgroupv2 level 1 \"{}\"", cgroup.nft_path());
         host.run(&["nft", "add table inet t; add chain inet t c"]);
         host.try_run(&["nft", &rule], "").failed(1);
         return;
     }
-    let (id, path) = (cgroup.id().to_string(), format!("\"{}\"", cgroup.path_of_nft()));
+    let (id, path) = (cgroup.id().to_string(), format!("\"{}\"", cgroup.nft_path()));
     nft_and_dwnl_agree(&cgroup_rules(cgroup.id()), |text| text.replace(&id, &path));
 }

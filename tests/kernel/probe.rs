@@ -25,7 +25,7 @@ fn the_probe_agrees_with_a_real_connection() {
 
     let _server = tcp_echo(&host, 8080);
     // Every socket is below the root.
-    let root = Cgroup::root_of_nft();
+    let root = Cgroup::nft_root();
     let first = "tcp dport 8080 tcp flags & (syn | ack) == syn";
     let counting = format!(
         "table inet counting {{

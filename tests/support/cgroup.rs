@@ -9,25 +9,24 @@ use super::Namespace;
 use super::command::output;
 use super::wait::wait_if;
 
-/// Where nft looks for cgroups.
+/// The directory in which nft looks for cgroups.
 const CGROUPS: &str = "/sys/fs/cgroup";
-/// The cgroup below a test's.
+/// The name of a test's child cgroup.
 const INNER: &str = "inner";
 
-/// A cgroup of a test's, below the root. It is removed with this value, once the last of its processes
-/// has ended.
+/// A test's cgroup below the root. Dropping it waits for the end of its processes and removes it.
 pub struct Cgroup {
     path: PathBuf,
 }
 
 impl Cgroup {
-    /// Makes one (needs root).
+    /// Creates a cgroup (needs root).
     pub fn new() -> Cgroup {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        static CREATED: AtomicU32 = AtomicU32::new(0);
+        let number = CREATED.fetch_add(1, Ordering::Relaxed);
         let name = format!("dwnl-test-{}-{number}", std::process::id());
         let path = mount().join(name);
-        fs::create_dir(&path).expect("to make a cgroup");
+        fs::create_dir(&path).expect("to create a cgroup");
         Cgroup { path }
     }
 
@@ -54,23 +53,23 @@ impl Cgroup {
     }
 
     /// The root of the hierarchy, as nft names it.
-    pub fn root_of_nft() -> String {
+    pub fn nft_root() -> String {
         format!("./{}", below_nft(&mount()))
     }
 
     /// Its path, as nft lists it.
-    pub fn path_of_nft(&self) -> String {
+    pub fn nft_path(&self) -> String {
         below_nft(&self.path)
     }
 
-    /// A cgroup below it.
+    /// Creates the child cgroup and returns its directory.
     pub fn inner(&self) -> PathBuf {
         let inner = self.path.join(INNER);
-        fs::create_dir_all(&inner).expect("to make a cgroup");
+        fs::create_dir_all(&inner).expect("to create a cgroup");
         inner
     }
 
-    /// The path of that one below the root. It exists from now on.
+    /// Creates the child cgroup and returns its path below the root.
     pub fn inner_path(&self) -> String {
         self.inner();
         format!("{}/{INNER}", self.name())
@@ -81,14 +80,14 @@ impl Cgroup {
         mount()
     }
 
-    /// Takes in all processes that are in the network namespace.
-    pub fn take_in(&self, namespace: &Namespace) {
+    /// Moves all processes of the network namespace into the cgroup.
+    pub fn move_processes_of(&self, namespace: &Namespace) {
         let namespace = inode(namespace.path().as_ref());
         for process in fs::read_dir("/proc").expect("the processes").flatten() {
-            let theirs = fs::metadata(process.path().join("ns/net"));
-            if theirs.is_ok_and(|theirs| theirs.ino() == namespace) {
+            let other = fs::metadata(process.path().join("ns/net"));
+            if other.is_ok_and(|other| other.ino() == namespace) {
                 let number = process.file_name().into_encoded_bytes();
-                fs::write(self.path.join("cgroup.procs"), number).expect("to take in a process");
+                fs::write(self.path.join("cgroup.procs"), number).expect("to move a process");
             }
         }
     }

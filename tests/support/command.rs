@@ -1,18 +1,18 @@
-//! Commands that are run to their end, and what became of them.
+//! Commands that run to their end, and their results.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
-/// What a command did. `Display` shows all of it.
+/// The result of a command. `Display` shows all of it.
 pub struct Output {
     command: String,
     /// How it ended.
     pub status: ExitStatus,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it complained of.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -39,8 +39,8 @@ impl fmt::Display for Output {
     }
 }
 
-/// A command that goes on in the network namespace at this path, whose words are still to be added. It is
-/// killed when the thread that starts it ends.
+/// A background command in the network namespace at this path. The caller adds the program and its
+/// arguments. It is killed when the thread that started it ends.
 pub fn companion(namespace: &str) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={namespace}")).args(["setpriv", "--pdeathsig", "KILL"]);
@@ -71,7 +71,7 @@ pub(super) fn path() -> String {
     format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
-/// A file rather than a pipe: it never blocks, however much is read of it.
+/// A file rather than a pipe, so that writing never blocks, however little is read.
 fn file(text: &str) -> Stdio {
     let mut file: File = tempfile::tempfile().expect("a temporary file");
     file.write_all(text.as_bytes()).expect("to write the temporary file");

@@ -11,8 +11,8 @@ use super::slice::{Slice, remove_tree};
 use super::wait::wait_if;
 use super::{Namespace, image};
 
-/// A dockerd with a containerd, containers and state of its own, in namespaces of its own: network
-/// (the host's), mounts and processes. Whatever ends it ends everything that it started.
+/// A dockerd with its own containerd, containers and state, in the host's network namespace and in
+/// its own mount and PID namespaces. When it ends, everything that it started ends too.
 pub struct Docker {
     namespace: String,
     flags: Vec<String>,
@@ -23,11 +23,11 @@ pub struct Docker {
 
 /// Hides the machine's own containerd and cgroup manager, and the state of any other dockerd.
 ///
-/// containerd is not left to dockerd, which gives it 15 seconds to start and then gives up; a busy
-/// machine takes longer. Its plugin for Kubernetes would only take time.
+/// containerd is started here, because dockerd waits only 15 seconds for its start, and a busy
+/// machine takes longer. Its plugin for Kubernetes is disabled to save time.
 ///
-/// With `SLICE`, the path of a cgroup, the two run in services of it, and see a host that has cgroup2
-/// alone: so does runc, which puts each container into a cgroup of its own beneath `SLICE`.
+/// With `SLICE`, the path of a cgroup, both run in services of that cgroup and see a host with
+/// cgroup2 only. So does runc, which puts each container into a cgroup of its own below `SLICE`.
 const SCRIPT: &str = r#"set -e
 mount -t tmpfs tmpfs /run
 if [ -n "$SLICE" ]; then
@@ -55,7 +55,7 @@ exec dockerd --containerd /run/containerd.socket "$@"
 "#;
 
 impl Docker {
-    /// The flags with which it writes rules for IPv6. Before Docker 27 this was an experiment.
+    /// The flags that make dockerd write rules for IPv6, an experimental feature before Docker 27.
     pub const IPV6: [&str; 4] =
         ["--experimental", "--ipv6", "--ip6tables", "--fixed-cidr-v6=fd00:db8::/64"];
 
@@ -64,8 +64,8 @@ impl Docker {
         Docker::new(host, flags).started()
     }
 
-    /// The same as a service of systemd's: its sockets, those of docker-proxy included, have the cgroup
-    /// [`Docker::cgroup_path`], and those of each container a cgroup of its own.
+    /// Starts dockerd as systemd would: its sockets, including those of docker-proxy, have the
+    /// cgroup [`Docker::cgroup_path`], and those of each container a cgroup of their own.
     pub fn start_service(host: &Namespace, flags: &[&str]) -> Docker {
         let mut docker = Docker::new(host, flags);
         docker.cgroup = Some(docker.new_slice());
@@ -89,17 +89,17 @@ impl Docker {
         self
     }
 
-    /// Stops dockerd and starts it again. Containers with `--restart=always` come back.
+    /// Stops dockerd and starts it again. Containers with `--restart=always` are restarted.
     pub fn restart(&mut self) {
         self.stop();
         self.launch();
     }
 
-    /// The same where systemd has removed the cgroup meanwhile: the new one has another number. What is
-    /// to be done between, as by `ExecStartPre=`, finds the new one there.
+    /// Restarts dockerd in a new cgroup with another ID, as if systemd had removed the old one.
+    /// `before_start` runs in between, like `ExecStartPre=`, and finds the new cgroup.
     pub fn restart_in_new_cgroup(&mut self, before_start: impl FnOnce()) {
         self.stop();
-        // The old one has to be gone before the new one can have its name.
+        // The old cgroup must be removed before the new one can take its name.
         self.cgroup = None;
         self.cgroup = Some(self.new_slice());
         before_start();
@@ -112,8 +112,7 @@ impl Docker {
         format!("{}/docker.service", cgroup.name())
     }
 
-    /// `docker run` of a detached container whose name is `name` and whose `command` is run by the
-    /// shell of busybox.
+    /// Runs a detached container `name`, whose `command` is executed by the shell of busybox.
     #[track_caller]
     pub fn run(&self, name: &str, options: &[&str], command: &str) {
         let run = ["run", "--detach", "--stop-signal=KILL", "--name", name];
@@ -167,7 +166,7 @@ impl Docker {
         );
     }
 
-    /// Asks dockerd to stop as an init system would, and waits until it has.
+    /// Stops dockerd as an init system would, and waits for its end.
     fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         let namespace = format!("--pid=/proc/{}/ns/pid_for_children", process.id());
@@ -177,7 +176,7 @@ impl Docker {
         }
     }
 
-    /// The containers' cgroups are beneath it. The directory's name is as unique as it has to be.
+    /// The parent of the containers' cgroups, named after the unique temporary directory.
     fn slice(&self) -> String {
         self.directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -186,7 +185,8 @@ impl Docker {
         Slice::new(&self.slice(), &["docker.service", "containerd.service"])
     }
 
-    /// Removes the cgroup of the containers, which have ended: one of cgroup v2, or one a controller.
+    /// Removes the parent of the containers' cgroups, which is empty by now: one in cgroup v2, or
+    /// one for each controller.
     fn remove_slice(&self) {
         let root = Path::new("/sys/fs/cgroup");
         let entries = fs::read_dir(root).into_iter().flatten().flatten();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Namespace, Output};
 
-/// What a policy says that is to have the rules of `DOCKER-BLOCK` alone.
+/// The part of a policy that turns the guard off, so that only the rules of `DOCKER-BLOCK` decide.
 pub const UNGUARDED: &str = "[guard]\nenabled = false\n";
 
 /// Runs dwnl in the namespace with the policy as its standard input.
@@ -39,5 +39,5 @@ pub fn remove(namespace: &Namespace) -> Value {
 #[track_caller]
 fn json(output: Output) -> Value {
     let text = output.succeeded();
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in the answer:\n{text}"))
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in the output:\n{text}"))
 }

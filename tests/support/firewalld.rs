@@ -1,4 +1,4 @@
-//! A real firewalld, whose reload empties the tables of iptables.
+//! A real firewalld, whose reload flushes the tables of iptables.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::command::{Output, companion};
 use super::namespace::Namespace;
 use super::wait::wait_for;
 
-/// Everybody who reaches the bus may do everything there.
+/// A bus configuration that permits everything.
 const BUS: &str = r#"<busconfig>
   <listen>unix:path=ADDRESS</listen>
   <auth>EXTERNAL</auth>
@@ -27,7 +27,7 @@ const BUS: &str = r#"<busconfig>
 </busconfig>
 "#;
 
-/// A firewalld of its own for a host, with a message bus of its own. Both end with the value.
+/// A host's firewalld with its own message bus. Both are killed on drop.
 pub struct Firewalld<'a> {
     host: &'a Namespace,
     processes: Vec<Child>,
@@ -35,7 +35,7 @@ pub struct Firewalld<'a> {
 }
 
 impl Firewalld<'_> {
-    /// Starts it on the host and waits until it answers.
+    /// Starts firewalld on the host and waits until it answers.
     pub fn start(host: &Namespace) -> Firewalld<'_> {
         let directory = TempDir::with_prefix("dwnl-firewalld-").expect("a temporary directory");
         let mut firewalld = Firewalld { host, processes: Vec::new(), directory };
@@ -71,7 +71,7 @@ impl Firewalld<'_> {
         self.call("--reload").succeeded();
     }
 
-    /// Its table, as nft lists it.
+    /// The table of firewalld, as nft lists it.
     pub fn table(&self) -> String {
         self.host.run(&["nft", "list", "table", "inet", "firewalld"])
     }

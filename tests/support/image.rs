@@ -1,4 +1,4 @@
-//! The image that all containers are made of.
+//! The image of all containers.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::busybox;
 use super::command::output;
 
-/// Makes an archive in this directory that holds nothing but busybox, and returns its path.
+/// Creates an archive in this directory that contains only busybox, and returns its path.
 pub fn archive(directory: &Path) -> String {
     let (root, archive) = (directory.join("root"), directory.join("image.tar"));
     let bin = root.join("bin");

@@ -1,4 +1,4 @@
-//! The versions of iptables that have to read what dwnl writes.
+//! The iptables versions that must be able to read what dwnl writes.
 
 use super::{Namespace, Output, unpacked};
 

@@ -1,7 +1,7 @@
-//! What the tests share: network namespaces, commands run in them, the versions of iptables, a
-//! host with clients, connections, a real dockerd, podman and firewalld, and a running watch.
+//! Shared parts of the tests: network namespaces, commands in them, the versions of iptables, a
+//! host with clients, connections, real dockerd, podman and firewalld, and a running watch.
 
-// Every test program uses a part of this.
+// Each test program uses only some of these.
 #![allow(dead_code, unused_imports)]
 
 mod cgroup;

@@ -1,4 +1,4 @@
-//! Every change of a namespace's ruleset, as the kernel announces it.
+//! The changes of a namespace's ruleset, as the kernel announces them.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -18,7 +18,7 @@ pub struct Monitor<'a> {
 }
 
 impl Monitor<'_> {
-    /// Listens to every change from now on.
+    /// Starts to listen for changes.
     pub fn new(namespace: &Namespace) -> Monitor<'_> {
         let start = || {
             let mut nft = Command::new("nft");
@@ -39,7 +39,7 @@ impl Monitor<'_> {
         monitor
     }
 
-    /// What has changed since this was last called, in nft's words.
+    /// The changes since the last call, as nft prints them.
     pub fn events(&mut self) -> String {
         let mark = self.mark();
         let mut events = Vec::new();
@@ -54,7 +54,7 @@ impl Monitor<'_> {
         }
     }
 
-    /// Makes and undoes a change that is told from all others by its name.
+    /// Adds and deletes a table whose name distinguishes this change from all others.
     fn mark(&mut self) -> String {
         self.marks += 1;
         let mark = format!("mark{}", self.marks);

@@ -10,8 +10,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::command::{Output, output};
 
-/// A network namespace without a name. It lives as long as this value and the processes in it, so
-/// that nothing is left behind however a test ends.
+/// An anonymous network namespace. It exists as long as this value and the processes in it, so that
+/// no test leaves anything behind.
 pub struct Namespace {
     handle: File,
 }
@@ -29,19 +29,19 @@ impl Namespace {
         namespace
     }
 
-    /// The namespace that a file of the kernel refers to.
+    /// Opens the namespace that a file of the kernel refers to.
     pub fn open(path: &Path) -> Namespace {
         let handle = File::open(path);
         Namespace { handle: handle.unwrap_or_else(|e| panic!("{}: {e}", path.display())) }
     }
 
-    /// A path that leads to it as long as this value lives.
+    /// A path of the namespace, valid as long as this value exists.
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.handle.as_raw_fd())
     }
 
-    /// Calls a function on a thread that is in the namespace. What it opens or starts there stays
-    /// there.
+    /// Calls a function on a thread in the namespace. Sockets that it opens and processes that it
+    /// starts stay in the namespace.
     pub fn inside<T: Send>(&self, function: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let thread = scope.spawn(|| {

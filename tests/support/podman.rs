@@ -9,11 +9,11 @@ use super::slice::Slice;
 use super::wait::wait_for;
 use super::{Namespace, image};
 
-/// Podman with storage, state and containers of its own, in namespaces of its own: network (the host's),
-/// mounts and processes. Whatever ends it ends everything that it started.
+/// A podman with its own storage, state and containers, in the host's network namespace and in its
+/// own mount and PID namespaces. When it ends, everything that it started ends too.
 pub struct Podman<'a> {
     host: &'a Namespace,
-    /// Holds the namespaces.
+    /// The process that keeps the namespaces open.
     holder: Child,
     directory: TempDir,
     slice: Slice,
@@ -30,7 +30,7 @@ exec sleep infinity
 "#;
 
 impl Podman<'_> {
-    /// Makes the namespaces and the image. The rules come with the first container.
+    /// Creates the namespaces and the image. podman adds its rules with the first container.
     pub fn new(host: &Namespace) -> Podman<'_> {
         let directory = TempDir::with_prefix("dwnl-podman-").expect("a temporary directory");
         let name = directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -51,12 +51,11 @@ impl Podman<'_> {
         podman
     }
 
-    /// `podman run` of a detached container whose name is `name` and whose `command` is run by the shell
-    /// of busybox.
+    /// Runs a detached container `name`, whose `command` is executed by the shell of busybox.
     #[track_caller]
     pub fn run(&self, name: &str, options: &[&str], command: &str) {
         let parent = format!("--cgroup-parent=/{}", self.slice.name());
-        // cgroup2 may have no controllers left, where the machine has them in cgroup v1.
+        // cgroup2 may lack controllers, if the machine uses them in cgroup v1.
         let run = ["run", "--detach", "--pids-limit=-1", &parent, "--name", name];
         self.client(&[&run[..], options, &["image", "/bin/sh", "-c", command]].concat());
     }
@@ -84,7 +83,7 @@ impl Podman<'_> {
 
 impl Drop for Podman<'_> {
     fn drop(&mut self) {
-        // The first process of a namespace takes the others with it.
+        // When the first process of a PID namespace ends, the kernel ends all others.
         let _ = self.holder.kill().and_then(|()| self.holder.wait());
     }
 }

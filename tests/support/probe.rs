@@ -8,16 +8,16 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Namespace;
 
-/// How long silence has to last to count as such.
+/// How long to wait until a missing answer counts as silence.
 const SILENCE: Duration = Duration::from_millis(1500);
 
-/// How long an answer over a connection that was let in may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time until an answer over an established connection.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What became of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The container sent back what it was sent.
+    /// The server echoed the data.
     Answered,
     /// The connection was refused or closed.
     Refused,
@@ -50,7 +50,7 @@ impl Datagrams {
         Datagrams(socket)
     }
 
-    /// Sends a datagram and waits for it to come back.
+    /// Sends a datagram and waits for the echo.
     pub fn echo(&self) -> Answer {
         let mut answer = [0; 4];
         self.0.send(b"ping").and_then(|_| self.0.recv(&mut answer)).map_or_else(failure, success)
@@ -74,17 +74,17 @@ impl Connection {
             .expect("a TCP socket");
         socket.bind(&SocketAddr::new(address(source), 0).into()).expect("to bind to the source");
         socket.connect_timeout(&target.into(), SILENCE).map_err(failure)?;
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        socket.set_read_timeout(Some(ANSWER_TIMEOUT)).expect("a time-out");
         Ok(Connection(socket.into()))
     }
 
-    /// Gives up waiting for an answer soon, where it is expected not to come.
+    /// Shortens the wait for an answer, where none is expected.
     pub fn expecting_silence(self) -> Connection {
         self.0.set_read_timeout(Some(SILENCE)).expect("a time-out");
         self
     }
 
-    /// Sends a few bytes and waits for them to come back.
+    /// Sends a few bytes and waits for the echo.
     pub fn echo(&mut self) -> Answer {
         let mut answer = [0; 4];
         let sent = self.0.write_all(b"ping");

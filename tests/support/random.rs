@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same for the same seed.
+//! Reproducible pseudo-random numbers.
 
-/// SplitMix64. Its seed belongs into the message of every assertion.
+/// SplitMix64. The message of every assertion must contain the seed.
 pub struct Random(u64);
 
 impl Random {
@@ -23,7 +23,7 @@ impl Random {
         values[self.below(values.len())].clone()
     }
 
-    /// Whether an event has come to pass that does so once in `times`.
+    /// Whether an event with a probability of one in `times` occurs.
     pub fn is_one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

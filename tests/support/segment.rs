@@ -1,4 +1,4 @@
-//! Single TCP segments, as no TCP of a kernel would send them.
+//! Single TCP segments that a kernel's TCP would not send.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 

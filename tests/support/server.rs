@@ -1,5 +1,5 @@
-//! Servers that send back what they are sent, for as long as the value lives. A container's network
-//! namespace is served from outside: the image has no server for UDP, and no fast one.
+//! Echo servers, which run until they are dropped. A container's network namespace is served from
+//! outside, because the image has no UDP server and no fast TCP server.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, UdpSocket};
@@ -32,7 +32,7 @@ pub fn tcp_echo_at(namespace: &Namespace, at: &str, port: u16) -> TcpEcho {
     let accepting = Arc::clone(&listener);
     let thread = thread::spawn(move || {
         for connection in accepting.incoming().map_while(Result::ok) {
-            // A client that is gone by now does not matter.
+            // It does not matter if the client is gone.
             thread::spawn(move || io::copy(&mut &connection, &mut &connection));
         }
     });
@@ -41,7 +41,7 @@ pub fn tcp_echo_at(namespace: &Namespace, at: &str, port: u16) -> TcpEcho {
 
 impl Drop for TcpEcho {
     fn drop(&mut self) {
-        // It ends the wait for the next connection.
+        // This ends the wait for the next connection.
         let _ = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -58,7 +58,8 @@ pub fn udp_echo(namespace: &Namespace, port: u16) -> UdpEcho {
     udp_echo_at(namespace, "::", port)
 }
 
-/// Serves UDP at one address of the namespace: with several of IPv6, the answer would come from any.
+/// Serves UDP at one address of the namespace. On the unspecified address, answers could come from
+/// another IPv6 address of the namespace.
 pub fn udp_echo_at(namespace: &Namespace, at: &str, port: u16) -> UdpEcho {
     let socket = namespace.inside(|| UdpSocket::bind((at, port))).expect("a UDP socket");
     socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
@@ -68,7 +69,7 @@ pub fn udp_echo_at(namespace: &Namespace, at: &str, port: u16) -> UdpEcho {
         let mut buffer = [0; 64];
         while !stop.load(Ordering::Relaxed) {
             if let Ok((length, client)) = socket.recv_from(&mut buffer) {
-                // A client that is gone by now does not matter.
+                // It does not matter if the client is gone.
                 let _ = socket.send_to(&buffer[..length], client);
             }
         }
@@ -83,11 +84,11 @@ impl Drop for UdpEcho {
     }
 }
 
-/// A program that echoes TCP on a port. It is killed with this value.
+/// A program that echoes TCP on a port. It is killed on drop.
 pub struct Server(Child);
 
 impl Server {
-    /// Starts it in the cgroup of this directory.
+    /// Starts the server in the cgroup of this directory.
     pub fn start(host: &Namespace, cgroup: &Path, port: u16) -> Server {
         let script = r#"echo 0 >"$0/cgroup.procs" && exec "$1" nc -ll -p "$2" -e cat"#;
         let server = companion(&host.path())

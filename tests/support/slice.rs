@@ -1,4 +1,4 @@
-//! A branch of the cgroup2 hierarchy for what a test starts, laid out as systemd does for its services.
+//! A cgroup2 subtree for the processes of a test, laid out like systemd's services.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,19 +7,21 @@ use std::path::{Path, PathBuf};
 use super::cgroup::mount;
 use super::wait::wait_if;
 
-/// The branch `NAME`, with services in it. Dropping it kills the processes that are still in it and removes
-/// it.
+/// The subtree `NAME` and its services. Dropping it kills the remaining processes and removes the
+/// subtree.
 pub struct Slice {
     root: PathBuf,
     name: String,
 }
 
 impl Slice {
-    /// Makes the branch with these services; its name has to be unique.
+    /// Creates the subtree with these services. The name must be unique.
     pub fn new(name: &str, services: &[&str]) -> Slice {
         let slice = Slice { root: mount(), name: name.to_owned() };
-        for path in
-            services.iter().map(|service| slice.branch().join(service)).chain([slice.branch()])
+        for path in services
+            .iter()
+            .map(|service| slice.directory().join(service))
+            .chain([slice.directory()])
         {
             fs::create_dir_all(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
@@ -33,29 +35,29 @@ impl Slice {
 
     /// The directory of `docker.service`.
     pub fn service(&self) -> PathBuf {
-        self.branch().join("docker.service")
+        self.directory().join("docker.service")
     }
 
-    fn branch(&self) -> PathBuf {
+    fn directory(&self) -> PathBuf {
         self.root.join(&self.name)
     }
 
     fn is_populated(&self) -> bool {
-        let events = fs::read_to_string(self.branch().join("cgroup.events"));
+        let events = fs::read_to_string(self.directory().join("cgroup.events"));
         events.is_ok_and(|events| events.contains("populated 1"))
     }
 }
 
 impl Drop for Slice {
     fn drop(&mut self) {
-        // Linux before 5.14 has no such file. Nothing is left by then unless a test failed.
-        let _ = fs::write(self.branch().join("cgroup.kill"), "1");
+        // Linux before 5.14 has no such file. Processes remain only if a test failed.
+        let _ = fs::write(self.directory().join("cgroup.kill"), "1");
         wait_if(|| (!self.is_populated()).then_some(()));
-        remove_tree(&self.branch());
+        remove_tree(&self.directory());
     }
 }
 
-/// Removes a directory of a cgroup hierarchy and those below it. What is not there needs no removal.
+/// Removes a directory of a cgroup hierarchy and those below it, if it exists.
 pub(super) fn remove_tree(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));

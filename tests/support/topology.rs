@@ -2,12 +2,12 @@
 
 use super::Namespace;
 
-/// A host with two interfaces, and a namespace that is all of its clients. Both networks hold
-/// documentation addresses; the client takes as many as a test wants.
+/// A host with two interfaces, and one namespace for all of its clients. Both networks use
+/// documentation addresses. Tests may add addresses to the clients.
 pub struct Topology {
     /// The host: `eth0` has 192.0.2.1, 192.0.2.3 and 2001:db8::1, `eth1` has 198.51.100.1.
     pub host: Namespace,
-    /// The clients: [`Self::ALLOWED`] and the others by `eth0`, 198.51.100.2 by `eth1`.
+    /// The clients: [`Self::ALLOWED`] and the others on `eth0`, 198.51.100.2 on `eth1`.
     pub client: Namespace,
 }
 
@@ -15,23 +15,23 @@ impl Topology {
     /// The host's address.
     pub const HOST: &str = "192.0.2.1";
     /// The host's second address, on the same interface.
-    pub const HOST_TOO: &str = "192.0.2.3";
+    pub const HOST_SECOND: &str = "192.0.2.3";
     /// The host's IPv6 address.
     pub const HOST6: &str = "2001:db8::1";
     /// The host's address on its second interface.
     pub const HOST_ETH1: &str = "198.51.100.1";
     /// The client that the policies allow.
     pub const ALLOWED: &str = "192.0.2.2";
-    /// The client that they do not.
+    /// The client that the policies do not allow.
     pub const REFUSED: &str = "192.0.2.66";
     /// The IPv6 client that the policies allow.
     pub const ALLOWED6: &str = "2001:db8::2";
-    /// The IPv6 client that they do not.
+    /// The IPv6 client that the policies do not allow.
     pub const REFUSED6: &str = "2001:db8::66";
     /// The client on the second interface.
     pub const CLIENT_ETH1: &str = "198.51.100.2";
 
-    /// Lays the cables and gives out the addresses.
+    /// Creates the links and assigns the addresses.
     pub fn new() -> Topology {
         let (host, client) = (Namespace::new(), Namespace::new());
         for interface in ["eth0", "eth1"] {
@@ -40,7 +40,7 @@ impl Topology {
             host.run(&["ip", "link", "set", interface, "up"]);
             client.run(&["ip", "link", "set", interface, "up"]);
         }
-        for address in [Self::HOST, Self::HOST_TOO] {
+        for address in [Self::HOST, Self::HOST_SECOND] {
             assign(&host, "eth0", address);
         }
         assign(&host, "eth0", Self::HOST6);
@@ -52,8 +52,8 @@ impl Topology {
         Topology { host, client }
     }
 
-    /// The same with an `INPUT` that drops the ports that will be published, as the scheme presumes:
-    /// what is not translated is let in by docker-proxy otherwise.
+    /// A topology whose `INPUT` drops the ports that the tests publish. Without the guard dwnl
+    /// relies on this: docker-proxy would accept packets that are not translated.
     pub fn closed() -> Topology {
         let topology = Topology::new();
         for iptables in ["iptables", "ip6tables"] {
@@ -65,7 +65,7 @@ impl Topology {
         topology
     }
 
-    /// Gives the clients one more address on `eth0`.
+    /// Adds an address to the clients on `eth0`.
     pub fn add_client(&self, address: &str) {
         assign(&self.client, "eth0", address);
     }
@@ -74,7 +74,7 @@ impl Topology {
 fn assign(namespace: &Namespace, interface: &str, address: &str) {
     let length = if address.contains(':') { 64 } else { 24 };
     let address = format!("{address}/{length}");
-    // Without duplicate address detection the address can be used at once.
+    // Without duplicate address detection the address is usable immediately.
     let args = ["ip", "address", "add", &address, "dev", interface];
     let nodad: &[&str] = if length == 64 { &["nodad"] } else { &[] };
     namespace.run(&[&args[..], nodad].concat());

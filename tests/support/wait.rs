@@ -3,23 +3,23 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Far longer than anything here takes: reached only by what never happens. A slow machine says so in
-/// `DWNL_TESTS_PATIENCE`, in seconds.
-fn patience() -> Duration {
-    let told = std::env::var("DWNL_TESTS_PATIENCE").ok();
-    Duration::from_secs(told.map_or(60, |seconds| seconds.parse().expect("seconds")))
+/// The time-out of all waits, far longer than any of them takes. On a slow machine,
+/// `DWNL_TESTS_TIMEOUT` sets it in seconds.
+fn timeout() -> Duration {
+    let configured = std::env::var("DWNL_TESTS_TIMEOUT").ok();
+    Duration::from_secs(configured.map_or(60, |seconds| seconds.parse().expect("seconds")))
 }
 
-/// Tries until there is a value; panics with `what` if there is none in time.
+/// Calls `attempt` until it returns a value. Panics with `what` after the time-out.
 #[track_caller]
 pub fn wait_for<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
     let value = wait_if(attempt);
-    value.unwrap_or_else(|| panic!("{what}: not within {} s", patience().as_secs()))
+    value.unwrap_or_else(|| panic!("{what}: not within {} s", timeout().as_secs()))
 }
 
-/// Tries until there is a value, but not for ever.
+/// Calls `attempt` until it returns a value, or until the time-out.
 pub fn wait_if<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + patience();
+    let end = Instant::now() + timeout();
     while Instant::now() < end {
         if let Some(value) = attempt() {
             return Some(value);

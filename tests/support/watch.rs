@@ -14,16 +14,16 @@ use tempfile::TempDir;
 
 use super::{Namespace, companion, wait_for, wait_if};
 
-/// How long a notification may take: far longer than it does.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Maximum time until a notification, far longer than any takes.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// `dwnl watch` in a namespace, and what stands in for its service manager.
+/// `dwnl watch` in a namespace, with a socket in the role of its service manager.
 pub struct Watch {
     process: Child,
     files: Files,
 }
 
-/// Its files: the policy, the log, and the sockets.
+/// The files of a watch: the policy, the log, and the sockets.
 pub struct Files {
     directory: TempDir,
     notifications: UnixDatagram,
@@ -45,13 +45,13 @@ impl Files {
         self.etc("policy.toml")
     }
 
-    /// The path of a file beside the policy.
+    /// The path of a file in the directory of the policy.
     pub fn etc(&self, name: &str) -> PathBuf {
         self.path("etc").join(name)
     }
 
-    /// The service manager listens anew, as it does after it was started again.
-    fn listen_anew(&mut self) {
+    /// Recreates the service manager's socket, as after a restart of the manager.
+    fn listen_again(&mut self) {
         let path = self.path("notify");
         fs::remove_file(&path).expect("to remove a socket");
         self.notifications = notifications(&path);
@@ -62,7 +62,7 @@ impl Files {
         self.directory.path().join(name)
     }
 
-    /// Starts it with these options and variables of the environment.
+    /// Starts `dwnl watch` with these options and environment variables.
     pub fn launch(self, host: &Namespace, options: &[&str], variables: &[(&str, &str)]) -> Watch {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a log");
         let events = File::options().create(true).append(true).open(self.path("events"));
@@ -82,24 +82,24 @@ impl Files {
 
 fn notifications(path: &Path) -> UnixDatagram {
     let socket = UnixDatagram::bind(path).expect("a Unix socket");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    socket.set_read_timeout(Some(NOTIFY_TIMEOUT)).expect("a time-out");
     socket
 }
 
 impl Watch {
-    /// Keeps the policy in force on the host: when this returns it is.
+    /// Starts a watch, and waits until the policy is in force on the host.
     pub fn start(host: &Namespace, policy: &str) -> Watch {
         Watch::start_with(host, Files::new(policy), &[])
     }
 
-    /// The same with these files and options.
+    /// [`Watch::start`] with these files and options.
     pub fn start_with(host: &Namespace, files: Files, options: &[&str]) -> Watch {
         let watch = files.launch(host, options, &[]);
         watch.notified("READY=1");
         watch
     }
 
-    /// The same with a socket for its counters.
+    /// [`Watch::start`] with a socket for metrics.
     pub fn start_with_socket(host: &Namespace, policy: &str) -> (Watch, PathBuf) {
         let files = Files::new(policy);
         let socket = files.path("metrics");
@@ -121,9 +121,9 @@ impl Watch {
         }
     }
 
-    /// What stands in for its service manager is started again.
+    /// Simulates a restart of the service manager.
     pub fn restart_manager(&mut self) {
-        self.files.listen_anew();
+        self.files.listen_again();
     }
 
     /// What has been logged so far.
@@ -132,12 +132,12 @@ impl Watch {
         let log = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
         let mut log = log.expect("the log");
         let mut text = Vec::new();
-        // In a pipe there may be no more for now.
+        // An empty pipe returns EAGAIN, which ends the read.
         let _ = log.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Waits until a text has been logged so many times.
+    /// Waits until a text has been logged this many times.
     #[track_caller]
     pub fn logged_times(&self, text: &str, times: usize) {
         let logged = || (self.log().matches(text).count() >= times).then_some(());
@@ -155,7 +155,7 @@ impl Watch {
         &self.files
     }
 
-    /// Its number.
+    /// Its process ID.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -173,12 +173,12 @@ impl Watch {
         kill(Pid::from_raw(id), signal).expect("to send a signal");
     }
 
-    /// Waits for its end.
+    /// Waits until the process has ended.
     pub fn ended(&mut self) -> ExitStatus {
         wait_for("dwnl's end", || self.process.try_wait().expect("its state"))
     }
 
-    /// Ends it by a signal and returns its files.
+    /// Kills the process and returns its files.
     pub fn killed(mut self) -> Files {
         self.process.kill().expect("to kill it");
         self.ended();

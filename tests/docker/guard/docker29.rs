@@ -78,7 +78,7 @@ impl Docker29 {
         let site = &self.site;
         expect_both(site, Topology::HOST, 8080, published);
         expect_both6(site, Topology::HOST6, 8080, published);
-        expect_both(site, Topology::HOST_TOO, 8081, published);
+        expect_both(site, Topology::HOST_SECOND, 8081, published);
         for target in [Topology::HOST, Topology::HOST6] {
             expect_udp(site, target, 8080, published);
         }

@@ -26,7 +26,7 @@ fn no_path_is_open_to_the_refused_client() {
     apply(host, POLICY);
     assert_eq!(apply(host, POLICY)["changed"], false);
     expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
-    expect_both(&site, Topology::HOST_TOO, 8080, ONLY_ALLOWED);
+    expect_both(&site, Topology::HOST_SECOND, 8080, ONLY_ALLOWED);
     expect_both(&site, &container, 80, NONE);
     // Without the nat rules docker-proxy accepts what is not translated.
     host.run(&["iptables", "-t", "nat", "-F"]);

@@ -20,7 +20,7 @@ fn only_allowed_clients_get_in() {
     let each = |expected, port, target| {
         expect_both(&site, target, port, expected);
     };
-    each(ALL, 8081, Topology::HOST_TOO);
+    each(ALL, 8081, Topology::HOST_SECOND);
     for port in [8080, 8090] {
         each(ALL, port, Topology::HOST);
         expect_both6(&site, Topology::HOST6, port, ALL);
@@ -30,7 +30,7 @@ fn only_allowed_clients_get_in() {
     }
 
     apply(host, &site.policy_with(POLICY, ""));
-    each(ONLY_ALLOWED, 8081, Topology::HOST_TOO);
+    each(ONLY_ALLOWED, 8081, Topology::HOST_SECOND);
     for (port, expected) in [(8080, ONLY_ALLOWED), (8090, NONE)] {
         each(expected, port, Topology::HOST);
         expect_both6(&site, Topology::HOST6, port, expected);

@@ -43,7 +43,7 @@ fn rules_of_every_iptables_version_are_read() {
             publish(conditions);
             assert_eq!(cleared(&site), 1, "{version}: {conditions:?}");
         }
-        publish(&["-d", Topology::HOST_TOO]);
+        publish(&["-d", Topology::HOST_SECOND]);
         assert_eq!(cleared(&site), 0, "{version}: published on another address");
     }
 }
