@@ -1,11 +1,11 @@
-//! What was measured: the median and the quartiles for each figure, mix and size.
+//! The measurements: the median and the quartiles for each figure, mix and size.
 
 use std::collections::BTreeMap;
 
 use crate::support::Spread;
 use crate::workload::Mix;
 
-/// What is measured. Times are in seconds, memory is in bytes.
+/// A measured quantity. Times are in seconds, memory is in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Figure {
     /// Library: from the text of the policy to the ruleset.
@@ -16,9 +16,9 @@ pub enum Figure {
     Floor,
     /// Library: a call of `Engine::apply` that changes every source.
     Reload,
-    /// Library: one that changes one source.
+    /// Library: a call that changes one source.
     OneChange,
-    /// Library: one that changes nothing.
+    /// Library: a call that changes nothing.
     NoChange,
     /// `dwnl apply` that changes every source.
     DwnlReload,
@@ -34,14 +34,14 @@ pub enum Figure {
     Nft,
     /// One `iptables` process for each rule.
     Script,
-    /// A new flow through dwnl's frame, without a policy.
+    /// A new flow through dwnl's managed objects, with an empty policy.
     FlowEmpty,
     /// A new flow through dwnl's policy.
     FlowDwnl,
-    /// A new flow through iptables' rules.
+    /// A new flow through iptables rules.
     FlowIptables,
-    /// A new flow through the guard without what knows Docker's sockets and marked flows.
-    FlowGuardBefore,
+    /// A new flow through the guard without its rules for Docker's sockets and for marked flows.
+    FlowGuardWithoutSockets,
     /// A new flow through the guard.
     FlowGuard,
     /// Library: a call of `Engine::apply` that changes every source, all of them rules.
@@ -60,7 +60,7 @@ pub enum Figure {
     MemoryNft,
 }
 
-/// All that was measured.
+/// All measurements.
 #[derive(Default)]
 pub struct Figures(BTreeMap<(Figure, Mix, usize), Spread>);
 
@@ -73,12 +73,12 @@ impl Figures {
         self.0.get(&(figure, mix, size)).copied()
     }
 
-    /// How many times the second the first is.
+    /// The ratio of the first figure to the second.
     pub fn ratio(&self, over: Figure, under: Figure, mix: Mix, size: usize) -> Option<Spread> {
         Some(self.get(over, mix, size)?.over(self.get(under, mix, size)?))
     }
 
-    /// The sizes for which there is a figure, with it.
+    /// The sizes for which the figure was measured, with its values.
     pub fn of(&self, figure: Figure, mix: Mix) -> impl Iterator<Item = (usize, Spread)> {
         let figures = self.0.iter().filter(move |(key, _)| (key.0, key.1) == (figure, mix));
         figures.map(|(key, value)| (key.2, *value))

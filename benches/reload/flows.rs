@@ -22,13 +22,13 @@ use crate::workload::{Mix, PORT, Protocol, Variant, Workload, write};
 const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
-/// So many packets are on their way at most; the kernel drops none of so few.
+/// Maximum number of packets in flight, few enough for the kernel to drop none.
 const WINDOW: u16 = 64;
-/// A round ends when this time is over, or
+/// Maximum time of a round.
 const ROUND_TIME: Duration = Duration::from_millis(20);
-/// after so many windows.
+/// Maximum number of windows in a round.
 const ROUND_WINDOWS: u32 = 64;
-/// No port is used twice, so there cannot be more rounds than this.
+/// Maximum number of rounds, because no source port is used twice.
 pub const ROUNDS_MAX: usize = 14;
 
 /// Measures flows that no source of the policy matches.
@@ -48,11 +48,11 @@ pub fn measure(
         (Figure::FlowDwnl, Flows::new(&docker, || Ok(Engine::open()?.apply(&policy).map(drop)?))?),
         (Figure::FlowIptables, Flows::new(&docker, || Load::restore(rules).run().map(drop))?),
     ];
-    by_turns(&mut paths, mix, size, rounds, figures)
+    in_turn(&mut paths, mix, size, rounds, figures)
 }
 
-/// Measures flows by turns, after one round that does not count.
-pub fn by_turns(
+/// Measures the flows in turn, after a warm-up round.
+pub fn in_turn(
     paths: &mut [(Figure, Flows)],
     mix: Mix,
     size: usize,
@@ -74,8 +74,8 @@ pub fn by_turns(
     Ok(())
 }
 
-/// What dockerd writes for its bridge and a container with a published port. Its rules of nat are
-/// what makes the kernel track connections, so a host without them would be no measure.
+/// Dockerd's rules for its bridge and a container with a published port. The nat rules make the
+/// kernel track connections, so a host without them would not be comparable.
 const DOCKER: &str = "*nat
 :DOCKER - [0:0]
 -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
@@ -91,7 +91,7 @@ pub fn docker_rules(directory: &Path) -> Result<PathBuf> {
     write(directory, "docker.rules", DOCKER)
 }
 
-/// A client and a host that are joined by a cable.
+/// A client and a host that are connected by a veth pair.
 pub struct Flows {
     client: OwnedFd,
     host: UdpSocket,
@@ -100,7 +100,8 @@ pub struct Flows {
 }
 
 impl Flows {
-    /// `fill` runs in the namespace of the host, which has the rules of dockerd and dwnl's frame.
+    /// `fill` runs in the namespace of the host, which has dockerd's rules and dwnl's managed
+    /// objects.
     pub fn new(docker: &Path, fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
         let client = Namespace::new()?;
         let socket =
@@ -121,7 +122,7 @@ impl Flows {
         Ok(Flows { client: socket, host: receiver, port: 1024, _namespaces: [client, host] })
     }
 
-    /// The time that one new flow takes, from the sending of its packet to its arrival.
+    /// The time of one new flow, from sending its packet to its arrival.
     pub fn round(&mut self) -> Result<Duration> {
         let start = Instant::now();
         let mut windows = 0;
@@ -140,13 +141,13 @@ impl Flows {
             self.port = self.port.checked_add(1).context("no port is left")?;
         }
         for _ in 0..WINDOW {
-            self.host.recv(&mut []).context("a packet has not arrived at the host")?;
+            self.host.recv(&mut []).context("a packet did not arrive at the host")?;
         }
         Ok(())
     }
 }
 
-/// The header of UDP, without a checksum, and nothing behind it.
+/// A UDP header without a checksum and without a payload.
 fn empty_datagram(source_port: u16) -> [u8; 8] {
     let [source, port] = [source_port, PORT].map(u16::to_be_bytes);
     [source[0], source[1], port[0], port[1], 0, 8, 0, 0]
@@ -154,6 +155,6 @@ fn empty_datagram(source_port: u16) -> [u8; 8] {
 
 pub fn ip(arguments: &str) -> Result<()> {
     let status = Command::new("ip").args(arguments.split_whitespace()).status()?;
-    ensure!(status.success(), "`ip {arguments}` has failed");
+    ensure!(status.success(), "`ip {arguments}` failed");
     Ok(())
 }

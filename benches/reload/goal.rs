@@ -1,4 +1,4 @@
-//! What has to be reached, as ratios of figures of one run.
+//! The goals, as ratios of figures of one run.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -7,7 +7,7 @@ use crate::report::{memory, ratio};
 use crate::support::{Spread, grouped};
 use crate::workload::Mix;
 
-/// One goal and how near to it we are.
+/// A goal and its measurement.
 pub struct Goal {
     what: String,
     limit: Limit,
@@ -15,13 +15,13 @@ pub struct Goal {
 }
 
 enum Limit {
-    /// At least so many times as fast.
+    /// At least this many times as fast.
     Faster(f64),
-    /// As fast, or not to be told from it: two equal figures differ by chance.
+    /// Not measurably slower: two equal figures differ by chance.
     NotSlower,
-    /// At most so many times as long.
+    /// At most this many times as long.
     Within(f64),
-    /// At most so many bytes.
+    /// At most this many bytes.
     Bytes(f64),
 }
 
@@ -92,7 +92,12 @@ pub fn goals(figures: &Figures, small: usize, sizes: &[usize]) -> Vec<Goal> {
             Restore,
             DwnlReload,
         ),
-        hosts("the same against `nft -f` with one set", Limit::Faster(3.0), Nft, DwnlReload),
+        hosts(
+            "full reload of {} hosts, whole process, against `nft -f` with one set",
+            Limit::Faster(3.0),
+            Nft,
+            DwnlReload,
+        ),
         compare(
             format!("{all} mixed (90 % hosts, 10 % prefixes) against `iptables-restore`"),
             Limit::Faster(8.0),
@@ -143,7 +148,7 @@ pub fn goals(figures: &Figures, small: usize, sizes: &[usize]) -> Vec<Goal> {
             "new flow through the guard against the guard without the match on sockets".to_owned(),
             Limit::Within(1.15),
             FlowGuard,
-            FlowGuardBefore,
+            FlowGuardWithoutSockets,
             Mix::Hosts,
             small,
         ),

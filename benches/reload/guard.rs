@@ -1,5 +1,5 @@
-//! What the guard costs a new flow to a port of the host's own since it knows Docker's sockets: the rules
-//! that match them and the chain that judges marked flows, beside the guard without either.
+//! The cost of the guard's rules for Docker's sockets and of its chain for marked flows: a new flow
+//! to a port of the host itself, through the guard with and without them.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile};
 
 use crate::figures::{Figure, Figures};
-use crate::flows::{Flows, by_turns, docker_rules, ip};
+use crate::flows::{Flows, docker_rules, in_turn, ip};
 use crate::workload::Mix;
 
-/// A cgroup in the place of dockerd's.
+/// A cgroup in the role of dockerd's.
 struct Cgroup {
     hierarchy: Hierarchy,
     path: String,
@@ -24,7 +24,7 @@ impl Cgroup {
     fn new() -> Result<Cgroup> {
         let hierarchy = Hierarchy::open().context("there is no cgroup v2 hierarchy")?;
         let path = format!("dwnl-bench-{}", process::id());
-        fs::create_dir(hierarchy.directory(&path)).context("cannot make a cgroup")?;
+        fs::create_dir(hierarchy.directory(&path)).context("cannot create a cgroup")?;
         Ok(Cgroup { hierarchy, path })
     }
 }
@@ -35,7 +35,7 @@ impl Drop for Cgroup {
     }
 }
 
-/// Measures flows that the guard lets pass, by turns.
+/// Measures flows that the guard accepts, in turn.
 pub fn measure(directory: &Path, size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
     let cgroup = Cgroup::new()?;
     let mut policy = Policy::default();
@@ -43,23 +43,23 @@ pub fn measure(directory: &Path, size: usize, rounds: usize, figures: &mut Figur
     let with_sockets = compile(&policy);
     let docker = docker_rules(directory)?;
     let mut paths = [
-        (Figure::FlowGuardBefore, flows(&docker, &without_sockets(&with_sockets))?),
+        (Figure::FlowGuardWithoutSockets, flows(&docker, &without_sockets(&with_sockets))?),
         (Figure::FlowGuard, flows(&docker, &with_sockets)?),
     ];
-    by_turns(&mut paths, Mix::Hosts, size, rounds, figures)
+    in_turn(&mut paths, Mix::Hosts, size, rounds, figures)
 }
 
-/// The same guard as it was: what depends on the host is left out with the sockets, and so is the chain
-/// that judges marked flows before they are forwarded.
+/// The guard without the parts that depend on the host, which include the sockets, and without the
+/// chain that filters marked flows before they are forwarded.
 fn without_sockets(ruleset: &Ruleset) -> Ruleset {
-    let mut before = Ruleset { guard: None, ..ruleset.clone() };
-    before.chains.retain(|chain| chain.path.chain.as_ref() != "marked");
-    before
+    let mut reduced = Ruleset { guard: None, ..ruleset.clone() };
+    reduced.chains.retain(|chain| chain.path.chain.as_ref() != "marked");
+    reduced
 }
 
 fn flows(docker: &Path, desired: &Ruleset) -> Result<Flows> {
     Flows::new(docker, || {
-        // The probe asks over the loopback interface.
+        // The probe sends its packets over the loopback interface.
         ip("link set lo up")?;
         Ok(Engine::open()?.apply(desired).map(drop)?)
     })

@@ -1,5 +1,5 @@
-//! Calls of the library, measured by criterion, and the floor: what the kernel takes for the bytes
-//! that the library sends.
+//! Library calls, measured by criterion, and the floor: the kernel's own time for the bytes that
+//! the library sends.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ pub fn measure(
     Ok(())
 }
 
-/// From the text of a policy to its ruleset.
+/// Compiles the text of a policy to its ruleset.
 pub fn read(path: &Path) -> Result<Ruleset> {
     Ok(compile(&Policy::read(path)?))
 }
@@ -70,7 +70,7 @@ fn next<'a>(targets: &mut impl Iterator<Item = &'a Ruleset>) -> Result<&'a Rules
     targets.next().context("nothing to apply")
 }
 
-/// How long it takes, without what it takes to drop the result.
+/// The time of `work`, without that of dropping its result.
 fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     let start = Instant::now();
     let result = work()?;
@@ -79,40 +79,41 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     Ok(elapsed)
 }
 
-/// How many changes are expected.
+/// Whether changes are expected.
 #[derive(PartialEq)]
 enum Changes {
     None,
     Some,
 }
 
-/// How long `Engine::apply` takes.
+/// The time of `Engine::apply`.
 fn apply(engine: &mut Engine, desired: &Ruleset, expected: Changes) -> Result<Duration> {
     settle()?;
     let start = Instant::now();
     let outcome = engine.apply(desired)?;
     let elapsed = start.elapsed();
     let is_expected = outcome.plan.is_empty() == (expected == Changes::None);
-    ensure!(is_expected, "another number of changes than expected: {}", outcome.plan.changes.len());
+    ensure!(is_expected, "unexpected number of changes: {}", outcome.plan.changes.len());
     Ok(elapsed)
 }
 
-/// Sends the batch that would make the kernel hold `desired` by one bare system call, and checks
-/// that the kernel then holds it.
+/// Sends the batch for `desired` with one bare system call, and checks that the kernel then holds
+/// it.
 fn replay(engine: &mut Engine, desired: &Ruleset) -> Result<Duration> {
     let batch = engine::datagram(&engine.plan(desired)?);
     let sending = Sending::new(&batch)?;
     settle()?;
     let elapsed = sending.send()?;
-    ensure!(engine.plan(desired)?.is_empty(), "the replayed batch has not been carried out");
+    ensure!(engine.plan(desired)?.is_empty(), "the replayed batch was not applied");
     Ok(elapsed)
 }
 
-/// Criterion, which decides how often a piece of work is done.
+/// Criterion, which decides how often to repeat a measurement.
 pub struct Bench(Criterion);
 
 impl Bench {
-    /// At least ten samples; more work in each if it takes less than `time` in all.
+    /// Takes at least ten samples, with several iterations in each if they take less than `time` in
+    /// total.
     pub fn new(directory: &Path, time: Duration) -> Bench {
         let criterion = Criterion::default()
             .output_directory(directory)
@@ -124,7 +125,7 @@ impl Bench {
         Bench(criterion)
     }
 
-    /// The times of a piece of work that times itself.
+    /// Repeats work that measures its own time.
     fn run(
         &mut self,
         name: &str,
@@ -142,7 +143,7 @@ impl Bench {
                     Err(error) => failure = failure.take().or(Some(error)),
                 }
             }
-            // Criterion knows no failure, and divides by the time.
+            // Criterion cannot handle failures, and divides by the time.
             times[start..].iter().sum::<Duration>().max(Duration::from_nanos(1))
         };
         let mut group = self.0.benchmark_group(name);

@@ -1,10 +1,10 @@
-//! How long a reload takes, what a new flow costs and how much memory is needed, for policies of
-//! up to 100,000 sources, beside the programs that are used today. Everything happens in network
+//! The time of a reload, the cost of a new flow and the memory needed, for policies of up to
+//! 100,000 sources, compared with the programs that are used today. Everything runs in network
 //! namespaces of its own.
 //!
-//! `cargo bench --bench reload` as root measures all of it in some minutes and writes
-//! `docs/benchmarks/reload.md` and `reload.svg` beside it. With `-- --quick` it measures small sizes in
-//! some seconds, to show that it works, and writes into the target directory.
+//! As root, `cargo bench --bench reload` measures everything in some minutes and writes
+//! `docs/benchmarks/reload.md` and `reload.svg`. With `-- --quick` it measures small sizes in some
+//! seconds, as a test, and writes to the target directory.
 
 mod figures;
 mod flows;
@@ -30,14 +30,14 @@ use crate::library::Bench;
 use crate::report::Report;
 use crate::workload::Mix;
 
-/// The size of a small policy, for which whole processes alone are measured.
+/// The size of a small policy, for which only whole processes are measured.
 const SMALL: usize = 10;
 
-/// How thoroughly it is measured.
+/// The extent of the measurements.
 struct Effort {
     quick: bool,
     sizes: &'static [usize],
-    /// The largest policy that is also loaded with a process for each rule.
+    /// Maximum size that is also loaded with one process per rule.
     script_max: usize,
     library_time: Duration,
     flow_rounds: usize,
@@ -59,7 +59,7 @@ impl Effort {
         flow_rounds: 3,
     };
 
-    /// How often each process is run, for the median of it.
+    /// Number of runs of each process, of which the median is taken.
     fn process_rounds(&self, size: usize) -> usize {
         match size {
             _ if self.quick => 1,

@@ -1,5 +1,5 @@
-//! The peak memory of whole processes. What the system counts for a process begins with the size
-//! of the one that started it, so a fresh and therefore small copy of this program does that.
+//! The peak memory of whole processes. The kernel's count starts with the size of the parent
+//! process, so a fresh and therefore small copy of this program starts them.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::process::Load;
 use crate::support::Namespace;
 use crate::workload::{Mix, Protocol, Variant, Workload, write};
 
-/// The argument that makes this program run the command behind it and print its peak memory.
+/// The argument that makes this program run the command that follows and print its peak memory.
 pub const HELPER: &str = "--peak-memory-of";
 
 /// Measures the loading of one policy into an empty chain or set.
@@ -40,16 +40,16 @@ fn peak(load: &Load) -> Result<f64> {
     let mut helper = Command::new(env::current_exe()?);
     helper.arg(HELPER).arg(load.program).args(load.arguments).arg(&load.file);
     let output = helper.stderr(Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "{helper:?} has failed");
+    ensure!(output.status.success(), "{helper:?} failed");
     let kibibytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
     Ok(kibibytes * 1024.0)
 }
 
-/// Runs a command and prints the peak of its memory in KiB.
+/// Runs a command and prints its peak memory in KiB.
 pub fn help(mut command: impl Iterator<Item = OsString>) -> Result<()> {
     let program = command.next().context("no command")?;
     let status = Command::new(program).args(command).stdout(Stdio::null()).status()?;
-    ensure!(status.success(), "the command has failed: {status}");
+    ensure!(status.success(), "the command failed: {status}");
     println!("{}", getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss());
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::workload::Mix;
 
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 520;
-/// Where the axis of time stands.
+/// The position of the time axis.
 const LEFT: i32 = 76;
 const FONT: &str = "sans-serif";
 
@@ -47,8 +47,8 @@ const PANELS: [Panel; 2] = [
     Panel {
         title: "New flow, source not allowed",
         curves: &[
-            ("rules of iptables", Figure::FlowIptables, ORANGE),
-            ("policy of dwnl", Figure::FlowDwnl, BLUE),
+            ("iptables rules", Figure::FlowIptables, ORANGE),
+            ("dwnl's policy", Figure::FlowDwnl, BLUE),
             ("empty policy", Figure::FlowEmpty, GREY),
         ],
     },
@@ -113,7 +113,7 @@ impl Panel {
     }
 }
 
-/// The whole decades that hold all values.
+/// The decades that cover all values.
 fn decades(values: impl Iterator<Item = f64> + Clone) -> Result<Range<f64>> {
     let least = values.clone().reduce(f64::min).context("nothing to draw")?;
     let most = values.reduce(f64::max).context("nothing to draw")?;

@@ -1,4 +1,4 @@
-//! Whole processes: the program itself and its peers, in turns, each in a namespace of its own.
+//! Whole processes: dwnl and its peers in turn, each in a namespace of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,19 +13,20 @@ use crate::figures::{Figure, Figures};
 use crate::support::{Namespace, Spread, settle};
 use crate::workload::{Mix, Protocol, Variant, Workload, write};
 
-/// The largest policy that is listed after it has been loaded.
+/// Maximum size of a policy that is listed after it has been loaded.
 const CHECK_MAX: usize = 10_000;
 
-/// After a process has ended the kernel is not at rest at once, which would tell upon the next one.
-const REST: Duration = Duration::from_millis(20);
+/// Pause after each process, in which the kernel finishes background work that would slow down the
+/// next one.
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// How often in a round it is the turn of those who are close to each other.
-const CLOSE_TURNS: usize = 7;
+/// Number of runs per round of the contenders whose times are nearly equal.
+const CLOSE_RUNS: usize = 7;
 
-/// One who loads policies.
+/// A program that loads policies.
 pub struct Contender {
     pub figure: Figure,
-    /// Loads, by turns, one policy and the other.
+    /// The two policies that it loads in turn.
     loads: [Load; 2],
     namespace: Namespace,
 }
@@ -60,9 +61,9 @@ impl Load {
         let mut command = Command::new(self.program);
         command.args(self.arguments).arg(&self.file).stdin(Stdio::null()).stdout(Stdio::null());
         let start = Instant::now();
-        let status = command.status().with_context(|| format!("{command:?} does not start"))?;
+        let status = command.status().with_context(|| format!("{command:?} did not start"))?;
         let elapsed = start.elapsed();
-        ensure!(status.success(), "{command:?} has failed: {status}");
+        ensure!(status.success(), "{command:?} failed: {status}");
         Ok(elapsed)
     }
 }
@@ -79,7 +80,7 @@ pub fn measure(
     let contenders = contenders(directory, mix, size, size <= effort.script_max)?;
     let mut times = vec![Vec::new(); contenders.len()];
     let mut runs = vec![0; contenders.len()];
-    // The first round is not counted: after it, each has the other's policy to replace.
+    // The first round is not counted. From the second on, each run replaces the other policy.
     for round in 0..=rounds {
         for turn in turns(&contenders) {
             let contender = &contenders[turn];
@@ -87,7 +88,7 @@ pub fn measure(
             let elapsed = contender.loads[runs[turn] % 2].run()?;
             runs[turn] += 1;
             settle()?;
-            thread::sleep(REST);
+            thread::sleep(PAUSE);
             if round > 0 {
                 times[turn].push(elapsed);
             }
@@ -100,14 +101,14 @@ pub fn measure(
     Ok(())
 }
 
-/// Whose turn it is in a round. What a change costs more than none is so little beside the rest of
-/// both that it takes many runs to be seen; they are short.
+/// The order of the runs in a round. One change and no change differ so little in their total time
+/// that only many runs show a difference; these runs are short.
 fn turns(contenders: &[Contender]) -> Vec<usize> {
     let is_close = |turn: &usize| {
         matches!(contenders[*turn].figure, Figure::DwnlOneChange | Figure::DwnlNoChange)
     };
     let (close, others): (Vec<usize>, Vec<usize>) = (0..contenders.len()).partition(is_close);
-    [close.repeat(CLOSE_TURNS), others].concat()
+    [close.repeat(CLOSE_RUNS), others].concat()
 }
 
 fn contenders(
@@ -157,22 +158,22 @@ fn contenders(
 }
 
 impl Contender {
-    /// One who fills the chain `DOCKER-BLOCK`, which is there with all that belongs to it.
+    /// A contender that fills the chain `DOCKER-BLOCK`, which exists with all managed objects.
     pub fn in_nat(figure: Figure, loads: [Load; 2]) -> Result<Contender> {
         let namespace = Namespace::new()?;
         Engine::open()?.apply(&managed_objects())?;
         Ok(Contender { figure, loads, namespace })
     }
 
-    /// One who fills a set in a table of its own, which `frame` makes.
+    /// A contender that fills a set in a table of its own, which `frame` creates.
     pub fn in_table(figure: Figure, loads: [Load; 2], frame: &Load) -> Result<Contender> {
         let namespace = Namespace::new()?;
         frame.run()?;
         Ok(Contender { figure, loads, namespace })
     }
 
-    /// That a peer has loaded all of it, so that the same work is compared. The kernel needs far
-    /// too long to list the rules of the largest policies.
+    /// Checks that a peer has loaded everything, so that equal work is compared. The kernel takes
+    /// far too long to list the rules of the largest policies.
     fn check(&self, size: usize) -> Result<()> {
         if size > CHECK_MAX {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The document: what has to be reached and what was, and all figures with their ratios.
+//! The document: the goals and whether they are reached, and all figures with their ratios.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -10,11 +10,11 @@ use crate::workload::Mix;
 /// The document, in Markdown.
 pub struct Report<'a> {
     pub figures: &'a Figures,
-    /// From the smallest to the largest, without the one of small policies.
+    /// In ascending order, without the size of small policies.
     pub sizes: &'a [usize],
-    /// Of small policies.
+    /// The size of small policies.
     pub small: usize,
-    /// What it was measured on.
+    /// The machine of the measurements.
     pub machine: String,
     pub quick: bool,
 }
@@ -27,7 +27,7 @@ impl Display for Report<'_> {
         }
         writeln!(f, "Measured in one run of `cargo bench --bench reload` on this machine:\n")?;
         writeln!(f, "{}\n", self.machine)?;
-        writeln!(f, "Times move from machine to machine; the ratios are what counts.\n")?;
+        writeln!(f, "Times differ between machines; the ratios are comparable.\n")?;
         writeln!(f, "![Time of a reload and cost of a new flow](reload.svg)\n")?;
         self.write_goals(f)?;
         for table in &TABLES {
@@ -39,12 +39,12 @@ impl Display for Report<'_> {
 
 impl Report<'_> {
     fn write_goals(&self, f: &mut Formatter) -> fmt::Result {
-        writeln!(f, "## What has to be reached\n")?;
+        writeln!(f, "## Goals\n")?;
         writeln!(
             f,
-            "Ratios of medians; in brackets the least and the greatest ratio that the quartiles \
-             allow. *Not slower* is missed if even the greatest is below 1, since two times that are \
-             equal differ by chance.\n"
+            "Ratios of medians, with the smallest and the greatest ratio of the quartiles in \
+            parentheses. *Not slower* is missed only if even the greatest ratio is below 1, \
+            because equal times differ by chance.\n"
         )?;
         writeln!(f, "| figure | goal | measured | reached |\n|---|---|---|---|")?;
         for goal in goals(self.figures, self.small, self.sizes) {
@@ -81,7 +81,7 @@ impl Report<'_> {
 struct Table {
     title: &'static str,
     explanation: &'static str,
-    /// What the ratios in brackets are to.
+    /// The figure that the ratios in parentheses relate to.
     base: Figure,
     columns: &'static [(&'static str, Figure)],
     format: fn(f64) -> String,
@@ -90,14 +90,15 @@ struct Table {
 const TABLES: [Table; 7] = [
     Table {
         title: "Whole processes",
-        explanation: "In brackets: how many times as long as `dwnl apply` of a policy in which \
-                      every source is another. *Mixed* is 90 % hosts and 10 % prefixes, *ranges* \
-                      is half prefixes and half ranges. The peers always load all of it, and have no \
-                      guard; `dwnl` has none either but for the column that says so. Each runs in a \
-                      namespace of its own, by turns, from its start to its end, and before each \
-                      the kernel is given the time to clear up behind the last. (`nft` and \
-                      `iptables-restore` wait for a part of that clearing up when they close \
-                      their socket; `dwnl` leaves it to the kernel.)",
+        explanation: "In parentheses: the time relative to `dwnl apply` of a policy in which \
+                      every source has changed. *Mixed* is 90 % hosts and 10 % prefixes, \
+                      *ranges* is half prefixes and half ranges. The peers always load \
+                      everything and have no guard; `dwnl` has a guard only in the column that \
+                      says so. The programs run in turn, each in a namespace of its own, and are \
+                      measured from start to end. Before each run the kernel has time to clean \
+                      up after the last one. (`nft` and `iptables-restore` wait for a part of \
+                      that cleanup when they close their socket; `dwnl` leaves it to the \
+                      kernel.)",
         base: Figure::DwnlReload,
         columns: &[
             ("`dwnl apply`, all changed", Figure::DwnlReload),
@@ -112,13 +113,12 @@ const TABLES: [Table; 7] = [
     },
     Table {
         title: "Calls of the library",
-        explanation: "In brackets: how many times as long as the floor, which is what the kernel \
-                      takes for the bytes of the batch of a full reload. *Compile* begins with \
-                      the text of the policy, *encode* ends with those bytes; the others are \
-                      calls of `Engine::apply` of one engine that is kept open, and that nobody \
-                      disturbs in between. Reload and floor are taken by turns, in two \
-                      namespaces. Before each call the kernel is given the time to clear up \
-                      behind the last.",
+        explanation: "In parentheses: the time relative to the floor, which is the kernel's own \
+                      time for the bytes of the batch of a full reload. *Compile* begins with \
+                      the text of the policy, and *encode* ends with those bytes. The others are \
+                      calls of `Engine::apply` of one engine that stays open, without changes by \
+                      other programs. Reload and floor are measured in turn, in two namespaces. \
+                      Before each call the kernel has time to clean up after the last one.",
         base: Figure::Floor,
         columns: &[
             ("compile", Figure::Compile),
@@ -132,36 +132,39 @@ const TABLES: [Table; 7] = [
     },
     Table {
         title: "New flows",
-        explanation: "UDP packets, each with a new source port, to the published port from a \
-                      source that is not allowed, on a host with the rules of dockerd, which make \
-                      the kernel track connections; the time is from sending to arrival, one \
-                      after the other on one core. In brackets: how many times as long as with an \
-                      empty policy.",
+        explanation: "UDP packets to the published port, each with a new source port, from a \
+                      source that is not allowed. The host has dockerd's rules, which make \
+                      the kernel track connections. The time is from sending to arrival, for one \
+                      packet after the other on one core. In parentheses: the time relative to \
+                      an empty policy.",
         base: Figure::FlowEmpty,
         columns: &[
             ("empty policy", Figure::FlowEmpty),
-            ("policy of dwnl", Figure::FlowDwnl),
-            ("rules of iptables", Figure::FlowIptables),
+            ("dwnl's policy", Figure::FlowDwnl),
+            ("iptables rules", Figure::FlowIptables),
         ],
         format: flow,
     },
     Table {
         title: "New flows through the guard",
-        explanation: "UDP packets to a port of the host's own, with the guard and without its rules that \
-                      match Docker's sockets and marked flows. In brackets: how many times as long as \
-                      without them.",
-        base: Figure::FlowGuardBefore,
-        columns: &[("guard without them", Figure::FlowGuardBefore), ("guard", Figure::FlowGuard)],
+        explanation: "UDP packets to a port of the host itself, with the guard, and with the \
+                      guard without its rules for Docker's sockets and for marked flows. In \
+                      parentheses: the time relative to the guard without these rules.",
+        base: Figure::FlowGuardWithoutSockets,
+        columns: &[
+            ("guard without them", Figure::FlowGuardWithoutSockets),
+            ("guard", Figure::FlowGuard),
+        ],
         format: flow,
     },
     Table {
         title: "Rules or a set",
-        explanation: "The same hosts in either form: calls of `Engine::apply` that change every \
-                      one of them, and new flows as above. `dwnl` makes rules of a group of up to \
-                      63 sources of a family, and a set of a larger one. A set is cheaper from a \
-                      dozen sources on, but only rules can be read in `iptables -S` and have a \
-                      counter for each source, and up to 63 of them cost little. In brackets: how \
-                      many times as long as by rules.",
+        explanation: "The same hosts as rules and as a set: calls of `Engine::apply` that change \
+                      all of them, and new flows as above. `dwnl` compiles a group of up to 63 \
+                      sources of a family to rules, and a larger one to a set. A set is cheaper \
+                      from a dozen sources on, but only rules are listed by `iptables -S` and \
+                      have a counter for each source, and up to 63 of them cost little. In \
+                      parentheses: the time relative to rules.",
         base: Figure::ReloadRules,
         columns: &[("reload, rules", Figure::ReloadRules), ("reload, set", Figure::ReloadSet)],
         format: duration,
@@ -175,8 +178,8 @@ const TABLES: [Table; 7] = [
     },
     Table {
         title: "Peak memory",
-        explanation: "Of the process that loads the policy. In brackets: how many times as much \
-                      as `dwnl apply`.",
+        explanation: "The memory of the process that loads the policy. In parentheses: relative \
+                      to `dwnl apply`.",
         base: Figure::MemoryDwnl,
         columns: &[
             ("`dwnl apply`", Figure::MemoryDwnl),

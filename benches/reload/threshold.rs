@@ -1,5 +1,5 @@
-//! Rules or a set: what the same sources cost in either form, around the size from which on dwnl
-//! chooses a set.
+//! Rules or a set: the cost of the same sources in either form, around the size from which dwnl
+//! uses a set.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::workload::{Mix, Protocol, Variant, Workload};
 
 /// The numbers of sources that are compared.
 pub const SIZES: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
-/// A group of so many sources certainly becomes a set, and
+/// Number of sources that always become a set.
 const LARGE: usize = 512;
-/// one of so many certainly does not.
+/// Number of sources that always become rules.
 const SMALL: usize = 8;
 
 /// Measures both forms for all sizes.
@@ -44,7 +44,7 @@ pub fn measure(directory: &Path, rounds: usize, figures: &mut Figures) -> Result
 
 type Form = fn(Policy, usize) -> Result<Ruleset>;
 
-/// One of [`LARGE`] hosts.
+/// A policy with [`LARGE`] hosts.
 fn policy(directory: &Path, variant: Variant) -> Result<Policy> {
     let workload = Workload::new(Mix::Hosts, LARGE, variant, Protocol::Udp);
     Ok(Policy::read(&workload.write_policy(directory, "threshold")?)?)
@@ -63,7 +63,7 @@ fn rules(mut policy: Policy, size: usize) -> Result<Ruleset> {
     Ok(ruleset)
 }
 
-/// The sources as a set, however few.
+/// The sources as a set, even if they are few.
 fn set(policy: Policy, size: usize) -> Result<Ruleset> {
     let mut ruleset = compile(&policy);
     let set = ruleset.sets.first_mut().context("there is no set")?;

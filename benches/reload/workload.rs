@@ -1,4 +1,4 @@
-//! Policies of any size, and the same ones as the texts that the peers read.
+//! Policies of any size, also in the formats that the peers read.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::fs;
@@ -10,12 +10,12 @@ use anyhow::Result;
 /// The one published port of all policies.
 pub const PORT: u16 = 443;
 
-/// What the sources of a policy are.
+/// The kinds of sources in a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mix {
     /// Single addresses.
     Hosts,
-    /// Nine addresses to each prefix.
+    /// Nine addresses for each prefix.
     Mixed,
     /// As many prefixes as ranges.
     Ranges,
@@ -33,14 +33,14 @@ impl Mix {
     }
 }
 
-/// Which of the policies of one size and mix.
+/// The variants of a policy of one size and mix.
 #[derive(Clone, Copy)]
 pub enum Variant {
-    /// The one that is there at first.
+    /// The policy that is loaded first.
     First,
-    /// One that has no source in common with the first.
+    /// A policy that has no source in common with the first.
     Other,
-    /// The first but for one source.
+    /// The first policy with one source changed.
     OneChanged,
 }
 
@@ -66,7 +66,7 @@ enum Source {
     Range(Ipv4Addr, Ipv4Addr),
 }
 
-/// As policies and nft write it.
+/// The source as policies and nft write it.
 impl Display for Source {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
@@ -117,7 +117,7 @@ impl Workload {
         write(directory, &format!("{name}.toml"), &policy)
     }
 
-    /// For `iptables-restore --noflush`: the chain is emptied and filled.
+    /// For `iptables-restore --noflush`: the chain is flushed and filled.
     pub fn restore_text(&self) -> String {
         let mut text = "*nat\n:DOCKER-BLOCK - [0:0]\n".to_owned();
         for rule in self.rules() {
@@ -126,7 +126,7 @@ impl Workload {
         text + "COMMIT\n"
     }
 
-    /// One `iptables` process for each rule.
+    /// A script with one `iptables` process per rule.
     pub fn script_text(&self) -> String {
         let mut text = "set -e\niptables -t nat -F DOCKER-BLOCK\n".to_owned();
         for rule in self.rules() {
@@ -135,7 +135,7 @@ impl Workload {
         text
     }
 
-    /// For `nft -f`: the set of [`Workload::nft_frame`] is emptied and filled.
+    /// For `nft -f`: the set of [`Workload::nft_frame`] is flushed and filled.
     pub fn nft_text(&self) -> String {
         let elements: Vec<String> = self.sources.iter().map(Source::to_string).collect();
         format!(
@@ -157,7 +157,7 @@ impl Workload {
         )
     }
 
-    /// The rules in the form that iptables prints and dwnl gives to small entries.
+    /// The rules as iptables prints them and as dwnl writes small entries.
     fn rules(&self) -> impl Iterator<Item = String> {
         let protocol = self.protocol;
         self.sources.iter().map(move |source| {
@@ -180,9 +180,9 @@ pub fn write(directory: &Path, name: &str, text: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Each source has this many addresses to itself, so that no two of them touch.
+/// Number of addresses that each source has to itself, so that no two sources are adjacent.
 const SLOT: u32 = 128;
-/// Of which one half is for [`Variant::Other`].
+/// Half of a slot, of which the second is for [`Variant::Other`].
 const HALF: u32 = SLOT / 2;
 /// Coprime to every size, so that it scatters the sources.
 const STRIDE: usize = 7919;

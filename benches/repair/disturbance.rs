@@ -1,4 +1,4 @@
-//! What others do to the ruleset, as one datagram of another netlink client.
+//! Changes of the ruleset by another program, each as one datagram of a second netlink client.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -8,7 +8,7 @@ use nix::libc;
 
 use crate::support::{attribute, encode};
 
-/// Something that others do, and that has to be put right.
+/// A change by another program that has to be repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Disturbance {
     RuleAbove,
@@ -29,7 +29,8 @@ impl Disturbance {
         Disturbance::RulesetFlushed,
     ];
 
-    /// The batch that does it where the kernel holds this; `None` if there is nothing to do it to.
+    /// The batch of the disturbance for a given state of the kernel. `None` if there is nothing to
+    /// disturb.
     pub fn batch(self, desired: &Ruleset, kernel: &Snapshot) -> Result<Option<Vec<u8>>> {
         let (ipv4, inet) = (libc::NFPROTO_IPV4 as u8, libc::NFPROTO_INET as u8);
         let mut message = match self {
@@ -70,22 +71,22 @@ impl Disturbance {
     }
 }
 
-/// The handle of the rule that leads from `PREROUTING` to `DOCKER-BLOCK`.
+/// The handle of the rule that jumps from `PREROUTING` to `DOCKER-BLOCK`.
 fn jump(kernel: &Snapshot) -> Option<u64> {
     let (_, table) = kernel.tables.iter().find(|(path, _)| path.family == Family::Ip)?;
     let rules = &table.chains.get("PREROUTING")?.rules;
-    let leads = |content: &RuleContent| content.target().is_some_and(|to| &**to == "DOCKER-BLOCK");
-    Some(rules.iter().find(|rule| leads(&rule.content))?.handle)
+    let jumps = |content: &RuleContent| content.target().is_some_and(|to| &**to == "DOCKER-BLOCK");
+    Some(rules.iter().find(|rule| jumps(&rule.content))?.handle)
 }
 
 /// A row's heading.
 impl Display for Disturbance {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         f.write_str(match self {
-            Disturbance::RuleAbove => "a rule inserted above our jumps",
+            Disturbance::RuleAbove => "a rule inserted above dwnl's jumps",
             Disturbance::BlockFlushed => "`DOCKER-BLOCK` flushed",
-            Disturbance::JumpDeleted => "our jump deleted",
-            Disturbance::ElementDeleted => "an element deleted from one of our sets",
+            Disturbance::JumpDeleted => "dwnl's jump deleted",
+            Disturbance::ElementDeleted => "an element deleted from one of dwnl's sets",
             Disturbance::OwnTableDeleted => "`table inet dwnl` deleted",
             Disturbance::RulesetFlushed => "the whole ruleset flushed",
         })
@@ -117,7 +118,7 @@ impl Message {
 
     fn into_batch(self) -> Vec<u8> {
         let frame = |kind: i32| {
-            // The subsystem of the batch, where other messages have zero.
+            // The batch's subsystem is in a field that is zero in other messages.
             encode(kind as u16, 0, [0, 0, 0, libc::NFNL_SUBSYS_NFTABLES as u8], &[])
         };
         let message = encode(self.kind, self.flags, [self.family, 0, 0, 0], &self.attributes);

@@ -1,11 +1,11 @@
-//! How long it takes until what others have done to the rules is put right, by the library alone: from
-//! the moment at which their commit has returned to the repaired commit.
+//! The time that the library takes to repair a change by another program: from the return of the
+//! disturbing commit to the return of the repairing commit.
 //!
-//! `cargo bench --bench repair` as root writes `docs/benchmarks/repair.md`. With `-- --quick` it measures a small
-//! set in a few rounds, to show that it works, and writes into the target directory.
+//! As root, `cargo bench --bench repair` writes `docs/benchmarks/repair.md`. With `-- --quick` it
+//! measures a small policy in a few rounds, as a test, and writes to the target directory.
 
 mod disturbance;
-mod keeper;
+mod reconciler;
 mod report;
 #[path = "../support/mod.rs"]
 mod support;
@@ -18,11 +18,11 @@ use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile, engine};
 
 use crate::disturbance::Disturbance;
-use crate::keeper::Keeper;
+use crate::reconciler::Reconciler;
 use crate::report::{Figures, Report};
 use crate::support::{Namespace, Sending, Spread, settle};
 
-/// How thoroughly it is measured: sizes of the policy, each with how often.
+/// The extent of the measurements: sizes of the policy, each with the number of rounds.
 const FULL: [(usize, usize); 2] = [(10, 101), (100_000, 31)];
 const QUICK: [(usize, usize); 2] = [(10, 5), (1_000, 3)];
 
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     support::write("repair.md", &report, is_full)
 }
 
-/// One policy with that many sources, disturbed in every way.
+/// Measures all disturbances of a policy with `size` sources.
 fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
     let policy = support::policy(size);
     let desired = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
@@ -54,8 +54,8 @@ fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel takes for the repairs. While anybody listens, in whichever namespace, it makes
-/// messages of what is committed: nobody does now.
+/// The kernel's own time for the repairs. While a process listens, in any namespace, the kernel
+/// builds a message for everything that is committed; here none listens.
 fn floors(
     disturbance: Disturbance,
     rounds: usize,
@@ -67,7 +67,7 @@ fn floors(
     for _ in 0..rounds {
         let Some(batch) = model.disturbance(disturbance, desired)? else { break };
         model.send(&batch)?;
-        // What the one plans fits in the other, because nothing has ever been different in them.
+        // A plan of one site is valid for the other, because both have the same history.
         let plan = model.observer.plan(desired)?;
         model.observer.commit(&plan)?;
         model.check(desired)?;
@@ -82,7 +82,7 @@ fn floors(
     Ok(times)
 }
 
-/// What the library takes for them.
+/// The library's time for the repairs.
 fn repairs(
     disturbance: Disturbance,
     rounds: usize,
@@ -90,28 +90,28 @@ fn repairs(
     site: &mut Site,
 ) -> Result<Vec<Duration>> {
     site.namespace.enter()?;
-    let mut keeper = Keeper::new(desired)?;
+    let mut reconciler = Reconciler::new(desired)?;
     let mut times = Vec::new();
     for _ in 0..rounds {
         let Some(batch) = site.disturbance(disturbance, desired)? else { break };
         let _others = site.send(&batch)?;
         let start = Instant::now();
-        keeper.repair(desired)?;
+        reconciler.repair(desired)?;
         times.push(start.elapsed());
         site.check(desired)?;
     }
     Ok(times)
 }
 
-/// A namespace in which others work beside us.
+/// A namespace in which a second client disturbs the ruleset.
 struct Site {
     namespace: Namespace,
-    /// Knows what the kernel holds.
+    /// An engine that reads the state of the kernel.
     observer: Engine,
 }
 
 impl Site {
-    /// Makes one where the kernel holds `desired`, and moves the calling thread there.
+    /// Creates a namespace in which the kernel holds `desired`, and moves the calling thread there.
     fn new(desired: &Ruleset) -> Result<Site> {
         let namespace = Namespace::new()?;
         let mut observer = Engine::open()?;
@@ -119,13 +119,13 @@ impl Site {
         Ok(Site { namespace, observer })
     }
 
-    /// The batch that brings it about, if there is anything that it can be done to.
+    /// The batch of a disturbance, if there is anything to disturb.
     fn disturbance(&mut self, which: Disturbance, desired: &Ruleset) -> Result<Option<Vec<u8>>> {
         which.batch(desired, &self.observer.snapshot()?)
     }
 
-    /// Others commit a batch, when the kernel has cleared up after what was before. The closing of
-    /// their socket would wait until it has done so after this one.
+    /// Commits a batch as another client, after the kernel has cleaned up the previous commit.
+    /// Returns the open socket, because closing it would wait for the cleanup of this commit.
     fn send<'b>(&self, batch: &'b [u8]) -> Result<Sending<'b>> {
         self.namespace.enter()?;
         let batch = Sending::new(batch)?;
@@ -134,10 +134,11 @@ impl Site {
         Ok(batch)
     }
 
-    /// Makes sure that it was put right, and waits until the kernel has its memory back: a virtual
-    /// machine may have to get fresh memory from its host, which takes longer than anything else.
+    /// Checks that the ruleset is repaired, and waits until the kernel has freed the memory. A
+    /// virtual machine may have to request more memory from its host, which takes longer than
+    /// everything else.
     fn check(&mut self, desired: &Ruleset) -> Result<()> {
-        ensure!(self.observer.plan(desired)?.is_empty(), "what was disturbed is not as it was");
+        ensure!(self.observer.plan(desired)?.is_empty(), "the ruleset is not repaired");
         settle()
     }
 }

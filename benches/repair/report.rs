@@ -1,4 +1,4 @@
-//! The document: what has to be reached and what was.
+//! The document: the times of repairs, and whether they are within their limits.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -6,10 +6,11 @@ use std::fmt::{self, Display, Formatter};
 use crate::disturbance::Disturbance;
 use crate::support::{Spread, durations, grouped};
 
-/// The time of a repair and its floor, by disturbance and size; without samples where it cannot be.
+/// The time of a repair and its floor, by disturbance and size; without samples where a disturbance
+/// is impossible.
 pub type Figures = BTreeMap<(Disturbance, usize), (Spread, Spread)>;
 
-/// The most that a repair may take, in seconds, for the sizes in order.
+/// Maximum time of a repair in seconds, for each size.
 const LIMITS: [f64; 2] = [5e-3, 50e-3];
 
 /// The whole document.
@@ -23,7 +24,7 @@ pub struct Report {
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         writeln!(f, "# Repair\n")?;
-        let short = if self.is_full { "" } else { ", a short run that shows nothing" };
+        let short = if self.is_full { "" } else { ", in a short run that is not significant" };
         writeln!(
             f,
             "Measured in one run of `cargo bench --bench repair` on this machine{short}:\n"
@@ -31,7 +32,7 @@ impl Display for Report {
         writeln!(f, "{}\n", self.machine)?;
         writeln!(f, "{EXPLANATION}\n")?;
         let columns = self.sizes.map(|size| format!("{} sources | floor | reached", grouped(size)));
-        writeln!(f, "| what others did | {} |", columns.join(" | "))?;
+        writeln!(f, "| disturbance | {} |", columns.join(" | "))?;
         writeln!(f, "|---|{}", "--:|--:|---|".repeat(columns.len()))?;
         for disturbance in Disturbance::ALL {
             write!(f, "| {disturbance} |")?;
@@ -59,18 +60,18 @@ impl Report {
         let reached = match (repair.median <= limit, floor.median <= limit) {
             (true, _) => "yes",
             (false, true) => "**no**",
-            (false, false) => "no, nor could it be",
+            (false, false) => "no, nor is the floor",
         };
         write!(f, " {} | {} | {reached} |", durations(*repair), durations(*floor))
     }
 }
 
 const EXPLANATION: &str = "\
-From the moment at which the system call of the others returned to the moment at which the repairing \
-commit has: the median, and in brackets the quartiles. The others are a netlink client on the \
-same thread; what keeps the rules is a loop of `poll`, `Monitor::read`, `Engine::heed` and \
-`Engine::apply`, the guard being on. The *floor* is what the kernel takes for the \
-bytes of the same repair, sent by one bare system call just after the same disturbance where nobody \
-listens, in no namespace. It has to be put right within 5 ms, or with very many sources within 50 ms, unless the kernel \
-itself needs longer: before it takes a rule with a match of iptables it waits until what others have \
-just deleted is freed, which is for a grace period of RCU.";
+Time from the return of the disturbing system call to the return of the repairing commit: the \
+median, with the quartiles in parentheses. The disturbance comes from a second netlink client on \
+the same thread. The rules are kept by a loop of `poll`, `Monitor::read`, `Engine::observe` and \
+`Engine::apply`, with the guard on. The *floor* is the kernel's own time for the bytes of the same \
+repair, sent with one bare system call immediately after the same disturbance, while no process \
+listens in any namespace. The limit is 5 ms, or 50 ms for the large policy, unless the kernel \
+itself needs longer: before it accepts a rule with an iptables match, it waits until the rules \
+that were just deleted are freed, which takes an RCU grace period.";

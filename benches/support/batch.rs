@@ -1,4 +1,4 @@
-//! Another netlink client, which sends what it is given: the floor of what the library can reach.
+//! A second netlink client, which sends given bytes: the floor of what the library can reach.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 
 use super::netlink_socket;
 
-/// A batch that is ready to be sent in the namespace in which it was made ready.
+/// A batch, and a socket that is ready to send it in the namespace in which it was opened.
 pub struct Sending<'a> {
     batch: &'a [u8],
     socket: OwnedFd,
@@ -26,13 +26,13 @@ impl Sending<'_> {
         Ok(Sending { batch, socket })
     }
 
-    /// Sends it by one bare system call, and says how long that took.
+    /// Sends the batch with one bare system call, and returns the time of the call.
     pub fn send(&self) -> Result<Duration> {
         let start = Instant::now();
         send(self.socket.as_raw_fd(), self.batch, MsgFlags::empty())?;
         let elapsed = start.elapsed();
         let answer = recv(self.socket.as_raw_fd(), &mut [0; 4096], MsgFlags::MSG_DONTWAIT);
-        ensure!(answer == Err(Errno::EAGAIN), "the kernel has an objection to the batch");
+        ensure!(answer == Err(Errno::EAGAIN), "the kernel rejected the batch");
         Ok(elapsed)
     }
 }

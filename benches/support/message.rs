@@ -1,4 +1,4 @@
-//! Messages of another netlink client than the library.
+//! Netlink messages that are encoded without the library.
 
 use nix::libc;
 
@@ -13,7 +13,7 @@ pub fn encode(kind: u16, flags: i32, header: [u8; 4], attributes: &[u8]) -> Vec<
     bytes
 }
 
-/// An attribute with its padding. The kernel asks of none whether it is marked as nested.
+/// An attribute with its padding. The kernel does not require the flag for nested attributes.
 pub fn attribute(number: u16, payload: &[u8]) -> Vec<u8> {
     let mut bytes = ((4 + payload.len()) as u16).to_ne_bytes().to_vec();
     bytes.extend(number.to_ne_bytes());

@@ -1,6 +1,6 @@
-//! What the benchmarks share: network namespaces, the floor, and numbers with their spread.
+//! Shared parts of the benchmarks: network namespaces, the floor, and numbers with their spread.
 
-// Every benchmark uses a part of this.
+// Each benchmark uses only some of these.
 #![allow(dead_code, unused_imports)]
 
 mod batch;

@@ -1,4 +1,4 @@
-//! How a benchmark is run, and where its document goes.
+//! The extent of a benchmark run, and the path of its document.
 
 use std::env;
 use std::fmt::Display;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-/// Whether the whole is to be measured: with `--quick`, or run as one of the tests, it is a small part.
+/// Whether everything is measured. With `--quick`, or when run as a test, only a small part is.
 pub fn is_full() -> Result<bool> {
-    // Cargo says `--bench` unless this is run as one of the tests.
+    // Cargo passes `--bench` unless it runs this as a test.
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let Some(other) = arguments.iter().find(|it| !["--bench", "--quick"].contains(&it.as_str()))
     {
@@ -18,7 +18,7 @@ pub fn is_full() -> Result<bool> {
     Ok(arguments == ["--bench"])
 }
 
-/// Where documents go: into `docs/benchmarks`, or after a short run into the target directory.
+/// The directory of the documents: `docs/benchmarks`, or the target directory for a short run.
 pub fn documents(is_full: bool) -> PathBuf {
     if is_full {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks")
@@ -27,7 +27,7 @@ pub fn documents(is_full: bool) -> PathBuf {
     }
 }
 
-/// Writes a document there.
+/// Writes a document to this directory.
 pub fn write(name: &str, document: &impl Display, is_full: bool) -> Result<()> {
     let path = documents(is_full).join(name);
     fs::write(&path, document.to_string())?;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// A number with its spread: the quartiles are those of the samples, or of a ratio the least and
-/// the greatest that the quartiles of both numbers allow.
+/// A number with its spread: the quartiles of the samples or, for a ratio, the smallest and the
+/// greatest ratio of the quartiles of both numbers.
 #[derive(Clone, Copy)]
 pub struct Spread {
     pub low: f64,
@@ -12,7 +12,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of some times, in seconds; not a number if there are none.
+    /// The spread of these times in seconds, or NaN if there are none.
     pub fn of(mut times: Vec<Duration>) -> Spread {
         times.sort_unstable();
         let at = |quarter: usize| {
@@ -22,7 +22,7 @@ impl Spread {
         Spread { low: at(1), median: at(2), high: at(3) }
     }
 
-    /// How many times the other it is.
+    /// The ratio to `under`.
     pub fn over(self, under: Spread) -> Spread {
         Spread {
             low: self.low / under.high,

@@ -1,4 +1,4 @@
-//! Numbers as a reader wants them.
+//! Numbers formatted for readers.
 
 use super::Spread;
 

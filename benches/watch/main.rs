@@ -1,8 +1,8 @@
-//! How long it takes until `dwnl watch` has put right what others have done, and what it costs to let it
-//! run.
+//! The time until `dwnl watch` has repaired a change by another program, and the resources that it
+//! uses.
 //!
-//! `cargo bench --bench watch` as root writes `docs/benchmarks/watch.md`. With `-- --quick` it measures a small set
-//! in a few rounds, to show that it works, and writes into the target directory.
+//! As root, `cargo bench --bench watch` writes `docs/benchmarks/watch.md`. With `-- --quick` it
+//! measures a small policy in a few rounds, as a test, and writes to the target directory.
 
 #[path = "../repair/disturbance.rs"]
 mod disturbance;
@@ -23,17 +23,17 @@ use crate::process::Watch;
 use crate::report::{Cost, Figures, Report};
 use crate::support::{Generation, Namespace, Sending, Spread, settle};
 
-/// How thoroughly it is measured: sizes of the policy, each with how often.
+/// The extent of the measurements: sizes of the policy, each with the number of rounds.
 const FULL: [(usize, usize); 2] = [(10, 31), (100_000, 11)];
 const QUICK: [(usize, usize); 2] = [(10, 3), (1_000, 3)];
-/// So far apart that repairs are made at once, however many there are.
-const APART: Duration = Duration::from_millis(600);
-/// How long a repair may take: far longer than it does.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it is looked away between one look at the kernel and the next.
-const GLANCE: Duration = Duration::from_micros(50);
-/// How long it is watched while nothing happens.
-const IDLE: Duration = Duration::from_secs(5);
+/// Interval between disturbances, long enough that the back-off never delays a repair.
+const INTERVAL: Duration = Duration::from_millis(600);
+/// Maximum time until a repair, far longer than any takes.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause between two queries of the generation ID.
+const POLL_PAUSE: Duration = Duration::from_micros(50);
+/// Duration of the measurement at rest.
+const IDLE_TIME: Duration = Duration::from_secs(5);
 
 fn main() -> Result<()> {
     let is_full = support::is_full()?;
@@ -48,16 +48,16 @@ fn main() -> Result<()> {
     support::write("watch.md", &report, is_full)
 }
 
-/// One policy with that many sources, disturbed in every way.
+/// Measures all disturbances of a policy with `size` sources.
 fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
     let policy = support::policy(size);
     let desired = compile(&Policy::parse(&policy, "policy", Path::new(""))?);
     let namespace = Namespace::new()?;
     let watch = Watch::start(&policy)?;
-    // What is read again because it may have changed before it was watched.
-    thread::sleep(APART);
+    // The watch reads the files again, because they may have changed before it watched them.
+    thread::sleep(INTERVAL);
     let before = watch.work()?;
-    thread::sleep(IDLE);
+    thread::sleep(IDLE_TIME);
     let idle = watch.work()? - before;
     let resident = watch.kilobytes("VmRSS")?;
     let mut observer = Engine::open()?;
@@ -68,28 +68,29 @@ fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
             let batch = disturbance.batch(&desired, &observer.snapshot()?)?;
             let Some(batch) = batch else { break };
             repairs.push(repair(&namespace, &batch)?);
-            ensure!(observer.plan(&desired)?.is_empty(), "what was disturbed is not as it was");
-            thread::sleep(APART);
+            ensure!(observer.plan(&desired)?.is_empty(), "the ruleset is not repaired");
+            thread::sleep(INTERVAL);
         }
         figures.insert((disturbance, size), Spread::of(repairs));
     }
     Ok(Cost { idle, resident, peak: watch.kilobytes("VmHWM")? })
 }
 
-/// Others commit a batch; the time from then until the watch has committed the repair.
+/// Commits a batch as another client, and returns the time until the watch has committed the
+/// repair.
 fn repair(namespace: &Namespace, batch: &[u8]) -> Result<Duration> {
     namespace.enter()?;
     let generation = Generation::open()?;
-    let others = Sending::new(batch)?;
+    let client = Sending::new(batch)?;
     settle()?;
     let before = generation.get()?;
-    others.send()?;
+    client.send()?;
     let start = Instant::now();
-    // Theirs is one further, and the repair the next.
+    // The disturbance is one generation, and the repair the next.
     while generation.get()?.wrapping_sub(before) < 2 {
-        ensure!(start.elapsed() < PATIENCE, "it is not repaired");
-        // Both may have to share a core.
-        thread::sleep(GLANCE);
+        ensure!(start.elapsed() < TIMEOUT, "there was no repair in time");
+        // This process and the watch may share a core.
+        thread::sleep(POLL_PAUSE);
     }
     Ok(start.elapsed())
 }

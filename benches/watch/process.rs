@@ -1,4 +1,4 @@
-//! A running `dwnl watch`, and what the kernel tells of it.
+//! A running `dwnl watch`, and the resources that it uses.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -7,16 +7,16 @@ use std::process::{Child, Command};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-/// The program, in the namespace of the calling thread. It ends with the value.
+/// `dwnl watch` in the namespace of the calling thread. It is killed on drop.
 pub struct Watch {
     process: Child,
-    /// What stands in for its service manager.
+    /// The socket in the role of its service manager.
     notifications: UnixDatagram,
     _directory: TempDir,
 }
 
 impl Watch {
-    /// Starts it with a policy, and returns when that is in force.
+    /// Starts a watch, and waits until the policy is in force.
     pub fn start(policy: &str) -> Result<Watch> {
         let directory = TempDir::new()?;
         let (file, socket) =
@@ -28,7 +28,7 @@ impl Watch {
             .arg(file)
             .env("NOTIFY_SOCKET", socket)
             .spawn()?;
-        // It is ended even if it never gets ready.
+        // From here on it is killed on drop, even if it never becomes ready.
         let watch = Watch { process, notifications, _directory: directory };
         watch.notifications.recv(&mut [0; 4096])?;
         Ok(watch)
@@ -38,16 +38,16 @@ impl Watch {
         self.process.id()
     }
 
-    /// How many ticks of CPU time it has taken.
+    /// The CPU time used, in ticks.
     pub fn work(&self) -> Result<u64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
-        // Behind the name in parentheses: utime and stime are the fields 14 and 15.
+        // utime and stime are fields 14 and 15; field 2 is the name in parentheses.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let times = fields.skip(11).take(2).map(|time| time.parse::<u64>().context("a time"));
         times.sum()
     }
 
-    /// A field of its status that is a size.
+    /// A size in its status, in kB.
     pub fn kilobytes(&self, field: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(&format!("{field}:")));

@@ -1,4 +1,5 @@
-//! The document: what has to be reached and what was.
+//! The document: the times of repairs and the resources used, and whether they are within their
+//! limits.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -6,21 +7,22 @@ use std::fmt::{self, Display, Formatter};
 use crate::disturbance::Disturbance;
 use crate::support::{Spread, durations, grouped};
 
-/// The time of a repair, by disturbance and size; without samples where it cannot be.
+/// The time of a repair, by disturbance and size; without samples where a disturbance is
+/// impossible.
 pub type Figures = BTreeMap<(Disturbance, usize), Spread>;
 
-/// The most that a repair may take, in seconds, for the sizes in order.
+/// Maximum time of a repair in seconds, for each size.
 const LIMITS: [f64; 2] = [5e-3, 50e-3];
-/// The most memory that it may take with the small policy, in kilobytes.
+/// Maximum memory with the small policy, in kilobytes.
 const MEMORY_MAX: u64 = 16 * 1024;
 
-/// What it costs to let it run.
+/// The resources that a watch uses.
 pub struct Cost {
-    /// Ticks of CPU time in five seconds in which nothing happened.
+    /// CPU time during five seconds at rest, in ticks.
     pub idle: u64,
-    /// Kilobytes in memory then.
+    /// Resident memory after that, in kilobytes.
     pub resident: u64,
-    /// The most that there have been, in kilobytes.
+    /// Peak memory, in kilobytes.
     pub peak: u64,
 }
 
@@ -35,7 +37,7 @@ pub struct Report {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let short = if self.is_full { "" } else { ", a short run that shows nothing" };
+        let short = if self.is_full { "" } else { ", in a short run that is not significant" };
         writeln!(f, "# Watch\n")?;
         writeln!(
             f,
@@ -43,7 +45,7 @@ impl Display for Report {
         )?;
         writeln!(f, "{}\n\n{EXPLANATION}\n", self.machine)?;
         let columns = self.sizes.map(|size| format!("{} sources | reached", grouped(size)));
-        writeln!(f, "| what others did | {} |", columns.join(" | "))?;
+        writeln!(f, "| disturbance | {} |", columns.join(" | "))?;
         writeln!(f, "|---|{}", "--:|---|".repeat(columns.len()))?;
         for disturbance in Disturbance::ALL {
             write!(f, "| {disturbance} |")?;
@@ -65,7 +67,7 @@ impl Display for Report {
 
 impl Report {
     fn write_costs(&self, f: &mut Formatter) -> fmt::Result {
-        writeln!(f, "\n| sources | CPU in 5 s of rest | memory at rest | peak | reached |")?;
+        writeln!(f, "\n| sources | CPU in 5 s at rest | memory at rest | peak memory | reached |")?;
         writeln!(f, "|--:|--:|--:|--:|---|")?;
         for (number, (cost, size)) in self.costs.iter().zip(self.sizes).enumerate() {
             let reached = match (number, cost.idle, cost.peak <= MEMORY_MAX) {
@@ -85,10 +87,9 @@ impl Report {
 }
 
 const EXPLANATION: &str = "\
-From the moment at which the system call of the others returned to the moment at which the kernel \
-has the repair by a running `dwnl watch`: the median, and in brackets the quartiles. Nobody else listens to \
-the kernel, which would make large commits slower. One millisecond of \
-it is the time for which the watch waits for more of the same burst. It has to be put right within 5 ms, or \
-with very many sources within 50 ms. Where others have deleted rules the kernel itself needs longer: \
-[repair.md](repair.md) says why, and has the floor of each row. Idle, it may take \
-no CPU time at all, and with the small policy no more than 16 MiB.";
+Time from the return of the disturbing system call to the commit of the repair by a running `dwnl \
+watch`: the median, with the quartiles in parentheses. No other process listens to the kernel, \
+which would make large commits slower. One millisecond of the time is the wait for more commits of \
+the same burst. The limit is 5 ms, or 50 ms for the large policy. Where rules were deleted, the \
+kernel itself needs longer: [repair.md](repair.md) explains why, and has the floor of each row. At \
+rest the watch may use no CPU time, and with the small policy at most 16 MiB of memory.";

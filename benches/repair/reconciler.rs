@@ -1,4 +1,4 @@
-//! A program that keeps its rules: it waits until it hears of something, and puts it right.
+//! A minimal reconciler: it waits for changes by other programs and repairs them.
 
 use std::os::fd::AsFd;
 
@@ -8,35 +8,35 @@ use dwnl::engine::{Monitor, MonitorEvent};
 use dwnl::model::Ruleset;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// The program.
-pub struct Keeper {
+/// A monitor, and the engine that it excludes.
+pub struct Reconciler {
     monitor: Monitor,
     engine: Engine,
 }
 
-impl Keeper {
-    /// Makes the kernel hold `desired`, in the namespace of the calling thread.
-    pub fn new(desired: &Ruleset) -> Result<Keeper> {
+impl Reconciler {
+    /// Applies `desired` in the namespace of the calling thread.
+    pub fn new(desired: &Ruleset) -> Result<Reconciler> {
         let mut monitor = Monitor::open()?;
         let mut engine = Engine::open()?;
         monitor.exclude(&engine)?;
         engine.apply(desired)?;
-        Ok(Keeper { monitor, engine })
+        Ok(Reconciler { monitor, engine })
     }
 
-    /// Waits until something is wrong and puts it right.
+    /// Waits for a relevant change and repairs it.
     pub fn repair(&mut self, desired: &Ruleset) -> Result<()> {
         loop {
             poll(&mut [PollFd::new(self.monitor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
-            let mut is_concerned = false;
-            for notice in self.monitor.read()? {
-                self.engine.observe(&notice);
-                is_concerned |= match &notice {
+            let mut is_relevant = false;
+            for event in self.monitor.read()? {
+                self.engine.observe(&event);
+                is_relevant |= match &event {
                     MonitorEvent::Commit(commit) => commit.is_relevant(),
                     MonitorEvent::Overrun => true,
                 };
             }
-            if is_concerned && !self.engine.apply(desired)?.plan.is_empty() {
+            if is_relevant && !self.engine.apply(desired)?.plan.is_empty() {
                 return Ok(());
             }
         }
