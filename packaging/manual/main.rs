@@ -1,9 +1,9 @@
-//! Writes the man pages and the completions for bash, zsh and fish. The definition of the command
-//! line has what the page of each verb says, and `docs/policy.md` what dwnl-policy(5) says.
+//! Writes the man pages and the completions for bash, zsh and fish. The pages of the commands come
+//! from the definition of the command line, and dwnl-policy(5) comes from `docs/policy.md`.
 //!
 //! `cargo run --example manual -- DIRECTORY DATE`
 
-// What reads the arguments is not needed here.
+// The code that evaluates the arguments is not needed here.
 #[allow(dead_code)]
 #[path = "../../src/bin/dwnl/cli/args.rs"]
 mod args;
@@ -21,15 +21,15 @@ use clap_mangen::Man;
 
 use args::Cli;
 
-/// The sections at the end of the program's page, in roff.
+/// The last sections of the program's page, in roff.
 const PROGRAM: &str = include_str!("../man/dwnl.roff");
-/// Those of `dwnl watch`.
+/// The last sections of the page of `dwnl watch`.
 const WATCH: &str = include_str!("../man/dwnl-watch.roff");
-/// Those of every other verb.
-const VERB: &str = include_str!("../man/dwnl-verb.roff");
-/// Those of the policy.
+/// The last sections of the pages of all other commands.
+const COMMAND: &str = include_str!("../man/dwnl-command.roff");
+/// The last sections of dwnl-policy(5).
 const POLICY: &str = include_str!("../man/dwnl-policy.roff");
-/// The reference of the policy, in Markdown.
+/// The policy reference, in Markdown.
 const REFERENCE: &str = include_str!("../../docs/policy.md");
 
 const SOURCE: &str = concat!("dwnl ", env!("CARGO_PKG_VERSION"));
@@ -76,7 +76,7 @@ fn write_page(command: &Command, date: &str, directory: &Path) -> io::Result<()>
     let sections = match name {
         "dwnl" => PROGRAM,
         "dwnl-watch" => WATCH,
-        _ => VERB,
+        _ => COMMAND,
     };
     file.write_all(sections.as_bytes())
 }

@@ -26,7 +26,7 @@ pub fn page(markdown: &str, date: &str, source: &str) -> anyhow::Result<String> 
     Ok(escape(&renderer.page.render()))
 }
 
-/// Keeps groff from replacing characters by typographic ones.
+/// Prevents groff from replacing characters with typographic ones.
 fn escape(page: &str) -> String {
     page.replace('^', r"\(ha").replace('`', r"\(ga").replace('~', r"\(ti")
 }
@@ -34,14 +34,14 @@ fn escape(page: &str) -> String {
 #[derive(Default)]
 struct Renderer {
     page: Roff,
-    /// The text of the paragraph, heading, item or cell that is being read.
+    /// The text of the current paragraph, heading, item or cell.
     text: Vec<Inline>,
     font: Font,
-    /// The heading was the last that was written, so there is no paragraph to end.
+    /// A heading was written last, so there is no paragraph to end.
     after_heading: bool,
     in_code: bool,
     in_item: bool,
-    /// The cells of the row that is being read.
+    /// The cells of the current row.
     cells: Vec<Vec<Inline>>,
     /// The labels of the table's columns.
     labels: Vec<String>,
@@ -57,7 +57,7 @@ enum Font {
 
 impl Renderer {
     fn head(&mut self, date: &str, source: &str) {
-        // No hyphens in names and keys, and no wide gaps between them.
+        // No hyphenation of names and keys, and no wide gaps.
         self.page.control("nr", ["HY", "0"]);
         self.page.control("TH", ["DWNL-POLICY", "5", date, source]);
         self.page.control("ad", ["l"]);
@@ -121,7 +121,7 @@ impl Renderer {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            // The title is that of the page's head.
+            // The page's header contains the title.
             TagEnd::Heading(HeadingLevel::H1) => self.text.clear(),
             TagEnd::Heading(_) => self.heading(),
             TagEnd::Paragraph => self.flush(),
@@ -155,7 +155,7 @@ impl Renderer {
         self.after_heading = true;
     }
 
-    /// Ends the paragraph before.
+    /// Ends the previous paragraph.
     fn separate(&mut self) {
         if !mem::take(&mut self.after_heading) {
             self.page.control("PP", []);

@@ -6,7 +6,7 @@ use super::*;
 
 const DATE: &str = "2026-01-31";
 
-/// The plain text that groff makes of a page, and its warnings.
+/// groff's output for a page as plain text, and its warnings.
 fn groff(page: &Path) -> (String, String) {
     let output = Process::new("groff")
         .args(["-man", "-ww", "-Tutf8", "-rLL=80n", "-P-cbou"])
