@@ -1,4 +1,4 @@
-//! The kernel's answers to a batch.
+//! The kernel's replies to a batch.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! One dumped rule: iptables' and Docker's xt blobs as well as native expressions.
+//! One dumped rule, with xt blobs of iptables and Docker or with native expressions.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Whole dumps, as the engine reads them, and the plans that are made from them.
+//! Complete dumps as the engine reads them, and the plans that result from them.
 
 #![no_main]
 
