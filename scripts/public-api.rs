@@ -1,5 +1,5 @@
-//! Prints the public API of a library, one item a line, from the JSON that rustdoc has written.
-//! `scripts/public-api` runs it.
+//! Prints the public API of a library, one item per line, from rustdoc's JSON. `scripts/public-api`
+//! runs it.
 //!
 //! `cargo run --example public-api -- FILE`
 
@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<()> {
     let [file] = &arguments[..] else {
         bail!("usage: public-api FILE");
     };
-    // Without what every type has or derives, which would double the length.
+    // Without implementations that every type has or derives, which would double the length.
     let api = public_api::Builder::from_rustdoc_json(file)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
