@@ -1,4 +1,4 @@
-//! Sockets whose closing is deferred are closed in the end.
+//! Sockets that are closed in the background do not stay open.
 
 use std::fs;
 

@@ -25,8 +25,8 @@ fn attempt(topology: &Topology, source: &str, port: u16) -> Answer {
     tcp(&topology.client, source, target, port)
 }
 
-/// Waits until connection attempts have this result, because a container may still be starting or a
-/// repair be under way.
+/// Waits until connection attempts have this result, because a container or a repair may not be
+/// ready yet.
 #[track_caller]
 fn becomes(topology: &Topology, source: &str, port: u16, answer: Answer) {
     let what = format!("{answer:?} from {source}, port {port}");
