@@ -6,37 +6,37 @@ use ipnetwork::IpNetwork;
 
 use super::sets::SetGroups;
 use crate::model::{
-    AddressRange, AddressSpec, DesiredRule, Family, Match, Name, Origin, Ports, Rule, Verdict,
+    AddressRange, AddressSpec, DesiredRule, IpVersion, Match, Name, Origin, Ports, Rule, Verdict,
 };
 use crate::policy::{Allow, Group, Source};
 
 /// Appends the rules of `DOCKER-BLOCK` for an entry's small groups.
 pub(super) fn push_rules(
-    family: Family,
+    version: IpVersion,
     entry: &Allow,
     docker: &Name,
     large: &SetGroups,
     desired: &mut Vec<DesiredRule>,
 ) {
     for ports in &entry.ports {
-        for destination in destinations(family, entry) {
-            EntryRules { family, entry, ports: *ports, destination, docker, large }
+        for destination in destinations(version, entry) {
+            EntryRules { version, entry, ports: *ports, destination, docker, large }
                 .push_onto(desired);
         }
     }
 }
 
-/// The addresses to be called, `None` for any; none at all if they are of the other family.
-pub(super) fn destinations(family: Family, entry: &Allow) -> Vec<Option<&AddressSpec>> {
+/// The addresses to be called, `None` for any; none at all if they are of the other IP version.
+pub(super) fn destinations(version: IpVersion, entry: &Allow) -> Vec<Option<&AddressSpec>> {
     if entry.to.is_empty() {
         return vec![None];
     }
-    entry.to.iter().filter(|addresses| addresses.family() == family).map(Some).collect()
+    entry.to.iter().filter(|addresses| addresses.version() == version).map(Some).collect()
 }
 
-/// The sources of a group that are of the family.
-pub(super) fn of_family(family: Family, group: &Group) -> impl Iterator<Item = &Source> {
-    group.sources.iter().filter(move |source| source.addresses.family() == family)
+/// The sources of a group that are of this IP version.
+pub(super) fn of_version(version: IpVersion, group: &Group) -> impl Iterator<Item = &Source> {
+    group.sources.iter().filter(move |source| source.addresses.version() == version)
 }
 
 /// What gave rise to the rules of an entry.
@@ -67,7 +67,7 @@ pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
 
 /// The rules of one entry for one of its ports and one called address.
 struct EntryRules<'a> {
-    family: Family,
+    version: IpVersion,
     entry: &'a Allow,
     ports: Ports,
     destination: Option<&'a AddressSpec>,
@@ -82,8 +82,8 @@ impl EntryRules<'_> {
             desired.push(self.rule(None, &shared, origin(self.entry, None, None)));
             return;
         };
-        for group in groups.iter().filter(|group| !self.large.contains(self.family, group)) {
-            for source in of_family(self.family, group) {
+        for group in groups.iter().filter(|group| !self.large.contains(self.version, group)) {
+            for source in of_version(self.version, group) {
                 let origin = origin(self.entry, Some(group), Some(source));
                 desired.push(self.rule(Some(&source.addresses), &shared, origin));
             }

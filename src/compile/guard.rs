@@ -8,13 +8,13 @@
 
 use std::sync::Arc;
 
-use super::allow_rules::{destinations, network, of_family, origin, range};
+use super::allow_rules::{destinations, network, of_version, origin, range};
 use super::sets::{SetGroups, comment};
 use super::{GUARD, base_rule, dedup, nat_chain, own_table, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
-    AddressSpec, BaseChain, Chain, ChainPath, DesiredRule, Direction, Endpoint, Family, Interface,
-    Match, Name, NftMatch, NftStatement, Origin, Ownership, Ports, Rule, Verdict,
+    AddressSpec, BaseChain, Chain, ChainPath, DesiredRule, Direction, Endpoint, Interface,
+    IpVersion, Match, Name, NftMatch, NftStatement, Origin, Ownership, Ports, Rule, Verdict,
 };
 use crate::policy::{Allow, DirectRouting, Policy};
 
@@ -51,8 +51,8 @@ pub(super) fn nat_rules(mark: u32) -> Vec<DesiredRule> {
 }
 
 /// The chain of [`nat_rules`].
-pub(super) fn nat(family: Family, mark: u32) -> Chain {
-    nat_chain(family, GUARD, None, Ownership::Exclusive, nat_rules(mark))
+pub(super) fn nat(version: IpVersion, mark: u32) -> Chain {
+    nat_chain(version, GUARD, None, Ownership::Exclusive, nat_rules(mark))
 }
 
 /// The chains of `inet dwnl`, each before those that lead to it.
@@ -188,10 +188,10 @@ pub(super) fn to_bridge(name: Name) -> DesiredRule {
 fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
     for entry in entries {
-        for family in Family::NAT {
+        for version in IpVersion::ALL {
             for ports in &entry.ports {
-                for destination in destinations(family, entry) {
-                    Allowed { family, entry, ports: *ports, destination }
+                for destination in destinations(version, entry) {
+                    Allowed { version, entry, ports: *ports, destination }
                         .push_onto(large, &mut rules);
                 }
             }
@@ -202,7 +202,7 @@ fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
 
 /// The rules of one entry for one of its ports and one called address.
 struct Allowed<'a> {
-    family: Family,
+    version: IpVersion,
     entry: &'a Allow,
     ports: Ports,
     destination: Option<&'a AddressSpec>,
@@ -210,22 +210,22 @@ struct Allowed<'a> {
 
 impl Allowed<'_> {
     fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
-        let Allowed { family, entry, .. } = *self;
+        let Allowed { version, entry, .. } = *self;
         let Some(groups) = &entry.from else {
             return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
         };
         for group in groups {
-            if let Some(lookups) = large.lookups(family, group) {
+            if let Some(lookups) = large.lookups(version, group) {
                 let origin = Arc::new(origin(entry, Some(group), None));
                 for lookup in lookups {
-                    let part = lookup.part.map(|part| NftMatch::CtOriginalShard(family, part));
-                    let set = NftMatch::CtOriginalSet(family, Arc::clone(&lookup.set));
+                    let part = lookup.part.map(|part| NftMatch::CtOriginalShard(version, part));
+                    let set = NftMatch::CtOriginalSet(version, Arc::clone(&lookup.set));
                     let source = part.into_iter().chain([set]);
                     rules.push(self.rule(source, Arc::clone(&origin)));
                 }
                 continue;
             }
-            for source in of_family(family, group) {
+            for source in of_version(version, group) {
                 let origin = Arc::new(origin(entry, Some(group), Some(source)));
                 rules.push(self.rule(original(Endpoint::Source, &source.addresses), origin));
             }
@@ -237,7 +237,7 @@ impl Allowed<'_> {
     fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
         let interface = self.entry.in_interface.clone();
         let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
-        let called = [NftMatch::CtOriginalPorts(self.ports), NftMatch::Family(self.family)];
+        let called = [NftMatch::CtOriginalPorts(self.ports), NftMatch::NfProto(self.version)];
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
         let conditions = interface.into_iter().chain(called).chain(destination).chain(source);
         let name = self.entry.name.as_deref().map(|name| Match::Comment(comment(name)));

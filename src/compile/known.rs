@@ -37,12 +37,12 @@ fn known_port(rule: &Rule) -> Option<PublishedPort> {
     }
     let (address, family, ports) = match &*rule.matches {
         [Match::Native(NftMatch::Ports(ports))] => (None, Family::Inet, ports),
-        [Match::Native(NftMatch::Family(family)), Match::Native(NftMatch::Ports(ports))] => {
-            (None, *family, ports)
+        [Match::Native(NftMatch::NfProto(version)), Match::Native(NftMatch::Ports(ports))] => {
+            (None, Family::from(*version), ports)
         }
         [Match::Native(NftMatch::Destination(address)), Match::Native(NftMatch::Ports(ports))] => {
             let AddressSpec::Network(network) = address else { return None };
-            (Some(*network), address.family(), ports)
+            (Some(*network), address.version().into(), ports)
         }
         _ => return None,
     };

@@ -31,8 +31,8 @@ use std::sync::Arc;
 
 use crate::docker::{DOCKER, NAT};
 use crate::model::{
-    BaseChain, Chain, ChainPath, DesiredRule, Family, Match, Name, Ownership, Rule, Ruleset,
-    TablePath, Verdict,
+    BaseChain, Chain, ChainPath, DesiredRule, Family, IpVersion, Match, Name, Ownership, Rule,
+    Ruleset, TablePath, Verdict,
 };
 use crate::policy::Policy;
 use sets::SetGroups;
@@ -56,7 +56,7 @@ const GUARD: &str = "DOCKER-BLOCK-GUARD";
 const DWNL: &str = "dwnl";
 const ALLOW: &str = "allow";
 
-/// Compiles a policy to the chains and rules that enforce it, in both families. The empty policy
+/// Compiles a policy to the chains and rules that enforce it, for both IP versions. The empty policy
 /// compiles to the [`managed_objects`] alone, which blocks every published port.
 pub fn compile(policy: &Policy) -> Ruleset {
     let mut large = SetGroups::of(policy);
@@ -65,9 +65,10 @@ pub fn compile(policy: &Policy) -> Ruleset {
     if policy.guard.enabled {
         chains.extend(guard::chains(policy, &large));
     } else {
-        unused.extend(Family::NAT.map(|family| nat_path(family, GUARD)));
+        unused.extend(IpVersion::ALL.map(|version| nat_path(version, GUARD)));
     }
-    chains.extend(Family::NAT.into_iter().flat_map(|family| nat_chains(family, policy, &large)));
+    chains
+        .extend(IpVersion::ALL.into_iter().flat_map(|version| nat_chains(version, policy, &large)));
     let guard = policy.guard.enabled.then(|| sockets::scope(&policy.guard));
     Ruleset { chains, sets: large.into_sets(), owned_tables: vec![own_table()], unused, guard }
 }
@@ -80,13 +81,13 @@ pub fn managed_objects() -> Ruleset {
     managed
 }
 
-fn nat_chains(family: Family, policy: &Policy, large: &SetGroups) -> Vec<Chain> {
-    let guard = policy.guard.enabled.then(|| guard::nat(family, policy.guard.mark));
-    let docker = nat_chain(family, DOCKER, None, Ownership::Referenced, Vec::new());
+fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Chain> {
+    let guard = policy.guard.enabled.then(|| guard::nat(version, policy.guard.mark));
+    let docker = nat_chain(version, DOCKER, None, Ownership::Referenced, Vec::new());
     let ours = [
-        nat_chain(family, BLOCK, None, Ownership::Exclusive, block_rules(family, policy, large)),
+        nat_chain(version, BLOCK, None, Ownership::Exclusive, block_rules(version, policy, large)),
         nat_chain(
-            family,
+            version,
             "PREROUTING",
             Some(BaseChain::NAT_PREROUTING),
             Ownership::Leading,
@@ -108,13 +109,13 @@ fn native_chain(rules: Vec<DesiredRule>) -> Option<Chain> {
 }
 
 fn nat_chain(
-    family: Family,
+    version: IpVersion,
     name: &str,
     base: Option<BaseChain<'static>>,
     extent: Ownership,
     rules: Vec<DesiredRule>,
 ) -> Chain {
-    chain(nat_path(family, name), base, extent, rules)
+    chain(nat_path(version, name), base, extent, rules)
 }
 
 fn chain(
@@ -126,8 +127,8 @@ fn chain(
     Chain { path, base, ownership: extent, rules: Arc::new(rules), retired: Vec::new() }
 }
 
-fn nat_path(family: Family, name: &str) -> Arc<ChainPath> {
-    let table = TablePath { family, table: NAT.into() };
+fn nat_path(version: IpVersion, name: &str) -> Arc<ChainPath> {
+    let table = TablePath { family: version.into(), table: NAT.into() };
     Arc::new(ChainPath { table, chain: name.into() })
 }
 
@@ -146,16 +147,16 @@ fn to_local(verdict: Verdict) -> Rule {
 
 /// The rules of `DOCKER-BLOCK`: entry by entry, port by port, source by source, and last the one
 /// that leads the others to the guard, or without it the one that stands for all sets of the
-/// family.
-fn block_rules(family: Family, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+/// IP version.
+fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
     let docker: Name = DOCKER.into();
     let mut desired = Vec::new();
     for entry in &policy.allow {
-        allow_rules::push_rules(family, entry, &docker, large, &mut desired);
+        allow_rules::push_rules(version, entry, &docker, large, &mut desired);
     }
     if policy.guard.enabled {
         desired.push(base_rule(Rule::new(Verdict::Goto(GUARD.into()))));
-    } else if large.has(family) {
+    } else if large.has(version) {
         desired.push(base_rule(mark_rule(policy.guard.mark, docker)));
     }
     dedup(desired)

@@ -12,9 +12,8 @@ use super::second_jump::leave_out_second_jump;
 use super::{GUARD, base_rule, own_table, sockets};
 use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name, ranges};
 use crate::model::{
-    AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, Family, ForeignTranslations,
-    GuardScope, HostState, Link, Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset, Snapshot,
-    Verdict,
+    AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, ForeignTranslations, GuardScope,
+    HostState, Link, Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset, Snapshot, Verdict,
 };
 
 /// The ruleset as it should be beside what the snapshot holds.
@@ -48,11 +47,11 @@ fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
     if chain.path.chain.as_ref() == INSIDE {
         refuse_shared_bridges(chain, docker, host);
     }
-    let family = chain.path.table.family;
+    let version = chain.path.table.family.version();
     let end = chain.rules.len();
     let (place, rules) = match chain.path.chain.as_ref() {
         // Behind the rule that sets the mark: Docker itself asks Swarm's chain first.
-        GUARD if docker.ingress.contains(&family) => {
+        GUARD if version.is_some_and(|version| docker.ingress.contains(&version)) => {
             (1, vec![base_rule(Rule::new(Verdict::Jump(INGRESS.into())))])
         }
         INSIDE => (end, accepted_bridges(docker)),
@@ -114,8 +113,8 @@ fn other_bridges(bridges: &BTreeSet<Name>) -> impl Iterator<Item = Name> {
 /// `meta nfproto ipv4 oifname "BRIDGE" counter goto translated`: in a routed network the
 /// container's own address and port are the published ones.
 fn routed_bridges(docker: &Docker) -> Vec<DesiredRule> {
-    let routed = docker.routed.iter().map(|(family, name)| {
-        rule([NftMatch::Family(*family), by(Direction::Out, name.clone())], goto(TRANSLATED))
+    let routed = docker.routed.iter().map(|(version, name)| {
+        rule([NftMatch::NfProto(*version), by(Direction::Out, name.clone())], goto(TRANSLATED))
     });
     routed.collect()
 }
@@ -126,7 +125,7 @@ fn proxied_ports(docker: &Docker) -> Vec<DesiredRule> {
         let PublishedPort { address, family, ports } = published;
         let destination = match address {
             Some(address) => Some(NftMatch::Destination(AddressSpec::Network(address))),
-            None => (family != Family::Inet).then_some(NftMatch::Family(family)),
+            None => family.version().map(NftMatch::NfProto),
         };
         rule(destination.into_iter().chain([NftMatch::Ports(ports)]), goto(PROXIED))
     };

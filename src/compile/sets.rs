@@ -3,28 +3,28 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::allow_rules::{destinations, network, of_family, origin, range};
+use super::allow_rules::{destinations, network, of_version, origin, range};
 use super::shard::{capacity, shard};
 use super::{own_table, swarm};
 use crate::model::{
-    AddressSpec, DesiredRule, Family, Interval, Match, Name, Ports, Rule, Set, SetKind, SetPath,
+    AddressSpec, DesiredRule, Interval, IpVersion, Match, Name, Ports, Rule, Set, SetKind, SetPath,
     Shard, Verdict, coalesce,
 };
 use crate::policy::{Allow, Group, Policy, Source};
 
-/// From this number of sources of one family on, a group becomes a set.
+/// From this number of sources of one IP version on, a group becomes a set.
 pub(super) const LARGE: usize = 64;
 
 /// A group's identity: groups of one name share their sources, and an entry's own sources are a
 /// group of their own.
-type Key = (Family, *const Source);
+type Key = (IpVersion, *const Source);
 
 /// The large groups of a policy: their sets, and the rules that look them up.
 pub(super) struct SetGroups {
     /// The sets of each large group.
     groups: HashMap<Key, Vec<Lookup>>,
     /// The names that are taken, without what tells the sets of a group apart.
-    names: HashSet<(Family, String)>,
+    names: HashSet<(IpVersion, String)>,
     sets: Vec<Set>,
     rules: Vec<DesiredRule>,
 }
@@ -40,37 +40,37 @@ impl SetGroups {
         };
         for (index, entry) in policy.allow.iter().enumerate() {
             for group in entry.from.iter().flatten() {
-                for family in Family::NAT {
-                    large.add(family, group, entry, index);
+                for version in IpVersion::ALL {
+                    large.add(version, group, entry, index);
                     if !policy.guard.enabled {
-                        large.add_rules(family, group, entry, policy.guard.mark);
+                        large.add_rules(version, group, entry, policy.guard.mark);
                     }
                 }
             }
         }
         if let Some(peers) = swarm::entry(&policy.guard) {
             for group in peers.from.iter().flatten() {
-                for family in Family::NAT {
-                    large.add(family, group, &peers, policy.allow.len());
+                for version in IpVersion::ALL {
+                    large.add(version, group, &peers, policy.allow.len());
                 }
             }
         }
         large
     }
 
-    /// Whether the group is looked up in sets for this family.
-    pub fn contains(&self, family: Family, group: &Group) -> bool {
-        self.groups.contains_key(&key(family, group))
+    /// Whether the group is looked up in sets for this IP version.
+    pub fn contains(&self, version: IpVersion, group: &Group) -> bool {
+        self.groups.contains_key(&key(version, group))
     }
 
-    /// The sets in which the group is looked up for this family.
-    pub fn lookups(&self, family: Family, group: &Group) -> Option<&[Lookup]> {
-        self.groups.get(&key(family, group)).map(Vec::as_slice)
+    /// The sets in which the group is looked up for this IP version.
+    pub fn lookups(&self, version: IpVersion, group: &Group) -> Option<&[Lookup]> {
+        self.groups.get(&key(version, group)).map(Vec::as_slice)
     }
 
-    /// Whether any group is looked up in sets for this family.
-    pub fn has(&self, family: Family) -> bool {
-        self.groups.keys().any(|(of, _)| *of == family)
+    /// Whether any group is looked up in sets for this IP version.
+    pub fn has(&self, version: IpVersion) -> bool {
+        self.groups.keys().any(|(of, _)| *of == version)
     }
 
     /// Hands over the rules of our own chain.
@@ -83,37 +83,40 @@ impl SetGroups {
         self.sets
     }
 
-    fn add(&mut self, family: Family, group: &Group, entry: &Allow, index: usize) {
-        let key = key(family, group);
-        if self.groups.contains_key(&key) || of_family(family, group).count() < LARGE {
+    fn add(&mut self, version: IpVersion, group: &Group, entry: &Allow, index: usize) {
+        let key = key(version, group);
+        if self.groups.contains_key(&key) || of_version(version, group).count() < LARGE {
             return;
         }
-        let sources = of_family(family, group).map(|source| Interval::of(&source.addresses));
+        let sources = of_version(version, group).map(|source| Interval::of(&source.addresses));
         let (hosts, intervals) = coalesce(sources);
         let (name, words) = match &group.name {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, index),
         };
-        let name = self.unique(family, name);
-        let version = if family == Family::Ip6 { 6 } else { 4 };
+        let name = self.unique(version, name);
         let words: Name = words.into();
         let mut lookups = Vec::new();
         let mut push = |suffix: String, part, capacity, elements: Vec<Interval>| {
             if elements.is_empty() {
                 return;
             }
-            let set: Name = format!("{name}-{version}{suffix}").into();
+            let digit = match version {
+                IpVersion::V4 => 4,
+                IpVersion::V6 => 6,
+            };
+            let set: Name = format!("{name}-{digit}{suffix}").into();
             let path = Arc::new(SetPath { table: own_table(), set: Arc::clone(&set) });
             let kind = match capacity {
-                Some(capacity) => SetKind::Hosts { family, capacity },
-                None => SetKind::Intervals { family },
+                Some(capacity) => SetKind::Hosts { version, capacity },
+                None => SetKind::Intervals { version },
             };
             let elements = elements.into();
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
             lookups.push(Lookup { set, part });
         };
-        let length = if family == Family::Ip6 { 128 } else { 32 };
-        for (index, (part, hosts)) in shard(&hosts, length).into_iter().enumerate() {
+        for (index, (part, hosts)) in shard(&hosts, version.address_bits()).into_iter().enumerate()
+        {
             let suffix = if part.is_some() { format!(".{index}") } else { String::new() };
             push(suffix, part, Some(capacity(hosts.len(), part)), hosts);
         }
@@ -123,22 +126,22 @@ impl SetGroups {
 
     /// The name, with a number if another group has it already: a policy that was not read from
     /// text may have two groups of one name.
-    fn unique(&mut self, family: Family, name: String) -> String {
+    fn unique(&mut self, version: IpVersion, name: String) -> String {
         let numbered = (2..).map(|number| format!("{name}.{number}"));
         let mut free = std::iter::once(name.clone()).chain(numbered);
-        let is_free = |name: &String| !self.names.contains(&(family, name.clone()));
+        let is_free = |name: &String| !self.names.contains(&(version, name.clone()));
         let free = free.find(is_free).unwrap_or(name);
-        self.names.insert((family, free.clone()));
+        self.names.insert((version, free.clone()));
         free
     }
 
-    fn add_rules(&mut self, family: Family, group: &Group, entry: &Allow, mark: u32) {
-        let Some(lookups) = self.groups.get(&key(family, group)) else { return };
+    fn add_rules(&mut self, version: IpVersion, group: &Group, entry: &Allow, mark: u32) {
+        let Some(lookups) = self.groups.get(&key(version, group)) else { return };
         let origin = Arc::new(origin(entry, Some(group), None));
         for ports in &entry.ports {
-            for destination in destinations(family, entry) {
+            for destination in destinations(version, entry) {
                 for lookup in lookups {
-                    let rule = rule(family, entry, *ports, destination, lookup, mark);
+                    let rule = rule(version, entry, *ports, destination, lookup, mark);
                     self.rules.push(DesiredRule { rule, origin: Some(Arc::clone(&origin)) });
                 }
             }
@@ -152,14 +155,14 @@ pub(super) struct Lookup {
     pub part: Option<Shard>,
 }
 
-fn key(family: Family, group: &Group) -> Key {
-    (family, group.sources.as_ptr())
+fn key(version: IpVersion, group: &Group) -> Key {
+    (version, group.sources.as_ptr())
 }
 
 /// `iifname INTERFACE ip daddr DESTINATION tcp dport PORTS ip saddr @SET fib daddr type local
 /// counter ct mark set ct mark | MARK comment NAME`
 fn rule(
-    family: Family,
+    version: IpVersion,
     entry: &Allow,
     ports: Ports,
     destination: Option<&AddressSpec>,
@@ -170,8 +173,8 @@ fn rule(
     if let Some(range) = range(destination) {
         matches.push(Match::Range { source: None, destination: Some(range) });
     }
-    matches.extend(lookup.part.map(|part| Match::SourceShard { family, part }));
-    matches.push(Match::SourceSet { family, set: Arc::clone(&lookup.set) });
+    matches.extend(lookup.part.map(|part| Match::SourceShard { version, part }));
+    matches.push(Match::SourceSet { version, set: Arc::clone(&lookup.set) });
     matches.push(Match::DstTypeLocal);
     matches.extend(entry.name.as_deref().map(|name| Match::Comment(comment(name))));
     Rule {

@@ -11,13 +11,13 @@ const SHARDS_MAX: usize = 32;
 
 /// The parts of a group of single addresses, each with its addresses; `None` for the whole of a
 /// group that is not divided. `length` is that of an address in bits.
-pub(super) fn shard(hosts: &[u128], length: u32) -> Vec<(Option<Shard>, Vec<Interval>)> {
+pub(super) fn shard(hosts: &[u128], length: u8) -> Vec<(Option<Shard>, Vec<Interval>)> {
     let number = hosts.len().div_ceil(SHARD_SIZE).next_power_of_two().min(SHARDS_MAX);
     let mask = select_bits(hosts, length, number.ilog2());
     if mask == 0 {
         return vec![(None, hosts.iter().copied().map(Interval::host).collect())];
     }
-    let bits: Vec<u32> = (0..length).filter(|bit| mask >> bit & 1 == 1).collect();
+    let bits: Vec<u32> = (0..u32::from(length)).filter(|bit| mask >> bit & 1 == 1).collect();
     // Parts are seldom of equal size; room for half as much again is enough for most.
     let room = (hosts.len() >> bits.len()) * 3 / 2;
     let mut parts: Vec<_> = (0..1usize << bits.len())
@@ -43,7 +43,7 @@ pub(super) fn capacity(addresses: usize, part: Option<Shard>) -> u32 {
 
 /// The lowest bits that tell the addresses apart: those that are set in a quarter of them at
 /// least, and not in a quarter at least. Fewer than `desired`, if there are not so many.
-fn select_bits(hosts: &[u128], length: u32, desired: u32) -> u128 {
+fn select_bits(hosts: &[u128], length: u8, desired: u32) -> u128 {
     if desired == 0 {
         return 0;
     }
@@ -52,7 +52,7 @@ fn select_bits(hosts: &[u128], length: u32, desired: u32) -> u128 {
         let set = sample.iter().filter(|host| *host >> bit & 1 == 1).count();
         (sample.len() / 4..=sample.len() - sample.len() / 4).contains(&set)
     };
-    let bits = (0..length).filter(is_balanced).take(desired as usize);
+    let bits = (0..u32::from(length)).filter(is_balanced).take(desired as usize);
     bits.fold(0, |mask, bit| mask | 1 << bit)
 }
 

@@ -36,10 +36,11 @@ fn unguarded(allow: Vec<Allow>) -> Policy {
     Policy { allow, guard: Guard::off(), ..Policy::default() }
 }
 
-fn block(family: Family, policy: &Policy) -> Vec<String> {
+fn block(version: IpVersion, policy: &Policy) -> Vec<String> {
     let ruleset = compile(policy);
-    let is_block =
-        |chain: &&Chain| chain.path.table.family == family && chain.path.chain.as_ref() == BLOCK;
+    let is_block = |chain: &&Chain| {
+        chain.path.table.family == version.into() && chain.path.chain.as_ref() == BLOCK
+    };
     let chain = ruleset.chains.iter().find(is_block).expect("the chain");
     chain.rules.iter().map(|desired| desired.rule.to_string()).collect()
 }
@@ -47,8 +48,8 @@ fn block(family: Family, policy: &Policy) -> Vec<String> {
 #[test]
 fn the_empty_policy_is_the_frame_alone() {
     let policy = unguarded(Vec::new());
-    for family in Family::NAT {
-        assert!(block(family, &policy).is_empty());
+    for version in IpVersion::ALL {
+        assert!(block(version, &policy).is_empty());
     }
     let chains: Vec<String> =
         compile(&policy).chains.iter().map(|chain| chain.path.to_string()).collect();
@@ -70,7 +71,7 @@ fn each_source_goes_to_its_own_family() {
     let policy =
         unguarded(vec![entry(443, &["172.16.0.0/26", "2001:db8::1", "192.0.2.1-192.0.2.3"])]);
     assert_eq!(
-        block(Family::Ip, &policy),
+        block(IpVersion::V4, &policy),
         [
             "-s 172.16.0.0/26 -p tcp -m tcp --dport 443 -m conntrack --ctstate NEW -j DOCKER",
             "-p tcp -m tcp --dport 443 -m iprange --src-range 192.0.2.1-192.0.2.3 \
@@ -78,7 +79,7 @@ fn each_source_goes_to_its_own_family() {
         ]
     );
     assert_eq!(
-        block(Family::Ip6, &policy),
+        block(IpVersion::V6, &policy),
         ["-s 2001:db8::1/128 -p tcp -m tcp --dport 443 -m conntrack --ctstate NEW -j DOCKER"]
     );
 }
@@ -88,14 +89,14 @@ fn the_same_rule_stands_once_and_anybody_is_no_condition() {
     let policy =
         unguarded(vec![entry(80, &["192.0.2.1", "192.0.2.1", "0.0.0.0/0"]), entry(80, &["::/0"])]);
     assert_eq!(
-        block(Family::Ip, &policy),
+        block(IpVersion::V4, &policy),
         [
             "-s 192.0.2.1/32 -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j DOCKER",
             "-p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j DOCKER",
         ]
     );
     assert_eq!(
-        block(Family::Ip6, &policy),
+        block(IpVersion::V6, &policy),
         ["-p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j DOCKER"]
     );
 }
@@ -105,10 +106,10 @@ fn destinations_of_the_other_family_leave_no_rule() {
     let to = vec![source("203.0.113.5").addresses];
     let policy = unguarded(vec![Allow { to, from: None, ..entry(80, &[]) }]);
     assert_eq!(
-        block(Family::Ip, &policy),
+        block(IpVersion::V4, &policy),
         ["-d 203.0.113.5/32 -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j DOCKER"]
     );
-    assert!(block(Family::Ip6, &policy).is_empty());
+    assert!(block(IpVersion::V6, &policy).is_empty());
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn the_guard_judges_by_what_was_called() {
 #[test]
 fn everybody_else_is_translated_and_marked() {
     let none = Docker::default();
-    let swarm = Docker { ingress: [Family::Ip].into(), ..Docker::default() };
+    let swarm = Docker { ingress: [IpVersion::V4].into(), ..Docker::default() };
     let policy = Policy::default();
     assert_eq!(rules(&policy, &none, BLOCK), ["-g DOCKER-BLOCK-GUARD"]);
     let mut expected = vec![
@@ -220,7 +221,7 @@ fn what_docker_has_set_up_completes_the_guard() {
         bridges: ["docker0", "web0", "br0", "br-0123456789ab"].map(Name::from).into(),
         inside: ["docker0", "web0", "br-0123456789ab"].map(Name::from).into(),
         has_rules: true,
-        routed: [(Family::Ip6, Name::from("web0"))].into(),
+        routed: [(IpVersion::V6, Name::from("web0"))].into(),
         published: [
             published(None, Family::Inet, 8080),
             published(None, Family::Inet, 8081),

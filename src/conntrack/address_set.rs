@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{AddressSpec, Family, Interval, coalesce, to_u128};
+use crate::model::{AddressSpec, Interval, IpVersion, coalesce, to_u128};
 
 /// Addresses of both families, as sorted intervals.
 #[derive(Clone, Debug, Default)]
@@ -14,21 +14,24 @@ pub(crate) struct AddressSet {
 impl AddressSet {
     /// Whether the address is one of them. Takes time in the logarithm of their number.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let (intervals, number) = (self.of(Family::of(address)), to_u128(address));
+        let (intervals, number) = (self.of(IpVersion::of(address)), to_u128(address));
         let behind = intervals.partition_point(|interval| interval.first <= number);
         let before = behind.checked_sub(1).and_then(|index| intervals.get(index));
         before.is_some_and(|interval| number <= interval.last)
     }
 
-    fn of(&self, family: Family) -> &[Interval] {
-        if family == Family::Ip6 { &self.v6 } else { &self.v4 }
+    fn of(&self, version: IpVersion) -> &[Interval] {
+        match version {
+            IpVersion::V4 => &self.v4,
+            IpVersion::V6 => &self.v6,
+        }
     }
 }
 
 impl<'a> FromIterator<&'a AddressSpec> for AddressSet {
     fn from_iter<T: IntoIterator<Item = &'a AddressSpec>>(addresses: T) -> AddressSet {
         let (v6, v4): (Vec<&AddressSpec>, Vec<&AddressSpec>) =
-            addresses.into_iter().partition(|addresses| addresses.family() == Family::Ip6);
+            addresses.into_iter().partition(|addresses| addresses.version() == IpVersion::V6);
         AddressSet { v4: sorted(&v4), v6: sorted(&v6) }
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::AddressSet;
-use crate::model::{Family, Flow, Protocol, PublishedPort, Status, Tuple};
+use crate::model::{Flow, IpVersion, Protocol, PublishedPort, Status, Tuple};
 
 /// The host as the flows see it.
 pub(crate) struct FlowClassifier {
@@ -20,7 +20,7 @@ pub(crate) struct FlowClassifier {
 }
 
 /// Published ports with the addresses on which they are; `None`: all.
-type Ports = HashMap<(Family, Protocol, u16), Vec<Option<IpNetwork>>>;
+type Ports = HashMap<(IpVersion, Protocol, u16), Vec<Option<IpNetwork>>>;
 
 /// How far a flow to a published port got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl FlowClassifier {
 
     fn is_among(&self, ports: &Ports, original: &Tuple) -> bool {
         let Tuple { destination, protocol, destination_port, .. } = *original;
-        let port = (Family::of(destination), protocol, destination_port);
+        let port = (IpVersion::of(destination), protocol, destination_port);
         let is_on = |addresses: &Option<IpNetwork>| {
             addresses.is_none_or(|network| network.contains(destination))
         };
@@ -91,10 +91,9 @@ fn ports<'p>(published: impl IntoIterator<Item = &'p PublishedPort>) -> Ports {
     let mut all = Ports::new();
     for published in published {
         let ports = published.ports;
-        for family in Family::NAT.into_iter().filter(|family| published.is_reachable_over(*family))
-        {
+        for version in IpVersion::ALL.into_iter().filter(|it| published.is_reachable_over(*it)) {
             for port in ports.first()..=ports.last() {
-                let addresses = all.entry((family, ports.protocol(), port)).or_default();
+                let addresses = all.entry((version, ports.protocol(), port)).or_default();
                 addresses.push(published.address);
             }
         }

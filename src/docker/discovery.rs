@@ -13,7 +13,7 @@ use super::{
     is_generated_bridge_name, native_bridge,
 };
 use crate::model::{
-    Action, ChainPath, Docker, Family, Interface, Link, Name, PublishedPort, RuleFacts,
+    Action, ChainPath, Docker, Family, Interface, IpVersion, Link, Name, PublishedPort, RuleFacts,
 };
 
 /// The kinds of links (`IFLA_INFO_KIND`) that a bridge and a container's link to it are of.
@@ -24,10 +24,10 @@ const VETH: &str = "veth";
 #[derive(Debug, Default)]
 pub(crate) struct Discovery {
     docker: Docker,
-    /// The forms that a bridge appears in, in a family.
-    forms: BTreeMap<(Family, Name), BTreeSet<Form>>,
-    /// Bridges whose containers' addresses are translated in a family.
-    translated: BTreeSet<(Family, Name)>,
+    /// The forms that a bridge appears in, by the IP version of the rules.
+    forms: BTreeMap<(IpVersion, Name), BTreeSet<Form>>,
+    /// Bridges whose containers' addresses of an IP version are translated.
+    translated: BTreeSet<(IpVersion, Name)>,
     /// Containers' addresses and ports that are accepted, by their bridges.
     ports: BTreeSet<(Name, PublishedPort)>,
     /// The place of the next rule in its chain, and the one before it.
@@ -39,15 +39,16 @@ impl Discovery {
     /// Learns what a chain reveals by being there. Its rules follow, in order.
     pub(crate) fn begin_chain(&mut self, path: &ChainPath) {
         (self.position, self.previous) = (0, None);
-        let (family, chain) = (path.table.family, path.chain.as_ref());
+        let Some(version) = path.table.family.version() else { return };
+        let chain = path.chain.as_ref();
         match path.table.table.as_ref() {
             NAT if chain == INGRESS => {
-                self.docker.ingress.insert(family);
+                self.docker.ingress.insert(version);
             }
             NATIVE => {
                 let form =
                     if chain.starts_with(NATIVE_IN) { Form::NativeIn } else { Form::NativeOut };
-                self.note(family, native_bridge(chain).map(|bridge| (bridge, form)));
+                self.note(version, native_bridge(chain).map(|bridge| (bridge, form)));
             }
             _ => {}
         }
@@ -55,55 +56,57 @@ impl Discovery {
 
     /// Learns what the next rule of the chain reveals.
     pub(crate) fn read_rule(&mut self, path: &ChainPath, rule: &RuleFacts) {
+        let Some(version) = path.table.family.version() else { return };
         match (path.table.table.as_ref(), path.chain.as_ref()) {
-            (NAT, POSTROUTING) => self.read_masquerade(path.table.family, rule),
-            (NAT, DOCKER | INGRESS) | (NATIVE, NATIVE_PORTS) => self.read_translation(path, rule),
-            (NATIVE, _) => self.read_native(path, rule),
+            (NAT, POSTROUTING) => self.read_masquerade(version, rule),
+            (NAT, DOCKER | INGRESS) | (NATIVE, NATIVE_PORTS) => {
+                self.read_translation(path, version, rule);
+            }
+            (NATIVE, _) => self.read_native(path, version, rule),
             _ => {}
         }
         let found = recognize(path, rule);
-        self.read_form(path, rule, found.clone());
+        self.read_form(version, rule, found.clone());
         self.previous = found;
         self.position += 1;
     }
 
-    fn read_form(&mut self, path: &ChainPath, rule: &RuleFacts, found: Option<(Name, Form)>) {
-        let family = path.table.family;
+    fn read_form(&mut self, version: IpVersion, rule: &RuleFacts, found: Option<(Name, Form)>) {
         if let Some((bridge, Form::Default)) = &found
             && self.previous == Some((bridge.clone(), Form::Icmp))
         {
-            self.note(family, Some((bridge.clone(), Form::IcmpBeforeDefault)));
+            self.note(version, Some((bridge.clone(), Form::IcmpBeforeDefault)));
         }
         if let Some((bridge, Form::Port)) = &found {
-            self.accept_port(family, bridge, rule);
+            self.accept_port(version, bridge, rule);
         }
-        self.note(family, found);
+        self.note(version, found);
     }
 
-    fn note(&mut self, family: Family, found: Option<(Name, Form)>) {
+    fn note(&mut self, version: IpVersion, found: Option<(Name, Form)>) {
         if let Some((bridge, form)) = found {
-            self.forms.entry((family, bridge)).or_default().insert(form);
+            self.forms.entry((version, bridge)).or_default().insert(form);
         }
     }
 
     /// `-d ADDRESS … -p tcp -m tcp --dport PORT -j ACCEPT`
-    fn accept_port(&mut self, family: Family, bridge: &Name, rule: &RuleFacts) {
+    fn accept_port(&mut self, version: IpVersion, bridge: &Name, rule: &RuleFacts) {
         if let (Some(destination), Some(ports)) = (rule.destination, rule.ports) {
-            let address = Some(destination.network);
+            let (address, family) = (Some(destination.network), version.into());
             self.ports.insert((bridge.clone(), PublishedPort { address, family, ports }));
         }
     }
 
     /// `-s NETWORK ! -o BR -j MASQUERADE`, or `-j SNAT`: the network is not routed, whatever else the
     /// rule says.
-    fn read_masquerade(&mut self, family: Family, rule: &RuleFacts) {
+    fn read_masquerade(&mut self, version: IpVersion, rule: &RuleFacts) {
         let name = rule.out_interface.as_ref().filter(|out| out.negated).and_then(exact);
-        self.translated.extend(name.map(|name| (family, name)));
+        self.translated.extend(name.map(|name| (version, name)));
     }
 
     /// A rule in a chain of published ports.
-    fn read_translation(&mut self, path: &ChainPath, rule: &RuleFacts) {
-        let (family, is_native) = (path.table.family, path.table.table.as_ref() == NATIVE);
+    fn read_translation(&mut self, path: &ChainPath, version: IpVersion, rule: &RuleFacts) {
+        let is_native = path.table.table.as_ref() == NATIVE;
         self.docker.has_rules = true;
         let leads_on = is_native && matches!(rule.action, Some(Action::Jump(_)));
         if leads_on || rule.unreadable.is_some() {
@@ -113,12 +116,12 @@ impl Discovery {
         let (Some(Action::Translate), Some(ports)) = (&rule.action, rule.ports) else { return };
         let address = rule.destination.filter(|it| !it.negated).map(|it| it.network);
         // docker-proxy listens on IPv6 as well, unless one address was named.
-        let is_for_both = family == Family::Ip && address.is_none();
-        let listening = if is_for_both { Family::Inet } else { family };
+        let is_for_both = version == IpVersion::V4 && address.is_none();
+        let listening = if is_for_both { Family::Inet } else { version.into() };
         let published = PublishedPort { address, family: listening, ports };
         if !published.is_loopback() {
             let name = rule.in_interface.as_ref().and_then(exact);
-            self.translated.extend(name.map(|name| (family, name)));
+            self.translated.extend(name.map(|name| (version, name)));
         }
         if is_native {
             self.docker.native.insert(published.clone());
@@ -127,13 +130,15 @@ impl Discovery {
     }
 
     /// A rule in a chain that filters what goes to a bridge or comes from it.
-    fn read_native(&mut self, path: &ChainPath, rule: &RuleFacts) {
+    fn read_native(&mut self, path: &ChainPath, version: IpVersion, rule: &RuleFacts) {
         self.docker.has_rules = true;
-        let family = path.table.family;
         let Some(bridge) = path.chain.strip_prefix(NATIVE_IN).map(Name::from) else { return };
         let accepts = RuleFacts { action: Some(Action::Accept), ..RuleFacts::default() };
         let established = RuleFacts { is_ongoing: true, ..accepts.clone() };
-        let icmp = if family == Family::Ip { 1 } else { 58 };
+        let icmp = match version {
+            IpVersion::V4 => 1,
+            IpVersion::V6 => 58,
+        };
         let icmp = RuleFacts { protocol: Some(icmp), ..accepts };
         let form = match self.position {
             0 if *rule == established => Some(Form::NativeEstablished),
@@ -141,9 +146,9 @@ impl Discovery {
             _ => None,
         };
         if rule.action == Some(Action::Accept) && !rule.has_unknown {
-            self.accept_port(family, &bridge, rule);
+            self.accept_port(version, &bridge, rule);
         }
-        self.note(family, form.map(|form| (bridge, form)));
+        self.note(version, form.map(|form| (bridge, form)));
     }
 
     /// Whether there is anything for which the host's links have to be known.
@@ -156,7 +161,7 @@ impl Discovery {
         let forms = std::mem::take(&mut self.forms);
         let is_bridge =
             |name: &Name| links.get(name).is_some_and(|link| link.kind.as_deref() == Some(BRIDGE));
-        let evidence: Vec<((Family, Name), Evidence)> = forms
+        let evidence: Vec<((IpVersion, Name), Evidence)> = forms
             .into_iter()
             .filter(|((_, name), _)| is_bridge(name))
             .map(|(key, forms)| (key, Evidence(forms)))
@@ -173,7 +178,8 @@ impl Discovery {
         }
         let docker = &mut self.docker;
         let routed_ports = self.ports.into_iter().filter_map(|(bridge, port)| {
-            docker.routed.contains(&(port.family, bridge)).then_some(port)
+            let version = port.family.version()?;
+            docker.routed.contains(&(version, bridge)).then_some(port)
         });
         docker.routed_ports = routed_ports.collect();
         self.docker
@@ -208,7 +214,7 @@ fn is_container_port((name, kind): &(Name, Option<Name>)) -> bool {
         && name.strip_prefix(VETH).is_some_and(|id| id.len() == 7 && id.chars().all(is_digit))
 }
 
-/// The forms that a bridge appears in, in one family.
+/// The forms that a bridge appears in, of one IP version.
 struct Evidence(BTreeSet<Form>);
 
 impl Evidence {

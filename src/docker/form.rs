@@ -3,7 +3,7 @@
 
 use super::{BRIDGE, CT, DOCKER_FORWARD, FILTER, FORWARD, INTERNAL, ISOLATION_1, ISOLATION_2};
 use super::{DOCKER, NAT};
-use crate::model::{Action, AddressMatch, ChainPath, Family, Interface, Name, RuleFacts};
+use crate::model::{Action, AddressMatch, ChainPath, Interface, IpVersion, Name, RuleFacts};
 
 /// A form of a rule for a bridge, here called BR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,7 +125,9 @@ fn to(path: &ChainPath, rule: &RuleFacts, action: &Action) -> Option<Form> {
         (CT, Action::Accept, Conditions::Ongoing) => Form::Established,
         (ISOLATION_1 | INTERNAL, Action::Drop, Conditions::NotFrom) => Form::InternalTo,
         (ISOLATION_1, Action::Return, Conditions::None) => Form::RoutedTo,
-        (DOCKER, Action::Accept, Conditions::Icmp(family)) if family == path.table.family => {
+        (DOCKER, Action::Accept, Conditions::Icmp(version))
+            if path.table.family.version() == Some(version) =>
+        {
             Form::Icmp
         }
         _ => return None,
@@ -178,7 +180,7 @@ enum Conditions {
     /// `-d ADDRESS -p tcp -m tcp --dport PORT`
     Port,
     /// `-p icmp`, `-p ipv6-icmp`
-    Icmp(Family),
+    Icmp(IpVersion),
     Others,
 }
 
@@ -192,8 +194,8 @@ fn conditions(rule: &RuleFacts) -> Conditions {
         (None, Some(AddressMatch { negated: false, .. }), Some(_), Some(_), false) => {
             Conditions::Port
         }
-        (None, None, Some(1), None, false) => Conditions::Icmp(Family::Ip),
-        (None, None, Some(58), None, false) => Conditions::Icmp(Family::Ip6),
+        (None, None, Some(1), None, false) => Conditions::Icmp(IpVersion::V4),
+        (None, None, Some(58), None, false) => Conditions::Icmp(IpVersion::V6),
         _ => Conditions::Others,
     }
 }

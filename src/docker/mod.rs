@@ -66,7 +66,7 @@ pub(crate) fn is_generated_bridge_name(name: &str) -> bool {
 /// Whether the rules of a chain tell something about Docker.
 pub(crate) fn is_docker_chain(path: &ChainPath) -> bool {
     let chain = path.chain.as_ref();
-    Family::NAT.contains(&path.table.family)
+    path.table.family != Family::Inet
         && match path.table.table.as_ref() {
             NAT => [DOCKER, INGRESS, POSTROUTING].contains(&chain),
             FILTER => FILTER_CHAINS.contains(&chain),

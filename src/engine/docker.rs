@@ -29,10 +29,10 @@ pub(super) fn discover(
     let mut discovery = Discovery::default();
     for path in chains {
         discovery.begin_chain(&path);
-        let family = path.table.family;
+        let Some(version) = path.table.family.version() else { continue };
         let what = Dump::Rules { table: &path.table.table, chain: Some(&path.chain) };
-        let dumped = connection.dump(what, family, snapshot.generation, |message| {
-            discovery.read_rule(&path, &decode_facts(message.attributes(), family));
+        let dumped = connection.dump(what, path.table.family, snapshot.generation, |message| {
+            discovery.read_rule(&path, &decode_facts(message.attributes(), version));
             true
         })?;
         if dumped == DumpStatus::Interrupted {

@@ -11,7 +11,7 @@ use crate::compile::{
 };
 use crate::docker::{CGROUPFS_PARENT, DAEMONS, is_container};
 use crate::model::{
-    Cgroup, Cgroups, Family, GuardScope, HostState, Link, Listener, Name, Protocol, Snapshot,
+    Cgroup, Cgroups, GuardScope, HostState, IpVersion, Link, Listener, Name, Protocol, Snapshot,
 };
 use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, decode_listener};
 
@@ -160,8 +160,8 @@ fn attach(dumped: &[DumpedLink]) -> BTreeMap<Name, Link> {
 fn listeners(sockets: &mut Connection) -> Result<Option<Vec<Listener>>, Error> {
     let mut listeners = BTreeSet::new();
     for protocol in Protocol::ALL {
-        for family in Family::NAT {
-            match waiting(sockets, family, protocol)? {
+        for version in IpVersion::ALL {
+            match waiting(sockets, version, protocol)? {
                 Some(waiting) => listeners.extend(waiting),
                 // Its diag module is missing wherever SCTP itself is not loaded.
                 None if protocol == Protocol::Sctp => {}
@@ -175,12 +175,12 @@ fn listeners(sockets: &mut Connection) -> Result<Option<Vec<Listener>>, Error> {
 /// The sockets that wait. `None` if the kernel has no diag module for the protocol.
 fn waiting(
     sockets: &mut Connection,
-    family: Family,
+    version: IpVersion,
     protocol: Protocol,
 ) -> Result<Option<Vec<Listener>>, Error> {
     let mut is_supported = true;
     let found = retry_interrupted(|found: &mut Vec<Listener>| {
-        let request = |sequence| Request::listeners(family, protocol, sequence);
+        let request = |sequence| Request::listeners(version, protocol, sequence);
         let failure = |error: KernelError| match error.errno {
             libc::ENOENT => {
                 is_supported = false;

@@ -25,7 +25,7 @@ use std::sync::Weak;
 
 use crate::cgroup::Hierarchy;
 use crate::compile::{Limitation, limitations, managed_objects, unknown_ports};
-use crate::model::{Docker, Family, GuardScope, PublishedPort, Ruleset, Snapshot};
+use crate::model::{Docker, GuardScope, IpVersion, PublishedPort, Ruleset, Snapshot};
 use crate::netlink::{Socket, Transport, in_netns, legacy_nat_holds_rules};
 use crate::plan::{Plan, PlanError};
 use connection::{Connection, DumpStatus};
@@ -118,11 +118,11 @@ impl Engine {
         let second = Socket::open().map_err(error::open_error)?;
         let routes = Socket::open_routes().map_err(error::io_error("opening the socket"))?;
         let sockets = Socket::open_sock_diag().map_err(error::io_error("opening the socket"))?;
-        for family in Family::NAT {
-            let holds_rules = legacy_nat_holds_rules(family)
+        for version in IpVersion::ALL {
+            let holds_rules = legacy_nat_holds_rules(version)
                 .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
             if holds_rules {
-                return Err(Error::LegacyNat(family));
+                return Err(Error::LegacyNat(version.into()));
             }
         }
         let port = socket.port();

@@ -18,8 +18,8 @@ use nix::sys::socket::{
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
 use crate::model::{
-    BaseChain, Cgroup, CgroupMatch, ChainPath, Direction, Family, Interface, Match, NftMatch,
-    NftStatement, Ports, Position, Protocol, Rule, TablePath, Verdict,
+    BaseChain, Cgroup, CgroupMatch, ChainPath, Direction, Family, Interface, IpVersion, Match,
+    NftMatch, NftStatement, Ports, Position, Protocol, Rule, TablePath, Verdict,
 };
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
 
@@ -101,7 +101,10 @@ impl Probe {
 
 impl Pair {
     fn open(address: IpAddr) -> nix::Result<Pair> {
-        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let family = match IpVersion::of(address) {
+            IpVersion::V4 => AddressFamily::Inet,
+            IpVersion::V6 => AddressFamily::Inet6,
+        };
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let open = || socket(family, SockType::Stream, flags, None);
         Ok(Pair { address, listener: open()?, client: open()? })
@@ -147,9 +150,9 @@ fn rules(cgroup: CgroupMatch, addresses: &[SocketAddr]) -> Vec<Rule> {
     let loopback = Interface { name: "lo".into(), wildcard: false, negated: false };
     let loopback = NftMatch::Interface(Direction::In, loopback);
     let pair = |address: &SocketAddr| {
-        let family = NftMatch::Family(Family::of(address.ip()));
+        let version = NftMatch::NfProto(IpVersion::of(address.ip()));
         let ports = Ports::new(Protocol::Tcp, address.port(), address.port())?;
-        let arriving = [loopback.clone(), family, NftMatch::Ports(ports)];
+        let arriving = [loopback.clone(), version, NftMatch::Ports(ports)];
         let matching = [&arriving[..], &[NftMatch::Cgroup(cgroup)]].concat();
         Some([rule(matching), rule(arriving)])
     };

@@ -66,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Family, InstalledSet, SetKind, TablePath};
+    use crate::model::{Family, InstalledSet, IpVersion, SetKind, TablePath};
 
     fn path(set: &str) -> SetPath {
         let table = TablePath { family: Family::Inet, table: "dwnl".into() };
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn elements_are_remembered_for_one_generation() {
-        let kind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
+        let kind = SetKind::Hosts { version: IpVersion::V4, capacity: 1024 };
         let mut memory = SetCache::default();
         memory.store_snapshot(&snapshot(3, Some(kind)));
         assert_eq!(memory.get(3, &path("cdn-4")).map(|elements| elements.len()), Some(1));
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn elements_outlive_the_commits_that_leave_them_alone() {
-        let kind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
+        let kind = SetKind::Hosts { version: IpVersion::V4, capacity: 1024 };
         let mut memory = SetCache::default();
         memory.store_snapshot(&snapshot(u32::MAX, Some(kind)));
         memory.advance(1, |set| *set == path("cdn-6"));

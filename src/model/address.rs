@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
 
-use super::Family;
+use super::IpVersion;
 
 /// What a source or destination condition matches: one network (a single host is a network of
 /// full length) or one range.
@@ -18,11 +18,11 @@ pub enum AddressSpec {
 }
 
 impl AddressSpec {
-    /// The family of the addresses.
-    pub fn family(&self) -> Family {
+    /// The IP version of the addresses.
+    pub fn version(&self) -> IpVersion {
         match self {
-            AddressSpec::Network(network) => Family::of(network.ip()),
-            AddressSpec::Range(range) => Family::of(range.first()),
+            AddressSpec::Network(network) => IpVersion::of(network.ip()),
+            AddressSpec::Range(range) => IpVersion::of(range.first()),
         }
     }
 }
@@ -51,7 +51,8 @@ impl AddressRange {
     /// The range from `first` to `last`, both included. `None` unless both are of one family and
     /// `first` is not above `last`.
     pub fn new(first: IpAddr, last: IpAddr) -> Option<AddressRange> {
-        (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(AddressRange { first, last })
+        (IpVersion::of(first) == IpVersion::of(last) && first <= last)
+            .then_some(AddressRange { first, last })
     }
 
     /// The lowest address.
@@ -103,7 +104,7 @@ fn is_ipv4_compatible(address: Ipv6Addr) -> bool {
 }
 
 fn is_host(network: &IpNetwork) -> bool {
-    network.prefix() == if network.is_ipv4() { 32 } else { 128 }
+    network.prefix() == IpVersion::of(network.ip()).address_bits()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ipnetwork::IpNetwork;
 
-use super::{Family, Name, Ports};
+use super::{Family, IpVersion, Name, Ports};
 
 /// What is known of the Docker on this host, read from the rules that it has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Docker {
     pub shared_bridges: BTreeMap<Name, Vec<Name>>,
     /// Those bridges whose containers are meant to be reached by their own addresses of the
     /// family (gateway mode `routed`).
-    pub routed: BTreeSet<(Family, Name)>,
+    pub routed: BTreeSet<(IpVersion, Name)>,
     /// The containers' addresses and ports that it publishes in such networks.
     pub routed_ports: BTreeSet<PublishedPort>,
     /// Whether its chains of published ports hold any rule. They do as long as Docker runs with
@@ -29,8 +29,8 @@ pub struct Docker {
     pub published: BTreeSet<PublishedPort>,
     /// Those among them that its nftables backend publishes, which `DOCKER-BLOCK` does not stop.
     pub native: BTreeSet<PublishedPort>,
-    /// The families in whose nat table Swarm has a chain.
-    pub ingress: BTreeSet<Family>,
+    /// The IP versions in whose nat table Swarm has a chain.
+    pub ingress: BTreeSet<IpVersion>,
     /// Translations in its chains whose ports cannot be read: the chain, and the rule's
     /// expressions.
     pub unreadable: BTreeSet<String>,
@@ -50,8 +50,8 @@ pub struct PublishedPort {
 
 impl PublishedPort {
     /// Whether it can be called over IPv4, or IPv6.
-    pub fn is_reachable_over(&self, family: Family) -> bool {
-        self.family == family || self.family == Family::Inet
+    pub fn is_reachable_over(&self, version: IpVersion) -> bool {
+        self.family.version().is_none_or(|one| one == version)
     }
 
     /// Whether it includes all that the other one is.

@@ -27,7 +27,7 @@ pub use chain::{
     BaseChain, Chain, ChainPath, DesiredRule, GuardScope, Name, Ownership, Ruleset, TablePath,
 };
 pub use docker::{Docker, PublishedPort};
-pub use family::Family;
+pub use family::{Family, IpVersion};
 pub(crate) use flow::{Flow, Status, Tuple};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::{
-    AddressSpec, Family, INTERFACE_NAME_MAX, Interface, Name, Ports, Protocol, Shard, from_u128,
+    AddressSpec, Family, INTERFACE_NAME_MAX, Interface, IpVersion, Name, Ports, Protocol, Shard,
+    from_u128,
 };
 
 /// A condition of the kind that iptables has no words for. What is *original* is looked up in the
@@ -19,8 +20,8 @@ pub enum NftMatch {
     CtStatusDnat,
     /// `ct mark & BITS == BITS`: these bits of the connection mark are set.
     CtMark(u32),
-    /// `meta nfproto ipv4`: IPv4 or IPv6.
-    Family(Family),
+    /// `meta nfproto ipv4`: the IP version of the packet.
+    NfProto(IpVersion),
     /// `iifname "eth0"`, `oifname "docker0"`.
     Interface(Direction, Interface),
     /// `meta iifkind "bridge"`: the packet came in by a bridge.
@@ -42,9 +43,9 @@ pub enum NftMatch {
     /// `ct original ip saddr 192.0.2.0/24`.
     CtOriginalAddress(Endpoint, AddressSpec),
     /// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`.
-    CtOriginalShard(Family, Shard),
+    CtOriginalShard(IpVersion, Shard),
     /// `ct original ip saddr @SET`, a set in the rule's own table.
-    CtOriginalSet(Family, Name),
+    CtOriginalSet(IpVersion, Name),
     /// `socket cgroupv2 level 1 != 4711`: the cgroup of the local socket that the packet is for.
     /// Without such a socket neither `==` nor `!=` holds.
     Cgroup(CgroupMatch),
@@ -90,7 +91,7 @@ impl fmt::Display for NftMatch {
             NftMatch::CtStateEstablished => write!(f, "ct state established,related"),
             NftMatch::CtStatusDnat => write!(f, "ct status dnat"),
             NftMatch::CtMark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
-            NftMatch::Family(family) => write!(f, "meta nfproto {}", version(*family)),
+            NftMatch::NfProto(version) => write!(f, "meta nfproto {version}"),
             NftMatch::Interface(direction, interface) => {
                 let operator = if interface.negated { "!= " } else { "" };
                 let star = if interface.wildcard { "*" } else { "" };
@@ -102,7 +103,7 @@ impl fmt::Display for NftMatch {
                 write!(f, "{direction} \"br-*\" {direction} & \"{bits}\" == \"{bits}\"")
             }
             NftMatch::Destination(addresses) => {
-                write!(f, "{} daddr {addresses}", header(addresses.family()))
+                write!(f, "{} daddr {addresses}", header(addresses.version()))
             }
             NftMatch::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
             NftMatch::Ports(ports) => {
@@ -114,14 +115,14 @@ impl fmt::Display for NftMatch {
                 write!(f, "meta l4proto {protocol} ct original proto-dst {}", PortsText(ports))
             }
             NftMatch::CtOriginalAddress(end, addresses) => {
-                write!(f, "ct original {} {end} {addresses}", header(addresses.family()))
+                write!(f, "ct original {} {end} {addresses}", header(addresses.version()))
             }
-            NftMatch::CtOriginalShard(family, Shard { mask, value }) => {
-                let (mask, value) = (from_u128(*mask, *family), from_u128(*value, *family));
-                write!(f, "ct original {} saddr & {mask} == {value}", header(*family))
+            NftMatch::CtOriginalShard(version, Shard { mask, value }) => {
+                let (mask, value) = (from_u128(*mask, *version), from_u128(*value, *version));
+                write!(f, "ct original {} saddr & {mask} == {value}", header(*version))
             }
-            NftMatch::CtOriginalSet(family, set) => {
-                write!(f, "ct original {} saddr @{set}", header(*family))
+            NftMatch::CtOriginalSet(version, set) => {
+                write!(f, "ct original {} saddr @{set}", header(*version))
             }
             NftMatch::Cgroup(cgroup) => write!(f, "{cgroup}"),
             NftMatch::SocketWildcard(is_wildcard) => {
@@ -168,13 +169,9 @@ impl fmt::Display for PortsText<'_> {
     }
 }
 
-fn version(family: Family) -> &'static str {
-    if family == Family::Ip6 { "ipv6" } else { "ipv4" }
-}
-
-/// How nft names the header in which the addresses of a family stand.
-pub(super) fn header(family: Family) -> &'static str {
-    if family == Family::Ip6 { "ip6" } else { "ip" }
+/// nft's name of the header that has the addresses: `ip`, `ip6`.
+pub(super) fn header(version: IpVersion) -> Family {
+    version.into()
 }
 
 /// What a rule of a native table does with a packet that matched.

@@ -37,18 +37,18 @@ fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result
             write_destination(f, &AddressSpec::Range(*range))
         }
         Match::DstTypeLocal => write!(f, "fib daddr type local "),
-        Match::SourceShard { family, part } => {
-            let (mask, value) = (from_u128(part.mask, *family), from_u128(part.value, *family));
-            write!(f, "{} saddr & {mask} == {value} ", header(*family))
+        Match::SourceShard { version, part } => {
+            let (mask, value) = (from_u128(part.mask, *version), from_u128(part.value, *version));
+            write!(f, "{} saddr & {mask} == {value} ", header(*version))
         }
-        Match::SourceSet { family, set } => write!(f, "{} saddr @{set} ", header(*family)),
+        Match::SourceSet { version, set } => write!(f, "{} saddr @{set} ", header(*version)),
         Match::Native(condition) => write!(f, "{condition} "),
         _ => Ok(()),
     }
 }
 
 fn write_destination(f: &mut fmt::Formatter<'_>, destination: &AddressSpec) -> fmt::Result {
-    write!(f, "{} daddr {destination} ", header(destination.family()))
+    write!(f, "{} daddr {destination} ", header(destination.version()))
 }
 
 fn write_ports(f: &mut fmt::Formatter<'_>, ports: &Ports) -> fmt::Result {
@@ -61,7 +61,7 @@ fn write_ports(f: &mut fmt::Formatter<'_>, ports: &Ports) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Family, Interface, Match, Ports, Protocol, Rule, Shard, Verdict};
+    use crate::model::{Interface, IpVersion, Match, Ports, Protocol, Rule, Shard, Verdict};
 
     #[test]
     fn a_native_rule_prints_as_nft_prints_it() {
@@ -72,8 +72,8 @@ mod tests {
             protocol: Some(Protocol::Tcp),
             matches: [
                 Match::DestinationPorts(ports),
-                Match::SourceShard { family: Family::Ip6, part: Shard { mask: 7, value: 3 } },
-                Match::SourceSet { family: Family::Ip6, set: "cdn-6.3".into() },
+                Match::SourceShard { version: IpVersion::V6, part: Shard { mask: 7, value: 3 } },
+                Match::SourceSet { version: IpVersion::V6, set: "cdn-6.3".into() },
                 Match::DstTypeLocal,
                 Match::Comment("web".into()),
             ]

@@ -9,7 +9,7 @@ use ipnetwork::IpNetwork;
 use super::address::NetworkText;
 use super::nft::NftText;
 use super::{
-    AddressRange, Family, Interface, Name, NftMatch, NftStatement, Ports, Protocol, Shard,
+    AddressRange, Interface, IpVersion, Name, NftMatch, NftStatement, Ports, Protocol, Shard,
 };
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
@@ -116,15 +116,15 @@ pub enum Match {
     /// `ip saddr & 0.0.0.7 == 0.0.0.3`: some bits of the source. Only in a native table, before
     /// the set that holds the part of a large group to which they lead.
     SourceShard {
-        /// The family of the address, IPv4 or IPv6.
-        family: Family,
+        /// The IP version of the address.
+        version: IpVersion,
         /// Which part.
         part: Shard,
     },
     /// `ip saddr @SET`: the source is in a set. Only in a native table.
     SourceSet {
-        /// The family of the set's addresses, IPv4 or IPv6.
-        family: Family,
+        /// The IP version of the set's addresses.
+        version: IpVersion,
         /// The set, in the rule's own table.
         set: Name,
     },

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{AddressSpec, Family, Name, TablePath};
+use super::{AddressSpec, IpVersion, Name, TablePath};
 
 /// A set's address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,15 +29,15 @@ pub enum SetKind {
     /// Single addresses. The kernel keeps them in a hash table of fixed size: one that grows cannot
     /// be dumped reliably while it does, which is just after it was filled.
     Hosts {
-        /// The family of the addresses, IPv4 or IPv6.
-        family: Family,
+        /// The IP version of the addresses.
+        version: IpVersion,
         /// How many addresses the set has room for.
         capacity: u32,
     },
     /// Intervals of addresses, which the kernel keeps in a tree.
     Intervals {
-        /// The family of the addresses, IPv4 or IPv6.
-        family: Family,
+        /// The IP version of the addresses.
+        version: IpVersion,
     },
     /// Ports that rules put in as packets pass, each of which leaves by itself when its time is up.
     /// They are the kernel's: dwnl neither reads nor writes nor counts them, and they outlive every
@@ -59,10 +59,10 @@ impl SetKind {
         self == SetKind::DynamicPorts
     }
 
-    /// The family of the addresses, if the elements are addresses.
-    pub fn family(self) -> Option<Family> {
+    /// The IP version of the addresses, if the elements are addresses.
+    pub fn version(self) -> Option<IpVersion> {
         match self {
-            SetKind::Hosts { family, .. } | SetKind::Intervals { family } => Some(family),
+            SetKind::Hosts { version, .. } | SetKind::Intervals { version } => Some(version),
             SetKind::DynamicPorts => None,
         }
     }
@@ -72,13 +72,12 @@ impl SetKind {
 /// `type inet_service; size 65535; flags dynamic,timeout`, as nft writes it.
 impl fmt::Display for SetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = |family: &Family| if *family == Family::Ip6 { 6 } else { 4 };
         match self {
-            SetKind::Hosts { family, capacity } => {
-                write!(f, "type ipv{}_addr; size {capacity}", version(family))
+            SetKind::Hosts { version, capacity } => {
+                write!(f, "type {version}_addr; size {capacity}")
             }
-            SetKind::Intervals { family } => {
-                write!(f, "type ipv{}_addr; flags interval", version(family))
+            SetKind::Intervals { version } => {
+                write!(f, "type {version}_addr; flags interval")
             }
             SetKind::DynamicPorts => {
                 write!(f, "type inet_service; size {}; flags dynamic,timeout", SetKind::PORTS)
@@ -117,7 +116,7 @@ impl Shard {
     }
 }
 
-/// Consecutive addresses as numbers, for speed; the set's kind says of which family.
+/// Consecutive addresses as numbers, for speed; the set's kind has their IP version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interval {
     /// The lowest address.
@@ -142,8 +141,8 @@ impl Interval {
     }
 
     /// The interval as nft writes it.
-    pub fn display(self, family: Family) -> impl fmt::Display {
-        let (first, last) = (from_u128(self.first, family), from_u128(self.last, family));
+    pub fn display(self, version: IpVersion) -> impl fmt::Display {
+        let (first, last) = (from_u128(self.first, version), from_u128(self.last, version));
         IntervalText { first, last }
     }
 
@@ -176,11 +175,11 @@ pub(crate) fn to_u128(address: IpAddr) -> u128 {
     }
 }
 
-/// A number as an address of the family; of IPv4 the low 32 bits.
-pub fn from_u128(number: u128, family: Family) -> IpAddr {
-    match family {
-        Family::Ip6 => IpAddr::V6(Ipv6Addr::from(number)),
-        _ => IpAddr::V4(Ipv4Addr::from(number as u32)),
+/// A number as an address of this IP version; for IPv4 the low 32 bits.
+pub fn from_u128(number: u128, version: IpVersion) -> IpAddr {
+    match version {
+        IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(number)),
+        IpVersion::V4 => IpAddr::V4(Ipv4Addr::from(number as u32)),
     }
 }
 

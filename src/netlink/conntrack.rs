@@ -10,7 +10,7 @@ use super::batch::family_number;
 use super::message::Message;
 use super::request::{Request, nfgenmsg, put_message, set_length};
 use super::uapi::{conntrack, conntrack_nat, tuple, tuple_addresses, tuple_protocol};
-use crate::model::{Family, Flow, Protocol, Status, Tuple};
+use crate::model::{Flow, IpVersion, Protocol, Status, Tuple};
 
 impl Request {
     /// A dump of all flows or, where the kernel can tell them apart (since Linux 5.18), of those
@@ -82,7 +82,7 @@ fn put_change(
     fill: impl FnOnce(&mut Vec<u8>),
 ) {
     let start = bytes.len();
-    let family = family_number(Family::of(original.source));
+    let family = family_number(IpVersion::of(original.source).into());
     put_message(bytes, kind(message), &nfgenmsg(family), flags, sequence);
     put_tuple(bytes, conntrack::ORIGINAL, original);
     fill(bytes);

@@ -13,8 +13,8 @@ use super::expression::{Expression, VerdictCode};
 use super::translation::translation;
 use super::{uapi, xt};
 use crate::model::{
-    Family, INTERFACE_NAME_MAX, InstalledChain, InstalledRule, InstalledTable, Interface, Name,
-    Protocol, Rule, RuleContent, Verdict,
+    Family, INTERFACE_NAME_MAX, InstalledChain, InstalledRule, InstalledTable, Interface,
+    IpVersion, Name, Protocol, Rule, RuleContent, Verdict,
 };
 
 /// `NFT_META_IIFNAME` and `NFT_META_OIFNAME`.
@@ -73,15 +73,15 @@ pub(crate) fn decode_rule(
     let expressions = expressions(attributes.clone());
     let (packets, bytes) = count(&expressions);
     let userdata = attributes.find(uapi::rule::USERDATA).map(|userdata| userdata.payload);
-    let reader = Reader::new(&expressions, family);
-    let known = match (family, userdata) {
-        (Family::Inet, None) => reader.native(None),
-        (Family::Inet, Some(data)) => {
-            decode_comment(data).and_then(|comment| reader.native(Some(comment)))
+    let native = || Reader::new(&expressions, IpVersion::V4);
+    let known = match (family.version(), userdata) {
+        (None, None) => native().native(None),
+        (None, Some(data)) => {
+            decode_comment(data).and_then(|comment| native().native(Some(comment)))
         }
-        (_, None) => reader.rule(),
+        (Some(version), None) => Reader::new(&expressions, version).rule(),
         // iptables shows a comment in the user data as a match, which would make it another rule.
-        (_, Some(_)) => None,
+        (Some(_), Some(_)) => None,
     };
     let content = known.map_or_else(|| foreign(&expressions), RuleContent::Known);
     Some((table, chain, InstalledRule { handle, content, packets, bytes }))
@@ -134,29 +134,24 @@ fn foreign(expressions: &[Expression]) -> RuleContent {
 /// Reads expressions in the one order in which dwnl writes them.
 pub(super) struct Reader<'a> {
     pub(super) rest: &'a [Expression<'a>],
-    is_ipv4: bool,
+    pub(super) version: IpVersion,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(expressions: &'a [Expression<'a>], family: Family) -> Reader<'a> {
-        Reader { rest: expressions, is_ipv4: family == Family::Ip }
-    }
-
-    /// From here on the addresses are of this family.
-    pub(super) fn set_family(&mut self, family: Family) {
-        self.is_ipv4 = family == Family::Ip;
+    pub(super) fn new(expressions: &'a [Expression<'a>], version: IpVersion) -> Reader<'a> {
+        Reader { rest: expressions, version }
     }
 
     /// A rule of our own table, of one form or the other.
     fn native(self, comment: Option<&str>) -> Option<Rule> {
         let rest = self.rest;
         self.native_rule(comment)
-            .or_else(|| Reader { rest, is_ipv4: false }.conditional_rule(comment))
+            .or_else(|| Reader { rest, version: IpVersion::V4 }.conditional_rule(comment))
     }
 
     /// The rule, if every expression is part of it.
     fn rule(mut self) -> Option<Rule> {
-        let fields = AddressFields::new(self.is_ipv4);
+        let fields = AddressFields::new(self.version);
         let in_interface = self.interface();
         let protocol = self.protocol();
         let source = self.network(fields.source);
@@ -219,7 +214,7 @@ impl<'a> Reader<'a> {
         if *offset != field {
             return None;
         }
-        let size = AddressFields::new(self.is_ipv4).length;
+        let size = AddressFields::new(self.version).length;
         let (prefix, operation, address, rest) = match rest {
             [Expression::Compare { operation, data }, rest @ ..] => {
                 (u8::try_from(data.len() * 8).ok()?, *operation, *data, rest)
@@ -256,14 +251,17 @@ impl<'a> Reader<'a> {
         let mut octets = [0; 16];
         octets[..leading.len()].copy_from_slice(leading);
         let [a, b, c, d, ..] = octets;
-        if self.is_ipv4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) }
+        match self.version {
+            IpVersion::V4 => IpAddr::from([a, b, c, d]),
+            IpVersion::V6 => IpAddr::from(octets),
+        }
     }
 
     pub(super) fn extension(&mut self) -> Option<crate::model::Match> {
         let [Expression::Match { name, revision, info }, rest @ ..] = self.rest else {
             return None;
         };
-        let extension = xt::decode(name, *revision, info, self.is_ipv4)?;
+        let extension = xt::decode(name, *revision, info, self.version)?;
         self.rest = rest;
         Some(extension)
     }

@@ -9,7 +9,7 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload, Verdic
 
 use super::expression::{Counter, XtTarget};
 use super::xt;
-use crate::model::{INTERFACE_NAME_MAX, Interface, Match, Protocol, Rule, Verdict};
+use crate::model::{INTERFACE_NAME_MAX, Interface, IpVersion, Match, Protocol, Rule, Verdict};
 
 /// How many expressions the kernel takes in a rule (`NFT_RULE_MAXEXPRS`).
 const EXPRESSIONS_MAX: usize = 128;
@@ -25,11 +25,10 @@ pub struct AddressFields {
 }
 
 impl AddressFields {
-    pub fn new(is_ipv4: bool) -> AddressFields {
-        if is_ipv4 {
-            AddressFields { source: 12, destination: 16, length: 4 }
-        } else {
-            AddressFields { source: 8, destination: 24, length: 16 }
+    pub fn new(version: IpVersion) -> AddressFields {
+        match version {
+            IpVersion::V4 => AddressFields { source: 12, destination: 16, length: 4 },
+            IpVersion::V6 => AddressFields { source: 8, destination: 24, length: 16 },
         }
     }
 }
@@ -43,10 +42,10 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
         add_protocol(nft, protocol);
     }
     if let Some(source) = &rule.source {
-        add_network(nft, source, AddressFields::new(source.is_ipv4()).source);
+        add_network(nft, source, AddressFields::new(IpVersion::of(source.ip())).source);
     }
     if let Some(destination) = &rule.destination {
-        let fields = AddressFields::new(destination.is_ipv4());
+        let fields = AddressFields::new(IpVersion::of(destination.ip()));
         add_network(nft, destination, fields.destination);
     }
     for extension in capped_matches(rule).filter_map(xt::encode) {

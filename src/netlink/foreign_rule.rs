@@ -12,7 +12,7 @@ use super::native::{AT_LEAST, AT_MOST, PORT, read_port};
 use super::translation::translation;
 use super::xt;
 use crate::model::{
-    Action, AddressMatch, Family, Interface, Match, NftMatch, Ports, Protocol, RuleFacts,
+    Action, AddressMatch, Interface, IpVersion, Match, NftMatch, Ports, Protocol, RuleFacts,
 };
 
 /// Where the protocol stands in the IPv4 header.
@@ -22,17 +22,17 @@ const PROTOCOL: Expression =
     Expression::Payload { base: NETWORK_HEADER, offset: IPV4_PROTOCOL, length: 1 };
 
 /// What can be told of a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
-pub(crate) fn decode_facts(attributes: Attributes, family: Family) -> RuleFacts {
+pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFacts {
     let expressions = expressions(attributes);
     let mut facts = RuleFacts::default();
     let mut rest = expressions.as_slice();
     while let Some((first, behind)) = rest.split_first() {
         let read = facts
-            .read_addresses(rest, family)
+            .read_addresses(rest, version)
             .or_else(|| facts.read_comparison(rest))
             .or_else(|| facts.read_ongoing(rest));
         if read.is_none() {
-            facts.read_one(first, family);
+            facts.read_one(first, version);
         }
         rest = read.unwrap_or(behind);
     }
@@ -47,12 +47,12 @@ type Rest<'a> = &'a [Expression<'a>];
 
 impl RuleFacts {
     /// `-s NETWORK`, `! -d NETWORK`
-    fn read_addresses<'a>(&mut self, all: Rest<'a>, family: Family) -> Option<Rest<'a>> {
-        let fields = AddressFields::new(family == Family::Ip);
+    fn read_addresses<'a>(&mut self, all: Rest<'a>, version: IpVersion) -> Option<Rest<'a>> {
+        let fields = AddressFields::new(version);
         let slots =
             [(fields.source, &mut self.source), (fields.destination, &mut self.destination)];
         for (field, slot) in slots {
-            let mut reader = Reader::new(all, family);
+            let mut reader = Reader::new(all, version);
             if let Some((network, negated)) = reader.compared_network(field) {
                 self.has_unknown |= slot.replace(AddressMatch { network, negated }).is_some();
                 return Some(reader.rest);
@@ -102,11 +102,11 @@ impl RuleFacts {
         Some(rest)
     }
 
-    fn read_one(&mut self, expression: &Expression, family: Family) {
+    fn read_one(&mut self, expression: &Expression, version: IpVersion) {
         let action = match expression {
             Expression::Counter { .. } => return,
             Expression::Match { name, revision, info } => {
-                let read = self.read_match(name, *revision, info, family);
+                let read = self.read_match(name, *revision, info, version);
                 self.has_unknown |= read.is_none();
                 return;
             }
@@ -124,12 +124,18 @@ impl RuleFacts {
     }
 
     /// `-m tcp --dport PORTS`, `-m conntrack --ctstate RELATED,ESTABLISHED`
-    fn read_match(&mut self, name: &str, revision: u32, info: &[u8], family: Family) -> Option<()> {
+    fn read_match(
+        &mut self,
+        name: &str,
+        revision: u32,
+        info: &[u8],
+        version: IpVersion,
+    ) -> Option<()> {
         if xt::is_ongoing(name, revision, info) {
             self.is_ongoing = true;
             return Some(());
         }
-        let read = xt::decode(name, revision, info, family == Family::Ip)?;
+        let read = xt::decode(name, revision, info, version)?;
         let Match::DestinationPorts(ports) = read else { return None };
         let is_of_protocol = self.protocol == Some(ports.protocol().number());
         put(&mut self.ports, Some(ports)).filter(|()| is_of_protocol)
@@ -168,8 +174,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_rule_is_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
-            for family in Family::ALL {
-                let _ = decode_facts(Attributes::new(&bytes), family);
+            for version in IpVersion::ALL {
+                let _ = decode_facts(Attributes::new(&bytes), version);
             }
         }
     }

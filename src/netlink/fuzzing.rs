@@ -10,14 +10,16 @@ use super::{
     decode_generation, decode_link, decode_listener, decode_local_route, decode_rule, decode_set,
     decode_table, is_anonymous, uapi,
 };
-use crate::model::{ChainPath, Family, Position, Protocol, RuleContent, SetKind, TablePath};
+use crate::model::{
+    ChainPath, Family, IpVersion, Position, Protocol, RuleContent, SetKind, TablePath,
+};
 
 /// The first byte says of which family the rule is, the others are its attributes. A rule that is
 /// known is of exactly the form in which it would be written.
 pub fn rule(data: &[u8]) {
     let Some((family, attributes)) = data.split_first() else { return };
     let family = Family::ALL[usize::from(*family) % Family::ALL.len()];
-    drop(decode_facts(Attributes::new(attributes), family));
+    let _ = family.version().map(|it| decode_facts(Attributes::new(attributes), it));
     check_rule(Attributes::new(attributes), family);
 }
 
@@ -41,7 +43,7 @@ pub fn listener(data: &[u8]) {
     let protocol = Protocol::ALL[usize::from(*protocol) % Protocol::ALL.len()];
     for listener in Messages::new(dump).filter_map(|it| decode_listener(it, protocol)) {
         assert!(listener.protocol == protocol && listener.port != 0, "{listener:?}");
-        let is_of_family = |address| Family::of(address) == listener.family;
+        let is_of_family = |address| Family::from(IpVersion::of(address)) == listener.family;
         assert!(listener.address.is_none_or(is_of_family), "{listener:?}");
     }
 }
@@ -85,10 +87,10 @@ fn userdata<'a>(attributes: &Attributes<'a>) -> Option<&'a [u8]> {
 
 /// Elements are sorted, and none is upside down or overlaps another.
 fn check_elements(attributes: Attributes, kind: u8) {
-    let family = Family::NAT[usize::from(kind & 1)];
+    let version = IpVersion::ALL[usize::from(kind & 1)];
     let kind = match kind & 2 {
-        0 => SetKind::Intervals { family },
-        _ => SetKind::Hosts { family, capacity: 64 },
+        0 => SetKind::Intervals { version },
+        _ => SetKind::Hosts { version, capacity: 64 },
     };
     let mut dumped = DumpedElements::default();
     let read = dumped.read(attributes).and_then(|()| dumped.into_intervals(kind));

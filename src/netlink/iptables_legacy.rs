@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
-use crate::model::Family;
+use crate::model::IpVersion;
 
 /// `IPT_SO_GET_INFO` and `IP6T_SO_GET_INFO`.
 const GET_INFO: libc::c_int = 64;
@@ -31,27 +31,27 @@ struct Info {
 ///
 /// # Errors
 /// If the kernel does not tell.
-pub(crate) fn legacy_nat_holds_rules(family: Family) -> io::Result<bool> {
-    if !nat_is_in_use(family)? {
+pub(crate) fn legacy_nat_holds_rules(version: IpVersion) -> io::Result<bool> {
+    if !nat_is_in_use(version)? {
         return Ok(false);
     }
-    let info = nat_info(family)?;
+    let info = nat_info(version)?;
     // A policy for each hook, and the entry that ends the table.
     Ok(info.entries > info.valid_hooks.count_ones() + 1)
 }
 
 /// Asking for a table that was never used creates it, so the list of used ones is asked first.
 /// Only root can read it; for others it counts whether the table's module is loaded.
-fn nat_is_in_use(family: Family) -> io::Result<bool> {
-    let list = match family {
-        Family::Ip6 => "/proc/thread-self/net/ip6_tables_names",
-        _ => "/proc/thread-self/net/ip_tables_names",
+fn nat_is_in_use(version: IpVersion) -> io::Result<bool> {
+    let list = match version {
+        IpVersion::V6 => "/proc/thread-self/net/ip6_tables_names",
+        IpVersion::V4 => "/proc/thread-self/net/ip_tables_names",
     };
     match fs::read_to_string(list) {
         Ok(names) => Ok(names.lines().any(|name| name == "nat")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Ok(nat_may_be_there(family))
+            Ok(nat_may_be_there(version))
         }
         Err(error) => Err(error),
     }
@@ -59,18 +59,18 @@ fn nat_is_in_use(family: Family) -> io::Result<bool> {
 
 /// Where iptables-legacy is a module, and systemd loads it on every host, the nat table is a module of
 /// its own, loaded when the table is first used. Parts of the kernel itself are not listed.
-fn nat_may_be_there(family: Family) -> bool {
-    let (tables, nat) = match family {
-        Family::Ip6 => ("/sys/module/ip6_tables", "/sys/module/ip6table_nat"),
-        _ => ("/sys/module/ip_tables", "/sys/module/iptable_nat"),
+fn nat_may_be_there(version: IpVersion) -> bool {
+    let (tables, nat) = match version {
+        IpVersion::V6 => ("/sys/module/ip6_tables", "/sys/module/ip6table_nat"),
+        IpVersion::V4 => ("/sys/module/ip_tables", "/sys/module/iptable_nat"),
     };
     Path::new(nat).exists() || !Path::new(tables).exists()
 }
 
-fn nat_info(family: Family) -> io::Result<Info> {
-    let (domain, level) = match family {
-        Family::Ip6 => (AddressFamily::Inet6, libc::SOL_IPV6),
-        _ => (AddressFamily::Inet, libc::SOL_IP),
+fn nat_info(version: IpVersion) -> io::Result<Info> {
+    let (domain, level) = match version {
+        IpVersion::V6 => (AddressFamily::Inet6, libc::SOL_IPV6),
+        IpVersion::V4 => (AddressFamily::Inet, libc::SOL_IP),
     };
     let socket = socket(domain, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     let mut info = Info::default();

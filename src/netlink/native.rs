@@ -11,7 +11,7 @@ use super::encode::{
     to_c_string,
 };
 use super::expression::{Counter, Expression, FibDaddrType, Lookup};
-use crate::model::{AddressRange, Family, Match, Ports, Protocol, Rule, Shard, Verdict};
+use crate::model::{AddressRange, IpVersion, Match, Ports, Protocol, Rule, Shard, Verdict};
 
 /// `RTN_LOCAL`, in the host's byte order as the kernel loads it.
 const LOCAL: u32 = 2;
@@ -36,12 +36,15 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     if let Some(interface) = &rule.in_interface {
         add_interface(nft, interface);
     }
-    let family = family_of(rule);
-    if let Some(family) = family {
-        add_family(nft, family);
+    if let Some(version) = version_of(rule) {
+        add_nfproto(nft, version);
     }
     if let Some(destination) = &rule.destination {
-        add_network(nft, destination, AddressFields::new(destination.is_ipv4()).destination);
+        add_network(
+            nft,
+            destination,
+            AddressFields::new(IpVersion::of(destination.ip())).destination,
+        );
     }
     if let Some(protocol) = rule.protocol {
         add_protocol(nft, protocol);
@@ -65,10 +68,9 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
     match condition {
         Match::DestinationPorts(ports) => add_ports(nft, ports),
         Match::Range { destination: Some(range), .. } => add_destination_range(nft, range),
-        Match::SourceShard { family, part } => add_part(nft, *family, *part),
-        Match::SourceSet { family, set } => {
-            let is_ipv4 = *family != Family::Ip6;
-            let fields = AddressFields::new(is_ipv4);
+        Match::SourceShard { version, part } => add_part(nft, *version, *part),
+        Match::SourceSet { version, set } => {
+            let fields = AddressFields::new(*version);
             add_payload(nft, fields.source, fields.length);
             nft.add_expr(&Lookup(to_c_string(set)));
         }
@@ -83,8 +85,8 @@ fn add_condition(nft: &mut nftnl::Rule, condition: &Match) {
 }
 
 /// `ip saddr & 0.0.0.7 == 0.0.0.3`
-fn add_part(nft: &mut nftnl::Rule, family: Family, part: Shard) {
-    let fields = AddressFields::new(family != Family::Ip6);
+fn add_part(nft: &mut nftnl::Rule, version: IpVersion, part: Shard) {
+    let fields = AddressFields::new(version);
     add_payload(nft, fields.source, fields.length);
     add_part_of(nft, part, fields.length);
 }
@@ -97,9 +99,9 @@ pub(super) fn add_part_of(nft: &mut nftnl::Rule, part: Shard, length: usize) {
 }
 
 /// `meta nfproto ipv4`
-pub(super) fn add_family(nft: &mut nftnl::Rule, family: Family) {
+pub(super) fn add_nfproto(nft: &mut nftnl::Rule, version: IpVersion) {
     nft.add_expr(&Meta::NfProto);
-    nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(family)));
+    nft.add_expr(&Cmp::new(CmpOp::Eq, family_number(version.into())));
 }
 
 /// `tcp dport 443`, `tcp dport 8000-8100`
@@ -122,7 +124,7 @@ pub(super) fn add_port_numbers(nft: &mut nftnl::Rule, ports: &Ports) {
 /// `ip daddr A-B`
 pub(super) fn add_destination_range(nft: &mut nftnl::Rule, range: &AddressRange) {
     let (first, last) = (octets(range.first()), octets(range.last()));
-    let offset = AddressFields::new(range.first().is_ipv4()).destination;
+    let offset = AddressFields::new(IpVersion::of(range.first())).destination;
     add_payload(nft, offset, first.len());
     add_between(nft, &first, &last);
 }
@@ -156,9 +158,9 @@ pub(super) fn read_port(data: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(data.try_into().ok()?))
 }
 
-/// The family of the number (`NFPROTO_*`), IPv4 or IPv6.
-pub(super) fn numbered_family(number: u8) -> Option<Family> {
-    Family::NAT.into_iter().find(|family| family_number(*family) == number)
+/// The IP version of the number (`NFPROTO_*`).
+pub(super) fn numbered_version(number: u8) -> Option<IpVersion> {
+    IpVersion::ALL.into_iter().find(|version| family_number((*version).into()) == number)
 }
 
 pub(super) fn is_zero(bytes: &[u8]) -> bool {
@@ -170,9 +172,9 @@ pub(super) fn number(bytes: &[u8]) -> u128 {
     bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
-fn family_of(rule: &Rule) -> Option<Family> {
+fn version_of(rule: &Rule) -> Option<IpVersion> {
     rule.matches.iter().find_map(|condition| match condition {
-        Match::SourceSet { family, .. } => Some(*family),
+        Match::SourceSet { version, .. } => Some(*version),
         _ => None,
     })
 }
@@ -181,9 +183,9 @@ impl Reader<'_> {
     /// The native rule, if every expression is part of it and they stand in our order.
     pub(super) fn native_rule(mut self, comment: Option<&str>) -> Option<Rule> {
         let in_interface = self.interface();
-        let family = self.family()?;
-        self.set_family(family);
-        let fields = AddressFields::new(family == Family::Ip);
+        let version = self.version()?;
+        self.version = version;
+        let fields = AddressFields::new(version);
         let destination = self.network(fields.destination);
         let protocol = self.protocol()?;
         let mut matches = vec![Match::DestinationPorts(self.ports(protocol)?)];
@@ -191,8 +193,8 @@ impl Reader<'_> {
         if range.is_some() {
             matches.push(Match::Range { source: None, destination: range });
         }
-        matches.extend(self.part(&fields).map(|part| Match::SourceShard { family, part }));
-        matches.push(Match::SourceSet { family, set: self.set(&fields)? });
+        matches.extend(self.part(&fields).map(|part| Match::SourceShard { version, part }));
+        matches.push(Match::SourceSet { version, set: self.set(&fields)? });
         self.take(&[&Expression::DestinationType])?;
         self.compare(EQUAL, &LOCAL.to_ne_bytes())?;
         matches.push(Match::DstTypeLocal);
@@ -209,7 +211,7 @@ impl Reader<'_> {
         })
     }
 
-    fn family(&mut self) -> Option<Family> {
+    fn version(&mut self) -> Option<IpVersion> {
         let [
             Expression::Meta(META_FAMILY),
             Expression::Compare { operation: EQUAL, data: [number] },
@@ -218,9 +220,9 @@ impl Reader<'_> {
         else {
             return None;
         };
-        let family = numbered_family(*number)?;
+        let version = numbered_version(*number)?;
         self.rest = rest;
-        Some(family)
+        Some(version)
     }
 
     pub(super) fn destination_range(&mut self, field: u32, length: usize) -> Option<AddressRange> {

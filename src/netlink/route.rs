@@ -10,7 +10,7 @@ use super::attribute::{Attributes, put};
 use super::batch::family_number;
 use super::message::Message;
 use super::request::{Request, put_message, set_length};
-use crate::model::{Family, Name};
+use crate::model::{IpVersion, Name};
 
 /// Lengths of `struct rtmsg`, `struct ifinfomsg` and `struct ifaddrmsg`.
 const ROUTE_HEADER: usize = 12;
@@ -25,13 +25,13 @@ const SKIP_STATISTICS: u32 = 1 << 3;
 /// What can be dumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RouteDump {
-    /// The addresses of a family that are the host's own, as `-m addrtype --dst-type LOCAL` has
+    /// The addresses of an IP version that are the host's own, as `-m addrtype --dst-type LOCAL` has
     /// them: all routes of the type local.
-    LocalRoutes(Family),
+    LocalRoutes(IpVersion),
     /// The interfaces.
     Links,
-    /// The addresses of a family that interfaces have.
-    Addresses(Family),
+    /// The addresses of an IP version that interfaces have.
+    Addresses(IpVersion),
 }
 
 impl Request {
@@ -42,9 +42,9 @@ impl Request {
             put_message(&mut bytes, kind, header, libc::NLM_F_DUMP as u16, sequence);
         };
         match what {
-            RouteDump::LocalRoutes(family) => {
+            RouteDump::LocalRoutes(version) => {
                 let mut header = [0; ROUTE_HEADER];
-                header[0] = family_number(family);
+                header[0] = family_number(version.into());
                 header[ROUTE_TYPE] = libc::RTN_LOCAL;
                 begin(libc::RTM_GETROUTE, &header);
             }
@@ -52,9 +52,9 @@ impl Request {
                 begin(libc::RTM_GETLINK, &[0; LINK_HEADER]);
                 put(&mut bytes, LINK_FILTER, &SKIP_STATISTICS.to_ne_bytes());
             }
-            RouteDump::Addresses(family) => {
+            RouteDump::Addresses(version) => {
                 let mut header = [0; ADDRESS_HEADER];
-                header[0] = family_number(family);
+                header[0] = family_number(version.into());
                 begin(libc::RTM_GETADDR, &header);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
-use crate::model::{Family, InstalledSet, Interval, Name, SetKind, SetPath};
+use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
@@ -110,20 +110,16 @@ fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
 }
 
 fn key_type(kind: SetKind) -> u32 {
-    match kind.family() {
-        Some(Family::Ip6) => TYPE_IPV6,
-        Some(_) => TYPE_IPV4,
+    match kind.version() {
+        Some(IpVersion::V6) => TYPE_IPV6,
+        Some(IpVersion::V4) => TYPE_IPV4,
         None => TYPE_PORT,
     }
 }
 
 /// In bytes.
 fn key_length(kind: SetKind) -> usize {
-    match kind.family() {
-        Some(Family::Ip6) => 16,
-        Some(_) => 4,
-        None => 2,
-    }
+    kind.version().map_or(2, IpVersion::address_bytes)
 }
 
 /// The highest address or port.
@@ -150,15 +146,15 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
     let description = attributes.clone().find(uapi::set::DESCRIPTION);
     let size = description
         .and_then(|description| description.nested().find(uapi::set_description::SIZE)?.be_u32());
-    let family = match number(uapi::set::KEY_TYPE)? {
-        TYPE_IPV4 => Some(Family::Ip),
-        TYPE_IPV6 => Some(Family::Ip6),
+    let version = match number(uapi::set::KEY_TYPE)? {
+        TYPE_IPV4 => Some(IpVersion::V4),
+        TYPE_IPV6 => Some(IpVersion::V6),
         TYPE_PORT => None,
         _ => return None,
     };
-    let kind = match (family, number(uapi::set::FLAGS).unwrap_or(0), size) {
-        (Some(family), 0, Some(capacity)) => SetKind::Hosts { family, capacity },
-        (Some(family), FLAG_INTERVAL, None) => SetKind::Intervals { family },
+    let kind = match (version, number(uapi::set::FLAGS).unwrap_or(0), size) {
+        (Some(version), 0, Some(capacity)) => SetKind::Hosts { version, capacity },
+        (Some(version), FLAG_INTERVAL, None) => SetKind::Intervals { version },
         (None, FLAGS_DYNAMIC, Some(SetKind::PORTS)) if !has_defaults(attributes) => {
             SetKind::DynamicPorts
         }

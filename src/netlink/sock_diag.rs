@@ -8,7 +8,7 @@ use super::batch::family_number;
 use super::message::Message;
 use super::request::{Request, put_message, set_length};
 use super::uapi::sock_diag::{self, state};
-use crate::model::{Family, Listener, Protocol};
+use crate::model::{Family, IpVersion, Listener, Protocol};
 
 /// Lengths of `struct inet_diag_req_v2` and `struct inet_diag_msg`.
 const REQUEST_HEADER: usize = 56;
@@ -22,10 +22,10 @@ const SOCKET_ADDRESS: usize = 128;
 impl Request {
     /// A dump: answered by a message for each socket that waits, then by `NLMSG_DONE`. If the kernel
     /// has no diag module for the protocol, the dump fails with ENOENT.
-    pub fn listeners(family: Family, protocol: Protocol, sequence: u32) -> Request {
+    pub fn listeners(version: IpVersion, protocol: Protocol, sequence: u32) -> Request {
         let states = 1u32 << waiting_state(protocol);
         let mut header = [0; REQUEST_HEADER];
-        header[0] = family_number(family);
+        header[0] = family_number(version.into());
         header[1] = protocol.number();
         header[4..8].copy_from_slice(&states.to_ne_bytes());
         let mut bytes = Vec::with_capacity(128);
@@ -123,7 +123,7 @@ mod tests {
     fn header(state: u8, address: &str) -> [u8; SOCKET_HEADER] {
         let mut header = [0; SOCKET_HEADER];
         let address: IpAddr = address.parse().expect("an address");
-        header[0] = family_number(Family::of(address));
+        header[0] = family_number(IpVersion::of(address).into());
         header[1] = state;
         header[4..6].copy_from_slice(&80u16.to_be_bytes());
         match address {

@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 use std::net::IpAddr;
 
-use crate::model::{AddressRange, COMMENT_MAX, Match, Ports, Protocol, Verdict};
+use crate::model::{AddressRange, COMMENT_MAX, IpVersion, Match, Ports, Protocol, Verdict};
 
 /// An xt match or target as the message carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,13 +85,13 @@ pub fn decode_target(name: &str, revision: u32, info: &[u8]) -> Option<Verdict> 
 }
 
 /// The match that a blob stands for, if it is of exactly the form that [`encode`] gives.
-pub fn decode(name: &str, revision: u32, info: &[u8], is_ipv4: bool) -> Option<Match> {
+pub fn decode(name: &str, revision: u32, info: &[u8], version: IpVersion) -> Option<Match> {
     let candidate = match name {
         "addrtype" => Match::DstTypeLocal,
         "conntrack" => Match::CtStateNew,
         "connmark" => decode_connection_mark(info)?,
         "comment" => decode_comment(info)?,
-        "iprange" => decode_ranges(info, is_ipv4)?,
+        "iprange" => decode_ranges(info, version)?,
         _ => decode_ports(name, info)?,
     };
     let exact = encode(&candidate)?;
@@ -170,14 +170,14 @@ fn encode_ranges(source: &Option<AddressRange>, destination: &Option<AddressRang
     info
 }
 
-fn decode_ranges(info: &[u8], is_ipv4: bool) -> Option<Match> {
+fn decode_ranges(info: &[u8], version: IpVersion) -> Option<Match> {
     let flags = *info.get(IPRANGE_FLAGS)?;
     let range = |flag: u8, offset: usize| -> Option<Option<AddressRange>> {
         if flags & flag == 0 {
             return Some(None);
         }
-        let first = address_at(info, offset, is_ipv4)?;
-        let last = address_at(info, offset + 16, is_ipv4)?;
+        let first = address_at(info, offset, version)?;
+        let last = address_at(info, offset + 16, version)?;
         AddressRange::new(first, last).map(Some)
     };
     Some(Match::Range {
@@ -230,10 +230,13 @@ fn put_address(info: &mut [u8], offset: usize, address: IpAddr) {
     }
 }
 
-fn address_at(info: &[u8], offset: usize, is_ipv4: bool) -> Option<IpAddr> {
+fn address_at(info: &[u8], offset: usize, version: IpVersion) -> Option<IpAddr> {
     let octets: [u8; 16] = info.get(offset..offset + 16)?.try_into().ok()?;
     let [a, b, c, d, ..] = octets;
-    Some(if is_ipv4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) })
+    Some(match version {
+        IpVersion::V4 => IpAddr::from([a, b, c, d]),
+        IpVersion::V6 => IpAddr::from(octets),
+    })
 }
 
 #[cfg(test)]
@@ -244,10 +247,10 @@ mod tests {
     #[test]
     fn another_condition_in_the_blob_is_another_match() {
         let mut xt = encode(&Match::CtStateNew).expect("a blob");
-        assert_eq!(decode("conntrack", 3, &xt.info, true), Some(Match::CtStateNew));
-        assert_eq!(decode("conntrack", 2, &xt.info, true), None);
+        assert_eq!(decode("conntrack", 3, &xt.info, IpVersion::V4), Some(Match::CtStateNew));
+        assert_eq!(decode("conntrack", 2, &xt.info, IpVersion::V4), None);
         xt.info[CONNTRACK_STATES] |= 2;
-        assert_eq!(decode("conntrack", 3, &xt.info, true), None);
+        assert_eq!(decode("conntrack", 3, &xt.info, IpVersion::V4), None);
     }
 
     proptest! {
@@ -257,9 +260,9 @@ mod tests {
                 vec!["tcp", "udp", "sctp", "iprange", "addrtype", "conntrack", "connmark", "comment", "x"]),
             revision in 0u32..4,
             info in prop::collection::vec(any::<u8>(), 0..300),
-            is_ipv4: bool,
+            version in prop::sample::select(IpVersion::ALL.to_vec()),
         ) {
-            let _ = decode(name, revision, &info, is_ipv4);
+            let _ = decode(name, revision, &info, version);
             let _ = decode_target("CONNMARK", revision, &info);
         }
     }

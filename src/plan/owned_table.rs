@@ -25,7 +25,7 @@ pub(super) fn is_fit(path: &TablePath, table: &InstalledTable, desired: &Ruleset
         desired.is_some_and(|desired| desired.base == installed.base() && !installed.drops)
     };
     let is_fit_kind = |kind: SetKind, desired: SetKind| {
-        kind == desired || (kind.family() == desired.family() && is_known(table))
+        kind == desired || (kind.version() == desired.version() && is_known(table))
     };
     let is_fit_set = |(name, installed): (&Name, &InstalledSet)| {
         let desired = sets.get(name);

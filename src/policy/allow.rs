@@ -11,7 +11,7 @@ use super::document::{Document, Strings, Value};
 use super::group::Groups;
 use super::issue::{Issue, Quoted};
 use super::{Allow, Group, interface, port, source};
-use crate::model::{AddressSpec, COMMENT_MAX, Family, Interface, Location, Ports};
+use crate::model::{AddressSpec, COMMENT_MAX, Interface, IpVersion, Location, Ports};
 
 const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
 
@@ -152,18 +152,18 @@ impl<'r, 't> Reader<'r, 't> {
     /// Reports an entry that cannot match, because no packet comes from one family and goes to
     /// the other.
     fn check_families(&mut self, from: &[Group], to: &[AddressSpec], span: &Range<usize>) {
-        let has_source = |family| {
+        let has_source = |version| {
             let mut sources = from.iter().flat_map(|group| group.sources.iter());
-            sources.any(|source| source.addresses.family() == family)
+            sources.any(|source| source.addresses.version() == version)
         };
-        let has_destination = |family| to.iter().any(|addresses| addresses.family() == family);
-        let possible = |family: &Family| has_source(*family) && has_destination(*family);
+        let has_destination = |version| to.iter().any(|addresses| addresses.version() == version);
+        let possible = |version: &IpVersion| has_source(*version) && has_destination(*version);
         let incomplete = from.iter().any(|group| group.sources.is_empty());
-        if incomplete || Family::NAT.iter().any(possible) {
+        if incomplete || IpVersion::ALL.iter().any(possible) {
             return;
         }
         let (sources, destinations) =
-            if has_source(Family::Ip) { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+            if has_source(IpVersion::V4) { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
         let message = format!(
             "`from` has {sources} only and `to` has {destinations} only, so the entry never matches"
         );

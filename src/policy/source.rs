@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use ipnetwork::IpNetwork;
 
 use super::issue::{Issue, Quoted};
-use crate::model::{AddressRange, AddressSpec, Family};
+use crate::model::{AddressRange, AddressSpec, IpVersion};
 
 /// Reads an address; `None` if the text is anything else.
 pub(super) fn parse_host(text: &str) -> Option<AddressSpec> {
@@ -74,7 +74,7 @@ fn range(first: &str, last: &str) -> Result<AddressSpec, Issue> {
     if start == end {
         return Ok(host(start));
     }
-    if Family::of(start) != Family::of(end) {
+    if IpVersion::of(start) != IpVersion::of(end) {
         return Err(
             Issue::new("the range mixes IPv4 and IPv6").help("both ends have to be of one family")
         );
@@ -86,7 +86,7 @@ fn range(first: &str, last: &str) -> Result<AddressSpec, Issue> {
 
 fn prefix(text: &str, length: &str) -> Result<AddressSpec, Issue> {
     let address = address(text)?;
-    let max = if address.is_ipv4() { 32 } else { 128 };
+    let max = IpVersion::of(address).address_bits();
     let length = prefix_length(text, length, max)?;
     if let (IpAddr::V6(v6), 96..) = (address, length)
         && let Some(v4) = v6.to_ipv4_mapped()

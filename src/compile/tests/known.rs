@@ -7,7 +7,8 @@ use super::super::own_table;
 use super::{cgroup, input, listener, published};
 use crate::model::{
     Cgroups, ChainPath, DesiredRule, Docker, Family, HostState, InstalledChain, InstalledRule,
-    Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RuleContent, Snapshot,
+    IpVersion, Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RuleContent,
+    Snapshot,
 };
 
 /// A snapshot in which the guard's chain `input` holds these rules.
@@ -79,7 +80,7 @@ fn no_other_rule_of_the_chain_tells_of_a_port() {
         rule([], proxied()),
         rule([https(), https()], proxied()),
         rule([NftMatch::CtStateEstablished, https()], proxied()),
-        rule([https(), NftMatch::Family(Family::Ip)], proxied()),
+        rule([https(), NftMatch::NfProto(IpVersion::V4)], proxied()),
     ];
     let mut snapshot = holding(others);
     let path = ChainPath { table: own_table(), chain: INPUT.into() };

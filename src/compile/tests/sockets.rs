@@ -7,8 +7,8 @@ use super::super::sockets::{
 use super::super::{compile, own_table};
 use super::{cgroup, input, listener, published, resolve};
 use crate::model::{
-    Cgroup, Cgroups, Docker, Family, GuardScope, HostState, InstalledSet, Listener, Protocol,
-    PublishedPort, SetKind, Snapshot,
+    Cgroup, Cgroups, Docker, Family, GuardScope, HostState, InstalledSet, IpVersion, Listener,
+    Protocol, PublishedPort, SetKind, Snapshot,
 };
 use crate::policy::{Guard, Policy};
 
@@ -230,7 +230,7 @@ fn the_match_is_known_as_installed_by_its_set() {
     let table = snapshot.tables.entry(own_table()).or_default();
     for (kind, expected) in [
         (None, false),
-        (Some(SetKind::Intervals { family: Family::Ip }), false),
+        (Some(SetKind::Intervals { version: IpVersion::V4 }), false),
         (Some(SetKind::DynamicPorts), true),
     ] {
         let set = InstalledSet { kind, ..InstalledSet::default() };

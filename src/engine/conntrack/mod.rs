@@ -10,7 +10,7 @@ use ipnetwork::IpNetwork;
 use super::connection::{Connection, DumpStatus};
 use super::{Engine, Error, Outcome, retry_interrupted};
 use crate::conntrack::{AddressSet, FlowClassifier, FlowState, PolicyMatcher, flow_action};
-use crate::model::{AddressSpec, Family, Flow, Name, Status};
+use crate::model::{AddressSpec, Flow, IpVersion, Name, Status};
 use crate::netlink::{
     Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
 };
@@ -116,12 +116,12 @@ fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSe
 
 fn list_both(
     routes: &mut Connection,
-    what: fn(Family) -> RouteDump,
+    what: fn(IpVersion) -> RouteDump,
     mut read: impl FnMut(crate::netlink::Message),
 ) -> Result<DumpStatus, Error> {
     let mut dumped = DumpStatus::Complete;
-    for family in Family::NAT {
-        let request = |sequence| Request::routes(what(family), sequence);
+    for version in IpVersion::ALL {
+        let request = |sequence| Request::routes(what(version), sequence);
         let failure = |error| Err(Error::from_routing(error));
         if routes.list(request, failure, &mut read)? == DumpStatus::Interrupted {
             dumped = DumpStatus::Interrupted;

@@ -12,11 +12,12 @@ use super::encode::{
 };
 use super::expression::{CtOriginal, Lookup, MetaKey, SocketKey, UpdateSet};
 use super::native::{
-    add_between, add_destination_range, add_family, add_part_of, add_port_numbers, add_ports,
+    add_between, add_destination_range, add_nfproto, add_part_of, add_port_numbers, add_ports,
     load_port,
 };
 use crate::model::{
-    AddressSpec, CgroupMatch, Direction, Endpoint, Family, NftMatch, NftStatement, SetUpdate, Shard,
+    AddressSpec, CgroupMatch, Direction, Endpoint, IpVersion, NftMatch, NftStatement, SetUpdate,
+    Shard,
 };
 
 /// `NFT_CT_STATE` and `NFT_CT_STATUS`.
@@ -46,12 +47,12 @@ const NAME_START: &[u8] = b"br-";
 const NAME_BITS: [u8; 16] = *b"               \0";
 
 /// `NFT_CT_SRC_IP`, `NFT_CT_DST_IP` and the same of IPv6, with the length of the address.
-fn address_key(end: Endpoint, family: Family) -> (u32, usize) {
-    match (family, end) {
-        (Family::Ip6, Endpoint::Source) => (21, 16),
-        (Family::Ip6, Endpoint::Destination) => (22, 16),
-        (_, Endpoint::Source) => (19, 4),
-        (_, Endpoint::Destination) => (20, 4),
+fn address_key(end: Endpoint, version: IpVersion) -> (u32, usize) {
+    match (version, end) {
+        (IpVersion::V4, Endpoint::Source) => (19, 4),
+        (IpVersion::V4, Endpoint::Destination) => (20, 4),
+        (IpVersion::V6, Endpoint::Source) => (21, 16),
+        (IpVersion::V6, Endpoint::Destination) => (22, 16),
     }
 }
 
@@ -73,9 +74,7 @@ pub fn add(nft: &mut nftnl::Rule, condition: &NftMatch) {
             nft.add_expr(&Bitwise::new(*bits, 0u32));
             nft.add_expr(&Cmp::new(CmpOp::Eq, *bits));
         }
-        NftMatch::Family(family) => {
-            add_family(nft, *family);
-        }
+        NftMatch::NfProto(version) => add_nfproto(nft, *version),
         NftMatch::Interface(direction, interface) => {
             nft.add_expr(&meta(*direction));
             add_interface_name(nft, interface);
@@ -108,9 +107,9 @@ pub fn add(nft: &mut nftnl::Rule, condition: &NftMatch) {
             add_port_numbers(nft, ports);
         }
         NftMatch::CtOriginalAddress(end, addresses) => add_original(nft, *end, addresses),
-        NftMatch::CtOriginalShard(family, part) => add_original_part(nft, *family, *part),
-        NftMatch::CtOriginalSet(family, set) => {
-            nft.add_expr(&CtOriginal(address_key(Endpoint::Source, *family).0));
+        NftMatch::CtOriginalShard(version, part) => add_original_part(nft, *version, *part),
+        NftMatch::CtOriginalSet(version, set) => {
+            nft.add_expr(&CtOriginal(address_key(Endpoint::Source, *version).0));
             nft.add_expr(&Lookup(to_c_string(set)));
         }
         NftMatch::Cgroup(cgroup) => add_cgroup(nft, *cgroup),
@@ -137,11 +136,11 @@ fn meta(direction: Direction) -> Meta {
 
 /// `meta nfproto ipv4 ip daddr 203.0.113.5`
 fn add_destination(nft: &mut nftnl::Rule, addresses: &AddressSpec) {
-    let family = addresses.family();
-    add_family(nft, family);
+    let version = addresses.version();
+    add_nfproto(nft, version);
     match addresses {
         AddressSpec::Network(network) => {
-            let field = AddressFields::new(family == Family::Ip).destination;
+            let field = AddressFields::new(version).destination;
             add_network(nft, network, field);
         }
         AddressSpec::Range(range) => add_destination_range(nft, range),
@@ -150,7 +149,7 @@ fn add_destination(nft: &mut nftnl::Rule, addresses: &AddressSpec) {
 
 /// `ct original ip saddr 192.0.2.0/24`
 fn add_original(nft: &mut nftnl::Rule, end: Endpoint, addresses: &AddressSpec) {
-    nft.add_expr(&CtOriginal(address_key(end, addresses.family()).0));
+    nft.add_expr(&CtOriginal(address_key(end, addresses.version()).0));
     match addresses {
         AddressSpec::Network(network) => {
             let address = octets(network.ip());
@@ -167,8 +166,8 @@ fn add_original(nft: &mut nftnl::Rule, end: Endpoint, addresses: &AddressSpec) {
 }
 
 /// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`
-fn add_original_part(nft: &mut nftnl::Rule, family: Family, part: Shard) {
-    let (key, length) = address_key(Endpoint::Source, family);
+fn add_original_part(nft: &mut nftnl::Rule, version: IpVersion, part: Shard) {
+    let (key, length) = address_key(Endpoint::Source, version);
     nft.add_expr(&CtOriginal(key));
     add_part_of(nft, part, length);
 }

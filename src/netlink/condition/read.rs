@@ -10,14 +10,14 @@ use super::super::decode::{
 use super::super::encode::AddressFields;
 use super::super::expression::{Expression, VerdictCode};
 use super::super::native::{
-    CT_MARK, META_FAMILY, PORT, is_zero, number, numbered_family, read_between,
+    CT_MARK, META_FAMILY, PORT, is_zero, number, numbered_version, read_between,
 };
 use super::{
     BRIDGE, CT_PORT, CT_STATE, CT_STATUS, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED,
     META_IN_KIND, MILLISECONDS, NAME_BITS, NAME_START, SOCKET_CGROUP, SOCKET_WILDCARD, address_key,
 };
 use crate::model::{
-    AddressRange, AddressSpec, CgroupMatch, Direction, Endpoint, Family, Match, NftMatch,
+    AddressRange, AddressSpec, CgroupMatch, Direction, Endpoint, IpVersion, Match, NftMatch,
     NftStatement, Protocol, Rule, SetUpdate, Shard, Verdict,
 };
 
@@ -123,7 +123,7 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             ..,
         ] => read_destination(*family, &expressions[2..]),
         [Meta(META_FAMILY), Compare { operation: EQUAL, data: [number] }, rest @ ..] => {
-            Some((NftMatch::Family(numbered_family(*number)?), rest))
+            Some((NftMatch::NfProto(numbered_version(*number)?), rest))
         }
         [
             Meta(key @ (META_IN | META_OUT)),
@@ -152,13 +152,13 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
             Some((read_masked(*key, mask, data, rest)?, rest))
         }
         [Original(key), InSet(set), rest @ ..] => {
-            let (Endpoint::Source, family, _) = address_end(*key)? else { return None };
-            Some((NftMatch::CtOriginalSet(family, set.as_ref().into()), rest))
+            let (Endpoint::Source, version, _) = address_end(*key)? else { return None };
+            Some((NftMatch::CtOriginalSet(version, set.as_ref().into()), rest))
         }
         [Original(key), ..] => {
-            let (end, family, length) = address_end(*key)?;
+            let (end, version, length) = address_end(*key)?;
             let (first, last, rest) = read_between(&expressions[1..])?;
-            let addresses = addresses(family, length, first, last)?;
+            let addresses = addresses(version, length, first, last)?;
             Some((NftMatch::CtOriginalAddress(end, addresses), rest))
         }
         _ => None,
@@ -166,9 +166,9 @@ pub(in crate::netlink) fn read<'a>(expressions: &'a [Expression<'a>]) -> Option<
 }
 
 fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
-    let family = numbered_family(number)?;
-    let fields = AddressFields::new(family == Family::Ip);
-    let mut reader = Reader::new(expressions, family);
+    let version = numbered_version(number)?;
+    let fields = AddressFields::new(version);
+    let mut reader = Reader::new(expressions, version);
     if let Some(network) = reader.network(fields.destination) {
         return Some((NftMatch::Destination(AddressSpec::Network(network)), reader.rest));
     }
@@ -179,7 +179,7 @@ fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option
 /// `tcp dport 443`, `tcp dport @SET`, `meta l4proto tcp ct original proto-dst 443` and
 /// `meta l4proto tcp`
 fn read_ports<'a>(expressions: &'a [Expression<'a>]) -> Option<Read<'a>> {
-    let mut reader = Reader::new(expressions, Family::Ip);
+    let mut reader = Reader::new(expressions, IpVersion::V4);
     let protocol = reader.protocol()?;
     let (loading, rest) = match reader.rest {
         [loading, rest @ ..] if is_port(loading) => (loading, rest),
@@ -222,15 +222,15 @@ fn read_socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<NftM
 /// An original address behind a mask: a network, or before the set that holds it the part of a
 /// large group.
 fn read_masked(key: u32, mask: &[u8], data: &[u8], rest: &[Expression]) -> Option<NftMatch> {
-    let (end, family, length) = address_end(key)?;
+    let (end, version, length) = address_end(key)?;
     if mask.len() != length || data.len() != length {
         return None;
     }
     if let (Endpoint::Source, [Expression::Original(_), Expression::InSet(_), ..]) = (end, rest) {
         let part = Shard { mask: number(mask), value: number(data) };
-        return Some(NftMatch::CtOriginalShard(family, part));
+        return Some(NftMatch::CtOriginalShard(version, part));
     }
-    let address = Reader::new(&[], family).address(data);
+    let address = Reader::new(&[], version).address(data);
     let network = IpNetwork::new(address, prefix(mask)?).ok()?;
     let is_exact = network.network() == network.ip();
     is_exact.then_some(NftMatch::CtOriginalAddress(end, AddressSpec::Network(network)))
@@ -244,11 +244,11 @@ fn prefix(mask: &[u8]) -> Option<u8> {
     is_prefix.then(|| u8::try_from(ones).ok())?
 }
 
-fn addresses(family: Family, length: usize, first: &[u8], last: &[u8]) -> Option<AddressSpec> {
+fn addresses(version: IpVersion, length: usize, first: &[u8], last: &[u8]) -> Option<AddressSpec> {
     if first.len() != length || last.len() != length {
         return None;
     }
-    let reader = Reader::new(&[], family);
+    let reader = Reader::new(&[], version);
     let (first, last) = (reader.address(first), reader.address(last));
     if first == last {
         return Some(AddressSpec::Network(first.into()));
@@ -256,12 +256,12 @@ fn addresses(family: Family, length: usize, first: &[u8], last: &[u8]) -> Option
     AddressRange::new(first, last).map(AddressSpec::Range)
 }
 
-fn address_end(key: u32) -> Option<(Endpoint, Family, usize)> {
+fn address_end(key: u32) -> Option<(Endpoint, IpVersion, usize)> {
     let ends = [Endpoint::Source, Endpoint::Destination];
-    let mut all = Family::NAT.into_iter().flat_map(|family| ends.map(|end| (end, family)));
-    all.find_map(|(end, family)| {
-        let (number, length) = address_key(end, family);
-        (number == key).then_some((end, family, length))
+    let mut all = IpVersion::ALL.into_iter().flat_map(|version| ends.map(|end| (end, version)));
+    all.find_map(|(end, version)| {
+        let (number, length) = address_key(end, version);
+        (number == key).then_some((end, version, length))
     })
 }
 

@@ -14,8 +14,8 @@ use super::message::Messages;
 use super::*;
 use crate::model::{
     AddressRange, AddressSpec, BaseChain, CgroupMatch, ChainPath, Direction, Endpoint, Family,
-    InstalledRule, Interface, Interval, Match, NftMatch, NftStatement, Ports, Position, Protocol,
-    Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard, TablePath, Verdict,
+    InstalledRule, Interface, Interval, IpVersion, Match, NftMatch, NftStatement, Ports, Position,
+    Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard, TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -219,25 +219,36 @@ fn a_rule_out_of_all_proportion_stays_within_the_buffer() {
     assert_eq!(count, 2 + 129 + 2, "the interface, too many matches, counter and verdict");
 }
 
-fn network(is_ipv4: bool) -> BoxedStrategy<IpNetwork> {
+fn network(version: IpVersion) -> BoxedStrategy<IpNetwork> {
     let new = |address: IpAddr, prefix: u8| {
         let network = IpNetwork::new(address, prefix).expect("a network");
         IpNetwork::new(network.network(), prefix).expect("a network")
     };
-    if is_ipv4 {
-        (any::<Ipv4Addr>(), 1u8..=32).prop_map(move |(a, prefix)| new(a.into(), prefix)).boxed()
-    } else {
-        (any::<Ipv6Addr>(), 1u8..=128).prop_map(move |(a, prefix)| new(a.into(), prefix)).boxed()
+    let prefix = 1..=version.address_bits();
+    match version {
+        IpVersion::V4 => {
+            (any::<Ipv4Addr>(), prefix).prop_map(move |(a, n)| new(a.into(), n)).boxed()
+        }
+        IpVersion::V6 => {
+            (any::<Ipv6Addr>(), prefix).prop_map(move |(a, n)| new(a.into(), n)).boxed()
+        }
     }
 }
 
-fn range(is_ipv4: bool) -> BoxedStrategy<AddressRange> {
+fn range(version: IpVersion) -> BoxedStrategy<AddressRange> {
     let new = |a: IpAddr, b: IpAddr| AddressRange::new(a.min(b), a.max(b)).expect("a range");
-    if is_ipv4 {
-        any::<[Ipv4Addr; 2]>().prop_map(move |[a, b]| new(a.into(), b.into())).boxed()
-    } else {
-        any::<[Ipv6Addr; 2]>().prop_map(move |[a, b]| new(a.into(), b.into())).boxed()
+    match version {
+        IpVersion::V4 => {
+            any::<[Ipv4Addr; 2]>().prop_map(move |[a, b]| new(a.into(), b.into())).boxed()
+        }
+        IpVersion::V6 => {
+            any::<[Ipv6Addr; 2]>().prop_map(move |[a, b]| new(a.into(), b.into())).boxed()
+        }
     }
+}
+
+fn ip_version() -> impl Strategy<Value = IpVersion> {
+    prop::sample::select(IpVersion::ALL.to_vec())
 }
 
 fn protocol() -> impl Strategy<Value = Protocol> {
@@ -262,12 +273,12 @@ fn interface() -> impl Strategy<Value = Interface> {
         .prop_map(|(name, wildcard, negated)| Interface { name: name.into(), wildcard, negated })
 }
 
-fn extension(is_ipv4: bool) -> impl Strategy<Value = Match> {
+fn extension(version: IpVersion) -> impl Strategy<Value = Match> {
     prop_oneof![
         Just(Match::CtStateNew),
         Just(Match::DstTypeLocal),
         "[a-zA-Z0-9 äß\"'\\\\-]{1,80}".prop_map(|text| Match::Comment(text.into())),
-        (prop::option::of(range(is_ipv4)), prop::option::of(range(is_ipv4)))
+        (prop::option::of(range(version)), prop::option::of(range(version)))
             .prop_map(|(source, destination)| Match::Range { source, destination }),
     ]
 }
@@ -282,17 +293,16 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ]
 }
 
-fn addresses(is_ipv4: bool) -> impl Strategy<Value = AddressSpec> {
-    let range = range(is_ipv4).prop_filter("two addresses", |range| range.first() < range.last());
-    prop_oneof![network(is_ipv4).prop_map(AddressSpec::Network), range.prop_map(AddressSpec::Range)]
+fn addresses(version: IpVersion) -> impl Strategy<Value = AddressSpec> {
+    let range = range(version).prop_filter("two addresses", |range| range.first() < range.last());
+    prop_oneof![network(version).prop_map(AddressSpec::Network), range.prop_map(AddressSpec::Range)]
 }
 
 /// The conditions in any order; a part stands before the set that holds it.
 fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
     let direction = || prop::sample::select(vec![Direction::In, Direction::Out]);
     let end = prop::sample::select(vec![Endpoint::Source, Endpoint::Destination]);
-    let family = || prop::sample::select(Family::NAT.to_vec());
-    let any_addresses = || any::<bool>().prop_flat_map(addresses);
+    let any_addresses = || ip_version().prop_flat_map(addresses);
     let part = (1u32..32, 0u32..64).prop_map(|(mask, value)| Shard {
         mask: u128::from(mask),
         value: u128::from(value & mask),
@@ -301,7 +311,7 @@ fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         Just(NftMatch::CtStateEstablished),
         Just(NftMatch::CtStatusDnat),
         (0u32..32).prop_map(|bit| NftMatch::CtMark(1 << bit)),
-        family().prop_map(NftMatch::Family),
+        ip_version().prop_map(NftMatch::NfProto),
         (direction(), interface()).prop_map(|(way, it)| NftMatch::Interface(way, it)),
         direction().prop_map(NftMatch::DockerBridgeName),
         Just(NftMatch::InBridge),
@@ -314,13 +324,13 @@ fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         ports().prop_map(NftMatch::CtOriginalPorts),
         (end, any_addresses()).prop_map(|(end, it)| NftMatch::CtOriginalAddress(end, it)),
     ];
-    let lookup = (family(), prop::option::of(part), "[a-z]{1,9}-4");
+    let lookup = (ip_version(), prop::option::of(part), "[a-z]{1,9}-4");
     (prop::collection::vec(condition, 0..4), prop::option::of(lookup)).prop_map(|(mut all, set)| {
-        if let Some((family, part, set)) = set {
+        if let Some((version, part, set)) = set {
             // A rule asks for the source once.
             all.retain(|it| !matches!(it, NftMatch::CtOriginalAddress(Endpoint::Source, _)));
-            all.extend(part.map(|part| NftMatch::CtOriginalShard(family, part)));
-            all.push(NftMatch::CtOriginalSet(family, set.into()));
+            all.extend(part.map(|part| NftMatch::CtOriginalShard(version, part)));
+            all.push(NftMatch::CtOriginalSet(version, set.into()));
         }
         all
     })
@@ -348,14 +358,14 @@ fn conditional_rule() -> impl Strategy<Value = Rule> {
     })
 }
 
-fn rule(is_ipv4: bool) -> impl Strategy<Value = Rule> {
+fn rule(version: IpVersion) -> impl Strategy<Value = Rule> {
     let header = (
-        prop::option::of(network(is_ipv4)),
-        prop::option::of(network(is_ipv4)),
+        prop::option::of(network(version)),
+        prop::option::of(network(version)),
         prop::option::of(interface()),
         prop::option::of(ports()),
     );
-    let matches = prop::collection::vec(extension(is_ipv4), 0..4);
+    let matches = prop::collection::vec(extension(version), 0..4);
     (header, matches, verdict()).prop_map(|(header, mut matches, verdict)| {
         let (source, destination, in_interface, ports) = header;
         if let Some(ports) = ports {
@@ -368,17 +378,16 @@ fn rule(is_ipv4: bool) -> impl Strategy<Value = Rule> {
 
 fn native_rule() -> impl Strategy<Value = Rule> {
     let part = (0u32..6).prop_map(|bits| Shard { mask: (1 << bits) - 1, value: 0 });
-    let header = (any::<bool>(), prop::option::of(interface()), ports(), prop::option::of(part));
+    let header = (ip_version(), prop::option::of(interface()), ports(), prop::option::of(part));
     let rest = (any::<u32>(), prop::option::of("[a-z ]{1,80}"), 0u8..3);
-    (header, rest).prop_flat_map(|((is_ipv4, in_interface, ports, part), (bits, comment, to))| {
-        (network(is_ipv4), range(is_ipv4)).prop_map(move |(network, range)| {
-            let family = if is_ipv4 { Family::Ip } else { Family::Ip6 };
+    (header, rest).prop_flat_map(|((version, in_interface, ports, part), (bits, comment, to))| {
+        (network(version), range(version)).prop_map(move |(network, range)| {
             let mut matches = vec![Match::DestinationPorts(ports)];
             if to == 1 && range.first() < range.last() {
                 matches.push(Match::Range { source: None, destination: Some(range) });
             }
-            matches.extend(part.map(|part| Match::SourceShard { family, part }));
-            matches.push(Match::SourceSet { family, set: "cdn-4.0".into() });
+            matches.extend(part.map(|part| Match::SourceShard { version, part }));
+            matches.push(Match::SourceSet { version, set: "cdn-4.0".into() });
             matches.push(Match::DstTypeLocal);
             matches.extend(comment.as_deref().map(|text| Match::Comment(text.into())));
             Rule {
@@ -394,9 +403,9 @@ fn native_rule() -> impl Strategy<Value = Rule> {
 }
 
 fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
-    let (limit, number) = match kind.family() {
-        Some(Family::Ip6) => (u128::MAX, 60),
-        Some(_) => (u128::from(u32::MAX), 60),
+    let (limit, number) = match kind.version() {
+        Some(IpVersion::V6) => (u128::MAX, 60),
+        Some(IpVersion::V4) => (u128::from(u32::MAX), 60),
         None => (0, 1),
     };
     let ends = prop::collection::btree_set(0..=limit, 0..number);
@@ -410,10 +419,9 @@ fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
 }
 
 fn set_kind() -> impl Strategy<Value = SetKind> {
-    let family = prop::sample::select(Family::NAT.to_vec());
-    family.prop_flat_map(|family| {
-        let hosts = SetKind::Hosts { family, capacity: 1024 };
-        prop::sample::select(vec![hosts, SetKind::Intervals { family }, SetKind::DynamicPorts])
+    ip_version().prop_flat_map(|version| {
+        let hosts = SetKind::Hosts { version, capacity: 1024 };
+        prop::sample::select(vec![hosts, SetKind::Intervals { version }, SetKind::DynamicPorts])
     })
 }
 
@@ -424,7 +432,7 @@ fn set_path() -> SetPath {
 
 #[test]
 fn many_elements_are_divided_among_messages() {
-    let kind = SetKind::Hosts { family: Family::Ip6, capacity: 1 << 15 };
+    let kind = SetKind::Hosts { version: IpVersion::V6, capacity: 1 << 15 };
     let host = |number| Interval { first: number, last: number };
     let elements: Vec<Interval> = (0..10_000).map(host).collect();
     let mut batch = Batch::new(1);
@@ -459,7 +467,7 @@ proptest! {
             payload[position] = byte;
         }
         let _ = decode_rule(Attributes::new(&payload[ATTRIBUTES..]), Family::Inet);
-        let _ = decode_facts(Attributes::new(&payload[ATTRIBUTES..]), Family::Ip);
+        let _ = decode_facts(Attributes::new(&payload[ATTRIBUTES..]), IpVersion::V4);
     }
 
     #[test]
@@ -500,16 +508,16 @@ proptest! {
 
     #[test]
     fn what_is_encoded_is_decoded(
-        (is_ipv4, rule) in any::<bool>().prop_flat_map(|v4| (Just(v4), rule(v4)))
+        (version, rule) in ip_version().prop_flat_map(|version| (Just(version), rule(version)))
     ) {
-        let family = if is_ipv4 { Family::Ip } else { Family::Ip6 };
+        let family = Family::from(version);
         let payload = encoded(&path(family, "DOCKER-BLOCK"), &rule);
         prop_assert_eq!(decoded(&payload, family).content, RuleContent::Known(rule));
     }
 
     #[test]
     fn a_damaged_rule_is_decoded_without_panic(
-        rule in rule(true),
+        rule in rule(IpVersion::V4),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
         let mut payload = encoded(&path(Family::Ip, "DOCKER-BLOCK"), &rule);

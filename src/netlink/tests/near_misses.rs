@@ -6,12 +6,13 @@ use std::num::NonZeroU32;
 use super::super::attribute::{Attributes, put, put_nested};
 use super::super::*;
 use crate::model::{
-    AddressRange, CgroupMatch, ChainPath, Family, Interval, Match, NftMatch, NftStatement, Ports,
-    Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard, TablePath, Verdict,
+    AddressRange, CgroupMatch, ChainPath, Family, Interval, IpVersion, Match, NftMatch,
+    NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard,
+    TablePath, Verdict,
 };
 
-const IPV4_HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 8 };
-const IPV4_INTERVALS: SetKind = SetKind::Intervals { family: Family::Ip };
+const IPV4_HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 8 };
+const IPV4_INTERVALS: SetKind = SetKind::Intervals { version: IpVersion::V4 };
 
 fn is_known(attributes: &[u8], family: Family) -> bool {
     let mut dumped = attributes.to_vec();
@@ -23,7 +24,7 @@ fn is_known(attributes: &[u8], family: Family) -> bool {
 /// The attributes of the NEWRULE for `tcp dport PORTS MATCHES ip saddr @cdn … ct mark set …`.
 fn native(ports: (u16, u16), matches: &[Match]) -> Vec<u8> {
     let ports = Ports::new(Protocol::Tcp, ports.0, ports.1).expect("ports");
-    let set = Match::SourceSet { family: Family::Ip, set: "cdn".into() };
+    let set = Match::SourceSet { version: IpVersion::V4, set: "cdn".into() };
     let matches =
         [&[Match::DestinationPorts(ports)], matches, &[set, Match::DstTypeLocal]].concat();
     let rule = Rule {
@@ -122,7 +123,7 @@ fn an_update_that_does_more_is_another_statement() {
 
 #[test]
 fn an_address_that_is_not_loaded_whole_is_another_condition() {
-    let part = Match::SourceShard { family: Family::Ip, part: Shard { mask: 3, value: 1 } };
+    let part = Match::SourceShard { version: IpVersion::V4, part: Shard { mask: 3, value: 1 } };
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
     let range = Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]) };
     for matches in [&[][..], &[part], &[range]] {

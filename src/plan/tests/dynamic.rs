@@ -1,7 +1,7 @@
 //! Sets whose elements are the kernel's to keep.
 
 use super::*;
-use crate::model::{Set, SetKind};
+use crate::model::{IpVersion, Set, SetKind};
 
 const SET: &str = "docker-tcp";
 
@@ -65,7 +65,7 @@ fn a_set_of_addresses_does_not_become_a_dynamic_one() {
     let mut model = model_of(&desired);
     let table = model.snapshot.tables.get_mut(&desired.owned_tables[0]).expect("our table");
     let set = table.sets.get_mut(SET).expect("our set");
-    set.kind = Some(SetKind::Hosts { family: Family::Ip, capacity: SetKind::PORTS });
+    set.kind = Some(SetKind::Hosts { version: IpVersion::V4, capacity: SetKind::PORTS });
     let anew = plan(&desired, &model);
     assert!(anew.changes.iter().any(|change| matches!(change, Change::DeleteTable { .. })));
     model.carry_out(&anew);

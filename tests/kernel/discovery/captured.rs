@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dwnl::model::{Docker, Family};
+use dwnl::model::{Docker, IpVersion};
 
 use super::super::support::{Iptables, Namespace};
 use super::{docker, texts};
@@ -50,8 +50,8 @@ fn names<'a>(names: impl IntoIterator<Item = &'a dwnl::model::Name>) -> Vec<Stri
     names.into_iter().map(|it| name(it)).collect()
 }
 
-fn routed(docker: &Docker) -> Vec<(Family, String)> {
-    docker.routed.iter().map(|(family, name)| (*family, name.to_string())).collect()
+fn routed(docker: &Docker) -> Vec<(IpVersion, String)> {
+    docker.routed.iter().map(|(version, name)| (*version, name.to_string())).collect()
 }
 
 #[test]
@@ -118,13 +118,13 @@ fn a_shared_bridge_is_not_inside() {
 fn routed_networks_are_discovered_with_their_ports() {
     let docker = restored("28.5-modes", "1.8.13");
     let expected = [
-        (Family::Ip, "empty0"),
-        (Family::Ip, "routed0"),
-        (Family::Ip, "routed6"),
-        (Family::Ip6, "mixed0"),
-        (Family::Ip6, "routed6"),
+        (IpVersion::V4, "empty0"),
+        (IpVersion::V4, "routed0"),
+        (IpVersion::V4, "routed6"),
+        (IpVersion::V6, "mixed0"),
+        (IpVersion::V6, "routed6"),
     ];
-    assert_eq!(routed(&docker), expected.map(|(family, name)| (family, name.to_owned())));
+    assert_eq!(routed(&docker), expected.map(|(version, name)| (version, name.to_owned())));
     let mut ports = texts(&docker.routed_ports);
     ports.sort();
     assert_eq!(

@@ -130,7 +130,7 @@ fn translations<S: Serializer>(
 
 #[cfg(test)]
 mod tests {
-    use dwnl::model::{BaseChain, Family, Position, RuleContent, SetKind};
+    use dwnl::model::{BaseChain, Family, IpVersion, Position, RuleContent, SetKind};
     use dwnl::plan::Change;
 
     use super::super::test_support::{
@@ -260,14 +260,14 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             },
             Change::RestoreRule {
                 chain: own_path("allow"),
-                rule: lookup(Family::Ip, "vpn-4"),
+                rule: lookup(IpVersion::V4, "vpn-4"),
                 packets: 7,
                 bytes: 420,
             },
             Change::AddRule {
                 chain: own_path("allow"),
                 place: Position::Append,
-                rule: lookup(Family::Ip, "cdn-4"),
+                rule: lookup(IpVersion::V4, "cdn-4"),
                 origin: None,
             },
             Change::DeleteSet { set: set_path("old-6"), elements: 2 },

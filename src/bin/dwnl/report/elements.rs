@@ -3,18 +3,18 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::model::{Family, Interval, SetKind, difference};
+use dwnl::model::{Interval, IpVersion, SetKind, difference};
 use serde::{Serialize, Serializer};
 
-/// Elements of a set of one family.
+/// Elements of a set of one IP version.
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a> {
     /// The elements, sorted.
     list: &'a [Interval],
     /// Those that are left out, sorted.
     without: &'a [Interval],
-    /// The family of their addresses.
-    family: Family,
+    /// The IP version of their addresses.
+    version: IpVersion,
 }
 
 impl<'a> Elements<'a> {
@@ -29,7 +29,7 @@ impl<'a> Elements<'a> {
         without: &'a [Interval],
         kind: SetKind,
     ) -> Option<Elements<'a>> {
-        kind.family().map(|family| Elements { list, without, family })
+        kind.version().map(|version| Elements { list, without, version })
     }
 
     fn iter(self) -> impl Iterator<Item = Interval> + 'a {
@@ -45,7 +45,7 @@ impl<'a> Elements<'a> {
         behind: &str,
     ) -> io::Result<()> {
         for element in self.iter() {
-            writeln!(out, "{style}{before}{}{style:#}{behind}", element.display(self.family))?;
+            writeln!(out, "{style}{before}{}{style:#}{behind}", element.display(self.version))?;
         }
         Ok(())
     }
@@ -53,11 +53,11 @@ impl<'a> Elements<'a> {
 
 impl Serialize for Elements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(|element| Element(element, self.family)))
+        serializer.collect_seq(self.iter().map(|element| Element(element, self.version)))
     }
 }
 
-struct Element(Interval, Family);
+struct Element(Interval, IpVersion);
 
 impl Serialize for Element {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

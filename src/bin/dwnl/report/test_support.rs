@@ -7,8 +7,8 @@ use anstream::StripStream;
 use dwnl::Plan;
 use dwnl::engine::Outcome;
 use dwnl::model::{
-    BaseChain, Chain, ChainPath, DesiredRule, Docker, Family, Interval, Location, Match, Origin,
-    Ownership, Ports, Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict,
+    BaseChain, Chain, ChainPath, DesiredRule, Docker, Family, Interval, IpVersion, Location, Match,
+    Origin, Ownership, Ports, Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict,
 };
 use dwnl::plan::Change;
 use serde::Serialize;
@@ -92,8 +92,8 @@ pub fn set_path(set: &str) -> Arc<SetPath> {
     Arc::new(SetPath { table: own_path("").table.clone(), set: set.into() })
 }
 
-pub const HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
-pub const NETWORKS: SetKind = SetKind::Intervals { family: Family::Ip6 };
+pub const HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 1024 };
+pub const NETWORKS: SetKind = SetKind::Intervals { version: IpVersion::V6 };
 
 /// `203.0.113.0` and those that follow.
 pub fn hosts(number: u8) -> Vec<Interval> {
@@ -103,11 +103,11 @@ pub fn hosts(number: u8) -> Vec<Interval> {
 }
 
 /// `tcp dport 443 ip saddr @SET fib daddr type local counter ct mark set ct mark | 0x2000`
-pub fn lookup(family: Family, set: &str) -> Rule {
+pub fn lookup(version: IpVersion, set: &str) -> Rule {
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let matches = [
         Match::DestinationPorts(ports),
-        Match::SourceSet { family, set: set.into() },
+        Match::SourceSet { version, set: set.into() },
         Match::DstTypeLocal,
     ];
     Rule {
@@ -126,12 +126,12 @@ pub fn large_group() -> Ruleset {
         elements: elements.into(),
         origin: "group `cdn`".into(),
     };
-    let rules = [(Family::Ip, "cdn-4"), (Family::Ip6, "cdn-6-intervals")];
+    let rules = [(IpVersion::V4, "cdn-4"), (IpVersion::V6, "cdn-6-intervals")];
     let own = Chain {
         path: own_path("allow"),
         base: Some(BaseChain::BEFORE_NAT_PREROUTING),
         ownership: Ownership::Exclusive,
-        rules: Arc::new(rules.map(|(family, set)| desired(lookup(family, set))).into()),
+        rules: Arc::new(rules.map(|(version, set)| desired(lookup(version, set))).into()),
         retired: Vec::new(),
     };
     let mark = Rule { matches: [Match::Connmark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };

@@ -41,7 +41,7 @@ impl<'a> Rules<'a> {
 
     /// The chains that iptables can make.
     fn iptables_chains(&self) -> impl Iterator<Item = &'a Chain> {
-        self.chains().filter(|chain| Family::NAT.contains(&chain.path.table.family))
+        self.chains().filter(|chain| chain.path.table.family != Family::Inet)
     }
 
     /// The names of iptables' tables, each once.

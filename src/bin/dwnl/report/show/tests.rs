@@ -1,7 +1,8 @@
 //! Snapshots built by hand, and what `show` makes of them.
 
 use dwnl::model::{
-    InstalledChain, InstalledRule, InstalledSet, InstalledTable, Match, Rule, RuleContent, Verdict,
+    InstalledChain, InstalledRule, InstalledSet, InstalledTable, IpVersion, Match, Rule,
+    RuleContent, Verdict,
 };
 
 use super::*;
@@ -131,7 +132,7 @@ fn own_frame() -> Ruleset {
 
 fn own_snapshot() -> Snapshot {
     let set = |kind, number| InstalledSet { kind, elements: hosts(number).into() };
-    let content = RuleContent::Known(lookup(Family::Ip, "cdn-4"));
+    let content = RuleContent::Known(lookup(IpVersion::V4, "cdn-4"));
     let table = InstalledTable {
         chains: [("allow".into(), chain([content]))].into(),
         sets: [("cdn-4".into(), set(Some(HOSTS), 2)), ("odd".into(), set(None, 0))].into(),
