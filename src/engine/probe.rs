@@ -18,14 +18,15 @@ use nix::sys::socket::{
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
 use crate::model::{
-    BaseChain, Cgroup, CgroupMatch, ChainPath, Direction, Family, Interface, IpVersion, Match,
-    NftMatch, NftStatement, Ports, Position, Protocol, Rule, TablePath, Verdict,
+    BaseChain, Cgroup, CgroupMatch, ChainPath, Direction, Family, Hook, Interface, IpVersion,
+    Match, NftMatch, NftStatement, Ports, Position, Protocol, Rule, TablePath, Verdict,
 };
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
 
 /// The first of all chains that see what is delivered on this host, so that nobody else's rules
 /// decide before it.
-const FIRST: BaseChain<'static> = BaseChain { chain_type: "filter", hook: 1, priority: i32::MIN };
+const FIRST: BaseChain<'static> =
+    BaseChain { chain_type: "filter", hook: Hook::Input, priority: i32::MIN };
 
 /// How long a packet may take through the loopback interface. As a rule it is there before the call
 /// that sends it returns, but a busy machine takes its time, and an answer too early would leave the

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Family, Origin, Rule, Set};
+use super::{BaseChain, Family, Origin, Rule, Set};
 
 /// The name of a table or chain; cheap to clone.
 pub type Name = Arc<str>;
@@ -37,42 +37,6 @@ pub struct ChainPath {
 impl fmt::Display for ChainPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.table, self.chain)
-    }
-}
-
-/// Where a base chain is hooked into the packets' path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BaseChain<'a> {
-    /// The type: `filter`, `nat` or `route`.
-    pub chain_type: &'a str,
-    /// The hook's number (`NF_INET_PRE_ROUTING` is 0).
-    pub hook: u32,
-    /// The priority among the chains of that hook; lower comes first.
-    pub priority: i32,
-}
-
-impl BaseChain<'static> {
-    /// The chain `PREROUTING` of the table `nat`, as iptables creates it.
-    pub const NAT_PREROUTING: BaseChain<'static> =
-        BaseChain { chain_type: "nat", hook: 0, priority: -100 };
-    /// A chain that sees the first packet of a flow just before that one does.
-    pub const BEFORE_NAT_PREROUTING: BaseChain<'static> =
-        BaseChain { chain_type: "nat", hook: 0, priority: -101 };
-    /// A chain that sees what comes in just after it was translated there.
-    pub const AFTER_NAT_PREROUTING: BaseChain<'static> =
-        BaseChain { chain_type: "filter", hook: 0, priority: -99 };
-    /// A chain that sees what is delivered on this host, before the chains of the table `filter`.
-    pub const INPUT: BaseChain<'static> =
-        BaseChain { chain_type: "filter", hook: 1, priority: -150 };
-    /// A chain that sees what is forwarded, before the chains of the table `filter`.
-    pub const FORWARD: BaseChain<'static> =
-        BaseChain { chain_type: "filter", hook: 2, priority: -150 };
-}
-
-/// `type nat hook 0 priority -100`, close to nft's words.
-impl fmt::Display for BaseChain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "type {} hook {} priority {}", self.chain_type, self.hook, self.priority)
     }
 }
 

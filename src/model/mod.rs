@@ -10,6 +10,7 @@ mod chain;
 mod docker;
 mod family;
 mod flow;
+mod hook;
 mod host;
 mod interface;
 mod native;
@@ -23,12 +24,11 @@ mod snapshot;
 mod translations;
 
 pub use address::{AddressRange, AddressSpec};
-pub use chain::{
-    BaseChain, Chain, ChainPath, DesiredRule, GuardScope, Name, Ownership, Ruleset, TablePath,
-};
+pub use chain::{Chain, ChainPath, DesiredRule, GuardScope, Name, Ownership, Ruleset, TablePath};
 pub use docker::{Docker, PublishedPort};
 pub use family::{Family, IpVersion};
 pub(crate) use flow::{Flow, Status, Tuple};
+pub use hook::{BaseChain, Hook};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
 pub use native::{CgroupMatch, Direction, Endpoint, NftMatch, NftStatement, SetUpdate};

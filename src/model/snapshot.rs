@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{BaseChain, ChainPath, Docker, HostState, Interval, Name, Rule, SetKind, TablePath};
+use super::{
+    BaseChain, ChainPath, Docker, Hook, HostState, Interval, Name, Rule, SetKind, TablePath,
+};
 
 /// The tables that dwnl works in, as they were at one generation of the ruleset.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +62,7 @@ pub struct InstalledSet {
 #[derive(Clone, Debug, Default)]
 pub struct InstalledChain {
     /// Where it is hooked in, for a base chain: type, hook and priority.
-    pub base: Option<(Name, u32, i32)>,
+    pub base: Option<(Name, Hook, i32)>,
     /// Whether, as a base chain, it drops what reaches its end (`policy drop`).
     pub drops: bool,
     /// Whether dwnl created it.

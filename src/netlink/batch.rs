@@ -12,7 +12,7 @@ use super::expression::Counter;
 use super::native;
 use super::request::put_headers;
 use super::set::{put_elements, put_set, put_set_path};
-use super::uapi::{chain, compat, rule, table};
+use super::uapi::{chain, compat, hook, rule, table};
 use crate::model::{
     BaseChain, ChainPath, Family, Interval, Match, Position, Rule, SetKind, SetPath, TablePath,
 };
@@ -105,16 +105,15 @@ impl Batch {
     /// rule.
     pub fn add_chain(&mut self, path: &ChainPath, base: Option<BaseChain<'static>>) {
         let table = nft_table(&path.table);
-        let mut chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
-        let flags = match base {
-            None => EXCLUSIVE,
-            Some(base) => {
-                hook_in(&mut chain, base);
-                CREATE
-            }
-        };
+        let chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
+        let flags = if base.is_some() { CREATE } else { EXCLUSIVE };
         self.push(&chain, MsgType::Add, flags);
-        self.append(|bytes| put(bytes, chain::USERDATA, USERDATA_TAG));
+        self.append(|bytes| {
+            if let Some(base) = base {
+                put_base(bytes, base);
+            }
+            put(bytes, chain::USERDATA, USERDATA_TAG);
+        });
     }
 
     /// `iptables -t TABLE -X CHAIN`
@@ -339,21 +338,12 @@ fn nft_table(path: &TablePath) -> nftnl::Table {
     nftnl::Table::new(to_c_string(&path.table), nft_family(path.family))
 }
 
-/// As iptables creates its base chains: with the policy ACCEPT.
-fn hook_in(chain: &mut nftnl::Chain, base: BaseChain<'static>) {
-    let hook = match base.hook {
-        0 => nftnl::Hook::PreRouting,
-        1 => nftnl::Hook::In,
-        2 => nftnl::Hook::Forward,
-        3 => nftnl::Hook::Out,
-        _ => nftnl::Hook::PostRouting,
-    };
-    let chain_type = match base.chain_type {
-        "nat" => nftnl::ChainType::Nat,
-        "route" => nftnl::ChainType::Route,
-        _ => nftnl::ChainType::Filter,
-    };
-    chain.set_hook(hook, base.priority);
-    chain.set_policy(nftnl::Policy::Accept);
-    chain.set_type(chain_type);
+/// Appends where a base chain is attached, as iptables creates its own: with the policy ACCEPT.
+fn put_base(bytes: &mut Vec<u8>, base: BaseChain<'static>) {
+    put_nested(bytes, chain::HOOK, |bytes| {
+        put(bytes, hook::NUMBER, &base.hook.number().to_be_bytes());
+        put(bytes, hook::PRIORITY, &base.priority.to_be_bytes());
+    });
+    put(bytes, chain::POLICY, &(libc::NF_ACCEPT as u32).to_be_bytes());
+    put_string(bytes, chain::TYPE, base.chain_type);
 }

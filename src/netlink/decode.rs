@@ -54,7 +54,7 @@ pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, Instal
         let number = hook.nested().find(uapi::hook::NUMBER)?.be_u32()?;
         let priority = hook.nested().find(uapi::hook::PRIORITY)?.be_u32()?.cast_signed();
         let chain_type = attributes.clone().find(uapi::chain::TYPE)?.string();
-        Some((chain_type.into(), number, priority))
+        Some((chain_type.into(), number.into(), priority))
     });
     let policy = attributes.clone().find(uapi::chain::POLICY).and_then(|policy| policy.be_u32());
     let drops = policy == Some(POLICY_DROP);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    AddressRange, AddressSpec, ChainPath, DesiredRule, Family, InstalledChain, InstalledRule,
+    AddressRange, AddressSpec, ChainPath, DesiredRule, Family, Hook, InstalledChain, InstalledRule,
     InstalledSet, InstalledTable, Match, Ownership, Ports, Position, Protocol, Rule, RuleContent,
     SetPath, TablePath, Verdict,
 };
@@ -379,14 +379,14 @@ fn a_chain_with_nothing_to_keep_is_flushed_at_once() {
 
 #[test]
 fn what_is_not_ours_stands_in_the_way() {
-    let base = Some(("filter".into(), 1, 0));
+    let base = Some(("filter".into(), Hook::Input, 0));
     let mut taken = model(&[], &[]);
     let table = taken.snapshot.tables.get_mut(&path(Family::Ip, "").table).expect("the table");
     table.chains.get_mut("DOCKER-BLOCK").expect("the chain").base = base;
     let obstacle = Plan::diff(&desired(&[]), &taken.snapshot).expect_err("an obstacle");
     assert_eq!(
         obstacle.to_string(),
-        "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook 1 priority 0), to \
+        "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook input priority filter), to \
          which no rule can jump: rename or delete it"
     );
 

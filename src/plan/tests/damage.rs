@@ -73,7 +73,7 @@ impl Damage {
             Damage::Object => table.others = true,
             Damage::Dormant => table.dormant = true,
             Damage::Policy => allow.drops = true,
-            Damage::Hook => allow.base = Some(("filter".into(), 0, 0)),
+            Damage::Hook => allow.base = Some(("filter".into(), Hook::Prerouting, 0)),
         }
     }
 }

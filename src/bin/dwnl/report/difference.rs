@@ -171,7 +171,7 @@ mod tests {
             text(&Difference::new(&plan(), &[], false)),
             "\
 ip nat (new table)
-ip nat PREROUTING (new chain: type nat hook 0 priority -100)
+ip nat PREROUTING (new chain: type nat hook prerouting priority dstnat)
 + -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
 ip nat DOCKER-BLOCK (new chain)
 + -A DOCKER-BLOCK -s 192.0.2.7/32 -p tcp -m tcp --dport 443 -j DOCKER
@@ -211,7 +211,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             r#"{"op":"add-table","family":"ip","table":"nat"}"#,
             concat!(
                 r#"{"op":"add-chain","family":"ip","table":"nat","chain":"PREROUTING","#,
-                r#""base":"type nat hook 0 priority -100"}"#
+                r#""base":"type nat hook prerouting priority dstnat"}"#
             ),
             concat!(
                 r#"{"op":"add-rule","family":"ip","table":"nat","chain":"DOCKER-BLOCK","#,

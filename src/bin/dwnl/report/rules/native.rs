@@ -7,9 +7,6 @@ use dwnl::model::{BaseChain, Chain, Ruleset, Set, TablePath};
 
 use super::super::elements::Elements;
 
-/// The hooks of the families by their numbers, as nft names them.
-const HOOKS: [&str; 5] = ["prerouting", "input", "forward", "output", "postrouting"];
-
 /// Writes the tables. Each is made and deleted first, so that the text can be loaded twice.
 pub fn write_tables(out: &mut dyn Write, ruleset: &Ruleset) -> io::Result<()> {
     if ruleset.chains.iter().any(|chain| chain.base == Some(BaseChain::INPUT)) {
@@ -53,7 +50,6 @@ fn write_set(out: &mut dyn Write, set: &Set) -> io::Result<()> {
 fn write_chain(out: &mut dyn Write, chain: &Chain) -> io::Result<()> {
     writeln!(out, "\tchain {} {{", chain.path.chain)?;
     if let Some(BaseChain { chain_type, hook, priority }) = chain.base {
-        let hook = HOOKS.get(hook as usize).unwrap_or(&"");
         writeln!(out, "\t\ttype {chain_type} hook {hook} priority {priority}; policy accept;")?;
     }
     for desired in chain.rules.iter() {
