@@ -1,14 +1,14 @@
-//! The rules of one `[[allow]]` entry, for each of its ports and called addresses.
+//! The rules of `DOCKER-BLOCK` for one `[[allow]]` entry, for each of its ports and destinations.
 
 use std::sync::Arc;
 
-use ipnetwork::IpNetwork;
-
+use super::expand::{destinations, network, of_version, origin, range};
 use super::sets::SetGroups;
 use crate::model::{
-    AddressRange, AddressSpec, DesiredRule, IpVersion, Match, Name, Origin, Ports, Rule, Verdict,
+    AddressRange, AddressSpec, DesiredRule, IpVersion, IptablesRule, Match, Name, Origin, Ports,
+    Verdict,
 };
-use crate::policy::{Allow, Group, Source};
+use crate::policy::Allow;
 
 /// Appends the rules of `DOCKER-BLOCK` for an entry's small groups.
 pub(super) fn push_rules(
@@ -26,46 +26,7 @@ pub(super) fn push_rules(
     }
 }
 
-/// The addresses to be called, `None` for any; none at all if they are of the other IP version.
-pub(super) fn destinations(version: IpVersion, entry: &Allow) -> Vec<Option<&AddressSpec>> {
-    if entry.to.is_empty() {
-        return vec![None];
-    }
-    entry.to.iter().filter(|addresses| addresses.version() == version).map(Some).collect()
-}
-
-/// The sources of a group that are of this IP version.
-pub(super) fn of_version(version: IpVersion, group: &Group) -> impl Iterator<Item = &Source> {
-    group.sources.iter().filter(move |source| source.addresses.version() == version)
-}
-
-/// What gave rise to the rules of an entry.
-pub(super) fn origin(entry: &Allow, group: Option<&Group>, source: Option<&Source>) -> Origin {
-    Origin {
-        entry: entry.name.clone(),
-        at: entry.at.clone(),
-        group: group.and_then(|group| group.name.clone()),
-        source: source.and_then(|source| source.at.clone()),
-    }
-}
-
-/// The network that a header condition can match; `/0` needs no condition.
-pub(super) fn network(addresses: Option<&AddressSpec>) -> Option<IpNetwork> {
-    match addresses {
-        Some(AddressSpec::Network(network)) if network.prefix() > 0 => Some(*network),
-        _ => None,
-    }
-}
-
-/// The range that an extension can match.
-pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
-    match addresses {
-        Some(AddressSpec::Range(range)) => Some(*range),
-        _ => None,
-    }
-}
-
-/// The rules of one entry for one of its ports and one called address.
+/// The rules of one entry for one of its ports and one destination.
 struct EntryRules<'a> {
     version: IpVersion,
     entry: &'a Allow,
@@ -103,7 +64,7 @@ impl EntryRules<'_> {
             Some(source) => self.matches(Some(source)),
             None => Arc::clone(shared),
         };
-        let rule = Rule {
+        let rule = IptablesRule {
             source: network(source),
             destination: network(self.destination),
             in_interface: self.entry.in_interface.clone(),
@@ -111,7 +72,7 @@ impl EntryRules<'_> {
             matches,
             verdict: Verdict::Jump(Arc::clone(self.docker)),
         };
-        DesiredRule { rule, origin: Some(Arc::new(origin)) }
+        DesiredRule { rule: rule.into(), origin: Some(Arc::new(origin)) }
     }
 
     fn matches(&self, source: Option<AddressRange>) -> Arc<[Match]> {

@@ -8,13 +8,14 @@
 
 use std::sync::Arc;
 
-use super::allow_rules::{destinations, network, of_version, origin, range};
-use super::sets::{SetGroups, comment};
+use super::expand::{comment, condition, destinations, of_version, origin};
+use super::sets::SetGroups;
 use super::{GUARD, base_rule, dedup, nat_chain, own_table, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
     AddressSpec, BaseChain, Chain, ChainPath, DesiredRule, Direction, Endpoint, Interface,
-    IpVersion, Match, Name, NftMatch, NftStatement, Origin, Ownership, Ports, Rule, Verdict,
+    IpVersion, IptablesRule, Name, NftMatch, NftRule, NftStatement, Origin, Ownership, Ports,
+    Verdict,
 };
 use crate::policy::{Allow, DirectRouting, Policy};
 
@@ -47,7 +48,7 @@ pub(super) fn nat_rules(mark: u32) -> Vec<DesiredRule> {
         // -j CONNMARK --set-xmark 0x0/MARK
         Verdict::Connmark { bits: mark, set: false },
     ];
-    rules.map(|verdict| base_rule(Rule::new(verdict))).into()
+    rules.map(|verdict| base_rule(IptablesRule::new(verdict))).into()
 }
 
 /// The chain of [`nat_rules`].
@@ -92,8 +93,7 @@ pub(super) fn rule(
     conditions: impl IntoIterator<Item = NftMatch>,
     statement: NftStatement,
 ) -> DesiredRule {
-    let matches = conditions.into_iter().map(Match::Native).collect();
-    base_rule(Rule { matches, ..Rule::new(Verdict::Native(statement)) })
+    base_rule(NftRule::new(conditions, statement))
 }
 
 fn jump(chain: &str) -> NftStatement {
@@ -133,10 +133,10 @@ pub(super) fn accept_or_drop(dropped: &str) -> Vec<DesiredRule> {
     vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
 }
 
-/// `counter drop comment "not allowed: WAY"`
-fn drop(way: &str) -> DesiredRule {
-    let matches = [Match::Comment(format!("not allowed: {way}").into())].into();
-    base_rule(Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Drop)) })
+/// `counter drop comment "not allowed: PATH"`
+fn drop(path: &str) -> DesiredRule {
+    let comment = Some(format!("not allowed: {path}").into());
+    base_rule(NftRule { comment, ..NftRule::new([], NftStatement::Drop) })
 }
 
 /// The mark has served its purpose: no flow keeps it.
@@ -218,9 +218,9 @@ impl Allowed<'_> {
             if let Some(lookups) = large.lookups(version, group) {
                 let origin = Arc::new(origin(entry, Some(group), None));
                 for lookup in lookups {
-                    let part = lookup.part.map(|part| NftMatch::CtOriginalShard(version, part));
+                    let shard = lookup.shard.map(|shard| NftMatch::CtOriginalShard(version, shard));
                     let set = NftMatch::CtOriginalSet(version, Arc::clone(&lookup.set));
-                    let source = part.into_iter().chain([set]);
+                    let source = shard.into_iter().chain([set]);
                     rules.push(self.rule(source, Arc::clone(&origin)));
                 }
                 continue;
@@ -240,15 +240,13 @@ impl Allowed<'_> {
         let called = [NftMatch::CtOriginalPorts(self.ports), NftMatch::NfProto(self.version)];
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
         let conditions = interface.into_iter().chain(called).chain(destination).chain(source);
-        let name = self.entry.name.as_deref().map(|name| Match::Comment(comment(name)));
-        let matches = conditions.map(Match::Native).chain(name).collect();
-        let rule = Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Accept)) };
-        DesiredRule { rule, origin: Some(origin) }
+        let rule = NftRule::new(conditions, NftStatement::Accept);
+        let rule = NftRule { comment: comment(self.entry), ..rule };
+        DesiredRule { rule: rule.into(), origin: Some(origin) }
     }
 }
 
 /// `ct original ip saddr 192.0.2.0/24`; a network of length 0 needs no condition.
 fn original(end: Endpoint, addresses: &AddressSpec) -> Option<NftMatch> {
-    let is_condition = network(Some(addresses)).is_some() || range(Some(addresses)).is_some();
-    is_condition.then_some(NftMatch::CtOriginalAddress(end, *addresses))
+    condition(Some(addresses)).map(|addresses| NftMatch::CtOriginalAddress(end, addresses))
 }

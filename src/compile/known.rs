@@ -3,8 +3,8 @@
 use super::guard::{INPUT, PROXIED, goto};
 use super::own_table;
 use crate::model::{
-    AddressSpec, ChainPath, Docker, Family, InstalledChain, Match, NftMatch, PublishedPort, Rule,
-    Snapshot, Verdict,
+    AddressSpec, ChainPath, Docker, Family, InstalledChain, IpVersion, NftMatch, PublishedPort,
+    Rule, Snapshot,
 };
 
 /// The chain `input` of the guard that is installed; `None` if there is no guard in the kernel.
@@ -32,18 +32,17 @@ pub(super) fn known_ports(
 
 /// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
 fn known_port(rule: &Rule) -> Option<PublishedPort> {
-    if rule.verdict != Verdict::Native(goto(PROXIED)) {
-        return None;
-    }
+    let rule = rule.as_nft().filter(|rule| rule.statement == goto(PROXIED))?;
     let (address, family, ports) = match &*rule.matches {
-        [Match::Native(NftMatch::Ports(ports))] => (None, Family::Inet, ports),
-        [Match::Native(NftMatch::NfProto(version)), Match::Native(NftMatch::Ports(ports))] => {
+        [NftMatch::Ports(ports)] => (None, Family::Inet, ports),
+        [NftMatch::NfProto(version), NftMatch::Ports(ports)] => {
             (None, Family::from(*version), ports)
         }
-        [Match::Native(NftMatch::Destination(address)), Match::Native(NftMatch::Ports(ports))] => {
-            let AddressSpec::Network(network) = address else { return None };
-            (Some(*network), address.version().into(), ports)
-        }
+        [
+            NftMatch::NfProto(_),
+            NftMatch::Destination(AddressSpec::Network(network)),
+            NftMatch::Ports(ports),
+        ] => (Some(*network), IpVersion::of(network.ip()).into(), ports),
         _ => return None,
     };
     Some(PublishedPort { address, family, ports: *ports })

@@ -5,7 +5,7 @@ use std::fmt;
 use super::known::installed_input;
 use super::sockets::judges_all_others;
 use crate::docker::is_container;
-use crate::model::{Cgroup, Docker, GuardScope, HostState, Match, NftMatch, Rule, Snapshot};
+use crate::model::{Cgroup, Docker, GuardScope, HostState, NftMatch, Rule, Snapshot};
 
 /// A promise that does not hold on this host. `Display` is a sentence that says what closes the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,8 @@ pub(crate) fn limitations(
 pub fn guards_new_ports(snapshot: &Snapshot) -> Option<bool> {
     let rules = &installed_input(snapshot)?.rules;
     let matches_socket = |rule: &Rule| {
-        rule.matches.iter().any(|it| matches!(it, Match::Native(NftMatch::Cgroup(_))))
+        let conditions = rule.as_nft().into_iter().flat_map(|rule| rule.matches.iter());
+        conditions.into_iter().any(|it| matches!(it, NftMatch::Cgroup(_)))
     };
     Some(rules.iter().filter_map(|rule| rule.content.known()).any(matches_socket))
 }

@@ -14,11 +14,13 @@
 
 mod allow_rules;
 mod coverage;
+mod expand;
 mod guard;
 mod known;
 mod limitation;
 mod resolve;
 mod second_jump;
+mod set_rules;
 mod sets;
 mod shard;
 mod sockets;
@@ -31,8 +33,8 @@ use std::sync::Arc;
 
 use crate::docker::{DOCKER, NAT};
 use crate::model::{
-    BaseChain, Chain, ChainPath, DesiredRule, Family, IpVersion, Match, Name, Ownership, Rule,
-    Ruleset, TablePath, Verdict,
+    BaseChain, Chain, ChainPath, DesiredRule, Family, IpVersion, IptablesRule, Match, Name,
+    Ownership, Rule, Ruleset, TablePath, Verdict,
 };
 use crate::policy::Policy;
 use sets::SetGroups;
@@ -59,12 +61,12 @@ const ALLOW: &str = "allow";
 /// Compiles a policy to the chains and rules that enforce it, for both IP versions. The empty policy
 /// compiles to the [`managed_objects`] alone, which blocks every published port.
 pub fn compile(policy: &Policy) -> Ruleset {
-    let mut large = SetGroups::of(policy);
-    let mut chains: Vec<Chain> = native_chain(large.take_rules()).into_iter().collect();
-    let mut unused = Vec::new();
+    let large = SetGroups::of(policy);
+    let (mut chains, mut unused) = (Vec::new(), Vec::new());
     if policy.guard.enabled {
         chains.extend(guard::chains(policy, &large));
     } else {
+        chains.extend(allow_chain(set_rules::rules(policy, &large)));
         unused.extend(IpVersion::ALL.map(|version| nat_path(version, GUARD)));
     }
     chains
@@ -101,7 +103,7 @@ fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Cha
 }
 
 /// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
-fn native_chain(rules: Vec<DesiredRule>) -> Option<Chain> {
+fn allow_chain(rules: Vec<DesiredRule>) -> Option<Chain> {
     let rules = dedup(rules);
     let path = Arc::new(ChainPath { table: own_table(), chain: ALLOW.into() });
     let base = Some(BaseChain::BEFORE_NAT_PREROUTING);
@@ -136,13 +138,14 @@ fn own_table() -> TablePath {
     TablePath { family: Family::Inet, table: DWNL.into() }
 }
 
-fn base_rule(rule: Rule) -> DesiredRule {
-    DesiredRule { rule, origin: None }
+/// A rule that depends on no entry of the policy.
+fn base_rule(rule: impl Into<Rule>) -> DesiredRule {
+    DesiredRule { rule: rule.into(), origin: None }
 }
 
 /// `-m addrtype --dst-type LOCAL VERDICT`
-fn to_local(verdict: Verdict) -> Rule {
-    Rule { matches: [Match::DstTypeLocal].into(), ..Rule::new(verdict) }
+fn to_local(verdict: Verdict) -> IptablesRule {
+    IptablesRule { matches: [Match::DstTypeLocal].into(), ..IptablesRule::new(verdict) }
 }
 
 /// The rules of `DOCKER-BLOCK`: entry by entry, port by port, source by source, and last the one
@@ -155,7 +158,7 @@ fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<De
         allow_rules::push_rules(version, entry, &docker, large, &mut desired);
     }
     if policy.guard.enabled {
-        desired.push(base_rule(Rule::new(Verdict::Goto(GUARD.into()))));
+        desired.push(base_rule(IptablesRule::new(Verdict::Goto(GUARD.into()))));
     } else if large.has(version) {
         desired.push(base_rule(mark_rule(policy.guard.mark, docker)));
     }
@@ -166,9 +169,9 @@ fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<De
 ///
 /// A related flow inherits the mark of the one that it is related to, but not what that one is
 /// allowed.
-fn mark_rule(mark: u32, docker: Name) -> Rule {
+fn mark_rule(mark: u32, docker: Name) -> IptablesRule {
     let matches = [Match::Connmark(mark), Match::CtStateNew].into();
-    Rule { matches, ..Rule::new(Verdict::Jump(docker)) }
+    IptablesRule { matches, ..IptablesRule::new(Verdict::Jump(docker)) }
 }
 
 /// The rules without those that an earlier one of the same words makes superfluous.

@@ -13,7 +13,8 @@ use super::{GUARD, base_rule, own_table, sockets};
 use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name, ranges};
 use crate::model::{
     AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, ForeignTranslations, GuardScope,
-    HostState, Link, Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset, Snapshot, Verdict,
+    HostState, IptablesRule, Link, Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset,
+    Snapshot, Verdict,
 };
 
 /// The ruleset as it should be beside what the snapshot holds.
@@ -52,7 +53,7 @@ fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
     let (place, rules) = match chain.path.chain.as_ref() {
         // Behind the rule that sets the mark: Docker itself asks Swarm's chain first.
         GUARD if version.is_some_and(|version| docker.ingress.contains(&version)) => {
-            (1, vec![base_rule(Rule::new(Verdict::Jump(INGRESS.into())))])
+            (1, vec![base_rule(IptablesRule::new(Verdict::Jump(INGRESS.into())))])
         }
         INSIDE => (end, accepted_bridges(docker)),
         BRIDGED => (1, routed_bridges(docker)),
@@ -123,11 +124,11 @@ fn routed_bridges(docker: &Docker) -> Vec<DesiredRule> {
 fn proxied_ports(docker: &Docker) -> Vec<DesiredRule> {
     let port = |published: PublishedPort| {
         let PublishedPort { address, family, ports } = published;
-        let destination = match address {
-            Some(address) => Some(NftMatch::Destination(AddressSpec::Network(address))),
-            None => family.version().map(NftMatch::NfProto),
-        };
-        rule(destination.into_iter().chain([NftMatch::Ports(ports)]), goto(PROXIED))
+        let address = address.map(AddressSpec::Network);
+        let version = address.map_or(family.version(), |address| Some(address.version()));
+        let conditions = version.map(NftMatch::NfProto).into_iter();
+        let conditions = conditions.chain(address.map(NftMatch::Destination));
+        rule(conditions.chain([NftMatch::Ports(ports)]), goto(PROXIED))
     };
     ranges(&docker.published).into_iter().map(port).collect()
 }

@@ -45,7 +45,7 @@ pub fn installed_translations(frame: &Ruleset, snapshot: &Snapshot) -> Vec<Forei
 pub(super) fn leave_out_second_jump(head: &mut Chain, translations: &[ForeignTranslations]) {
     let mut here = translations.iter().filter(|it| it.table == head.path.table);
     if here.any(ForeignTranslations::is_left_out) {
-        let is_second = |desired: &mut DesiredRule| desired.rule.verdict == Verdict::Return;
+        let is_second = |desired: &mut DesiredRule| has_verdict(&desired.rule, &Verdict::Return);
         let retired = Arc::make_mut(&mut head.rules).extract_if(.., is_second);
         head.retired.extend(retired.map(|desired| desired.rule));
     }
@@ -65,7 +65,7 @@ fn rules<'a>(
 fn second_jump<'a>(block: impl Iterator<Item = &'a Rule>) -> SecondJump {
     let mut admitted = BTreeSet::new();
     for rule in block {
-        if rule.verdict == Verdict::Goto(GUARD.into()) {
+        if has_verdict(rule, &Verdict::Goto(GUARD.into())) {
             return SecondJump::Guarded;
         }
         admitted.extend(admits_everyone(rule));
@@ -73,9 +73,14 @@ fn second_jump<'a>(block: impl Iterator<Item = &'a Rule>) -> SecondJump {
     if admitted.len() == Protocol::ALL.len() { SecondJump::Open } else { SecondJump::Kept }
 }
 
+fn has_verdict(rule: &Rule, verdict: &Verdict) -> bool {
+    rule.as_iptables().is_some_and(|rule| rule.verdict == *verdict)
+}
+
 /// The number of the protocol of which a rule admits everyone to every port:
 /// `-p tcp -m tcp --dport 1:65535 -m conntrack --ctstate NEW -j DOCKER`.
 fn admits_everyone(rule: &Rule) -> Option<u8> {
+    let rule = rule.as_iptables()?;
     let has_conditions =
         rule.source.is_some() || rule.destination.is_some() || rule.in_interface.is_some();
     let is_no_condition = |it: &Match| match it {
@@ -138,7 +143,9 @@ impl<'a> Walk<'a> {
 mod tests {
     use super::super::{compile, managed_objects};
     use super::*;
-    use crate::model::{Family, InstalledChain, InstalledRule, Interface, Ports, RuleContent};
+    use crate::model::{
+        Family, InstalledChain, InstalledRule, Interface, IptablesRule, Ports, RuleContent,
+    };
     use crate::policy::{Allow, Guard, Policy};
 
     fn rule(target: Option<&str>, translation: Option<&str>) -> InstalledRule {
@@ -216,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_is_installed_says_whether_the_guard_is_on() {
-        let guarded = RuleContent::Known(Rule::new(Verdict::Goto(GUARD.into())));
+        let guarded = RuleContent::Known(IptablesRule::new(Verdict::Goto(GUARD.into())).into());
         let guarded = InstalledRule { content: guarded, ..jump("") };
         let snapshot = |block| {
             snapshot(vec![("PREROUTING", vec![rule(None, Some("REDIRECT"))]), (BLOCK, block)])

@@ -1,50 +1,39 @@
-//! Groups that are large enough to become sets, and the rules that look them up.
+//! Groups that are large enough to become sets.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::allow_rules::{destinations, network, of_version, origin, range};
+use super::expand::of_version;
 use super::shard::{capacity, shard};
 use super::{own_table, swarm};
-use crate::model::{
-    AddressSpec, DesiredRule, Interval, IpVersion, Match, Name, Ports, Rule, Set, SetKind, SetPath,
-    Shard, Verdict, coalesce,
-};
+use crate::model::{Interval, IpVersion, Name, Set, SetKind, SetPath, Shard, coalesce};
 use crate::policy::{Allow, Group, Policy, Source};
 
-/// From this number of sources of one IP version on, a group becomes a set.
+/// Minimum number of sources of one IP version for which a group becomes a set.
 pub(super) const LARGE: usize = 64;
 
 /// A group's identity: groups of one name share their sources, and an entry's own sources are a
 /// group of their own.
 type Key = (IpVersion, *const Source);
 
-/// The large groups of a policy: their sets, and the rules that look them up.
+/// The large groups of a policy and their sets.
 pub(super) struct SetGroups {
     /// The sets of each large group.
     groups: HashMap<Key, Vec<Lookup>>,
-    /// The names that are taken, without what tells the sets of a group apart.
+    /// The names that are in use, without the suffixes of a group's sets.
     names: HashSet<(IpVersion, String)>,
     sets: Vec<Set>,
-    rules: Vec<DesiredRule>,
 }
 
 impl SetGroups {
     /// The large groups of all entries.
     pub fn of(policy: &Policy) -> SetGroups {
-        let mut large = SetGroups {
-            groups: HashMap::new(),
-            names: HashSet::new(),
-            sets: Vec::new(),
-            rules: Vec::new(),
-        };
+        let mut large =
+            SetGroups { groups: HashMap::new(), names: HashSet::new(), sets: Vec::new() };
         for (index, entry) in policy.allow.iter().enumerate() {
             for group in entry.from.iter().flatten() {
                 for version in IpVersion::ALL {
                     large.add(version, group, entry, index);
-                    if !policy.guard.enabled {
-                        large.add_rules(version, group, entry, policy.guard.mark);
-                    }
                 }
             }
         }
@@ -71,11 +60,6 @@ impl SetGroups {
     /// Whether any group is looked up in sets for this IP version.
     pub fn has(&self, version: IpVersion) -> bool {
         self.groups.keys().any(|(of, _)| *of == version)
-    }
-
-    /// Hands over the rules of our own chain.
-    pub fn take_rules(&mut self) -> Vec<DesiredRule> {
-        std::mem::take(&mut self.rules)
     }
 
     /// The sets.
@@ -113,7 +97,7 @@ impl SetGroups {
             };
             let elements = elements.into();
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
-            lookups.push(Lookup { set, part });
+            lookups.push(Lookup { set, shard: part });
         };
         for (index, (part, hosts)) in shard(&hosts, version.address_bits()).into_iter().enumerate()
         {
@@ -134,68 +118,18 @@ impl SetGroups {
         self.names.insert((version, free.clone()));
         free
     }
-
-    fn add_rules(&mut self, version: IpVersion, group: &Group, entry: &Allow, mark: u32) {
-        let Some(lookups) = self.groups.get(&key(version, group)) else { return };
-        let origin = Arc::new(origin(entry, Some(group), None));
-        for ports in &entry.ports {
-            for destination in destinations(version, entry) {
-                for lookup in lookups {
-                    let rule = rule(version, entry, *ports, destination, lookup, mark);
-                    self.rules.push(DesiredRule { rule, origin: Some(Arc::clone(&origin)) });
-                }
-            }
-        }
-    }
 }
 
-/// A set of a group; `None`: it is not divided into parts.
+/// A set that a group is looked up in.
 pub(super) struct Lookup {
     pub set: Name,
-    pub part: Option<Shard>,
+    /// The addresses that the set has room for; `None`: all.
+    pub shard: Option<Shard>,
 }
 
 fn key(version: IpVersion, group: &Group) -> Key {
     (version, group.sources.as_ptr())
 }
-
-/// `iifname INTERFACE ip daddr DESTINATION tcp dport PORTS ip saddr @SET fib daddr type local
-/// counter ct mark set ct mark | MARK comment NAME`
-fn rule(
-    version: IpVersion,
-    entry: &Allow,
-    ports: Ports,
-    destination: Option<&AddressSpec>,
-    lookup: &Lookup,
-    mark: u32,
-) -> Rule {
-    let mut matches = vec![Match::DestinationPorts(ports)];
-    if let Some(range) = range(destination) {
-        matches.push(Match::Range { source: None, destination: Some(range) });
-    }
-    matches.extend(lookup.part.map(|part| Match::SourceShard { version, part }));
-    matches.push(Match::SourceSet { version, set: Arc::clone(&lookup.set) });
-    matches.push(Match::DstTypeLocal);
-    matches.extend(entry.name.as_deref().map(|name| Match::Comment(comment(name))));
-    Rule {
-        source: None,
-        destination: network(destination),
-        in_interface: entry.in_interface.clone(),
-        protocol: Some(ports.protocol()),
-        matches: matches.into(),
-        verdict: Verdict::SetCtMark(mark),
-    }
-}
-
-/// The entry's name as a comment that nft can read: it knows no escapes, and its comments have at
-/// most 127 bytes.
-pub(super) fn comment(name: &str) -> Name {
-    let end = (0..=name.len().min(NFT_COMMENT_MAX)).rev().find(|end| name.is_char_boundary(*end));
-    name[..end.unwrap_or(0)].replace('"', "'").into()
-}
-
-/// `NFTNL_UDATA_COMMENT_MAXLEN` less its NUL.
-const NFT_COMMENT_MAX: usize = 127;
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
 fn literal_name(entry: &Allow, index: usize) -> (String, String) {

@@ -19,7 +19,7 @@ use super::Error;
 use super::connection::{BatchAnswer, Connection};
 use crate::model::{
     BaseChain, Cgroup, CgroupMatch, ChainPath, Direction, Family, Hook, Interface, IpVersion,
-    Match, NftMatch, NftStatement, Ports, Position, Protocol, Rule, TablePath, Verdict,
+    NftMatch, NftRule, NftStatement, Ports, Position, Protocol, Rule, TablePath,
 };
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
 
@@ -162,8 +162,7 @@ fn rules(cgroup: CgroupMatch, addresses: &[SocketAddr]) -> Vec<Rule> {
 
 /// `CONDITIONS counter drop`
 fn rule(conditions: impl IntoIterator<Item = NftMatch>) -> Rule {
-    let matches = conditions.into_iter().map(Match::Native).collect();
-    Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Drop)) }
+    NftRule::new(conditions, NftStatement::Drop).into()
 }
 
 /// What makes the chain, at whatever generation.

@@ -109,11 +109,13 @@ fn describe(change: &Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn describe_addition(chain: &ChainPath, rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if rule.is_native() {
-        return write!(f, "add `{rule}` to {chain}");
+    match rule {
+        Rule::Iptables(_) => {
+            let content = RuleContent::Known(rule.clone());
+            write!(f, "add `{}` to {}", Line(chain, &content), chain.table)
+        }
+        Rule::Nft(_) => write!(f, "add `{rule}` to {chain}"),
     }
-    let content = RuleContent::Known(rule.clone());
-    write!(f, "add `{}` to {}", Line(chain, &content), chain.table)
 }
 
 /// A line of `iptables -S`.

@@ -13,8 +13,6 @@ mod flow;
 mod hook;
 mod host;
 mod interface;
-mod native;
-mod nft;
 mod origin;
 mod port;
 mod rule;
@@ -31,10 +29,12 @@ pub(crate) use flow::{Flow, Status, Tuple};
 pub use hook::{BaseChain, Hook};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
-pub use native::{CgroupMatch, Direction, Endpoint, NftMatch, NftStatement, SetUpdate};
 pub use origin::{Location, Origin};
 pub use port::{Ports, Protocol};
-pub use rule::{COMMENT_MAX, Match, Position, Rule, Verdict};
+pub use rule::{
+    COMMENT_MAX, CgroupMatch, Direction, Endpoint, IptablesRule, Match, NftMatch, NftRule,
+    NftStatement, Position, Rule, SetUpdate, Verdict,
+};
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub(crate) use set::to_u128;
 pub use set::{Interval, Set, SetKind, SetPath, Shard, coalesce, difference, from_u128};

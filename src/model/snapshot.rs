@@ -121,7 +121,7 @@ impl RuleContent {
     /// The chain that the rule sends packets to, if any.
     pub fn target(&self) -> Option<&Name> {
         match self {
-            RuleContent::Known(rule) => rule.verdict.target(),
+            RuleContent::Known(rule) => rule.target(),
             RuleContent::Foreign { target, .. } => target.as_ref(),
         }
     }

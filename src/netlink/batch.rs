@@ -7,22 +7,19 @@ use nftnl::nftnl_sys as sys;
 use nftnl::{MsgType, NlMsg, ProtoFamily};
 
 use super::attribute::{self, put, put_nested, put_string};
-use super::encode::{add_expressions, to_c_string};
-use super::expression::Counter;
-use super::native;
+use super::c_string::to_c_string;
 use super::request::put_headers;
+use super::rule::{Counter, add_expressions};
 use super::set::{put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, hook, rule, table};
+use super::{nfproto, userdata};
 use crate::model::{
-    BaseChain, ChainPath, Family, Interval, Match, Position, Rule, SetKind, SetPath, TablePath,
+    BaseChain, ChainPath, Family, Interval, NftRule, Position, Protocol, Rule, SetKind, SetPath,
+    TablePath,
 };
 
 /// The sequence number of BEGIN. That of the n-th message (from 0) is n + 1 higher.
 pub const BEGIN_SEQUENCE: u32 = 1;
-
-/// What marks a table or chain that dwnl created, as an item of its user data: type 0xdd, which
-/// neither nft nor iptables uses or prints, length, `dwnl` with its NUL.
-pub const USERDATA_TAG: &[u8] = b"\xdd\x05dwnl\0";
 
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
@@ -32,9 +29,6 @@ const APPEND: u16 = libc::NLM_F_APPEND as u16;
 const TABLE_OWNER: u32 = 2;
 /// `NLM_F_NONREC`: refuse to delete a chain that holds rules.
 const NOT_RECURSIVE: u16 = 0x100;
-
-/// The type of a comment in a rule's user data (`NFTNL_UDATA_RULE_COMMENT`).
-pub const COMMENT: u8 = 0;
 
 /// A batch under construction.
 pub(crate) struct Batch {
@@ -84,7 +78,7 @@ impl Batch {
     /// `iptables -t TABLE -N …` on a host without the table: creates it.
     pub fn add_table(&mut self, path: &TablePath) {
         self.push(&nft_table(path), MsgType::Add, CREATE);
-        self.append(|bytes| put(bytes, table::USERDATA, USERDATA_TAG));
+        self.append(|bytes| put(bytes, table::USERDATA, userdata::TAG));
     }
 
     /// `nft create table inet probe { flags owner; }`
@@ -112,7 +106,7 @@ impl Batch {
             if let Some(base) = base {
                 put_base(bytes, base);
             }
-            put(bytes, chain::USERDATA, USERDATA_TAG);
+            put(bytes, chain::USERDATA, userdata::TAG);
         });
     }
 
@@ -145,21 +139,14 @@ impl Batch {
                 CREATE
             }
         };
-        if rule.is_native() {
-            native::add_expressions(&mut nft, rule, counter);
-            self.push(&nft, MsgType::Add, flags);
-            return self.append_comment(rule);
-        }
         add_expressions(&mut nft, rule, counter);
         self.push(&nft, MsgType::Add, flags);
-        // The xt matches for a protocol are refused unless it is named here; iptables always
-        // sends both.
-        let protocol = rule.protocol.map_or(0, |protocol| u32::from(protocol.number()));
-        self.append(|bytes| {
-            put_nested(bytes, rule::COMPAT, |bytes| {
-                put(bytes, compat::PROTOCOL, &protocol.to_be_bytes());
-                put(bytes, compat::FLAGS, &0u32.to_be_bytes());
-            });
+        self.append(|bytes| match rule {
+            Rule::Iptables(rule) => put_compat(bytes, rule.protocol),
+            Rule::Nft(NftRule { comment: Some(text), .. }) => {
+                put(bytes, rule::USERDATA, &userdata::encode_comment(text));
+            }
+            Rule::Nft(NftRule { comment: None, .. }) => {}
         });
     }
 
@@ -227,8 +214,8 @@ impl Batch {
     }
 
     fn push(&mut self, message: &impl NlMsg, kind: MsgType, flags: u16) {
-        // SAFETY: the buffer is as large as the largest message of libnftnl, and `c_string` and
-        // `conditions` keep names and rules to about what the kernel takes, which is less.
+        // SAFETY: the buffer is as large as the largest message of libnftnl, and `to_c_string`
+        // and `capped` keep names and rules to about what the kernel takes, which is less.
         self.frame(|buffer, sequence| unsafe { message.write(buffer, sequence, kind) });
         // The crate asks for an answer to each message and knows no other way to insert than to
         // append. Silence is consent; errors come without being asked for.
@@ -240,16 +227,7 @@ impl Batch {
     /// Appends the header of a message that is not libnftnl's to write.
     fn push_own(&mut self, message: i32, family: Family, flags: u16) {
         let sequence = self.begin_message();
-        put_headers(&mut self.bytes, message, family_number(family), flags, sequence);
-    }
-
-    /// The comment of a native rule, where nft looks for it.
-    fn append_comment(&mut self, rule: &Rule) {
-        if let Some(Match::Comment(text)) = rule.matches.last() {
-            let length = u8::try_from(text.len() + 1).unwrap_or(u8::MAX);
-            let userdata = [&[COMMENT, length], text.as_bytes(), &[0]].concat();
-            self.append(|bytes| put(bytes, rule::USERDATA, &userdata));
-        }
+        put_headers(&mut self.bytes, message, nfproto::number(family), flags, sequence);
     }
 
     /// Appends the message that `write` puts into the buffer under the next sequence number.
@@ -329,11 +307,6 @@ fn nft_family(family: Family) -> ProtoFamily {
     }
 }
 
-/// The family's number (`NFPROTO_*`).
-pub fn family_number(family: Family) -> u8 {
-    nft_family(family) as u8
-}
-
 fn nft_table(path: &TablePath) -> nftnl::Table {
     nftnl::Table::new(to_c_string(&path.table), nft_family(path.family))
 }
@@ -346,4 +319,14 @@ fn put_base(bytes: &mut Vec<u8>, base: BaseChain<'static>) {
     });
     put(bytes, chain::POLICY, &(libc::NF_ACCEPT as u32).to_be_bytes());
     put_string(bytes, chain::TYPE, base.chain_type);
+}
+
+/// Appends what the kernel needs to know for the xt matches of a protocol: it refuses them unless
+/// the protocol is named here. iptables always sends both attributes.
+fn put_compat(bytes: &mut Vec<u8>, protocol: Option<Protocol>) {
+    let protocol = protocol.map_or(0, |protocol| u32::from(protocol.number()));
+    put_nested(bytes, rule::COMPAT, |bytes| {
+        put(bytes, compat::PROTOCOL, &protocol.to_be_bytes());
+        put(bytes, compat::FLAGS, &0u32.to_be_bytes());
+    });
 }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use super::attribute::{Attribute, Attributes, put, put_nested};
-use super::batch::family_number;
 use super::message::Message;
+use super::nfproto;
 use super::request::{Request, nfgenmsg, put_message, set_length};
 use super::uapi::{conntrack, conntrack_nat, tuple, tuple_addresses, tuple_protocol};
 use crate::model::{Flow, IpVersion, Protocol, Status, Tuple};
@@ -82,7 +82,7 @@ fn put_change(
     fill: impl FnOnce(&mut Vec<u8>),
 ) {
     let start = bytes.len();
-    let family = family_number(IpVersion::of(original.source).into());
+    let family = nfproto::number(IpVersion::of(original.source).into());
     put_message(bytes, kind(message), &nfgenmsg(family), flags, sequence);
     put_tuple(bytes, conntrack::ORIGINAL, original);
     fill(bytes);

@@ -1,7 +1,7 @@
 //! From an offset in a message, as the extended ACK gives it, to the attribute in words.
 
 use super::attribute::{Attribute, Attributes};
-use super::expression::Expression;
+use super::rule::Expression;
 use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, rule};
 
 /// What stands at an offset of a message that was sent, both counted from its header.

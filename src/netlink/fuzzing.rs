@@ -3,10 +3,10 @@
 #![allow(clippy::missing_panics_doc, clippy::panic)]
 
 use super::attribute::Attributes;
-use super::expression::Expression;
 use super::message::{Message, Messages};
+use super::rule::{Expression, read_expressions};
 use super::{
-    BEGIN_SEQUENCE, Batch, DumpedElements, decode, decode_address, decode_chain, decode_facts,
+    BEGIN_SEQUENCE, Batch, DumpedElements, decode_address, decode_chain, decode_facts,
     decode_generation, decode_link, decode_listener, decode_local_route, decode_rule, decode_set,
     decode_table, is_anonymous, uapi,
 };
@@ -72,7 +72,7 @@ fn check_rule(attributes: Attributes, family: Family) {
 
 /// The expressions, counters at zero.
 fn expressions<'a>(attributes: &Attributes<'a>) -> Vec<Expression<'a>> {
-    let mut expressions = decode::expressions(attributes.clone());
+    let mut expressions = read_expressions(attributes.clone());
     for expression in &mut expressions {
         if let Expression::Counter { packets, bytes } = expression {
             (*packets, *bytes) = (0, 0);

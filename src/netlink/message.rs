@@ -3,7 +3,7 @@
 use std::io;
 
 use super::attribute::{Attributes, align};
-use super::batch::family_number;
+use super::nfproto;
 use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, error};
 use crate::model::Family;
 
@@ -51,7 +51,7 @@ impl<'a> Message<'a> {
     /// The family of an nf_tables message, if dwnl works in it: `nfgen_family` of `struct nfgenmsg`.
     pub fn family(&self) -> Option<Family> {
         let number = self.payload.first()?;
-        Family::ALL.into_iter().find(|family| family_number(*family) == *number)
+        nfproto::family(*number)
     }
 
     /// Whether it ends a dump.

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::attribute::Attributes;
-use super::decode::decode_generation;
 use super::message::Message;
+use super::object::decode_generation;
 use super::set::is_interval_end;
 use super::uapi::{self, element_list, flowtable, message, object};
 use crate::model::Family;

@@ -1,7 +1,7 @@
 //! Requests that ask for something: the generation, and dumps.
 
 use super::attribute::put_string;
-use super::batch::family_number;
+use super::nfproto;
 use super::uapi::{
     FAMILY_HEADER, MESSAGE_HEADER, element_list, flowtable, message, object, rule, set,
 };
@@ -71,7 +71,7 @@ impl Request {
             Dump::Objects { .. } => libc::NFT_MSG_GETOBJ,
             Dump::Flowtables { .. } => message::GET_FLOWTABLE,
         };
-        let mut bytes = header(message, family_number(family), libc::NLM_F_DUMP, sequence);
+        let mut bytes = header(message, nfproto::number(family), libc::NLM_F_DUMP, sequence);
         let mut put_name = |number, name| put_string(&mut bytes, number, name);
         match what {
             Dump::Tables | Dump::Chains => {}

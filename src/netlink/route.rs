@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::attribute::{Attributes, put};
-use super::batch::family_number;
 use super::message::Message;
+use super::nfproto;
 use super::request::{Request, put_message, set_length};
 use crate::model::{IpVersion, Name};
 
@@ -44,7 +44,7 @@ impl Request {
         match what {
             RouteDump::LocalRoutes(version) => {
                 let mut header = [0; ROUTE_HEADER];
-                header[0] = family_number(version.into());
+                header[0] = nfproto::number(version.into());
                 header[ROUTE_TYPE] = libc::RTN_LOCAL;
                 begin(libc::RTM_GETROUTE, &header);
             }
@@ -54,7 +54,7 @@ impl Request {
             }
             RouteDump::Addresses(version) => {
                 let mut header = [0; ADDRESS_HEADER];
-                header[0] = family_number(version.into());
+                header[0] = nfproto::number(version.into());
                 begin(libc::RTM_GETADDR, &header);
             }
         }

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::attribute::{Attribute, Attributes};
-use super::batch::family_number;
 use super::message::Message;
+use super::nfproto;
 use super::request::{Request, put_message, set_length};
 use super::uapi::sock_diag::{self, state};
 use crate::model::{Family, IpVersion, Listener, Protocol};
@@ -25,7 +25,7 @@ impl Request {
     pub fn listeners(version: IpVersion, protocol: Protocol, sequence: u32) -> Request {
         let states = 1u32 << waiting_state(protocol);
         let mut header = [0; REQUEST_HEADER];
-        header[0] = family_number(version.into());
+        header[0] = nfproto::number(version.into());
         header[1] = protocol.number();
         header[4..8].copy_from_slice(&states.to_ne_bytes());
         let mut bytes = Vec::with_capacity(128);
@@ -123,7 +123,7 @@ mod tests {
     fn header(state: u8, address: &str) -> [u8; SOCKET_HEADER] {
         let mut header = [0; SOCKET_HEADER];
         let address: IpAddr = address.parse().expect("an address");
-        header[0] = family_number(IpVersion::of(address).into());
+        header[0] = nfproto::number(IpVersion::of(address).into());
         header[1] = state;
         header[4..6].copy_from_slice(&80u16.to_be_bytes());
         match address {

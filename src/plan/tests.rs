@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::*;
 use crate::model::{
     AddressRange, AddressSpec, ChainPath, DesiredRule, Family, Hook, InstalledChain, InstalledRule,
-    InstalledSet, InstalledTable, Match, Ownership, Ports, Position, Protocol, Rule, RuleContent,
-    SetPath, TablePath, Verdict,
+    InstalledSet, InstalledTable, IptablesRule, Match, Ownership, Ports, Position, Protocol, Rule,
+    RuleContent, SetPath, TablePath, Verdict,
 };
 use crate::policy::{Allow, Group, Guard, Policy, Source};
 use crate::{compile, managed_objects};
@@ -117,7 +117,7 @@ impl Model {
 
     fn add(&mut self, chain: &ChainPath, place: Position, rule: &Rule) {
         let table = &self.snapshot.tables[&chain.table];
-        if let Some(target) = rule.verdict.target() {
+        if let Some(target) = rule.target() {
             assert!(table.chains.contains_key(target), "the rule jumps to a chain that exists");
         }
         let handle = self.next_handle;
@@ -154,11 +154,12 @@ fn installed(handle: u64, content: RuleContent) -> InstalledRule {
 /// The rule that lets anyone reach a port.
 fn allow(port: u16) -> Rule {
     let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
-    Rule {
+    let rule = IptablesRule {
         protocol: Some(Protocol::Tcp),
         matches: [Match::DestinationPorts(ports)].into(),
-        ..Rule::new(Verdict::Jump("DOCKER".into()))
-    }
+        ..IptablesRule::new(Verdict::Jump("DOCKER".into()))
+    };
+    rule.into()
 }
 
 fn foreign(text: &str) -> RuleContent {

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use dwnl::model::{
-    CgroupMatch, Chain, ChainPath, DesiredRule, Family, Match, Name, NftMatch, NftStatement,
+    CgroupMatch, Chain, ChainPath, DesiredRule, Family, Name, NftMatch, NftRule, NftStatement,
     Ownership, Protocol, Rule, RuleContent, Ruleset, Set, SetKind, SetPath, SetUpdate, TablePath,
-    Verdict,
 };
 use dwnl::{Engine, Policy, compile};
 
@@ -21,8 +20,7 @@ fn table() -> TablePath {
 
 /// `CONDITIONS counter STATEMENT`
 pub fn rule(conditions: impl IntoIterator<Item = NftMatch>, statement: NftStatement) -> Rule {
-    let matches = conditions.into_iter().map(Match::Native).collect();
-    Rule { matches, ..Rule::new(Verdict::Native(statement)) }
+    NftRule::new(conditions, statement).into()
 }
 
 pub fn update(protocol: Protocol, seconds: u32) -> NftStatement {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    ChainPath, Docker, Family, GuardScope, HostState, InstalledChain, InstalledRule, Match,
-    NftMatch, NftStatement, Rule, RuleContent, TablePath, Verdict,
+    ChainPath, Docker, Family, GuardScope, HostState, InstalledChain, InstalledRule, NftMatch,
+    NftRule, NftStatement, RuleContent, TablePath,
 };
 
 /// An engine before a host that answers questions for its sockets so, and what it is asked of them.
@@ -85,9 +85,9 @@ fn guarding(ports: &[u16]) -> Snapshot {
     let path = ChainPath { table, chain: "input".into() };
     let rules = ports.iter().map(|port| {
         let ports = Ports::new(Protocol::Tcp, *port, *port).expect("a port");
-        let verdict = Verdict::Native(NftStatement::Goto("proxied".into()));
-        let matches = [Match::Native(NftMatch::Ports(ports))].into();
-        let content = RuleContent::Known(Rule { matches, ..Rule::new(verdict) });
+        let statement = NftStatement::Goto("proxied".into());
+        let rule = NftRule::new([NftMatch::Ports(ports)], statement);
+        let content = RuleContent::Known(rule.into());
         InstalledRule { handle: 1, content, packets: 0, bytes: 0 }
     });
     let rules = rules.collect();

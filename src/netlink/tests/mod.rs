@@ -14,8 +14,9 @@ use super::message::Messages;
 use super::*;
 use crate::model::{
     AddressRange, AddressSpec, BaseChain, CgroupMatch, ChainPath, Direction, Endpoint, Family,
-    InstalledRule, Interface, Interval, IpVersion, Match, NftMatch, NftStatement, Ports, Position,
-    Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard, TablePath, Verdict,
+    InstalledRule, Interface, Interval, IpVersion, IptablesRule, Match, NftMatch, NftRule,
+    NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard,
+    TablePath, Verdict,
 };
 
 /// What iptables 1.8.7 sends: the command, the line that `iptables-save` prints, and the payload
@@ -48,6 +49,11 @@ fn vectors() -> Vec<Vector> {
 
 fn path(family: Family, chain: &str) -> ChainPath {
     ChainPath { table: TablePath { family, table: "nat".into() }, chain: chain.into() }
+}
+
+/// A rule of iptables without header conditions.
+fn iptables<const N: usize>(matches: [Match; N], verdict: Verdict) -> Rule {
+    IptablesRule { matches: matches.into(), ..IptablesRule::new(verdict) }.into()
 }
 
 /// The payload of the NEWRULE that dwnl sends to append the rule.
@@ -127,7 +133,7 @@ fn a_rule_of_another_form_is_foreign() {
 fn the_state_new_is_as_iptables_writes_it() {
     let line = "-A DOCKER-BLOCK -m conntrack --ctstate NEW,ESTABLISHED -j RETURN";
     let vector = vectors().into_iter().find(|vector| vector.saved == line).expect("the vector");
-    let rule = Rule { matches: [Match::CtStateNew].into(), ..Rule::new(Verdict::Return) };
+    let rule = iptables([Match::CtStateNew], Verdict::Return);
     let ours = encoded(&path(Family::Ip, "DOCKER-BLOCK"), &rule);
     let differing: Vec<(u8, u8)> =
         ours.iter().zip(&vector.payload).filter(|(a, b)| a != b).map(|(a, b)| (*a, *b)).collect();
@@ -145,7 +151,7 @@ fn the_mark_is_set_and_cleared_as_iptables_writes_it() {
     let written = words(1, 0xff);
     let offset = vector.payload.windows(8).position(|window| window == written).expect("the mark");
     for (set, value) in [(true, 0x2000), (false, 0)] {
-        let rule = Rule::new(Verdict::Connmark { bits: 0x2000, set });
+        let rule = iptables([], Verdict::Connmark { bits: 0x2000, set });
         let mut expected = vector.payload.clone();
         expected[offset..offset + 8].copy_from_slice(&words(value, 0x2000));
         assert_eq!(encoded(&path(Family::Ip, "DOCKER-BLOCK"), &rule), expected);
@@ -161,7 +167,7 @@ fn a_batch_begins_with_the_generation_and_counts_its_messages() {
     batch.add_table(&path.table);
     batch.begin_change(7);
     batch.add_chain(&path, Some(BaseChain::NAT_PREROUTING));
-    batch.add_rule(&path, Position::Before(5), &Rule::new(Verdict::Return));
+    batch.add_rule(&path, Position::Before(5), &iptables([], Verdict::Return));
     batch.delete_rule(&path, 6);
     batch.flush_chain(&path);
     batch.delete_chain(&path);
@@ -181,11 +187,11 @@ fn a_batch_begins_with_the_generation_and_counts_its_messages() {
 
 #[test]
 fn an_offset_leads_to_the_attribute_in_words() {
-    let rule = Rule {
+    let rule = Rule::from(IptablesRule {
         source: Some("192.0.2.0/24".parse().expect("a network")),
         matches: [Match::CtStateNew].into(),
-        ..Rule::new(Verdict::Jump("DOCKER".into()))
-    };
+        ..IptablesRule::new(Verdict::Jump("DOCKER".into()))
+    });
     let mut batch = Batch::new(1);
     batch.add_rule(&path(Family::Ip, "DOCKER-BLOCK"), Position::Append, &rule);
     let batch = batch.finalize();
@@ -208,11 +214,11 @@ fn a_rule_out_of_all_proportion_stays_within_the_buffer() {
     let long = "x".repeat(100_000);
     let interface = Interface { name: long.as_str().into(), wildcard: false, negated: false };
     let comments = vec![Match::Comment(long.as_str().into()); 1000];
-    let rule = Rule {
+    let rule = Rule::from(IptablesRule {
         in_interface: Some(interface),
         matches: comments.into(),
-        ..Rule::new(Verdict::Jump(long.as_str().into()))
-    };
+        ..IptablesRule::new(Verdict::Jump(long.as_str().into()))
+    });
     let payload = encoded(&path(Family::Ip, &long), &rule);
     let list = Attributes::new(&payload[ATTRIBUTES..]).find(uapi::rule::EXPRESSIONS);
     let count = list.expect("the expressions").nested().count();
@@ -325,7 +331,11 @@ fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         (end, any_addresses()).prop_map(|(end, it)| NftMatch::CtOriginalAddress(end, it)),
     ];
     let lookup = (ip_version(), prop::option::of(part), "[a-z]{1,9}-4");
-    (prop::collection::vec(condition, 0..4), prop::option::of(lookup)).prop_map(|(mut all, set)| {
+    (prop::collection::vec(condition, 0..4), prop::option::of(lookup)).prop_map(|(all, set)| {
+        // A condition on the IP header comes after one on its version.
+        let version = |it: &NftMatch| it.header_version().map(NftMatch::NfProto);
+        let mut all: Vec<NftMatch> =
+            all.into_iter().flat_map(|it| version(&it).into_iter().chain([it])).collect();
         if let Some((version, part, set)) = set {
             // A rule asks for the source once.
             all.retain(|it| !matches!(it, NftMatch::CtOriginalAddress(Endpoint::Source, _)));
@@ -352,9 +362,8 @@ fn conditional_rule() -> impl Strategy<Value = Rule> {
         if let NftStatement::UpdateSet(update) = &statement {
             conditions.push(NftMatch::Protocol(update.protocol));
         }
-        let comment = comment.map(|text| Match::Comment(text.into()));
-        let matches = conditions.into_iter().map(Match::Native).chain(comment).collect();
-        Rule { matches, ..Rule::new(Verdict::Native(statement)) }
+        let comment = comment.map(Into::into);
+        NftRule { comment, ..NftRule::new(conditions, statement) }.into()
     })
 }
 
@@ -372,32 +381,33 @@ fn rule(version: IpVersion) -> impl Strategy<Value = Rule> {
             matches.insert(0, Match::DestinationPorts(ports));
         }
         let protocol = ports.map(|ports| ports.protocol());
-        Rule { source, destination, in_interface, protocol, matches: matches.into(), verdict }
+        let matches = matches.into();
+        IptablesRule { source, destination, in_interface, protocol, matches, verdict }.into()
     })
 }
 
 fn native_rule() -> impl Strategy<Value = Rule> {
     let part = (0u32..6).prop_map(|bits| Shard { mask: (1 << bits) - 1, value: 0 });
     let header = (ip_version(), prop::option::of(interface()), ports(), prop::option::of(part));
-    let rest = (any::<u32>(), prop::option::of("[a-z ]{1,80}"), 0u8..3);
+    let rest = (1u32.., prop::option::of("[a-z ]{1,80}"), 0u8..3);
     (header, rest).prop_flat_map(|((version, in_interface, ports, part), (bits, comment, to))| {
         (network(version), range(version)).prop_map(move |(network, range)| {
-            let mut matches = vec![Match::DestinationPorts(ports)];
+            let destination = |addresses| NftMatch::Destination(addresses);
+            let interface = in_interface.clone().map(|it| NftMatch::Interface(Direction::In, it));
+            let mut matches: Vec<NftMatch> = interface.into_iter().collect();
+            matches.push(NftMatch::NfProto(version));
+            if to == 2 {
+                matches.push(destination(AddressSpec::Network(network)));
+            }
+            matches.push(NftMatch::Ports(ports));
             if to == 1 && range.first() < range.last() {
-                matches.push(Match::Range { source: None, destination: Some(range) });
+                matches.push(destination(AddressSpec::Range(range)));
             }
-            matches.extend(part.map(|part| Match::SourceShard { version, part }));
-            matches.push(Match::SourceSet { version, set: "cdn-4.0".into() });
-            matches.push(Match::DstTypeLocal);
-            matches.extend(comment.as_deref().map(|text| Match::Comment(text.into())));
-            Rule {
-                source: None,
-                destination: (to == 2).then_some(network),
-                in_interface: in_interface.clone(),
-                protocol: Some(ports.protocol()),
-                matches: matches.into(),
-                verdict: Verdict::SetCtMark(bits),
-            }
+            matches.extend(part.map(|part| NftMatch::SourceShard(version, part)));
+            matches.push(NftMatch::SourceSet(version, "cdn-4.0".into()));
+            matches.push(NftMatch::DstTypeLocal);
+            let comment = comment.as_deref().map(Into::into);
+            NftRule { comment, ..NftRule::new(matches, NftStatement::SetCtMark(bits)) }.into()
         })
     })
 }

@@ -6,9 +6,9 @@ use std::num::NonZeroU32;
 use super::super::attribute::{Attributes, put, put_nested};
 use super::super::*;
 use crate::model::{
-    AddressRange, CgroupMatch, ChainPath, Family, Interval, IpVersion, Match, NftMatch,
-    NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard,
-    TablePath, Verdict,
+    AddressRange, AddressSpec, CgroupMatch, ChainPath, Family, Interval, IpVersion, NftMatch,
+    NftRule, NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath,
+    SetUpdate, Shard, TablePath,
 };
 
 const IPV4_HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 8 };
@@ -22,17 +22,12 @@ fn is_known(attributes: &[u8], family: Family) -> bool {
 }
 
 /// The attributes of the NEWRULE for `tcp dport PORTS MATCHES ip saddr @cdn … ct mark set …`.
-fn native(ports: (u16, u16), matches: &[Match]) -> Vec<u8> {
+fn native(ports: (u16, u16), matches: &[NftMatch]) -> Vec<u8> {
     let ports = Ports::new(Protocol::Tcp, ports.0, ports.1).expect("ports");
-    let set = Match::SourceSet { version: IpVersion::V4, set: "cdn".into() };
-    let matches =
-        [&[Match::DestinationPorts(ports)], matches, &[set, Match::DstTypeLocal]].concat();
-    let rule = Rule {
-        protocol: Some(Protocol::Tcp),
-        matches: matches.into(),
-        ..Rule::new(Verdict::SetCtMark(0x2000))
-    };
-    message(&rule)
+    let before = [NftMatch::NfProto(IpVersion::V4), NftMatch::Ports(ports)];
+    let behind = [NftMatch::SourceSet(IpVersion::V4, "cdn".into()), NftMatch::DstTypeLocal];
+    let matches = [&before, matches, &behind].concat();
+    message(&NftRule::new(matches, NftStatement::SetCtMark(0x2000)).into())
 }
 
 /// The attributes of a rule's NEWRULE.
@@ -56,11 +51,7 @@ fn loading(length: u8) -> [u8; 8] {
 
 /// The attributes of the NEWRULE for `CONDITION accept`.
 fn guarding(condition: NftMatch) -> Vec<u8> {
-    let rule = Rule {
-        matches: [Match::Native(condition)].into(),
-        ..Rule::new(Verdict::Native(NftStatement::Accept))
-    };
-    message(&rule)
+    message(&NftRule::new([condition], NftStatement::Accept).into())
 }
 
 #[test]
@@ -105,13 +96,11 @@ fn an_update_that_does_more_is_another_statement() {
         protocol: Protocol::Tcp,
         timeout: const { NonZeroU32::new(3600).unwrap() },
     };
-    let rule = Rule {
-        matches: [Match::Native(NftMatch::Protocol(Protocol::Tcp))].into(),
-        ..Rule::new(Verdict::Native(NftStatement::UpdateSet(update)))
-    };
-    let bytes = message(&rule);
+    let update = NftStatement::UpdateSet(update);
+    let rule = NftRule::new([NftMatch::Protocol(Protocol::Tcp)], update.clone());
+    let bytes = message(&rule.into());
     assert!(is_known(&bytes, Family::Inet));
-    let without = message(&Rule { matches: [].into(), ..rule });
+    let without = message(&NftRule::new([], update).into());
     assert!(!is_known(&without, Family::Inet), "the port of no protocol");
     let milliseconds = 3_600_000u32.to_be_bytes();
     let altered = |from: &[u8], to: &[u8]| is_known(&altered(&bytes, from, to), Family::Inet);
@@ -123,9 +112,10 @@ fn an_update_that_does_more_is_another_statement() {
 
 #[test]
 fn an_address_that_is_not_loaded_whole_is_another_condition() {
-    let part = Match::SourceShard { version: IpVersion::V4, part: Shard { mask: 3, value: 1 } };
+    let part = NftMatch::SourceShard(IpVersion::V4, Shard { mask: 3, value: 1 });
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
-    let range = Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]) };
+    let range = AddressRange::new(ends[0], ends[1]).expect("a range");
+    let range = NftMatch::Destination(AddressSpec::Range(range));
     for matches in [&[][..], &[part], &[range]] {
         let rule = native((443, 443), matches);
         assert!(is_known(&rule, Family::Inet));
@@ -141,7 +131,8 @@ fn a_range_of_one_is_written_otherwise() {
     assert!(!is_known(&altered(&ports, &[0x1f, 0x41], &[0x1f, 0x40]), Family::Inet));
 
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
-    let range = Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]) };
+    let range = AddressRange::new(ends[0], ends[1]).expect("a range");
+    let range = NftMatch::Destination(AddressSpec::Range(range));
     let addresses = native((443, 443), &[range]);
     assert!(is_known(&addresses, Family::Inet));
     assert!(!is_known(&altered(&addresses, &[10, 0, 0, 9], &[10, 0, 0, 1]), Family::Inet));

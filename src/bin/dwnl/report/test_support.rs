@@ -7,8 +7,9 @@ use anstream::StripStream;
 use dwnl::Plan;
 use dwnl::engine::Outcome;
 use dwnl::model::{
-    BaseChain, Chain, ChainPath, DesiredRule, Docker, Family, Interval, IpVersion, Location, Match,
-    Origin, Ownership, Ports, Protocol, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict,
+    BaseChain, Chain, ChainPath, DesiredRule, Docker, Family, Interval, IpVersion, IptablesRule,
+    Location, Match, NftMatch, NftRule, NftStatement, Origin, Ownership, Ports, Protocol, Rule,
+    Ruleset, Set, SetKind, SetPath, TablePath, Verdict,
 };
 use dwnl::plan::Change;
 use serde::Serialize;
@@ -36,7 +37,8 @@ pub fn path(family: Family, chain: &str) -> Arc<ChainPath> {
 
 /// `-m addrtype --dst-type LOCAL` and the verdict.
 pub fn local(verdict: Verdict) -> Rule {
-    Rule { matches: [Match::DstTypeLocal].into(), ..Rule::new(verdict) }
+    let rule = IptablesRule { matches: [Match::DstTypeLocal].into(), ..IptablesRule::new(verdict) };
+    rule.into()
 }
 
 pub fn jump(chain: &str) -> Verdict {
@@ -46,12 +48,13 @@ pub fn jump(chain: &str) -> Verdict {
 /// Lets a source, or anyone, reach a port.
 pub fn allow(source: Option<&str>, port: u16) -> Rule {
     let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
-    Rule {
+    let rule = IptablesRule {
         source: source.map(|network| network.parse().expect("a network")),
         protocol: Some(Protocol::Tcp),
         matches: [Match::DestinationPorts(ports)].into(),
-        ..Rule::new(jump("DOCKER"))
-    }
+        ..IptablesRule::new(jump("DOCKER"))
+    };
+    rule.into()
 }
 
 pub fn origin() -> Arc<Origin> {
@@ -106,15 +109,12 @@ pub fn hosts(number: u8) -> Vec<Interval> {
 pub fn lookup(version: IpVersion, set: &str) -> Rule {
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
     let matches = [
-        Match::DestinationPorts(ports),
-        Match::SourceSet { version, set: set.into() },
-        Match::DstTypeLocal,
+        NftMatch::NfProto(version),
+        NftMatch::Ports(ports),
+        NftMatch::SourceSet(version, set.into()),
+        NftMatch::DstTypeLocal,
     ];
-    Rule {
-        protocol: Some(Protocol::Tcp),
-        matches: matches.into(),
-        ..Rule::new(Verdict::SetCtMark(0x2000))
-    }
+    NftRule::new(matches, NftStatement::SetCtMark(0x2000)).into()
 }
 
 /// The frame in IPv4, and the table of a large group that has sources of both families.
@@ -134,9 +134,12 @@ pub fn large_group() -> Ruleset {
         rules: Arc::new(rules.map(|(version, set)| desired(lookup(version, set))).into()),
         retired: Vec::new(),
     };
-    let mark = Rule { matches: [Match::Connmark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    let mark = IptablesRule {
+        matches: [Match::Connmark(0x2000)].into(),
+        ..IptablesRule::new(jump("DOCKER"))
+    };
     Ruleset {
-        chains: [own].into_iter().chain(frame(Family::Ip, vec![mark]).chains).collect(),
+        chains: [own].into_iter().chain(frame(Family::Ip, vec![mark.into()]).chains).collect(),
         sets: vec![
             set("cdn-4", HOSTS, hosts(2)),
             set("cdn-6-intervals", NETWORKS, vec![Interval { first: 0, last }]),

@@ -84,7 +84,8 @@ mod tests {
                 Some(Family::Ip6) => '6',
                 None | Some(Family::Inet) => '=',
             };
-            let [Match::DestinationPorts(ports)] = &*line.rule.matches else { unreachable!() };
+            let rule = line.rule.as_iptables().expect("a rule of iptables");
+            let [Match::DestinationPorts(ports)] = &*rule.matches else { unreachable!() };
             format!("{family}{}", ports.first())
         };
         merge(ip, ip6, same_index).iter().map(name).collect()

@@ -15,7 +15,8 @@ impl<'a> ChainReport<'a> {
         let installed = snapshot.chain(&chain.path);
         let rules = installed.map_or(&[][..], |installed| &installed.rules);
         let is_needed = |desired: &&DesiredRule| {
-            !(second_is_left_out && desired.rule.verdict == Verdict::Return)
+            let verdict = desired.rule.as_iptables().map(|rule| &rule.verdict);
+            !(second_is_left_out && verdict == Some(&Verdict::Return))
         };
         let (rules, missing) = match chain.ownership {
             Ownership::Referenced => (Vec::new(), Vec::new()),

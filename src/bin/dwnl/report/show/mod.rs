@@ -151,8 +151,7 @@ fn is_needed(chain: &Chain, frame: &Ruleset) -> bool {
         .chains
         .iter()
         .filter(|it| it.path.table == *table && it.ownership == Ownership::Leading);
-    let mut targets =
-        heads.flat_map(|head| head.rules.iter()).filter_map(|it| it.rule.verdict.target());
+    let mut targets = heads.flat_map(|head| head.rules.iter()).filter_map(|it| it.rule.target());
     chain.ownership != Ownership::Exclusive || targets.any(|target| *target == chain.path.chain)
 }
 

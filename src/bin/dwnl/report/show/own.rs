@@ -36,7 +36,8 @@ fn is_needed(snapshot: &Snapshot) -> bool {
     let mut contents = chains.flat_map(|chain| &chain.rules).map(|rule| &rule.content);
     contents.any(|content| match content {
         RuleContent::Known(rule) => {
-            rule.matches.iter().any(|condition| matches!(condition, Match::Connmark(_)))
+            let matches = rule.as_iptables().into_iter().flat_map(|rule| rule.matches.iter());
+            matches.into_iter().any(|condition| matches!(condition, Match::Connmark(_)))
         }
         RuleContent::Foreign { .. } => false,
     })

@@ -1,8 +1,8 @@
 //! Snapshots built by hand, and what `show` makes of them.
 
 use dwnl::model::{
-    InstalledChain, InstalledRule, InstalledSet, InstalledTable, IpVersion, Match, Rule,
-    RuleContent, Verdict,
+    InstalledChain, InstalledRule, InstalledSet, InstalledTable, IpVersion, IptablesRule, Match,
+    Rule, RuleContent, Verdict,
 };
 
 use super::*;
@@ -30,7 +30,7 @@ fn jumps() -> [RuleContent; 2] {
 }
 
 fn docker() -> RuleContent {
-    RuleContent::Known(Rule::new(jump("DOCKER")))
+    RuleContent::Known(IptablesRule::new(jump("DOCKER")).into())
 }
 
 #[test]
@@ -194,7 +194,8 @@ fn the_elements_of_a_dynamic_set_are_not_counted() {
 #[test]
 fn our_own_table_is_missing_only_where_rules_go_by_its_mark() {
     let frame = own_frame();
-    let marked = Rule { matches: [Match::Connmark(0x2000)].into(), ..Rule::new(jump("DOCKER")) };
+    let matches = [Match::Connmark(0x2000)].into();
+    let marked = Rule::from(IptablesRule { matches, ..IptablesRule::new(jump("DOCKER")) });
     let told = |rule| {
         let rules = chain([RuleContent::Known(rule)]);
         text(&Show::new(&frame, &snapshot(&[("DOCKER-BLOCK", rules)]), false))

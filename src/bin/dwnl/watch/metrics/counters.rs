@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use dwnl::managed_objects;
-use dwnl::model::{InstalledRule, Match, NftStatement, Rule, Snapshot, Verdict};
+use dwnl::model::{InstalledRule, NftStatement, Rule, Snapshot};
 
 /// What has happened since the program was started.
 #[derive(Clone, Debug, Default)]
@@ -74,27 +74,21 @@ pub fn guard_drops(snapshot: &Snapshot) -> Vec<GuardDrops> {
 
 /// The way that a rule closes: `not allowed: WAY` is its comment.
 fn way(rule: &Rule) -> Option<&str> {
-    let drops = rule.verdict == Verdict::Native(NftStatement::Drop);
-    let mut comments = rule.matches.iter().filter_map(|condition| match condition {
-        Match::Comment(comment) => Some(comment.as_ref()),
-        _ => None,
-    });
-    let comment: &str = comments.next().filter(|_| drops)?;
+    let rule = rule.as_nft().filter(|rule| rule.statement == NftStatement::Drop)?;
+    let comment = rule.comment.as_deref()?;
     Some(comment.strip_prefix("not allowed: ").unwrap_or(comment))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use dwnl::model::{InstalledChain, InstalledTable, RuleContent, TablePath};
+    use dwnl::model::{InstalledChain, InstalledTable, NftRule, RuleContent, TablePath};
 
     use super::*;
 
     fn rule(comment: &str, statement: NftStatement, packets: u64) -> InstalledRule {
-        let matches: Arc<[Match]> = [Match::Comment(comment.into())].into();
-        let rule = Rule { matches, ..Rule::new(Verdict::Native(statement)) };
-        InstalledRule { handle: 1, content: RuleContent::Known(rule), packets, bytes: 60 * packets }
+        let rule = NftRule { comment: Some(comment.into()), ..NftRule::new([], statement) };
+        let content = RuleContent::Known(rule.into());
+        InstalledRule { handle: 1, content, packets, bytes: 60 * packets }
     }
 
     #[test]

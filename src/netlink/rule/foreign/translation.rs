@@ -1,7 +1,7 @@
 //! Whether a foreign rule translates addresses, or may do so for all that dwnl knows of it.
 
-use super::expression::Expression;
 use crate::model::Name;
+use crate::netlink::rule::expression::Expression;
 
 /// Targets of iptables that leave the packet's addresses alone and may occur in a nat table.
 const HARMLESS_TARGETS: [&str; 8] =
@@ -33,7 +33,7 @@ const HARMLESS_EXPRESSIONS: [&str; 20] = [
 
 /// The target or expression that translates, or that dwnl does not know; `None` if the rule
 /// certainly leaves the addresses alone.
-pub(super) fn translation(expressions: &[Expression]) -> Option<Name> {
+pub fn translation(expressions: &[Expression]) -> Option<Name> {
     expressions.iter().find_map(|expression| match expression {
         Expression::Target { name, .. } if !HARMLESS_TARGETS.contains(&name.as_ref()) => {
             Some(Name::from(name.as_ref()))

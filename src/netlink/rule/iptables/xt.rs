@@ -6,17 +6,8 @@ use std::ffi::CStr;
 use std::net::IpAddr;
 
 use crate::model::{AddressRange, COMMENT_MAX, IpVersion, Match, Ports, Protocol, Verdict};
-
-/// An xt match or target as the message carries it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XtMatch {
-    /// The name under which the kernel finds it.
-    pub name: &'static CStr,
-    /// The revision of its blob.
-    pub revision: u32,
-    /// The blob.
-    pub info: Vec<u8>,
-}
+use crate::netlink::rule::expression::XtMatch;
+use crate::netlink::rule::header::address;
 
 /// `addrtype` revision 1 (`struct xt_addrtype_info_v1`): u16 source, u16 destination, u32 flags.
 const ADDRTYPE_LENGTH: usize = 8;
@@ -54,8 +45,8 @@ const SCTP_CHUNK_FLAGS: usize = 268;
 /// u32: which conditions are set; `XT_SCTP_DEST_PORTS` is 2.
 const SCTP_FLAGS: usize = 284;
 
-/// The match as iptables writes it; `None` for one that it has no words for.
-pub fn encode(extension: &Match) -> Option<XtMatch> {
+/// The match as iptables writes it.
+pub fn encode(extension: &Match) -> XtMatch {
     let (name, revision, info) = match extension {
         Match::DestinationPorts(ports) => (ports_name(ports.protocol()), 0, encode_ports(ports)),
         Match::Range { source, destination } => (c"iprange", 1, encode_ranges(source, destination)),
@@ -63,25 +54,25 @@ pub fn encode(extension: &Match) -> Option<XtMatch> {
         Match::CtStateNew => (c"conntrack", 3, encode_state_new()),
         Match::Connmark(mark) => (c"connmark", 1, encode_connection_mark(*mark)),
         Match::Comment(text) => (c"comment", 0, encode_comment(text)),
-        Match::SourceShard { .. } | Match::SourceSet { .. } | Match::Native(_) => return None,
     };
-    Some(XtMatch { name, revision, info })
+    XtMatch { name, revision, info }
 }
 
-/// The target as iptables writes it; `None` for a verdict that is none.
-pub fn encode_target(verdict: &Verdict) -> Option<XtMatch> {
-    let Verdict::Connmark { bits, set } = verdict else { return None };
-    let info = encode_connmark(*bits, *set);
-    Some(XtMatch { name: c"CONNMARK", revision: CONNMARK_TARGET_REVISION, info })
+/// `-j CONNMARK --set-xmark BITS/BITS`, `-j CONNMARK --set-xmark 0x0/BITS`
+pub fn encode_connmark_target(bits: u32, set: bool) -> XtMatch {
+    let mut info = vec![0; CONNMARK_TARGET_LENGTH];
+    let value = if set { bits } else { 0 };
+    put(&mut info, 0, &[value, bits, u32::MAX].map(u32::to_ne_bytes).concat());
+    XtMatch { name: c"CONNMARK", revision: CONNMARK_TARGET_REVISION, info }
 }
 
-/// The target that a blob stands for, if it is of exactly the form that [`encode_target`] gives.
+/// The target that a blob stands for, if it is of exactly the form that dwnl writes.
 pub fn decode_target(name: &str, revision: u32, info: &[u8]) -> Option<Verdict> {
     let bits = u32::from_ne_bytes(info.get(4..8)?.try_into().ok()?);
-    let candidate = Verdict::Connmark { bits, set: info.first_chunk::<4>()? != &[0; 4] };
-    let exact = encode_target(&candidate)?;
+    let set = info.first_chunk::<4>()? != &[0; 4];
+    let exact = encode_connmark_target(bits, set);
     let is_exact = name == "CONNMARK" && exact.revision == revision && exact.info == info;
-    is_exact.then_some(candidate)
+    is_exact.then_some(Verdict::Connmark { bits, set })
 }
 
 /// The match that a blob stands for, if it is of exactly the form that [`encode`] gives.
@@ -94,7 +85,7 @@ pub fn decode(name: &str, revision: u32, info: &[u8], version: IpVersion) -> Opt
         "iprange" => decode_ranges(info, version)?,
         _ => decode_ports(name, info)?,
     };
-    let exact = encode(&candidate)?;
+    let exact = encode(&candidate);
     (exact.revision == revision && exact.info == info).then_some(candidate)
 }
 
@@ -127,14 +118,6 @@ fn encode_states(states: u16) -> Vec<u8> {
 fn encode_connection_mark(mark: u32) -> Vec<u8> {
     let mut info = vec![0; CONNMARK_LENGTH];
     put(&mut info, 0, &[mark.to_ne_bytes(), mark.to_ne_bytes()].concat());
-    info
-}
-
-/// `-j CONNMARK --set-xmark BITS/BITS`, `-j CONNMARK --set-xmark 0x0/BITS`
-fn encode_connmark(bits: u32, set: bool) -> Vec<u8> {
-    let mut info = vec![0; CONNMARK_TARGET_LENGTH];
-    let value = if set { bits } else { 0 };
-    put(&mut info, 0, &[value, bits, u32::MAX].map(u32::to_ne_bytes).concat());
     info
 }
 
@@ -176,9 +159,8 @@ fn decode_ranges(info: &[u8], version: IpVersion) -> Option<Match> {
         if flags & flag == 0 {
             return Some(None);
         }
-        let first = address_at(info, offset, version)?;
-        let last = address_at(info, offset + 16, version)?;
-        AddressRange::new(first, last).map(Some)
+        let at = |offset| Some(address(version, info.get(offset..offset + 16)?));
+        AddressRange::new(at(offset)?, at(offset + 16)?).map(Some)
     };
     Some(Match::Range {
         source: range(1, IPRANGE_SOURCE)?,
@@ -230,15 +212,6 @@ fn put_address(info: &mut [u8], offset: usize, address: IpAddr) {
     }
 }
 
-fn address_at(info: &[u8], offset: usize, version: IpVersion) -> Option<IpAddr> {
-    let octets: [u8; 16] = info.get(offset..offset + 16)?.try_into().ok()?;
-    let [a, b, c, d, ..] = octets;
-    Some(match version {
-        IpVersion::V4 => IpAddr::from([a, b, c, d]),
-        IpVersion::V6 => IpAddr::from(octets),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,7 +219,7 @@ mod tests {
 
     #[test]
     fn another_condition_in_the_blob_is_another_match() {
-        let mut xt = encode(&Match::CtStateNew).expect("a blob");
+        let mut xt = encode(&Match::CtStateNew);
         assert_eq!(decode("conntrack", 3, &xt.info, IpVersion::V4), Some(Match::CtStateNew));
         assert_eq!(decode("conntrack", 2, &xt.info, IpVersion::V4), None);
         xt.info[CONNTRACK_STATES] |= 2;

@@ -1,29 +1,28 @@
 //! Foreign rules → as much as Docker's rules have words for, whichever version of iptables or nft
 //! wrote them. What is not understood is noted as such.
 
-use super::attribute::Attributes;
-use super::condition;
-use super::decode::{
-    EQUAL, META_IN, META_OUT, META_PROTOCOL, NETWORK_HEADER, Reader, expressions, interface,
-};
-use super::encode::AddressFields;
-use super::expression::{Expression, VerdictCode};
-use super::native::{AT_LEAST, AT_MOST, PORT, read_port};
 use super::translation::translation;
-use super::xt;
+use super::words;
 use crate::model::{
     Action, AddressMatch, Interface, IpVersion, Match, NftMatch, Ports, Protocol, RuleFacts,
 };
+use crate::netlink::attribute::Attributes;
+use crate::netlink::rule::expression::{Expression, VerdictCode};
+use crate::netlink::rule::header::AddressField;
+use crate::netlink::rule::reader::{Rest, interface, loads_port, network, port};
+use crate::netlink::rule::{iptables, nft, read_expressions};
+use crate::netlink::uapi::cmp_operation::{EQ, GTE, LTE};
+use crate::netlink::uapi::{meta_key, payload_base};
 
 /// Where the protocol stands in the IPv4 header.
 const IPV4_PROTOCOL: u32 = 9;
 /// The loading of that protocol.
 const PROTOCOL: Expression =
-    Expression::Payload { base: NETWORK_HEADER, offset: IPV4_PROTOCOL, length: 1 };
+    Expression::Payload { base: payload_base::NETWORK, offset: IPV4_PROTOCOL, length: 1 };
 
 /// What can be told of a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
 pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFacts {
-    let expressions = expressions(attributes);
+    let expressions = read_expressions(attributes);
     let mut facts = RuleFacts::default();
     let mut rest = expressions.as_slice();
     while let Some((first, behind)) = rest.split_first() {
@@ -37,25 +36,22 @@ pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFa
         rest = read.unwrap_or(behind);
     }
     if facts.ports.is_none() && translation(&expressions).is_some() {
-        let words: Vec<String> = expressions.iter().map(Expression::to_string).collect();
-        facts.unreadable = Some(words.join(" ").into());
+        facts.unreadable = Some(words(&expressions).into());
     }
     facts
 }
 
-type Rest<'a> = &'a [Expression<'a>];
-
 impl RuleFacts {
     /// `-s NETWORK`, `! -d NETWORK`
     fn read_addresses<'a>(&mut self, all: Rest<'a>, version: IpVersion) -> Option<Rest<'a>> {
-        let fields = AddressFields::new(version);
-        let slots =
-            [(fields.source, &mut self.source), (fields.destination, &mut self.destination)];
+        let slots = [
+            (AddressField::source(version), &mut self.source),
+            (AddressField::destination(version), &mut self.destination),
+        ];
         for (field, slot) in slots {
-            let mut reader = Reader::new(all, version);
-            if let Some((network, negated)) = reader.compared_network(field) {
+            if let Some(((network, negated), rest)) = network(all, field) {
                 self.has_unknown |= slot.replace(AddressMatch { network, negated }).is_some();
-                return Some(reader.rest);
+                return Some(rest);
             }
         }
         None
@@ -64,31 +60,36 @@ impl RuleFacts {
     /// Something that is loaded, and what it is compared with.
     fn read_comparison<'a>(&mut self, all: Rest<'a>) -> Option<Rest<'a>> {
         let (read, rest) = match all {
-            [loading, Expression::Range { from, to }, rest @ ..] if *loading == PORT => {
+            [loading, Expression::Range { from, to }, rest @ ..] if loads_port(loading) => {
                 (self.read_ports(from, to), rest)
             }
             [
                 loading,
-                Expression::Compare { operation: AT_LEAST, data: first },
-                Expression::Compare { operation: AT_MOST, data: last },
+                Expression::Compare { operation: GTE, data: first },
+                Expression::Compare { operation: LTE, data: last },
                 rest @ ..,
-            ] if *loading == PORT => (self.read_ports(first, last), rest),
-            [loading, Expression::Compare { operation: EQUAL, data }, rest @ ..]
-                if *loading == PORT =>
+            ] if loads_port(loading) => (self.read_ports(first, last), rest),
+            [loading, Expression::Compare { operation: EQ, data }, rest @ ..]
+                if loads_port(loading) =>
             {
                 (self.read_ports(data, data), rest)
             }
-            [loading, Expression::Compare { operation: EQUAL, data }, rest @ ..]
-                if matches!(loading, Expression::Meta(META_PROTOCOL)) || *loading == PROTOCOL =>
+            [loading, Expression::Compare { operation: EQ, data }, rest @ ..]
+                if matches!(loading, Expression::Meta(meta_key::L4PROTO))
+                    || *loading == PROTOCOL =>
             {
                 (self.read_protocol(data), rest)
             }
-            [Expression::Meta(META_IN), Expression::Compare { operation, data }, rest @ ..] => {
-                (put(&mut self.in_interface, name(*operation, data)), rest)
-            }
-            [Expression::Meta(META_OUT), Expression::Compare { operation, data }, rest @ ..] => {
-                (put(&mut self.out_interface, name(*operation, data)), rest)
-            }
+            [
+                Expression::Meta(meta_key::IIFNAME),
+                Expression::Compare { operation, data },
+                rest @ ..,
+            ] => (put(&mut self.in_interface, name(*operation, data)), rest),
+            [
+                Expression::Meta(meta_key::OIFNAME),
+                Expression::Compare { operation, data },
+                rest @ ..,
+            ] => (put(&mut self.out_interface, name(*operation, data)), rest),
             _ => return None,
         };
         self.has_unknown |= read.is_none();
@@ -97,7 +98,7 @@ impl RuleFacts {
 
     /// `ct state established,related`, as nft writes it.
     fn read_ongoing<'a>(&mut self, all: Rest<'a>) -> Option<Rest<'a>> {
-        let (NftMatch::CtStateEstablished, rest) = condition::read(all)? else { return None };
+        let (NftMatch::CtStateEstablished, rest) = nft::decode_match(all)? else { return None };
         self.is_ongoing = true;
         Some(rest)
     }
@@ -131,11 +132,11 @@ impl RuleFacts {
         info: &[u8],
         version: IpVersion,
     ) -> Option<()> {
-        if xt::is_ongoing(name, revision, info) {
+        if iptables::is_ongoing(name, revision, info) {
             self.is_ongoing = true;
             return Some(());
         }
-        let read = xt::decode(name, revision, info, version)?;
+        let read = iptables::decode_match(name, revision, info, version)?;
         let Match::DestinationPorts(ports) = read else { return None };
         let is_of_protocol = self.protocol == Some(ports.protocol().number());
         put(&mut self.ports, Some(ports)).filter(|()| is_of_protocol)
@@ -148,7 +149,7 @@ impl RuleFacts {
 
     fn read_ports(&mut self, first: &[u8], last: &[u8]) -> Option<()> {
         let protocol = self.protocol.and_then(Protocol::from_number)?;
-        let ports = Ports::new(protocol, read_port(first)?, read_port(last)?);
+        let ports = Ports::new(protocol, port(first)?, port(last)?);
         put(&mut self.ports, ports)
     }
 }

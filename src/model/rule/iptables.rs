@@ -1,24 +1,19 @@
-//! A rule: header conditions, extension matches in order, a counter and a verdict. The terms are
-//! iptables', with a few that only a native table can hold.
+//! A rule of iptables: header conditions, extension matches in order, and a verdict.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
-use super::address::NetworkText;
-use super::nft::NftText;
-use super::{
-    AddressRange, Interface, IpVersion, Name, NftMatch, NftStatement, Ports, Protocol, Shard,
-};
+use crate::model::address::NetworkText;
+use crate::model::{AddressRange, Interface, Name, Ports, Protocol};
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
 pub const COMMENT_MAX: usize = 255;
 
-/// A rule as iptables knows it. Equal rules are the same rule to `iptables -C`; the counter that
-/// every rule has does not take part.
+/// A rule as iptables knows it. Equal rules are the same rule to `iptables -C`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Rule {
+pub struct IptablesRule {
     /// `-s`: a network of the table's family, never of length 0.
     pub source: Option<IpNetwork>,
     /// `-d`: a network of the table's family, never of length 0.
@@ -34,10 +29,10 @@ pub struct Rule {
     pub verdict: Verdict,
 }
 
-impl Rule {
+impl IptablesRule {
     /// The rule that sends every packet to `verdict`.
-    pub fn new(verdict: Verdict) -> Rule {
-        Rule {
+    pub fn new(verdict: Verdict) -> IptablesRule {
+        IptablesRule {
             source: None,
             destination: None,
             in_interface: None,
@@ -46,36 +41,11 @@ impl Rule {
             verdict,
         }
     }
-
-    /// The sets that it looks up or updates.
-    pub fn sets(&self) -> impl Iterator<Item = &Name> {
-        let updated = match &self.verdict {
-            Verdict::Native(NftStatement::UpdateSet(update)) => Some(&update.set),
-            _ => None,
-        };
-        let looked_up = self.matches.iter().filter_map(|condition| match condition {
-            Match::SourceSet { set, .. }
-            | Match::Native(NftMatch::CtOriginalSet(_, set) | NftMatch::PortSet(_, set)) => {
-                Some(set)
-            }
-            _ => None,
-        });
-        looked_up.chain(updated)
-    }
-
-    /// Whether only a native table can hold the rule, because iptables has no words for it.
-    pub fn is_native(&self) -> bool {
-        matches!(self.verdict, Verdict::SetCtMark(_) | Verdict::Native(_))
-    }
 }
 
-/// The rule's part of a line of `iptables -S`, behind `-A CHAIN `; of a native rule, what stands in
-/// a line of `nft list ruleset`.
-impl fmt::Display for Rule {
+/// The rule's part of a line of `iptables -S`, behind `-A CHAIN `.
+impl fmt::Display for IptablesRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_native() {
-            return write!(f, "{}", NftText(self));
-        }
         if let Some(source) = &self.source {
             write!(f, "-s {} ", NetworkText(source))?;
         }
@@ -113,23 +83,6 @@ pub enum Match {
     CtStateNew,
     /// `-m connmark --mark 0x2000/0x2000`: these bits of the connection mark are set.
     Connmark(u32),
-    /// `ip saddr & 0.0.0.7 == 0.0.0.3`: some bits of the source. Only in a native table, before
-    /// the set that holds the part of a large group to which they lead.
-    SourceShard {
-        /// The IP version of the address.
-        version: IpVersion,
-        /// Which part.
-        part: Shard,
-    },
-    /// `ip saddr @SET`: the source is in a set. Only in a native table.
-    SourceSet {
-        /// The IP version of the set's addresses.
-        version: IpVersion,
-        /// The set, in the rule's own table.
-        set: Name,
-    },
-    /// A condition that only a native table can hold.
-    Native(NftMatch),
     /// `-m comment --comment "…"`: at most [`COMMENT_MAX`] bytes without a NUL.
     Comment(Arc<str>),
 }
@@ -158,9 +111,6 @@ impl fmt::Display for Match {
             Match::DstTypeLocal => write!(f, "-m addrtype --dst-type LOCAL"),
             Match::CtStateNew => write!(f, "-m conntrack --ctstate NEW"),
             Match::Connmark(mark) => write!(f, "-m connmark --mark {mark:#x}/{mark:#x}"),
-            Match::SourceShard { part, .. } => write!(f, "& {} == {}", part.mask, part.value),
-            Match::SourceSet { set, .. } => write!(f, "@{set}"),
-            Match::Native(condition) => write!(f, "{condition}"),
             Match::Comment(text) => {
                 write!(f, "-m comment --comment ")?;
                 write_quoted(f, text)
@@ -186,7 +136,7 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')
 }
 
-/// What a rule does with a packet that matched.
+/// What a rule of iptables does with a packet that matched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// `-j ACCEPT`.
@@ -197,19 +147,14 @@ pub enum Verdict {
     Jump(Name),
     /// `-g CHAIN`: on in that chain, never back here.
     Goto(Name),
-    /// `ct mark set ct mark | BITS`: sets these bits of the connection mark and goes on with the
-    /// next rule. Only in a native table.
-    SetCtMark(u32),
     /// `-j CONNMARK --set-xmark BITS/BITS` or `--set-xmark 0x0/BITS`: sets or clears these bits of
-    /// the connection mark and goes on with the next rule.
+    /// the connection mark and continues with the next rule.
     Connmark {
         /// The bits.
         bits: u32,
         /// Whether they are set.
         set: bool,
     },
-    /// Anything else that only a native table can hold.
-    Native(NftStatement),
 }
 
 impl Verdict {
@@ -217,11 +162,7 @@ impl Verdict {
     pub fn target(&self) -> Option<&Name> {
         match self {
             Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
-            Verdict::Native(statement) => statement.target(),
-            Verdict::Accept
-            | Verdict::Return
-            | Verdict::SetCtMark(_)
-            | Verdict::Connmark { .. } => None,
+            Verdict::Accept | Verdict::Return | Verdict::Connmark { .. } => None,
         }
     }
 }
@@ -234,23 +175,12 @@ impl fmt::Display for Verdict {
             Verdict::Return => write!(f, "-j RETURN"),
             Verdict::Jump(chain) => write!(f, "-j {chain}"),
             Verdict::Goto(chain) => write!(f, "-g {chain}"),
-            Verdict::SetCtMark(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
             Verdict::Connmark { bits, set } => {
                 let value = if *set { *bits } else { 0 };
                 write!(f, "-j CONNMARK --set-xmark {value:#x}/{bits:#x}")
             }
-            Verdict::Native(statement) => write!(f, "{statement}"),
         }
     }
-}
-
-/// Where in its chain a new rule goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Position {
-    /// Behind all rules.
-    Append,
-    /// Before the rule with this handle.
-    Before(u64),
 }
 
 #[cfg(test)]
@@ -260,7 +190,7 @@ mod tests {
     #[test]
     fn a_rule_prints_as_iptables_prints_it() {
         let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
-        let rule = Rule {
+        let rule = IptablesRule {
             source: Some("10.1.0.0/16".parse().expect("a network")),
             in_interface: Some(Interface { name: "eth".into(), wildcard: true, negated: true }),
             protocol: Some(Protocol::Tcp),
@@ -270,7 +200,7 @@ mod tests {
                 Match::Comment("it's \"web\"".into()),
             ]
             .into(),
-            ..Rule::new(Verdict::Jump("DOCKER".into()))
+            ..IptablesRule::new(Verdict::Jump("DOCKER".into()))
         };
         assert_eq!(
             rule.to_string(),

@@ -1,20 +1,18 @@
-//! What the rules of a native table can ask and do beyond iptables' terms, in nft's words.
+//! The conditions of nft's rules, in nft's words.
 
 use std::fmt;
-use std::num::NonZeroU32;
 
-use super::{
+use crate::model::{
     AddressSpec, Family, INTERFACE_NAME_MAX, Interface, IpVersion, Name, Ports, Protocol, Shard,
     from_u128,
 };
 
-/// A condition of the kind that iptables has no words for. What is *original* is looked up in the
-/// connection's own record: the addresses and the port that its first packet had before anything
-/// was translated.
+/// A condition. What is *original* is looked up in the flow's conntrack entry: the addresses and
+/// the port that its first packet had before anything was translated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NftMatch {
-    /// `ct state established,related`: the packet belongs to a flow that has been answered, or to one
-    /// that such a flow has announced.
+    /// `ct state established,related`: the packet belongs to a flow that has been answered, or to
+    /// one that such a flow has announced.
     CtStateEstablished,
     /// `ct status dnat`: the flow's destination was translated.
     CtStatusDnat,
@@ -27,18 +25,25 @@ pub enum NftMatch {
     /// `meta iifkind "bridge"`: the packet came in by a bridge.
     InBridge,
     /// `iifname "br-*" iifname & "               " == "               "`: the interface has a name
-    /// as Docker makes them up, `br-` and twelve hexadecimal digits. That there are twelve digits
-    /// or small letters is as much as a rule can ask: a bit of each is looked at.
+    /// of the form that Docker generates, `br-` and twelve hexadecimal digits. A rule can test one
+    /// bit of each character, which digits and small letters have.
     DockerBridgeName(Direction),
     /// `ip daddr 203.0.113.5`: the packet's own destination; never of length 0.
     Destination(AddressSpec),
+    /// `ip saddr & 0.0.0.7 == 0.0.0.3`: some bits of the packet's own source. Comes before the set
+    /// that holds the shard.
+    SourceShard(IpVersion, Shard),
+    /// `ip saddr @SET`: the packet's own source is in a set of the rule's own table.
+    SourceSet(IpVersion, Name),
+    /// `fib daddr type local`: the packet is for an address of this host.
+    DstTypeLocal,
     /// `meta l4proto tcp`.
     Protocol(Protocol),
     /// `tcp dport 443`: the packet's own port.
     Ports(Ports),
-    /// `tcp dport @SET`, a set of ports in the rule's own table.
+    /// `tcp dport @SET`: the packet's own port is in a set of the rule's own table.
     PortSet(Protocol, Name),
-    /// `meta l4proto tcp ct original proto-dst 443`: the port that was called.
+    /// `meta l4proto tcp ct original proto-dst 443`: the original destination port.
     CtOriginalPorts(Ports),
     /// `ct original ip saddr 192.0.2.0/24`.
     CtOriginalAddress(Endpoint, AddressSpec),
@@ -54,12 +59,33 @@ pub enum NftMatch {
     SocketWildcard(bool),
 }
 
+impl NftMatch {
+    /// The version of the IP header that it looks into, if it does.
+    pub fn header_version(&self) -> Option<IpVersion> {
+        match self {
+            NftMatch::Destination(addresses) => Some(addresses.version()),
+            NftMatch::SourceShard(version, _) | NftMatch::SourceSet(version, _) => Some(*version),
+            _ => None,
+        }
+    }
+
+    /// The set that it looks up, if any.
+    pub fn set(&self) -> Option<&Name> {
+        match self {
+            NftMatch::SourceSet(_, set)
+            | NftMatch::PortSet(_, set)
+            | NftMatch::CtOriginalSet(_, set) => Some(set),
+            _ => None,
+        }
+    }
+}
+
 /// A test of the cgroup of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CgroupMatch {
-    /// Which of the cgroup's ancestors is compared: the root has level 0, and a cgroup that is less
-    /// deep than that meets neither `==` nor `!=`. The kernel counts from the root of the cgroup
-    /// namespace of whoever adds the rule (before Linux 6.12, from the very root).
+    /// Which of the cgroup's ancestors is compared: the root has level 0, and a cgroup at a lower
+    /// level than this meets neither `==` nor `!=`. The kernel counts from the root of the cgroup
+    /// namespace of the process that adds the rule (before Linux 6.12, from the very root).
     pub level: u8,
     /// The inode number of the cgroup's directory in the cgroup v2 hierarchy.
     pub id: u64,
@@ -67,7 +93,7 @@ pub struct CgroupMatch {
     pub negated: bool,
 }
 
-/// Which way an interface is passed.
+/// In which direction an interface is passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// The packet came in by it.
@@ -79,9 +105,9 @@ pub enum Direction {
 /// An end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// Who opened it.
+    /// The end that opened it.
     Source,
-    /// Who was called.
+    /// The end that it was opened to.
     Destination,
 }
 
@@ -105,6 +131,11 @@ impl fmt::Display for NftMatch {
             NftMatch::Destination(addresses) => {
                 write!(f, "{} daddr {addresses}", header(addresses.version()))
             }
+            NftMatch::SourceShard(version, shard) => {
+                write!(f, "{} saddr {}", header(*version), ShardText(*shard, *version))
+            }
+            NftMatch::SourceSet(version, set) => write!(f, "{} saddr @{set}", header(*version)),
+            NftMatch::DstTypeLocal => write!(f, "fib daddr type local"),
             NftMatch::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
             NftMatch::Ports(ports) => {
                 write!(f, "{} dport {}", ports.protocol(), PortsText(ports))
@@ -117,9 +148,9 @@ impl fmt::Display for NftMatch {
             NftMatch::CtOriginalAddress(end, addresses) => {
                 write!(f, "ct original {} {end} {addresses}", header(addresses.version()))
             }
-            NftMatch::CtOriginalShard(version, Shard { mask, value }) => {
-                let (mask, value) = (from_u128(*mask, *version), from_u128(*value, *version));
-                write!(f, "ct original {} saddr & {mask} == {value}", header(*version))
+            NftMatch::CtOriginalShard(version, shard) => {
+                let shard = ShardText(*shard, *version);
+                write!(f, "ct original {} saddr {shard}", header(*version))
             }
             NftMatch::CtOriginalSet(version, set) => {
                 write!(f, "ct original {} saddr @{set}", header(*version))
@@ -159,6 +190,11 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// nft's name of the IP header: `ip`, `ip6`.
+fn header(version: IpVersion) -> Family {
+    version.into()
+}
+
 /// `443`, `8000-8100`.
 struct PortsText<'a>(&'a Ports);
 
@@ -169,96 +205,12 @@ impl fmt::Display for PortsText<'_> {
     }
 }
 
-/// nft's name of the header that has the addresses: `ip`, `ip6`.
-pub(super) fn header(version: IpVersion) -> Family {
-    version.into()
-}
+/// `& 0.0.0.7 == 0.0.0.3`.
+struct ShardText(Shard, IpVersion);
 
-/// What a rule of a native table does with a packet that matched.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum NftStatement {
-    /// `accept`: on to the chains of other tables.
-    Accept,
-    /// `drop`.
-    Drop,
-    /// `jump CHAIN`: on in that chain, and back here at its end.
-    Jump(Name),
-    /// `goto CHAIN`: on in that chain, never back here.
-    Goto(Name),
-    /// `ct mark set ct mark & ~BITS`: clears these bits of the connection mark and goes on with
-    /// the next rule.
-    ClearCtMark(u32),
-    /// `update @SET { tcp dport timeout 1h }`: puts the packet's port into the set, or keeps it
-    /// there for as long again, and goes on with the next rule.
-    UpdateSet(SetUpdate),
-}
-
-/// What puts the port that a packet is for into a set of the rule's own table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SetUpdate {
-    /// The set.
-    pub set: Name,
-    /// The protocol that the rule's last condition on it lets through.
-    pub protocol: Protocol,
-    /// How long the port stays there, in seconds: finer times would come back from the kernel
-    /// rounded.
-    pub timeout: NonZeroU32,
-}
-
-impl NftStatement {
-    /// The chain that the packet is sent to, if any.
-    pub fn target(&self) -> Option<&Name> {
-        match self {
-            NftStatement::Jump(chain) | NftStatement::Goto(chain) => Some(chain),
-            NftStatement::Accept
-            | NftStatement::Drop
-            | NftStatement::ClearCtMark(_)
-            | NftStatement::UpdateSet(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for NftStatement {
+impl fmt::Display for ShardText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NftStatement::Accept => write!(f, "accept"),
-            NftStatement::Drop => write!(f, "drop"),
-            NftStatement::Jump(chain) => write!(f, "jump {chain}"),
-            NftStatement::Goto(chain) => write!(f, "goto {chain}"),
-            NftStatement::ClearCtMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
-            NftStatement::UpdateSet(SetUpdate { set, protocol, timeout }) => {
-                write!(f, "update @{set} {{ {protocol} dport timeout {} }}", Time(timeout.get()))
-            }
-        }
-    }
-}
-
-/// Seconds as nft writes them: `1h`, `1d2h3m4s`.
-struct Time(u32);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0;
-        let parts = [
-            (seconds / 86400, 'd'),
-            (seconds / 3600 % 24, 'h'),
-            (seconds / 60 % 60, 'm'),
-            (seconds % 60, 's'),
-        ];
-        let mut parts = parts.into_iter().filter(|(number, _)| *number > 0);
-        parts.try_for_each(|(number, unit)| write!(f, "{number}{unit}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_nfts() {
-        let text = |seconds| Time(seconds).to_string();
-        assert_eq!(text(3600), "1h");
-        assert_eq!(text(90), "1m30s");
-        assert_eq!(text(93_784), "1d2h3m4s");
+        let ShardText(Shard { mask, value }, version) = *self;
+        write!(f, "& {} == {}", from_u128(mask, version), from_u128(value, version))
     }
 }

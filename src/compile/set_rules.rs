@@ -1,0 +1,73 @@
+//! The rules of the chain `allow`, which look up the sets of large groups and mark the flows that
+//! `DOCKER-BLOCK` lets through. The guard does without them.
+
+use std::sync::Arc;
+
+use super::expand::{comment, condition, destinations, origin};
+use super::sets::{Lookup, SetGroups};
+use crate::model::{
+    AddressSpec, DesiredRule, Direction, IpVersion, NftMatch, NftRule, NftStatement, Ports,
+};
+use crate::policy::{Allow, Group, Policy};
+
+/// The rules for all large groups of the policy.
+pub(super) fn rules(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+    let mut rules = Vec::new();
+    for entry in &policy.allow {
+        for group in entry.from.iter().flatten() {
+            for version in IpVersion::ALL {
+                let lookups = large.lookups(version, group).unwrap_or_default();
+                push_rules(version, entry, group, lookups, policy.guard.mark, &mut rules);
+            }
+        }
+    }
+    rules
+}
+
+fn push_rules(
+    version: IpVersion,
+    entry: &Allow,
+    group: &Group,
+    lookups: &[Lookup],
+    mark: u32,
+    rules: &mut Vec<DesiredRule>,
+) {
+    let origin = Arc::new(origin(entry, Some(group), None));
+    for ports in &entry.ports {
+        for destination in destinations(version, entry) {
+            for lookup in lookups {
+                let rule = rule(version, entry, *ports, destination, lookup, mark);
+                let origin = Some(Arc::clone(&origin));
+                rules.push(DesiredRule { rule: rule.into(), origin });
+            }
+        }
+    }
+}
+
+/// `iifname INTERFACE ip daddr DESTINATION tcp dport PORTS ip saddr & 0.0.0.7 == 0.0.0.3
+/// ip saddr @SET fib daddr type local counter ct mark set ct mark | MARK comment NAME`, where a
+/// range of destinations follows the ports.
+fn rule(
+    version: IpVersion,
+    entry: &Allow,
+    ports: Ports,
+    destination: Option<&AddressSpec>,
+    lookup: &Lookup,
+    mark: u32,
+) -> NftRule {
+    let interface = entry.in_interface.clone().map(|it| NftMatch::Interface(Direction::In, it));
+    let (network, range) = match condition(destination) {
+        Some(network @ AddressSpec::Network(_)) => (Some(network), None),
+        range => (None, range),
+    };
+    let mut matches: Vec<NftMatch> = interface.into_iter().collect();
+    matches.push(NftMatch::NfProto(version));
+    matches.extend(network.map(NftMatch::Destination));
+    matches.push(NftMatch::Ports(ports));
+    matches.extend(range.map(NftMatch::Destination));
+    matches.extend(lookup.shard.map(|shard| NftMatch::SourceShard(version, shard)));
+    matches.push(NftMatch::SourceSet(version, Arc::clone(&lookup.set)));
+    matches.push(NftMatch::DstTypeLocal);
+    let rule = NftRule::new(matches, NftStatement::SetCtMark(mark));
+    NftRule { comment: comment(entry), ..rule }
+}

@@ -1,0 +1,87 @@
+//! A rule: conditions, a counter, and what happens to a packet that meets the conditions. Rules of
+//! the tables that iptables reads are in iptables' terms, those of dwnl's own table in nft's.
+
+mod iptables;
+mod nft;
+mod nft_match;
+mod nft_statement;
+
+use std::fmt;
+
+use super::Name;
+
+pub use iptables::{COMMENT_MAX, IptablesRule, Match, Verdict};
+pub use nft::NftRule;
+pub use nft_match::{CgroupMatch, Direction, Endpoint, NftMatch};
+pub use nft_statement::{NftStatement, SetUpdate};
+
+/// A rule. Equal rules have the same effect; the counter that every rule has is not compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// A rule that iptables can read, for tables of the families `ip` and `ip6`.
+    Iptables(IptablesRule),
+    /// A rule that only nft can read, for tables of the family `inet`.
+    Nft(NftRule),
+}
+
+impl Rule {
+    /// The rule, if it is one of iptables.
+    pub fn as_iptables(&self) -> Option<&IptablesRule> {
+        match self {
+            Rule::Iptables(rule) => Some(rule),
+            Rule::Nft(_) => None,
+        }
+    }
+
+    /// The rule, if it is one of nft.
+    pub fn as_nft(&self) -> Option<&NftRule> {
+        match self {
+            Rule::Iptables(_) => None,
+            Rule::Nft(rule) => Some(rule),
+        }
+    }
+
+    /// The chain that it sends packets to, if any.
+    pub fn target(&self) -> Option<&Name> {
+        match self {
+            Rule::Iptables(rule) => rule.verdict.target(),
+            Rule::Nft(rule) => rule.statement.target(),
+        }
+    }
+
+    /// The sets that it looks up or updates; iptables' rules have none.
+    pub fn sets(&self) -> impl Iterator<Item = &Name> {
+        self.as_nft().into_iter().flat_map(NftRule::sets)
+    }
+}
+
+impl From<IptablesRule> for Rule {
+    fn from(rule: IptablesRule) -> Rule {
+        Rule::Iptables(rule)
+    }
+}
+
+impl From<NftRule> for Rule {
+    fn from(rule: NftRule) -> Rule {
+        Rule::Nft(rule)
+    }
+}
+
+/// What `iptables -S` prints behind `-A CHAIN `, or a line of `nft list ruleset`.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Iptables(rule) => rule.fmt(f),
+            Rule::Nft(rule) => rule.fmt(f),
+        }
+    }
+}
+
+/// Where in its chain a new rule goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// Behind all rules.
+    Append,
+    /// Before the rule with this handle.
+    Before(u64),
+}

@@ -1,0 +1,112 @@
+//! The statements of nft's rules, in nft's words.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use crate::model::{Name, Protocol};
+
+/// What a rule of nft does with a packet that meets its conditions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum NftStatement {
+    /// `accept`: on to the chains of other tables.
+    Accept,
+    /// `drop`.
+    Drop,
+    /// `jump CHAIN`: on in that chain, and back here at its end.
+    Jump(Name),
+    /// `goto CHAIN`: on in that chain, never back here.
+    Goto(Name),
+    /// `ct mark set ct mark | BITS`: sets these bits of the connection mark and continues with the
+    /// next rule. For the kernel, setting no bits is the same as clearing none.
+    SetCtMark(u32),
+    /// `ct mark set ct mark & ~BITS`: clears these bits of the connection mark and continues with
+    /// the next rule.
+    ClearCtMark(u32),
+    /// `update @SET { tcp dport timeout 1h }`: puts the packet's port into the set, or keeps it
+    /// there for as long again, and continues with the next rule.
+    UpdateSet(SetUpdate),
+}
+
+/// What puts the port that a packet is for into a set of the rule's own table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SetUpdate {
+    /// The set.
+    pub set: Name,
+    /// The protocol that the rule's last condition on it lets through.
+    pub protocol: Protocol,
+    /// How long the port remains in the set, in seconds: the kernel rounds finer times.
+    pub timeout: NonZeroU32,
+}
+
+impl NftStatement {
+    /// The chain that the packet is sent to, if any.
+    pub fn target(&self) -> Option<&Name> {
+        match self {
+            NftStatement::Jump(chain) | NftStatement::Goto(chain) => Some(chain),
+            NftStatement::Accept
+            | NftStatement::Drop
+            | NftStatement::SetCtMark(_)
+            | NftStatement::ClearCtMark(_)
+            | NftStatement::UpdateSet(_) => None,
+        }
+    }
+
+    /// The set that it updates, if any.
+    pub fn set(&self) -> Option<&Name> {
+        match self {
+            NftStatement::UpdateSet(update) => Some(&update.set),
+            NftStatement::Accept
+            | NftStatement::Drop
+            | NftStatement::Jump(_)
+            | NftStatement::Goto(_)
+            | NftStatement::SetCtMark(_)
+            | NftStatement::ClearCtMark(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for NftStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NftStatement::Accept => write!(f, "accept"),
+            NftStatement::Drop => write!(f, "drop"),
+            NftStatement::Jump(chain) => write!(f, "jump {chain}"),
+            NftStatement::Goto(chain) => write!(f, "goto {chain}"),
+            NftStatement::SetCtMark(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
+            NftStatement::ClearCtMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
+            NftStatement::UpdateSet(SetUpdate { set, protocol, timeout }) => {
+                write!(f, "update @{set} {{ {protocol} dport timeout {} }}", Time(timeout.get()))
+            }
+        }
+    }
+}
+
+/// Seconds as nft writes them: `1h`, `1d2h3m4s`.
+struct Time(u32);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0;
+        let parts = [
+            (seconds / 86400, 'd'),
+            (seconds / 3600 % 24, 'h'),
+            (seconds / 60 % 60, 'm'),
+            (seconds % 60, 's'),
+        ];
+        let mut parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        parts.try_for_each(|(number, unit)| write!(f, "{number}{unit}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_print_as_nft_prints_them() {
+        let text = |seconds| Time(seconds).to_string();
+        assert_eq!(text(3600), "1h");
+        assert_eq!(text(90), "1m30s");
+        assert_eq!(text(93_784), "1d2h3m4s");
+    }
+}

@@ -1,0 +1,44 @@
+//! Dumped tables, chains and generations.
+
+use super::attribute::Attributes;
+use super::{uapi, userdata};
+use crate::model::{InstalledChain, InstalledTable, Name};
+
+/// `NFT_TABLE_F_DORMANT`.
+const TABLE_DORMANT: u32 = 1;
+/// `NF_DROP`.
+const POLICY_DROP: u32 = 0;
+
+/// A table's name and state; its chains are still missing. The bytes are the attributes of
+/// `NFT_MSG_NEWTABLE`.
+pub(crate) fn decode_table(attributes: Attributes) -> Option<(Name, InstalledTable)> {
+    let name = attributes.clone().find(uapi::table::NAME)?.string().into();
+    let owner = attributes.clone().find(uapi::table::OWNER).and_then(|owner| owner.be_u32());
+    let flags = attributes.clone().find(uapi::table::FLAGS).and_then(|flags| flags.be_u32());
+    let dormant = flags.unwrap_or(0) & TABLE_DORMANT != 0;
+    let ours = userdata::is_tagged(attributes.find(uapi::table::USERDATA));
+    Some((name, InstalledTable { owner, ours, dormant, ..InstalledTable::default() }))
+}
+
+/// A chain's table, name and state; its rules are still missing. The bytes are the attributes of
+/// `NFT_MSG_NEWCHAIN`.
+pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, InstalledChain)> {
+    let table = attributes.clone().find(uapi::chain::TABLE)?.string().into();
+    let name = attributes.clone().find(uapi::chain::NAME)?.string().into();
+    let hook = attributes.clone().find(uapi::chain::HOOK);
+    let base = hook.and_then(|hook| {
+        let number = hook.nested().find(uapi::hook::NUMBER)?.be_u32()?;
+        let priority = hook.nested().find(uapi::hook::PRIORITY)?.be_u32()?.cast_signed();
+        let chain_type = attributes.clone().find(uapi::chain::TYPE)?.string();
+        Some((chain_type.into(), number.into(), priority))
+    });
+    let policy = attributes.clone().find(uapi::chain::POLICY).and_then(|policy| policy.be_u32());
+    let drops = policy == Some(POLICY_DROP);
+    let ours = userdata::is_tagged(attributes.find(uapi::chain::USERDATA));
+    Some((table, name, InstalledChain { base, drops, ours, rules: Vec::new() }))
+}
+
+/// The generation. The bytes are the attributes of `NFT_MSG_NEWGEN`.
+pub(crate) fn decode_generation(attributes: Attributes) -> Option<u32> {
+    attributes.clone().find(uapi::generation::ID)?.be_u32()
+}

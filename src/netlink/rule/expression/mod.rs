@@ -1,0 +1,170 @@
+//! The expressions that a rule is made of: all that dwnl can read, and in `write` those that the
+//! crate `nftnl` cannot write.
+
+mod read;
+mod write;
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub use write::{
+    Counter, CtOriginal, FibDaddrType, Lookup, MetaKey, SocketKey, UpdateSet, XtMatch, XtTarget,
+};
+
+/// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
+/// `Other`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expression<'a> {
+    /// Loads something about the packet: `NFT_META_*`.
+    Meta(u32),
+    /// Loads bytes of a header.
+    Payload {
+        /// `NFT_PAYLOAD_*`: 1 is the network header.
+        base: u32,
+        /// In bytes from its beginning.
+        offset: u32,
+        /// In bytes.
+        length: u32,
+    },
+    /// Masks the register, then flips bits of it.
+    Bitwise {
+        /// The bits that stay.
+        mask: &'a [u8],
+        /// The bits that are flipped.
+        xor: &'a [u8],
+    },
+    /// Compares the register.
+    Compare {
+        /// `NFT_CMP_*`: 0 is equal, 1 not equal.
+        operation: u32,
+        /// With these bytes.
+        data: &'a [u8],
+    },
+    /// Whether the register is in a range, as iptables since 1.8.8 and nft write it.
+    Range {
+        /// From these bytes.
+        from: &'a [u8],
+        /// To these.
+        to: &'a [u8],
+    },
+    /// An xt match.
+    Match {
+        /// Its name.
+        name: Cow<'a, str>,
+        /// Its revision.
+        revision: u32,
+        /// Its blob.
+        info: &'a [u8],
+    },
+    /// Counts.
+    Counter {
+        /// Packets so far.
+        packets: u64,
+        /// Bytes so far.
+        bytes: u64,
+    },
+    /// Loads the type of the address that the packet is for.
+    FibDaddrType,
+    /// Looks the register up in a set.
+    Lookup(Cow<'a, str>),
+    /// Puts the register into a set, or keeps it there for longer.
+    UpdateSet {
+        /// The set.
+        set: Cow<'a, str>,
+        /// For how long, in milliseconds.
+        timeout: u64,
+    },
+    /// Loads or sets something about the connection: `NFT_CT_*`.
+    Ct {
+        /// What.
+        key: u32,
+        /// Whether it is set.
+        set: bool,
+    },
+    /// Loads something about the local socket that the packet is for: `NFT_SOCKET_*`.
+    Socket {
+        /// What.
+        key: u32,
+        /// Of a cgroup, the level of the ancestor; else 0.
+        level: u32,
+    },
+    /// Loads something about the first packet of the connection: `NFT_CT_*`.
+    CtOriginal(u32),
+    /// An xt target.
+    Target {
+        /// Its name.
+        name: Cow<'a, str>,
+        /// Its revision.
+        revision: u32,
+        /// Its blob.
+        info: &'a [u8],
+    },
+    /// Ends the rule.
+    Verdict(VerdictCode<'a>),
+    /// Any other, by its name.
+    Other(Cow<'a, str>),
+}
+
+/// A verdict as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VerdictCode<'a> {
+    /// `NF_DROP`.
+    Drop,
+    /// `NF_ACCEPT`.
+    Accept,
+    /// `NFT_RETURN`.
+    Return,
+    /// `NFT_JUMP`.
+    Jump(Cow<'a, str>),
+    /// `NFT_GOTO`.
+    Goto(Cow<'a, str>),
+}
+
+/// Close to the words of `nft --debug=netlink`.
+impl fmt::Display for Expression<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expression::Meta(key) => write!(f, "[meta {key}]"),
+            Expression::Payload { base, offset, length } => {
+                write!(f, "[payload {length}b @ header {base} + {offset}]")
+            }
+            Expression::Bitwise { mask, xor } => {
+                write!(f, "[bitwise & 0x{} ^ 0x{}]", Hex(mask), Hex(xor))
+            }
+            Expression::FibDaddrType => write!(f, "[fib daddr type]"),
+            Expression::Lookup(set) => write!(f, "[lookup @{set}]"),
+            Expression::UpdateSet { set, timeout } => {
+                write!(f, "[dynset update @{set} timeout {timeout}ms]")
+            }
+            Expression::Ct { key, set: false } => write!(f, "[ct {key}]"),
+            Expression::Ct { key, set: true } => write!(f, "[ct {key} set]"),
+            Expression::Compare { operation, data } => {
+                let operation = ["eq", "neq", "lt", "lte", "gt", "gte"]
+                    .get(*operation as usize)
+                    .copied()
+                    .unwrap_or("?");
+                write!(f, "[cmp {operation} 0x{}]", Hex(data))
+            }
+            Expression::Socket { key, level } => write!(f, "[socket {key} level {level}]"),
+            Expression::CtOriginal(key) => write!(f, "[ct original {key}]"),
+            Expression::Range { from, to } => write!(f, "[range 0x{} 0x{}]", Hex(from), Hex(to)),
+            Expression::Match { name, revision, .. } => write!(f, "[match {name} rev {revision}]"),
+            Expression::Target { name, .. } => write!(f, "[target {name}]"),
+            Expression::Counter { .. } => write!(f, "[counter]"),
+            Expression::Verdict(VerdictCode::Drop) => write!(f, "[drop]"),
+            Expression::Verdict(VerdictCode::Accept) => write!(f, "[accept]"),
+            Expression::Verdict(VerdictCode::Return) => write!(f, "[return]"),
+            Expression::Verdict(VerdictCode::Jump(chain)) => write!(f, "[jump {chain}]"),
+            Expression::Verdict(VerdictCode::Goto(chain)) => write!(f, "[goto {chain}]"),
+            Expression::Other(name) => write!(f, "[{name}]"),
+        }
+    }
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

@@ -1,0 +1,136 @@
+//! Attributes → expressions.
+
+use std::borrow::Cow;
+
+use super::{Expression, VerdictCode};
+use crate::netlink::attribute::Attribute;
+use crate::netlink::uapi;
+
+impl<'a> Expression<'a> {
+    /// Reads an item of `NFTA_RULE_EXPRESSIONS`.
+    pub fn read(element: Attribute<'a>) -> Expression<'a> {
+        let name = element.nested().find(uapi::expression::NAME);
+        let name = name.map_or(Cow::Borrowed("?"), |name| name.string());
+        let known = element
+            .nested()
+            .find(uapi::expression::DATA)
+            .and_then(|data| Expression::read_data(&name, data));
+        known.unwrap_or(Expression::Other(name))
+    }
+
+    fn read_data(name: &str, data: Attribute<'a>) -> Option<Expression<'a>> {
+        let number = |attribute| data.nested().find(attribute)?.be_u32();
+        let uses_register = |attribute| number(attribute) == Some(uapi::REGISTER);
+        let bytes = |attribute| {
+            Some(data.nested().find(attribute)?.nested().find(uapi::data::VALUE)?.payload)
+        };
+        Some(match name {
+            "meta" if uses_register(uapi::meta::DESTINATION) => {
+                Expression::Meta(number(uapi::meta::KEY)?)
+            }
+            "payload" if uses_register(uapi::payload::DESTINATION) => Expression::Payload {
+                base: number(uapi::payload::BASE)?,
+                offset: number(uapi::payload::OFFSET)?,
+                length: number(uapi::payload::LENGTH)?,
+            },
+            "bitwise"
+                if uses_register(uapi::bitwise::SOURCE)
+                    && uses_register(uapi::bitwise::DESTINATION)
+                    && number(uapi::bitwise::OPERATION).unwrap_or(0) == 0 =>
+            {
+                let (mask, xor) = (bytes(uapi::bitwise::MASK)?, bytes(uapi::bitwise::XOR)?);
+                if mask.len() != xor.len() {
+                    return None;
+                }
+                Expression::Bitwise { mask, xor }
+            }
+            "cmp" if uses_register(uapi::cmp::SOURCE) => Expression::Compare {
+                operation: number(uapi::cmp::OPERATION)?,
+                data: bytes(uapi::cmp::DATA)?,
+            },
+            "range"
+                if uses_register(uapi::range::SOURCE)
+                    && number(uapi::range::OPERATION) == Some(0) =>
+            {
+                Expression::Range { from: bytes(uapi::range::FROM)?, to: bytes(uapi::range::TO)? }
+            }
+            "match" => Expression::Match {
+                name: data.nested().find(uapi::extension::NAME)?.string(),
+                revision: number(uapi::extension::REVISION)?,
+                info: data.nested().find(uapi::extension::INFO)?.payload,
+            },
+            "target" => Expression::Target {
+                name: data.nested().find(uapi::extension::NAME)?.string(),
+                revision: number(uapi::extension::REVISION)?,
+                info: data.nested().find(uapi::extension::INFO)?.payload,
+            },
+            "counter" => Expression::Counter {
+                packets: data.nested().find(uapi::counter::PACKETS)?.be_u64()?,
+                bytes: data.nested().find(uapi::counter::BYTES)?.be_u64()?,
+            },
+            "fib"
+                if uses_register(uapi::fib::DESTINATION)
+                    && number(uapi::fib::RESULT) == Some(uapi::fib::RESULT_ADDRESS_TYPE)
+                    && number(uapi::fib::FLAGS) == Some(uapi::fib::FLAG_DESTINATION) =>
+            {
+                Expression::FibDaddrType
+            }
+            "lookup"
+                if uses_register(uapi::lookup::SOURCE)
+                    && number(uapi::lookup::DESTINATION).is_none()
+                    && number(uapi::lookup::FLAGS).unwrap_or(0) == 0 =>
+            {
+                Expression::Lookup(data.nested().find(uapi::lookup::SET)?.string())
+            }
+            "dynset" if is_plain_update(data) => Expression::UpdateSet {
+                set: data.nested().find(uapi::dynset::SET)?.string(),
+                timeout: data.nested().find(uapi::dynset::TIMEOUT)?.be_u64()?,
+            },
+            "socket" if uses_register(uapi::socket::DESTINATION) => Expression::Socket {
+                key: number(uapi::socket::KEY)?,
+                level: number(uapi::socket::LEVEL).unwrap_or(0),
+            },
+            "ct" if uses_register(uapi::ct::DESTINATION) => {
+                let key = number(uapi::ct::KEY)?;
+                match data.nested().find(uapi::ct::DIRECTION).map(|direction| direction.payload) {
+                    None => Expression::Ct { key, set: false },
+                    Some([uapi::ct::ORIGINAL]) => Expression::CtOriginal(key),
+                    Some(_) => return None,
+                }
+            }
+            "ct" if uses_register(uapi::ct::SOURCE) => {
+                Expression::Ct { key: number(uapi::ct::KEY)?, set: true }
+            }
+            "immediate" if number(uapi::immediate::DESTINATION) == Some(0) => {
+                Expression::Verdict(read_verdict(data)?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a dynset expression does nothing but put a key into the set or keep it there.
+fn is_plain_update(data: Attribute) -> bool {
+    use uapi::dynset::{DATA, EXPRESSION, EXPRESSIONS, FLAGS, OPERATION, SOURCE};
+    let number = |attribute| data.nested().find(attribute).and_then(|number| number.be_u32());
+    let has = |attribute| data.nested().find(attribute).is_some();
+    number(SOURCE) == Some(uapi::REGISTER)
+        && number(OPERATION) == Some(uapi::dynset::UPDATE)
+        && number(FLAGS).unwrap_or(0) == 0
+        && ![DATA, EXPRESSION, EXPRESSIONS].into_iter().any(has)
+}
+
+fn read_verdict(data: Attribute<'_>) -> Option<VerdictCode<'_>> {
+    use uapi::verdict_code as code;
+    let verdict =
+        data.nested().find(uapi::immediate::DATA)?.nested().find(uapi::data::VERDICT)?.nested();
+    let chain = || Some(verdict.clone().find(uapi::verdict::CHAIN)?.string());
+    Some(match verdict.clone().find(uapi::verdict::CODE)?.be_u32()?.cast_signed() {
+        code::DROP => VerdictCode::Drop,
+        code::ACCEPT => VerdictCode::Accept,
+        code::RETURN => VerdictCode::Return,
+        code::JUMP => VerdictCode::Jump(chain()?),
+        code::GOTO => VerdictCode::Goto(chain()?),
+        _ => return None,
+    })
+}

@@ -1,0 +1,27 @@
+//! Rules that other programs wrote: what is shown of them, what they reveal of Docker, and whether
+//! they translate addresses.
+
+mod facts;
+mod translation;
+
+use super::expression::{Expression, VerdictCode};
+use crate::model::RuleContent;
+
+pub(crate) use facts::decode_facts;
+
+/// What is known of a rule that is not of a form that dwnl writes.
+pub fn content(expressions: &[Expression]) -> RuleContent {
+    let target = expressions.iter().find_map(|expression| match expression {
+        Expression::Verdict(VerdictCode::Jump(chain) | VerdictCode::Goto(chain)) => {
+            Some(chain.as_ref().into())
+        }
+        _ => None,
+    });
+    let translation = translation::translation(expressions);
+    RuleContent::Foreign { expressions: words(expressions), target, translation }
+}
+
+/// The expressions in the words of `nft --debug=netlink`.
+fn words(expressions: &[Expression]) -> String {
+    expressions.iter().map(Expression::to_string).collect::<Vec<String>>().join(" ")
+}

@@ -1,0 +1,71 @@
+//! Rules ↔ the expressions that the kernel keeps. A dumped rule of exactly the form that dwnl
+//! writes becomes a `Rule`; any other is kept as its expressions.
+
+mod expression;
+mod foreign;
+mod header;
+mod iptables;
+mod nft;
+mod reader;
+mod writer;
+
+use super::attribute::Attributes;
+use super::{uapi, userdata};
+use crate::model::{Family, InstalledRule, Name, Rule, RuleContent};
+
+pub(crate) use expression::Counter;
+pub use expression::Expression;
+pub(crate) use foreign::decode_facts;
+
+/// Appends the expressions of a rule to libnftnl's object.
+pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
+    match rule {
+        Rule::Iptables(rule) => iptables::add_expressions(nft, rule, counter),
+        Rule::Nft(rule) => nft::add_expressions(nft, rule, counter),
+    }
+}
+
+/// A rule with its table and chain. The bytes are the attributes of `NFT_MSG_NEWRULE`.
+pub(crate) fn decode_rule(
+    attributes: Attributes,
+    family: Family,
+) -> Option<(Name, Name, InstalledRule)> {
+    let table = attributes.clone().find(uapi::rule::TABLE)?.string().into();
+    let chain = attributes.clone().find(uapi::rule::CHAIN)?.string().into();
+    let handle = attributes.clone().find(uapi::rule::HANDLE)?.be_u64()?;
+    let expressions = read_expressions(attributes.clone());
+    let (packets, bytes) = count(&expressions);
+    let userdata = attributes.find(uapi::rule::USERDATA).map(|userdata| userdata.payload);
+    let known = decode(&expressions, family, userdata);
+    let content = known.map_or_else(|| foreign::content(&expressions), RuleContent::Known);
+    Some((table, chain, InstalledRule { handle, content, packets, bytes }))
+}
+
+/// The rule that the expressions and the user data stand for, if they are of exactly the form that
+/// dwnl writes.
+fn decode(expressions: &[Expression], family: Family, userdata: Option<&[u8]>) -> Option<Rule> {
+    match (family.version(), userdata) {
+        (None, None) => nft::decode(expressions, None).map(Rule::Nft),
+        (None, Some(data)) => {
+            nft::decode(expressions, Some(userdata::decode_comment(data)?)).map(Rule::Nft)
+        }
+        (Some(version), None) => iptables::decode(expressions, version).map(Rule::Iptables),
+        // iptables shows a comment in the user data as a match, which would make it another rule.
+        (Some(_), Some(_)) => None,
+    }
+}
+
+/// The expressions of a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
+pub fn read_expressions(attributes: Attributes) -> Vec<Expression> {
+    let list = attributes.find(uapi::rule::EXPRESSIONS);
+    let elements = list.into_iter().flat_map(|list| list.nested());
+    elements.filter(|element| element.number == uapi::LIST_ELEMENT).map(Expression::read).collect()
+}
+
+fn count(expressions: &[Expression]) -> (u64, u64) {
+    let counter = expressions.iter().find_map(|expression| match expression {
+        Expression::Counter { packets, bytes } => Some((*packets, *bytes)),
+        _ => None,
+    });
+    counter.unwrap_or_default()
+}

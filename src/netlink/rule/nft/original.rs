@@ -1,0 +1,109 @@
+//! Conditions on the first packet of a flow as it was before translation: `ct original …`.
+
+use ipnetwork::IpNetwork;
+use nftnl::expr::{Bitwise, Cmp, CmpOp};
+
+use crate::model::{AddressSpec, Endpoint, IpVersion, NftMatch};
+use crate::netlink::rule::expression::{CtOriginal, Expression};
+use crate::netlink::rule::header::{address, octets};
+use crate::netlink::rule::reader::{Read, Rest, is_zero, number, range, shard};
+use crate::netlink::rule::writer::add_between;
+use crate::netlink::uapi::cmp_operation::EQ;
+use crate::netlink::uapi::ct_key;
+
+/// `NFT_CT_SRC_IP`, `NFT_CT_DST_IP` and those of IPv6.
+fn key(end: Endpoint, version: IpVersion) -> u32 {
+    match (version, end) {
+        (IpVersion::V4, Endpoint::Source) => ct_key::SRC_IP,
+        (IpVersion::V4, Endpoint::Destination) => ct_key::DST_IP,
+        (IpVersion::V6, Endpoint::Source) => ct_key::SRC_IP6,
+        (IpVersion::V6, Endpoint::Destination) => ct_key::DST_IP6,
+    }
+}
+
+/// The end and the version of a key.
+fn end_of(number: u32) -> Option<(Endpoint, IpVersion)> {
+    let ends = [Endpoint::Source, Endpoint::Destination];
+    let mut all = IpVersion::ALL.into_iter().flat_map(|version| ends.map(|end| (end, version)));
+    all.find(|(end, version)| key(*end, *version) == number)
+}
+
+/// `ct original proto-dst`
+pub fn load_port(nft: &mut nftnl::Rule) {
+    nft.add_expr(&CtOriginal(ct_key::PROTO_DST));
+}
+
+/// `ct original ip saddr`
+pub fn load_source(nft: &mut nftnl::Rule, version: IpVersion) {
+    nft.add_expr(&CtOriginal(key(Endpoint::Source, version)));
+}
+
+/// `ct original ip saddr 192.0.2.0/24`
+pub fn add_addresses(nft: &mut nftnl::Rule, end: Endpoint, addresses: &AddressSpec) {
+    nft.add_expr(&CtOriginal(key(end, addresses.version())));
+    match addresses {
+        AddressSpec::Network(network) => {
+            if network.prefix() < addresses.version().address_bits() {
+                let mask = octets(network.mask());
+                nft.add_expr(&Bitwise::new(mask.as_slice(), vec![0u8; mask.len()].as_slice()));
+            }
+            nft.add_expr(&Cmp::new(CmpOp::Eq, octets(network.ip()).as_slice()));
+        }
+        AddressSpec::Range(range) => {
+            add_between(nft, &octets(range.first()), &octets(range.last()));
+        }
+    }
+}
+
+/// The condition whose key was loaded, and the expressions behind it.
+pub fn decode<'a>(key: u32, expressions: Rest<'a>) -> Read<'a, NftMatch> {
+    let (end, version) = end_of(key)?;
+    match (end, expressions) {
+        (Endpoint::Source, [Expression::Lookup(set), rest @ ..]) => {
+            Some((NftMatch::CtOriginalSet(version, set.as_ref().into()), rest))
+        }
+        // The same as a network, but for the set that follows.
+        (
+            Endpoint::Source,
+            [Expression::Bitwise { .. }, _, Expression::CtOriginal(_), Expression::Lookup(_), ..],
+        ) => {
+            let (shard, rest) = shard(expressions, version)?;
+            Some((NftMatch::CtOriginalShard(version, shard), rest))
+        }
+        _ => {
+            let (addresses, rest) = addresses(expressions, version)?;
+            Some((NftMatch::CtOriginalAddress(end, addresses), rest))
+        }
+    }
+}
+
+/// `192.0.2.1`, `192.0.2.0/24`, `192.0.2.1-192.0.2.9`
+fn addresses(expressions: Rest, version: IpVersion) -> Read<AddressSpec> {
+    let length = version.address_bytes();
+    match expressions {
+        [Expression::Compare { operation: EQ, data }, rest @ ..] if data.len() == length => {
+            Some((AddressSpec::Network(address(version, data).into()), rest))
+        }
+        [
+            Expression::Bitwise { mask, xor },
+            Expression::Compare { operation: EQ, data },
+            rest @ ..,
+        ] if [mask.len(), data.len()] == [length; 2] && is_zero(xor) => {
+            let network = IpNetwork::new(address(version, data), prefix(mask)?).ok()?;
+            let is_exact = network.network() == network.ip();
+            is_exact.then_some((AddressSpec::Network(network), rest))
+        }
+        _ => {
+            let (range, rest) = range(expressions, version)?;
+            Some((AddressSpec::Range(range), rest))
+        }
+    }
+}
+
+/// The length of a prefix mask that is neither empty nor full.
+fn prefix(mask: &[u8]) -> Option<u8> {
+    let ones: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+    let leading = number(mask).checked_shl(128 - 8 * mask.len() as u32)?.leading_ones();
+    let is_prefix = ones == leading && (1..8 * mask.len() as u32).contains(&ones);
+    is_prefix.then(|| u8::try_from(ones).ok())?
+}

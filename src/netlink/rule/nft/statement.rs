@@ -1,0 +1,94 @@
+//! Statements ↔ expressions.
+
+use std::num::NonZeroU32;
+
+use nftnl::expr::{Bitwise, Conntrack, Verdict};
+
+use crate::model::{NftMatch, NftStatement, Protocol, SetUpdate};
+use crate::netlink::c_string::to_c_string;
+use crate::netlink::rule::expression::{Expression, UpdateSet, VerdictCode};
+use crate::netlink::rule::reader::{Rest, is_zero, loads_port, native_number};
+use crate::netlink::rule::writer::load_port;
+use crate::netlink::uapi::ct_key;
+
+/// Of a second.
+const MILLISECONDS: u64 = 1000;
+
+/// Appends the expressions of a statement.
+pub fn add(nft: &mut nftnl::Rule, statement: &NftStatement) {
+    let verdict = match statement {
+        NftStatement::Accept => Verdict::Accept,
+        NftStatement::Drop => Verdict::Drop,
+        NftStatement::Jump(chain) => Verdict::Jump { chain: to_c_string(chain) },
+        NftStatement::Goto(chain) => Verdict::Goto { chain: to_c_string(chain) },
+        NftStatement::SetCtMark(bits) => return add_mark(nft, !bits, *bits),
+        NftStatement::ClearCtMark(bits) => return add_mark(nft, !bits, 0),
+        NftStatement::UpdateSet(update) => return add_update(nft, update),
+    };
+    nft.add_expr(&verdict);
+}
+
+/// `ct mark set ct mark & MASK ^ XOR`
+fn add_mark(nft: &mut nftnl::Rule, mask: u32, xor: u32) {
+    nft.add_expr(&Conntrack::Mark { set: false });
+    nft.add_expr(&Bitwise::new(mask, xor));
+    nft.add_expr(&Conntrack::Mark { set: true });
+}
+
+/// `update @SET { tcp dport timeout 1h }`
+fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, timeout, .. }: &SetUpdate) {
+    load_port(nft);
+    let timeout = u64::from(timeout.get()) * MILLISECONDS;
+    nft.add_expr(&UpdateSet { set: to_c_string(set), timeout });
+}
+
+/// The statement of a rule with these conditions, if the expressions are of exactly the form that
+/// is written.
+pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
+    Some(match expressions {
+        [Expression::Verdict(VerdictCode::Accept)] => NftStatement::Accept,
+        [Expression::Verdict(VerdictCode::Drop)] => NftStatement::Drop,
+        [Expression::Verdict(VerdictCode::Jump(chain))] => {
+            NftStatement::Jump(chain.as_ref().into())
+        }
+        [Expression::Verdict(VerdictCode::Goto(chain))] => {
+            NftStatement::Goto(chain.as_ref().into())
+        }
+        [
+            Expression::Ct { key: ct_key::MARK, set: false },
+            Expression::Bitwise { mask, xor },
+            Expression::Ct { key: ct_key::MARK, set: true },
+        ] => mark(mask, xor)?,
+        [loading, Expression::UpdateSet { set, timeout }] if loads_port(loading) => {
+            NftStatement::UpdateSet(SetUpdate {
+                set: set.as_ref().into(),
+                protocol: matches.iter().rev().find_map(protocol)?,
+                timeout: seconds(*timeout)?,
+            })
+        }
+        _ => return None,
+    })
+}
+
+fn mark(mask: &[u8], xor: &[u8]) -> Option<NftStatement> {
+    let bits = !native_number(mask)?;
+    if is_zero(xor) {
+        return Some(NftStatement::ClearCtMark(bits));
+    }
+    (native_number(xor) == Some(bits)).then_some(NftStatement::SetCtMark(bits))
+}
+
+/// The protocol that a condition lets through, if it is one on the protocol.
+fn protocol(condition: &NftMatch) -> Option<Protocol> {
+    match condition {
+        NftMatch::Protocol(protocol) | NftMatch::PortSet(protocol, _) => Some(*protocol),
+        NftMatch::Ports(ports) | NftMatch::CtOriginalPorts(ports) => Some(ports.protocol()),
+        _ => None,
+    }
+}
+
+/// Milliseconds as whole seconds.
+fn seconds(milliseconds: u64) -> Option<NonZeroU32> {
+    let seconds = u32::try_from(milliseconds / MILLISECONDS).ok()?;
+    milliseconds.is_multiple_of(MILLISECONDS).then(|| NonZeroU32::new(seconds))?
+}
