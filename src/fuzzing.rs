@@ -8,7 +8,7 @@ use crate::model::Snapshot;
 pub use crate::netlink::fuzzing::{link, listener, object, rule};
 use crate::policy::fuzzing;
 use crate::policy::{Diagnostics, Policy};
-use crate::{Plan, compile};
+use crate::{Plan, compile, resolve};
 
 /// The data are a policy.
 pub fn policy(data: &[u8]) {
@@ -28,7 +28,9 @@ fn check(read: Result<Policy, Diagnostics>) {
             for desired in desired.chains.iter().flat_map(|chain| chain.rules.iter()) {
                 check_text(&desired.rule.to_string());
             }
-            let plan = Plan::diff(&desired, &Snapshot::default()).expect("a plan");
+            let snapshot = Snapshot::default();
+            let resolved = resolve(&desired, &snapshot).expect("a ruleset");
+            let plan = Plan::diff(&resolved, &snapshot).expect("a plan");
             assert!(!plan.is_empty());
         }
         Err(errors) => check_text(&errors.to_string()),

@@ -66,8 +66,8 @@ pub mod plan;
 pub mod policy;
 
 pub use compile::{
-    Limitation, UnknownSockets, blocked_swarm_ports, compile, guards_new_ports,
-    installed_translations, managed_objects, uncovered_ports, unprotected_ports,
+    Limitation, ResolveError, UnknownSockets, blocked_swarm_ports, compile, guards_new_ports,
+    installed_translations, managed_objects, resolve, uncovered_ports, unprotected_ports,
 };
 pub use engine::{Engine, Error};
 pub use plan::Plan;

@@ -43,12 +43,10 @@ pub use coverage::{blocked_swarm_ports, uncovered_ports, unprotected_ports};
 pub(crate) use known::unknown_ports;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
-pub(crate) use resolve::{forgets_ports, resolve};
-pub(crate) use second_jump::foreign_translations;
+pub(crate) use resolve::forgets_ports;
+pub use resolve::{ResolveError, resolve};
 pub use second_jump::installed_translations;
-pub(crate) use sockets::{
-    holds_guard, holds_socket_match, judged_service, judges_all_others, publish_listeners,
-};
+pub(crate) use sockets::{holds_guard, holds_socket_match, judges_all_others, publish_listeners};
 pub(crate) use swarm::entry as swarm_entry;
 
 /// Our chain of allowed sources, and where it leads the others if the guard is on.
@@ -72,7 +70,14 @@ pub fn compile(policy: &Policy) -> Ruleset {
     chains
         .extend(IpVersion::ALL.into_iter().flat_map(|version| nat_chains(version, policy, &large)));
     let guard = policy.guard.enabled.then(|| sockets::scope(&policy.guard));
-    Ruleset { chains, sets: large.into_sets(), owned_tables: vec![own_table()], unused, guard }
+    Ruleset {
+        chains,
+        sets: large.into_sets(),
+        owned_tables: vec![own_table()],
+        unused,
+        guard,
+        foreign_translations: Vec::new(),
+    }
 }
 
 /// What dwnl owns whatever the policy says: its chains in tables of others, and its own tables as

@@ -8,35 +8,65 @@ use super::guard::{
     BRIDGED, FORWARD, INPUT, INSIDE, PROXIED, TRANSLATED, by, from_bridge, goto, rule, to_bridge,
 };
 use super::known::{installed_input, known_ports};
-use super::second_jump::leave_out_second_jump;
+use super::second_jump::{foreign_translations, leave_out_second_jump};
 use super::{GUARD, base_rule, own_table, sockets};
 use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name, ranges};
 use crate::model::{
-    AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, ForeignTranslations, GuardScope,
-    HostState, IptablesRule, Link, Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset,
-    Snapshot, Verdict,
+    AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, GuardScope, HostState,
+    IptablesRule, Link, Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset, Snapshot, Verdict,
 };
 
-/// The ruleset as it should be beside what the snapshot holds.
-pub(crate) fn resolve(
-    desired: &Ruleset,
-    snapshot: &Snapshot,
-    translations: &[ForeignTranslations],
-) -> Ruleset {
-    let mut completed = desired.clone();
-    for chain in &mut completed.chains {
+/// Why a ruleset must not be installed on this host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// A service of the host's own is in a cgroup whose sockets the guard would judge.
+    #[error(
+        "the guard would judge {port} of {cgroup}, which is not Docker's: move the service, or name \
+         the top of its path in `host-cgroups`, or correct `docker-cgroup` or `host-network`"
+    )]
+    ServiceJudged {
+        /// The path of the cgroup of the service.
+        cgroup: String,
+        /// The port on which it listens.
+        port: String,
+    },
+}
+
+/// Completes what [`compile()`](super::compile()) returned with what depends on the kernel and the
+/// host: the result is what is to be installed, and what [`Plan::diff`](crate::Plan::diff) takes. A
+/// ruleset is resolved once.
+///
+/// # Errors
+/// [`ResolveError::ServiceJudged`] if the guard would judge a service that is not Docker's.
+pub fn resolve(desired: &Ruleset, snapshot: &Snapshot) -> Result<Ruleset, ResolveError> {
+    check_services(desired, snapshot)?;
+    let foreign_translations = foreign_translations(desired, snapshot);
+    let mut resolved = Ruleset { foreign_translations, ..desired.clone() };
+    for chain in &mut resolved.chains {
         match &desired.guard {
             _ if chain.ownership == Ownership::Leading => {
-                leave_out_second_jump(chain, translations)
+                leave_out_second_jump(chain, &resolved.foreign_translations);
             }
             Some(scope) if is_guard(&chain.path) => resolve_chain(chain, snapshot, scope),
             _ => {}
         }
     }
     if desired.guard.is_some() && snapshot.host.matches_sockets {
-        sockets::add_socket_match(&mut completed);
+        sockets::add_socket_match(&mut resolved);
     }
-    completed
+    Ok(resolved)
+}
+
+/// The guard must not judge what is not Docker's.
+fn check_services(desired: &Ruleset, snapshot: &Snapshot) -> Result<(), ResolveError> {
+    let scope = desired.guard.as_ref();
+    match scope.and_then(|scope| sockets::judged_service(scope, snapshot)) {
+        Some((cgroup, port)) => {
+            Err(ResolveError::ServiceJudged { cgroup: cgroup.path.clone(), port: port.to_string() })
+        }
+        None => Ok(()),
+    }
 }
 
 fn is_guard(path: &ChainPath) -> bool {

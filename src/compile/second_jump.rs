@@ -16,7 +16,7 @@ const NOT_FOREIGN: [&str; 4] = [DOCKER, INGRESS, BLOCK, GUARD];
 
 /// The translations of other programs beside which these chains are to be installed, in each table
 /// in which there are any.
-pub(crate) fn foreign_translations(
+pub(super) fn foreign_translations(
     desired: &Ruleset,
     snapshot: &Snapshot,
 ) -> Vec<ForeignTranslations> {

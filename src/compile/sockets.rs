@@ -86,7 +86,7 @@ pub(crate) fn judges_all_others(scope: &GuardScope, cgroups: &Cgroups) -> bool {
 
 /// A service of the host's own that would be judged as if it were Docker's, with one of its ports, by
 /// rules that are not installed yet: what is in force is kept up whatever starts meanwhile.
-pub(crate) fn judged_service<'h>(
+pub(super) fn judged_service<'h>(
     scope: &GuardScope,
     snapshot: &'h Snapshot,
 ) -> Option<(&'h Cgroup, PublishedPort)> {

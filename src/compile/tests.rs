@@ -139,7 +139,7 @@ fn a_large_group_is_a_set_of_its_name_in_each_family() {
 fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     let ruleset = compile(policy);
     let snapshot = Snapshot { docker: docker.clone(), ..Snapshot::default() };
-    let completed = resolve(&ruleset, &snapshot, &[]);
+    let completed = resolve(&ruleset, &snapshot).expect("a ruleset");
     let mut chains = completed.chains.iter();
     let chain = chains.find(|it| it.path.chain.as_ref() == chain).expect("the chain");
     chain.rules.iter().map(|desired| desired.rule.to_string()).collect()
@@ -147,7 +147,7 @@ fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
 
 /// The rules of the guard's chain `input` beside what a snapshot holds.
 fn completed_input(snapshot: &Snapshot) -> Vec<DesiredRule> {
-    let completed = resolve(&compile(&Policy::default()), snapshot, &[]);
+    let completed = resolve(&compile(&Policy::default()), snapshot).expect("a ruleset");
     let mut chains = completed.chains.into_iter();
     let chain = chains.find(|it| it.path.chain.as_ref() == guard::INPUT).expect("the chain");
     chain.rules.to_vec()

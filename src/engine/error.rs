@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use super::rejection::Rejection;
+use crate::compile::ResolveError;
 use crate::model::Family;
 use crate::netlink::KernelError;
 use crate::plan::PlanError;
@@ -48,6 +49,9 @@ pub enum Error {
     /// Something that is not dwnl's stands in the way.
     #[error(transparent)]
     Obstacle(#[from] PlanError),
+    /// The ruleset must not be installed on this host.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     /// The ruleset was changed by others between the dump and the commit.
     #[error(
         "others changed the ruleset between the dump and the commit, each of {attempts} times: \

@@ -9,8 +9,8 @@ use std::sync::{Arc, LazyLock};
 use nix::poll::PollTimeout;
 
 use super::monitor::CommitAssembler;
-use super::{Engine, MonitorEvent, commit};
-use crate::compile::{compile, managed_objects};
+use super::{Engine, Error, MonitorEvent, commit};
+use crate::compile::{compile, managed_objects, resolve};
 use crate::fuzzing::check_text;
 use crate::model::{AddressSpec, Ports, Protocol, Ruleset, Snapshot};
 use crate::netlink::{FinalizedBatch, Messages, Transport};
@@ -100,10 +100,13 @@ static WANTED: LazyLock<Ruleset> = LazyLock::new(|| {
 pub fn snapshot(data: &[u8]) {
     match Recording::engine(data).snapshot() {
         Ok(snapshot) => {
-            for plan in
-                [Plan::diff(&WANTED, &snapshot), Plan::teardown(&managed_objects(), &snapshot)]
-            {
-                drop(plan.map_err(|obstacle| obstacle.to_string()));
+            let wanted = resolve(&WANTED, &snapshot).map_err(Error::from);
+            let plans = [
+                wanted.and_then(|wanted| Ok(Plan::diff(&wanted, &snapshot)?)),
+                Plan::teardown(&managed_objects(), &snapshot).map_err(Error::from),
+            ];
+            for plan in plans {
+                drop(plan.map_err(|error| error.to_string()));
             }
         }
         Err(error) => drop(error.to_string()),
@@ -115,7 +118,8 @@ pub fn snapshot(data: &[u8]) {
 pub fn answer(data: &[u8]) {
     static SENT: LazyLock<(Plan, FinalizedBatch)> = LazyLock::new(|| {
         let before = Snapshot { generation: 7, ..Snapshot::default() };
-        let plan = Plan::diff(&WANTED, &before).expect("a plan");
+        let wanted = resolve(&WANTED, &before).expect("a ruleset");
+        let plan = Plan::diff(&wanted, &before).expect("a plan");
         let batch = commit::encode(&plan);
         (plan, batch)
     });

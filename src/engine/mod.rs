@@ -24,10 +24,10 @@ use std::path::Path;
 use std::sync::Weak;
 
 use crate::cgroup::Hierarchy;
-use crate::compile::{Limitation, limitations, managed_objects, unknown_ports};
+use crate::compile::{Limitation, limitations, managed_objects, resolve, unknown_ports};
 use crate::model::{Docker, GuardScope, IpVersion, PublishedPort, Ruleset, Snapshot};
 use crate::netlink::{Socket, Transport, in_netns, legacy_nat_holds_rules};
-use crate::plan::{Plan, PlanError};
+use crate::plan::Plan;
 use connection::{Connection, DumpStatus};
 use monitor::Subscription;
 use probe::Probe;
@@ -266,7 +266,7 @@ impl Engine {
     /// See [`Error`].
     pub fn preview(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
         let snapshot = self.current_for(desired, false)?;
-        let plan = Plan::diff(desired, &snapshot)?;
+        let plan = Plan::diff(&resolve(desired, &snapshot)?, &snapshot)?;
         let generation = snapshot.generation;
         Ok(Outcome::new(plan, generation, desired.guard.as_ref(), snapshot, 1))
     }
@@ -298,7 +298,7 @@ impl Engine {
     /// See [`Error`]. Nothing was changed.
     pub fn apply(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
         let current = |engine: &mut Engine| engine.current_for(desired, true);
-        let plan = |snapshot: &Snapshot| Plan::diff(desired, snapshot);
+        let plan = |snapshot: &Snapshot| Ok(Plan::diff(&resolve(desired, snapshot)?, snapshot)?);
         let outcome = self.converge(desired.guard.as_ref(), current, plan)?;
         self.set_cache.store_ruleset(outcome.generation, desired);
         Ok(outcome)
@@ -311,14 +311,14 @@ impl Engine {
     /// See [`Error`]. Nothing was changed.
     pub fn remove(&mut self) -> Result<Outcome, Error> {
         let owned = managed_objects();
-        self.converge(None, Engine::current, |snapshot| Plan::teardown(&owned, snapshot))
+        self.converge(None, Engine::current, |snapshot| Ok(Plan::teardown(&owned, snapshot)?))
     }
 
     fn converge(
         &mut self,
         scope: Option<&GuardScope>,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
-        plan: impl Fn(&Snapshot) -> Result<Plan, PlanError>,
+        plan: impl Fn(&Snapshot) -> Result<Plan, Error>,
     ) -> Result<Outcome, Error> {
         for attempts in 1..=ATTEMPTS_MAX {
             let snapshot = current(self)?;

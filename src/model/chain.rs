@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{BaseChain, Family, Origin, Rule, Set};
+use super::{BaseChain, Family, ForeignTranslations, Origin, Rule, Set};
 
 /// The name of a table or chain; cheap to clone.
 pub type Name = Arc<str>;
@@ -89,6 +89,9 @@ pub struct Ruleset {
     pub unused: Vec<Arc<ChainPath>>,
     /// What is to be guarded beyond the rules of Docker. `None`: the ruleset has no guard.
     pub guard: Option<GuardScope>,
+    /// Translations of other programs, because of which the second jump is left out or, where it
+    /// is not, that it cuts off. Empty until the ruleset is resolved.
+    pub foreign_translations: Vec<ForeignTranslations>,
 }
 
 /// What the guard looks for on the host beyond the rules of Docker.

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::chain_diff::ChainDiff;
-use super::error::{check_base, check_owner, check_services};
+use super::error::{check_base, check_owner};
 use super::set_diff::SetDiff;
 use super::{Change, Plan, PlanError, owned_table};
-use crate::compile::{foreign_translations, resolve};
 use crate::model::{
     ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot, TablePath,
 };
@@ -26,15 +25,12 @@ pub(super) struct PlanBuilder<'a> {
 impl<'a> PlanBuilder<'a> {
     /// The changes that turn the snapshot into the desired ruleset.
     pub(super) fn plan(desired: &Ruleset, snapshot: &Snapshot) -> Result<Plan, PlanError> {
-        check_services(desired, snapshot)?;
-        let foreign_translations = foreign_translations(desired, snapshot);
-        let completed = resolve(desired, snapshot, &foreign_translations);
-        let mut building = PlanBuilder::new(&completed, snapshot);
+        let mut building = PlanBuilder::new(desired, snapshot);
         building.tables()?;
         building.sets();
         building.chains()?;
         building.remove_unused()?;
-        Ok(Plan { foreign_translations, ..building.plan })
+        Ok(Plan { foreign_translations: desired.foreign_translations.clone(), ..building.plan })
     }
 
     fn new(desired: &'a Ruleset, snapshot: &'a Snapshot) -> PlanBuilder<'a> {

@@ -1,7 +1,6 @@
 //! What stands in the way of a plan and is not dwnl's to change.
 
-use crate::compile::judged_service;
-use crate::model::{Chain, ChainPath, InstalledChain, Name, Ruleset, Snapshot, TablePath};
+use crate::model::{Chain, ChainPath, InstalledChain, Name, TablePath};
 
 /// Why no plan can be made: something stands in the way that is not dwnl's to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,28 +51,6 @@ pub enum PlanError {
         /// The position of that rule, from 1.
         position: usize,
     },
-    /// A service of the host's own is in a cgroup whose sockets the guard would judge.
-    #[error(
-        "the guard would judge {port} of {cgroup}, which is not Docker's: move the service, or name \
-         the top of its path in `host-cgroups`, or correct `docker-cgroup` or `host-network`"
-    )]
-    ServiceJudged {
-        /// The path of the cgroup of the service.
-        cgroup: String,
-        /// The port on which it listens.
-        port: String,
-    },
-}
-
-/// The guard must not judge what is not Docker's.
-pub(super) fn check_services(desired: &Ruleset, snapshot: &Snapshot) -> Result<(), PlanError> {
-    let scope = desired.guard.as_ref();
-    match scope.and_then(|scope| judged_service(scope, snapshot)) {
-        Some((cgroup, port)) => {
-            Err(PlanError::ServiceJudged { cgroup: cgroup.path.clone(), port: port.to_string() })
-        }
-        None => Ok(()),
-    }
 }
 
 /// The kernel lets nobody but its owner change a table.

@@ -37,7 +37,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The changes that turn the snapshot into the desired ruleset.
+    /// The changes that turn the snapshot into the desired ruleset, which is what
+    /// [`resolve`](crate::resolve) returned.
     ///
     /// # Errors
     /// What stands in the way, if it is not dwnl's to change.

@@ -208,7 +208,7 @@ fn chains_and_set_of_the_match_are_there_where_the_kernel_has_it() {
     let names = |matches_sockets| {
         let host = HostState { matches_sockets, ..host(cgroups(), &[]) };
         let snapshot = Snapshot { host, ..Snapshot::default() };
-        let completed = resolve(&desired, &snapshot, &[]);
+        let completed = resolve(&desired, &snapshot).expect("a ruleset");
         let own = completed.chains.iter().filter(|it| it.path.table == own_table());
         let chains: Vec<String> = own.map(|it| it.path.chain.to_string()).collect();
         let sets: Vec<String> = completed.sets.iter().map(|it| it.path.set.to_string()).collect();
