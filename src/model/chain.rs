@@ -1,44 +1,8 @@
 //! What the kernel should hold: chains and how much of each is ours.
 
-use std::fmt;
 use std::sync::Arc;
 
-use super::{BaseChain, Family, ForeignTranslations, Origin, Rule, Set};
-
-/// The name of a table or chain; cheap to clone.
-pub type Name = Arc<str>;
-
-/// A table's address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TablePath {
-    /// The family.
-    pub family: Family,
-    /// The table.
-    pub table: Name,
-}
-
-/// `ip nat`, as nft writes it.
-impl fmt::Display for TablePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.family, self.table)
-    }
-}
-
-/// A chain's address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChainPath {
-    /// The table it stands in.
-    pub table: TablePath,
-    /// The chain.
-    pub chain: Name,
-}
-
-/// `ip nat DOCKER-BLOCK`, as nft writes it.
-impl fmt::Display for ChainPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.table, self.chain)
-    }
-}
+use super::{BaseChain, ChainPath, ForeignTranslations, Name, Origin, Rule, Set, TablePath};
 
 /// How much of a chain is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod hook;
 mod host;
 mod interface;
 mod origin;
+mod path;
 mod port;
 mod rule;
 mod rule_facts;
@@ -22,7 +23,7 @@ mod snapshot;
 mod translations;
 
 pub use address::{AddressRange, AddressSpec};
-pub use chain::{Chain, ChainPath, DesiredRule, GuardScope, Name, Ownership, Ruleset, TablePath};
+pub use chain::{Chain, DesiredRule, GuardScope, Ownership, Ruleset};
 pub use docker::{Docker, PublishedPort};
 pub use family::{Family, IpVersion};
 pub(crate) use flow::{Flow, Status, Tuple};
@@ -30,6 +31,7 @@ pub use hook::{BaseChain, Hook};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface};
 pub use origin::{Location, Origin};
+pub use path::{ChainPath, Name, SetPath, TablePath};
 pub use port::{Ports, Protocol};
 pub use rule::{
     COMMENT_MAX, CgroupMatch, Direction, Endpoint, IptablesRule, Match, NftMatch, NftRule,
@@ -37,7 +39,7 @@ pub use rule::{
 };
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub(crate) use set::to_u128;
-pub use set::{Interval, Set, SetKind, SetPath, Shard, coalesce, difference, from_u128};
+pub use set::{Interval, Set, SetKind, Shard, coalesce, difference, from_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };

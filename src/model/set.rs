@@ -5,23 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{AddressSpec, IpVersion, Name, TablePath};
-
-/// A set's address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SetPath {
-    /// The table it stands in.
-    pub table: TablePath,
-    /// The set.
-    pub set: Name,
-}
-
-/// `inet dwnl cdn-4`, as nft writes it.
-impl fmt::Display for SetPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.table, self.set)
-    }
-}
+use super::{AddressSpec, IpVersion, Name, SetPath};
 
 /// What a set's elements are, and who keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
