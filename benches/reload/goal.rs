@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::figures::{Figure, Figures};
-use crate::report::{memory, ratio};
+use crate::format::{memory, ratio};
 use crate::support::{Spread, grouped};
 use crate::workload::Mix;
 

@@ -8,6 +8,7 @@
 
 mod figures;
 mod flows;
+mod format;
 mod goal;
 mod guard;
 mod library;

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::figures::{Figure, Figures};
+use crate::format::{memory, ratio};
 use crate::goal::goals;
 use crate::support::{Spread, duration, grouped};
 use crate::workload::Mix;
@@ -192,19 +193,4 @@ const TABLES: [Table; 7] = [
 
 fn flow(seconds: f64) -> String {
     format!("{}, {}/s", duration(seconds), grouped((1.0 / seconds) as usize))
-}
-
-/// `12.3 MB`
-pub fn memory(bytes: f64) -> String {
-    format!("{:.1} MB", bytes / 1e6)
-}
-
-/// With three figures.
-pub fn ratio(ratio: f64) -> String {
-    match ratio {
-        100.0.. => format!("{ratio:.0}"),
-        10.0.. => format!("{ratio:.1}"),
-        0.1.. => format!("{ratio:.2}"),
-        _ => format!("{ratio:.4}"),
-    }
 }
