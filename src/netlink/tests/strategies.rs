@@ -1,0 +1,222 @@
+//! Rules, sets and their parts for property tests.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
+
+use ipnetwork::IpNetwork;
+use proptest::prelude::*;
+
+use crate::model::*;
+
+pub fn network(version: IpVersion) -> BoxedStrategy<IpNetwork> {
+    let new = |address: IpAddr, prefix: u8| {
+        let network = IpNetwork::new(address, prefix).expect("a network");
+        IpNetwork::new(network.network(), prefix).expect("a network")
+    };
+    let prefix = 1..=version.address_bits();
+    match version {
+        IpVersion::V4 => {
+            (any::<Ipv4Addr>(), prefix).prop_map(move |(a, n)| new(a.into(), n)).boxed()
+        }
+        IpVersion::V6 => {
+            (any::<Ipv6Addr>(), prefix).prop_map(move |(a, n)| new(a.into(), n)).boxed()
+        }
+    }
+}
+
+pub fn range(version: IpVersion) -> BoxedStrategy<AddressRange> {
+    let new = |a: IpAddr, b: IpAddr| AddressRange::new(a.min(b), a.max(b)).expect("a range");
+    match version {
+        IpVersion::V4 => {
+            any::<[Ipv4Addr; 2]>().prop_map(move |[a, b]| new(a.into(), b.into())).boxed()
+        }
+        IpVersion::V6 => {
+            any::<[Ipv6Addr; 2]>().prop_map(move |[a, b]| new(a.into(), b.into())).boxed()
+        }
+    }
+}
+
+pub fn ip_version() -> impl Strategy<Value = IpVersion> {
+    prop::sample::select(IpVersion::ALL.to_vec())
+}
+
+pub fn protocol() -> impl Strategy<Value = Protocol> {
+    prop::sample::select(Protocol::ALL.to_vec())
+}
+
+pub fn cgroup() -> impl Strategy<Value = CgroupMatch> {
+    (any::<u8>(), any::<u64>(), any::<bool>()).prop_map(|(level, id, negated)| CgroupMatch {
+        level,
+        id,
+        negated,
+    })
+}
+
+pub fn ports() -> impl Strategy<Value = Ports> {
+    (protocol(), 1u16.., 1u16..)
+        .prop_filter_map("a range", |(protocol, a, b)| Ports::new(protocol, a.min(b), a.max(b)))
+}
+
+pub fn interface() -> impl Strategy<Value = Interface> {
+    ("[a-z][a-z0-9.-]{0,13}", any::<bool>(), any::<bool>())
+        .prop_map(|(name, wildcard, negated)| Interface { name: name.into(), wildcard, negated })
+}
+
+pub fn extension(version: IpVersion) -> impl Strategy<Value = Match> {
+    prop_oneof![
+        Just(Match::CtStateNew),
+        Just(Match::DstTypeLocal),
+        "[a-zA-Z0-9 äß\"'\\\\-]{1,80}".prop_map(|text| Match::Comment(text.into())),
+        (prop::option::of(range(version)), prop::option::of(range(version)))
+            .prop_map(|(source, destination)| Match::Range { source, destination }),
+    ]
+}
+
+pub fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        Just(Verdict::Accept),
+        Just(Verdict::Return),
+        "[A-Z-]{1,28}".prop_map(|chain| Verdict::Jump(chain.into())),
+        "[A-Z-]{1,28}".prop_map(|chain| Verdict::Goto(chain.into())),
+        (0u32..32, any::<bool>()).prop_map(|(bit, set)| Verdict::Connmark { bits: 1 << bit, set }),
+    ]
+}
+
+pub fn addresses(version: IpVersion) -> impl Strategy<Value = AddressSpec> {
+    let range = range(version).prop_filter("two addresses", |range| range.first() < range.last());
+    prop_oneof![network(version).prop_map(AddressSpec::Network), range.prop_map(AddressSpec::Range)]
+}
+
+/// The conditions in any order; a part stands before the set that holds it.
+pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
+    let direction = || prop::sample::select(vec![Direction::In, Direction::Out]);
+    let end = prop::sample::select(vec![Endpoint::Source, Endpoint::Destination]);
+    let any_addresses = || ip_version().prop_flat_map(addresses);
+    let part = (1u32..32, 0u32..64).prop_map(|(mask, value)| Shard {
+        mask: u128::from(mask),
+        value: u128::from(value & mask),
+    });
+    let condition = prop_oneof![
+        Just(NftMatch::CtStateEstablished),
+        Just(NftMatch::CtStatusDnat),
+        (0u32..32).prop_map(|bit| NftMatch::CtMark(1 << bit)),
+        ip_version().prop_map(NftMatch::NfProto),
+        (direction(), interface()).prop_map(|(way, it)| NftMatch::Interface(way, it)),
+        direction().prop_map(NftMatch::DockerBridgeName),
+        Just(NftMatch::InBridge),
+        any_addresses().prop_map(NftMatch::Destination),
+        protocol().prop_map(NftMatch::Protocol),
+        ports().prop_map(NftMatch::Ports),
+        (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| NftMatch::PortSet(of, set.into())),
+        cgroup().prop_map(NftMatch::Cgroup),
+        any::<bool>().prop_map(NftMatch::SocketWildcard),
+        ports().prop_map(NftMatch::CtOriginalPorts),
+        (end, any_addresses()).prop_map(|(end, it)| NftMatch::CtOriginalAddress(end, it)),
+    ];
+    let lookup = (ip_version(), prop::option::of(part), "[a-z]{1,9}-4");
+    (prop::collection::vec(condition, 0..4), prop::option::of(lookup)).prop_map(|(all, set)| {
+        // A condition on the IP header comes after one on its version.
+        let version = |it: &NftMatch| it.header_version().map(NftMatch::NfProto);
+        let mut all: Vec<NftMatch> =
+            all.into_iter().flat_map(|it| version(&it).into_iter().chain([it])).collect();
+        if let Some((version, part, set)) = set {
+            // A rule asks for the source once.
+            all.retain(|it| !matches!(it, NftMatch::CtOriginalAddress(Endpoint::Source, _)));
+            all.extend(part.map(|part| NftMatch::CtOriginalShard(version, part)));
+            all.push(NftMatch::CtOriginalSet(version, set.into()));
+        }
+        all
+    })
+}
+
+/// A rule of nft with any conditions and statement.
+pub fn nft_rule() -> impl Strategy<Value = Rule> {
+    let statement = prop_oneof![
+        Just(NftStatement::Accept),
+        Just(NftStatement::Drop),
+        "[a-z]{1,9}".prop_map(|chain| NftStatement::Jump(chain.into())),
+        "[a-z]{1,9}".prop_map(|chain| NftStatement::Goto(chain.into())),
+        any::<u32>().prop_map(NftStatement::ClearCtMark),
+        ("[a-z]{1,9}", protocol(), any::<NonZeroU32>()).prop_map(|(set, protocol, timeout)| {
+            NftStatement::UpdateSet(SetUpdate { set: set.into(), protocol, timeout })
+        }),
+    ];
+    let comment = prop::option::of("[a-z ]{1,80}");
+    (conditions(), comment, statement).prop_map(|(mut conditions, comment, statement)| {
+        if let NftStatement::UpdateSet(update) = &statement {
+            conditions.push(NftMatch::Protocol(update.protocol));
+        }
+        let comment = comment.map(Into::into);
+        NftRule { comment, ..NftRule::new(conditions, statement) }.into()
+    })
+}
+
+/// A rule of iptables.
+pub fn iptables_rule(version: IpVersion) -> impl Strategy<Value = Rule> {
+    let header = (
+        prop::option::of(network(version)),
+        prop::option::of(network(version)),
+        prop::option::of(interface()),
+        prop::option::of(ports()),
+    );
+    let matches = prop::collection::vec(extension(version), 0..4);
+    (header, matches, verdict()).prop_map(|(header, mut matches, verdict)| {
+        let (source, destination, in_interface, ports) = header;
+        if let Some(ports) = ports {
+            matches.insert(0, Match::DestinationPorts(ports));
+        }
+        let protocol = ports.map(|ports| ports.protocol());
+        let matches = matches.into();
+        IptablesRule { source, destination, in_interface, protocol, matches, verdict }.into()
+    })
+}
+
+/// A rule that looks up the set of a large group.
+pub fn large_group_rule() -> impl Strategy<Value = Rule> {
+    let part = (0u32..6).prop_map(|bits| Shard { mask: (1 << bits) - 1, value: 0 });
+    let header = (ip_version(), prop::option::of(interface()), ports(), prop::option::of(part));
+    let rest = (1u32.., prop::option::of("[a-z ]{1,80}"), 0u8..3);
+    (header, rest).prop_flat_map(|((version, in_interface, ports, part), (bits, comment, to))| {
+        (network(version), range(version)).prop_map(move |(network, range)| {
+            let destination = |addresses| NftMatch::Destination(addresses);
+            let interface = in_interface.clone().map(|it| NftMatch::Interface(Direction::In, it));
+            let mut matches: Vec<NftMatch> = interface.into_iter().collect();
+            matches.push(NftMatch::NfProto(version));
+            if to == 2 {
+                matches.push(destination(AddressSpec::Network(network)));
+            }
+            matches.push(NftMatch::Ports(ports));
+            if to == 1 && range.first() < range.last() {
+                matches.push(destination(AddressSpec::Range(range)));
+            }
+            matches.extend(part.map(|part| NftMatch::SourceShard(version, part)));
+            matches.push(NftMatch::SourceSet(version, "cdn-4.0".into()));
+            matches.push(NftMatch::DstTypeLocal);
+            let comment = comment.as_deref().map(Into::into);
+            NftRule { comment, ..NftRule::new(matches, NftStatement::SetCtMark(bits)) }.into()
+        })
+    })
+}
+
+pub fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
+    let (limit, number) = match kind.version() {
+        Some(IpVersion::V6) => (u128::MAX, 60),
+        Some(IpVersion::V4) => (u128::from(u32::MAX), 60),
+        None => (0, 1),
+    };
+    let ends = prop::collection::btree_set(0..=limit, 0..number);
+    ends.prop_map(move |ends| {
+        let ends: Vec<u128> = ends.into_iter().collect();
+        if !kind.is_intervals() {
+            return ends.into_iter().map(|end| Interval { first: end, last: end }).collect();
+        }
+        ends.chunks_exact(2).map(|pair| Interval { first: pair[0], last: pair[1] }).collect()
+    })
+}
+
+pub fn set_kind() -> impl Strategy<Value = SetKind> {
+    ip_version().prop_flat_map(|version| {
+        let hosts = SetKind::Hosts { version, capacity: 1024 };
+        prop::sample::select(vec![hosts, SetKind::Intervals { version }, SetKind::DynamicPorts])
+    })
+}
