@@ -43,14 +43,15 @@
 //!
 //! | module | duty |
 //! |---|---|
-//! | [`engine`] | dump → plan → commit, with retry; hearing of others' commits |
-//! | `flows` | which flows a change of the policy leaves behind |
-//! | [`plan`] | the difference between the desired ruleset and a snapshot |
-//! | [`compile()`] | `Policy` → `Ruleset`: the only place that knows Docker's chains |
-//! | [`policy`] | text → `Policy`, with a place for every error |
+//! | [`engine`] | dump → resolve → plan → commit, with retry; other programs' commits |
+//! | `conntrack` | which flows a change of the policy affects |
+//! | [`compile()`] | `Policy` → `Ruleset`, and [`resolve`] completes it for this host |
+//! | [`policy`] | text → `Policy`, with the position of every error |
+//! | `docker` | Docker's chains, bridges and ports, and what its rules reveal |
+//! | [`plan`] | the difference between the resolved ruleset and a snapshot |
 //! | [`cgroup`] | the IDs and paths of cgroups, by which a socket's owner is known |
 //! | `netlink` | socket, batch, encoding, decoding: the only unsafe code |
-//! | [`model`] | family, chain, rule, match, verdict; `Display` is iptables' syntax |
+//! | [`model`] | family, chain, rule, match, verdict; `Display` is the syntax of iptables or nft |
 
 pub mod cgroup;
 mod compile;
