@@ -168,7 +168,7 @@ impl<'a> SnapshotReader<'a> {
         for (path, installed) in own_tables(family, snapshot) {
             let table = &path.table;
             for what in [Dump::Objects { table }, Dump::Flowtables { table }] {
-                let others = &mut installed.others;
+                let others = &mut installed.has_foreign_objects;
                 let dumped = self.connections[0].dump(what, family, generation, |_| {
                     *others = true;
                     true

@@ -382,7 +382,7 @@ fn what_our_table_holds_beside_chains_and_sets_is_seen() {
         let kernel = Kernel { table: b"dwnl\0\0\0\0", holds, ..Kernel::new(7) };
         let snapshot = engine_before(kernel).0.snapshot().expect("a snapshot");
         let [own] = managed_objects().owned_tables.try_into().expect("one table of ours");
-        assert_eq!(snapshot.tables[&own].others, expected, "{holds:?}");
+        assert_eq!(snapshot.tables[&own].has_foreign_objects, expected, "{holds:?}");
     }
 }
 

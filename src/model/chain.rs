@@ -1,41 +1,41 @@
-//! What the kernel should hold: chains and how much of each is ours.
+//! What the kernel should hold: chains, and how much of each belongs to dwnl.
 
 use std::sync::Arc;
 
 use super::{BaseChain, ChainPath, ForeignTranslations, Name, Origin, Rule, Set, TablePath};
 
-/// How much of a chain is ours.
+/// How much of a chain belongs to dwnl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The chain has to exist, so that a rule can jump to it. Its rules are somebody else's.
+    /// The chain has to exist, so that a rule can jump to it. Its rules are foreign.
     Referenced,
-    /// Our rules stand first, each of them once. The rules below are somebody else's.
+    /// dwnl's rules come first, each of them once. The rules below them are foreign.
     Leading,
-    /// The chain holds our rules and no others.
+    /// The chain holds dwnl's rules and no others.
     Exclusive,
 }
 
 /// A chain as it should be.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    /// Its address.
+    /// Which chain.
     pub path: Arc<ChainPath>,
-    /// Its hook, for a base chain.
+    /// Where it is attached, if it is a base chain.
     pub base: Option<BaseChain<'static>>,
-    /// How much of it is ours.
+    /// How much of it belongs to dwnl.
     pub ownership: Ownership,
-    /// Our rules in it, in order; no two are equal. Shared, because a large policy has many.
+    /// dwnl's rules in it, in order; no two are equal. Shared, because a large policy has many.
     pub rules: Arc<Vec<DesiredRule>>,
-    /// Rules of ours that have no place in it at present: wherever they are found they go.
+    /// dwnl's rules that do not belong in it at present: they are removed wherever they are found.
     pub retired: Vec<Rule>,
 }
 
-/// A rule as it should be, with what gave rise to it.
+/// A rule as it should be, and where it comes from.
 #[derive(Clone, Debug)]
 pub struct DesiredRule {
     /// The rule.
     pub rule: Rule,
-    /// The entry and source of the policy; `None` for the frame that every policy has.
+    /// The entry and source of the policy; `None` for a rule that every policy has.
     pub origin: Option<Arc<Origin>>,
 }
 
@@ -46,12 +46,13 @@ pub struct Ruleset {
     pub chains: Vec<Chain>,
     /// The sets that their rules look up.
     pub sets: Vec<Set>,
-    /// The tables that are wholly ours: what is in them and not in the ruleset goes, and a table
-    /// of which the ruleset has no chain goes itself.
+    /// The tables that belong to dwnl: what is in them and not in the ruleset is deleted, and so is
+    /// a table of which the ruleset has no chain.
     pub owned_tables: Vec<TablePath>,
-    /// Chains of ours in other tables that this ruleset does without: where they stand they go.
+    /// dwnl's chains in other tables that this ruleset does not need: they are deleted if they
+    /// exist.
     pub unused: Vec<Arc<ChainPath>>,
-    /// What is to be guarded beyond the rules of Docker. `None`: the ruleset has no guard.
+    /// What the guard looks for on the host. `None`: the ruleset has no guard.
     pub guard: Option<GuardScope>,
     /// Translations of other programs, because of which the second jump is left out or, where it
     /// is not, that it cuts off. Empty until the ruleset is resolved.
@@ -63,7 +64,7 @@ pub struct Ruleset {
 pub struct GuardScope {
     /// Whether containers with `--network=host` are guarded.
     pub host_network: bool,
-    /// The path of the cgroup of dockerd and docker-proxy; `None`: it is told by its name.
+    /// The path of the cgroup of dockerd and docker-proxy; `None`: it is found by its name.
     pub docker_cgroup: Option<Name>,
     /// The names of the cgroups at the top of the hierarchy whose services are the host's own.
     pub host_cgroups: Vec<Name>,

@@ -1,4 +1,4 @@
-//! What Docker's own rules tell about it.
+//! What Docker's rules reveal about Docker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,12 +10,12 @@ use super::{Family, IpVersion, Name, Ports};
 /// What is known of the Docker on this host, read from the rules that it has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Docker {
-    /// Its bridges, as far as its rules tell: what goes to their containers is judged.
+    /// Its bridges, as far as its rules reveal them: the guard judges what goes to their containers.
     pub bridges: BTreeSet<Name>,
-    /// Those among them of which there is no doubt: what comes from them comes from a container.
+    /// Those among them that are certain: what comes from them comes from a container.
     pub inside: BTreeSet<Name>,
-    /// Bridges of its own that also have ports which it did not make, with those ports. What comes
-    /// from them may come from outside.
+    /// Docker's bridges that also have ports which Docker did not create, with those ports. What
+    /// comes from them may come from outside.
     pub shared_bridges: BTreeMap<Name, Vec<Name>>,
     /// Those bridges whose containers are meant to be reached by their own addresses of the
     /// family (gateway mode `routed`).
@@ -27,7 +27,7 @@ pub struct Docker {
     pub has_rules: bool,
     /// The ports that it publishes.
     pub published: BTreeSet<PublishedPort>,
-    /// Those among them that its nftables backend publishes, which `DOCKER-BLOCK` does not stop.
+    /// Those among them that its nftables backend publishes; `DOCKER-BLOCK` does not block them.
     pub native: BTreeSet<PublishedPort>,
     /// The IP versions in whose nat table Swarm has a chain.
     pub ingress: BTreeSet<IpVersion>,
@@ -41,27 +41,27 @@ pub struct Docker {
 pub struct PublishedPort {
     /// The host's address on which it is published; `None`: on all.
     pub address: Option<IpNetwork>,
-    /// `Inet` where both families may reach it: docker-proxy listens on IPv6 for a container
-    /// that has IPv4 alone.
+    /// `Inet` if it can be reached over both IP versions: docker-proxy listens on IPv6 for a
+    /// container that has IPv4 only.
     pub family: Family,
     /// The published ports.
     pub ports: Ports,
 }
 
 impl PublishedPort {
-    /// Whether it can be called over IPv4, or IPv6.
+    /// Whether it can be reached over this IP version.
     pub fn is_reachable_over(&self, version: IpVersion) -> bool {
         self.family.version().is_none_or(|one| one == version)
     }
 
-    /// Whether it includes all that the other one is.
+    /// Whether it includes the other one.
     pub fn covers(&self, other: &PublishedPort) -> bool {
         let is_family = self.family == Family::Inet || self.family == other.family;
         let is_address = self.address.is_none() || self.address == other.address;
         is_family && is_address && self.ports.includes(&other.ports)
     }
 
-    /// Whether only the host itself can call it.
+    /// Whether only the host itself can reach it.
     pub fn is_loopback(&self) -> bool {
         self.address.is_some_and(|address| address.ip().is_loopback())
     }

@@ -1,4 +1,4 @@
-//! Flows as connection tracking remembers them.
+//! Entries of connection tracking.
 
 use std::net::IpAddr;
 
@@ -7,9 +7,9 @@ use super::Protocol;
 /// One direction of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tuple {
-    /// Who sends in this direction.
+    /// The sender's address.
     pub source: IpAddr,
-    /// To whom.
+    /// The receiver's address.
     pub destination: IpAddr,
     /// The protocol, one that Docker publishes.
     pub protocol: Protocol,
@@ -20,7 +20,7 @@ pub(crate) struct Tuple {
 }
 
 impl Tuple {
-    /// The other direction of a flow that nobody translates.
+    /// The other direction of a flow that is not translated.
     pub fn inverse(&self) -> Tuple {
         Tuple {
             source: self.destination,
@@ -35,15 +35,15 @@ impl Tuple {
 /// A flow: an entry of connection tracking, outside of any zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flow {
-    /// What its first packet said before any translation.
+    /// Its first packet before any translation.
     pub original: Tuple,
-    /// What an answer says before its translation is undone.
+    /// An answer before its translation is undone.
     pub reply: Tuple,
-    /// What has become of it.
+    /// Its state.
     pub status: Status,
-    /// Tells it from a later flow of the same tuple.
+    /// Distinguishes it from a later flow with the same tuple.
     pub id: u32,
-    /// When it is forgotten if no more packets come, in seconds from now.
+    /// When the kernel deletes it if no more packets come, in seconds from now.
     pub timeout: u32,
 }
 

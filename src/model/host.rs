@@ -1,5 +1,5 @@
 //! The state of the host outside nf_tables that the guard depends on: its network interfaces, the
-//! sockets that wait for connections or datagrams, and the cgroups that tell whose they are.
+//! sockets that wait for connections or datagrams, and the cgroups that show which program has them.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,22 +13,22 @@ pub struct HostState {
     pub links: BTreeMap<Name, Link>,
     /// The listening sockets, sorted and without duplicates. `None` if the kernel cannot list them.
     pub listeners: Option<Vec<Listener>>,
-    /// The cgroups that tell whose a socket is. `None` if there is no hierarchy of cgroup v2, or if
+    /// The cgroups that show which program has a socket. `None` if there is no hierarchy of cgroup v2, or if
     /// the process is in a cgroup namespace of its own.
     pub cgroups: Option<Cgroups>,
     /// Whether rules can match the cgroup of a listening socket on this kernel.
     pub matches_sockets: bool,
 }
 
-/// The cgroups that tell whose a socket is.
+/// The cgroups that show which program has a socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroups {
     /// Those of dockerd and docker-proxy.
     pub daemons: Vec<Cgroup>,
     /// Those at the top of the hierarchy whose services are the host's own.
     pub host: Vec<Cgroup>,
-    /// Those of containers in the host's network, or the ones in which nothing but containers are,
-    /// where containers are to be told apart.
+    /// Those of containers in the host's network, or those that hold only containers, if containers
+    /// have to be distinguished.
     pub containers: Vec<Cgroup>,
     /// Those of listening sockets, by their IDs, as far as they had to be looked up.
     pub of_listeners: BTreeMap<u64, Cgroup>,
@@ -71,7 +71,7 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Whether another cgroup lies below it.
+    /// Whether another cgroup is below it.
     pub fn contains(&self, other: &Cgroup) -> bool {
         if self.path.is_empty() {
             return !other.path.is_empty();
@@ -80,18 +80,17 @@ impl Cgroup {
         below.is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// The path of the one in which it lies; that of the root is empty.
+    /// The path of its parent; that of the root is empty.
     pub fn parent(&self) -> &str {
         self.path.rsplit_once('/').map_or("", |(parent, _)| parent)
     }
 
-    /// The name of the cgroup at the top of the hierarchy in which it lies, or which it is. That of
-    /// the root is empty.
+    /// The name of its ancestor, or itself, at the top of the hierarchy. That of the root is empty.
     pub fn top(&self) -> &str {
         self.path.split('/').next().unwrap_or_default()
     }
 
-    /// How many levels it lies below the root.
+    /// How many levels it is below the root.
     pub fn level(&self) -> u32 {
         let components = self.path.split('/').filter(|component| !component.is_empty());
         components.count().try_into().unwrap_or(u32::MAX)

@@ -4,7 +4,7 @@ use ipnetwork::IpNetwork;
 
 use super::{Interface, Name, Ports};
 
-/// What a foreign rule asks and does, as far as Docker's rules have words for it.
+/// What a foreign rule tests and does, as far as Docker's rules have words for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleFacts {
     /// `-i`.
@@ -23,7 +23,7 @@ pub struct RuleFacts {
     pub is_ongoing: bool,
     /// What it does, if that is one of these.
     pub action: Option<Action>,
-    /// Whether it asks or does anything else, so that it is not certain when it matches.
+    /// Whether it tests or does anything else, so that it is not certain when it matches.
     pub has_unknown: bool,
     /// Its expressions, of a rule that translates, or may do so, for ports that cannot be read.
     pub unreadable: Option<Box<str>>,

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use super::{AddressSpec, IpVersion, Name, SetPath};
 
-/// What a set's elements are, and who keeps them.
+/// What a set's elements are, and whether dwnl or the kernel maintains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SetKind {
     /// Single addresses. The kernel keeps them in a hash table of fixed size: one that grows cannot
-    /// be dumped reliably while it does, which is just after it was filled.
+    /// be dumped reliably while it grows, which is just after it was filled.
     Hosts {
         /// The IP version of the addresses.
         version: IpVersion,
-        /// How many addresses the set has room for.
+        /// Maximum number of addresses in the set.
         capacity: u32,
     },
     /// Intervals of addresses, which the kernel keeps in a tree.
@@ -23,14 +23,14 @@ pub enum SetKind {
         /// The IP version of the addresses.
         version: IpVersion,
     },
-    /// Ports that rules put in as packets pass, each of which leaves by itself when its time is up.
-    /// They are the kernel's: dwnl neither reads nor writes nor counts them, and they outlive every
-    /// commit that leaves the set alone.
+    /// Ports that rules add as packets pass, and that the kernel deletes after a timeout. dwnl
+    /// neither reads nor writes nor counts them, and they survive every commit that does not change
+    /// the set.
     DynamicPorts,
 }
 
 impl SetKind {
-    /// How many ports a set has room for.
+    /// The capacity of a set of ports.
     pub const PORTS: u32 = 65535;
 
     /// Whether the elements are intervals.
@@ -38,7 +38,7 @@ impl SetKind {
         matches!(self, SetKind::Intervals { .. })
     }
 
-    /// Whether the elements are the kernel's to keep.
+    /// Whether rules maintain the elements.
     pub fn is_dynamic(self) -> bool {
         self == SetKind::DynamicPorts
     }
@@ -73,7 +73,7 @@ impl fmt::Display for SetKind {
 /// A set as it should be.
 #[derive(Clone, Debug)]
 pub struct Set {
-    /// Its address.
+    /// Which set.
     pub path: Arc<SetPath>,
     /// What its elements are.
     pub kind: SetKind,
@@ -84,17 +84,17 @@ pub struct Set {
     pub origin: Name,
 }
 
-/// One of the parts that a large group is kept in: the addresses of which some bits have a value.
+/// A part of a large group: the addresses of which some bits have a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shard {
     /// The bits.
     pub mask: u128,
-    /// Their value, where they stand.
+    /// Their value, in place.
     pub value: u128,
 }
 
 impl Shard {
-    /// Whether the address belongs to it.
+    /// Whether it includes the address.
     pub fn has(self, address: u128) -> bool {
         address & self.mask == self.value
     }

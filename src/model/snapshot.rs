@@ -11,19 +11,19 @@ use super::{
 /// The tables that dwnl works in, as they were at one generation of the ruleset.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The generation; the kernel counts it up with every change by anybody.
+    /// The generation; the kernel increments it with every change, whichever program makes it.
     pub generation: u32,
-    /// The tables by their addresses.
+    /// The tables by their paths.
     pub tables: BTreeMap<TablePath, InstalledTable>,
-    /// What Docker's rules, in these and in other tables, tell about it, and with a guard its
+    /// What Docker's rules, in these and in other tables, reveal about Docker, and with a guard its
     /// listening sockets.
     pub docker: Docker,
-    /// The host outside nf_tables, as far as it was looked at.
+    /// The host outside nf_tables, as far as it was read.
     pub host: HostState,
 }
 
 impl Snapshot {
-    /// The chain at this address, if it exists.
+    /// The chain with this path, if it exists.
     pub fn chain(&self, path: &ChainPath) -> Option<&InstalledChain> {
         self.tables.get(&path.table)?.chains.get(&path.chain)
     }
@@ -32,27 +32,26 @@ impl Snapshot {
 /// A table in the kernel.
 #[derive(Clone, Debug, Default)]
 pub struct InstalledTable {
-    /// The port id of the one netlink socket that may change it (`NFTA_TABLE_OWNER`), if the
-    /// table has such an owner.
+    /// The port ID of the only netlink socket that may change it (`NFTA_TABLE_OWNER`), if the table
+    /// has an owner.
     pub owner: Option<u32>,
     /// Whether dwnl created it.
-    pub ours: bool,
-    /// Whether it is switched off: packets pass its base chains by (`NFT_TABLE_F_DORMANT`).
+    pub created_by_dwnl: bool,
+    /// Whether it is switched off: packets skip its base chains (`NFT_TABLE_F_DORMANT`).
     pub dormant: bool,
     /// Its chains by name.
     pub chains: BTreeMap<Name, InstalledChain>,
-    /// Its sets by name, but for those that are part of a rule; only of tables that are wholly
-    /// ours.
+    /// Its sets by name, except those that are part of a rule; only of tables that belong to dwnl.
     pub sets: BTreeMap<Name, InstalledSet>,
-    /// Whether it holds what dwnl never makes: stateful objects or flowtables; only of tables
-    /// that are wholly ours.
-    pub others: bool,
+    /// Whether it holds stateful objects or flowtables, which dwnl never creates; only of tables
+    /// that belong to dwnl.
+    pub has_foreign_objects: bool,
 }
 
 /// A set in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstalledSet {
-    /// What its elements are; `None` if it is none of the kinds that dwnl makes.
+    /// What its elements are; `None` if it is of a kind that dwnl never creates.
     pub kind: Option<SetKind>,
     /// Its elements, sorted; of a dynamic set they are not read.
     pub elements: Arc<[Interval]>,
@@ -61,18 +60,18 @@ pub struct InstalledSet {
 /// A chain in the kernel.
 #[derive(Clone, Debug, Default)]
 pub struct InstalledChain {
-    /// Where it is hooked in, for a base chain: type, hook and priority.
+    /// Where it is attached, if it is a base chain: type, hook and priority.
     pub base: Option<(Name, Hook, i32)>,
     /// Whether, as a base chain, it drops what reaches its end (`policy drop`).
     pub drops: bool,
     /// Whether dwnl created it.
-    pub ours: bool,
+    pub created_by_dwnl: bool,
     /// Its rules, in order.
     pub rules: Vec<InstalledRule>,
 }
 
 impl InstalledChain {
-    /// Where it is hooked in, for a base chain.
+    /// Where it is attached, if it is a base chain.
     pub fn base(&self) -> Option<BaseChain<'_>> {
         let (chain_type, hook, priority) = self.base.as_ref()?;
         Some(BaseChain { chain_type, hook: *hook, priority: *priority })
@@ -82,9 +81,9 @@ impl InstalledChain {
 /// A rule in the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstalledRule {
-    /// The kernel's number for it, unique in its table and never used again.
+    /// The kernel's number for it, unique in its table and never reused.
     pub handle: u64,
-    /// What it says.
+    /// Its content.
     pub content: RuleContent,
     /// Packets counted.
     pub packets: u64,
@@ -92,7 +91,7 @@ pub struct InstalledRule {
     pub bytes: u64,
 }
 
-/// What a rule in the kernel says.
+/// The content of a rule in the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleContent {
     /// A rule of exactly the form that dwnl writes.
@@ -103,8 +102,7 @@ pub enum RuleContent {
         expressions: String,
         /// The chain it jumps or goes to, if any.
         target: Option<Name>,
-        /// The target or expression by which it translates addresses, or of which dwnl does not
-        /// know that it does not.
+        /// The target or expression by which it translates addresses or may do so.
         translation: Option<Name>,
     },
 }

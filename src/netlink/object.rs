@@ -16,8 +16,8 @@ pub(crate) fn decode_table(attributes: Attributes) -> Option<(Name, InstalledTab
     let owner = attributes.clone().find(uapi::table::OWNER).and_then(|owner| owner.be_u32());
     let flags = attributes.clone().find(uapi::table::FLAGS).and_then(|flags| flags.be_u32());
     let dormant = flags.unwrap_or(0) & TABLE_DORMANT != 0;
-    let ours = userdata::is_tagged(attributes.find(uapi::table::USERDATA));
-    Some((name, InstalledTable { owner, ours, dormant, ..InstalledTable::default() }))
+    let created_by_dwnl = userdata::is_tagged(attributes.find(uapi::table::USERDATA));
+    Some((name, InstalledTable { owner, created_by_dwnl, dormant, ..InstalledTable::default() }))
 }
 
 /// A chain's table, name and state; its rules are still missing. The bytes are the attributes of
@@ -34,8 +34,8 @@ pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, Instal
     });
     let policy = attributes.clone().find(uapi::chain::POLICY).and_then(|policy| policy.be_u32());
     let drops = policy == Some(POLICY_DROP);
-    let ours = userdata::is_tagged(attributes.find(uapi::chain::USERDATA));
-    Some((table, name, InstalledChain { base, drops, ours, rules: Vec::new() }))
+    let created_by_dwnl = userdata::is_tagged(attributes.find(uapi::chain::USERDATA));
+    Some((table, name, InstalledChain { base, drops, created_by_dwnl, rules: Vec::new() }))
 }
 
 /// The generation. The bytes are the attributes of `NFT_MSG_NEWGEN`.

@@ -34,7 +34,7 @@ pub(super) fn is_fit(path: &TablePath, table: &InstalledTable, desired: &Ruleset
             .is_some_and(|kind| desired.is_none_or(|desired| is_fit_kind(kind, desired.kind)))
     };
     !table.dormant
-        && !table.others
+        && !table.has_foreign_objects
         && table.chains.iter().all(is_fit_chain)
         && table.sets.iter().all(is_fit_set)
 }

@@ -59,7 +59,9 @@ impl<'a> Teardown<'a> {
                     position,
                 });
             }
-            None if is_empty && (installed.ours || chain.ownership == Ownership::Exclusive) => {
+            None if is_empty
+                && (installed.created_by_dwnl || chain.ownership == Ownership::Exclusive) =>
+            {
                 self.changes.push(Change::DeleteChain(Arc::clone(&chain.path)));
                 self.deleted_chains.insert(chain.path.as_ref().clone());
             }
@@ -114,7 +116,7 @@ impl<'a> Teardown<'a> {
                 let path = ChainPath { table: path.clone(), chain: Arc::clone(chain) };
                 self.deleted_chains.contains(&path)
             });
-            if table.ours && is_empty {
+            if table.created_by_dwnl && is_empty {
                 let contents = Vec::new();
                 self.changes.push(Change::DeleteTable { table: path.clone(), contents });
             }

@@ -33,7 +33,7 @@ impl Model {
         let tables = &mut self.snapshot.tables;
         match change {
             Change::AddTable(path) => {
-                let table = InstalledTable { ours: true, ..InstalledTable::default() };
+                let table = InstalledTable { created_by_dwnl: true, ..InstalledTable::default() };
                 assert!(tables.insert(path.clone(), table).is_none());
             }
             Change::DeleteTable { table: path, contents } => {
@@ -49,7 +49,8 @@ impl Model {
             }
             Change::AddChain(path, base) => {
                 let base = base.map(|base| (base.chain_type.into(), base.hook, base.priority));
-                let chain = InstalledChain { base, ours: true, ..InstalledChain::default() };
+                let chain =
+                    InstalledChain { base, created_by_dwnl: true, ..InstalledChain::default() };
                 let table = tables.get_mut(&path.table).expect("the table");
                 assert!(table.chains.insert(path.chain.clone(), chain).is_none());
             }
@@ -300,7 +301,7 @@ fn state(model: &Model) -> Vec<String> {
             .sets
             .iter()
             .map(|(name, set)| format!("{name} {:?} {:?}", set.kind, set.elements));
-        let flags = [format!("dormant {} others {}", table.dormant, table.others)];
+        let flags = [format!("dormant {} others {}", table.dormant, table.has_foreign_objects)];
         let lines = chains.chain(bases).chain(sets).chain(flags);
         lines.map(|line| format!("{path} {line}")).collect::<Vec<_>>()
     };

@@ -70,7 +70,7 @@ impl Damage {
             Damage::Map => {
                 table.sets.insert("map".into(), InstalledSet::default());
             }
-            Damage::Object => table.others = true,
+            Damage::Object => table.has_foreign_objects = true,
             Damage::Dormant => table.dormant = true,
             Damage::Policy => allow.drops = true,
             Damage::Hook => allow.base = Some(("filter".into(), Hook::Prerouting, 0)),
