@@ -1,4 +1,4 @@
-//! A plan in the making: step by step, each referring to what the steps before it have made.
+//! Builds a plan step by step. Each step may refer to what the steps before it created.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -11,42 +11,43 @@ use crate::model::{
     ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot, TablePath,
 };
 
-/// A plan in the making.
+/// A plan under construction.
 pub(super) struct PlanBuilder<'a> {
     desired: &'a Ruleset,
     snapshot: &'a Snapshot,
-    /// The tables that can be built upon.
-    fit: BTreeMap<&'a TablePath, &'a InstalledTable>,
-    /// The chains whose rules have been taken out for a while.
-    suspended: HashSet<&'a ChainPath>,
+    /// The tables that can be changed step by step.
+    compatible: BTreeMap<&'a TablePath, &'a InstalledTable>,
+    /// The chains whose rules are detached for the moment.
+    detached: HashSet<&'a ChainPath>,
     plan: Plan,
 }
 
 impl<'a> PlanBuilder<'a> {
     /// The changes that turn the snapshot into the desired ruleset.
     pub(super) fn plan(desired: &Ruleset, snapshot: &Snapshot) -> Result<Plan, PlanError> {
-        let mut building = PlanBuilder::new(desired, snapshot);
-        building.tables()?;
-        building.sets();
-        building.chains()?;
-        building.remove_unused()?;
-        Ok(Plan { foreign_translations: desired.foreign_translations.clone(), ..building.plan })
+        let mut builder = PlanBuilder::new(desired, snapshot);
+        builder.tables()?;
+        builder.sets();
+        builder.chains()?;
+        builder.remove_unused()?;
+        Ok(Plan { foreign_translations: desired.foreign_translations.clone(), ..builder.plan })
     }
 
     fn new(desired: &'a Ruleset, snapshot: &'a Snapshot) -> PlanBuilder<'a> {
-        let is_fit = |(path, table): &(&TablePath, &InstalledTable)| {
-            !desired.owned_tables.contains(path) || owned_table::is_fit(path, table, desired)
+        let is_compatible = |(path, table): &(&TablePath, &InstalledTable)| {
+            !desired.owned_tables.contains(path) || owned_table::is_compatible(path, table, desired)
         };
         PlanBuilder {
             desired,
             snapshot,
-            fit: snapshot.tables.iter().filter(is_fit).collect(),
-            suspended: HashSet::new(),
+            compatible: snapshot.tables.iter().filter(is_compatible).collect(),
+            detached: HashSet::new(),
             plan: Plan { generation: snapshot.generation, ..Plan::default() },
         }
     }
 
-    /// Tables come first. One of ours that cannot be built upon is deleted, to be made anew.
+    /// Tables come first. A table of dwnl's that cannot be changed step by step is deleted and
+    /// created again.
     fn tables(&mut self) -> Result<(), PlanError> {
         for path in self.desired.tables() {
             let Some(table) = self.snapshot.tables.get(path) else {
@@ -54,7 +55,7 @@ impl<'a> PlanBuilder<'a> {
                 continue;
             };
             check_owner(path, table.owner)?;
-            if !self.fit.contains_key(path) {
+            if !self.compatible.contains_key(path) {
                 self.plan.changes.push(owned_table::delete(path, table));
                 self.plan.changes.push(Change::AddTable(path.clone()));
             }
@@ -62,8 +63,8 @@ impl<'a> PlanBuilder<'a> {
         Ok(())
     }
 
-    /// Sets come before the rules that look them up. Those rules are taken out for a while if
-    /// their set is to be replaced.
+    /// Sets come before the rules that look them up. If a set is replaced, those rules are detached
+    /// first.
     fn sets(&mut self) {
         let differences: Vec<_> =
             self.desired.sets.iter().map(|set| (set, self.difference(set))).collect();
@@ -93,21 +94,21 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// What is to be done with the set, if it exists.
+    /// The difference for the set, if it exists.
     fn difference(&self, set: &'a Set) -> Option<SetDiff<'a>> {
-        let installed = self.fit.get(&set.path.table)?.sets.get(&set.path.set)?;
+        let installed = self.compatible.get(&set.path.table)?.sets.get(&set.path.set)?;
         Some(SetDiff::new(set, &installed.elements))
     }
 
-    /// Whether the set is to be replaced: because it has to be of another size, or because that is
-    /// less work and it is certain which rules look it up.
+    /// Whether the set is replaced: because its capacity changes, or because replacing it is less
+    /// work and it is certain which rules look it up.
     fn is_replaced(&self, set: &Set, difference: &SetDiff) -> bool {
-        let Some(table) = self.fit.get(&set.path.table) else { return false };
+        let Some(table) = self.compatible.get(&set.path.table) else { return false };
         let kind = table.sets.get(&set.path.set).and_then(|installed| installed.kind);
         kind != Some(set.kind) || (difference.is_replacement() && owned_table::is_known(table))
     }
 
-    /// Takes out, for a while, the rules of each chain that looks up one of these sets.
+    /// Detaches the rules of each chain that looks up one of these sets.
     fn detach(&mut self, sets: &HashSet<&SetPath>) {
         for chain in &self.desired.chains {
             let path = &chain.path;
@@ -118,14 +119,14 @@ impl<'a> PlanBuilder<'a> {
                 .flat_map(Rule::sets)
                 .map(|set| SetPath { table: table.clone(), set: Arc::clone(set) });
             if looked_up.any(|set| sets.contains(&set)) {
-                ChainDiff::new(chain, &installed.rules).push_suspension(&mut self.plan.changes);
-                self.suspended.insert(path);
+                ChainDiff::new(chain, &installed.rules).detach_rules(&mut self.plan.changes);
+                self.detached.insert(path);
             }
         }
     }
 
     fn installed(&self, path: &ChainPath) -> Option<&'a InstalledChain> {
-        self.fit.get(&path.table)?.chains.get(&path.chain)
+        self.compatible.get(&path.table)?.chains.get(&path.chain)
     }
 
     fn chains(&mut self) -> Result<(), PlanError> {
@@ -143,8 +144,8 @@ impl<'a> PlanBuilder<'a> {
             };
             let difference = ChainDiff::new(chain, installed);
             self.plan.unchanged += difference.unchanged();
-            if self.suspended.contains(&*chain.path) {
-                difference.push_restoration(&mut self.plan.changes);
+            if self.detached.contains(&*chain.path) {
+                difference.reattach_rules(&mut self.plan.changes);
             } else {
                 difference.push_onto(&mut self.plan.changes);
             }
@@ -152,8 +153,8 @@ impl<'a> PlanBuilder<'a> {
         Ok(())
     }
 
-    /// Last go the tables of ours that are not desired, of the others the sets that are not, and our
-    /// chains in others' tables that are not needed.
+    /// Deletes dwnl's tables that are not desired, in its other tables the sets that are not, and its
+    /// chains in foreign tables that are not needed.
     fn remove_unused(&mut self) -> Result<(), PlanError> {
         for path in &self.desired.unused {
             if let Some(installed) = self.snapshot.chain(path) {
@@ -166,8 +167,8 @@ impl<'a> PlanBuilder<'a> {
             if !desired.contains(&path) {
                 check_owner(path, table.owner)?;
                 self.plan.changes.push(owned_table::delete(path, table));
-            } else if self.fit.contains_key(path) {
-                self.plan.changes.extend(owned_table::unwanted_sets(path, table, self.desired));
+            } else if self.compatible.contains_key(path) {
+                self.plan.changes.extend(owned_table::unused_sets(path, table, self.desired));
             }
         }
         Ok(())

@@ -1,5 +1,4 @@
-//! How one chain becomes what it should be, with as little as possible sent and every unchanged
-//! rule left in its place.
+//! The changes for one chain: as few as possible, and every unchanged rule remains in its place.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,11 +11,11 @@ use crate::model::{Chain, ChainPath, InstalledRule, Ownership, Position, Rule};
 pub(super) struct ChainDiff<'a> {
     desired: &'a Chain,
     installed: &'a [InstalledRule],
-    /// The desired rules that stay, by their index in `desired`.
+    /// The desired rules that remain, by their index in `desired`.
     kept: Vec<(usize, &'a InstalledRule)>,
-    /// The installed rules that go.
+    /// The installed rules that are deleted.
     removed: Vec<&'a InstalledRule>,
-    /// The first rule that is somebody else's, before which all of ours stand.
+    /// The first foreign rule; all of dwnl's come before it.
     first_foreign: Option<u64>,
 }
 
@@ -56,7 +55,7 @@ impl<'a> ChainDiff<'a> {
         self.choose(&candidates);
     }
 
-    /// Keeps as many candidates as stand in the desired order, and removes the others.
+    /// Keeps as many candidates as are in the desired order, and removes the others.
     fn choose(&mut self, candidates: &[(usize, &'a InstalledRule)]) {
         let order: Vec<usize> = candidates.iter().map(|(place, _)| *place).collect();
         let mut chosen = longest_increasing(&order).into_iter().peekable();
@@ -69,19 +68,20 @@ impl<'a> ChainDiff<'a> {
         }
     }
 
-    /// How many of our rules stay.
+    /// How many of dwnl's rules remain.
     pub(super) fn unchanged(&self) -> usize {
         self.kept.len()
     }
 
-    /// Appends what takes out all rules for a while, of a chain that is wholly ours.
-    pub(super) fn push_suspension(&self, changes: &mut Vec<Change>) {
+    /// Appends the change that deletes all rules of a chain of dwnl's, to be added again by
+    /// [`ChainDiff::reattach_rules`].
+    pub(super) fn detach_rules(&self, changes: &mut Vec<Change>) {
         let contents = self.removed.iter().map(|rule| rule.content.clone()).collect();
         changes.push(Change::FlushChain { chain: Arc::clone(&self.desired.path), contents });
     }
 
-    /// Appends what fills the chain after its suspension: what stays is put back.
-    pub(super) fn push_restoration(self, changes: &mut Vec<Change>) {
+    /// Appends the changes that fill a detached chain: rules that remain keep their counters.
+    pub(super) fn reattach_rules(self, changes: &mut Vec<Change>) {
         let chain = &self.desired.path;
         let mut kept = self.kept.into_iter().peekable();
         for (i, desired) in self.desired.rules.iter().enumerate() {
@@ -98,7 +98,7 @@ impl<'a> ChainDiff<'a> {
         }
     }
 
-    /// Appends the changes: what goes first, then what comes.
+    /// Appends the changes: first deletions, then additions.
     pub(super) fn push_onto(self, changes: &mut Vec<Change>) {
         let chain = &self.desired.path;
         let empties = !self.removed.is_empty() && self.removed.len() == self.installed.len();
@@ -126,15 +126,15 @@ impl<'a> ChainDiff<'a> {
     }
 }
 
-/// Our rules among those of a chain of which only a part is ours.
-pub(super) fn ours<'a>(
+/// dwnl's rules among those of a chain that other programs use too.
+pub(super) fn own_rules<'a>(
     desired: &Chain,
     installed: &'a [InstalledRule],
 ) -> impl Iterator<Item = &'a InstalledRule> {
-    let ours: HashSet<&Rule> = desired.rules.iter().map(|desired| &desired.rule).collect();
+    let own: HashSet<&Rule> = desired.rules.iter().map(|desired| &desired.rule).collect();
     installed
         .iter()
-        .filter(move |rule| rule.content.known().is_some_and(|known| ours.contains(known)))
+        .filter(move |rule| rule.content.known().is_some_and(|known| own.contains(known)))
 }
 
 pub(super) fn delete(chain: &Chain, rule: &InstalledRule) -> Change {

@@ -7,22 +7,22 @@ use crate::model::{
     TablePath,
 };
 
-/// One change, a message of the batch or a few.
+/// One change: one message of the batch or a few.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Create the table.
     AddTable(TablePath),
-    /// Create the chain; a base chain if it is hooked in.
+    /// Create the chain; `Some` for a base chain.
     AddChain(Arc<ChainPath>, Option<BaseChain<'static>>),
     /// Insert the rule.
     AddRule {
         /// Into this chain.
         chain: Arc<ChainPath>,
-        /// At this place.
+        /// At this position.
         place: Position,
         /// The rule.
         rule: Rule,
-        /// What in the policy gave rise to it.
+        /// The entry and source of the policy that it comes from.
         origin: Option<Arc<Origin>>,
     },
     /// Delete one rule.
@@ -31,17 +31,17 @@ pub enum Change {
         chain: Arc<ChainPath>,
         /// The rule's handle.
         handle: u64,
-        /// What it said.
+        /// Its content.
         content: RuleContent,
     },
     /// Delete all rules of a chain at once.
     FlushChain {
         /// The chain.
         chain: Arc<ChainPath>,
-        /// What those said that are not put back by [`Change::RestoreRule`].
+        /// The contents of those that no [`Change::RestoreRule`] adds again.
         contents: Vec<RuleContent>,
     },
-    /// Put a rule back, behind those that are there.
+    /// Add a rule again that was flushed, behind those that are there, with its counter.
     RestoreRule {
         /// Into this chain.
         chain: Arc<ChainPath>,
@@ -54,7 +54,7 @@ pub enum Change {
     },
     /// Create the set.
     AddSet(Arc<SetPath>, SetKind),
-    /// Put elements into a set.
+    /// Add elements to a set.
     AddElements {
         /// The set.
         set: Arc<SetPath>,
@@ -62,26 +62,26 @@ pub enum Change {
         kind: SetKind,
         /// The elements.
         elements: Arc<[Interval]>,
-        /// What in the policy gave rise to them, in words.
+        /// What in the policy they come from, in words.
         origin: Name,
     },
-    /// Delete the set, which no rule looks up at the moment, and create it with other elements:
-    /// that is much less work for the kernel than to take out most of its elements one by one.
+    /// Delete the set, which no rule looks up at this point, and create it with other elements: that
+    /// is much less work for the kernel than to delete most of its elements one by one.
     ReplaceSet {
         /// The set.
         set: Arc<SetPath>,
         /// What its elements are.
         kind: SetKind,
-        /// All that it holds then.
+        /// All its elements afterwards.
         elements: Arc<[Interval]>,
-        /// All that it held before.
+        /// All its elements before.
         before: Arc<[Interval]>,
-        /// How many of those it holds then.
+        /// How many elements are in both.
         unchanged: usize,
-        /// What in the policy gave rise to them, in words.
+        /// What in the policy they come from, in words.
         origin: Name,
     },
-    /// Take elements out of a set.
+    /// Delete elements from a set.
     DeleteElements {
         /// The set.
         set: Arc<SetPath>,
@@ -97,13 +97,13 @@ pub enum Change {
         /// How many elements it has.
         elements: usize,
     },
-    /// Delete the chain, which is empty and not referred to.
+    /// Delete the chain, which is empty and which no rule jumps to.
     DeleteChain(Arc<ChainPath>),
-    /// Delete the table with all that is in it.
+    /// Delete the table with everything in it.
     DeleteTable {
         /// The table.
         table: TablePath,
-        /// What goes with it, as the changes that the kernel makes of its own accord.
+        /// What the kernel deletes with it, as changes.
         contents: Vec<Change>,
     },
 }

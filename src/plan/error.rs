@@ -1,8 +1,8 @@
-//! What stands in the way of a plan and is not dwnl's to change.
+//! Why a plan cannot be made.
 
 use crate::model::{Chain, ChainPath, InstalledChain, Name, TablePath};
 
-/// Why no plan can be made: something stands in the way that is not dwnl's to change.
+/// Why a plan cannot be made: something is in the way that dwnl must not change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -25,20 +25,20 @@ pub enum PlanError {
     ChainIsBaseChain {
         /// The chain.
         chain: ChainPath,
-        /// How it is hooked in.
+        /// Where it is attached.
         base: String,
     },
-    /// A chain of iptables is not hooked in where iptables expects it.
+    /// A chain of iptables is not attached where iptables expects it.
     #[error("chain {chain} is {found}, where iptables has {expected}: rename or delete it")]
     WrongHook {
         /// The chain.
         chain: ChainPath,
-        /// How it is hooked in.
+        /// Where it is attached.
         found: String,
-        /// How it should be.
+        /// Where it should be.
         expected: String,
     },
-    /// A rule that is not ours jumps to a chain that is to be deleted.
+    /// A foreign rule jumps to a chain that is to be deleted.
     #[error(
         "chain {chain} cannot be deleted, because rule {position} of chain {referrer}, which is \
          not dwnl's, jumps to it: delete that rule first"
@@ -53,7 +53,7 @@ pub enum PlanError {
     },
 }
 
-/// The kernel lets nobody but its owner change a table.
+/// Only its owner can change a table.
 pub(super) fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), PlanError> {
     match owner {
         Some(port) => Err(PlanError::TableOwned { table: path.clone(), port }),
@@ -61,8 +61,8 @@ pub(super) fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), Pl
     }
 }
 
-/// A chain that is jumped to must not be a base chain, and a base chain must be hooked in where
-/// it should be.
+/// A chain that rules jump to must not be a base chain, and a base chain must be attached where it
+/// should be.
 pub(super) fn check_base(desired: &Chain, installed: &InstalledChain) -> Result<(), PlanError> {
     let chain = desired.path.as_ref().clone();
     match (desired.base, installed.base()) {

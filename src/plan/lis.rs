@@ -1,4 +1,4 @@
-//! Which of the rules already in a chain can stay where they are.
+//! Which of the rules already in a chain can remain where they are.
 
 /// The positions of a longest strictly increasing subsequence of `values`, in order. Takes
 /// n log n steps.

@@ -1,5 +1,5 @@
-//! The difference between the ruleset that is desired and what the kernel holds: pure values, no
-//! input or output.
+//! The difference between the desired ruleset and what the kernel holds. Pure values, no input or
+//! output.
 
 mod builder;
 mod chain_diff;
@@ -20,16 +20,16 @@ use teardown::Teardown;
 pub use change::Change;
 pub use error::PlanError;
 
-/// What has to be done to the snapshot's kernel, in the order in which it has to be done. An
-/// empty plan sends nothing.
+/// The changes that a kernel needs, in the order in which they have to be made. An empty plan sends
+/// nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// The generation of the snapshot that the plan was made from. It can be committed only while
-    /// the kernel is still at this generation.
+    /// The generation of the snapshot that the plan was made from. The plan can be committed only
+    /// while the kernel is still at this generation.
     pub generation: u32,
     /// The changes.
     pub changes: Vec<Change>,
-    /// How many rules and set elements of ours stay as they are.
+    /// How many of dwnl's rules and set elements remain unchanged.
     pub unchanged: usize,
     /// Translations of other programs, because of which the second jump is left out or, where it
     /// is not, that it cuts off.
@@ -41,16 +41,16 @@ impl Plan {
     /// [`resolve`](crate::resolve) returned.
     ///
     /// # Errors
-    /// What stands in the way, if it is not dwnl's to change.
+    /// See [`PlanError`]: something is in the way that dwnl must not change.
     pub fn diff(desired: &Ruleset, snapshot: &Snapshot) -> Result<Plan, PlanError> {
         PlanBuilder::plan(desired, snapshot)
     }
 
-    /// The changes that take out of the snapshot all that dwnl put in: the rules of `owned`, and
-    /// the chains and tables that dwnl created and that nobody else uses.
+    /// The changes that remove everything that dwnl installed: the rules of `owned`, and the chains
+    /// and tables that dwnl created and that no other program uses.
     ///
     /// # Errors
-    /// What stands in the way, if it is not dwnl's to change.
+    /// See [`PlanError`]: something is in the way that dwnl must not change.
     pub fn teardown(owned: &Ruleset, snapshot: &Snapshot) -> Result<Plan, PlanError> {
         let changes = Teardown::changes(owned, snapshot)?;
         if !changes.is_empty() {
@@ -61,7 +61,7 @@ impl Plan {
         Ok(Plan { generation: snapshot.generation, changes, ..Plan::default() })
     }
 
-    /// Whether the kernel is as it should be.
+    /// Whether the kernel already holds the desired ruleset.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The tables that are wholly ours: what is in them and not desired goes.
+//! Tables that belong to dwnl: what is in them and not in the desired ruleset is deleted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,34 +9,34 @@ use crate::model::{
     SetPath, TablePath,
 };
 
-/// Whether a table of ours can become what is desired rule by rule and element by element. If
-/// somebody has put things there that dwnl never makes, or things of our names but of other kinds,
-/// it is made anew: in what order they could be taken out is for the kernel to know.
-pub(super) fn is_fit(path: &TablePath, table: &InstalledTable, desired: &Ruleset) -> bool {
+/// Whether a table of dwnl's can be changed rule by rule and element by element. If it holds objects
+/// that dwnl never creates, or objects with dwnl's names but of other kinds, it has to be created
+/// again: only the kernel knows in which order such objects can be deleted.
+pub(super) fn is_compatible(path: &TablePath, table: &InstalledTable, desired: &Ruleset) -> bool {
     let chains: HashMap<&Name, &Chain> = desired
         .chains
         .iter()
         .filter(|chain| chain.path.table == *path)
         .map(|chain| (&chain.path.chain, chain))
         .collect();
-    let sets = wanted_sets(path, desired);
-    let is_fit_chain = |(name, installed): (&Name, &InstalledChain)| {
+    let sets = desired_sets(path, desired);
+    let is_compatible_chain = |(name, installed): (&Name, &InstalledChain)| {
         let desired = chains.get(name);
         desired.is_some_and(|desired| desired.base == installed.base() && !installed.drops)
     };
-    let is_fit_kind = |kind: SetKind, desired: SetKind| {
+    let is_compatible_kind = |kind: SetKind, desired: SetKind| {
         kind == desired || (kind.version() == desired.version() && is_known(table))
     };
-    let is_fit_set = |(name, installed): (&Name, &InstalledSet)| {
+    let is_compatible_set = |(name, installed): (&Name, &InstalledSet)| {
         let desired = sets.get(name);
-        installed
-            .kind
-            .is_some_and(|kind| desired.is_none_or(|desired| is_fit_kind(kind, desired.kind)))
+        installed.kind.is_some_and(|kind| {
+            desired.is_none_or(|desired| is_compatible_kind(kind, desired.kind))
+        })
     };
     !table.dormant
         && !table.has_foreign_objects
-        && table.chains.iter().all(is_fit_chain)
-        && table.sets.iter().all(is_fit_set)
+        && table.chains.iter().all(is_compatible_chain)
+        && table.sets.iter().all(is_compatible_set)
 }
 
 /// Whether all rules of the table are of forms that dwnl writes, so that it is certain which sets
@@ -46,18 +46,18 @@ pub(super) fn is_known(table: &InstalledTable) -> bool {
     rules.all(|rule| rule.content.known().is_some())
 }
 
-/// Deletes the sets of a fit table that are not desired. No rule looks them up any more.
-pub(super) fn unwanted_sets(
+/// Deletes the sets of a compatible table that are not desired. No rule looks them up any more.
+pub(super) fn unused_sets(
     path: &TablePath,
     table: &InstalledTable,
     desired: &Ruleset,
 ) -> impl Iterator<Item = Change> {
-    let kept = wanted_sets(path, desired);
-    let unwanted = table.sets.iter().filter(move |(name, _)| !kept.contains_key(name));
-    unwanted.map(|(name, set)| delete_set(path, name, set))
+    let kept = desired_sets(path, desired);
+    let unused = table.sets.iter().filter(move |(name, _)| !kept.contains_key(name));
+    unused.map(|(name, set)| delete_set(path, name, set))
 }
 
-fn wanted_sets<'w>(path: &TablePath, desired: &'w Ruleset) -> HashMap<&'w Name, &'w Set> {
+fn desired_sets<'w>(path: &TablePath, desired: &'w Ruleset) -> HashMap<&'w Name, &'w Set> {
     let sets = desired.sets.iter().filter(|set| set.path.table == *path);
     sets.map(|set| (&set.path.set, set)).collect()
 }
@@ -74,7 +74,7 @@ pub(super) fn delete_chain(
     changes.push(Change::DeleteChain(Arc::clone(path)));
 }
 
-/// Deletes the table with all that is in it.
+/// Deletes the table with everything in it.
 pub(super) fn delete(path: &TablePath, table: &InstalledTable) -> Change {
     let mut contents = Vec::new();
     for (name, chain) in &table.chains {

@@ -1,4 +1,4 @@
-//! How one set becomes what it should be: the elements that go and those that come.
+//! The changes for one set: elements to delete and elements to add.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::model::{Interval, Set, difference};
 pub(super) struct SetDiff<'a> {
     desired: &'a Set,
     installed: &'a Arc<[Interval]>,
-    /// How many elements stay.
+    /// How many elements remain.
     pub unchanged: usize,
 }
 
 impl<'a> SetDiff<'a> {
-    /// Walks both sorted lists once, unless they are one: an engine that wrote a set remembers the
-    /// very list.
+    /// Compares the sorted lists in one pass, unless they are the same allocation: an engine caches
+    /// the list that it wrote.
     pub fn new(desired: &'a Set, installed: &'a Arc<[Interval]>) -> SetDiff<'a> {
         let unchanged = if Arc::ptr_eq(&desired.elements, installed) {
             installed.len()
@@ -26,7 +26,7 @@ impl<'a> SetDiff<'a> {
         SetDiff { desired, installed, unchanged }
     }
 
-    /// Whether more goes than stays, so that the set is better replaced.
+    /// Whether more elements are deleted than remain, so that replacing the set is cheaper.
     pub fn is_replacement(&self) -> bool {
         self.installed.len() - self.unchanged > self.unchanged
     }
@@ -43,7 +43,7 @@ impl<'a> SetDiff<'a> {
         });
     }
 
-    /// Appends the changes: what goes first, then what comes.
+    /// Appends the changes: first deletions, then additions.
     pub fn push_onto(self, changes: &mut Vec<Change>) {
         let Set { path, kind, elements, origin } = self.desired;
         if self.installed.len() > self.unchanged {

@@ -1,9 +1,9 @@
-//! What has to be done to take out all that dwnl put in, and nothing else.
+//! The changes that remove everything that dwnl installed, and nothing else.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::chain_diff::{delete, flush, ours};
+use super::chain_diff::{delete, flush, own_rules};
 use super::{Change, PlanError, owned_table};
 use crate::model::{
     Chain, ChainPath, InstalledChain, Name, Ownership, Ruleset, Snapshot, TablePath,
@@ -21,12 +21,12 @@ impl<'a> Teardown<'a> {
     /// The changes, in order.
     ///
     /// # Errors
-    /// If somebody else's rule still needs a chain that is ours.
+    /// If a foreign rule still jumps to a chain of dwnl's.
     pub(super) fn changes(
         owned: &Ruleset,
         snapshot: &'a Snapshot,
     ) -> Result<Vec<Change>, PlanError> {
-        let mut removal = Teardown {
+        let mut teardown = Teardown {
             snapshot,
             changes: Vec::new(),
             deleted_rules: HashSet::new(),
@@ -35,16 +35,16 @@ impl<'a> Teardown<'a> {
         // Chains are deleted after those whose rules jump to them.
         for chain in owned.chains.iter().rev() {
             if let Some(installed) = snapshot.chain(&chain.path) {
-                removal.remove_rules(chain, installed)?;
+                teardown.remove_rules(chain, installed)?;
             }
         }
-        removal.delete_tables(owned);
+        teardown.delete_tables(owned);
         for path in &owned.owned_tables {
             if let Some(table) = snapshot.tables.get(path) {
-                removal.changes.push(owned_table::delete(path, table));
+                teardown.changes.push(owned_table::delete(path, table));
             }
         }
-        Ok(removal.changes)
+        Ok(teardown.changes)
     }
 
     fn remove_rules(&mut self, chain: &Chain, installed: &InstalledChain) -> Result<(), PlanError> {
@@ -76,7 +76,7 @@ impl<'a> Teardown<'a> {
         match chain.ownership {
             Ownership::Referenced => {}
             Ownership::Leading => {
-                for rule in ours(chain, &installed.rules) {
+                for rule in own_rules(chain, &installed.rules) {
                     mark(rule.handle);
                     self.changes.push(delete(chain, rule));
                 }

@@ -1,4 +1,4 @@
-//! `apply(between(a, b), b) == a` on a model of the kernel's chains.
+//! `apply(diff(a, b), b) == a` on a model of the kernel's chains.
 
 mod damage;
 mod dynamic;
@@ -40,12 +40,12 @@ impl Model {
                 let table = tables.remove(path).expect("the table");
                 let rules = table.chains.values().map(|chain| chain.rules.len());
                 let elements = table.sets.values().map(|set| set.elements.len());
-                let told: usize = contents.iter().map(Change::removed).sum();
-                assert_eq!(told, rules.chain(elements).sum::<usize>());
-                let told = contents.iter().filter(|change| {
+                let reported: usize = contents.iter().map(Change::removed).sum();
+                assert_eq!(reported, rules.chain(elements).sum::<usize>());
+                let reported = contents.iter().filter(|change| {
                     matches!(change, Change::DeleteChain(_) | Change::DeleteSet { .. })
                 });
-                assert_eq!(told.count(), table.chains.len() + table.sets.len());
+                assert_eq!(reported.count(), table.chains.len() + table.sets.len());
             }
             Change::AddChain(path, base) => {
                 let base = base.map(|base| (base.chain_type.into(), base.hook, base.priority));
@@ -185,8 +185,8 @@ fn path(family: Family, chain: &str) -> ChainPath {
     ChainPath { table: TablePath { family, table: "nat".into() }, chain: chain.into() }
 }
 
-/// A kernel in which these rules, ours and others', were put into `PREROUTING` and
-/// `DOCKER-BLOCK`: a port for a rule of ours, 1 and 2 for the jumps, 0 for somebody else's.
+/// A kernel with these rules in `PREROUTING` and `DOCKER-BLOCK`: a port for a rule of dwnl's, 1 and 2
+/// for the jumps, 0 for a foreign rule.
 fn model(prerouting: &[u16], block: &[u16]) -> Model {
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     let mut empty = compile(&unguarded());
@@ -196,7 +196,7 @@ fn model(prerouting: &[u16], block: &[u16]) -> Model {
     for (chain, codes) in [("PREROUTING", prerouting), ("DOCKER-BLOCK", block)] {
         for code in codes {
             let content = match code {
-                0 => foreign("[somebody's]"),
+                0 => foreign("[foreign]"),
                 1 | 2 => RuleContent::Known(frame[2][usize::from(*code) - 1].rule.clone()),
                 port => RuleContent::Known(allow(*port)),
             };
@@ -214,7 +214,7 @@ fn contents(model: &mut Model, chain: &str) -> Vec<RuleContent> {
 
 proptest! {
     #[test]
-    fn the_plan_makes_the_kernel_what_is_wanted(
+    fn the_plan_leads_to_the_desired_ruleset(
         prerouting in prop::collection::vec(0u16..5, 0..8),
         block in prop::collection::vec(prop_oneof![Just(0u16), 10u16..20], 0..12),
         ports in prop::sample::subsequence((10u16..20).collect::<Vec<_>>(), 0..10).prop_shuffle(),
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn removal_leaves_what_others_put_there(
+    fn a_teardown_leaves_foreign_rules(
         prerouting in prop::collection::vec(0u16..5, 0..8),
         ports in prop::sample::subsequence((10u16..20).collect::<Vec<_>>(), 0..10),
     ) {
@@ -310,7 +310,7 @@ fn state(model: &Model) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn any_chain_of_reloads_ends_where_a_fresh_apply_does(
+    fn any_sequence_of_reloads_ends_like_a_fresh_apply(
         policies in prop::collection::vec(
             (prop::sample::subsequence((0u32..90).collect::<Vec<_>>(), 40..90),
              prop::sample::subsequence((0u32..20).collect::<Vec<_>>(), 0..20),
@@ -371,7 +371,7 @@ fn an_unchanged_rule_keeps_its_handle() {
 }
 
 #[test]
-fn a_chain_with_nothing_to_keep_is_flushed_at_once() {
+fn a_chain_without_a_rule_to_keep_is_flushed() {
     let model = model(&[1, 2], &[10, 11, 12]);
     let plan = Plan::diff(&desired(&[20]), &model.snapshot).expect("a plan");
     let flushes = |change: &&Change| matches!(change, Change::FlushChain { .. });
@@ -380,14 +380,14 @@ fn a_chain_with_nothing_to_keep_is_flushed_at_once() {
 }
 
 #[test]
-fn what_is_not_ours_stands_in_the_way() {
+fn foreign_objects_are_reported_as_errors() {
     let base = Some(("filter".into(), Hook::Input, 0));
     let mut taken = model(&[], &[]);
     let table = taken.snapshot.tables.get_mut(&path(Family::Ip, "").table).expect("the table");
     table.chains.get_mut("DOCKER-BLOCK").expect("the chain").base = base;
-    let obstacle = Plan::diff(&desired(&[]), &taken.snapshot).expect_err("an obstacle");
+    let error = Plan::diff(&desired(&[]), &taken.snapshot).expect_err("an error");
     assert_eq!(
-        obstacle.to_string(),
+        error.to_string(),
         "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook input priority filter), to \
          which no rule can jump: rename or delete it"
     );
@@ -395,12 +395,12 @@ fn what_is_not_ours_stands_in_the_way() {
     let mut owned = model(&[], &[]);
     let table = owned.snapshot.tables.get_mut(&path(Family::Ip, "").table).expect("the table");
     table.owner = Some(77);
-    let obstacle = Plan::diff(&desired(&[]), &owned.snapshot).expect_err("an obstacle");
-    assert!(matches!(obstacle, PlanError::TableOwned { port: 77, .. }), "{obstacle}");
+    let error = Plan::diff(&desired(&[]), &owned.snapshot).expect_err("an error");
+    assert!(matches!(error, PlanError::TableOwned { port: 77, .. }), "{error}");
 }
 
 #[test]
-fn a_foreign_jump_to_our_chain_hinders_its_removal() {
+fn a_foreign_jump_to_a_chain_prevents_its_removal() {
     let mut model = model(&[1, 2], &[]);
     let content = RuleContent::Foreign {
         expressions: "[…]".into(),
@@ -408,6 +408,6 @@ fn a_foreign_jump_to_our_chain_hinders_its_removal() {
         translation: None,
     };
     model.rules(&path(Family::Ip, "PREROUTING")).push(installed(99, content));
-    let obstacle = Plan::teardown(&managed_objects(), &model.snapshot).expect_err("an obstacle");
-    assert!(matches!(obstacle, PlanError::ChainInUse { position: 3, .. }), "{obstacle}");
+    let error = Plan::teardown(&managed_objects(), &model.snapshot).expect_err("an error");
+    assert!(matches!(error, PlanError::ChainInUse { position: 3, .. }), "{error}");
 }

@@ -1,19 +1,19 @@
-//! What others may do to a table of ours, and that none of it is left behind.
+//! Changes that other programs may make to dwnl's table, and that all of them are undone.
 
 use super::*;
 use crate::model::Interval;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Damage {
-    /// A rule in our chain.
+    /// A rule in a chain of dwnl's.
     Rule,
-    /// A chain, and a rule in ours that jumps to it.
+    /// A chain, and a rule in a chain of dwnl's that jumps to it.
     Chain,
-    /// A set that could be one of ours.
+    /// A set that could be one of dwnl's.
     Set,
-    /// One element less in a set of ours, and another more.
+    /// One element removed from a set of dwnl's, and another added.
     Element,
-    /// A set of ours that is of another kind: a map, whose elements may refer to chains.
+    /// A set of dwnl's that is of another kind: a map, whose elements may refer to chains.
     Kind,
     /// A map.
     Map,
@@ -36,14 +36,14 @@ const ALL: [Damage; 10] = [
     Damage::Policy,
     Damage::Hook,
 ];
-/// What is undone without making the table anew.
+/// What is undone without creating the table again.
 const SMALL: [Damage; 3] = [Damage::Rule, Damage::Set, Damage::Element];
 
 impl Damage {
     fn inflict(self, table: &mut InstalledTable) {
         let host = |number| Interval { first: number, last: number };
-        let allow = table.chains.get_mut("allow").expect("our chain");
-        let ours = table.sets.get_mut("cdn-4").expect("our set");
+        let allow = table.chains.get_mut("allow").expect("the chain");
+        let set = table.sets.get_mut("cdn-4").expect("the set");
         let foreign = |target: Option<&str>| {
             let target = target.map(Into::into);
             installed(
@@ -59,14 +59,14 @@ impl Damage {
                 table.chains.insert("foreign".into(), chain);
             }
             Damage::Set => {
-                let set = InstalledSet { kind: ours.kind, elements: [host(1), host(2)].into() };
+                let set = InstalledSet { kind: set.kind, elements: [host(1), host(2)].into() };
                 table.sets.insert("foreign".into(), set);
             }
             Damage::Element => {
-                let others = ours.elements.iter().skip(1).copied();
-                ours.elements = others.chain([host(u32::MAX.into())]).collect();
+                let others = set.elements.iter().skip(1).copied();
+                set.elements = others.chain([host(u32::MAX.into())]).collect();
             }
-            Damage::Kind => ours.kind = None,
+            Damage::Kind => set.kind = None,
             Damage::Map => {
                 table.sets.insert("map".into(), InstalledSet::default());
             }
@@ -84,7 +84,7 @@ fn damaged(damages: &[Damage]) -> (Ruleset, Vec<String>, Model) {
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     model.carry_out(&Plan::diff(&ruleset, &model.snapshot).expect("a plan"));
     let intact = state(&model);
-    let table = model.snapshot.tables.get_mut(&ruleset.owned_tables[0]).expect("our table");
+    let table = model.snapshot.tables.get_mut(&ruleset.owned_tables[0]).expect("the table");
     damages.iter().for_each(|damage| damage.inflict(table));
     (ruleset, intact, model)
 }
@@ -100,12 +100,12 @@ proptest! {
         prop_assert!(Plan::diff(&ruleset, &model.snapshot).expect("a plan").is_empty());
 
         let is_small = damages.iter().all(|damage| SMALL.contains(damage));
-        let is_anew = |change: &Change| matches!(change, Change::DeleteTable { .. });
-        prop_assert_eq!(plan.changes.iter().any(is_anew), !is_small);
+        let is_created_again = |change: &Change| matches!(change, Change::DeleteTable { .. });
+        prop_assert_eq!(plan.changes.iter().any(is_created_again), !is_small);
     }
 
     #[test]
-    fn a_damaged_table_goes_as_a_whole(damages in prop::sample::subsequence(ALL.to_vec(), 1..5)) {
+    fn a_damaged_table_is_deleted_with_everything_in_it(damages in prop::sample::subsequence(ALL.to_vec(), 1..5)) {
         let (ruleset, _, mut model) = damaged(&damages);
         let empty = compile(&unguarded());
         let plan = Plan::teardown(&managed_objects(), &model.snapshot).expect("a plan");

@@ -1,12 +1,12 @@
-//! Sets whose elements are the kernel's to keep.
+//! Sets whose elements the kernel maintains.
 
 use super::*;
 use crate::model::{IpVersion, Set, SetKind};
 
 const SET: &str = "docker-tcp";
 
-/// A policy's ruleset with a large group, and a dynamic set beside the group's.
-fn wanted_with_ports() -> Ruleset {
+/// A policy's ruleset with a large group, and a dynamic set in addition to the group's.
+fn desired_with_ports() -> Ruleset {
     let mut desired = compile(&policy_of(&(0..70).collect::<Vec<_>>(), &[], true));
     let table = desired.owned_tables[0].clone();
     desired.sets.push(Set {
@@ -34,12 +34,12 @@ fn is_filled(change: &Change, name: &str) -> bool {
 }
 
 #[test]
-fn a_dynamic_set_is_made_and_left_to_the_kernel() {
-    let desired = wanted_with_ports();
+fn a_dynamic_set_is_created_and_its_elements_are_ignored() {
+    let desired = desired_with_ports();
     let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
     let first = plan(&desired, &model);
-    let is_made = |change: &Change| matches!(change, Change::AddSet(_, SetKind::DynamicPorts));
-    assert!(first.changes.iter().any(is_made));
+    let is_created = |change: &Change| matches!(change, Change::AddSet(_, SetKind::DynamicPorts));
+    assert!(first.changes.iter().any(is_created));
     assert!(first.changes.iter().any(|change| is_filled(change, "cdn-4")));
     assert!(!first.changes.iter().any(|change| is_filled(change, SET)));
     model.carry_out(&first);
@@ -47,8 +47,8 @@ fn a_dynamic_set_is_made_and_left_to_the_kernel() {
 }
 
 #[test]
-fn a_dynamic_set_goes_when_nothing_needs_it() {
-    let mut desired = wanted_with_ports();
+fn a_dynamic_set_that_nothing_needs_is_deleted() {
+    let mut desired = desired_with_ports();
     let mut model = model_of(&desired);
     desired.sets.pop();
     let plan = plan(&desired, &model);
@@ -60,14 +60,14 @@ fn a_dynamic_set_goes_when_nothing_needs_it() {
 }
 
 #[test]
-fn a_set_of_addresses_does_not_become_a_dynamic_one() {
-    let desired = wanted_with_ports();
+fn a_set_of_addresses_is_not_changed_to_a_dynamic_one() {
+    let desired = desired_with_ports();
     let mut model = model_of(&desired);
-    let table = model.snapshot.tables.get_mut(&desired.owned_tables[0]).expect("our table");
-    let set = table.sets.get_mut(SET).expect("our set");
+    let table = model.snapshot.tables.get_mut(&desired.owned_tables[0]).expect("the table");
+    let set = table.sets.get_mut(SET).expect("the set");
     set.kind = Some(SetKind::Hosts { version: IpVersion::V4, capacity: SetKind::PORTS });
-    let anew = plan(&desired, &model);
-    assert!(anew.changes.iter().any(|change| matches!(change, Change::DeleteTable { .. })));
-    model.carry_out(&anew);
+    let again = plan(&desired, &model);
+    assert!(again.changes.iter().any(|change| matches!(change, Change::DeleteTable { .. })));
+    model.carry_out(&again);
     assert!(plan(&desired, &model).is_empty());
 }
