@@ -5,9 +5,9 @@ use crate::docker::{ranges, swarm_ports};
 use crate::model::{Docker, PublishedPort};
 use crate::policy::Policy;
 
-/// The published ports that no entry of the policy mentions, so that nobody from outside the host
-/// can reach them; each once, if it is published in both families. Without the guard those that
-/// nothing protects are not among them: see [`unprotected_ports`].
+/// The published ports that no entry of the policy covers, so that no outside host can reach them;
+/// each once, even if it is published for both IP versions. Without the guard, ports that nothing
+/// protects are not among them: see [`unprotected_ports`].
 pub fn uncovered_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
     let peers = swarm::entry(&policy.guard);
     let is_covered = |PublishedPort { ports: published, .. }: &PublishedPort| {
@@ -27,8 +27,8 @@ pub fn uncovered_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
     ranges(published)
 }
 
-/// Ports by which the nodes of a Swarm talk to each other, on which dockerd listens and which no entry of
-/// the policy mentions: the guard cuts this node off from the others.
+/// Ports of the communication between the nodes of a Swarm on which dockerd listens and which no entry
+/// of the policy covers: the guard cuts this node off from the others.
 pub fn blocked_swarm_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
     let mut uncovered = uncovered_ports(policy, docker);
     uncovered.retain(|it| policy.guard.enabled && swarm_ports().any(|own| it.ports.includes(&own)));
@@ -36,7 +36,7 @@ pub fn blocked_swarm_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPor
 }
 
 /// The published ports that nothing protects under this policy, because the guard is off and Docker
-/// publishes them by rules that `DOCKER-BLOCK` does not stop: those of its nftables backend, and those
+/// publishes them by rules that `DOCKER-BLOCK` does not block: those of its nftables backend, and those
 /// of routed networks.
 pub fn unprotected_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
     ranges(unprotected(policy, docker))
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_of_both_families_is_reported_once() {
+    fn a_port_of_both_ip_versions_is_reported_once() {
         let six = PublishedPort { family: Family::Ip6, ..published(443) };
         let other = PublishedPort { family: Family::Ip6, ..published(8443) };
         let docker = Docker { published: [published(443), six, other].into(), ..Docker::default() };

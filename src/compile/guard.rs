@@ -1,10 +1,10 @@
-//! The guard: what keeps a source that the policy does not allow out of the containers on every
-//! way that does not lead through `DOCKER-BLOCK`.
+//! The guard: blocks sources that the policy does not allow on every path to a container that
+//! bypasses `DOCKER-BLOCK`.
 //!
-//! It judges the first packet of each flow by what it was before anything was translated, which
-//! conntrack remembers. So it does not matter who translated it, in which order, or whether
-//! docker-proxy took it in. What it has to know of Docker is read from Docker's own rules when the
-//! difference to the kernel is made (`completion`); the rest depends on the policy alone.
+//! It judges the first packet of each flow by its original addresses and ports, which conntrack has.
+//! So it does not matter which program translated it, in which order, or whether docker-proxy
+//! accepted it. What the guard needs to know of Docker is read from Docker's rules when the ruleset
+//! is resolved (`resolve`); the rest depends on the policy alone.
 
 use std::sync::Arc;
 
@@ -21,24 +21,24 @@ use crate::policy::{Allow, DirectRouting, Policy};
 
 /// What every policy allows: the host itself and the containers.
 pub(super) const INSIDE: &str = "inside";
-/// Whom the policy allows.
+/// What the policy allows.
 const ALLOWED: &str = "allowed";
-/// What Docker or somebody else has translated, and must be allowed.
+/// What Docker or another program has translated; it has to be allowed.
 pub(super) const TRANSLATED: &str = "translated";
-/// What goes out to a bridge of Docker's.
+/// What goes out to one of Docker's bridges.
 pub(super) const BRIDGED: &str = "bridged";
 pub(super) const FORWARD: &str = "forward";
-/// What Docker has translated and nobody allowed before.
+/// What Docker has translated although no rule of `DOCKER-BLOCK` allowed it.
 const MARKED: &str = "marked";
-/// What is for a published port and was not translated, so that docker-proxy would take it in.
+/// What is for a published port and was not translated, so that docker-proxy would accept it.
 pub(super) const PROXIED: &str = "proxied";
 pub(super) const INPUT: &str = "input";
-/// What is for a port by which the nodes of a Swarm talk to each other.
+/// What is for a port of the communication between the nodes of a Swarm.
 const SWARM: &str = "swarm";
 
-/// The chain of `ip nat` or `ip6 nat` for whoever no rule of `DOCKER-BLOCK` let in: it is
-/// translated as Docker would, so that it never meets docker-proxy, and marked for the guard. What
-/// Docker does not translate loses the mark again.
+/// The rules of the chain of `ip nat` or `ip6 nat` for sources that no rule of `DOCKER-BLOCK`
+/// allowed. Docker's rules translate the packet, so that it never reaches docker-proxy, and it is
+/// marked for the guard. If Docker does not translate it, the mark is cleared again.
 pub(super) fn nat_rules(mark: u32) -> Vec<DesiredRule> {
     let rules = [
         // -j CONNMARK --set-xmark MARK/MARK
@@ -56,7 +56,7 @@ pub(super) fn nat(version: IpVersion, mark: u32) -> Chain {
     nat_chain(version, GUARD, None, Ownership::Exclusive, nat_rules(mark))
 }
 
-/// The chains of `inet dwnl`, each before those that lead to it.
+/// The chains of `inet dwnl`, each before those whose rules jump to it.
 pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
     let peers = swarm::entry(&policy.guard);
@@ -104,9 +104,9 @@ pub(super) fn goto(chain: &str) -> NftStatement {
     NftStatement::Goto(chain.into())
 }
 
-/// `ct state established,related counter accept`: a flow is judged until it is answered, so that
-/// nothing established is ever cut. What conntrack finds invalid or does not track can open nothing
-/// that is let in: no condition on the original tuple holds for it.
+/// `ct state established,related counter accept`: a flow is judged until it is answered, so that no
+/// established flow is ever interrupted. Packets that are invalid or untracked cannot open an
+/// allowed flow: no condition on the original tuple holds for them.
 fn established() -> DesiredRule {
     rule([NftMatch::CtStateEstablished], NftStatement::Accept)
 }
@@ -128,7 +128,7 @@ pub(super) fn by(direction: Direction, name: Name) -> NftMatch {
     NftMatch::Interface(direction, Interface { name, wildcard: false, negated: false })
 }
 
-/// `jump inside`, `jump allowed`, and `counter drop comment "…"`
+/// `counter jump inside`, `counter jump allowed` and `counter drop comment "not allowed: …"`
 pub(super) fn accept_or_drop(dropped: &str) -> Vec<DesiredRule> {
     vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
 }
@@ -139,14 +139,17 @@ fn drop(path: &str) -> DesiredRule {
     base_rule(NftRule { comment, ..NftRule::new([], NftStatement::Drop) })
 }
 
-/// The mark has served its purpose: no flow keeps it.
+/// `ct mark & MARK == MARK counter ct mark set ct mark & ~MARK`, then [`accept_or_drop`]. The mark has
+/// served its purpose, so it is cleared.
 fn translated(mark: u32) -> Vec<DesiredRule> {
     let mut rules = accept_or_drop("published port");
     rules.insert(0, rule([NftMatch::CtMark(mark)], NftStatement::ClearCtMark(mark)));
     rules
 }
 
-/// What was not translated goes to a container's own address.
+/// `ct status dnat counter goto translated`, `counter jump inside`, `counter jump allowed` if direct
+/// routing is allowed, and `counter drop comment "not allowed: container's own address"`: what was
+/// not translated goes to a container's own address.
 fn bridged(direct_routing: DirectRouting) -> Vec<DesiredRule> {
     let allowed = (direct_routing == DirectRouting::Allowed).then(|| rule([], jump(ALLOWED)));
     let inside = [rule([NftMatch::CtStatusDnat], goto(TRANSLATED)), rule([], jump(INSIDE))];
@@ -158,7 +161,8 @@ fn swarm_ports(peers: &Allow) -> impl Iterator<Item = DesiredRule> {
     peers.ports.iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
 }
 
-/// `jump inside`, the other nodes, and `counter drop comment "not allowed: Swarm"`
+/// `counter jump inside`, the rules for the other nodes, and
+/// `counter drop comment "not allowed: Swarm"`
 fn swarm_peers(peers: &Allow, large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = vec![rule([], jump(INSIDE))];
     rules.extend(allowed(std::slice::from_ref(peers), large));
@@ -166,9 +170,9 @@ fn swarm_peers(peers: &Allow, large: &SetGroups) -> Vec<DesiredRule> {
     rules
 }
 
-/// `ct mark & MARK == MARK ct status dnat counter goto translated`: whom nobody allowed and Docker has
-/// translated is judged at once, to whichever bridge it goes, before other programs can overwrite the
-/// mark.
+/// `ct mark & MARK == MARK ct status dnat counter goto translated`: what Docker has translated
+/// although no rule allowed it is judged at once, before other programs can overwrite the mark. The
+/// bridge that it goes to does not matter.
 fn marked(mark: u32) -> DesiredRule {
     rule([NftMatch::CtMark(mark), NftMatch::CtStatusDnat], goto(TRANSLATED))
 }
@@ -184,7 +188,7 @@ pub(super) fn to_bridge(name: Name) -> DesiredRule {
     rule([by(Direction::Out, name)], goto(BRIDGED))
 }
 
-/// One rule for each source that has one in `DOCKER-BLOCK`, and for each set of a large group.
+/// One rule for each source that has one in `DOCKER-BLOCK`, and one for each set of a large group.
 fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
     for entry in entries {
@@ -200,7 +204,7 @@ fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
     dedup(rules)
 }
 
-/// The rules of one entry for one of its ports and one called address.
+/// The rules of one entry for one of its ports and one destination.
 struct Allowed<'a> {
     version: IpVersion,
     entry: &'a Allow,
@@ -232,14 +236,14 @@ impl Allowed<'_> {
         }
     }
 
-    /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto FAMILY
+    /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto VERSION
     /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter accept comment NAME`
     fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
         let interface = self.entry.in_interface.clone();
         let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
-        let called = [NftMatch::CtOriginalPorts(self.ports), NftMatch::NfProto(self.version)];
+        let service = [NftMatch::CtOriginalPorts(self.ports), NftMatch::NfProto(self.version)];
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
-        let conditions = interface.into_iter().chain(called).chain(destination).chain(source);
+        let conditions = interface.into_iter().chain(service).chain(destination).chain(source);
         let rule = NftRule::new(conditions, NftStatement::Accept);
         let rule = NftRule { comment: comment(self.entry), ..rule };
         DesiredRule { rule: rule.into(), origin: Some(origin) }

@@ -1,4 +1,4 @@
-//! Which of the published ports the rules in the kernel already guarded against docker-proxy.
+//! Which of the published ports the installed rules already guard against docker-proxy.
 
 use super::guard::{INPUT, PROXIED, goto};
 use super::own_table;
@@ -7,13 +7,13 @@ use crate::model::{
     Rule, Snapshot,
 };
 
-/// The chain `input` of the guard that is installed; `None` if there is no guard in the kernel.
+/// The chain `input` of the installed guard; `None` if there is none.
 pub(super) fn installed_input(snapshot: &Snapshot) -> Option<&InstalledChain> {
     snapshot.chain(&ChainPath { table: own_table(), chain: INPUT.into() })
 }
 
-/// The published ports that the guard in the kernel does not know yet; none where there is no guard
-/// in the kernel. A flow to one of them has passed docker-proxy unseen.
+/// The published ports that the installed guard does not know yet; none if there is no guard. A flow
+/// to one of them has passed docker-proxy without being judged.
 pub(crate) fn unknown_ports(snapshot: &Snapshot) -> Vec<PublishedPort> {
     let Some(installed) = installed_input(snapshot) else { return Vec::new() };
     let known: Vec<PublishedPort> = known_ports(installed).map(|(port, _)| port).collect();

@@ -14,11 +14,11 @@ pub enum Limitation {
     /// A port that Docker publishes from now on is open to everyone through docker-proxy until the
     /// next apply.
     NewPorts(UnknownSockets),
-    /// So is a port that a container with `--network=host` opens from now on.
+    /// A port that a container with `--network=host` opens from now on is open until the next apply.
     HostNetwork,
 }
 
-/// Why the kernel does not know by itself which sockets are Docker's.
+/// Why the kernel cannot recognise Docker's sockets by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnknownSockets {
@@ -30,7 +30,7 @@ pub enum UnknownSockets {
     NoDaemon,
 }
 
-/// The promises that do not hold beside this Docker on this host.
+/// The promises that do not hold with this Docker on this host.
 pub(crate) fn limitations(
     scope: &GuardScope,
     docker: &Docker,
@@ -57,8 +57,8 @@ pub(crate) fn limitations(
     new_ports.into_iter().chain(host_network).collect()
 }
 
-/// Whether the guard that is installed knows a port that Docker publishes from now on; `None` if
-/// there is no guard.
+/// Whether the installed guard recognises ports that Docker will publish; `None` if there is no
+/// guard.
 pub fn guards_new_ports(snapshot: &Snapshot) -> Option<bool> {
     let rules = &installed_input(snapshot)?.rules;
     let matches_socket = |rule: &Rule| {

@@ -1,16 +1,15 @@
-//! `Policy` → `Ruleset`: the only place that knows Docker's chains and the scheme that blocks
-//! published ports.
+//! `Policy` → `Ruleset`: the scheme that blocks the ports that Docker publishes.
 //!
 //! Docker publishes a port by a jump from `PREROUTING` to its chain `DOCKER`. Two rules above that
-//! jump keep every packet for this host from reaching it, and the first of them sends the packet
-//! through `DOCKER-BLOCK`, whose rules jump to `DOCKER` for allowed sources only.
+//! jump stop every packet for this host: the first sends it through `DOCKER-BLOCK`, whose rules jump
+//! to `DOCKER` for allowed sources only, and the second returns it.
 //!
-//! A small group of sources becomes a rule for each of them. A large one becomes a set in a table
-//! of our own, because iptables cannot read a rule that looks up a set: a chain that comes just
-//! before `PREROUTING` marks the connection, and one rule in `DOCKER-BLOCK` goes by the mark.
+//! A small group becomes one rule for each source. A large one becomes a set in dwnl's own table,
+//! because iptables cannot read a rule that looks up a set: a chain just before `PREROUTING` marks
+//! the connection, and one rule in `DOCKER-BLOCK` matches the mark.
 //!
-//! With the guard on `DOCKER-BLOCK` ends by having everybody else translated too, and the guard's
-//! chains in our own table judge all flows, by rules and sets alike.
+//! With the guard, the last rule of `DOCKER-BLOCK` has all other sources translated too, and the
+//! guard's chains in dwnl's own table judge all flows.
 
 mod allow_rules;
 mod coverage;
@@ -49,10 +48,10 @@ pub use second_jump::installed_translations;
 pub(crate) use sockets::{holds_guard, holds_socket_match, judges_all_others, publish_listeners};
 pub(crate) use swarm::entry as swarm_entry;
 
-/// Our chain of allowed sources, and where it leads the others if the guard is on.
+/// The chain of allowed sources, and the chain for all others if the guard is on.
 const BLOCK: &str = "DOCKER-BLOCK";
 const GUARD: &str = "DOCKER-BLOCK-GUARD";
-/// Our own table, and its chain of rules that look up sets.
+/// dwnl's own table, and its chain of rules that look up sets.
 const DWNL: &str = "dwnl";
 const ALLOW: &str = "allow";
 
@@ -80,8 +79,8 @@ pub fn compile(policy: &Policy) -> Ruleset {
     }
 }
 
-/// What dwnl owns whatever the policy says: its chains in tables of others, and its own tables as
-/// a whole.
+/// The objects that belong to dwnl under any policy: its chains in foreign tables, and its own
+/// tables.
 pub fn managed_objects() -> Ruleset {
     let mut managed = compile(&Policy::default());
     managed.chains.retain(|chain| !managed.owned_tables.contains(&chain.path.table));
@@ -91,7 +90,7 @@ pub fn managed_objects() -> Ruleset {
 fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let guard = policy.guard.enabled.then(|| guard::nat(version, policy.guard.mark));
     let docker = nat_chain(version, DOCKER, None, Ownership::Referenced, Vec::new());
-    let ours = [
+    let own = [
         nat_chain(version, BLOCK, None, Ownership::Exclusive, block_rules(version, policy, large)),
         nat_chain(
             version,
@@ -104,7 +103,7 @@ fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Cha
             ],
         ),
     ];
-    [docker].into_iter().chain(guard).chain(ours).collect()
+    [docker].into_iter().chain(guard).chain(own).collect()
 }
 
 /// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
@@ -119,19 +118,19 @@ fn nat_chain(
     version: IpVersion,
     name: &str,
     base: Option<BaseChain<'static>>,
-    extent: Ownership,
+    ownership: Ownership,
     rules: Vec<DesiredRule>,
 ) -> Chain {
-    chain(nat_path(version, name), base, extent, rules)
+    chain(nat_path(version, name), base, ownership, rules)
 }
 
 fn chain(
     path: Arc<ChainPath>,
     base: Option<BaseChain<'static>>,
-    extent: Ownership,
+    ownership: Ownership,
     rules: Vec<DesiredRule>,
 ) -> Chain {
-    Chain { path, base, ownership: extent, rules: Arc::new(rules), retired: Vec::new() }
+    Chain { path, base, ownership, rules: Arc::new(rules), retired: Vec::new() }
 }
 
 fn nat_path(version: IpVersion, name: &str) -> Arc<ChainPath> {
@@ -153,9 +152,8 @@ fn to_local(verdict: Verdict) -> IptablesRule {
     IptablesRule { matches: [Match::DstTypeLocal].into(), ..IptablesRule::new(verdict) }
 }
 
-/// The rules of `DOCKER-BLOCK`: entry by entry, port by port, source by source, and last the one
-/// that leads the others to the guard, or without it the one that stands for all sets of the
-/// IP version.
+/// The rules of `DOCKER-BLOCK`: by entry, port and source. The last one sends all other sources to
+/// the guard, or without it those to `DOCKER` that are in a set.
 fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
     let docker: Name = DOCKER.into();
     let mut desired = Vec::new();
@@ -179,7 +177,7 @@ fn mark_rule(mark: u32, docker: Name) -> IptablesRule {
     IptablesRule { matches, ..IptablesRule::new(Verdict::Jump(docker)) }
 }
 
-/// The rules without those that an earlier one of the same words makes superfluous.
+/// The rules without duplicates; the first of equal rules remains.
 fn dedup(mut desired: Vec<DesiredRule>) -> Vec<DesiredRule> {
     let mut seen = HashSet::with_capacity(desired.len());
     let is_first: Vec<bool> = desired.iter().map(|desired| seen.insert(&desired.rule)).collect();

@@ -1,5 +1,5 @@
-//! The part of a ruleset that depends on what the snapshot holds: the guard on what Docker has set up and
-//! which sockets are its own, the jumps on the translations of other programs.
+//! The part of a ruleset that depends on the snapshot: the guard depends on Docker's networks, ports
+//! and sockets, and the second jump on the translations of other programs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// A service of the host's own is in a cgroup whose sockets the guard would judge.
+    /// A service of the host is in a cgroup whose sockets the guard would judge.
     #[error(
         "the guard would judge {port} of {cgroup}, which is not Docker's: move the service, or name \
          the top of its path in `host-cgroups`, or correct `docker-cgroup` or `host-network`"
@@ -58,7 +58,7 @@ pub fn resolve(desired: &Ruleset, snapshot: &Snapshot) -> Result<Ruleset, Resolv
     Ok(resolved)
 }
 
-/// The guard must not judge what is not Docker's.
+/// The guard must not judge services that are not Docker's.
 fn check_services(desired: &Ruleset, snapshot: &Snapshot) -> Result<(), ResolveError> {
     let scope = desired.guard.as_ref();
     match scope.and_then(|scope| sockets::judged_service(scope, snapshot)) {
@@ -81,7 +81,8 @@ fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
     let version = chain.path.table.family.version();
     let end = chain.rules.len();
     let (place, rules) = match chain.path.chain.as_ref() {
-        // Behind the rule that sets the mark: Docker itself asks Swarm's chain first.
+        // Behind the rule that sets the mark. Docker, too, jumps to Swarm's chain first:
+        // -j DOCKER-INGRESS
         GUARD if version.is_some_and(|version| docker.ingress.contains(&version)) => {
             (1, vec![base_rule(IptablesRule::new(Verdict::Jump(INGRESS.into())))])
         }
@@ -96,20 +97,20 @@ fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
     }
 }
 
-/// The ports of which it is known that Docker publishes them, and the sockets by which the kernel
-/// knows others.
+/// Rules for the ports that Docker is known to publish, and for the sockets by which the kernel
+/// recognises other ports.
 fn guarded_ports(snapshot: &Snapshot, scope: &GuardScope) -> Vec<DesiredRule> {
     let ports = [proxied_ports(&snapshot.docker), retained_ports(snapshot)].concat();
     [ports, sockets::rules(scope, &snapshot.host)].concat()
 }
 
-/// The bridges of containers besides those that Docker may create at any time.
+/// Rules for the bridges of containers, except those that Docker may create at any time.
 fn accepted_bridges(docker: &Docker) -> Vec<DesiredRule> {
     let others = docker.inside.iter().filter(|name| !NAMED_BRIDGES.contains(&name.as_ref()));
     others.cloned().map(from_bridge).collect()
 }
 
-/// Takes out those of the latter to which something else is attached as well.
+/// Removes the rules for those of them to which other interfaces are attached too.
 fn refuse_shared_bridges(inside: &mut Chain, docker: &Docker, host: &HostState) {
     let is_shared = |name: &&str| {
         let link = host.links.get(*name);
@@ -123,7 +124,7 @@ fn refuse_shared_bridges(inside: &mut Chain, docker: &Docker, host: &HostState) 
     }
 }
 
-/// Whether nothing but containers is attached to it.
+/// Whether it is a bridge to which only containers are attached.
 fn is_of_containers(link: &Link) -> bool {
     let is = |kind: &Option<Name>, name| kind.as_deref() == Some(name);
     is(&link.kind, "bridge") && link.ports.iter().all(|(_, kind)| is(kind, "veth"))
@@ -134,7 +135,7 @@ fn guarded_bridges(docker: &Docker) -> Vec<DesiredRule> {
     other_bridges(&docker.bridges).map(to_bridge).collect()
 }
 
-/// The bridges that neither have their usual name nor one that Docker makes up.
+/// The bridges that have neither a fixed name nor one that Docker generated.
 fn other_bridges(bridges: &BTreeSet<Name>) -> impl Iterator<Item = Name> {
     let is_other =
         |name: &&Name| !NAMED_BRIDGES.contains(&name.as_ref()) && !is_generated_bridge_name(name);
@@ -163,14 +164,14 @@ fn proxied_ports(docker: &Docker) -> Vec<DesiredRule> {
     ranges(&docker.published).into_iter().map(port).collect()
 }
 
-/// Ports that were known at the last apply, that Docker does not name now, and that docker-proxy may
-/// still listen on.
+/// The rules for ports that were known at the last apply, that Docker does not name now, and on which
+/// docker-proxy may still listen.
 fn retained_ports(snapshot: &Snapshot) -> Vec<DesiredRule> {
     let retained = unnamed_ports(snapshot).filter(|(port, _)| may_be_open(port, snapshot));
     retained.map(|(_, rule)| base_rule(rule.clone())).collect()
 }
 
-/// Whether a port that was known at the last apply would not be known any more.
+/// Whether an apply would forget a port that was known at the last one.
 pub(crate) fn forgets_ports(snapshot: &Snapshot) -> bool {
     unnamed_ports(snapshot).any(|(port, _)| !may_be_open(&port, snapshot))
 }
@@ -184,8 +185,8 @@ fn unnamed_ports(snapshot: &Snapshot) -> impl Iterator<Item = (PublishedPort, &R
     known.filter(move |(port, _)| !is_named(port))
 }
 
-/// Whether docker-proxy may listen there: as long as a socket does that may be its own, or if not even
-/// that is known, until Docker writes rules again.
+/// Whether docker-proxy may listen there: as long as a socket does that may be its own or, if the
+/// sockets are unknown, until Docker writes rules again.
 fn may_be_open(port: &PublishedPort, Snapshot { docker, host, .. }: &Snapshot) -> bool {
     match &host.listeners {
         Some(listeners) => {

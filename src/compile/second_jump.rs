@@ -1,5 +1,5 @@
-//! Whether the second jump, which ends the path of what is addressed to this host, has a place
-//! beside the translations of other programs.
+//! Whether the second jump, which returns all packets for this host, can be installed alongside the
+//! translations of other programs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,11 +11,10 @@ use crate::model::{
     Rule, Ruleset, SecondJump, Snapshot, TablePath, Verdict,
 };
 
-/// Chains whose translations are Docker's, or that are dwnl's own.
+/// Chains whose translations are Docker's, and dwnl's own chains.
 const NOT_FOREIGN: [&str; 4] = [DOCKER, INGRESS, BLOCK, GUARD];
 
-/// The translations of other programs beside which these chains are to be installed, in each table
-/// in which there are any.
+/// The translations of other programs in the tables of these chains.
 pub(super) fn foreign_translations(
     desired: &Ruleset,
     snapshot: &Snapshot,
@@ -30,7 +29,7 @@ pub(super) fn foreign_translations(
     found.collect()
 }
 
-/// The same beside what is installed, whatever policy led to it.
+/// The same for the installed rules, under whichever policy they were installed.
 pub fn installed_translations(frame: &Ruleset, snapshot: &Snapshot) -> Vec<ForeignTranslations> {
     let mut found = foreign_translations(frame, snapshot);
     for translations in &mut found {
@@ -41,7 +40,7 @@ pub fn installed_translations(frame: &Ruleset, snapshot: &Snapshot) -> Vec<Forei
     found
 }
 
-/// Takes the second jump out of the head of a chain, where it is left out.
+/// Removes the second jump from the head of a chain, if it is left out there.
 pub(super) fn leave_out_second_jump(head: &mut Chain, translations: &[ForeignTranslations]) {
     let mut here = translations.iter().filter(|it| it.table == head.path.table);
     if here.any(ForeignTranslations::is_left_out) {
@@ -61,7 +60,7 @@ fn rules<'a>(
     chain.into_iter().flat_map(|chain| chain.rules.iter()).map(|desired| &desired.rule)
 }
 
-/// What becomes of the second jump beside these rules of `DOCKER-BLOCK`.
+/// What becomes of the second jump, given these rules of `DOCKER-BLOCK`.
 fn second_jump<'a>(block: impl Iterator<Item = &'a Rule>) -> SecondJump {
     let mut admitted = BTreeSet::new();
     for rule in block {
@@ -77,7 +76,7 @@ fn has_verdict(rule: &Rule, verdict: &Verdict) -> bool {
     rule.as_iptables().is_some_and(|rule| rule.verdict == *verdict)
 }
 
-/// The number of the protocol of which a rule admits everyone to every port:
+/// The number of the protocol for which a rule admits every source to every port:
 /// `-p tcp -m tcp --dport 1:65535 -m conntrack --ctstate NEW -j DOCKER`.
 fn admits_everyone(rule: &Rule) -> Option<u8> {
     let rule = rule.as_iptables()?;
@@ -120,7 +119,7 @@ impl<'a> Walk<'a> {
         Walk { table, seen: BTreeSet::new() }
     }
 
-    /// Whether any rule translates in this chain, which is foreign, or further on.
+    /// Whether any rule translates in this chain, if it is foreign, or in one that it leads to.
     fn finds_translation(mut self, start: &'a Name) -> bool {
         let mut pending = vec![start];
         while let Some(name) = pending.pop() {
@@ -192,7 +191,7 @@ mod tests {
             ("PREROUTING", vec![jump("KUBE-SERVICES"), jump("DOCKER"), jump("OTHER")]),
             ("KUBE-SERVICES", vec![jump("KUBE-MARK"), jump("KUBE-NODEPORTS")]),
             ("KUBE-MARK", vec![rule(None, None)]),
-            // Such a loop the kernel does not take.
+            // The kernel rejects such a loop.
             ("KUBE-NODEPORTS", vec![jump("KUBE-SERVICES"), jump("KUBE-SEP")]),
             ("KUBE-SEP", translating()),
             ("DOCKER", translating()),

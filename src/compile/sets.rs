@@ -12,8 +12,8 @@ use crate::policy::{Allow, Group, Policy, Source};
 /// Minimum number of sources of one IP version for which a group becomes a set.
 pub(super) const LARGE: usize = 64;
 
-/// A group's identity: groups of one name share their sources, and an entry's own sources are a
-/// group of their own.
+/// A group's identity: groups of one name share their sources, and an entry's own sources are a group
+/// of their own.
 type Key = (IpVersion, *const Source);
 
 /// The large groups of a policy and their sets.
@@ -139,8 +139,8 @@ fn literal_name(entry: &Allow, index: usize) -> (String, String) {
     }
 }
 
-/// What nft can read as a name: the group's own if it is one, else as much of it as can be kept
-/// and a number that tells it from others.
+/// A name that nft can read: the group's own if nft can read it, else as much of it as possible and a
+/// number that distinguishes it.
 fn set_name(group: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let begins_well = group.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -152,10 +152,10 @@ fn set_name(group: &str) -> String {
     format!("_{kept}.{:08x}", fingerprint(group))
 }
 
-/// Well below the kernel's limit of 255 bytes, with room for what is put before and behind.
+/// Well below the kernel's limit of 255 bytes, with room for prefix and suffixes.
 const NAME_MAX: usize = 100;
 
-/// FNV-1a: the same number for the same name, today and in the next version.
+/// FNV-1a: the same number for the same name in every version of dwnl.
 fn fingerprint(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,16 +1,16 @@
-//! How a large group is divided into parts of about the same size.
+//! Divides a large group into shards of about the same size.
 
 use crate::model::{Interval, Shard};
 
-/// So many addresses a part of a group has at most, as long as its parts are not too many. The
-/// kernel takes a dump of a set up from the beginning for each datagram, so the time that it takes
-/// grows with the square of the set's size.
+/// Maximum number of addresses in a shard, unless there would be more than [`SHARDS_MAX`]. The kernel
+/// restarts the dump of a set from the beginning for each datagram, so the time that it takes grows
+/// with the square of the set's size.
 const SHARD_SIZE: usize = 4096;
-/// Each part is one more rule that a new flow meets.
+/// Maximum number of shards: each is one more rule that a new flow meets.
 const SHARDS_MAX: usize = 32;
 
-/// The parts of a group of single addresses, each with its addresses; `None` for the whole of a
-/// group that is not divided. `length` is that of an address in bits.
+/// The shards of a group of single addresses, each with its addresses; `None` for a group that is not
+/// divided. `length` is that of an address in bits.
 pub(super) fn shard(hosts: &[u128], length: u8) -> Vec<(Option<Shard>, Vec<Interval>)> {
     let number = hosts.len().div_ceil(SHARD_SIZE).next_power_of_two().min(SHARDS_MAX);
     let mask = select_bits(hosts, length, number.ilog2());
@@ -18,7 +18,7 @@ pub(super) fn shard(hosts: &[u128], length: u8) -> Vec<(Option<Shard>, Vec<Inter
         return vec![(None, hosts.iter().copied().map(Interval::host).collect())];
     }
     let bits: Vec<u32> = (0..u32::from(length)).filter(|bit| mask >> bit & 1 == 1).collect();
-    // Parts are seldom of equal size; room for half as much again is enough for most.
+    // Shards are seldom of equal size; room for half as much again is enough for most.
     let room = (hosts.len() >> bits.len()) * 3 / 2;
     let mut parts: Vec<_> = (0..1usize << bits.len())
         .map(|index| {
@@ -33,16 +33,16 @@ pub(super) fn shard(hosts: &[u128], length: u8) -> Vec<(Option<Shard>, Vec<Inter
     parts
 }
 
-/// The room of a set for so many addresses. A set whose room changes is made anew, so parts, which
-/// are seldom of equal size, have the same room unless they differ much.
+/// The capacity of a set for this number of addresses. A set whose capacity changes has to be created
+/// again, so shards have the same capacity unless their sizes differ much.
 pub(super) fn capacity(addresses: usize, part: Option<Shard>) -> u32 {
     let least = if part.is_some() { 2 * SHARD_SIZE } else { 1024 };
     let capacity = (2 * addresses).next_power_of_two().max(least);
     u32::try_from(capacity).unwrap_or(u32::MAX)
 }
 
-/// The lowest bits that tell the addresses apart: those that are set in a quarter of them at
-/// least, and not in a quarter at least. Fewer than `desired`, if there are not so many.
+/// The lowest bits that divide the addresses evenly: those that are set in at least a quarter of
+/// them, and clear in at least a quarter. At most `desired` bits.
 fn select_bits(hosts: &[u128], length: u8, desired: u32) -> u128 {
     if desired == 0 {
         return 0;
@@ -56,21 +56,21 @@ fn select_bits(hosts: &[u128], length: u8, desired: u32) -> u128 {
     bits.fold(0, |mask, bit| mask | 1 << bit)
 }
 
-/// Whether the address is one of the sixteenth that is looked at. An address that comes or goes
-/// changes nothing for the others, so that the parts stay what they are.
+/// Whether the address is in the sample, which has a sixteenth of all. The choice depends on the
+/// address alone, so that the shards stay the same if a few addresses change.
 fn is_sampled(host: u128) -> bool {
-    /// An odd number without a pattern, by which every bit gets into the highest ones.
+    /// An odd number without a pattern, by which every bit affects the highest ones.
     const HASH_MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let folded = (host as u64) ^ (host >> 64) as u64;
     folded.wrapping_mul(HASH_MULTIPLIER) >> 60 == 0
 }
 
-/// A number whose bits are those of the index, put at these places.
+/// A number with the bits of the index at these positions.
 fn deposit_bits(index: usize, bits: &[u32]) -> u128 {
     bits.iter().enumerate().fold(0, |value, (i, bit)| value | (index as u128 >> i & 1) << bit)
 }
 
-/// The index whose bits are those of the number at these places.
+/// The index made of the number's bits at these positions.
 fn extract_bits(number: u128, bits: &[u32]) -> usize {
     bits.iter().enumerate().fold(0, |index, (i, bit)| index | ((number >> bit & 1) as usize) << i)
 }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_even_whatever_the_distance_of_the_addresses() {
+    fn shards_are_even_at_any_distance_of_the_addresses() {
         for stride in [1, 7, 128, 1000] {
             let parts = shard(&hosts(100_000, stride), 32);
             assert_eq!(parts.len(), SHARDS_MAX, "{stride}");

@@ -1,5 +1,5 @@
-//! docker-proxy is known by its listening sockets: which of those that are there are Docker's, and the
-//! rules by which the kernel itself knows one that was opened a moment ago.
+//! Recognises docker-proxy by its listening sockets: which existing sockets are Docker's, and the
+//! rules by which the kernel itself recognises a new one.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -20,7 +20,7 @@ use crate::policy::Guard;
 const DOCKER_SOCKET: &str = "docker-socket";
 /// What is for a socket of a container in the host's network.
 const CONTAINER_SOCKET: &str = "container-socket";
-/// What is for a port on which Docker listens, or did a while ago.
+/// What is for a port on which Docker listens, or has listened recently.
 const DOCKER_PORT: &str = "docker-port";
 /// The TCP ports on which Docker was found to listen.
 const PORTS: &str = "docker-tcp";
@@ -50,10 +50,10 @@ pub(crate) fn publish_listeners(docker: &mut Docker, scope: &GuardScope, host: &
     }
 }
 
-/// Whether a listening socket that is not known as Docker's may be Docker's all the same: where no
-/// cgroup of dockerd is known, or not that of the socket. Before Linux 5.15 a socket has the ID of the
-/// root in the place of its own while `net_cls` or `net_prio` is in use; where rules can match the
-/// cgroup of a socket, the kernel is a later one.
+/// Whether a listening socket that is not known as Docker's may still be Docker's: if no cgroup of
+/// dockerd is known, or not that of the socket. Before Linux 5.15 a socket has the ID of the root
+/// instead of its own while `net_cls` or `net_prio` is in use; a kernel on which rules can match the
+/// cgroup of a socket is a later one.
 pub(super) fn may_be_docker(listener: &Listener, host: &HostState) -> bool {
     let has_daemon = host.cgroups.as_ref().is_some_and(|cgroups| !cgroups.daemons.is_empty());
     let is_certain = match listener.cgroup {
@@ -77,15 +77,15 @@ fn published_port(listener: &Listener) -> Option<PublishedPort> {
     Some(PublishedPort { address: address.map(Into::into), family, ports })
 }
 
-/// Whether sockets outside the host's own cgroups are judged, whoever's they are: where Docker or a
-/// container may be in a cgroup that does not exist yet.
+/// Whether all sockets outside the host's own cgroups are judged: if Docker or a container may be in
+/// a cgroup that does not exist yet.
 pub(crate) fn judges_all_others(scope: &GuardScope, cgroups: &Cgroups) -> bool {
     let is_outside = |daemon: &Cgroup| !scope.host_cgroups.iter().any(|it| **it == *daemon.top());
     !cgroups.host.is_empty() && (scope.host_network || cgroups.daemons.iter().any(is_outside))
 }
 
-/// A service of the host's own that would be judged as if it were Docker's, with one of its ports, by
-/// rules that are not installed yet: what is in force is kept up whatever starts meanwhile.
+/// A service of the host that would be judged as if it were Docker's, with one of its ports, by rules
+/// that are not installed yet: installed rules remain, whichever service starts later.
 pub(super) fn judged_service<'h>(
     scope: &GuardScope,
     snapshot: &'h Snapshot,
@@ -118,7 +118,7 @@ fn are_installed(rules: &[DesiredRule], snapshot: &Snapshot) -> bool {
     rules.iter().all(|desired| installed.contains(&desired.rule))
 }
 
-/// Adds to the guard what the kernel itself needs to know Docker's sockets.
+/// Adds to the guard the chains and the set by which the kernel recognises Docker's sockets.
 pub(super) fn add_socket_match(ruleset: &mut Ruleset) {
     let is_input = |chain: &Chain| chain.path.chain.as_ref() == INPUT;
     let input = ruleset.chains.iter().position(is_input).unwrap_or(ruleset.chains.len());
@@ -129,7 +129,7 @@ pub(super) fn add_socket_match(ruleset: &mut Ruleset) {
         elements: Arc::default(),
         origin: "the ports on which Docker listens".into(),
     };
-    // Before those that depend on the policy, whatever comes first.
+    // Before the sets that depend on the policy.
     ruleset.sets.insert(0, set);
 }
 
@@ -159,7 +159,7 @@ fn chains() -> [Chain; 3] {
     ]
 }
 
-/// A socket in TIME_WAIT has no cgroup, but hands a new connection on to the one that listens. Any
+/// A socket in TIME_WAIT has no cgroup, but passes a new connection on to the listening one. Any
 /// other socket was judged by its cgroup.
 fn docker_port() -> Vec<DesiredRule> {
     // socket wildcard 0 counter accept
@@ -170,7 +170,7 @@ fn docker_port() -> Vec<DesiredRule> {
     vec![is_socket(false), is_socket(true), rule([], goto(PROXIED))]
 }
 
-/// The rules that stand last in `input`.
+/// The last rules of `input`.
 pub(super) fn rules(scope: &GuardScope, host: &HostState) -> Vec<DesiredRule> {
     let Some(cgroups) = host.cgroups.as_ref().filter(|_| host.matches_sockets) else {
         return Vec::new();

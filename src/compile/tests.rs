@@ -46,7 +46,7 @@ fn block(version: IpVersion, policy: &Policy) -> Vec<String> {
 }
 
 #[test]
-fn the_empty_policy_is_the_frame_alone() {
+fn the_empty_policy_has_no_rules_for_sources() {
     let policy = unguarded(Vec::new());
     for version in IpVersion::ALL {
         assert!(block(version, &policy).is_empty());
@@ -67,7 +67,7 @@ fn the_empty_policy_is_the_frame_alone() {
 }
 
 #[test]
-fn each_source_goes_to_its_own_family() {
+fn each_source_has_a_rule_for_its_ip_version() {
     let policy =
         unguarded(vec![entry(443, &["172.16.0.0/26", "2001:db8::1", "192.0.2.1-192.0.2.3"])]);
     assert_eq!(
@@ -85,7 +85,7 @@ fn each_source_goes_to_its_own_family() {
 }
 
 #[test]
-fn the_same_rule_stands_once_and_anybody_is_no_condition() {
+fn equal_rules_are_installed_once_and_any_source_needs_no_condition() {
     let policy =
         unguarded(vec![entry(80, &["192.0.2.1", "192.0.2.1", "0.0.0.0/0"]), entry(80, &["::/0"])]);
     assert_eq!(
@@ -102,7 +102,7 @@ fn the_same_rule_stands_once_and_anybody_is_no_condition() {
 }
 
 #[test]
-fn destinations_of_the_other_family_leave_no_rule() {
+fn destinations_of_the_other_ip_version_have_no_rule() {
     let to = vec![source("203.0.113.5").addresses];
     let policy = unguarded(vec![Allow { to, from: None, ..entry(80, &[]) }]);
     assert_eq!(
@@ -113,7 +113,7 @@ fn destinations_of_the_other_family_leave_no_rule() {
 }
 
 #[test]
-fn a_large_group_is_a_set_of_its_name_in_each_family() {
+fn a_large_group_has_a_set_of_its_name_for_each_ip_version() {
     let hosts = (1..=64).flat_map(|n| [format!("192.0.2.{n}"), format!("2001:db8::{n}")]);
     let sources: Vec<Source> = hosts.map(|host| source(&host)).collect();
     let group =
@@ -145,7 +145,7 @@ fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     chain.rules.iter().map(|desired| desired.rule.to_string()).collect()
 }
 
-/// The rules of the guard's chain `input` beside what a snapshot holds.
+/// The rules of the guard's chain `input`, resolved for a snapshot.
 fn completed_input(snapshot: &Snapshot) -> Vec<DesiredRule> {
     let completed = resolve(&compile(&Policy::default()), snapshot).expect("a ruleset");
     let mut chains = completed.chains.into_iter();
@@ -175,19 +175,19 @@ fn cgroup(path: &str, id: u64) -> Cgroup {
 }
 
 #[test]
-fn the_guard_judges_by_what_was_called() {
+fn the_guard_judges_by_the_original_destination() {
     let to = ["203.0.113.5", "2001:db8::5"].map(|text| source(text).addresses).into();
     let sources = ["192.0.2.1", "10.0.0.0/12", "192.0.2.4-192.0.2.9", "2001:db8::/64"];
     let entry = Allow { name: Some("web".into()), to, ..entry(443, &sources) };
     let policy = Policy { allow: vec![entry], ..Policy::default() };
-    let called = "meta l4proto tcp ct original proto-dst 443 meta nfproto ipv4 \
+    let service = "meta l4proto tcp ct original proto-dst 443 meta nfproto ipv4 \
                   ct original ip daddr 203.0.113.5 ct original ip saddr";
     assert_eq!(
         rules(&policy, &Docker::default(), "allowed"),
         [
-            format!("{called} 192.0.2.1 counter accept comment \"web\""),
-            format!("{called} 10.0.0.0/12 counter accept comment \"web\""),
-            format!("{called} 192.0.2.4-192.0.2.9 counter accept comment \"web\""),
+            format!("{service} 192.0.2.1 counter accept comment \"web\""),
+            format!("{service} 10.0.0.0/12 counter accept comment \"web\""),
+            format!("{service} 192.0.2.4-192.0.2.9 counter accept comment \"web\""),
             "meta l4proto tcp ct original proto-dst 443 meta nfproto ipv6 ct original ip6 daddr \
              2001:db8::5 ct original ip6 saddr 2001:db8::/64 counter accept comment \"web\""
                 .to_owned(),
@@ -196,7 +196,7 @@ fn the_guard_judges_by_what_was_called() {
 }
 
 #[test]
-fn everybody_else_is_translated_and_marked() {
+fn all_other_sources_are_translated_and_marked() {
     let none = Docker::default();
     let swarm = Docker { ingress: [IpVersion::V4].into(), ..Docker::default() };
     let policy = Policy::default();
@@ -212,7 +212,7 @@ fn everybody_else_is_translated_and_marked() {
 }
 
 #[test]
-fn what_docker_has_set_up_completes_the_guard() {
+fn dockers_networks_and_ports_complete_the_guard() {
     let published = |address: Option<&str>, family, port| PublishedPort {
         address: address.map(|text| text.parse().expect("an address")),
         ..published(family, port)
@@ -257,7 +257,7 @@ fn what_docker_has_set_up_completes_the_guard() {
 }
 
 #[test]
-fn the_peers_of_a_swarm_alone_reach_its_ports() {
+fn only_the_peers_of_a_swarm_reach_its_ports() {
     let peers = entry(1, &["192.0.2.10", "2001:db8::10"]).from;
     let policy =
         Policy { guard: Guard { swarm_peers: peers, ..Guard::default() }, ..Policy::default() };
@@ -283,20 +283,20 @@ fn a_node_of_a_swarm_without_named_peers_is_cut_off() {
     let listening = |ports| PublishedPort { address: None, family: Family::Inet, ports };
     let published = swarm_ports().map(listening).collect();
     let docker = Docker { published, ..Docker::default() };
-    let told = |policy: &Policy| {
+    let reported = |policy: &Policy| {
         let cut_off = blocked_swarm_ports(policy, &docker);
         assert_eq!(cut_off, uncovered_ports(policy, &docker));
         cut_off.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let expected = ["2377/tcp", "7946/tcp", "4789/udp", "7946/udp"];
-    assert_eq!(told(&Policy::default()), expected);
+    assert_eq!(reported(&Policy::default()), expected);
     let peers = entry(1, &["192.0.2.10"]).from;
     let guard = Guard { swarm_peers: peers, ..Guard::default() };
-    assert_eq!(told(&Policy { guard, ..Policy::default() }), [""; 0]);
+    assert_eq!(reported(&Policy { guard, ..Policy::default() }), [""; 0]);
 }
 
 #[test]
-fn the_allowed_may_call_a_container_where_the_policy_says_so() {
+fn allowed_sources_reach_a_container_directly_if_the_policy_says_so() {
     let guard = Guard { direct_routing: DirectRouting::Allowed, ..Guard::default() };
     let policy = Policy { guard, ..Policy::default() };
     let rules = |policy: &Policy| rules(policy, &Docker::default(), "bridged");
@@ -311,7 +311,7 @@ fn the_allowed_may_call_a_container_where_the_policy_says_so() {
 }
 
 #[test]
-fn a_port_that_no_entry_names_is_told() {
+fn a_port_that_no_entry_covers_is_reported() {
     let published = |port| PublishedPort {
         address: None,
         family: Family::Inet,
@@ -319,7 +319,7 @@ fn a_port_that_no_entry_names_is_told() {
     };
     let docker = Docker { published: [80, 81, 443].map(published).into(), ..Docker::default() };
     let policy = Policy { allow: vec![entry(443, &["192.0.2.1"])], ..Policy::default() };
-    let told: Vec<String> =
+    let reported: Vec<String> =
         uncovered_ports(&policy, &docker).iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["80-81/tcp"]);
+    assert_eq!(reported, ["80-81/tcp"]);
 }

@@ -1,4 +1,4 @@
-//! Ports that the guard knew at the last apply: what is new beside them, and which of them stay.
+//! Ports that the guard knew at the last apply: which ports are new, and which known ones remain.
 
 use super::super::forgets_ports;
 use super::super::guard::{INPUT, goto, rule};
@@ -26,7 +26,7 @@ fn holding(rules: impl IntoIterator<Item = DesiredRule>) -> Snapshot {
     snapshot
 }
 
-/// The same after an apply beside a Docker that publishes these ports.
+/// The same after an apply on a host whose Docker publishes these ports.
 fn knowing(published: &[PublishedPort]) -> Snapshot {
     holding(input(&publishing(published), &HostState::default()))
 }
@@ -70,7 +70,7 @@ fn ports_that_are_not_guarded_yet_are_unknown() {
 }
 
 #[test]
-fn no_other_rule_of_the_chain_tells_of_a_port() {
+fn no_other_rule_of_the_chain_counts_as_a_known_port() {
     let https = || NftMatch::Ports(ports(Protocol::Tcp, 443, 443));
     let proxied = || goto("proxied");
     let others = [
@@ -95,7 +95,7 @@ fn no_other_rule_of_the_chain_tells_of_a_port() {
     assert_eq!(known_ports(snapshot.chain(&path).expect("the chain")).count(), 0);
 }
 
-/// Whether the known ports 8080 to 8082 are still guarded beside this Docker and host.
+/// Whether the known ports 8080 to 8082 are still guarded with this Docker and host.
 fn stays(docker: &Docker, host: &HostState) -> bool {
     let ports = ports(Protocol::Tcp, 8080, 8082);
     let known = PublishedPort { ports, ..published(Family::Inet, 8080) };
@@ -113,14 +113,14 @@ fn with(listeners: &[Listener]) -> HostState {
 }
 
 #[test]
-fn where_sockets_cannot_be_listed_known_ports_stay_until_docker_has_rules() {
+fn without_a_list_of_sockets_known_ports_remain_until_docker_has_rules() {
     let host = HostState::default();
     assert!(stays(&Docker::default(), &host));
     assert!(!stays(&Docker { has_rules: true, ..Docker::default() }, &host));
 }
 
 #[test]
-fn where_no_cgroup_of_dockerd_is_known_a_port_stays_as_long_as_anybody_listens() {
+fn without_a_cgroup_of_dockerd_a_port_remains_while_any_socket_listens() {
     let docker = Docker { has_rules: true, ..Docker::default() };
     assert!(!stays(&docker, &with(&[])));
     for (port, expected) in [(8079, false), (8080, true), (8081, true), (8082, true)] {
@@ -136,10 +136,10 @@ fn where_no_cgroup_of_dockerd_is_known_a_port_stays_as_long_as_anybody_listens()
 }
 
 #[test]
-fn where_dockerd_is_known_a_port_goes_that_is_certainly_somebody_elses() {
+fn with_a_cgroup_of_dockerd_ports_of_other_services_are_forgotten() {
     let docker = Docker::default();
     let cgroups = Cgroups { daemons: vec![cgroup("docker.service", 7)], ..Cgroups::default() };
-    let beside_dockerd = |matches_sockets, cgroup| HostState {
+    let with_dockerd = |matches_sockets, cgroup| HostState {
         cgroups: Some(cgroups.clone()),
         matches_sockets,
         ..with(&[listener(Protocol::Tcp, 8080, cgroup)])
@@ -147,15 +147,15 @@ fn where_dockerd_is_known_a_port_goes_that_is_certainly_somebody_elses() {
     for (cgroup, on_an_old_kernel, on_a_new_one) in
         [(None, true, true), (Some(1), true, false), (Some(70), false, false)]
     {
-        assert_eq!(stays(&docker, &beside_dockerd(false, cgroup)), on_an_old_kernel, "{cgroup:?}");
-        assert_eq!(stays(&docker, &beside_dockerd(true, cgroup)), on_a_new_one, "{cgroup:?}");
+        assert_eq!(stays(&docker, &with_dockerd(false, cgroup)), on_an_old_kernel, "{cgroup:?}");
+        assert_eq!(stays(&docker, &with_dockerd(true, cgroup)), on_a_new_one, "{cgroup:?}");
     }
-    let nobody = HostState { cgroups: Some(cgroups), ..with(&[]) };
-    assert!(!stays(&docker, &nobody));
+    let idle = HostState { cgroups: Some(cgroups), ..with(&[]) };
+    assert!(!stays(&docker, &idle));
 }
 
 #[test]
-fn what_docker_still_publishes_is_guarded_once() {
+fn a_port_that_docker_still_publishes_is_guarded_once() {
     let ports = ports(Protocol::Tcp, 8080, 8082);
     let docker = publishing(&[PublishedPort { ports, ..published(Family::Inet, 8080) }]);
     assert!(stays(&docker, &with(&[listener(Protocol::Tcp, 8080, None)])));

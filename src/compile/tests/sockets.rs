@@ -1,4 +1,4 @@
-//! Whose a listening socket is, and the rules by which the kernel itself knows it.
+//! Which program has a listening socket, and the rules by which the kernel recognises it.
 
 use super::super::guard::INPUT;
 use super::super::sockets::{
@@ -14,13 +14,12 @@ use crate::policy::{Guard, Policy};
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// What a policy's guard looks for that says no more than whether containers in the host's network
-/// are judged.
+/// The scope of a guard that has only the setting for containers in the host's network.
 fn looking_for(host_network: bool) -> GuardScope {
     scope(&Guard { host_network, ..Guard::default() })
 }
 
-/// dockerd as a service of systemd's on a host of 6 listening cgroups.
+/// dockerd as a service of systemd on a host with 6 listening cgroups.
 fn cgroups() -> Cgroups {
     let cgroups = [
         cgroup("", 1),
@@ -81,7 +80,7 @@ fn dockers_listeners_are_published_ports() {
 }
 
 #[test]
-fn a_listener_stands_beside_what_the_rules_name_only_if_they_do_not_cover_it() {
+fn a_listener_is_published_only_if_the_rules_do_not_cover_it() {
     let (all, v4) = (published(Family::Inet, 8080), published(Family::Ip, 8080));
     let scope = looking_for(false);
     let any = listener(Protocol::Tcp, 8080, Some(7));
@@ -113,7 +112,7 @@ fn without_a_hierarchy_no_listener_is_dockers() {
 }
 
 #[test]
-fn others_are_judged_where_docker_may_come_in_a_cgroup_that_is_not_there_yet() {
+fn other_sockets_are_judged_if_docker_may_use_a_cgroup_that_does_not_exist_yet() {
     let inside = cgroup("system.slice/docker.service", 7);
     let outside = cgroup("docker.slice/docker.service", 7);
     let hosts = || vec![cgroup("system.slice", 3)];
@@ -138,14 +137,14 @@ fn others_are_judged_where_docker_may_come_in_a_cgroup_that_is_not_there_yet() {
     assert!(!judges_all_others(&scope(&named), &cgroups), "the operator has named it");
 }
 
-/// The path of the cgroup of the host's own that would be judged.
+/// The path of the host's cgroup that would be judged.
 fn judged(scope: &GuardScope, cgroups: Cgroups, listeners: &[Listener]) -> Option<String> {
     let snapshot = Snapshot { host: host(cgroups, listeners), ..Snapshot::default() };
     judged_service(scope, &snapshot).map(|(cgroup, port)| format!("{} {port}", cgroup.path))
 }
 
 #[test]
-fn a_service_is_judged_in_an_unknown_cgroup_alone() {
+fn a_service_is_judged_only_in_an_unknown_cgroup() {
     let all = [None, Some(1), Some(7), Some(8), Some(9), Some(11), Some(99)];
     let known = all.map(|cgroup| listener(Protocol::Tcp, 8080, cgroup));
     let unknown = listener(Protocol::Udp, 5353, Some(10));
@@ -162,13 +161,13 @@ fn a_service_is_judged_in_an_unknown_cgroup_alone() {
 }
 
 #[test]
-fn a_service_below_a_cgroup_of_dockers_is_judged_whatever_else_is() {
+fn a_service_below_a_cgroup_of_dockers_is_always_judged() {
     let below = |daemon: Cgroup| Cgroups { daemons: vec![daemon], ..cgroups() };
     let scope = looking_for(false);
     let ssh = [listener(Protocol::Tcp, 22, Some(8))];
     let expected = Some("system.slice/ssh.service 22/tcp".to_owned());
     assert_eq!(judged(&scope, below(cgroup("system.slice", 3)), &ssh), expected);
-    // A name that begins alike is another's.
+    // A longer name with the same beginning is another one.
     assert_eq!(judged(&scope, below(cgroup("system.slice/ssh", 4)), &ssh), None);
     let containers = Cgroups { containers: vec![cgroup("system.slice", 3)], ..cgroups() };
     assert_eq!(judged(&scope, containers, &ssh), expected);
@@ -179,7 +178,7 @@ fn texts(host: &HostState) -> Vec<String> {
 }
 
 #[test]
-fn the_kernel_is_given_the_cgroups_to_go_by() {
+fn rules_match_the_cgroups_of_docker_and_of_the_host() {
     let daemons = ["docker.service", "system.slice/docker.service"];
     let daemons = (5..).zip(daemons).map(|(id, path)| cgroup(path, id)).collect();
     let containers = vec![cgroup("docker", 8)];
@@ -203,7 +202,7 @@ fn the_kernel_is_given_the_cgroups_to_go_by() {
 }
 
 #[test]
-fn chains_and_set_of_the_match_are_there_where_the_kernel_has_it() {
+fn the_chains_and_the_set_of_the_match_are_added_if_the_kernel_has_it() {
     let desired = compile(&Policy::default());
     let names = |matches_sockets| {
         let host = HostState { matches_sockets, ..host(cgroups(), &[]) };
@@ -216,7 +215,7 @@ fn chains_and_set_of_the_match_are_there_where_the_kernel_has_it() {
     };
     let (mut chains, sets) = names(true);
     assert_eq!(sets, ["docker-tcp"]);
-    // Each chain before those that lead to it.
+    // Each chain before those whose rules jump to it.
     let matching = ["docker-socket", "container-socket", "docker-port", INPUT];
     assert_eq!(chains[chains.len() - 4..], matching);
     chains.drain(chains.len() - 4..chains.len() - 1);
@@ -224,7 +223,7 @@ fn chains_and_set_of_the_match_are_there_where_the_kernel_has_it() {
 }
 
 #[test]
-fn the_match_is_known_as_installed_by_its_set() {
+fn an_installed_match_is_recognised_by_its_set() {
     let mut snapshot = Snapshot::default();
     assert!(!holds_socket_match(&snapshot));
     let table = snapshot.tables.entry(own_table()).or_default();
