@@ -11,7 +11,7 @@ pub struct Attribute<'a> {
     pub number: u16,
     /// Its payload without padding.
     pub payload: &'a [u8],
-    /// Where its header begins in the bytes that were iterated over.
+    /// The offset of its header in the bytes that were iterated over.
     pub offset: usize,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// An iterator over the attributes in some bytes. It ends at the first that is cut short.
+/// An iterator over the attributes in some bytes. It ends at the first truncated one.
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
     bytes: &'a [u8],

@@ -1,5 +1,5 @@
 //! One transaction: every message between BEGIN and END in one vector, for one system call. The
-//! crate's own batch is sent page by page, of which the kernel takes only the last.
+//! crate's own batch is sent page by page, and the kernel commits only the last page.
 
 use std::ffi::{c_char, c_void};
 
@@ -24,10 +24,10 @@ pub const BEGIN_SEQUENCE: u32 = 1;
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
 const APPEND: u16 = libc::NLM_F_APPEND as u16;
-/// `NFT_TABLE_F_OWNER`: only the socket that created the table changes it, and it goes with the
-/// socket.
+/// `NFT_TABLE_F_OWNER`: only the socket that created the table can change it, and the kernel deletes
+/// it when the socket is closed.
 const TABLE_OWNER: u32 = 2;
-/// `NLM_F_NONREC`: refuse to delete a chain that holds rules.
+/// `NLM_F_NONREC`: reject the deletion of a chain that holds rules.
 const NOT_RECURSIVE: u16 = 0x100;
 
 /// A batch under construction.
@@ -43,14 +43,14 @@ pub(crate) struct Batch {
 
 /// A message of the batch.
 struct Sent {
-    /// Where it begins.
+    /// The offset at which it begins.
     start: usize,
     /// The change that it is part of; `None` for BEGIN and END.
     change: Option<usize>,
 }
 
 impl Batch {
-    /// Begins a batch that the kernel refuses (ERESTART) unless the ruleset is still at this
+    /// Begins a batch that the kernel rejects (ERESTART) unless the ruleset is still at this
     /// generation; 0: at any.
     pub fn new(generation: u32) -> Batch {
         let words = (nftnl::nft_nlmsg_maxsize() as usize).div_ceil(size_of::<u64>());
@@ -70,7 +70,7 @@ impl Batch {
         batch
     }
 
-    /// What follows is for the change of this index.
+    /// Assigns the following messages to the change with this index.
     pub fn begin_change(&mut self, index: usize) {
         self.change = Some(index);
     }
@@ -117,8 +117,8 @@ impl Batch {
         self.push(&chain, MsgType::Del, NOT_RECURSIVE);
     }
 
-    /// `iptables -t TABLE -A CHAIN RULE`, or `-I CHAIN POSITION RULE` by the handle of the rule
-    /// that stands there.
+    /// `iptables -t TABLE -A CHAIN RULE`, or `-I CHAIN POSITION RULE` by the handle of the rule at
+    /// that position.
     pub fn add_rule(&mut self, path: &ChainPath, place: Position, rule: &Rule) {
         self.put_rule(path, place, rule, Counter::default());
     }
@@ -208,7 +208,7 @@ impl Batch {
         self.unended()
     }
 
-    /// Leaves out the end: the kernel checks each message, and then undoes them all.
+    /// Leaves out the end: the kernel checks each message and then rolls all of them back.
     pub fn unended(self) -> FinalizedBatch {
         FinalizedBatch { bytes: self.bytes, messages: self.messages }
     }
@@ -217,14 +217,14 @@ impl Batch {
         // SAFETY: the buffer is as large as the largest message of libnftnl, and `to_c_string`
         // and `capped` keep names and rules to about what the kernel takes, which is less.
         self.frame(|buffer, sequence| unsafe { message.write(buffer, sequence, kind) });
-        // The crate asks for an answer to each message and knows no other way to insert than to
-        // append. Silence is consent; errors come without being asked for.
+        // The crate requests an acknowledgement of each message, and can only append. Neither is
+        // needed here: the kernel reports errors without a request.
         let flags = libc::NLM_F_REQUEST as u16 | flags;
         let start = self.last_start();
         self.bytes[start + 6..start + 8].copy_from_slice(&flags.to_ne_bytes());
     }
 
-    /// Appends the header of a message that is not libnftnl's to write.
+    /// Appends the header of a message that libnftnl does not write.
     fn push_own(&mut self, message: i32, family: Family, flags: u16) {
         let sequence = self.begin_message();
         put_headers(&mut self.bytes, message, nfproto::number(family), flags, sequence);
@@ -243,7 +243,7 @@ impl Batch {
         self.bytes.extend_from_slice(&written[..attribute::align(length)]);
     }
 
-    /// Notes where the next message begins and returns its sequence number.
+    /// Records where the next message begins and returns its sequence number.
     fn begin_message(&mut self) -> u32 {
         self.messages.push(Sent { start: self.bytes.len(), change: self.change });
         BEGIN_SEQUENCE + (self.messages.len() - 1) as u32

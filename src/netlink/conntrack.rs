@@ -13,8 +13,8 @@ use super::uapi::{conntrack, conntrack_nat, tuple, tuple_addresses, tuple_protoc
 use crate::model::{Flow, IpVersion, Protocol, Status, Tuple};
 
 impl Request {
-    /// A dump of all flows or, where the kernel can tell them apart (since Linux 5.18), of those
-    /// that lack all bits of `without`. Answered by a message for each flow, then by `NLMSG_DONE`.
+    /// A dump of all flows or, where the kernel can filter them (since Linux 5.18), of those that
+    /// lack all bits of `without`. Answered by a message for each flow, then by `NLMSG_DONE`.
     pub fn flows(without: Option<Status>, sequence: u32) -> Request {
         let mut bytes = Vec::with_capacity(64);
         let kind = kind(conntrack::MESSAGE_GET);
@@ -30,8 +30,8 @@ impl Request {
 }
 
 /// Appends the deletion of the flow that has this tuple in either direction and, if it is given,
-/// this id, so that no later flow of the same tuple is met. The kernel answers only if it fails:
-/// ENOENT if there is no such flow.
+/// this ID, so that no later flow with the same tuple is deleted. The kernel answers only if it
+/// fails: ENOENT if there is no such flow.
 pub(crate) fn put_deletion(bytes: &mut Vec<u8>, tuple: &Tuple, id: Option<u32>, sequence: u32) {
     put_change(bytes, conntrack::MESSAGE_DELETE, 0, tuple, sequence, |bytes| {
         if let Some(id) = id {
@@ -40,21 +40,21 @@ pub(crate) fn put_deletion(bytes: &mut Vec<u8>, tuple: &Tuple, id: Option<u32>, 
     });
 }
 
-/// Appends what stands in for a flow that was deleted: an entry that catches what the server still
-/// sends and turns it back to the host, to a port on which nobody can listen, so that the host refuses
-/// it. Without it connection tracking would take the server's next packet for the first of a new flow
-/// and, where the published port is the server's own, let it go on as before.
+/// Appends a tombstone for a deleted flow: an entry that matches what the server still sends and
+/// redirects it to a port of the host on which no socket can listen, so that the host rejects it.
+/// Without it connection tracking would take the server's next packet for the first of a new flow,
+/// which would continue as before if the published port is the server's own.
 ///
 /// It lasts as long as the flow would have. The kernel answers only if it fails: EEXIST if the server
-/// was faster, or if all that the server sends to this address of the host's is turned back already.
+/// was faster, or if an entry already matches all that the server sends to this address of the host.
 pub(crate) fn put_tombstone(bytes: &mut Vec<u8>, flow: &Flow, host: IpAddr, sequence: u32) {
     let flags = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
     put_change(bytes, conntrack::MESSAGE_NEW, flags, &flow.reply, sequence, |bytes| {
         put_tuple(bytes, conntrack::REPLY, &flow.reply.inverse());
         put(bytes, conntrack::TIMEOUT, &flow.timeout.to_be_bytes());
         put_translation(bytes, conntrack::DESTINATION_NAT, host, NOBODYS_PORT..=NOBODYS_PORT);
-        // As if from any port of the server's, because all its flows come to the same end. Any other
-        // address would make the kernel look through all of them.
+        // From no particular port of the server, because all its flows end alike. With any other
+        // address the kernel would have to search all of them.
         put_translation(bytes, conntrack::SOURCE_NAT, flow.reply.source, 1..=u16::MAX);
     });
 }
@@ -72,7 +72,7 @@ fn put_translation(bytes: &mut Vec<u8>, number: u16, to: IpAddr, ports: RangeInc
     });
 }
 
-/// A message must not do without a tuple: a deletion would then be one of all flows.
+/// A message always has a tuple: without one, a deletion would delete all flows.
 fn put_change(
     bytes: &mut Vec<u8>,
     message: u16,
@@ -89,8 +89,8 @@ fn put_change(
     set_length(bytes, start);
 }
 
-/// The flow that a message of a dump tells of; `None` if it is in a zone, of a protocol that Docker
-/// does not publish, or not understood.
+/// The flow in a message of a dump; `None` if it is in a zone, of a protocol that Docker does not
+/// publish, or not understood.
 pub(crate) fn decode_flow(message: Message) -> Option<Flow> {
     if message.kind != kind(conntrack::MESSAGE_NEW) {
         return None;
@@ -193,8 +193,8 @@ mod tests {
         )
     }
 
-    /// A flow as the kernel tells of it.
-    fn told(flow: &Flow, zone: bool) -> Vec<u8> {
+    /// A flow as the kernel dumps it.
+    fn dumped(flow: &Flow, zone: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         let header = nfgenmsg(libc::AF_INET as u8);
         put_message(&mut bytes, kind(conntrack::MESSAGE_NEW), &header, 0, 7);
@@ -222,8 +222,8 @@ mod tests {
             (id, timeout) in any::<(u32, u32)>(),
         ) {
             let flow = Flow { original, reply, status: Status(status), id, timeout };
-            prop_assert_eq!(decoded(&told(&flow, false)), [Some(flow)]);
-            prop_assert_eq!(decoded(&told(&flow, true)), [None]);
+            prop_assert_eq!(decoded(&dumped(&flow, false)), [Some(flow)]);
+            prop_assert_eq!(decoded(&dumped(&flow, true)), [None]);
         }
 
         #[test]
@@ -248,7 +248,7 @@ mod tests {
         ) {
             let status = Status::default();
             let flow = Flow { original, reply: original.inverse(), status, id: 1, timeout: 1 };
-            let mut bytes = told(&flow, false);
+            let mut bytes = dumped(&flow, false);
             let at = at.index(bytes.len());
             bytes[at] = byte;
             decoded(&bytes);

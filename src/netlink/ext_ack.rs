@@ -1,10 +1,11 @@
-//! From an offset in a message, as the extended ACK gives it, to the attribute in words.
+//! Describes the attribute at an offset of a message, as the extended ACK reports it.
 
 use super::attribute::{Attribute, Attributes};
 use super::rule::Expression;
 use super::uapi::{FAMILY_HEADER, MESSAGE_HEADER, rule};
 
-/// What stands at an offset of a message that was sent, both counted from its header.
+/// The attribute at an offset of a message that was sent, in words. The offset counts from the
+/// message's header.
 pub(crate) fn describe_offset(message: &[u8], offset: u32) -> Option<String> {
     let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
     let start = MESSAGE_HEADER + FAMILY_HEADER;

@@ -1,4 +1,4 @@
-//! One dumped object at a time, read from any bytes.
+//! Entry points that read one dumped object from any bytes.
 
 #![allow(clippy::missing_panics_doc, clippy::panic)]
 
@@ -14,8 +14,8 @@ use crate::model::{
     ChainPath, Family, IpVersion, Position, Protocol, RuleContent, SetKind, TablePath,
 };
 
-/// The first byte says of which family the rule is, the others are its attributes. A rule that is
-/// known is of exactly the form in which it would be written.
+/// The first byte selects the family of the rule, the others are its attributes. A known rule has
+/// exactly the form in which it would be written.
 pub fn rule(data: &[u8]) {
     let Some((family, attributes)) = data.split_first() else { return };
     let family = Family::ALL[usize::from(*family) % Family::ALL.len()];
@@ -23,7 +23,7 @@ pub fn rule(data: &[u8]) {
     check_rule(Attributes::new(attributes), family);
 }
 
-/// The first byte says what it is, the second of which kind the set is, the others are attributes.
+/// The first byte selects the kind of object, the second the kind of set, the others are attributes.
 pub fn object(data: &[u8]) {
     let [what, kind, attributes @ ..] = data else { return };
     let attributes = Attributes::new(attributes);
@@ -36,8 +36,8 @@ pub fn object(data: &[u8]) {
     }
 }
 
-/// The first byte says which protocol was asked for, the others are the messages of a dump. A socket that
-/// waits has a port, and an address of its family unless it takes any.
+/// The first byte selects the requested protocol, the others are the messages of a dump. A listening
+/// socket has a port, and an address of its family unless it is bound to any.
 pub fn listener(data: &[u8]) {
     let Some((protocol, dump)) = data.split_first() else { return };
     let protocol = Protocol::ALL[usize::from(*protocol) % Protocol::ALL.len()];
@@ -85,7 +85,7 @@ fn userdata<'a>(attributes: &Attributes<'a>) -> Option<&'a [u8]> {
     attributes.clone().find(uapi::rule::USERDATA).map(|userdata| userdata.payload)
 }
 
-/// Elements are sorted, and none is upside down or overlaps another.
+/// Elements are sorted, and none is reversed or overlaps another.
 fn check_elements(attributes: Attributes, kind: u8) {
     let version = IpVersion::ALL[usize::from(kind & 1)];
     let kind = match kind & 2 {

@@ -26,11 +26,11 @@ struct Info {
     size: u32,
 }
 
-/// Whether the legacy nat table of the calling thread's network namespace holds rules or chains
-/// beside the policies that it was born with.
+/// Whether the legacy nat table of the calling thread's network namespace holds rules or chains other
+/// than its initial policies.
 ///
 /// # Errors
-/// If the kernel does not tell.
+/// If the kernel cannot be asked.
 pub(crate) fn legacy_nat_holds_rules(version: IpVersion) -> io::Result<bool> {
     if !nat_is_in_use(version)? {
         return Ok(false);
@@ -40,8 +40,8 @@ pub(crate) fn legacy_nat_holds_rules(version: IpVersion) -> io::Result<bool> {
     Ok(info.entries > info.valid_hooks.count_ones() + 1)
 }
 
-/// Asking for a table that was never used creates it, so the list of used ones is asked first.
-/// Only root can read it; for others it counts whether the table's module is loaded.
+/// A request for a table that was never used creates it, so the list of tables in use is read first.
+/// Only root can read it; for other users it counts whether the table's module is loaded.
 fn nat_is_in_use(version: IpVersion) -> io::Result<bool> {
     let list = match version {
         IpVersion::V6 => "/proc/thread-self/net/ip6_tables_names",

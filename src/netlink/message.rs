@@ -59,7 +59,7 @@ impl<'a> Message<'a> {
         i32::from(self.kind) == libc::NLMSG_DONE
     }
 
-    /// Whether the dump that it is part of was overtaken by a change.
+    /// Whether a change has interrupted the dump that it is part of.
     pub fn is_interrupted(&self) -> bool {
         i32::from(self.flags) & libc::NLM_F_DUMP_INTR != 0
     }
@@ -106,7 +106,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// An iterator over the messages of a datagram. It ends at the first that is cut short.
+/// An iterator over the messages of a datagram. It ends at the first truncated one.
 #[derive(Clone, Debug)]
 pub(crate) struct Messages<'a>(&'a [u8]);
 
@@ -115,7 +115,7 @@ impl<'a> Messages<'a> {
         Messages(datagram)
     }
 
-    /// Whether nothing is left, not even a message that is cut short.
+    /// Whether nothing is left, not even a truncated message.
     pub fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,8 +1,8 @@
-//! Bytes on the wire: the socket, the batch, the encoding and decoding of nf_tables' messages, and
-//! what is asked of connection tracking, routing and sock_diag. The only unsafe code.
+//! Bytes on the wire: sockets, batches, the encoding and decoding of nf_tables' messages, and requests
+//! to connection tracking, routing and sock_diag. The only unsafe code.
 //!
-//! Messages are written by libnftnl (crate `nftnl`) into one vector and sent with one system call.
-//! What comes back is read by safe code that takes no byte for granted.
+//! libnftnl (crate `nftnl`) writes the messages into one vector, which is sent with one system call.
+//! Safe code reads the answers and validates every byte.
 
 mod attribute;
 mod batch;

@@ -1,4 +1,5 @@
-//! Sockets that hear of every commit, and of every change to an interface, in their network namespace.
+//! Sockets that receive a notification of every commit, or of every change to an interface, in their
+//! network namespace.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -8,16 +9,16 @@ use nix::sys::socket::{MsgFlags, send};
 use super::request::put_message;
 use super::socket::{Socket, set_option};
 
-/// How much may wait for us, in bytes with the kernel's overhead: the notifications of a commit of
-/// some hundred thousand elements. More is lost.
+/// Maximum size of pending notifications, in bytes with the kernel's overhead: those of a commit of
+/// some hundred thousand elements. The kernel drops more.
 const RECEIVE_BUFFER: usize = 16 * 1024 * 1024;
 
-/// Where the port id of the sender stands in a message (`nlmsg_pid` of `struct nlmsghdr`).
+/// The offset of the sender's port ID in a message (`nlmsg_pid` of `struct nlmsghdr`).
 const PORT: u32 = 12;
 
 impl Socket {
-    /// Opens a socket to nfnetlink in the calling thread's network namespace that the kernel sends
-    /// the notifications of nf_tables to, as long as its membership lasts.
+    /// Opens a socket to nfnetlink in the calling thread's network namespace. The kernel sends the
+    /// notifications of nf_tables to it while its membership lasts.
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN.
@@ -29,8 +30,8 @@ impl Socket {
         Ok((socket, membership))
     }
 
-    /// Opens a socket to rtnetlink in the calling thread's network namespace that the kernel sends
-    /// the notifications of network interfaces to.
+    /// Opens a socket to rtnetlink in the calling thread's network namespace. The kernel sends the
+    /// notifications of network interfaces to it.
     pub fn open_link_monitor() -> io::Result<Socket> {
         let socket = Socket::open_routes()?;
         let group = libc::RTNLGRP_LINK as libc::c_int;
@@ -38,8 +39,8 @@ impl Socket {
         Ok(socket)
     }
 
-    /// Has the kernel throw away the notifications of all commits that were sent by the socket with
-    /// this port id, before they take room: all messages of a datagram are of one commit.
+    /// Has the kernel drop the notifications of all commits by the socket with this port ID before
+    /// they use the receive buffer. All messages of a datagram belong to one commit.
     pub fn exclude(&self, port: u32) -> io::Result<()> {
         // The filter reads numbers in network order, and the header is in the machine's.
         let port = port.to_be();
@@ -55,25 +56,25 @@ impl Socket {
     }
 }
 
-/// One instruction; a comparison that holds skips so many.
+/// One instruction; a comparison that holds skips this number of instructions.
 fn statement(code: u32, value: u32, skip: u8) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt: skip, jf: 0, k: value }
 }
 
-/// A socket's place among those that hear of commits. As long as anybody has one, the kernel makes a
-/// message for each object of a commit before it carries it out.
+/// A socket's membership in the group that receives notifications of commits. While the group has any
+/// member, the kernel makes a message for each object of a commit before it carries it out.
 pub(crate) struct Membership {
     /// The monitor's own.
     socket: OwnedFd,
 }
 
 impl Membership {
-    /// From now on the socket hears of commits.
+    /// Joins the group: the socket receives notifications from now on.
     pub fn join(&self) -> io::Result<()> {
         self.set(libc::NETLINK_ADD_MEMBERSHIP)
     }
 
-    /// From now on it does not.
+    /// Leaves the group.
     pub fn leave(&self) -> io::Result<()> {
         self.set(libc::NETLINK_DROP_MEMBERSHIP)
     }
@@ -82,7 +83,7 @@ impl Membership {
         set_option(&self.socket, libc::SOL_NETLINK, option, &libc::NFNLGRP_NFTABLES)
     }
 
-    /// Makes the socket readable: the kernel acknowledges a message that asks for nothing.
+    /// Makes the socket readable: the kernel acknowledges an empty message.
     pub fn wake(&self) -> io::Result<()> {
         let mut message = Vec::new();
         put_message(&mut message, libc::NLMSG_NOOP as u16, &[], libc::NLM_F_ACK as u16, 0);

@@ -1,4 +1,4 @@
-//! Opening things in another network namespace without moving the caller there.
+//! Opens sockets in another network namespace without moving the caller there.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, setns};
 /// with it. A socket stays in the namespace in which it was opened.
 ///
 /// # Errors
-/// If the path cannot be opened or the namespace not be entered (EPERM without CAP_SYS_ADMIN).
+/// If the path cannot be opened or the namespace cannot be entered (EPERM without CAP_SYS_ADMIN).
 pub(crate) fn in_netns<T: Send>(path: &Path, open: impl FnOnce() -> T + Send) -> io::Result<T> {
     let namespace = File::open(path)?;
     let enter = move || {

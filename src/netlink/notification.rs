@@ -1,5 +1,4 @@
-//! Notifications: what a commit has changed, a message for each object, and behind them the
-//! generation that it brought about.
+//! Notifications of a commit: a message for each object that it has changed, then the new generation.
 
 use std::borrow::Cow;
 
@@ -13,18 +12,18 @@ use crate::model::Family;
 /// One message of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notification<'a> {
-    /// Something was added or deleted.
+    /// An object was added or deleted.
     Change(ObjectChange<'a>),
     /// The commit has no more messages.
     NewGeneration {
-        /// The generation that it brought about.
+        /// The generation after the commit.
         generation: u32,
-        /// The thread that has sent the batch: its number and its name.
+        /// The thread that has sent the batch: its ID and its name.
         process: Option<(u32, Cow<'a, str>)>,
     },
 }
 
-/// Something that was added or deleted; what is changed in place counts as added.
+/// An object that was added or deleted; one that was changed in place counts as added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectChange<'a> {
     /// What it is.
@@ -53,7 +52,7 @@ pub(crate) enum ObjectKind {
     Flowtable,
 }
 
-/// What a message of nf_tables says; `None` if it cannot be understood.
+/// The content of a message of nf_tables; `None` if it is not understood.
 pub(crate) fn decode_notification<'a>(message: &Message<'a>) -> Option<Notification<'a>> {
     match message.nft()? {
         libc::NFT_MSG_NEWGEN => decode_end(message.attributes()),
@@ -108,7 +107,7 @@ fn decode_change<'a>(message: &Message<'a>, kind: i32) -> Option<ObjectChange<'a
 }
 
 impl ObjectKind {
-    /// Whether there are many of one place, and only their number is told.
+    /// Whether a chain or set has many of them, so that only their number is reported.
     pub fn is_counted(self) -> bool {
         matches!(self, ObjectKind::Rule | ObjectKind::Element)
     }
@@ -127,7 +126,7 @@ impl ObjectKind {
     }
 }
 
-/// How many elements a message lists; the end of an interval is none of its own.
+/// The number of elements in a message; the end of an interval does not count.
 fn elements(attributes: &Attributes) -> usize {
     let list = attributes.clone().find(element_list::ELEMENTS);
     let elements = list.into_iter().flat_map(|list| list.nested());

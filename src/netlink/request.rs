@@ -1,4 +1,4 @@
-//! Requests that ask for something: the generation, and dumps.
+//! Requests for the generation, and for dumps.
 
 use super::attribute::put_string;
 use super::nfproto;
@@ -123,7 +123,7 @@ pub fn put_message(bytes: &mut Vec<u8>, kind: u16, header: &[u8], flags: u16, se
     bytes.extend_from_slice(header);
 }
 
-/// Makes the last message, which begins at `start`, as long as it has become.
+/// Sets the length of the last message, which begins at `start`.
 pub fn set_length(bytes: &mut [u8], start: usize) {
     let length = ((bytes.len() - start) as u32).to_ne_bytes();
     bytes[start..start + length.len()].copy_from_slice(&length);

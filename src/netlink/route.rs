@@ -1,5 +1,4 @@
-//! rtnetlink: which addresses are the host's own, which interfaces it has, and which networks lie
-//! behind one
+//! rtnetlink: the host's own addresses, its interfaces, and the networks of an interface
 //! (`linux/rtnetlink.h`, `linux/if_addr.h`, `linux/if_link.h`).
 
 use std::net::IpAddr;
@@ -16,7 +15,7 @@ use crate::model::{IpVersion, Name};
 const ROUTE_HEADER: usize = 12;
 const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
-/// Where `rtm_type` stands in `struct rtmsg`.
+/// The offset of `rtm_type` in `struct rtmsg`.
 const ROUTE_TYPE: usize = 7;
 /// `IFLA_EXT_MASK` and `RTEXT_FILTER_SKIP_STATS`: leave out an interface's counters.
 const LINK_FILTER: u16 = 29;
@@ -131,7 +130,7 @@ mod tests {
     use super::super::message::Messages;
     use super::*;
 
-    /// A message of the kernel's with one attribute.
+    /// A message of the kernel with one attribute.
     fn message(kind: u16, header: &[u8], number: u16, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         put_message(&mut bytes, kind, header, 0, 7);

@@ -1,5 +1,5 @@
-//! Sets and their elements, written straight into the batch: of these there may be a hundred
-//! thousand, and each is a handful of bytes.
+//! Sets and their elements. Elements are written straight into the batch: there may be a hundred
+//! thousand of them, and each is a few bytes.
 
 use std::sync::Arc;
 
@@ -9,22 +9,23 @@ use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
-/// `NFT_SET_TIMEOUT` and `NFT_SET_EVAL`: elements leave by themselves, and rules put them in.
+/// `NFT_SET_TIMEOUT` and `NFT_SET_EVAL`: elements expire, and rules add them.
 const FLAGS_DYNAMIC: u32 = 0x10 | 0x20;
 /// `NFT_SET_ANONYMOUS`: the set is part of the one rule that looks it up.
 const FLAG_ANONYMOUS: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`: the element is the first address behind an interval.
 const INTERVAL_END: u32 = 1;
-/// `NFT_SET_ELEM_CATCHALL`: the element stands for every key, and has none itself.
+/// `NFT_SET_ELEM_CATCHALL`: the element matches every key, and has none itself.
 const CATCH_ALL: u32 = 2;
-/// nft's own numbers of its data types, by which it knows how to print the elements.
+/// nft's own numbers of its data types, by which it prints the elements.
 const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
 const TYPE_PORT: u32 = 13;
-/// An attribute's length has 16 bits; a message is begun anew well before.
+/// Maximum length in bytes of the elements in one message, well below the 16 bits of an attribute's
+/// length.
 const LIST_MAX: usize = 60_000;
 
-/// Appends the attributes of NEWSET. The number is one that no other set of the batch has.
+/// Appends the attributes of NEWSET. `id` is unique in the batch.
 pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
     put_set_path(bytes, set);
     let (flags, capacity) = match kind {
@@ -43,7 +44,7 @@ pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
     put_u32(bytes, uapi::set::ID, id);
 }
 
-/// Appends the attributes of DELSET: the set's address.
+/// Appends the attributes of DELSET: the set's path.
 pub fn put_set_path(bytes: &mut Vec<u8>, set: &SetPath) {
     put_string(bytes, uapi::set::TABLE, &set.table.table);
     put_string(bytes, uapi::set::NAME, &set.set);
@@ -72,13 +73,13 @@ pub fn put_elements<'e>(
     rest
 }
 
-/// Appends the set's address as messages about elements have it.
+/// Appends the set's path as messages about elements have it.
 fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
     put_string(bytes, uapi::element_list::TABLE, &set.table.table);
     put_string(bytes, uapi::element_list::SET, &set.set);
 }
 
-/// An interval is its first address, and the one behind its last unless there is none.
+/// An interval is its first address, and the address behind its last one if there is any.
 fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
     put_element(bytes, kind, interval.first, 0);
     if kind.is_intervals() && interval.last < maximum(kind) {
@@ -127,7 +128,7 @@ fn maximum(kind: SetKind) -> u128 {
     u128::MAX >> (128 - 8 * key_length(kind))
 }
 
-/// Whether a set comes and goes with the rule that looks it up. The bytes are the attributes of
+/// Whether a set is part of the rule that looks it up. The bytes are the attributes of
 /// NEWSET.
 pub(crate) fn is_anonymous(attributes: Attributes) -> bool {
     let flags = attributes.clone().find(uapi::set::FLAGS).and_then(|flags| flags.be_u32());
@@ -140,7 +141,7 @@ pub(crate) fn decode_set(attributes: Attributes) -> Option<(Name, InstalledSet)>
     Some((name, InstalledSet { kind: decode_kind(&attributes), elements: Arc::default() }))
 }
 
-/// What the set's elements are, if it is of a kind that dwnl makes.
+/// What the set's elements are, if it is of a kind that dwnl creates.
 fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
     let number = |attribute| attributes.clone().find(attribute)?.be_u32();
     let description = attributes.clone().find(uapi::set::DESCRIPTION);
@@ -163,7 +164,7 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
     (number(uapi::set::KEY_LENGTH) == Some(key_length(kind) as u32)).then_some(kind)
 }
 
-/// Whether the set gives its elements a time or a state of its own.
+/// Whether the set gives its elements a timeout or a state.
 fn has_defaults(attributes: &Attributes) -> bool {
     use uapi::set::{EXPRESSION, EXPRESSIONS, TIMEOUT};
     attributes
@@ -182,12 +183,12 @@ fn element_flags(element: &Attribute) -> u32 {
     flags.and_then(|flags| flags.be_u32()).unwrap_or(0)
 }
 
-/// The elements of a set, as they come.
+/// The elements of a set in the order of the dump.
 #[derive(Debug, Default)]
 pub(crate) struct DumpedElements {
     /// The keys, each with whether an interval ends before it.
     pub keys: Vec<(u128, bool)>,
-    /// Whether one of them stands for every key.
+    /// Whether one of them matches every key.
     pub catch_all: bool,
 }
 
@@ -213,7 +214,7 @@ impl DumpedElements {
     }
 
     /// The elements of the whole set as sorted intervals; `None` if there is one that dwnl never
-    /// makes.
+    /// creates.
     pub fn into_intervals(self, kind: SetKind) -> Option<Vec<Interval>> {
         let is_ours = |&(key, is_end): &(u128, bool)| {
             key <= maximum(kind) && (kind.is_intervals() || !is_end)

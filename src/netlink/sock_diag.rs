@@ -13,7 +13,7 @@ use crate::model::{Family, IpVersion, Listener, Protocol};
 /// Lengths of `struct inet_diag_req_v2` and `struct inet_diag_msg`.
 const REQUEST_HEADER: usize = 56;
 const SOCKET_HEADER: usize = 72;
-/// Where `idiag_src` begins in `struct inet_diag_msg`, and its length.
+/// The offset of `idiag_src` in `struct inet_diag_msg`, and its length.
 const SOURCE: usize = 8;
 const SOURCE_LENGTH: usize = 16;
 /// Length of `struct sockaddr_storage`, one for each address in `INET_DIAG_LOCALS`.
@@ -36,7 +36,7 @@ impl Request {
     }
 }
 
-/// A socket of this protocol, if it waits: a listening one, of UDP one without a peer. Other states are
+/// A socket of this protocol, if it waits: it listens or, for UDP, has no peer. Other states are
 /// possible: SCTP dumps all endpoints without an association.
 pub(crate) fn decode_listener(message: Message, protocol: Protocol) -> Option<Listener> {
     let (header, rest) = message.payload.split_first_chunk::<SOCKET_HEADER>()?;
@@ -65,7 +65,7 @@ fn waiting_state(protocol: Protocol) -> u8 {
     }
 }
 
-/// The family of the packets that a socket takes, and its address unless it takes any.
+/// The family of the packets that a socket receives, and its address unless it is bound to any.
 fn bound_to(
     family: u8,
     source: [u8; SOURCE_LENGTH],

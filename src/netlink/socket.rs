@@ -1,4 +1,4 @@
-//! The sockets: datagrams out, datagrams in.
+//! The sockets that send and receive datagrams.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -9,9 +9,10 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use super::deferred_close::{Pair, close_in_background};
 
-/// Room for one datagram. A dump's have at most 32 KiB, an error's echo is capped.
+/// Size of the buffer for one datagram. Those of a dump have at most 32 KiB, and the echo of an error
+/// is capped.
 const DATAGRAM_MAX: usize = 64 * 1024;
-/// How much of the kernel's answers may wait for us, in bytes; each counts with its overhead.
+/// Maximum size of pending answers, in bytes with the kernel's overhead.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// `linux/netlink.h`, since Linux 4.20.
@@ -19,25 +20,25 @@ const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
 /// An option that is switched on.
 const ON: libc::c_int = 1;
 
-/// What carries datagrams to the kernel and back; the tests put others in the socket's place.
+/// Carries datagrams to the kernel and back; tests replace the socket.
 pub(crate) trait Transport: Send {
-    /// Sends one datagram. The kernel has dealt with it when this returns.
+    /// Sends one datagram. The kernel has processed it when this returns.
     fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
 
     /// The next datagram, or `None` if none comes before the time is up.
     ///
     /// # Errors
-    /// ENOBUFS if answers were lost because too many waited.
+    /// ENOBUFS if answers were lost because too many were pending.
     fn receive(&mut self, timeout: PollTimeout) -> io::Result<Option<&[u8]>>;
 }
 
 /// A netlink socket, in the network namespace in which it was opened.
 pub(crate) struct Socket {
     socket: mnl::Socket,
-    /// In words, because the kernel's headers are read where they lie.
+    /// An array of `u64`, because the kernel's headers are read in place and have to be aligned.
     buffer: Box<[u64]>,
     send_buffer: usize,
-    /// Through which it is left to the kernel to close; it goes after the socket itself.
+    /// The pair through which the kernel closes the socket; dropped after the socket itself.
     pair: Option<Pair>,
 }
 
@@ -79,16 +80,16 @@ impl Socket {
         self.socket.portid()
     }
 
-    /// Beyond the system's limit (`net.core.rmem_max`) where that is permitted. What does not fit
-    /// is lost: of a batch with very many errors the later ones.
+    /// Sets the receive buffer, beyond the system's limit (`net.core.rmem_max`) if that is permitted.
+    /// What does not fit is lost: of a batch with very many errors, the later ones.
     pub(super) fn grow_receive_buffer(&self, bytes: usize) {
         if setsockopt(self, sockopt::RcvBufForce, &bytes).is_err() {
             let _ = setsockopt(self, sockopt::RcvBuf, &bytes);
         }
     }
 
-    /// A datagram larger than the send buffer is refused (EMSGSIZE). Beyond the system's limit
-    /// (`net.core.wmem_max`) only where that is permitted.
+    /// Sets the send buffer, beyond the system's limit (`net.core.wmem_max`) if that is permitted. The
+    /// kernel rejects a larger datagram (EMSGSIZE).
     fn grow_send_buffer(&mut self, length: usize) {
         // The kernel keeps 32 bytes of the buffer for itself.
         let desired = length + 64;

@@ -41,8 +41,8 @@ pub(crate) fn decode_rule(
     Some((table, chain, InstalledRule { handle, content, packets, bytes }))
 }
 
-/// The rule that the expressions and the user data stand for, if they are of exactly the form that
-/// dwnl writes.
+/// The rule that has these expressions and user data, if they are of exactly the form that dwnl
+/// writes.
 fn decode(expressions: &[Expression], family: Family, userdata: Option<&[u8]>) -> Option<Rule> {
     match (family.version(), userdata) {
         (None, None) => nft::decode(expressions, None).map(Rule::Nft),

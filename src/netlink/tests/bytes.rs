@@ -38,8 +38,8 @@ fn the_bytes_are_those_of_iptables() {
         };
         let line = format!("-A {} {rule}", vector.chain);
         assert_eq!(line, vector.saved);
-        let ours = encoded(&path(Family::Ip, &vector.chain), &rule);
-        assert_eq!(ours, vector.payload, "{line}");
+        let written = encoded(&path(Family::Ip, &vector.chain), &rule);
+        assert_eq!(written, vector.payload, "{line}");
         known.insert(vector.saved);
     }
     for line in [
@@ -82,21 +82,25 @@ fn a_rule_of_another_form_is_foreign() {
     }
 }
 
-/// `--ctstate NEW` alone stands in no vector. The one with ESTABLISHED differs in one byte of
+/// No vector has `--ctstate NEW` alone. The one with ESTABLISHED differs in one byte of
 /// the blob (`conntrack` revision 3, states at offset 150).
 #[test]
 fn the_state_new_is_as_iptables_writes_it() {
     let line = "-A DOCKER-BLOCK -m conntrack --ctstate NEW,ESTABLISHED -j RETURN";
     let vector = vectors().into_iter().find(|vector| vector.saved == line).expect("the vector");
     let rule = iptables([Match::CtStateNew], Verdict::Return);
-    let ours = encoded(&path(Family::Ip, "DOCKER-BLOCK"), &rule);
-    let differing: Vec<(u8, u8)> =
-        ours.iter().zip(&vector.payload).filter(|(a, b)| a != b).map(|(a, b)| (*a, *b)).collect();
-    assert_eq!(ours.len(), vector.payload.len());
+    let written = encoded(&path(Family::Ip, "DOCKER-BLOCK"), &rule);
+    let differing: Vec<(u8, u8)> = written
+        .iter()
+        .zip(&vector.payload)
+        .filter(|(a, b)| a != b)
+        .map(|(a, b)| (*a, *b))
+        .collect();
+    assert_eq!(written.len(), vector.payload.len());
     assert_eq!(differing, [(8, 10)]);
 }
 
-/// `--set-xmark 0x2000/0x2000` and `0x0/0x2000` stand in no vector. Another mark and mask differ in
+/// No vector has `--set-xmark 0x2000/0x2000` or `0x0/0x2000`. Another mark and mask differ in
 /// these words of the blob alone (`CONNMARK` revision 2, mark at offset 0, mask at 4).
 #[test]
 fn the_mark_is_set_and_cleared_as_iptables_writes_it() {

@@ -99,7 +99,7 @@ fn an_offset_leads_to_the_attribute_in_words() {
 
 /// libnftnl copies without looking at lengths; a program that embeds dwnl can build any rule.
 #[test]
-fn a_rule_out_of_all_proportion_stays_within_the_buffer() {
+fn a_huge_rule_fits_into_the_buffer() {
     let long = "x".repeat(100_000);
     let interface = Interface { name: long.as_str().into(), wildcard: false, negated: false };
     let comments = vec![Match::Comment(long.as_str().into()); 1000];

@@ -1,5 +1,5 @@
-//! What is almost of dwnl's form is not taken for dwnl's. The first of each kind was found by
-//! fuzzing.
+//! Rules and sets that are almost of dwnl's form are not taken for dwnl's. Fuzzing found the first of
+//! each kind.
 
 use std::num::NonZeroU32;
 
@@ -44,7 +44,7 @@ fn altered(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
-/// `NFTA_PAYLOAD_LEN`, loading so many bytes.
+/// `NFTA_PAYLOAD_LEN`, loading this number of bytes.
 fn loading(length: u8) -> [u8; 8] {
     [8, 0, 4, 0, 0, 0, 0, length]
 }
@@ -55,7 +55,7 @@ fn guarding(condition: NftMatch) -> Vec<u8> {
 }
 
 #[test]
-fn a_range_of_one_called_port_is_another_condition() {
+fn a_range_of_one_original_port_is_rejected() {
     let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
     let rule = guarding(NftMatch::CtOriginalPorts(ports));
     assert!(is_known(&rule, Family::Inet));
@@ -64,7 +64,7 @@ fn a_range_of_one_called_port_is_another_condition() {
 }
 
 #[test]
-fn what_is_nearly_a_condition_is_another() {
+fn an_altered_condition_is_rejected() {
     let cgroup = CgroupMatch { level: 3, id: 0x0102_0304_0506_0708, negated: false };
     let level = [8, 0, 3, 0, 0, 0, 0, 3];
     let key = |key| [8, 0, 1, 0, 0, 0, 0, key];
@@ -90,7 +90,7 @@ fn what_is_nearly_a_condition_is_another() {
 }
 
 #[test]
-fn an_update_that_does_more_is_another_statement() {
+fn an_altered_update_is_rejected() {
     let update = SetUpdate {
         set: "seen".into(),
         protocol: Protocol::Tcp,
@@ -111,7 +111,7 @@ fn an_update_that_does_more_is_another_statement() {
 }
 
 #[test]
-fn an_address_that_is_not_loaded_whole_is_another_condition() {
+fn an_address_that_is_not_loaded_completely_is_rejected() {
     let part = NftMatch::SourceShard(IpVersion::V4, Shard { mask: 3, value: 1 });
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
     let range = AddressRange::new(ends[0], ends[1]).expect("a range");
@@ -125,7 +125,7 @@ fn an_address_that_is_not_loaded_whole_is_another_condition() {
 }
 
 #[test]
-fn a_range_of_one_is_written_otherwise() {
+fn a_range_of_one_element_is_rejected() {
     let ports = native((0x1f40, 0x1f41), &[]);
     assert!(is_known(&ports, Family::Inet));
     assert!(!is_known(&altered(&ports, &[0x1f, 0x41], &[0x1f, 0x40]), Family::Inet));
@@ -146,7 +146,7 @@ fn put_expression(list: &mut Vec<u8>, name: &[u8], fill: impl FnOnce(&mut Vec<u8
     });
 }
 
-/// `-s 10.16.0.0/12 -j RETURN` with so many bytes of address, mask and flipped bits.
+/// `-s 10.16.0.0/12 -j RETURN` with these lengths of address, mask and flipped bits.
 fn masked(address: usize, mask: usize, flipped: usize) -> Vec<u8> {
     let number = |data: &mut Vec<u8>, attribute, value: u32| {
         put(data, attribute, &value.to_be_bytes());
@@ -227,18 +227,21 @@ fn set_of(elements: &[Vec<u8>], kind: SetKind) -> Option<Vec<Interval>> {
 }
 
 #[test]
-fn elements_of_another_form_are_told_apart() {
+fn elements_of_another_form_are_rejected() {
     let host = [10, 0, 0, 1];
-    let is_ours = |element, kind| set_of(&[element], kind).is_some();
-    assert!(is_ours(element(&host, None), IPV4_HOSTS));
-    assert!(is_ours(element(&host, Some(1)), IPV4_INTERVALS));
-    assert!(!is_ours(element(&host, Some(1)), IPV4_HOSTS), "an end where there are no intervals");
-    assert!(!is_ours(element(&[], Some(2)), IPV4_INTERVALS), "the catch-all");
-    assert!(!is_ours(element(&[1; 16], None), IPV4_HOSTS), "an IPv6 address");
+    let is_known_element = |element, kind| set_of(&[element], kind).is_some();
+    assert!(is_known_element(element(&host, None), IPV4_HOSTS));
+    assert!(is_known_element(element(&host, Some(1)), IPV4_INTERVALS));
+    assert!(
+        !is_known_element(element(&host, Some(1)), IPV4_HOSTS),
+        "an end where there are no intervals"
+    );
+    assert!(!is_known_element(element(&[], Some(2)), IPV4_INTERVALS), "the catch-all");
+    assert!(!is_known_element(element(&[1; 16], None), IPV4_HOSTS), "an IPv6 address");
 }
 
 #[test]
-fn a_key_that_comes_twice_counts_once() {
+fn a_duplicate_key_counts_once() {
     let elements = [7, 5, 7].map(|last| element(&[0, 0, 0, last], None));
     let host = |number| Interval { first: number, last: number };
     assert_eq!(set_of(&elements, IPV4_HOSTS), Some(vec![host(5), host(7)]));
@@ -258,7 +261,7 @@ fn dynamic_set(more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 #[test]
-fn a_dynamic_set_of_another_form_is_told_apart() {
+fn a_dynamic_set_of_another_form_is_rejected() {
     let kind = |bytes: &[u8]| decode_set(Attributes::new(bytes)).expect("a set").1.kind;
     let set = dynamic_set(|_| {});
     assert_eq!(kind(&set), Some(SetKind::DynamicPorts));

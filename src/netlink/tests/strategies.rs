@@ -87,7 +87,7 @@ pub fn addresses(version: IpVersion) -> impl Strategy<Value = AddressSpec> {
     prop_oneof![network(version).prop_map(AddressSpec::Network), range.prop_map(AddressSpec::Range)]
 }
 
-/// The conditions in any order; a part stands before the set that holds it.
+/// The conditions in any order; a shard comes before the set that holds it.
 pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
     let direction = || prop::sample::select(vec![Direction::In, Direction::Out]);
     let end = prop::sample::select(vec![Endpoint::Source, Endpoint::Destination]);
@@ -101,7 +101,7 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         Just(NftMatch::CtStatusDnat),
         (0u32..32).prop_map(|bit| NftMatch::CtMark(1 << bit)),
         ip_version().prop_map(NftMatch::NfProto),
-        (direction(), interface()).prop_map(|(way, it)| NftMatch::Interface(way, it)),
+        (direction(), interface()).prop_map(|(direction, it)| NftMatch::Interface(direction, it)),
         direction().prop_map(NftMatch::DockerBridgeName),
         Just(NftMatch::InBridge),
         any_addresses().prop_map(NftMatch::Destination),

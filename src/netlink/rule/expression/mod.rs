@@ -28,7 +28,7 @@ pub enum Expression<'a> {
     },
     /// Masks the register, then flips bits of it.
     Bitwise {
-        /// The bits that stay.
+        /// The bits that are kept.
         mask: &'a [u8],
         /// The bits that are flipped.
         xor: &'a [u8],
@@ -67,11 +67,11 @@ pub enum Expression<'a> {
     FibDaddrType,
     /// Looks the register up in a set.
     Lookup(Cow<'a, str>),
-    /// Puts the register into a set, or keeps it there for longer.
+    /// Adds the register to a set, or restarts its timeout there.
     UpdateSet {
         /// The set.
         set: Cow<'a, str>,
-        /// For how long, in milliseconds.
+        /// The timeout in milliseconds.
         timeout: u64,
     },
     /// Loads or sets something about the connection: `NFT_CT_*`.

@@ -109,7 +109,7 @@ impl<'a> Expression<'a> {
     }
 }
 
-/// Whether a dynset expression does nothing but put a key into the set or keep it there.
+/// Whether a dynset expression only adds a key to the set or restarts its timeout.
 fn is_plain_update(data: Attribute) -> bool {
     use uapi::dynset::{DATA, EXPRESSION, EXPRESSIONS, FLAGS, OPERATION, SOURCE};
     let number = |attribute| data.nested().find(attribute).and_then(|number| number.be_u32());

@@ -126,7 +126,7 @@ impl nftnl::expr::Expression for SocketKey {
     fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
         let expression = allocate(c"socket");
         // SAFETY: `expression` is a fresh socket expression, whose attributes these are. A libnftnl
-        // before 1.2.0 does not know the level and ignores it; the kernel then refuses the rule.
+        // before 1.2.0 ignores the level, which it does not know; the kernel then rejects the rule.
         unsafe {
             let expression = expression.as_ptr();
             sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_SOCKET_KEY as u16, self.key);
@@ -174,7 +174,7 @@ impl nftnl::expr::Expression for Lookup {
     }
 }
 
-/// `update @SET { … timeout … }`: puts the register's value into a set.
+/// `update @SET { … timeout … }`: adds the register's value to a set.
 pub struct UpdateSet {
     pub set: CString,
     /// In milliseconds.

@@ -1,5 +1,5 @@
-//! Foreign rules → as much as Docker's rules have words for, whichever version of iptables or nft
-//! wrote them. What is not understood is noted as such.
+//! Foreign rules → the conditions and actions that Docker's rules have, whichever version of iptables
+//! or nft wrote them. Anything else is recorded as unknown.
 
 use super::translation::translation;
 use super::words;
@@ -14,13 +14,13 @@ use crate::netlink::rule::{iptables, nft, read_expressions};
 use crate::netlink::uapi::cmp_operation::{EQ, GTE, LTE};
 use crate::netlink::uapi::{meta_key, payload_base};
 
-/// Where the protocol stands in the IPv4 header.
+/// The offset of the protocol in the IPv4 header.
 const IPV4_PROTOCOL: u32 = 9;
 /// The loading of that protocol.
 const PROTOCOL: Expression =
     Expression::Payload { base: payload_base::NETWORK, offset: IPV4_PROTOCOL, length: 1 };
 
-/// What can be told of a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
+/// The facts about a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
 pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFacts {
     let expressions = read_expressions(attributes);
     let mut facts = RuleFacts::default();
@@ -57,7 +57,7 @@ impl RuleFacts {
         None
     }
 
-    /// Something that is loaded, and what it is compared with.
+    /// The loading of a field and its comparison.
     fn read_comparison<'a>(&mut self, all: Rest<'a>) -> Option<Rest<'a>> {
         let (read, rest) = match all {
             [loading, Expression::Range { from, to }, rest @ ..] if loads_port(loading) => {
@@ -154,13 +154,13 @@ impl RuleFacts {
     }
 }
 
-/// Puts a value where there is none yet; `None` if there is no value or there was one.
+/// Sets a value that is still missing; `None` if there is no new value, or there was one before.
 fn put<T>(slot: &mut Option<T>, value: Option<T>) -> Option<()> {
     slot.replace(value?).is_none().then_some(())
 }
 
-/// The name that nft fills up to sixteen bytes and iptables ends with one NUL; one without is a
-/// name's beginning.
+/// An interface's name. nft pads it to sixteen bytes, and iptables ends it with one NUL; without a NUL
+/// it is the beginning of a name.
 fn name(operation: u32, data: &[u8]) -> Option<Interface> {
     let end = data.iter().position(|byte| *byte == 0).map_or(data.len(), |end| end + 1);
     interface(operation, data.get(..end)?)

@@ -1,4 +1,4 @@
-//! Whether a foreign rule translates addresses, or may do so for all that dwnl knows of it.
+//! Whether a foreign rule translates addresses, or may do so as far as dwnl knows.
 
 use crate::model::Name;
 use crate::netlink::rule::expression::Expression;
@@ -6,7 +6,7 @@ use crate::netlink::rule::expression::Expression;
 /// Targets of iptables that leave the packet's addresses alone and may occur in a nat table.
 const HARMLESS_TARGETS: [&str; 8] =
     ["AUDIT", "CLASSIFY", "CONNMARK", "LOG", "MARK", "NFLOG", "SET", "TRACE"];
-/// Expressions of nf_tables that do so. A `lookup` that dwnl cannot read is not among them: with a
+/// Expressions of nf_tables that leave the packet's addresses alone. A `lookup` that dwnl cannot read is not among them: with a
 /// verdict map it leads to any chain.
 const HARMLESS_EXPRESSIONS: [&str; 20] = [
     "bitwise",
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_may_translate() {
+    fn an_unknown_target_or_expression_may_translate() {
         let target =
             |name: &'static str| Expression::Target { name: name.into(), revision: 0, info: &[] };
         let other = |name: &'static str| Expression::Other(name.into());

@@ -66,7 +66,7 @@ pub fn encode_connmark_target(bits: u32, set: bool) -> XtMatch {
     XtMatch { name: c"CONNMARK", revision: CONNMARK_TARGET_REVISION, info }
 }
 
-/// The target that a blob stands for, if it is of exactly the form that dwnl writes.
+/// The target of a blob, if it is of exactly the form that dwnl writes.
 pub fn decode_target(name: &str, revision: u32, info: &[u8]) -> Option<Verdict> {
     let bits = u32::from_ne_bytes(info.get(4..8)?.try_into().ok()?);
     let set = info.first_chunk::<4>()? != &[0; 4];
@@ -75,7 +75,7 @@ pub fn decode_target(name: &str, revision: u32, info: &[u8]) -> Option<Verdict> 
     is_exact.then_some(Verdict::Connmark { bits, set })
 }
 
-/// The match that a blob stands for, if it is of exactly the form that [`encode`] gives.
+/// The match of a blob, if it is of exactly the form that [`encode`] gives.
 pub fn decode(name: &str, revision: u32, info: &[u8], version: IpVersion) -> Option<Match> {
     let candidate = match name {
         "addrtype" => Match::DstTypeLocal,
@@ -218,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn another_condition_in_the_blob_is_another_match() {
+    fn a_blob_with_another_condition_is_not_decoded() {
         let mut xt = encode(&Match::CtStateNew);
         assert_eq!(decode("conntrack", 3, &xt.info, IpVersion::V4), Some(Match::CtStateNew));
         assert_eq!(decode("conntrack", 2, &xt.info, IpVersion::V4), None);
