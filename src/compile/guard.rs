@@ -8,14 +8,13 @@
 
 use std::sync::Arc;
 
-use super::expand::{comment, condition, destinations, of_version, origin};
+use super::allowed;
 use super::sets::SetGroups;
-use super::{GUARD, base_rule, dedup, nat_chain, own_table, swarm};
+use super::{GUARD, base_rule, nat_chain, own_table, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
-    AddressSpec, BaseChain, Chain, ChainPath, DesiredRule, Direction, Endpoint, Interface,
-    IpVersion, IptablesRule, Name, NftMatch, NftRule, NftStatement, Origin, Ownership, Ports,
-    Verdict,
+    BaseChain, Chain, ChainPath, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name,
+    NftMatch, NftRule, NftStatement, Ownership, Verdict,
 };
 use crate::policy::{Allow, DirectRouting, Policy};
 
@@ -62,7 +61,7 @@ pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let peers = swarm::entry(&policy.guard);
     let mut chains = vec![
         regular(INSIDE, inside()),
-        regular(ALLOWED, allowed(&policy.allow, large)),
+        regular(ALLOWED, allowed::rules(&policy.allow, large)),
         regular(TRANSLATED, translated(policy.guard.mark)),
         regular(BRIDGED, bridged(policy.guard.direct_routing)),
         chain(
@@ -165,7 +164,7 @@ fn swarm_ports(peers: &Allow) -> impl Iterator<Item = DesiredRule> {
 /// `counter drop comment "not allowed: Swarm"`
 fn swarm_peers(peers: &Allow, large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = vec![rule([], jump(INSIDE))];
-    rules.extend(allowed(std::slice::from_ref(peers), large));
+    rules.extend(allowed::rules(std::slice::from_ref(peers), large));
     rules.push(drop("Swarm"));
     rules
 }
@@ -177,6 +176,8 @@ fn marked(mark: u32) -> DesiredRule {
     rule([NftMatch::CtMark(mark), NftMatch::CtStatusDnat], goto(TRANSLATED))
 }
 
+/// `ct state established,related counter accept`, `oifname "docker0" counter goto bridged` and the same
+/// for `docker_gwbridge`, and `oifname "br-*" … counter goto bridged`
 fn forward() -> Vec<DesiredRule> {
     let [docker0, gwbridge] = NAMED_BRIDGES.map(|name| to_bridge(name.into()));
     let docker_name = rule([NftMatch::DockerBridgeName(Direction::Out)], goto(BRIDGED));
@@ -186,71 +187,4 @@ fn forward() -> Vec<DesiredRule> {
 /// `oifname "docker0" counter goto bridged`
 pub(super) fn to_bridge(name: Name) -> DesiredRule {
     rule([by(Direction::Out, name)], goto(BRIDGED))
-}
-
-/// One rule for each source that has one in `DOCKER-BLOCK`, and one for each set of a large group.
-fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
-    let mut rules = Vec::new();
-    for entry in entries {
-        for version in IpVersion::ALL {
-            for ports in &entry.ports {
-                for destination in destinations(version, entry) {
-                    Allowed { version, entry, ports: *ports, destination }
-                        .push_onto(large, &mut rules);
-                }
-            }
-        }
-    }
-    dedup(rules)
-}
-
-/// The rules of one entry for one of its ports and one destination.
-struct Allowed<'a> {
-    version: IpVersion,
-    entry: &'a Allow,
-    ports: Ports,
-    destination: Option<&'a AddressSpec>,
-}
-
-impl Allowed<'_> {
-    fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
-        let Allowed { version, entry, .. } = *self;
-        let Some(groups) = &entry.from else {
-            return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
-        };
-        for group in groups {
-            if let Some(lookups) = large.lookups(version, group) {
-                let origin = Arc::new(origin(entry, Some(group), None));
-                for lookup in lookups {
-                    let shard = lookup.shard.map(|shard| NftMatch::CtOriginalShard(version, shard));
-                    let set = NftMatch::CtOriginalSet(version, Arc::clone(&lookup.set));
-                    let source = shard.into_iter().chain([set]);
-                    rules.push(self.rule(source, Arc::clone(&origin)));
-                }
-                continue;
-            }
-            for source in of_version(version, group) {
-                let origin = Arc::new(origin(entry, Some(group), Some(source)));
-                rules.push(self.rule(original(Endpoint::Source, &source.addresses), origin));
-            }
-        }
-    }
-
-    /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto VERSION
-    /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter accept comment NAME`
-    fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
-        let interface = self.entry.in_interface.clone();
-        let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
-        let service = [NftMatch::CtOriginalPorts(self.ports), NftMatch::NfProto(self.version)];
-        let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
-        let conditions = interface.into_iter().chain(service).chain(destination).chain(source);
-        let rule = NftRule::new(conditions, NftStatement::Accept);
-        let rule = NftRule { comment: comment(self.entry), ..rule };
-        DesiredRule { rule: rule.into(), origin: Some(origin) }
-    }
-}
-
-/// `ct original ip saddr 192.0.2.0/24`; a network of length 0 needs no condition.
-fn original(end: Endpoint, addresses: &AddressSpec) -> Option<NftMatch> {
-    condition(Some(addresses)).map(|addresses| NftMatch::CtOriginalAddress(end, addresses))
 }

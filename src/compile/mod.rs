@@ -12,6 +12,7 @@
 //! guard's chains in dwnl's own table judge all flows.
 
 mod allow_rules;
+mod allowed;
 mod coverage;
 mod expand;
 mod guard;
@@ -98,7 +99,9 @@ fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Cha
             Some(BaseChain::NAT_PREROUTING),
             Ownership::Leading,
             vec![
+                // -m addrtype --dst-type LOCAL -j DOCKER-BLOCK
                 base_rule(to_local(Verdict::Jump(BLOCK.into()))),
+                // -m addrtype --dst-type LOCAL -j RETURN
                 base_rule(to_local(Verdict::Return)),
             ],
         ),
@@ -161,6 +164,7 @@ fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<De
         allow_rules::push_rules(version, entry, &docker, large, &mut desired);
     }
     if policy.guard.enabled {
+        // -g DOCKER-BLOCK-GUARD
         desired.push(base_rule(IptablesRule::new(Verdict::Goto(GUARD.into()))));
     } else if large.has(version) {
         desired.push(base_rule(mark_rule(policy.guard.mark, docker)));

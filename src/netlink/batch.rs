@@ -8,6 +8,7 @@ use nftnl::{MsgType, NlMsg, ProtoFamily};
 
 use super::attribute::{self, put, put_nested, put_string};
 use super::c_string::to_c_string;
+use super::finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch, Sent};
 use super::request::put_headers;
 use super::rule::{Counter, add_expressions};
 use super::set::{put_elements, put_set, put_set_path};
@@ -17,9 +18,6 @@ use crate::model::{
     BaseChain, ChainPath, Family, Interval, NftRule, Position, Protocol, Rule, SetKind, SetPath,
     TablePath,
 };
-
-/// The sequence number of BEGIN. That of the n-th message (from 0) is n + 1 higher.
-pub const BEGIN_SEQUENCE: u32 = 1;
 
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
@@ -38,14 +36,6 @@ pub(crate) struct Batch {
     scratch: Box<[u64]>,
     messages: Vec<Sent>,
     /// The change whose messages are being written.
-    change: Option<usize>,
-}
-
-/// A message of the batch.
-struct Sent {
-    /// The offset at which it begins.
-    start: usize,
-    /// The change that it is part of; `None` for BEGIN and END.
     change: Option<usize>,
 }
 
@@ -260,43 +250,6 @@ impl Batch {
         let length = (self.bytes.len() - start) as u32;
         self.bytes[start..start + 4].copy_from_slice(&length.to_ne_bytes());
     }
-}
-
-/// A batch that is ready to be sent.
-pub(crate) struct FinalizedBatch {
-    bytes: Vec<u8>,
-    messages: Vec<Sent>,
-}
-
-impl FinalizedBatch {
-    /// The datagram.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Whether an answer with this sequence number is for a message of this batch.
-    pub fn has(&self, sequence: u32) -> bool {
-        index(sequence).is_some_and(|index| index < self.messages.len())
-    }
-
-    /// The index of the change that the message with this sequence number is part of; `None` for
-    /// BEGIN, END and numbers that are not of this batch.
-    pub fn change_of(&self, sequence: u32) -> Option<usize> {
-        self.messages.get(index(sequence)?)?.change
-    }
-
-    /// The message with this sequence number, with its header.
-    pub fn message(&self, sequence: u32) -> Option<&[u8]> {
-        let index = index(sequence)?;
-        let start = self.messages.get(index)?.start;
-        let end = self.messages.get(index + 1).map_or(self.bytes.len(), |next| next.start);
-        self.bytes.get(start..end)
-    }
-}
-
-/// The position in the batch of the message with this sequence number.
-fn index(sequence: u32) -> Option<usize> {
-    Some(sequence.checked_sub(BEGIN_SEQUENCE)? as usize)
 }
 
 fn nft_family(family: Family) -> ProtoFamily {

@@ -10,6 +10,7 @@ mod c_string;
 mod conntrack;
 mod deferred_close;
 mod ext_ack;
+mod finalized_batch;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod iptables_legacy;
@@ -28,9 +29,10 @@ mod socket;
 mod uapi;
 mod userdata;
 
-pub(crate) use batch::{BEGIN_SEQUENCE, Batch, FinalizedBatch};
+pub(crate) use batch::Batch;
 pub(crate) use conntrack::{decode_flow, put_deletion, put_tombstone};
 pub(crate) use ext_ack::describe_offset;
+pub(crate) use finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch};
 pub(crate) use iptables_legacy::legacy_nat_holds_rules;
 pub(crate) use message::{KernelError, Message, Messages};
 pub(crate) use monitor::Membership;
