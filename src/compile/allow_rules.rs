@@ -18,7 +18,7 @@ pub(super) fn push_rules(
     large: &SetGroups,
     desired: &mut Vec<DesiredRule>,
 ) {
-    for ports in &entry.ports {
+    for ports in entry.ports() {
         for destination in destinations(family, entry) {
             EntryRules { family, entry, ports: *ports, destination, docker, large }
                 .push_onto(desired);
@@ -28,41 +28,35 @@ pub(super) fn push_rules(
 
 /// The addresses to be called, `None` for any; none at all if they are of the other family.
 pub(super) fn destinations(family: Family, entry: &Allow) -> Vec<Option<&AddressSpec>> {
-    if entry.to.is_empty() {
+    if entry.to().is_empty() {
         return vec![None];
     }
-    entry.to.iter().filter(|addresses| addresses.family() == family).map(Some).collect()
+    entry.to().iter().filter(|addresses| addresses.family() == family).map(Some).collect()
 }
 
 /// The sources of a group that are of the family.
 pub(super) fn of_family(family: Family, group: &Group) -> impl Iterator<Item = &Source> {
-    group.sources.iter().filter(move |source| source.addresses.family() == family)
+    group.sources().iter().filter(move |source| source.addresses().family() == family)
 }
 
 /// What gave rise to the rules of an entry.
 pub(super) fn origin(entry: &Allow, group: Option<&Group>, source: Option<&Source>) -> Origin {
     Origin {
-        entry: entry.name.clone(),
-        at: entry.at.clone(),
-        group: group.and_then(|group| group.name.clone()),
-        source: source.and_then(|source| source.at.clone()),
+        entry: entry.name().cloned(),
+        at: entry.at().cloned(),
+        group: group.and_then(|group| group.name().cloned()),
+        source: source.and_then(|source| source.at().cloned()),
     }
 }
 
 /// The network that a header condition can match; `/0` needs no condition.
 pub(super) fn network(addresses: Option<&AddressSpec>) -> Option<IpNetwork> {
-    match addresses {
-        Some(AddressSpec::Network(network)) if network.prefix() > 0 => Some(*network),
-        _ => None,
-    }
+    addresses?.as_network().filter(|network| network.prefix() > 0)
 }
 
 /// The range that an extension can match.
 pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
-    match addresses {
-        Some(AddressSpec::Range(range)) => Some(*range),
-        _ => None,
-    }
+    addresses?.as_range()
 }
 
 /// The rules of one entry for one of its ports and one called address.
@@ -78,14 +72,14 @@ struct EntryRules<'a> {
 impl EntryRules<'_> {
     fn push_onto(&self, desired: &mut Vec<DesiredRule>) {
         let shared = self.matches(None);
-        let Some(groups) = &self.entry.from else {
+        let Some(groups) = self.entry.from() else {
             desired.push(self.rule(None, &shared, origin(self.entry, None, None)));
             return;
         };
         for group in groups.iter().filter(|group| !self.large.contains(self.family, group)) {
             for source in of_family(self.family, group) {
                 let origin = origin(self.entry, Some(group), Some(source));
-                desired.push(self.rule(Some(&source.addresses), &shared, origin));
+                desired.push(self.rule(Some(source.addresses()), &shared, origin));
             }
         }
     }
@@ -106,7 +100,7 @@ impl EntryRules<'_> {
         let rule = Rule {
             source: network(source),
             destination: network(self.destination),
-            in_interface: self.entry.in_interface.clone(),
+            in_interface: self.entry.in_interface().cloned(),
             protocol: Some(self.ports.protocol()),
             matches,
             verdict: Verdict::Jump(Arc::clone(self.docker)),
@@ -121,7 +115,7 @@ impl EntryRules<'_> {
             matches.push(Match::Range { source, destination });
         }
         matches.push(Match::CtStateNew);
-        matches.extend(self.entry.name.clone().map(Match::Comment));
+        matches.extend(self.entry.name().cloned().map(Match::Comment));
         matches.into()
     }
 }

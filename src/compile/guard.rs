@@ -58,16 +58,16 @@ pub(super) fn nat(family: Family, mark: u32) -> Chain {
 /// The chains of `inet dwnl`, each before those that lead to it.
 pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
-    let peers = swarm::entry(&policy.guard);
+    let peers = swarm::entry(policy.guard());
     let mut chains = vec![
         regular(INSIDE, inside()),
-        regular(ALLOWED, allowed(&policy.allow, large)),
-        regular(TRANSLATED, translated(policy.guard.mark)),
-        regular(BRIDGED, bridged(policy.guard.direct_routing)),
+        regular(ALLOWED, allowed(policy.allow(), large)),
+        regular(TRANSLATED, translated(policy.guard().mark().bits())),
+        regular(BRIDGED, bridged(policy.guard().direct_routing())),
         chain(
             MARKED,
             Some(BaseChain::AFTER_NAT_PREROUTING),
-            vec![established(), marked(policy.guard.mark)],
+            vec![established(), marked(policy.guard().mark().bits())],
         ),
         chain(FORWARD, Some(BaseChain::FORWARD), forward()),
         regular(PROXIED, accept_or_drop("docker-proxy")),
@@ -125,7 +125,7 @@ pub(super) fn from_bridge(name: Name) -> DesiredRule {
 
 /// `iifname "docker0"`
 pub(super) fn by(direction: Direction, name: Name) -> NftMatch {
-    NftMatch::Interface(direction, Interface { name, wildcard: false, negated: false })
+    NftMatch::Interface(direction, Interface::named(name))
 }
 
 /// `jump inside`, `jump allowed`, and `counter drop comment "…"`
@@ -155,7 +155,7 @@ fn bridged(direct_routing: DirectRouting) -> Vec<DesiredRule> {
 
 /// `tcp dport 2377 counter goto swarm`
 fn swarm_ports(peers: &Allow) -> impl Iterator<Item = DesiredRule> {
-    peers.ports.iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
+    peers.ports().iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
 }
 
 /// `jump inside`, the other nodes, and `counter drop comment "not allowed: Swarm"`
@@ -189,7 +189,7 @@ fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
     for entry in entries {
         for family in Family::NAT {
-            for ports in &entry.ports {
+            for ports in entry.ports() {
                 for destination in destinations(family, entry) {
                     Allowed { family, entry, ports: *ports, destination }
                         .push_onto(large, &mut rules);
@@ -211,7 +211,7 @@ struct Allowed<'a> {
 impl Allowed<'_> {
     fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
         let Allowed { family, entry, .. } = *self;
-        let Some(groups) = &entry.from else {
+        let Some(groups) = entry.from() else {
             return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
         };
         for group in groups {
@@ -227,7 +227,7 @@ impl Allowed<'_> {
             }
             for source in of_family(family, group) {
                 let origin = Arc::new(origin(entry, Some(group), Some(source)));
-                rules.push(self.rule(original(Endpoint::Source, &source.addresses), origin));
+                rules.push(self.rule(original(Endpoint::Source, source.addresses()), origin));
             }
         }
     }
@@ -235,12 +235,12 @@ impl Allowed<'_> {
     /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto FAMILY
     /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter accept comment NAME`
     fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
-        let interface = self.entry.in_interface.clone();
+        let interface = self.entry.in_interface().cloned();
         let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
         let called = [NftMatch::CtOriginalPorts(self.ports), NftMatch::Family(self.family)];
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
         let conditions = interface.into_iter().chain(called).chain(destination).chain(source);
-        let name = self.entry.name.as_deref().map(|name| Match::Comment(comment(name)));
+        let name = self.entry.name().map(|name| Match::Comment(comment(name)));
         let matches = conditions.map(Match::Native).chain(name).collect();
         let rule = Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Accept)) };
         DesiredRule { rule, origin: Some(origin) }

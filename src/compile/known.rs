@@ -3,8 +3,8 @@
 use super::guard::{INPUT, PROXIED, goto};
 use super::own_table;
 use crate::model::{
-    AddressSpec, ChainPath, Docker, Family, InstalledChain, Match, NftMatch, PublishedPort, Rule,
-    Snapshot, Verdict,
+    ChainPath, Docker, Family, InstalledChain, Match, NftMatch, PublishedPort, Rule, Snapshot,
+    Verdict,
 };
 
 /// The chain `input` of the guard that is installed; `None` if there is no guard in the kernel.
@@ -41,8 +41,7 @@ fn known_port(rule: &Rule) -> Option<PublishedPort> {
             (None, *family, ports)
         }
         [Match::Native(NftMatch::Destination(address)), Match::Native(NftMatch::Ports(ports))] => {
-            let AddressSpec::Network(network) = address else { return None };
-            (Some(*network), address.family(), ports)
+            (Some(address.as_network()?), address.family(), ports)
         }
         _ => return None,
     };

@@ -62,13 +62,13 @@ pub fn compile(policy: &Policy) -> Ruleset {
     let mut large = SetGroups::of(policy);
     let mut chains: Vec<Chain> = native_chain(large.take_rules()).into_iter().collect();
     let mut unused = Vec::new();
-    if policy.guard.enabled {
+    if policy.guard().is_enabled() {
         chains.extend(guard::chains(policy, &large));
     } else {
         unused.extend(Family::NAT.map(|family| nat_path(family, GUARD)));
     }
     chains.extend(Family::NAT.into_iter().flat_map(|family| nat_chains(family, policy, &large)));
-    let guard = policy.guard.enabled.then(|| sockets::scope(&policy.guard));
+    let guard = policy.guard().is_enabled().then(|| sockets::scope(policy.guard()));
     Ruleset { chains, sets: large.into_sets(), owned_tables: vec![own_table()], unused, guard }
 }
 
@@ -81,7 +81,8 @@ pub fn managed_objects() -> Ruleset {
 }
 
 fn nat_chains(family: Family, policy: &Policy, large: &SetGroups) -> Vec<Chain> {
-    let guard = policy.guard.enabled.then(|| guard::nat(family, policy.guard.mark));
+    let guard =
+        policy.guard().is_enabled().then(|| guard::nat(family, policy.guard().mark().bits()));
     let docker = nat_chain(family, DOCKER, None, Ownership::Referenced, Vec::new());
     let ours = [
         nat_chain(family, BLOCK, None, Ownership::Exclusive, block_rules(family, policy, large)),
@@ -150,13 +151,13 @@ fn to_local(verdict: Verdict) -> Rule {
 fn block_rules(family: Family, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
     let docker: Name = DOCKER.into();
     let mut desired = Vec::new();
-    for entry in &policy.allow {
+    for entry in policy.allow() {
         allow_rules::push_rules(family, entry, &docker, large, &mut desired);
     }
-    if policy.guard.enabled {
+    if policy.guard().is_enabled() {
         desired.push(base_rule(Rule::new(Verdict::Goto(GUARD.into()))));
     } else if large.has(family) {
-        desired.push(base_rule(mark_rule(policy.guard.mark, docker)));
+        desired.push(base_rule(mark_rule(policy.guard().mark().bits(), docker)));
     }
     dedup(desired)
 }

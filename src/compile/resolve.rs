@@ -125,7 +125,7 @@ fn proxied_ports(docker: &Docker) -> Vec<DesiredRule> {
     let port = |published: PublishedPort| {
         let PublishedPort { address, family, ports } = published;
         let destination = match address {
-            Some(address) => Some(NftMatch::Destination(AddressSpec::Network(address))),
+            Some(address) => Some(NftMatch::Destination(AddressSpec::masked(address))),
             None => (family != Family::Inet).then_some(NftMatch::Family(family)),
         };
         rule(destination.into_iter().chain([NftMatch::Ports(ports)]), goto(PROXIED))

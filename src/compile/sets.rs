@@ -38,20 +38,20 @@ impl SetGroups {
             sets: Vec::new(),
             rules: Vec::new(),
         };
-        for (index, entry) in policy.allow.iter().enumerate() {
-            for group in entry.from.iter().flatten() {
+        for (index, entry) in policy.allow().iter().enumerate() {
+            for group in entry.from().into_iter().flatten() {
                 for family in Family::NAT {
                     large.add(family, group, entry, index);
-                    if !policy.guard.enabled {
-                        large.add_rules(family, group, entry, policy.guard.mark);
+                    if !policy.guard().is_enabled() {
+                        large.add_rules(family, group, entry, policy.guard().mark().bits());
                     }
                 }
             }
         }
-        if let Some(peers) = swarm::entry(&policy.guard) {
-            for group in peers.from.iter().flatten() {
+        if let Some(peers) = swarm::entry(policy.guard()) {
+            for group in peers.from().into_iter().flatten() {
                 for family in Family::NAT {
-                    large.add(family, group, &peers, policy.allow.len());
+                    large.add(family, group, &peers, policy.allow().len());
                 }
             }
         }
@@ -88,9 +88,9 @@ impl SetGroups {
         if self.groups.contains_key(&key) || of_family(family, group).count() < LARGE {
             return;
         }
-        let sources = of_family(family, group).map(|source| Interval::of(&source.addresses));
+        let sources = of_family(family, group).map(|source| Interval::of(source.addresses()));
         let (hosts, intervals) = coalesce(sources);
-        let (name, words) = match &group.name {
+        let (name, words) = match group.name() {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, index),
         };
@@ -121,8 +121,8 @@ impl SetGroups {
         self.groups.insert(key, lookups);
     }
 
-    /// The name, with a number if another group has it already: a policy that was not read from
-    /// text may have two groups of one name.
+    /// The name, with a number if another group has it already: the names of two groups may have the
+    /// same fingerprint.
     fn unique(&mut self, family: Family, name: String) -> String {
         let numbered = (2..).map(|number| format!("{name}.{number}"));
         let mut free = std::iter::once(name.clone()).chain(numbered);
@@ -135,7 +135,7 @@ impl SetGroups {
     fn add_rules(&mut self, family: Family, group: &Group, entry: &Allow, mark: u32) {
         let Some(lookups) = self.groups.get(&key(family, group)) else { return };
         let origin = Arc::new(origin(entry, Some(group), None));
-        for ports in &entry.ports {
+        for ports in entry.ports() {
             for destination in destinations(family, entry) {
                 for lookup in lookups {
                     let rule = rule(family, entry, *ports, destination, lookup, mark);
@@ -153,7 +153,7 @@ pub(super) struct Lookup {
 }
 
 fn key(family: Family, group: &Group) -> Key {
-    (family, group.sources.as_ptr())
+    (family, group.sources().as_ptr())
 }
 
 /// `iifname INTERFACE ip daddr DESTINATION tcp dport PORTS ip saddr @SET fib daddr type local
@@ -173,11 +173,11 @@ fn rule(
     matches.extend(lookup.part.map(|part| Match::SourceShard { family, part }));
     matches.push(Match::SourceSet { family, set: Arc::clone(&lookup.set) });
     matches.push(Match::DstTypeLocal);
-    matches.extend(entry.name.as_deref().map(|name| Match::Comment(comment(name))));
+    matches.extend(entry.name().map(|name| Match::Comment(comment(name))));
     Rule {
         source: None,
         destination: network(destination),
-        in_interface: entry.in_interface.clone(),
+        in_interface: entry.in_interface().cloned(),
         protocol: Some(ports.protocol()),
         matches: matches.into(),
         verdict: Verdict::SetCtMark(mark),
@@ -196,7 +196,7 @@ const NFT_COMMENT_MAX: usize = 127;
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
 fn literal_name(entry: &Allow, index: usize) -> (String, String) {
-    match &entry.name {
+    match entry.name() {
         Some(name) => (format!(".{}", set_name(name)), format!("the sources of entry `{name}`")),
         None => (format!(".{}", index + 1), format!("the sources of entry {}", index + 1)),
     }

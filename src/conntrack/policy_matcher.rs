@@ -28,7 +28,7 @@ impl PolicyMatcher {
         let mut permits: HashMap<_, Vec<Rc<AllowEntry>>> =
             ports.map(|port| (port, vec![])).collect();
         let mut groups = Groups::new();
-        for entry in policy.allow.iter().chain(&swarm_entry(&policy.guard)) {
+        for entry in policy.allow().iter().chain(&swarm_entry(policy.guard())) {
             let mut opened = permits
                 .iter_mut()
                 .filter(|((protocol, port), _)| opens(entry, *protocol, *port))
@@ -52,13 +52,13 @@ impl PolicyMatcher {
 impl AllowEntry {
     fn from_allow(entry: &Allow, groups: &mut Groups) -> AllowEntry {
         let mut set = |group: &Group| {
-            let key = group.sources.as_ptr();
-            let build = || Rc::new(group.sources.iter().map(|source| &source.addresses).collect());
+            let key = group.sources().as_ptr();
+            let build = || Rc::new(group.sources().iter().map(Source::addresses).collect());
             Rc::clone(groups.entry(key).or_insert_with(build))
         };
         AllowEntry {
-            from: entry.from.as_ref().map(|groups| groups.iter().map(&mut set).collect()),
-            to: (!entry.to.is_empty()).then(|| entry.to.iter().collect()),
+            from: entry.from().map(|groups| groups.iter().map(&mut set).collect()),
+            to: (!entry.to().is_empty()).then(|| entry.to().iter().collect()),
         }
     }
 
@@ -71,5 +71,5 @@ impl AllowEntry {
 }
 
 fn opens(entry: &Allow, protocol: Protocol, port: u16) -> bool {
-    entry.ports.iter().any(|ports| ports.has(protocol, port))
+    entry.ports().iter().any(|ports| ports.has(protocol, port))
 }

@@ -19,7 +19,7 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn set(networks: &[&str]) -> AddressSet {
-    let network = |text: &&str| AddressSpec::Network(text.parse::<IpNetwork>().expect("a network"));
+    let network = |text: &&str| AddressSpec::masked(text.parse::<IpNetwork>().expect("a network"));
     networks.iter().map(network).collect::<Vec<_>>().iter().collect()
 }
 
@@ -211,13 +211,12 @@ proptest! {
         let networks: Vec<AddressSpec> = networks
             .into_iter()
             .map(|(low, bits)| IpNetwork::new(at(low), length(bits)).expect("a network"))
-            .map(AddressSpec::Network)
+            .map(AddressSpec::masked)
             .collect();
         let set: AddressSet = networks.iter().collect();
         for low in 0..=u8::MAX {
-            let holds = |addresses: &AddressSpec| match addresses {
-                AddressSpec::Network(network) => network.contains(at(low)),
-                AddressSpec::Range(_) => false,
+            let holds = |addresses: &AddressSpec| {
+                (addresses.first()..=addresses.last()).contains(&at(low))
             };
             prop_assert_eq!(set.contains(at(low)), networks.iter().any(holds), "{}", low);
         }

@@ -79,21 +79,14 @@ impl Transport for Recording {
 
 /// A small group and a large one.
 static WANTED: LazyLock<Ruleset> = LazyLock::new(|| {
-    let source = |n: u32| Source {
-        addresses: AddressSpec::Network(IpAddr::from(Ipv4Addr::from(n * 3)).into()),
-        at: None,
+    let source = |n: u32| AddressSpec::host(Ipv4Addr::from(n * 3).into()).expect("an address");
+    let entry = |port, name: &str, count| {
+        let group = Group::named(name, (1..=count).map(source)).expect("a group");
+        let ports = Ports::single(Protocol::Tcp, port).expect("a port");
+        Allow::builder([ports]).name(name).from([group]).build().expect("an entry")
     };
-    let group = |name: &str, count| Group {
-        name: Some(name.into()),
-        sources: Arc::new((1..=count).map(source).collect()),
-    };
-    let entry = |port, group| Allow {
-        name: Some("web".into()),
-        from: Some(vec![group]),
-        ..Allow::new(Ports::new(Protocol::Tcp, port, port).into_iter().collect())
-    };
-    let allow = vec![entry(443, group("few", 3)), entry(444, group("many", 64))];
-    compile(&Policy { allow, ..Policy::default() })
+    let policy = Policy::builder().allow(entry(443, "few", 3)).allow(entry(444, "many", 64));
+    compile(&policy.build().expect("a policy"))
 });
 
 /// The data are the datagrams of a dump. What can be read of them can be planned with.

@@ -144,11 +144,11 @@ fn chain(port: u32) -> ChainPath {
 /// those that are left. Both drop them, so that no connection comes about: by its second packet
 /// the kernel knows the socket anyway.
 fn rules(cgroup: CgroupMatch, addresses: &[SocketAddr]) -> Vec<Rule> {
-    let loopback = Interface { name: "lo".into(), wildcard: false, negated: false };
+    let loopback = Interface::named("lo".into());
     let loopback = NftMatch::Interface(Direction::In, loopback);
     let pair = |address: &SocketAddr| {
         let family = NftMatch::Family(Family::of(address.ip()));
-        let ports = Ports::new(Protocol::Tcp, address.port(), address.port())?;
+        let ports = Ports::single(Protocol::Tcp, address.port()).ok()?;
         let arriving = [loopback.clone(), family, NftMatch::Ports(ports)];
         let matching = [&arriving[..], &[NftMatch::Cgroup(cgroup)]].concat();
         Some([rule(matching), rule(arriving)])

@@ -249,9 +249,9 @@ fn sentence(message: u32, errno: i32, offset: Option<u32>) -> String {
 
 fn policy() -> Policy {
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
-    let at = Some(Location { file: "policy.toml".into(), line: 12, column: 1 });
-    let entry = Allow { name: Some("web".into()), at, ..Allow::new(vec![ports]) };
-    Policy { allow: vec![entry], guard: Guard::off(), ..Policy::default() }
+    let at = Location { file: "policy.toml".into(), line: 12, column: 1 };
+    let entry = Allow::builder([ports]).name("web").at(at).build().expect("an entry");
+    Policy::builder().allow(entry).guard(Guard::off()).build().expect("a policy")
 }
 
 /// BEGIN, two tables, then for IPv4: DOCKER, DOCKER-BLOCK.

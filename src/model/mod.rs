@@ -12,6 +12,7 @@ mod family;
 mod flow;
 mod host;
 mod interface;
+mod invisible;
 mod native;
 mod nft;
 mod origin;
@@ -22,7 +23,7 @@ mod set;
 mod snapshot;
 mod translations;
 
-pub use address::{AddressRange, AddressSpec};
+pub use address::{AddressError, AddressRange, AddressSpec};
 pub use chain::{
     BaseChain, Chain, ChainPath, DesiredRule, GuardScope, Name, Ownership, Ruleset, TablePath,
 };
@@ -30,10 +31,11 @@ pub use docker::{Docker, PublishedPort};
 pub use family::Family;
 pub(crate) use flow::{Flow, Status, Tuple};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
-pub use interface::{INTERFACE_NAME_MAX, Interface};
+pub use interface::{INTERFACE_NAME_MAX, Interface, InterfaceError};
+pub(crate) use invisible::is_invisible;
 pub use native::{CgroupMatch, Direction, Endpoint, NftMatch, NftStatement, SetUpdate};
 pub use origin::{Location, Origin};
-pub use port::{Ports, Protocol};
+pub use port::{Ports, PortsError, Protocol};
 pub use rule::{COMMENT_MAX, Match, Position, Rule, Verdict};
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub(crate) use set::to_u128;

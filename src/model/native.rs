@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use super::interface::InterfacePattern;
 use super::{
     AddressSpec, Family, INTERFACE_NAME_MAX, Interface, Name, Ports, Protocol, Shard, from_u128,
 };
@@ -92,9 +93,7 @@ impl fmt::Display for NftMatch {
             NftMatch::CtMark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
             NftMatch::Family(family) => write!(f, "meta nfproto {}", version(*family)),
             NftMatch::Interface(direction, interface) => {
-                let operator = if interface.negated { "!= " } else { "" };
-                let star = if interface.wildcard { "*" } else { "" };
-                write!(f, "{direction} {operator}\"{}{star}\"", interface.name)
+                write!(f, "{direction} {}", InterfacePattern(interface))
             }
             NftMatch::InBridge => write!(f, "meta iifkind \"bridge\""),
             NftMatch::DockerBridgeName(direction) => {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::interface::InterfacePattern;
 use super::native::header;
-use super::{AddressSpec, Match, Ports, Rule, from_u128};
+use super::{AddressSpec, Family, Match, Ports, Rule, from_u128};
 
 /// A rule as `nft` reads and lists it.
 pub(super) struct NftText<'a>(pub &'a Rule);
@@ -12,12 +13,10 @@ impl fmt::Display for NftText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rule = self.0;
         if let Some(interface) = &rule.in_interface {
-            let operator = if interface.negated { "!= " } else { "" };
-            let star = if interface.wildcard { "*" } else { "" };
-            write!(f, "iifname {operator}\"{}{star}\" ", interface.name)?;
+            write!(f, "iifname {} ", InterfacePattern(interface))?;
         }
         if let Some(destination) = rule.destination {
-            write_destination(f, &AddressSpec::Network(destination))?;
+            write_destination(f, &AddressSpec::masked(destination))?;
         }
         for condition in rule.matches.iter() {
             write_condition(f, condition)?;
@@ -34,7 +33,7 @@ fn write_condition(f: &mut fmt::Formatter<'_>, condition: &Match) -> fmt::Result
     match condition {
         Match::DestinationPorts(ports) => write_ports(f, ports),
         Match::Range { destination: Some(range), .. } => {
-            write_destination(f, &AddressSpec::Range(*range))
+            write!(f, "{} daddr {range} ", header(Family::of(range.first())))
         }
         Match::DstTypeLocal => write!(f, "fib daddr type local "),
         Match::SourceShard { family, part } => {
@@ -61,14 +60,14 @@ fn write_ports(f: &mut fmt::Formatter<'_>, ports: &Ports) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Family, Interface, Match, Ports, Protocol, Rule, Shard, Verdict};
+    use crate::model::{Family, Match, Ports, Protocol, Rule, Shard, Verdict};
 
     #[test]
     fn a_native_rule_prints_as_nft_prints_it() {
         let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
         let rule = Rule {
             destination: Some("2001:db8::5/128".parse().expect("an address")),
-            in_interface: Some(Interface { name: "eth".into(), wildcard: true, negated: true }),
+            in_interface: "!eth+".parse().ok(),
             protocol: Some(Protocol::Tcp),
             matches: [
                 Match::DestinationPorts(ports),

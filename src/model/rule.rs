@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::address::NetworkText;
+use super::interface::InterfaceOption;
 use super::nft::NftText;
 use super::{
     AddressRange, Family, Interface, Name, NftMatch, NftStatement, Ports, Protocol, Shard,
@@ -83,7 +84,7 @@ impl fmt::Display for Rule {
             write!(f, "-d {} ", NetworkText(destination))?;
         }
         if let Some(interface) = &self.in_interface {
-            write!(f, "{interface} ")?;
+            write!(f, "{} ", InterfaceOption(interface))?;
         }
         if let Some(protocol) = &self.protocol {
             write!(f, "-p {protocol} ")?;
@@ -262,7 +263,7 @@ mod tests {
         let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
         let rule = Rule {
             source: Some("10.1.0.0/16".parse().expect("a network")),
-            in_interface: Some(Interface { name: "eth".into(), wildcard: true, negated: true }),
+            in_interface: "!eth+".parse().ok(),
             protocol: Some(Protocol::Tcp),
             matches: [
                 Match::DestinationPorts(ports),

@@ -129,11 +129,7 @@ pub struct Interval {
 impl Interval {
     /// The addresses as an interval.
     pub fn of(addresses: &AddressSpec) -> Interval {
-        let (first, last) = match addresses {
-            AddressSpec::Network(network) => (network.network(), network.broadcast()),
-            AddressSpec::Range(range) => (range.first(), range.last()),
-        };
-        Interval { first: to_u128(first), last: to_u128(last) }
+        Interval { first: to_u128(addresses.first()), last: to_u128(addresses.last()) }
     }
 
     /// A single address as an interval.

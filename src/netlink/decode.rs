@@ -282,7 +282,7 @@ pub(super) fn interface(operation: u32, data: &[u8]) -> Option<Interface> {
     if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains('\0') {
         return None;
     }
-    Some(Interface { name: name.into(), wildcard, negated })
+    Some(Interface::unchecked(name.into(), wildcard, negated))
 }
 
 /// The length of a prefix mask, which iptables writes only where it does not end with a byte.

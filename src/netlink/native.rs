@@ -238,7 +238,7 @@ impl Reader<'_> {
         {
             return None;
         }
-        let range = AddressRange::new(self.address(first), self.address(last))?;
+        let range = AddressRange::new(self.address(first), self.address(last)).ok()?;
         // A single address is written as one comparison.
         (first != last).then_some(())?;
         self.rest = rest;
@@ -254,7 +254,7 @@ impl Reader<'_> {
     pub(super) fn port_numbers(&mut self, protocol: Protocol) -> Option<Ports> {
         let (first, last, rest) = read_between(self.rest)?;
         self.rest = rest;
-        Ports::new(protocol, read_port(first)?, read_port(last)?)
+        Ports::new(protocol, read_port(first)?, read_port(last)?).ok()
     }
 
     fn part(&mut self, fields: &AddressFields) -> Option<Shard> {

@@ -178,7 +178,7 @@ fn decode_ranges(info: &[u8], is_ipv4: bool) -> Option<Match> {
         }
         let first = address_at(info, offset, is_ipv4)?;
         let last = address_at(info, offset + 16, is_ipv4)?;
-        AddressRange::new(first, last).map(Some)
+        AddressRange::new(first, last).ok().map(Some)
     };
     Some(Match::Range {
         source: range(1, IPRANGE_SOURCE)?,
@@ -208,7 +208,7 @@ fn decode_ports(name: &str, info: &[u8]) -> Option<Match> {
     let port = |offset: usize| -> Option<u16> {
         Some(u16::from_ne_bytes(info.get(offset..offset + 2)?.try_into().ok()?))
     };
-    Ports::new(protocol, port(offset)?, port(offset + 2)?).map(Match::DestinationPorts)
+    Ports::new(protocol, port(offset)?, port(offset + 2)?).ok().map(Match::DestinationPorts)
 }
 
 fn ports_name(protocol: Protocol) -> &'static CStr {

@@ -17,7 +17,7 @@ const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 /// What a policy's guard looks for that says no more than whether containers in the host's network
 /// are judged.
 fn looking_for(host_network: bool) -> GuardScope {
-    scope(&Guard { host_network, ..Guard::default() })
+    scope(&Guard::builder().host_network(host_network).build().expect("a guard"))
 }
 
 /// dockerd as a service of systemd's on a host of 6 listening cgroups.
@@ -133,7 +133,7 @@ fn others_are_judged_where_docker_may_come_in_a_cgroup_that_is_not_there_yet() {
         assert_eq!(judges(host_network, daemons, hosts()), expected, "{daemons:?}");
         assert!(!judges(host_network, daemons, Vec::new()), "nothing would be left alone");
     }
-    let named = Guard { host_cgroups: vec!["docker.slice".into()], ..Guard::default() };
+    let named = Guard::builder().host_cgroups(["docker.slice"]).build().expect("a guard");
     let cgroups = Cgroups { daemons: vec![outside], host: hosts(), ..Cgroups::default() };
     assert!(!judges_all_others(&scope(&named), &cgroups), "the operator has named it");
 }

@@ -51,7 +51,7 @@ impl Engine {
         let local = local_addresses(&mut self.routes)?;
         let containers = networks(&mut self.routes, &docker.inside)?;
         let host = FlowClassifier::new(&docker.published, learned, local, containers);
-        let established = policy.revoke.established;
+        let established = policy.revoke().established();
         let unanswered_alone = established == Established::Keep && learned.is_empty();
         let candidates = candidates(&mut self.connections[0], &host, unanswered_alone)?;
         if candidates.is_empty() {
@@ -131,6 +131,6 @@ fn list_both(
 }
 
 fn address_set(networks: Vec<IpNetwork>) -> AddressSet {
-    let addresses: Vec<AddressSpec> = networks.into_iter().map(AddressSpec::Network).collect();
+    let addresses: Vec<AddressSpec> = networks.into_iter().map(AddressSpec::masked).collect();
     addresses.iter().collect()
 }

@@ -139,31 +139,27 @@ fn meta(direction: Direction) -> Meta {
 fn add_destination(nft: &mut nftnl::Rule, addresses: &AddressSpec) {
     let family = addresses.family();
     add_family(nft, family);
-    match addresses {
-        AddressSpec::Network(network) => {
-            let field = AddressFields::new(family == Family::Ip).destination;
-            add_network(nft, network, field);
-        }
-        AddressSpec::Range(range) => add_destination_range(nft, range),
+    if let Some(network) = addresses.as_network() {
+        let field = AddressFields::new(family == Family::Ip).destination;
+        add_network(nft, &network, field);
+    }
+    if let Some(range) = addresses.as_range() {
+        add_destination_range(nft, &range);
     }
 }
 
 /// `ct original ip saddr 192.0.2.0/24`
 fn add_original(nft: &mut nftnl::Rule, end: Endpoint, addresses: &AddressSpec) {
     nft.add_expr(&CtOriginal(address_key(end, addresses.family()).0));
-    match addresses {
-        AddressSpec::Network(network) => {
-            let address = octets(network.ip());
-            if usize::from(network.prefix()) < 8 * address.len() {
-                let mask = octets(network.mask());
-                nft.add_expr(&Bitwise::new(mask.as_slice(), vec![0u8; mask.len()].as_slice()));
-            }
-            nft.add_expr(&Cmp::new(CmpOp::Eq, address.as_slice()));
-        }
-        AddressSpec::Range(range) => {
-            add_between(nft, &octets(range.first()), &octets(range.last()));
-        }
+    let Some(network) = addresses.as_network() else {
+        return add_between(nft, &octets(addresses.first()), &octets(addresses.last()));
+    };
+    let address = octets(network.ip());
+    if usize::from(network.prefix()) < 8 * address.len() {
+        let mask = octets(network.mask());
+        nft.add_expr(&Bitwise::new(mask.as_slice(), vec![0u8; mask.len()].as_slice()));
     }
+    nft.add_expr(&Cmp::new(CmpOp::Eq, address.as_slice()));
 }
 
 /// `ct original ip saddr & 0.0.0.7 == 0.0.0.3`

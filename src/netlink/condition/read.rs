@@ -17,8 +17,8 @@ use super::{
     META_IN_KIND, MILLISECONDS, NAME_BITS, NAME_START, SOCKET_CGROUP, SOCKET_WILDCARD, address_key,
 };
 use crate::model::{
-    AddressRange, AddressSpec, CgroupMatch, Direction, Endpoint, Family, Match, NftMatch,
-    NftStatement, Protocol, Rule, SetUpdate, Shard, Verdict,
+    AddressSpec, CgroupMatch, Direction, Endpoint, Family, Match, NftMatch, NftStatement, Protocol,
+    Rule, SetUpdate, Shard, Verdict,
 };
 
 impl<'a> Reader<'a> {
@@ -170,9 +170,10 @@ fn read_destination<'a>(number: u8, expressions: &'a [Expression<'a>]) -> Option
     let fields = AddressFields::new(family == Family::Ip);
     let mut reader = Reader::new(expressions, family);
     if let Some(network) = reader.network(fields.destination) {
-        return Some((NftMatch::Destination(AddressSpec::Network(network)), reader.rest));
+        return Some((NftMatch::Destination(AddressSpec::exact(network)?), reader.rest));
     }
-    let range = AddressSpec::Range(reader.destination_range(fields.destination, fields.length)?);
+    let range = reader.destination_range(fields.destination, fields.length)?;
+    let range = AddressSpec::range(range.first(), range.last()).ok()?;
     Some((NftMatch::Destination(range), reader.rest))
 }
 
@@ -232,8 +233,7 @@ fn read_masked(key: u32, mask: &[u8], data: &[u8], rest: &[Expression]) -> Optio
     }
     let address = Reader::new(&[], family).address(data);
     let network = IpNetwork::new(address, prefix(mask)?).ok()?;
-    let is_exact = network.network() == network.ip();
-    is_exact.then_some(NftMatch::CtOriginalAddress(end, AddressSpec::Network(network)))
+    Some(NftMatch::CtOriginalAddress(end, AddressSpec::exact(network)?))
 }
 
 /// The length of a prefix mask that is neither empty nor full.
@@ -251,9 +251,9 @@ fn addresses(family: Family, length: usize, first: &[u8], last: &[u8]) -> Option
     let reader = Reader::new(&[], family);
     let (first, last) = (reader.address(first), reader.address(last));
     if first == last {
-        return Some(AddressSpec::Network(first.into()));
+        return AddressSpec::exact(first.into());
     }
-    AddressRange::new(first, last).map(AddressSpec::Range)
+    AddressSpec::range(first, last).ok()
 }
 
 fn address_end(key: u32) -> Option<(Endpoint, Family, usize)> {

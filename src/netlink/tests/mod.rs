@@ -206,7 +206,7 @@ fn an_offset_leads_to_the_attribute_in_words() {
 #[test]
 fn a_rule_out_of_all_proportion_stays_within_the_buffer() {
     let long = "x".repeat(100_000);
-    let interface = Interface { name: long.as_str().into(), wildcard: false, negated: false };
+    let interface = Interface::named(long.as_str().into());
     let comments = vec![Match::Comment(long.as_str().into()); 1000];
     let rule = Rule {
         in_interface: Some(interface),
@@ -253,13 +253,14 @@ fn cgroup() -> impl Strategy<Value = CgroupMatch> {
 }
 
 fn ports() -> impl Strategy<Value = Ports> {
-    (protocol(), 1u16.., 1u16..)
-        .prop_filter_map("a range", |(protocol, a, b)| Ports::new(protocol, a.min(b), a.max(b)))
+    (protocol(), 1u16.., 1u16..).prop_filter_map("a range", |(protocol, a, b)| {
+        Ports::new(protocol, a.min(b), a.max(b)).ok()
+    })
 }
 
 fn interface() -> impl Strategy<Value = Interface> {
     ("[a-z][a-z0-9.-]{0,13}", any::<bool>(), any::<bool>())
-        .prop_map(|(name, wildcard, negated)| Interface { name: name.into(), wildcard, negated })
+        .prop_map(|(name, wildcard, negated)| Interface::unchecked(name.into(), wildcard, negated))
 }
 
 fn extension(is_ipv4: bool) -> impl Strategy<Value = Match> {
@@ -283,8 +284,9 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 fn addresses(is_ipv4: bool) -> impl Strategy<Value = AddressSpec> {
-    let range = range(is_ipv4).prop_filter("two addresses", |range| range.first() < range.last());
-    prop_oneof![network(is_ipv4).prop_map(AddressSpec::Network), range.prop_map(AddressSpec::Range)]
+    let range = range(is_ipv4)
+        .prop_filter_map("a range", |it| AddressSpec::range(it.first(), it.last()).ok());
+    prop_oneof![network(is_ipv4).prop_filter_map("no host bits", AddressSpec::exact), range]
 }
 
 /// The conditions in any order; a part stands before the set that holds it.

@@ -124,7 +124,8 @@ fn an_update_that_does_more_is_another_statement() {
 fn an_address_that_is_not_loaded_whole_is_another_condition() {
     let part = Match::SourceShard { family: Family::Ip, part: Shard { mask: 3, value: 1 } };
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
-    let range = Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]) };
+    let range =
+        Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]).ok() };
     for matches in [&[][..], &[part], &[range]] {
         let rule = native((443, 443), matches);
         assert!(is_known(&rule, Family::Inet));
@@ -140,7 +141,8 @@ fn a_range_of_one_is_written_otherwise() {
     assert!(!is_known(&altered(&ports, &[0x1f, 0x41], &[0x1f, 0x40]), Family::Inet));
 
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
-    let range = Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]) };
+    let range =
+        Match::Range { source: None, destination: AddressRange::new(ends[0], ends[1]).ok() };
     let addresses = native((443, 443), &[range]);
     assert!(is_known(&addresses, Family::Inet));
     assert!(!is_known(&altered(&addresses, &[10, 0, 0, 9], &[10, 0, 0, 1]), Family::Inet));

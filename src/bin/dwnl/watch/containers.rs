@@ -27,9 +27,9 @@ impl Containers {
     /// Watches where containers may be started whose ports this guard judges. Where there is no
     /// hierarchy of cgroup v2 nothing can be seen.
     pub fn follow(&self, guard: &Guard) {
-        let Some(hierarchy) = Hierarchy::open().filter(|_| guard.host_network) else { return };
-        let docker = guard.docker_cgroup.iter().filter_map(|path| path.rsplit_once('/'));
-        let named = guard.host_cgroups.iter().map(AsRef::as_ref);
+        let Some(hierarchy) = Hierarchy::open().filter(|_| guard.host_network()) else { return };
+        let docker = guard.docker_cgroup().into_iter().filter_map(|path| path.rsplit_once('/'));
+        let named = guard.host_cgroups().iter().map(AsRef::as_ref);
         let paths = Guard::HOST_CGROUPS.into_iter().chain(named).chain(docker.map(|(it, _)| it));
         for path in paths.chain([""]) {
             // One that does not exist is made below the root, which is watched.

@@ -131,7 +131,7 @@ impl Watch {
         self.follow(std::slice::from_ref(&path));
         let reading = LoadedPolicy::load(&self.path);
         let policy = reading.policy.clone()?;
-        self.containers.follow(&policy.guard);
+        self.containers.follow(policy.guard());
         let applied = self.keeper.set_policy(policy)?;
         self.follow(&reading.watch_paths);
         self.reading = Some(reading);
@@ -296,7 +296,7 @@ impl Watch {
     }
 
     fn reload(&mut self, policy: Policy, reading: LoadedPolicy) {
-        self.containers.follow(&policy.guard);
+        self.containers.follow(policy.guard());
         let began = Instant::now();
         match self.keeper.set_policy(policy) {
             Ok(applied) => {

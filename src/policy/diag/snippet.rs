@@ -3,14 +3,16 @@
 use std::iter;
 use std::ops::Range;
 
-/// So many characters are shown before the wrong part, and so many from there on.
+use crate::model::is_invisible;
+
+/// Maximum number of characters shown before the error, and from there on.
 const CONTEXT: usize = 80;
 
-/// The line around `span` (in bytes), fit to be printed.
+/// The line around `span` (in bytes), safe to print.
 pub(super) fn excerpt(line: &str, span: &Range<usize>) -> String {
     let before = line.get(..span.start).unwrap_or(line);
     let rest = line.get(span.start..).unwrap_or_default();
-    // With the mark of omission in front, the wrong part still begins after CONTEXT characters.
+    // With the ellipsis in front, the error still begins after CONTEXT characters.
     let omitted = before.char_indices().nth_back(CONTEXT).is_some();
     let lead = match before.char_indices().nth_back(CONTEXT - 2) {
         Some((start, _)) if omitted => before.get(start..).unwrap_or(before),
@@ -25,14 +27,13 @@ pub(super) fn excerpt(line: &str, span: &Range<usize>) -> String {
         .collect()
 }
 
-/// How many characters of the excerpt come before the wrong part, which stands at `column` of
-/// the line.
+/// The number of characters of the excerpt before the error, which is at `column` of the line.
 pub(super) fn column(column: u32) -> usize {
     usize::try_from(column.saturating_sub(1)).unwrap_or(CONTEXT).min(CONTEXT)
 }
 
-/// The character, or what stands for it if it could do anything to a terminal: the pictures of
-/// the control characters, which keep every other character in its column.
+/// The character, or a visible replacement if it is invisible or could control a terminal. Each
+/// replacement takes one column.
 fn visible(c: char) -> char {
     match c {
         '\t' => c,
@@ -41,12 +42,6 @@ fn visible(c: char) -> char {
         _ if is_invisible(c) => '�',
         _ => c,
     }
-}
-
-/// Control characters, and the format characters that reorder or hide text.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -1,17 +1,15 @@
-//! Errors of TOML itself, without the noise that follows from them.
+//! Errors in the TOML syntax, without the errors that follow from them.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
-use super::issue::{Issue, Quoted};
-use super::issue_list::IssueList;
-use super::text::Text;
+use crate::policy::diag::{Issue, IssueList, Quoted, Text};
 
-/// Reports the errors of TOML, one a line at most, and returns the parts of the text whose meaning
-/// is in doubt because of them, in order.
-pub(super) fn report(
+/// Reports syntax errors, at most one per line, and returns the spans of the text whose meaning is
+/// uncertain because of them, in order.
+pub(in crate::policy) fn report(
     found: &[Error],
     table: &DeTable,
     text: &Text,
@@ -23,42 +21,42 @@ pub(super) fn report(
     let values = outermost(table);
     let mut found: Vec<_> = found.iter().map(|error| locate(error, &values, text)).collect();
     found.sort_by_key(|error| error.span.start);
-    let mut doubtful: Vec<Range<usize>> = Vec::new();
+    let mut poisoned: Vec<Range<usize>> = Vec::new();
     let mut last_line = 0;
     let mut open_end = None;
     for error in found {
         let line = text.line_number(error.span.start);
-        // In a value that does not end, all other errors follow from that.
+        // All other errors in an unclosed value follow from the missing end.
         if line == last_line || open_end.is_some_and(|end| error.span.start <= end) {
             continue;
         }
         last_line = line;
         open_end = error.is_unclosed.then_some(error.value.end);
-        errors.push(text.diagnostic(error.span.clone(), error.fault(text)));
+        errors.push(text.diagnostic(error.span.clone(), error.issue(text)));
         if errors.is_full() {
             break;
         }
-        let doubt = poisoned_span(text, &error.value);
-        match doubtful.last_mut() {
-            Some(last) if doubt.start <= last.end => last.end = last.end.max(doubt.end),
-            _ => doubtful.push(doubt),
+        let span = poisoned_span(text, &error.value);
+        match poisoned.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => poisoned.push(span),
         }
     }
-    doubtful
+    poisoned
 }
 
-/// An error of TOML.
+/// A syntax error.
 struct Located<'e> {
     message: &'e str,
     /// Where it is reported.
     span: Range<usize>,
-    /// The value in which it stands, or its own span.
+    /// The value that contains it, or its own span.
     value: Range<usize>,
     /// Whether the end of the value is missing.
     is_unclosed: bool,
 }
 
-/// The parser notices a missing end lines after the value began. It is missing where it began.
+/// The parser notices a missing end lines below the value; it is reported where the value begins.
 fn locate<'e>(error: &'e Error, values: &[Range<usize>], text: &Text) -> Located<'e> {
     let message = error.message();
     let span = error.span().unwrap_or_default();
@@ -72,22 +70,22 @@ fn locate<'e>(error: &'e Error, values: &[Range<usize>], text: &Text) -> Located
 }
 
 impl Located<'_> {
-    /// The error in the operator's words where the parser's would mislead.
-    fn fault(&self, text: &Text) -> Issue {
+    /// The message of the parser, or a clearer one.
+    fn issue(&self, text: &Text) -> Issue {
         let wrong = text.get(self.span.clone());
         if !self.message.contains("must be quoted") {
             Issue::new(self.message)
         } else if wrong.is_empty() {
-            Issue::new("the value is missing")
+            Issue::new("missing value")
         } else {
-            Issue::new("the string has no quotes")
+            Issue::new("missing quotes around this string")
                 .help(format!("write {}", Quoted(&format!("\"{wrong}\""))))
         }
     }
 }
 
-/// The lines that an error puts in doubt: those of the value it stands in, and below a broken
-/// header all that would have been its table.
+/// The lines whose meaning an error makes uncertain: those of the value that contains it, and below
+/// a broken header the whole table.
 fn poisoned_span(text: &Text, value: &Range<usize>) -> Range<usize> {
     let first = text.line_span(value.start);
     let mut last = text.line_span(value.end);
@@ -101,14 +99,14 @@ fn poisoned_span(text: &Text, value: &Range<usize>) -> Range<usize> {
     first.start..last.end
 }
 
-/// The value in which `offset` lies.
+/// The value that contains `offset`.
 fn containing(values: &[Range<usize>], offset: usize) -> Option<&Range<usize>> {
     let index = values.partition_point(|value| value.start <= offset);
     let value = values.get(index.checked_sub(1)?)?;
     (offset <= value.end).then_some(value)
 }
 
-/// The spans of the values that lie in no other value, in order.
+/// The spans of the values that no other value contains, in order.
 fn outermost(table: &DeTable) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for value in table.values() {

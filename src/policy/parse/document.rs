@@ -1,72 +1,78 @@
-//! The policy's document: access to its values by type, with an error for each that is not what
-//! it should be.
+//! The TOML document of a policy: access to its values by type, with an error for each value of
+//! another type.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::issue::{Issue, Quoted};
-use super::issue_list::IssueList;
-use super::suggest::{list, suggest};
-use super::text::Text;
 use crate::model::Location;
+use crate::policy::diag::{Issue, IssueList, Quoted, Text, list, suggest};
 
-/// A value with its place.
-pub(super) type Value<'d> = Spanned<DeValue<'d>>;
+/// A value with its span.
+pub(in crate::policy) type Value<'d> = Spanned<DeValue<'d>>;
 
-/// The text of a policy and what is wrong with it.
-pub(super) struct Document<'t> {
+/// The text of a policy and the errors found in it.
+pub(in crate::policy) struct Document<'t> {
     pub text: Text<'t>,
     pub errors: IssueList,
-    /// The parts whose meaning is in doubt because of errors in the syntax, in order.
-    pub doubtful: Vec<Range<usize>>,
+    /// The spans whose meaning is uncertain because of syntax errors, in order.
+    pub poisoned: Vec<Range<usize>>,
 }
 
 /// An array of strings that a key takes.
-pub(super) struct Strings<'k> {
+pub(in crate::policy) struct Strings<'k> {
     /// The key.
     pub key: &'k str,
-    /// An element as it could be, in quotes.
+    /// A valid element.
     pub example: &'k str,
-    /// What a bare number lacks to be an element, beside its quotes.
+    /// What has to follow a bare number, in addition to the quotes.
     pub suffix: &'k str,
 }
 
 impl Document<'_> {
-    /// Reports a fault, unless it only follows from an error in the syntax.
-    pub fn error(&mut self, span: Range<usize>, fault: Issue) {
-        let index = self.doubtful.partition_point(|doubt| doubt.end < span.start);
-        let doubtful = self.doubtful.get(index).is_some_and(|doubt| doubt.start <= span.start);
-        // Where the syntax is wrong, the parser puts empty values in the place of missing ones.
-        let missing = span.is_empty() && !self.is_sound();
-        if !doubtful && !missing {
-            self.errors.push(self.text.diagnostic(span, fault));
+    /// Reports an issue, unless it may only follow from a syntax error.
+    pub fn error(&mut self, span: Range<usize>, issue: impl Into<Issue>) {
+        let index = self.poisoned.partition_point(|part| part.end < span.start);
+        let is_poisoned = self.poisoned.get(index).is_some_and(|part| part.start <= span.start);
+        // Where the syntax is wrong, the parser replaces missing values by empty ones.
+        let is_missing = span.is_empty() && !self.is_sound();
+        if !is_poisoned && !is_missing {
+            self.errors.push(self.text.diagnostic(span, issue.into()));
         }
     }
 
-    /// Reports that something is missing, unless an error in the syntax may hide it.
-    pub fn missing_error(&mut self, span: Range<usize>, fault: Issue) {
+    /// Reports that something is missing, unless a syntax error may hide it.
+    pub fn missing_error(&mut self, span: Range<usize>, issue: Issue) {
         if self.is_sound() {
-            self.error(span, fault);
+            self.error(span, issue);
         }
     }
 
-    /// The place of a span.
+    /// The value, if there is one; an error is reported.
+    pub fn check<T>(
+        &mut self,
+        result: Result<T, impl Into<Issue>>,
+        span: Range<usize>,
+    ) -> Option<T> {
+        result.map_err(|issue| self.error(span, issue)).ok()
+    }
+
+    /// The position of a span.
     pub fn at(&self, span: &Range<usize>) -> Location {
         self.text.location(span.start)
     }
 
-    /// Reports the keys of `table` that are not among `known`.
+    /// Reports the keys of `table` that are not in `known`.
     pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let fault = Issue::new(format!("unknown key {}{place}", Quoted(key.get_ref())));
-            let fault = match (suggest(key.get_ref(), known.iter().copied()), known) {
-                (Some(near), _) => fault.help(format!("did you mean `{near}`?")),
-                (None, [only]) => fault.help(format!("the only key is `{only}`")),
-                (None, _) => fault.help(format!("the keys are {}", list(known.iter().copied()))),
+            let issue = Issue::new(format!("unknown key {}{place}", Quoted(key.get_ref())));
+            let issue = match (suggest(key.get_ref(), known.iter().copied()), known) {
+                (Some(near), _) => issue.help(format!("did you mean `{near}`?")),
+                (None, [only]) => issue.help(format!("the only valid key is `{only}`")),
+                (None, _) => issue.help(format!("valid keys are {}", list(known.iter().copied()))),
             };
-            self.error(key.span(), fault);
+            self.error(key.span(), issue);
         }
     }
 
@@ -97,7 +103,7 @@ impl Document<'_> {
         table
     }
 
-    /// The strings of an array, each with its place. Elements of other types are reported.
+    /// The strings of an array, each with its span. Elements of other types are reported.
     pub fn strings<'v>(
         &mut self,
         value: &'v Value,
@@ -118,7 +124,7 @@ impl Document<'_> {
         Some(strings)
     }
 
-    /// How to make an array of a value that is none.
+    /// How to write the value as an array.
     fn array_help(&self, value: &Value, expected: &Strings) -> String {
         let Strings { key, example, .. } = expected;
         match value.get_ref() {
@@ -136,7 +142,7 @@ impl Document<'_> {
             DeValue::Integer(_) | DeValue::Float(_) => {
                 format!("write `{}`", self.quote(element, expected))
             }
-            _ => format!("write a string, as in \"{}\"", expected.example),
+            _ => format!("write a string such as \"{}\"", expected.example),
         }
     }
 
@@ -144,9 +150,9 @@ impl Document<'_> {
         format!("\"{}{}\"", self.text.get(number.span()), expected.suffix)
     }
 
-    /// Whether the syntax is right.
+    /// Whether there is no syntax error.
     fn is_sound(&self) -> bool {
-        self.doubtful.is_empty()
+        self.poisoned.is_empty()
     }
 }
 
@@ -156,7 +162,7 @@ fn type_name(value: &DeValue) -> &'static str {
         DeValue::Integer(_) => "an integer",
         DeValue::Float(_) => "a float",
         DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date or time",
+        DeValue::Datetime(_) => "a date-time",
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
     }

@@ -1,34 +1,34 @@
-//! An error in a policy, told so that the operator can mend it: where it is, what was expected,
-//! what was probably meant, and an excerpt of the text.
+//! An error in a policy as the operator sees it: where it is, what was expected, what was probably
+//! meant, and an excerpt of the text.
 
 use std::fmt;
 
 use super::snippet;
 use crate::model::Location;
 
-/// So many errors are shown in full; a longer list would only scroll the first ones away.
+/// Maximum number of errors printed; a longer list would scroll the first ones off the screen.
 const SHOWN_MAX: usize = 50;
 
-/// One error in a policy file or source list.
+/// One error in a policy or source file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Where it is.
     pub at: Location,
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
-    /// What was probably meant, or how to mend it.
+    /// What was probably meant, or how to fix it.
     pub help: Option<String>,
-    /// The line of text in which it stands, fit to be printed: what is far from the column is cut
-    /// off, and a control character other than the tab has become one visible character. Empty
-    /// if there is no such line (a file that cannot be read).
+    /// The line of text that contains it, safe to print: what is far from the column is cut off,
+    /// and an invisible character other than the tab is replaced by a visible one. Empty if there
+    /// is no such line (the file cannot be read).
     pub excerpt: String,
-    /// How many characters from the column on are wrong; at least 1.
+    /// The number of wrong characters from the column on; at least 1.
     pub width: usize,
 }
 
 impl Diagnostic {
-    /// Whether the error is about the file and not about a place in it.
-    fn is_about_file(&self) -> bool {
+    /// Whether the file cannot be read. The message then names the file.
+    pub fn is_about_file(&self) -> bool {
         self.excerpt.is_empty() && self.at.line == 1 && self.at.column == 1
     }
 
@@ -44,12 +44,12 @@ impl Diagnostic {
     }
 }
 
-/// The message with its place, the excerpt with the wrong part underlined, and the help; plain
+/// The message with its position, the excerpt with the wrong part underlined, and the help; plain
 /// text, without a line feed at the end.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_about_file() {
-            write!(f, "{}: {}", self.at.file, self.message)?;
+            f.write_str(&self.message)?;
         } else {
             write!(f, "{}: {}", self.at, self.message)?;
         }
@@ -71,7 +71,7 @@ pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl std::error::Error for Diagnostics {}
 
-/// The errors with an empty line between them; of many, the first ones and the number of the
+/// The errors, separated by empty lines; if there are many, the first ones and the number of the
 /// others.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,7 +81,7 @@ impl fmt::Display for Diagnostics {
         }
         match self.0.len().saturating_sub(SHOWN_MAX) {
             0 => Ok(()),
-            more => write!(f, "\n\n… and {more} more"),
+            more => write!(f, "\n\n… and {more} more errors"),
         }
     }
 }

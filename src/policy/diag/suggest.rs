@@ -1,13 +1,13 @@
-//! What was probably meant by a word that is not known.
+//! What was probably meant by an unknown word.
 
-use super::issue::Quoted;
+use super::Quoted;
 
-/// The candidate that is most like `word`, if one is like it at all.
-pub(super) fn suggest<'a>(
+/// The candidate that is most similar to `word`, if any is similar enough.
+pub(in crate::policy) fn suggest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // No name is this long, and the comparison takes the product of the lengths.
+    // The comparison takes time in proportion to the product of the lengths.
     const LENGTH_MAX: usize = 64;
     if word.len() > LENGTH_MAX {
         return None;
@@ -22,8 +22,8 @@ pub(super) fn suggest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// The words in backticks, as a help lists them.
-pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+/// The words in backticks, separated by commas.
+pub(in crate::policy) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| Quoted(word).to_string()).collect();
     quoted.join(", ")
 }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognised_and_a_different_word_is_not() {
+    fn similar_words_are_suggested() {
         let keys = ["name", "ports", "from", "in-interface", "to"];
         assert_eq!(suggest("form", keys), Some("from"));
         assert_eq!(suggest("Port", keys), Some("ports"));

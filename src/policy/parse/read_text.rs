@@ -1,44 +1,51 @@
-//! Reading a text file of unknown worth: it may be missing, a directory, rubbish or endless.
+//! Reads a text file, which may be missing, a directory, binary or endless.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::text::{count_chars, diagnose, saturate};
-use super::{Diagnostic, Issue};
 use crate::model::Location;
+use crate::policy::diag::{Diagnostic, Issue, count_chars, diagnose, saturate};
 
-/// A kind of file that is read.
-pub(super) struct Kind {
-    /// What it is called in messages.
+/// A kind of file.
+pub(in crate::policy) struct Kind {
+    /// What messages call it.
     noun: &'static str,
-    /// How large it may be, in MiB.
+    /// Its maximum size in MiB.
     max: u64,
 }
 
 /// A policy.
-pub(super) const POLICY: Kind = Kind { noun: "a policy", max: 16 };
+pub(in crate::policy) const POLICY: Kind = Kind { noun: "a policy", max: 16 };
 
-/// A source list.
-pub(super) const SOURCE_LIST: Kind = Kind { noun: "a source list", max: 256 };
+/// A source file.
+pub(in crate::policy) const SOURCE_FILE: Kind = Kind { noun: "a source file", max: 256 };
 
-/// Why a file gave no text.
-pub(super) enum ReadError {
-    /// The file as a whole.
+/// Why a file could not be read as text.
+pub(in crate::policy) enum ReadError {
+    /// The file cannot be read; the message is the reason alone.
     File(Issue),
-    /// A byte in it.
+    /// A byte in it is not text.
     Byte(Diagnostic),
 }
 
 /// Reads the file at `path`, which messages call `name`.
-pub(super) fn read_file(path: &Path, name: &Arc<str>, kind: &Kind) -> Result<String, ReadError> {
+pub(in crate::policy) fn read_file(
+    path: &Path,
+    name: &Arc<str>,
+    kind: &Kind,
+) -> Result<String, ReadError> {
     let file = File::open(path).map_err(|error| ReadError::File(describe(&error)))?;
     read(file, name, kind)
 }
 
 /// Reads `input`, which messages call `name`.
-pub(super) fn read(input: impl Read, name: &Arc<str>, kind: &Kind) -> Result<String, ReadError> {
+pub(in crate::policy) fn read(
+    input: impl Read,
+    name: &Arc<str>,
+    kind: &Kind,
+) -> Result<String, ReadError> {
     let limit = kind.max << 20;
     let bytes = read_bounded(input, limit).map_err(|error| ReadError::File(describe(&error)))?;
     if bytes.len() as u64 > limit {
@@ -64,15 +71,15 @@ impl Kind {
     /// The error about the byte at `offset`; the bytes before it are UTF-8.
     fn not_text(&self, name: &Arc<str>, bytes: &[u8], offset: usize) -> ReadError {
         let message = match bytes.get(offset) {
-            Some(0) => "this is not a text file: it contains a NUL byte".to_owned(),
-            Some(byte) => format!("this is not UTF-8 text: it contains the byte 0x{byte:02x}"),
-            None => "this is not UTF-8 text".to_owned(),
+            Some(0) => "not a text file: it contains a NUL byte".to_owned(),
+            Some(byte) => format!("invalid UTF-8: byte 0x{byte:02x}"),
+            None => "invalid UTF-8".to_owned(),
         };
         let (before, rest) = bytes.split_at_checked(offset).unwrap_or((bytes, &[]));
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
         let lead = before.get(start..).unwrap_or_default();
         let tail = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        // More would be cut off anyway.
+        // An excerpt is shorter than that.
         let tail = tail.get(..1024).unwrap_or(tail);
         let line = String::from_utf8_lossy(&[lead, tail].concat()).into_owned();
         let at = Location {
@@ -80,17 +87,17 @@ impl Kind {
             line: saturate(before.split(|byte| *byte == b'\n').count()),
             column: saturate(count_chars(lead) + 1),
         };
-        let fault = Issue::new(message).help(self.expectation());
-        ReadError::Byte(diagnose(at, &line, lead.len()..lead.len(), fault))
+        let issue = Issue::new(message).help(self.expectation());
+        ReadError::Byte(diagnose(at, &line, lead.len()..lead.len(), issue))
     }
 
     fn expectation(&self) -> String {
-        format!("{} is UTF-8 text of at most {} MiB", self.noun, self.max)
+        format!("{} must be UTF-8 text of at most {} MiB", self.noun, self.max)
     }
 }
 
-/// Reads until the end, until more than `limit` bytes are there, or until a NUL byte shows that
-/// this is no text: a device without end is found out by its first bytes.
+/// Reads until the end, until there are more than `limit` bytes, or until a NUL byte shows that this
+/// is not text: of an endless device, only the first bytes are read.
 fn read_bounded(input: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut input = input.take(limit + 1);
     let (mut bytes, mut chunk) = (Vec::new(), vec![0; 1 << 16]);
@@ -106,11 +113,12 @@ fn read_bounded(input: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     }
 }
 
+/// The reason, without the path.
 fn describe(error: &io::Error) -> Issue {
     Issue::new(match error.kind() {
-        ErrorKind::NotFound => "there is no such file".to_owned(),
-        ErrorKind::IsADirectory => "this is a directory, not a file".to_owned(),
-        ErrorKind::PermissionDenied => "permission to read the file is denied".to_owned(),
-        _ => format!("the file cannot be read: {error}"),
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
     })
 }

@@ -1,4 +1,4 @@
-//! A text and the places in it: byte offsets become lines and columns.
+//! A text and the positions in it: byte offsets become lines and columns.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use super::snippet::excerpt;
 use super::{Diagnostic, Issue};
 use crate::model::Location;
 
-/// The text of one file, indexed so that any offset is resolved in next to no time, be the text
-/// one line or a million.
-pub(super) struct Text<'t> {
+/// The text of one file, indexed so that an offset is resolved quickly, whether the text has one line
+/// or a million.
+pub(in crate::policy) struct Text<'t> {
     file: Arc<str>,
     text: &'t str,
     /// Where each line begins.
     lines: Vec<usize>,
-    /// How many characters begin before each multiple of [`BLOCK`].
+    /// The number of characters that begin before each multiple of [`BLOCK`].
     blocks: Vec<usize>,
 }
 
-/// How many bytes are counted at most to find a column.
+/// Maximum number of bytes scanned to find a column.
 const BLOCK: usize = 1024;
 
 impl<'t> Text<'t> {
@@ -39,7 +39,7 @@ impl<'t> Text<'t> {
         self.text.get(span).unwrap_or_default()
     }
 
-    /// The span of the line in which `offset` lies, without its line end.
+    /// The span of the line that contains `offset`, without its line end.
     pub fn line_span(&self, offset: usize) -> Range<usize> {
         let number = self.line_number(offset);
         let start = self.line_start(number);
@@ -58,19 +58,19 @@ impl<'t> Text<'t> {
         self.lines.partition_point(|start| *start <= offset)
     }
 
-    /// The place of an offset.
+    /// The position of an offset.
     pub fn location(&self, offset: usize) -> Location {
         let line = self.line_number(offset);
         let column = self.chars_before(offset) - self.chars_before(self.line_start(line)) + 1;
         Location { file: self.file.clone(), line: saturate(line), column: saturate(column) }
     }
 
-    /// The fault at its place. Of a span of several lines, the first is shown.
-    pub fn diagnostic(&self, span: Range<usize>, fault: Issue) -> Diagnostic {
+    /// The issue at its position. Of a span of several lines, the first is shown.
+    pub fn diagnostic(&self, span: Range<usize>, issue: Issue) -> Diagnostic {
         let line = self.line_span(span.start);
         let start = span.start - line.start;
         let end = span.end.min(line.end).saturating_sub(line.start);
-        diagnose(self.location(span.start), self.get(line), start..end, fault)
+        diagnose(self.location(span.start), self.get(line), start..end, issue)
     }
 
     /// Where the line of this number begins.
@@ -89,25 +89,30 @@ impl<'t> Text<'t> {
 }
 
 /// The text without the byte order mark with which some editors begin it.
-pub(super) fn without_mark(text: &str) -> &str {
+pub(in crate::policy) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// The fault in `line`, where it takes up `span` (in bytes).
-pub(super) fn diagnose(at: Location, line: &str, span: Range<usize>, fault: Issue) -> Diagnostic {
-    let Issue { message, help } = fault;
+/// The issue at `span` (in bytes) of `line`.
+pub(in crate::policy) fn diagnose(
+    at: Location,
+    line: &str,
+    span: Range<usize>,
+    issue: Issue,
+) -> Diagnostic {
+    let Issue { message, help } = issue;
     let excerpt = excerpt(line, &span);
     let width = line.get(span).map_or(0, |wrong| wrong.chars().count()).max(1);
     Diagnostic { at, message, help, excerpt, width }
 }
 
 /// The number as a [`Location`] holds it.
-pub(super) fn saturate(number: usize) -> u32 {
+pub(in crate::policy) fn saturate(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// How many characters begin in these bytes of UTF-8.
-pub(super) fn count_chars(bytes: &[u8]) -> usize {
+/// The number of characters that begin in these bytes of UTF-8.
+pub(in crate::policy) fn count_chars(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
@@ -119,18 +124,18 @@ mod tests {
     fn offsets_become_lines_and_columns() {
         let content = format!("ä = 1\r\n{}x\n", "ö".repeat(2000));
         let text = Text::new("p".into(), &content);
-        let place = |offset| text.location(offset).to_string();
-        assert_eq!(place(0), "p:1:1");
-        assert_eq!(place(2), "p:1:2");
-        assert_eq!(place(8), "p:2:1");
-        assert_eq!(place(8 + 4000), "p:2:2001");
-        assert_eq!(place(content.len()), "p:3:1");
+        let position = |offset| text.location(offset).to_string();
+        assert_eq!(position(0), "p:1:1");
+        assert_eq!(position(2), "p:1:2");
+        assert_eq!(position(8), "p:2:1");
+        assert_eq!(position(8 + 4000), "p:2:2001");
+        assert_eq!(position(content.len()), "p:3:1");
         assert_eq!(text.get(text.line_span(3)), "ä = 1");
         assert_eq!(text.get(text.line_span(content.len())), "");
     }
 
     #[test]
-    fn the_last_place_of_a_full_block_is_found() {
+    fn the_end_of_a_full_block_is_resolved() {
         let content = "x".repeat(BLOCK);
         assert_eq!(Text::new("p".into(), &content).location(BLOCK).column, 1025);
     }
