@@ -85,7 +85,9 @@ impl SetGroups {
 
     fn add(&mut self, family: Family, group: &Group, entry: &Allow, index: usize) {
         let key = key(family, group);
-        if self.groups.contains_key(&key) || of_family(family, group).count() < LARGE {
+        // A set that no rule looks up would be in a table that does not exist.
+        let is_unused = destinations(family, entry).is_empty();
+        if is_unused || self.groups.contains_key(&key) || of_family(family, group).count() < LARGE {
             return;
         }
         let sources = of_family(family, group).map(|source| Interval::of(source.addresses()));

@@ -128,6 +128,14 @@ fn a_large_group_is_a_set_of_its_name_in_each_family() {
     assert_eq!(sets([entry(shared), entry(group())]), [names, other].concat());
 }
 
+#[test]
+fn a_group_that_no_rule_looks_up_is_not_a_set() {
+    let hosts = (1..=64).map(|n| source(&format!("192.0.2.{n}")));
+    let sources = hosts.chain([source("2001:db8::1")]);
+    let policy = unguarded([tcp(443).sources(sources).to([source("2001:db8::5")])]);
+    assert!(compile(&policy).sets.is_empty());
+}
+
 /// The rules of a chain with this Docker.
 fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     let ruleset = compile(policy);
