@@ -2,6 +2,7 @@
 
 mod damage;
 mod dynamic;
+mod policies;
 
 use std::sync::Arc;
 

@@ -29,6 +29,10 @@ mod mark;
 mod name;
 mod parse;
 mod revoke;
+#[cfg(test)]
+pub(crate) mod strategies;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

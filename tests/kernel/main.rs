@@ -10,6 +10,7 @@ mod conflict;
 mod deferred_close;
 mod difference;
 mod discovery;
+mod extremes;
 mod flows;
 mod foreign;
 mod guard;

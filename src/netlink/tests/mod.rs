@@ -1,6 +1,7 @@
 //! The bytes of iptables 1.8.7 as the oracle, and `decode(encode(r)) == r`.
 
 mod near_misses;
+mod policies;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
