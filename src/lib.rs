@@ -70,5 +70,7 @@ pub use compile::{
     installed_translations, managed_objects, uncovered_ports, unprotected_ports,
 };
 pub use engine::{Engine, Error};
+/// The crate whose [`IpNetwork`](ipnetwork::IpNetwork) the library takes and returns.
+pub use ipnetwork;
 pub use plan::Plan;
 pub use policy::Policy;
