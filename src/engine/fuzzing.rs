@@ -3,8 +3,8 @@
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, LazyLock};
+use std::net::Ipv4Addr;
+use std::sync::LazyLock;
 
 use nix::poll::PollTimeout;
 
@@ -15,7 +15,7 @@ use crate::fuzzing::check_text;
 use crate::model::{AddressSpec, Ports, Protocol, Ruleset, Snapshot};
 use crate::netlink::{FinalizedBatch, Messages, Transport};
 use crate::plan::Plan;
-use crate::policy::{Allow, Group, Policy, Source};
+use crate::policy::{Allow, Group, Policy};
 
 /// A kernel that answers with recorded datagrams, whatever it is asked. Each has its length before
 /// it, in two bytes; one of length 0 stands for silence.

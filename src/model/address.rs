@@ -1,11 +1,12 @@
 //! The addresses that one rule can match: a host, a network or a range.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
 use super::Family;
+use super::address_text::{AddressText, NetworkText};
 
 /// The addresses that one source or destination condition matches: a host, a network or a range of
 /// IPv4 or IPv6 addresses.
@@ -190,36 +191,6 @@ impl fmt::Display for AddressRange {
     }
 }
 
-/// A network as iptables prints it: always with its prefix length.
-pub(super) struct NetworkText<'a>(pub &'a IpNetwork);
-
-impl fmt::Display for NetworkText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", AddressText(self.0.ip()), self.0.prefix())
-    }
-}
-
-/// An address as glibc's `inet_ntop`, and with it iptables, prints it: unlike Rust it writes an
-/// IPv6 address whose first 96 bits are zero with dotted decimals.
-struct AddressText(IpAddr);
-
-impl fmt::Display for AddressText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V6(address) if is_ipv4_compatible(address) => {
-                let [.., a, b, c, d] = address.octets();
-                write!(f, "::{a}.{b}.{c}.{d}")
-            }
-            address => write!(f, "{address}"),
-        }
-    }
-}
-
-fn is_ipv4_compatible(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    segments[..6].iter().all(|segment| *segment == 0) && segments[6] != 0
-}
-
 /// Whether the network lies in `::ffff:0:0/96`.
 fn is_ipv4_mapped(network: &IpNetwork) -> bool {
     match network.ip() {
@@ -235,19 +206,6 @@ fn is_host(network: &IpNetwork) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(network: &str) -> String {
-        NetworkText(&network.parse().expect("a network")).to_string()
-    }
-
-    #[test]
-    fn networks_print_as_iptables_prints_them() {
-        assert_eq!(text("192.0.2.1/32"), "192.0.2.1/32");
-        assert_eq!(text("::102:304/128"), "::1.2.3.4/128");
-        assert_eq!(text("::1/128"), "::1/128");
-        assert_eq!(text("::ffff:1.2.3.4/128"), "::ffff:1.2.3.4/128");
-        assert_eq!(text("2001:db8:0:1::/64"), "2001:db8:0:1::/64");
-    }
 
     fn address(text: &str) -> IpAddr {
         text.parse().expect("an address")

@@ -6,6 +6,7 @@
 //! `iptables -S` and fed to `iptables-restore`; for what iptables has no words for it is nft's.
 
 mod address;
+mod address_text;
 mod chain;
 mod docker;
 mod family;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
-use super::address::NetworkText;
+use super::address_text::NetworkText;
 use super::interface::InterfaceOption;
 use super::nft::NftText;
 use super::{

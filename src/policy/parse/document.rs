@@ -63,10 +63,10 @@ impl Document<'_> {
         self.text.location(span.start)
     }
 
-    /// Reports the keys of `table` that are not in `known`.
-    pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
+    /// Reports the keys of `table` that are not in `known`; `context` says where they are.
+    pub fn check_keys(&mut self, table: &DeTable, context: &str, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let issue = Issue::new(format!("unknown key {}{place}", Quoted(key.get_ref())));
+            let issue = Issue::new(format!("unknown key {}{context}", Quoted(key.get_ref())));
             let issue = match (suggest(key.get_ref(), known.iter().copied()), known) {
                 (Some(near), _) => issue.help(format!("did you mean `{near}`?")),
                 (None, [only]) => issue.help(format!("the only valid key is `{only}`")),
