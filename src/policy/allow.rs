@@ -167,15 +167,13 @@ pub(super) fn distinct_groups(groups: Vec<Group>) -> Vec<Group> {
 
 /// No packet has a source of one IP version and a destination of the other.
 fn check_versions(from: &[Group], to: &[AddressSpec]) -> Result<(), PolicyError> {
-    let [Some(destinations), Some(sources)] = [
-        only_family(to.iter()),
-        only_family(from.iter().flat_map(Group::sources).map(Source::addresses)),
-    ] else {
-        return Ok(());
-    };
-    match sources == destinations {
-        true => Ok(()),
-        false => Err(PolicyError::MixedVersions { from: sources, to: destinations }),
+    let Some(destinations) = only_family(to.iter()) else { return Ok(()) };
+    let sources = from.iter().flat_map(Group::sources).map(Source::addresses);
+    match only_family(sources) {
+        Some(sources) if sources != destinations => {
+            Err(PolicyError::MixedVersions { from: sources, to: destinations })
+        }
+        _ => Ok(()),
     }
 }
 
