@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::os::fd::AsFd;
 
-use dwnl::engine::{Monitor, MonitorEvent};
+use dwnl::engine::MonitorEvent;
 use dwnl::{Engine, Policy, compile};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
@@ -16,9 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let desired = compile(&Policy::default());
 
     // First the monitor, then the apply: what happens in between is heard of.
-    let mut monitor = Monitor::open()?;
     let mut engine = Engine::open()?;
-    monitor.exclude(&engine)?;
+    let mut monitor = engine.subscribe()?;
     engine.apply(&desired)?;
 
     let mut other = Engine::open()?;
@@ -29,15 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         poll(&mut [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
         let mut is_concerned = false;
         for notice in monitor.read()? {
-            // Each of them, whether it concerns us or not: what is remembered of sets stays valid.
-            engine.observe(&notice);
             match notice {
                 MonitorEvent::Commit(commit) if !commit.is_relevant() => {}
                 MonitorEvent::Commit(commit) => {
                     println!("{commit}");
                     is_concerned = true;
                 }
-                MonitorEvent::Overrun => is_concerned = true,
+                _ => is_concerned = true,
             }
         }
         if is_concerned {

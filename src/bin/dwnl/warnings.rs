@@ -83,14 +83,8 @@ mod tests {
             second_jump: SecondJump::Kept,
         };
         let plan = Plan { foreign_translations: vec![translations], ..Plan::default() };
-        let outcome = Outcome {
-            plan,
-            generation: 1,
-            docker,
-            learned: Vec::new(),
-            limitations: Vec::new(),
-            attempts: 1,
-        };
+        let mut outcome = Outcome::default();
+        (outcome.plan, outcome.docker) = (plan, docker);
         let starts = |policy: &Policy| {
             let warnings = warnings(policy, &outcome);
             let start = |it: &String| it.split_whitespace().take(4).collect::<Vec<_>>().join(" ");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     ChainPath, Docker, GuardScope, HostState, InstalledChain, InstalledRule, Match, NftMatch,
-    NftStatement, Rule, RuleContent, TablePath, Verdict,
+    NftStatement, PublishedPort, Rule, RuleContent, TablePath, Verdict,
 };
 
 /// An engine before a host that answers questions for its sockets so, and what it is asked of them.

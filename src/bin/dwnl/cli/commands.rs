@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use dwnl::engine::{LinkMonitor, Monitor};
+use dwnl::engine::LinkMonitor;
 use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, compile, managed_objects};
 
@@ -80,12 +80,17 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
-    let (mut monitor, links) = match namespace {
-        Some(path) => (Monitor::open_in(path)?, LinkMonitor::open_in(path)?),
-        None => (Monitor::open()?, LinkMonitor::open()?),
+    let (monitor, links, engine) = match namespace {
+        Some(path) => {
+            let mut engine = Engine::open_in(path)?;
+            (engine.subscribe_in(path)?, LinkMonitor::open_in(path)?, engine)
+        }
+        None => {
+            let mut engine = Engine::open()?;
+            (engine.subscribe()?, LinkMonitor::open()?, engine)
+        }
     };
-    let engine = open(namespace)?;
-    monitor.exclude(&engine)?;
+    capabilities::keep_net_admin()?;
     let mut watch = Watch::new(args.policy.path(), monitor, links, engine, signals, console.log())?;
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;

@@ -124,13 +124,7 @@ impl Reconciler {
     ) -> Result<Pending, Error> {
         let mut heard = Pending { is_docker_active: self.links.read()?, ..Pending::default() };
         for notice in self.monitor.read()? {
-            self.engine.observe(&notice);
             match notice {
-                MonitorEvent::Overrun => {
-                    self.counters.lost += 1;
-                    self.is_touched = true;
-                    heard = Pending { concerns_us: true, is_lost: true, is_docker_active: true };
-                }
                 MonitorEvent::Commit(commit) if !commit.is_relevant() => {}
                 MonitorEvent::Commit(commit) if commit.is_after(self.generation) => {
                     self.causes.push(&commit);
@@ -141,6 +135,11 @@ impl Reconciler {
                 MonitorEvent::Commit(commit) => {
                     causes.push(&commit);
                     *is_touched |= commit.touches_managed();
+                }
+                _ => {
+                    self.counters.lost += 1;
+                    self.is_touched = true;
+                    heard = Pending { concerns_us: true, is_lost: true, is_docker_active: true };
                 }
             }
         }
