@@ -29,14 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} rules to add, {} to remove", plan.added(), plan.removed());
     engine.commit(&plan)?;
 
-    // In one go, with retries while others change the ruleset. Nothing is left to be done.
-    let outcome = engine.apply(&desired)?;
-    assert!(outcome.plan.is_empty());
-    assert_eq!(outcome.plan.unchanged, plan.added());
-
-    // Flows that were there before: those that were refused and are allowed now start anew.
-    let tended = engine.reconcile_conntrack(&policy, &outcome)?;
-    println!("{} flows forgotten, {} ended", tended.cleared, tended.terminated);
+    // In one call, with retries, and with the conntrack entries of existing flows.
+    let applied = engine.apply_policy(&policy)?;
+    assert!(applied.outcome.plan.is_empty());
+    println!("{} rejected flows cleared", applied.conntrack?.cleared);
 
     let outcome = engine.remove()?;
     assert_eq!(outcome.plan.removed(), plan.added());

@@ -64,6 +64,7 @@ pub mod model;
 mod netlink;
 pub mod plan;
 pub mod policy;
+pub mod reconcile;
 
 pub use compile::{
     Limitation, UnknownSockets, blocked_swarm_ports, compile, guards_new_ports,
@@ -74,3 +75,4 @@ pub use engine::{Engine, Error};
 pub use ipnetwork;
 pub use plan::Plan;
 pub use policy::Policy;
+pub use reconcile::Reconciler;

@@ -69,6 +69,14 @@ pub enum Error {
         /// The size of the batch.
         bytes: usize,
     },
+    /// Changes of the cgroup hierarchy cannot be watched.
+    #[error("{action}: {source}")]
+    Cgroups {
+        /// What failed.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
     /// The netlink socket failed.
     #[error("netlink: {action}: {source}")]
     Socket {

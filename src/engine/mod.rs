@@ -34,6 +34,7 @@ use set_cache::SetCache;
 
 pub use conntrack::FlowChanges;
 pub use error::Error;
+pub(crate) use monitor::wait_readable;
 pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};
 pub use outcome::{Applied, Outcome};
 pub use probe::CgroupProbe;

@@ -38,7 +38,7 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Error`]. Some flows may have been deleted; the rules are unchanged.
-    pub fn reconcile_conntrack(
+    pub(super) fn reconcile_conntrack(
         &mut self,
         policy: &Policy,
         outcome: &Outcome,

@@ -30,6 +30,13 @@ pub struct Process {
 }
 
 impl Commit {
+    /// A commit that changed nothing.
+    #[cfg(test)]
+    pub(crate) fn by(pid: u32, generation: u32) -> Commit {
+        let process = Some(Process { id: pid, name: "nft".into() });
+        Commit { generation, process, summary: ChangeSummary::default() }
+    }
+
     /// Whether it touched a table that dwnl works in, or a chain from whose rules dwnl discovers
     /// Docker's ports and bridges, so that the rules may differ from the policy now.
     pub fn is_relevant(&self) -> bool {

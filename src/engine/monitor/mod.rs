@@ -25,7 +25,7 @@ use crate::netlink::{Socket, Transport};
 pub(super) use assembler::CommitAssembler;
 pub use commit::{Commit, Process};
 pub use links::LinkMonitor;
-use readable::wait_readable;
+pub(crate) use readable::wait_readable;
 pub(super) use subscription::{PAUSE_THRESHOLD, Subscription};
 
 /// What a [`Monitor`] reports.

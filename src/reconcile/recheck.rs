@@ -1,9 +1,9 @@
-//! When the kernel is compared once more after Docker has set something up: docker-proxy listens a moment
-//! after the last thing that is heard of, and stops a moment after. Pure: the time is handed in.
+//! Schedules further checks after Docker may have started or stopped a container: docker-proxy opens and
+//! closes its sockets a moment after the last notification. The caller passes the time.
 
 use std::time::{Duration, Instant};
 
-/// How long after the last event.
+/// The times of the checks after the last event.
 const DELAYS: [Duration; 4] = [
     Duration::from_millis(30),
     Duration::from_millis(150),
@@ -11,26 +11,26 @@ const DELAYS: [Duration; 4] = [
     Duration::from_secs(5),
 ];
 
-/// The comparisons that are still to come.
+/// The checks that are still due.
 #[derive(Debug, Default)]
-pub struct Recheck {
-    /// The last event, and how many comparisons have followed it.
+pub(super) struct Recheck {
+    /// The last event, and the number of checks since.
     event: Option<(Instant, usize)>,
 }
 
 impl Recheck {
-    /// Docker has set something up, or may have.
+    /// Docker may have started or stopped a container.
     pub fn event(&mut self, now: Instant) {
         self.event = Some((now, 0));
     }
 
-    /// When the next one is due.
+    /// When the next check is due.
     pub fn due(&self) -> Option<Instant> {
         let (last, done) = self.event?;
         DELAYS.get(done).map(|delay| last + *delay)
     }
 
-    /// Everything that was due has been compared.
+    /// All checks that were due have run.
     pub fn checked(&mut self, now: Instant) {
         let Some((last, done)) = &mut self.event else { return };
         *done = DELAYS.iter().take_while(|delay| *last + **delay <= now).count().max(*done);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_event_is_followed_by_a_few_comparisons() {
+    fn the_last_event_is_followed_by_a_few_checks() {
         let start = Instant::now();
         let mut recheck = Recheck::default();
         assert_eq!(recheck.due(), None);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_comparison_stands_for_all_that_were_due() {
+    fn a_late_check_counts_for_all_that_were_due() {
         let start = Instant::now();
         let mut recheck = Recheck::default();
         recheck.event(start);
