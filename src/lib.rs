@@ -67,8 +67,9 @@ pub mod policy;
 pub mod reconcile;
 
 pub use compile::{
-    Limitation, UnknownSockets, blocked_swarm_ports, compile, guards_new_ports,
-    installed_translations, managed_objects, uncovered_ports, unprotected_ports,
+    EntryCounters, GuardDrops, Limitation, UnknownSockets, blocked_swarm_ports, compile,
+    entry_counters, guard_drops, guards_new_ports, installed_translations, managed_objects,
+    uncovered_ports, unprotected_ports,
 };
 pub use engine::{Engine, Error};
 /// The crate whose [`IpNetwork`](ipnetwork::IpNetwork) the library takes and returns.

@@ -21,7 +21,7 @@ use crate::policy::{Allow, DirectRouting, Policy};
 /// What every policy allows: the host itself and the containers.
 pub(super) const INSIDE: &str = "inside";
 /// Whom the policy allows.
-const ALLOWED: &str = "allowed";
+pub(super) const ALLOWED: &str = "allowed";
 /// What Docker or somebody else has translated, and must be allowed.
 pub(super) const TRANSLATED: &str = "translated";
 /// What goes out to a bridge of Docker's.
@@ -34,6 +34,8 @@ pub(super) const PROXIED: &str = "proxied";
 pub(super) const INPUT: &str = "input";
 /// What is for a port by which the nodes of a Swarm talk to each other.
 const SWARM: &str = "swarm";
+/// The comment of a rule that drops, up to the path that it closes.
+pub(super) const DROPPED: &str = "not allowed: ";
 
 /// The chain of `ip nat` or `ip6 nat` for whoever no rule of `DOCKER-BLOCK` let in: it is
 /// translated as Docker would, so that it never meets docker-proxy, and marked for the guard. What
@@ -133,9 +135,9 @@ pub(super) fn accept_or_drop(dropped: &str) -> Vec<DesiredRule> {
     vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
 }
 
-/// `counter drop comment "not allowed: WAY"`
-fn drop(way: &str) -> DesiredRule {
-    let matches = [Match::Comment(format!("not allowed: {way}").into())].into();
+/// `counter drop comment "not allowed: PATH"`
+fn drop(path: &str) -> DesiredRule {
+    let matches = [Match::Comment(format!("{DROPPED}{path}").into())].into();
     base_rule(Rule { matches, ..Rule::new(Verdict::Native(NftStatement::Drop)) })
 }
 
@@ -185,7 +187,7 @@ pub(super) fn to_bridge(name: Name) -> DesiredRule {
 }
 
 /// One rule for each source that has one in `DOCKER-BLOCK`, and for each set of a large group.
-fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
+pub(super) fn allowed(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
     for entry in entries {
         for family in Family::NAT {

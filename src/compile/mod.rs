@@ -13,6 +13,7 @@
 //! chains in our own table judge all flows, by rules and sets alike.
 
 mod allow_rules;
+mod counters;
 mod coverage;
 mod guard;
 mod known;
@@ -37,6 +38,7 @@ use crate::model::{
 use crate::policy::Policy;
 use sets::SetGroups;
 
+pub use counters::{EntryCounters, GuardDrops, entry_counters, guard_drops};
 pub use coverage::{blocked_swarm_ports, uncovered_ports, unprotected_ports};
 pub(crate) use known::unknown_ports;
 pub(crate) use limitation::limitations;
@@ -59,12 +61,15 @@ const ALLOW: &str = "allow";
 /// Compiles a policy to the chains and rules that enforce it, in both families. The empty policy
 /// compiles to the [`managed_objects`] alone, which blocks every published port.
 pub fn compile(policy: &Policy) -> Ruleset {
-    let mut large = SetGroups::of(policy);
-    let mut chains: Vec<Chain> = native_chain(large.take_rules()).into_iter().collect();
+    let large = SetGroups::of(policy);
+    let mut chains = Vec::new();
     let mut unused = Vec::new();
     if policy.guard().is_enabled() {
         chains.extend(guard::chains(policy, &large));
     } else {
+        let mark = policy.guard().mark().bits();
+        let rules = policy.allow().iter().flat_map(|entry| large.rules(entry, mark));
+        chains.extend(native_chain(rules.collect()));
         unused.extend(Family::NAT.map(|family| nat_path(family, GUARD)));
     }
     chains.extend(Family::NAT.into_iter().flat_map(|family| nat_chains(family, policy, &large)));

@@ -19,32 +19,24 @@ pub(super) const LARGE: usize = 64;
 /// group of their own.
 type Key = (Family, *const Source);
 
-/// The large groups of a policy: their sets, and the rules that look them up.
+/// The large groups of a policy, and their sets.
 pub(super) struct SetGroups {
     /// The sets of each large group.
     groups: HashMap<Key, Vec<Lookup>>,
     /// The names that are taken, without what tells the sets of a group apart.
     names: HashSet<(Family, String)>,
     sets: Vec<Set>,
-    rules: Vec<DesiredRule>,
 }
 
 impl SetGroups {
     /// The large groups of all entries.
     pub fn of(policy: &Policy) -> SetGroups {
-        let mut large = SetGroups {
-            groups: HashMap::new(),
-            names: HashSet::new(),
-            sets: Vec::new(),
-            rules: Vec::new(),
-        };
+        let mut large =
+            SetGroups { groups: HashMap::new(), names: HashSet::new(), sets: Vec::new() };
         for (index, entry) in policy.allow().iter().enumerate() {
             for group in entry.from().into_iter().flatten() {
                 for family in Family::NAT {
                     large.add(family, group, entry, index);
-                    if !policy.guard().is_enabled() {
-                        large.add_rules(family, group, entry, policy.guard().mark().bits());
-                    }
                 }
             }
         }
@@ -73,9 +65,15 @@ impl SetGroups {
         self.groups.keys().any(|(of, _)| *of == family)
     }
 
-    /// Hands over the rules of our own chain.
-    pub fn take_rules(&mut self) -> Vec<DesiredRule> {
-        std::mem::take(&mut self.rules)
+    /// The rules that look up the large groups of an entry, without the guard.
+    pub fn rules(&self, entry: &Allow, mark: u32) -> Vec<DesiredRule> {
+        let mut rules = Vec::new();
+        for group in entry.from().into_iter().flatten() {
+            for family in Family::NAT {
+                self.push_rules(family, group, entry, mark, &mut rules);
+            }
+        }
+        rules
     }
 
     /// The sets.
@@ -134,14 +132,21 @@ impl SetGroups {
         free
     }
 
-    fn add_rules(&mut self, family: Family, group: &Group, entry: &Allow, mark: u32) {
+    fn push_rules(
+        &self,
+        family: Family,
+        group: &Group,
+        entry: &Allow,
+        mark: u32,
+        rules: &mut Vec<DesiredRule>,
+    ) {
         let Some(lookups) = self.groups.get(&key(family, group)) else { return };
         let origin = Arc::new(origin(entry, Some(group), None));
         for ports in entry.ports() {
             for destination in destinations(family, entry) {
                 for lookup in lookups {
                     let rule = rule(family, entry, *ports, destination, lookup, mark);
-                    self.rules.push(DesiredRule { rule, origin: Some(Arc::clone(&origin)) });
+                    rules.push(DesiredRule { rule, origin: Some(Arc::clone(&origin)) });
                 }
             }
         }

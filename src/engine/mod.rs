@@ -5,6 +5,7 @@ mod apply;
 mod commit;
 mod connection;
 mod conntrack;
+mod counters;
 mod docker;
 mod error;
 #[cfg(fuzzing)]
@@ -33,6 +34,7 @@ use probe::Probe;
 use set_cache::SetCache;
 
 pub use conntrack::FlowChanges;
+pub use counters::PolicyCounters;
 pub use error::Error;
 pub(crate) use monitor::wait_readable;
 pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};

@@ -11,7 +11,8 @@ use super::recheck::Recheck;
 use super::{Attribution, ReconcileEvent, Repair};
 use crate::compile::compile;
 use crate::engine::{
-    Applied, Engine, Error, LinkMonitor, Monitor, MonitorEvent, Outcome, opened_in, wait_readable,
+    Applied, Engine, Error, LinkMonitor, Monitor, MonitorEvent, Outcome, PolicyCounters, opened_in,
+    wait_readable,
 };
 use crate::model::Ruleset;
 use crate::policy::Policy;
@@ -120,9 +121,16 @@ impl Reconciler {
         self.kept.as_ref().map(|kept| &kept.desired)
     }
 
-    /// The engine, to read from the kernel. The reconciler undoes what is committed with it.
-    pub fn engine(&mut self) -> &mut Engine {
-        &mut self.engine
+    /// Reads what each entry of the policy admitted, and what the guard dropped; nothing before a policy
+    /// was set.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn counters(&mut self) -> Result<PolicyCounters, Error> {
+        match &self.kept {
+            Some(kept) => self.engine.counters(&kept.policy),
+            None => Ok(PolicyCounters::default()),
+        }
     }
 
     /// The file descriptors to poll for reading.

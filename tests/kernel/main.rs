@@ -7,6 +7,7 @@
 mod bytes;
 mod cgroups;
 mod conflict;
+mod counters;
 mod deferred_close;
 mod difference;
 mod discovery;
@@ -22,6 +23,7 @@ mod native;
 mod preview;
 mod privileges;
 mod probe;
+mod reconcile;
 mod rejection;
 mod removal;
 mod sets;

@@ -27,7 +27,7 @@ use nix::sys::time::TimeSpec;
 use crate::apply::Findings;
 use crate::report::Event;
 use files::Files;
-use metrics::{Counters, MetricsExporter, guard_drops};
+use metrics::{Counters, MetricsExporter};
 use signals::SignalAction;
 use systemd::Notifier;
 
@@ -166,10 +166,10 @@ impl Watch {
     fn publish_counters(&mut self) {
         let now = Instant::now();
         let Some(scrapers) = self.exporter.scrapers(now) else { return };
-        let snapshot = self.reconciler.engine().snapshot();
-        let drops = snapshot.map(|snapshot| guard_drops(&snapshot));
-        let drops = drops.map_err(|error| self.log.warn_once(COUNTING, &error)).ok();
-        let text = metrics::text(&self.counters, drops.as_deref());
+        let rules = self.reconciler.counters();
+        let rules = rules.map_err(|error| self.log.warn_once(COUNTING, &error)).ok();
+        let drops = rules.as_ref().map(|rules| &rules.drops[..]);
+        let text = metrics::text(&self.counters, drops);
         let written = self.exporter.publish(scrapers, &text, now);
         self.log.report_result(WRITING, written);
     }
