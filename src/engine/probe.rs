@@ -36,6 +36,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a kernel makes of `socket cgroupv2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CgroupProbe {
     /// It matches the listening socket that a first packet is for.
     Matches,

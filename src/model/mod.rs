@@ -39,8 +39,8 @@ pub use origin::{Location, Origin};
 pub use port::{Ports, PortsError, Protocol};
 pub use rule::{COMMENT_MAX, Match, Position, Rule, Verdict};
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
-pub(crate) use set::to_u128;
-pub use set::{Interval, Set, SetKind, SetPath, Shard, coalesce, difference, from_u128};
+pub use set::{Interval, Set, SetKind, SetPath, Shard};
+pub(crate) use set::{coalesce, from_u128, to_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };

@@ -143,6 +143,18 @@ impl Interval {
         IntervalText { first, last }
     }
 
+    /// The intervals of a sorted list that are not in another sorted list.
+    pub fn difference<'a>(
+        list: &'a [Interval],
+        without: &'a [Interval],
+    ) -> impl Iterator<Item = Interval> + 'a {
+        let mut without = without.iter().peekable();
+        list.iter().copied().filter(move |element| {
+            while without.next_if(|other| *other < element).is_some() {}
+            without.next_if(|other| *other == element).is_none()
+        })
+    }
+
     /// Whether it is a single address.
     pub fn is_host(self) -> bool {
         self.first == self.last
@@ -173,7 +185,7 @@ pub(crate) fn to_u128(address: IpAddr) -> u128 {
 }
 
 /// A number as an address of the family; of IPv4 the low 32 bits.
-pub fn from_u128(number: u128, family: Family) -> IpAddr {
+pub(crate) fn from_u128(number: u128, family: Family) -> IpAddr {
     match family {
         Family::Ip6 => IpAddr::V6(Ipv6Addr::from(number)),
         _ => IpAddr::V4(Ipv4Addr::from(number as u32)),
@@ -182,7 +194,7 @@ pub fn from_u128(number: u128, family: Family) -> IpAddr {
 
 /// Sources as elements: single addresses that no interval covers, and intervals of which none
 /// overlaps or touches another; both sorted.
-pub fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
+pub(crate) fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
     let mut hosts = Vec::with_capacity(sources.size_hint().1.unwrap_or(0));
     let mut intervals = Vec::new();
     for source in sources {
@@ -210,18 +222,6 @@ pub fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Inte
         covers.peek().is_none_or(|interval| interval.first > *host)
     });
     (hosts, merged)
-}
-
-/// The elements of a sorted list that are not in another.
-pub fn difference<'a>(
-    list: &'a [Interval],
-    without: &'a [Interval],
-) -> impl Iterator<Item = Interval> + 'a {
-    let mut without = without.iter().peekable();
-    list.iter().copied().filter(move |element| {
-        while without.next_if(|other| *other < element).is_some() {}
-        without.next_if(|other| *other == element).is_none()
-    })
 }
 
 #[cfg(test)]
