@@ -136,7 +136,7 @@ impl Engine {
         };
         let socket = Socket::open().map_err(error::open_error)?;
         let port = socket.port();
-        Probe::open().ask(&mut Connection::new(Box::new(socket)), port, &own)
+        Probe::open().run(&mut Connection::new(Box::new(socket)), port, &own)
     }
 
     /// As [`Engine::probe_cgroup`], in the network namespace that `path` refers to; see
