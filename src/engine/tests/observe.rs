@@ -32,7 +32,7 @@ fn elements_are_read_again_only_if_they_may_have_changed() {
     ] {
         let holds = Some(libc::NFT_MSG_GETSET);
         let kernel = Kernel { table: b"dwnl\0\0\0\0", holds, ..Kernel::new(7) };
-        let (mut engine, requests) = engine_before(kernel);
+        let (mut engine, requests) = engine_with(kernel);
         let plan = engine.plan(&compile(&policy())).expect("a plan");
         // `commit` does not know the ruleset, so that it stores nothing.
         assert_eq!(engine.commit(&plan).expect("success"), 8);
