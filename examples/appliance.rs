@@ -4,16 +4,18 @@
 
 use std::error::Error;
 use std::ops::ControlFlow;
-use std::path::Path;
 
+use dwnl::model::AddressSpec;
+use dwnl::policy::Allow;
 use dwnl::reconcile::{ReconcileEvent, Reconciler};
 use dwnl::{Engine, Policy};
 use nix::sched::{CloneFlags, unshare};
 
 fn main() -> Result<(), Box<dyn Error>> {
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
-    let text = "[[allow]]\nname = \"web\"\nports = [\"443\"]\nfrom = [\"192.0.2.0/24\"]";
-    let policy = Policy::parse(text, "built-in policy", Path::new("."))?;
+    let office: AddressSpec = "192.0.2.0/24".parse()?;
+    let web = Allow::builder(["443/tcp".parse()?]).name("web").sources([office]).build()?;
+    let policy = Policy::builder().allow(web).build()?;
 
     let mut reconciler = Reconciler::open()?;
     let applied = reconciler.set_policy(policy)?;
