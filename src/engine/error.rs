@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-pub use super::rejection::Rejection;
+use super::rejection::Rejection;
 use crate::model::Family;
 use crate::netlink::KernelError;
 use crate::plan::PlanError;

@@ -40,6 +40,7 @@ pub(crate) use monitor::wait_readable;
 pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};
 pub use outcome::{Applied, Outcome};
 pub use probe::CgroupProbe;
+pub use rejection::Rejection;
 
 /// Maximum number of times that [`Engine::apply`] starts again from the dump because another program
 /// changed the ruleset meanwhile.
