@@ -1,5 +1,4 @@
-//! An appliance that embeds the engine: it makes a policy, looks at the plan and commits it.
-//! It works in a network namespace of its own, so that it can be run anywhere:
+//! Applies a policy step by step, and in one call. It runs in a network namespace of its own:
 //! `cargo run --example embed`.
 
 use std::error::Error;
@@ -18,25 +17,21 @@ const POLICY: &str = r#"
 fn main() -> Result<(), Box<dyn Error>> {
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
 
-    // Every error of the text comes back at once, each with its line and column.
+    // The error lists every mistake in the text, each with its line and column.
     let policy = Policy::parse(POLICY, "built-in policy", Path::new("."))?;
-    let desired = compile(&policy);
 
-    // Step by step: the plan can be looked at before anything happens, and is committed only
-    // while the kernel's ruleset is the one that it was made from.
+    // Step by step. Look at the plan before anything happens. It can be committed only while the
+    // kernel's ruleset is at the generation that the plan was made from.
     let mut engine = Engine::open()?;
-    let plan = engine.plan(&desired)?;
+    let plan = engine.plan(&compile(&policy))?;
     println!("{} rules to add, {} to remove", plan.added(), plan.removed());
     engine.commit(&plan)?;
 
-    // In one go, with retries while others change the ruleset. Nothing is left to be done.
-    let outcome = engine.apply(&desired)?;
-    assert!(outcome.plan.is_empty());
-    assert_eq!(outcome.plan.unchanged, plan.added());
-
-    // Flows that were there before: those that were refused and are allowed now start anew.
-    let tended = engine.reconcile_conntrack(&policy, &outcome)?;
-    println!("{} flows forgotten, {} ended", tended.cleared, tended.terminated);
+    // In one call: with retries while other programs change the ruleset, and with the conntrack
+    // entries of existing flows. Nothing is left to do for the rules.
+    let applied = engine.apply_policy(&policy)?;
+    assert!(applied.outcome.plan.is_empty());
+    println!("{} rejected flows cleared", applied.conntrack?.cleared);
 
     let outcome = engine.remove()?;
     assert_eq!(outcome.plan.removed(), plan.added());

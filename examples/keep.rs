@@ -1,52 +1,40 @@
-//! An appliance that keeps its rules: it hears of what others do to them, and puts it right. Here that
-//! is another engine, which takes everything out. It works in a network namespace of its own, so that
-//! it can be run anywhere: `cargo run --example keep`.
+//! Keeps a policy in force from an event loop of your own, which may wait for other things too. It runs
+//! in a network namespace of its own: `cargo run --example keep`.
 
 use std::error::Error;
-use std::os::fd::AsFd;
+use std::time::Instant;
 
-use dwnl::engine::{Monitor, MonitorEvent};
-use dwnl::{Engine, Policy, compile};
+use dwnl::reconcile::{ReconcileEvent, Reconciler};
+use dwnl::{Engine, Policy};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 
 fn main() -> Result<(), Box<dyn Error>> {
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
-    // Nobody may reach a published port.
-    let desired = compile(&Policy::default());
-
-    // First the monitor, then the apply: what happens in between is heard of.
-    let mut monitor = Monitor::open()?;
-    let mut engine = Engine::open()?;
-    monitor.exclude(&engine)?;
-    engine.apply(&desired)?;
-
-    let mut other = Engine::open()?;
-    other.remove()?;
+    let mut reconciler = Reconciler::open()?;
+    // The empty policy blocks every published port.
+    reconciler.set_policy(Policy::default())?;
+    Engine::open()?.remove()?;
 
     loop {
-        // A program that waits for other things too has more descriptors here.
-        poll(&mut [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
-        let mut is_concerned = false;
-        for notice in monitor.read()? {
-            // Each of them, whether it concerns us or not: what is remembered of sets stays valid.
-            engine.observe(&notice);
-            match notice {
-                MonitorEvent::Commit(commit) if !commit.is_relevant() => {}
-                MonitorEvent::Commit(commit) => {
-                    println!("{commit}");
-                    is_concerned = true;
+        for event in reconciler.tick()? {
+            match event {
+                ReconcileEvent::Repaired(repair) => {
+                    for cause in &repair.causes.causes {
+                        println!("repaired, after {}", cause.commit);
+                    }
+                    return Ok(()); // A real program continues.
                 }
-                MonitorEvent::Overrun => is_concerned = true,
+                ReconcileEvent::Failed(error) => eprintln!("{error}"),
+                _ => {}
             }
         }
-        if is_concerned {
-            let repair = engine.apply(&desired)?.plan;
-            println!("{} rules put back, {} taken out", repair.added(), repair.removed());
-            // A real one goes on.
-            break;
-        }
+        let poll_fd = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut descriptors = reconciler.poll_fds().map(poll_fd).to_vec(); // and others
+        let timeout = match reconciler.next_deadline() {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()).try_into()?,
+            None => PollTimeout::NONE,
+        };
+        poll(&mut descriptors, timeout)?;
     }
-    assert!(other.plan(&desired)?.is_empty());
-    Ok(())
 }

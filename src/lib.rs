@@ -1,5 +1,5 @@
-//! A netlink-native firewall engine for hosts that run Docker: it lets an operator say who may
-//! reach which published port, and blocks the rest.
+//! A netlink-native firewall engine for hosts that run Docker. It controls which sources may reach each
+//! published port, and blocks everyone else.
 //!
 //! ```text
 //!  text ──parse──▶ Policy ──compile──▶ Ruleset ─┐
@@ -7,51 +7,65 @@
 //!                      kernel ──dump─▶ Snapshot ┘
 //! ```
 //!
-//! A [`Policy`] comes from TOML text or is built in memory. [`compile()`] turns it into the
-//! [`Ruleset`](model::Ruleset) that enforces it: the chain `DOCKER-BLOCK` and the jumps to it,
-//! in the nat tables of IPv4 and IPv6, and in a table of our own the guard, which closes the ways round
-//! that chain, and sets for large groups of sources. An [`Engine`] reads what the kernel holds, and a [`Plan`]
-//! is the difference between the two. Committing it is one nf_tables transaction: packets see the
-//! old policy or the new one, and nothing between. It carries the generation of the ruleset that
-//! the plan was made from, and if anybody else has changed the ruleset since, the kernel refuses
-//! it; [`Engine::apply`] then starts again from the dump. Flows that were open before are decided upon by
-//! [`Engine::reconcile_conntrack`].
+//! A [`Policy`] is read from TOML or built in code. [`compile()`] turns it into the
+//! [`Ruleset`](model::Ruleset) that enforces it: in the nat tables of IPv4 and IPv6 the chain
+//! `DOCKER-BLOCK` and the jumps to it; in `table inet dwnl` the guard, which closes the paths around that
+//! chain, and sets for large groups of sources. An [`Engine`] takes a [`Snapshot`](model::Snapshot) of the
+//! kernel's tables, and a [`Plan`] is the difference between the two.
 //!
-//! The library prints nothing, spawns no process, writes no file and has no global state. Its
-//! errors are typed. With `default-features = false` it is all that is built.
+//! A plan is committed as one nf_tables transaction: a packet sees either the old policy or the new one.
+//! The transaction carries the generation of the snapshot. If another program has changed the ruleset
+//! since, the kernel rejects it, and the engine starts again from the dump.
+//!
+//! The library prints nothing, spawns no process, writes no file and has no global state. Its errors are
+//! typed. `default-features = false` leaves out the command line and what only it needs.
+//!
+//! # Applying a policy
+//!
+//! [`Engine::apply_policy`] does everything in one call, including the conntrack entries of flows that
+//! existed before. [`Engine::plan`], [`Engine::preview`], [`Engine::apply`] and [`Engine::commit`] are the
+//! steps for a program that wants to look at the changes first.
 //!
 //! ```standalone_crate
 #![doc = include_str!("../examples/embed.rs")]
 //! ```
 //!
-//! # Keeping the rules
+//! # Keeping a policy in force
 //!
-//! Others rewrite the firewall: Docker and Swarm insert rules, a reload of firewalld takes all of them
-//! out, an operator tries things by hand. A [`Monitor`](engine::Monitor) hears of each commit that
-//! anybody but the engine itself makes, and who made it. A program waits until its descriptor is
-//! readable, has the engine [observe](Engine::observe) what was heard, and applies what it wants again if that
-//! may concern it. What others did not touch is not read again, so that a repair beside a hundred
-//! thousand sources takes about as long as beside ten.
+//! Other programs change the ruleset: Docker and Swarm insert rules, a reload of firewalld removes all
+//! rules, an operator tries something by hand. A [`Reconciler`] watches for that, repairs what differs from
+//! the policy, and reports who changed what. It limits repairs if another program keeps changing the
+//! rules. Sets that other programs did not touch are not read again, so that a repair with a hundred
+//! thousand sources takes about as long as with ten.
+//!
+//! ```standalone_crate
+#![doc = include_str!("../examples/appliance.rs")]
+//! ```
+//!
+//! In an event loop, poll the reconciler's file descriptors and call [`Reconciler::tick`]:
 //!
 //! ```standalone_crate
 #![doc = include_str!("../examples/keep.rs")]
 //! ```
 //!
+//! To observe the ruleset without keeping a policy, use a [`Monitor`](engine::Monitor).
+//!
 //! # Layers
 //!
-//! Arrows point downwards only.
+//! A module uses only modules below it.
 //!
 //! | module | duty |
 //! |---|---|
-//! | [`engine`] | dump → resolve → plan → commit, with retry; other programs' commits |
-//! | `conntrack` | which flows a change of the policy affects |
-//! | [`compile()`] | `Policy` → `Ruleset`, and [`resolve`] completes it for this host |
+//! | [`reconcile`] | keeps a policy in force |
+//! | [`engine`] | dump → resolve → plan → commit, with retries; reports commits of other programs |
+//! | `conntrack` | which existing flows a policy contradicts |
+//! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
+//! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
 //! | [`policy`] | text → `Policy`, with the position of every error |
-//! | `docker` | Docker's chains, bridges and ports, and what its rules reveal |
 //! | [`plan`] | the difference between the resolved ruleset and a snapshot |
-//! | [`cgroup`] | the IDs and paths of cgroups, by which a socket's owner is known |
-//! | `netlink` | socket, batch, encoding, decoding: the only unsafe code |
-//! | [`model`] | family, chain, rule, match, verdict; `Display` is the syntax of iptables or nft |
+//! | [`cgroup`] | the IDs and paths of cgroups, which identify the owner of a socket |
+//! | `netlink` | sockets, batches, encoding and decoding: the only unsafe code |
+//! | [`model`] | tables, chains, rules, sets, addresses; `Display` is the syntax of iptables or nft |
 
 pub mod cgroup;
 mod compile;
@@ -65,11 +79,16 @@ pub mod model;
 mod netlink;
 pub mod plan;
 pub mod policy;
+pub mod reconcile;
 
 pub use compile::{
-    Limitation, ResolveError, UnknownSockets, blocked_swarm_ports, compile, guards_new_ports,
-    installed_translations, managed_objects, resolve, uncovered_ports, unprotected_ports,
+    EntryCounters, GuardDrops, Limitation, ResolveError, UnknownSockets, blocked_swarm_ports,
+    compile, entry_counters, guard_drops, guards_new_ports, installed_translations,
+    managed_objects, resolve, uncovered_ports, unprotected_ports,
 };
 pub use engine::{Engine, Error};
+/// The crate whose [`IpNetwork`](ipnetwork::IpNetwork) the library takes and returns.
+pub use ipnetwork;
 pub use plan::Plan;
 pub use policy::Policy;
+pub use reconcile::Reconciler;

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use dwnl::Policy;
 use dwnl::model::AddressSpec;
-use dwnl::policy::{Diagnostics, DirectRouting, Established, Guard};
+use dwnl::policy::{Allow, Diagnostics, DirectRouting, Established, Guard, Mark};
 use proptest::prelude::*;
 
-/// The directory of the source lists of `malformed.txt`. It is relative, so that the messages are
+/// The directory of the source files of `malformed.txt`. It is relative, so that the messages are
 /// the same everywhere.
 const FIXTURES: &str = "tests/policy";
 
@@ -18,13 +18,13 @@ fn parse(text: &str) -> Result<Policy, Diagnostics> {
 }
 
 fn messages(text: &str) -> String {
-    parse(text).expect_err("the policy has an error").to_string()
+    parse(text).expect_err("the policy is invalid").to_string()
 }
 
 /// `malformed.txt` holds policies with their exact messages: a title after `===`, the policy, a
 /// line `---`, and what is printed.
 #[test]
-fn every_malformed_policy_gets_its_exact_message() {
+fn malformed_policies_have_their_exact_messages() {
     let table = fs::read_to_string(Path::new(FIXTURES).join("malformed.txt")).expect("the table");
     let cases: Vec<&str> = table.split("=== ").skip(1).collect();
     assert!(cases.len() >= 100, "the table has only {} policies", cases.len());
@@ -37,31 +37,31 @@ fn every_malformed_policy_gets_its_exact_message() {
             wrong += &format!("=== {title}\n{policy}---\n{found}\n\n");
         }
     }
-    assert!(wrong.is_empty(), "other messages than expected:\n{wrong}");
+    assert!(wrong.is_empty(), "unexpected messages:\n{wrong}");
 }
 
 #[test]
 fn the_example_is_valid_and_uses_every_key() {
     let policy = Policy::read(Path::new("examples/policy.toml")).expect("a valid policy");
-    let names: Vec<_> = policy.allow.iter().filter_map(|entry| entry.name.as_deref()).collect();
-    assert_eq!(names, ["web", "metrics", "signalling"]);
-    let (web, metrics, signalling) = (&policy.allow[0], &policy.allow[1], &policy.allow[2]);
-    let ports: Vec<_> = web.ports.iter().map(ToString::to_string).collect();
+    let [web, metrics, signalling] = policy.allow() else { unreachable!("three entries") };
+    let name = |entry: &Allow| entry.name().map(ToString::to_string).expect("a name");
+    assert_eq!([web, metrics, signalling].map(name), ["web", "metrics", "signalling"]);
+    let ports: Vec<_> = web.ports().iter().map(ToString::to_string).collect();
     assert_eq!(ports, ["443/tcp", "443/udp", "8000-8100/tcp"]);
-    let from = web.from.as_deref().expect("sources");
-    let groups: Vec<_> = from.iter().map(|group| group.name.as_deref()).collect();
+    let from = web.from().expect("sources");
+    let groups: Vec<_> = from.iter().map(|group| group.name().map(AsRef::as_ref)).collect();
     assert_eq!(groups, [Some("load-balancers"), Some("cdn"), None]);
-    let at = from[1].sources[1].at.as_ref().expect("a place").to_string();
+    let at = from[1].sources()[1].at().expect("a position").to_string();
     assert_eq!(at, "examples/cdn.txt:3:1");
-    assert_eq!(metrics.in_interface.as_ref().map(ToString::to_string), Some("-i eth1".into()));
-    assert_eq!(metrics.to.len(), 2);
-    assert_eq!(signalling.from, None);
-    let guard = policy.guard;
-    assert_eq!((guard.enabled, guard.mark), (true, Guard::DEFAULT_MARK));
-    assert_eq!((guard.host_network, guard.direct_routing), (true, DirectRouting::Drop));
-    assert_eq!(guard.docker_cgroup.as_deref(), Some("system.slice/docker.service"));
-    assert_eq!(guard.host_cgroups, ["machine.slice".into()]);
-    assert_eq!(guard.swarm_peers.map(|groups| groups.len()), Some(1));
+    assert_eq!(metrics.in_interface().map(ToString::to_string), Some("eth1".into()));
+    assert_eq!(metrics.to().len(), 2);
+    assert_eq!(signalling.from(), None);
+    let guard = policy.guard();
+    assert_eq!((guard.is_enabled(), guard.mark()), (true, Mark::DEFAULT));
+    assert_eq!((guard.host_network(), guard.direct_routing()), (true, DirectRouting::Drop));
+    assert_eq!(guard.docker_cgroup().map(AsRef::as_ref), Some("system.slice/docker.service"));
+    assert_eq!(guard.host_cgroups(), ["machine.slice".into()]);
+    assert_eq!(guard.swarm_peers().map(<[_]>::len), Some(1));
 
     let text = fs::read_to_string("examples/policy.toml").expect("the example");
     let keys = ["name", "ports", "from", "in-interface", "to", "enabled", "mark", "established"];
@@ -78,23 +78,24 @@ fn an_empty_policy_is_valid_and_allows_nothing() {
 }
 
 #[test]
-fn values_that_are_not_errors() {
+fn repeated_and_extreme_values_are_valid() {
     let policy = parse(
         "[sources]\nall = ['0.0.0.0/0', '::/0']\n[[allow]]\nports = ['1-1', '1/tcp', '1/udp']\n\
          from = ['all', '192.0.2.1-192.0.2.1', 'all']\nto = ['192.0.2.1', '192.0.2.1/32']\n\
          [guard]\nenabled = true\nmark = 0x8000_0000\n[revoke]\nestablished = 'cut'\n",
     )
     .expect("a valid policy");
-    let entry = &policy.allow[0];
-    assert_eq!(entry.ports.len(), 2, "the same port is dropped");
-    assert_eq!(entry.to.len(), 1, "the same address is dropped");
-    let from = entry.from.as_deref().expect("sources");
-    assert_eq!(from.len(), 2, "the same group is dropped");
-    let host = AddressSpec::Network(IpAddr::from([192, 0, 2, 1]).into());
-    assert_eq!(from[1].sources[0].addresses, host, "a range of one address is the host");
-    assert_eq!(policy.guard, Guard { mark: 1 << 31, ..Guard::default() });
-    assert_eq!(policy.revoke.established, Established::Cut);
-    assert_eq!(entry.at.as_ref().map(ToString::to_string).as_deref(), Some("policy.toml:3:1"));
+    let entry = &policy.allow()[0];
+    assert_eq!(entry.ports().len(), 2, "a repeated port is dropped");
+    assert_eq!(entry.to().len(), 1, "a repeated address is dropped");
+    let from = entry.from().expect("sources");
+    assert_eq!(from.len(), 2, "a repeated group is dropped");
+    let host = AddressSpec::host([192, 0, 2, 1].into()).expect("an address");
+    assert_eq!(*from[1].sources()[0].addresses(), host, "a range of one address is the host");
+    let guard = Guard::builder().mark(Mark::new(1 << 31).expect("a bit"));
+    assert_eq!(Ok(policy.guard()), guard.build().as_ref());
+    assert_eq!(policy.revoke().established(), Established::Cut);
+    assert_eq!(entry.at().map(ToString::to_string).as_deref(), Some("policy.toml:3:1"));
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn errors_are_sorted_by_file_line_and_column() {
         "[sources]\nz = { file = 'bad.txt' }\na = ['x/1']\n[[allow]]\nto = []\nports = ['0', '0']\n",
     )
     .expect_err("errors");
-    let places: Vec<_> = errors.0.iter().map(|error| error.at.to_string()).collect();
+    let positions: Vec<_> = errors.0.iter().map(|error| error.at.to_string()).collect();
     let expected = [
         "policy.toml:3:6",
         "policy.toml:5:6",
@@ -118,7 +119,7 @@ fn errors_are_sorted_by_file_line_and_column() {
         "tests/policy/bad.txt:5:2",
         "tests/policy/bad.txt:6:1",
     ];
-    assert_eq!(places, expected);
+    assert_eq!(positions, expected);
 }
 
 #[test]
@@ -129,13 +130,13 @@ fn the_number_of_printed_errors_is_limited() {
     let last = errors.0.last().expect("a note");
     assert_eq!(last.message, "more than 1000 errors in this file");
     let text = errors.to_string();
-    assert_eq!(text.matches("there is no port 0").count(), 50);
-    assert!(text.ends_with("\n\n… and 951 more"), "{text}");
+    assert_eq!(text.matches("port 0 is out of range").count(), 50);
+    assert!(text.ends_with("\n\n… and 951 more errors"), "{text}");
     assert!(text.len() < 50_000);
 }
 
 #[test]
-fn control_characters_do_not_reach_the_terminal() {
+fn control_characters_are_escaped_in_messages() {
     let text = messages("[[allow]]\nports = ['\x1b[2J\x07']\n");
     assert!(text.contains("␛[2J␇"), "{text}");
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
@@ -162,12 +163,12 @@ fn source() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_parser_panic(text in any::<String>()) {
+    fn the_parser_never_panics_on_text(text in any::<String>()) {
         let _ = parse(&text).map_err(|errors| errors.to_string());
     }
 
     #[test]
-    fn no_near_miss_makes_the_parser_panic(
+    fn the_parser_never_panics_on_almost_valid_text(
         text in "([\\[\\]{}\"'=,.# \n\t+!/:-]|allow|ports|from|sources|guard|mark|to|file|x|1|ä|\r\n){0,60}",
     ) {
         let _ = parse(&text).map_err(|errors| errors.to_string());
@@ -188,8 +189,8 @@ proptest! {
     fn sources_are_parsed_from_their_own_output(text in source()) {
         let read = |text: &str| {
             let policy = parse(&format!("[[allow]]\nports = ['1']\nfrom = ['{text}']\n")).ok()?;
-            let group = policy.allow.into_iter().next()?.from?.into_iter().next()?;
-            group.sources.first().map(|source| source.addresses)
+            let sources = policy.allow().first()?.from()?.first()?.sources();
+            sources.first().map(|source| *source.addresses())
         };
         if let Some(addresses) = read(&text) {
             prop_assert_eq!(read(&addresses.to_string()), Some(addresses));
@@ -202,7 +203,7 @@ proptest! {
     ) {
         let read = |text: &str| {
             let policy = parse(&format!("[[allow]]\nports = ['{text}']\n")).ok()?;
-            policy.allow.first()?.ports.first().copied()
+            policy.allow().first()?.ports().first().copied()
         };
         let ports = read(&format!("{first}-{last}{protocol}"));
         prop_assert_eq!(ports.is_some(), first > 0 && first <= last && last <= 65_535);

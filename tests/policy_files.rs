@@ -28,7 +28,7 @@ fn read(files: &[(&str, &[u8])]) -> Result<Policy, String> {
 
 /// The messages for the policy at `path`, without the path of its directory.
 fn messages(path: &Path) -> String {
-    let errors = Policy::read(path).expect_err("the policy has an error").to_string();
+    let errors = Policy::read(path).expect_err("the policy is invalid").to_string();
     let directory = format!("{}/", path.parent().expect("a directory").display());
     errors.replace(&directory, "")
 }
@@ -39,8 +39,8 @@ fn messages_of(content: &[u8]) -> String {
     messages(&directory.path().join("policy.toml"))
 }
 
-/// The messages for a policy whose source list is a link to `target`.
-fn messages_of_list(target: &str) -> String {
+/// The messages for a policy whose source file is a link to `target`.
+fn messages_of_source_file(target: &str) -> String {
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
     let directory = directory(&[("policy.toml", policy)]);
     symlink(target, directory.path().join("cdn.txt")).expect("a link");
@@ -58,7 +58,7 @@ fn a_missing_policy_is_an_error() {
     let directory = directory(&[]);
     assert_eq!(
         messages(&directory.path().join("policy.toml")),
-        "policy.toml: there is no such file"
+        "cannot read policy.toml: no such file"
     );
 }
 
@@ -68,7 +68,7 @@ fn a_directory_is_an_error() {
     fs::create_dir(directory.path().join("policy.toml")).expect("a directory");
     assert_eq!(
         messages(&directory.path().join("policy.toml")),
-        "policy.toml: this is a directory, not a file"
+        "cannot read policy.toml: it is a directory"
     );
 }
 
@@ -76,11 +76,11 @@ fn a_directory_is_an_error() {
 fn a_byte_that_is_not_utf8_is_an_error() {
     assert_eq!(
         messages_of(b"# a comment\nname = \"caf\xe9\" # \xc3\xa9\n"),
-        "policy.toml:2:12: this is not UTF-8 text: it contains the byte 0xe9\n\
+        "policy.toml:2:12: invalid UTF-8: byte 0xe9\n\
          \x20 |\n\
          2 | name = \"caf\u{fffd}\" # é\n\
          \x20 |            ^\n\
-         \x20 = help: a policy is UTF-8 text of at most 16 MiB"
+         \x20 = help: a policy must be UTF-8 text of at most 16 MiB"
     );
 }
 
@@ -88,20 +88,20 @@ fn a_byte_that_is_not_utf8_is_an_error() {
 fn a_nul_byte_is_an_error() {
     assert_eq!(
         messages_of(b"[guard]\nmark = 1\0 \xff\n"),
-        "policy.toml:2:9: this is not a text file: it contains a NUL byte\n\
+        "policy.toml:2:9: not a text file: it contains a NUL byte\n\
          \x20 |\n\
          2 | mark = 1␀ \u{fffd}\n\
          \x20 |         ^\n\
-         \x20 = help: a policy is UTF-8 text of at most 16 MiB"
+         \x20 = help: a policy must be UTF-8 text of at most 16 MiB"
     );
 }
 
 #[test]
-fn binary_data_causes_one_short_message() {
-    let data: Vec<u8> =
+fn a_binary_file_has_one_short_message() {
+    let binary: Vec<u8> =
         (0..1u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let message = messages_of(&data);
-    assert!(message.starts_with("policy.toml:1:1: this is not a text file"), "{message}");
+    let message = messages_of(&binary);
+    assert!(message.starts_with("policy.toml:1:1: not a text file"), "{message}");
     assert!(message.len() < 1000, "{message}");
     assert!(message.chars().all(|c| c == '\n' || !c.is_control()), "{message:?}");
 }
@@ -109,12 +109,15 @@ fn binary_data_causes_one_short_message() {
 #[test]
 fn an_endless_device_is_an_error() {
     let message = messages(Path::new("/dev/zero"));
-    assert!(message.starts_with("zero:1:1: this is not a text file: it contains a NUL byte\n"));
-    assert!(message.ends_with("\n  = help: a policy is UTF-8 text of at most 16 MiB"), "{message}");
+    assert!(message.starts_with("zero:1:1: not a text file: it contains a NUL byte\n"));
+    assert!(
+        message.ends_with("\n  = help: a policy must be UTF-8 text of at most 16 MiB"),
+        "{message}"
+    );
 
-    let message = messages_of_list("/dev/zero");
-    assert!(message.starts_with("cdn.txt:1:1: this is not a text file: it contains a NUL byte\n"));
-    assert!(message.ends_with("a source list is UTF-8 text of at most 256 MiB"), "{message}");
+    let message = messages_of_source_file("/dev/zero");
+    assert!(message.starts_with("cdn.txt:1:1: not a text file: it contains a NUL byte\n"));
+    assert!(message.ends_with("a source file must be UTF-8 text of at most 256 MiB"), "{message}");
 }
 
 #[test]
@@ -131,7 +134,7 @@ fn endless_text_is_an_error() {
     });
     assert_eq!(
         messages(&path),
-        "fifo: the file is larger than 16 MiB\n  = help: a policy is UTF-8 text of at most 16 MiB"
+        "cannot read fifo: the file is larger than 16 MiB\n  = help: a policy must be UTF-8 text of at most 16 MiB"
     );
     writer.join().expect("the writer");
 }
@@ -146,32 +149,32 @@ fn a_fifo_is_read_like_a_file() {
     });
     let policy = Policy::read(&path).expect("a policy");
     writer.join().expect("the writer");
-    assert_eq!(policy.allow.len(), 1);
+    assert_eq!(policy.allow().len(), 1);
 }
 
 #[test]
-fn an_unreadable_source_list_is_an_error() {
+fn an_unreadable_source_file_is_an_error() {
     assert_eq!(
-        messages_of_list("/nowhere/cdn.txt"),
-        "policy.toml:2:16: source list `cdn.txt`: there is no such file\n\
+        messages_of_source_file("/nowhere/cdn.txt"),
+        "policy.toml:2:16: cannot read source file `cdn.txt`: no such file\n\
          \x20 |\n\
          2 | cdn = { file = \"cdn.txt\" }\n\
          \x20 |                ^^^^^^^^^"
     );
-    assert!(messages_of_list("/").contains("this is a directory, not a file"));
+    assert!(messages_of_source_file("/").contains("it is a directory"));
 }
 
 #[test]
-fn a_source_list_that_is_not_utf8_is_an_error() {
+fn a_source_file_that_is_not_utf8_is_an_error() {
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
     let directory = directory(&[("policy.toml", policy), ("cdn.txt", b"192.0.2.1 # caf\xe9\n")]);
     assert_eq!(
         messages(&directory.path().join("policy.toml")),
-        "cdn.txt:1:16: this is not UTF-8 text: it contains the byte 0xe9\n\
+        "cdn.txt:1:16: invalid UTF-8: byte 0xe9\n\
          \x20 |\n\
          1 | 192.0.2.1 # caf\u{fffd}\n\
          \x20 |                ^\n\
-         \x20 = help: a source list is UTF-8 text of at most 256 MiB"
+         \x20 = help: a source file must be UTF-8 text of at most 256 MiB"
     );
 }
 
@@ -182,21 +185,21 @@ fn a_hundred_thousand_sources_have_locations() {
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n[[allow]]\nports = [\"443\"]\nfrom = [\"cdn\"]\n";
     let directory = directory(&[("policy.toml", policy), ("cdn.txt", lines.join("\n").as_bytes())]);
     let policy = Policy::read(&directory.path().join("policy.toml")).expect("a policy");
-    let from = policy.allow[0].from.as_deref().expect("sources");
-    assert_eq!(from[0].sources.len(), 100_000);
-    let last = from[0].sources.last().expect("a source");
-    assert_eq!(last.addresses.to_string(), lines[99_999]);
-    assert_eq!(last.at.as_ref().map(|at| (at.line, at.column)), Some((100_000, 1)));
+    let from = policy.allow()[0].from().expect("sources");
+    assert_eq!(from[0].sources().len(), 100_000);
+    let last = from[0].sources().last().expect("a source");
+    assert_eq!(last.addresses().to_string(), lines[99_999]);
+    assert_eq!(last.at().map(|at| (at.line, at.column)), Some((100_000, 1)));
 }
 
 #[test]
-fn the_number_of_printed_list_errors_is_limited() {
+fn the_number_of_printed_source_file_errors_is_limited() {
     let list = "example.com\n".repeat(100_000);
     let policy = b"[sources]\ncdn = { file = \"cdn.txt\" }\n";
     let directory = directory(&[("policy.toml", policy), ("cdn.txt", list.as_bytes())]);
     let message = messages(&directory.path().join("policy.toml"));
     assert!(message.starts_with("cdn.txt:1:1: `example.com` is not an address\n"), "{message}");
-    assert!(message.ends_with("… and 951 more"), "{message}");
+    assert!(message.ends_with("… and 951 more errors"), "{message}");
 }
 
 #[test]
@@ -205,8 +208,8 @@ fn a_hundred_thousand_sources_in_one_line_are_read() {
         (0..100_000u32).map(|n| format!("'{}'", std::net::Ipv4Addr::from(n << 8))).collect();
     let text = format!("[[allow]]\nports = ['443']\nfrom = [{}]\n", sources.join(", "));
     let policy = Policy::parse(&text, "policy.toml", Path::new("")).expect("a policy");
-    let from = policy.allow[0].from.as_deref().expect("sources");
-    let last = from[0].sources.last().expect("a source").at.as_ref().expect("a place");
+    let from = policy.allow()[0].from().expect("sources");
+    let last = from[0].sources().last().expect("a source").at().expect("a position");
     let column = text.lines().nth(2).and_then(|line| line.rfind(", '")).expect("a source") + 3;
     assert_eq!((last.line, last.column as usize), (3, column));
 }
@@ -217,13 +220,13 @@ fn line_endings_and_byte_order_marks_do_not_matter() {
         ports = [\"443\"]\r\nfrom = [\"cdn\"]";
     let list = b"\xef\xbb\xbf192.0.2.1\r\n\r\n# a comment\r\n2001:db8::/64 # another";
     let policy = read(&[("policy.toml", policy), ("cdn.txt", list)]).expect("a policy");
-    let from = policy.allow[0].from.as_deref().expect("sources");
-    let sources: Vec<_> = from[0].sources.iter().map(|s| s.addresses.to_string()).collect();
+    let from = policy.allow()[0].from().expect("sources");
+    let sources: Vec<_> = from[0].sources().iter().map(|s| s.addresses().to_string()).collect();
     assert_eq!(sources, ["192.0.2.1", "2001:db8::/64"]);
 }
 
 #[test]
-fn a_list_is_read_once_for_all_groups_that_use_it() {
+fn a_source_file_is_read_once_for_all_groups_that_use_it() {
     let policy = b"[sources]\na = { file = 'l' }\nb = { file = 'l' }\n\
         [[allow]]\nports = ['1']\nfrom = ['a', 'b']\n";
     let errors = read(&[("policy.toml", policy), ("l", b"192.0.2.1/24")]);
@@ -231,8 +234,8 @@ fn a_list_is_read_once_for_all_groups_that_use_it() {
     assert_eq!(message.matches("host bits").count(), 1, "{message}");
 
     let policy = read(&[("policy.toml", policy), ("l", b"192.0.2.1")]).expect("a policy");
-    let from = policy.allow[0].from.as_deref().expect("sources");
-    assert!(std::sync::Arc::ptr_eq(&from[0].sources, &from[1].sources));
+    let from = policy.allow()[0].from().expect("sources");
+    assert!(std::ptr::eq(from[0].sources(), from[1].sources()));
 }
 
 #[test]
@@ -243,17 +246,17 @@ fn a_loaded_policy_lists_its_files_even_with_errors() {
     let path = |name| directory.path().join(name);
     let files = ["policy.toml", "b.txt", "lists/a.txt"].map(path);
 
-    let broken = LoadedPolicy::load(&files[0]);
-    assert!(broken.policy.is_err(), "a list is missing");
-    assert_eq!(broken.watch_paths, files);
+    let missing = LoadedPolicy::load(&files[0]);
+    assert!(missing.policy.is_err(), "a source file is missing");
+    assert_eq!(missing.watch_paths, files);
 
     fs::create_dir(path("lists")).expect("a directory");
     fs::write(&files[2], "192.0.2.2\n").expect("a list");
-    let repaired = LoadedPolicy::load(&files[0]);
-    assert!(repaired.policy.is_ok());
-    assert_eq!(repaired.watch_paths, files);
-    assert_ne!(repaired, broken);
-    assert_eq!(repaired, LoadedPolicy::load(&files[0]));
+    let fixed = LoadedPolicy::load(&files[0]);
+    assert!(fixed.policy.is_ok());
+    assert_eq!(fixed.watch_paths, files);
+    assert_ne!(fixed, missing);
+    assert_eq!(fixed, LoadedPolicy::load(&files[0]));
 
     let absent = LoadedPolicy::load(&path("absent.toml"));
     assert_eq!(absent.watch_paths, [path("absent.toml")]);

@@ -8,6 +8,7 @@ use std::process;
 use anyhow::{Context, Result};
 use dwnl::cgroup::Hierarchy;
 use dwnl::model::Ruleset;
+use dwnl::policy::Guard;
 use dwnl::{Engine, Policy, compile};
 
 use crate::figures::{Figure, Figures};
@@ -38,9 +39,8 @@ impl Drop for Cgroup {
 /// Measures flows that the guard accepts, in turn.
 pub fn measure(directory: &Path, size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
     let cgroup = Cgroup::new()?;
-    let mut policy = Policy::default();
-    policy.guard.docker_cgroup = Some(cgroup.path.as_str().into());
-    let with_sockets = compile(&policy);
+    let guard = Guard::builder().docker_cgroup(cgroup.path.as_str()).build()?;
+    let with_sockets = compile(&Policy::builder().guard(guard).build()?);
     let docker = docker_rules(directory)?;
     let mut paths = [
         (Figure::FlowGuardWithoutSockets, flows(&docker, &without_sockets(&with_sockets))?),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use dwnl::model::Ruleset;
-use dwnl::{Engine, Policy, compile, engine};
+use dwnl::{Engine, Policy, compile};
 
 use crate::figures::{Figure, Figures};
 use crate::support::{Namespace, Sending, Spread, settle};
@@ -43,7 +43,7 @@ pub fn measure(
     })?;
     engine.apply(&first)?;
     let plan = engine.plan(&other)?;
-    run(Figure::Encode, "encode", &mut || timed(|| Ok(engine::datagram(&plan))))?;
+    run(Figure::Encode, "encode", &mut || timed(|| Ok(plan.to_batch_bytes())))?;
 
     let twin_namespace = Namespace::new()?;
     let mut twin = Engine::open()?;
@@ -100,7 +100,7 @@ fn apply(engine: &mut Engine, desired: &Ruleset, expected: Changes) -> Result<Du
 /// Sends the batch for `desired` with one bare system call, and checks that the kernel then holds
 /// it.
 fn replay(engine: &mut Engine, desired: &Ruleset) -> Result<Duration> {
-    let batch = engine::datagram(&engine.plan(desired)?);
+    let batch = engine.plan(desired)?.to_batch_bytes();
     let sending = Sending::new(&batch)?;
     settle()?;
     let elapsed = sending.send()?;

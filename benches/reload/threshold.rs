@@ -2,13 +2,12 @@
 //! uses a set.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use dwnl::Engine;
 use dwnl::model::Ruleset;
-use dwnl::policy::{Group, Source};
+use dwnl::policy::{Allow, Group, Source};
 use dwnl::{Policy, compile};
 
 use crate::figures::{Figure, Figures};
@@ -51,14 +50,17 @@ fn policy(directory: &Path, variant: Variant) -> Result<Policy> {
 }
 
 /// The sources as groups that are too small for a set.
-fn rules(mut policy: Policy, size: usize) -> Result<Ruleset> {
-    for group in policy.allow.iter_mut().filter_map(|entry| entry.from.as_mut()) {
+fn rules(policy: Policy, size: usize) -> Result<Ruleset> {
+    let mut small = Policy::builder().guard(policy.guard().clone());
+    for entry in policy.allow() {
+        let groups = entry.from().into_iter().flatten();
         let sources: Vec<Source> =
-            group.iter().flat_map(|group| group.sources.iter().cloned()).take(size).collect();
-        let parts = sources.chunks(SMALL);
-        *group = parts.map(|part| Group { name: None, sources: Arc::new(part.to_vec()) }).collect();
+            groups.flat_map(|group| group.sources().iter().cloned()).take(size).collect();
+        let parts = sources.chunks(SMALL).map(|part| Group::unnamed(part.iter().cloned()));
+        let groups = parts.collect::<Result<Vec<_>, _>>()?;
+        small = small.allow(Allow::builder(entry.ports().iter().copied()).from(groups).build()?);
     }
-    let ruleset = compile(&policy);
+    let ruleset = compile(&small.build()?);
     anyhow::ensure!(ruleset.sets.is_empty(), "there is a set");
     Ok(ruleset)
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use dwnl::model::Ruleset;
-use dwnl::{Engine, Policy, compile, engine};
+use dwnl::{Engine, Policy, compile};
 
 use crate::disturbance::Disturbance;
 use crate::reconciler::Reconciler;
@@ -73,7 +73,7 @@ fn floors(
         model.check(desired)?;
 
         floor.namespace.enter()?;
-        let repair = engine::datagram(&plan);
+        let repair = plan.to_batch_bytes();
         let repair = Sending::new(&repair)?;
         let _others = floor.send(&batch)?;
         times.push(repair.send()?);

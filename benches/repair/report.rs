@@ -69,8 +69,8 @@ impl Report {
 const EXPLANATION: &str = "\
 Time from the return of the disturbing system call to the return of the repairing commit: the \
 median, with the quartiles in parentheses. The disturbance comes from a second netlink client on \
-the same thread. The rules are kept by a loop of `poll`, `Monitor::read`, `Engine::observe` and \
-`Engine::apply`, with the guard on. The *floor* is the kernel's own time for the bytes of the same \
+the same thread. The rules are kept by a loop of `Monitor::wait` and `Engine::apply`, with \
+the guard on. The *floor* is the kernel's own time for the bytes of the same \
 repair, sent with one bare system call immediately after the same disturbance, while no process \
 listens in any namespace. The limit is 5 ms, or 50 ms for the large policy, unless the kernel \
 itself needs longer: before it accepts a rule with an iptables match, it waits until the rules \

@@ -1,7 +1,7 @@
-//! The cgroup v2 hierarchy: the IDs and paths of its cgroups, by which a socket's owner is known.
+//! The cgroup v2 hierarchy: the IDs and paths of its cgroups, which identify the owner of a socket.
 //!
-//! A cgroup's ID is the inode number of its directory. A cgroup that was removed and made again has
-//! another one.
+//! A cgroup's ID is the inode number of its directory. A cgroup that is removed and created again gets
+//! another ID.
 
 mod mount;
 
@@ -19,7 +19,7 @@ const DIRECTORIES_MAX: usize = 65_536;
 #[derive(Clone, Debug)]
 pub struct Hierarchy {
     root: PathBuf,
-    /// The device number of its file system. Directories of another one are mounts upon it.
+    /// The device number of its file system. A directory with another one is a mount point.
     device: u64,
 }
 
@@ -65,7 +65,7 @@ impl Hierarchy {
         if path.is_empty() { self.cgroup(String::new()) } else { self.find(path) }
     }
 
-    /// The cgroups of these names at the top of the hierarchy or in a slice that is there, sorted.
+    /// The cgroups of these names at the top of the hierarchy or in a top-level slice, sorted.
     pub fn services(&self, names: &[&str]) -> Vec<Cgroup> {
         let children = self.children("");
         let slices = children.iter().filter(|child| child.path.ends_with(".slice"));
@@ -80,8 +80,8 @@ impl Hierarchy {
         found
     }
 
-    /// The cgroups that have these IDs. Looks from the root downwards, and stops when all are found.
-    /// IDs of cgroups that were removed are not found.
+    /// The cgroups with these IDs. Searches from the root downwards and stops when all are found. Does not
+    /// find cgroups that were removed.
     pub fn paths(&self, ids: &BTreeSet<u64>) -> BTreeMap<u64, Cgroup> {
         let mut found = BTreeMap::new();
         let mut waiting: VecDeque<Cgroup> = self.cgroup(String::new()).into_iter().collect();
@@ -101,7 +101,7 @@ impl Hierarchy {
         found
     }
 
-    /// The cgroups one level below one; none if it has been removed meanwhile.
+    /// The cgroups one level below a cgroup; none if it was removed.
     pub(crate) fn children(&self, parent: &str) -> Vec<Cgroup> {
         let entries = fs::read_dir(self.root.join(parent)).into_iter().flatten().flatten();
         entries.filter_map(|entry| child(parent, &entry)).collect()
@@ -119,8 +119,8 @@ impl Hierarchy {
     }
 }
 
-/// The cgroup that an entry of its parent's directory is. The entry has its type and its ID, so that
-/// nothing more has to be read. A name that is not UTF-8 can be neither named in a policy nor printed.
+/// The cgroup of an entry in its parent's directory. The entry holds its type and its ID, so that nothing
+/// more has to be read. A name that is not UTF-8 can be neither named in a policy nor printed.
 fn child(parent: &str, entry: &DirEntry) -> Option<Cgroup> {
     if !entry.file_type().ok()?.is_dir() {
         return None;

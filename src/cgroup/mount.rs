@@ -1,4 +1,4 @@
-//! Where the cgroup v2 hierarchy is mounted.
+//! Finds where the cgroup v2 hierarchy is mounted.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,7 +12,7 @@ use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 const INITIAL_NAMESPACE: u64 = 0xefff_fffb;
 /// The ID of the root of the hierarchy.
 const ROOT: u64 = 1;
-/// Where systemd mounts it: alone, or alongside the hierarchies of cgroup v1.
+/// Where systemd mounts it: alone, or together with the hierarchies of cgroup v1.
 const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// Whether the calling thread is in the initial cgroup namespace.
@@ -21,8 +21,8 @@ pub fn is_in_initial_namespace() -> bool {
     namespace.is_ok_and(|namespace| namespace.ino() == INITIAL_NAMESPACE)
 }
 
-/// The path at which the whole hierarchy is mounted. The list of mounts, which is long where many
-/// containers run, is read only if it is at none of the usual ones.
+/// The path at which the whole hierarchy is mounted. The list of mounts, which is long on a host with many
+/// containers, is read only if it is at none of the usual paths.
 pub fn find() -> Option<PathBuf> {
     USUAL.map(PathBuf::from).into_iter().find(|path| is_whole(path)).or_else(|| {
         let mounts = fs::read("/proc/thread-self/mountinfo").ok()?;
@@ -30,8 +30,8 @@ pub fn find() -> Option<PathBuf> {
     })
 }
 
-/// Whether the root of the hierarchy is mounted here, and nothing over it. A container may see a part
-/// of it at the usual place.
+/// Whether the root of the hierarchy is mounted here, with no other mount over it. A container may see
+/// only a part of it at the usual path.
 fn is_whole(path: &Path) -> bool {
     let is_cgroup2 = statfs(path).is_ok_and(|it| it.filesystem_type() == CGROUP2_SUPER_MAGIC);
     is_cgroup2 && fs::metadata(path).is_ok_and(|directory| directory.ino() == ROOT)
@@ -43,8 +43,8 @@ fn points(mountinfo: &str) -> Vec<PathBuf> {
 }
 
 /// `41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw`: the fourth field is
-/// the directory of the file system that is mounted, the fifth where; behind the hyphen is the type of
-/// the file system.
+/// the mounted directory of the file system, the fifth the mount point; the type of the file system
+/// follows the hyphen.
 fn point(line: &str) -> Option<PathBuf> {
     let (mount, file_system) = line.split_once(" - ")?;
     let mut fields = mount.split(' ').skip(3);
@@ -52,8 +52,8 @@ fn point(line: &str) -> Option<PathBuf> {
     is_whole.then(|| fields.next().map(unescape)).flatten()
 }
 
-/// The path that mountinfo writes so: blanks, line feeds and backslashes are a backslash and three
-/// octal digits.
+/// Decodes a path in mountinfo: whitespace and backslashes are written as a backslash and three octal
+/// digits.
 fn unescape(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -67,7 +67,7 @@ fn unescape(text: &str) -> PathBuf {
     OsString::from_vec(bytes).into()
 }
 
-/// The byte of which these are the octal digits.
+/// The byte with these octal digits.
 fn octal<'a>((digits, after): (&[u8; 3], &'a [u8])) -> Option<(u8, &'a [u8])> {
     let byte = u8::from_str_radix(str::from_utf8(digits).ok()?, 8).ok()?;
     Some((byte, after))
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_that_is_none_stays() {
+    fn an_invalid_escape_is_kept() {
         for text in ["\\", "\\04", "\\999", "\\777", "a\\x40b"] {
             assert_eq!(unescape(text), PathBuf::from(text));
         }

@@ -1,4 +1,4 @@
-//! A tree of directories in the place of the hierarchy: inode numbers are IDs there as well.
+//! Tests with a tree of directories instead of the hierarchy: their inode numbers serve as IDs.
 
 use std::os::unix::fs::symlink;
 
@@ -38,7 +38,7 @@ fn a_cgroup_is_found_by_its_path() {
 }
 
 #[test]
-fn what_is_no_plain_path_is_not_found() {
+fn only_a_plain_path_is_found() {
     let (directory, hierarchy) = hierarchy(&["a/b", "c"]);
     symlink(directory.path().join("a"), directory.path().join("link")).expect("a link");
     symlink(directory.path().join("a/b"), directory.path().join("c/b")).expect("a link");
@@ -70,14 +70,14 @@ fn what_is_no_plain_path_is_not_found() {
 }
 
 #[test]
-fn a_file_system_upon_the_hierarchy_is_no_part_of_it() {
+fn a_file_system_mounted_over_the_hierarchy_is_not_part_of_it() {
     let root = Hierarchy::at("/".into()).expect("a hierarchy");
     assert_eq!(root.find("proc"), None);
     assert_eq!(root.find("proc/self"), None);
 }
 
 #[test]
-fn services_are_known_by_name_down_to_the_second_level() {
+fn services_are_found_by_name_down_to_the_second_level() {
     let (directory, hierarchy) = hierarchy(&[
         "docker.service",
         "other.slice/deeper.slice/docker.service",

@@ -18,7 +18,7 @@ pub(super) fn push_rules(
     large: &SetGroups,
     desired: &mut Vec<DesiredRule>,
 ) {
-    for ports in &entry.ports {
+    for ports in entry.ports() {
         for destination in destinations(version, entry) {
             EntryRules { version, entry, ports: *ports, destination, docker, large }
                 .push_onto(desired);
@@ -39,14 +39,14 @@ struct EntryRules<'a> {
 impl EntryRules<'_> {
     fn push_onto(&self, desired: &mut Vec<DesiredRule>) {
         let shared = self.matches(None);
-        let Some(groups) = &self.entry.from else {
+        let Some(groups) = self.entry.from() else {
             desired.push(self.rule(None, &shared, origin(self.entry, None, None)));
             return;
         };
         for group in groups.iter().filter(|group| !self.large.contains(self.version, group)) {
             for source in of_version(self.version, group) {
                 let origin = origin(self.entry, Some(group), Some(source));
-                desired.push(self.rule(Some(&source.addresses), &shared, origin));
+                desired.push(self.rule(Some(source.addresses()), &shared, origin));
             }
         }
     }
@@ -67,7 +67,7 @@ impl EntryRules<'_> {
         let rule = IptablesRule {
             source: network(source),
             destination: network(self.destination),
-            in_interface: self.entry.in_interface.clone(),
+            in_interface: self.entry.in_interface().cloned(),
             protocol: Some(self.ports.protocol()),
             matches,
             verdict: Verdict::Jump(Arc::clone(self.docker)),
@@ -82,7 +82,7 @@ impl EntryRules<'_> {
             matches.push(Match::Range { source, destination });
         }
         matches.push(Match::CtStateNew);
-        matches.extend(self.entry.name.clone().map(Match::Comment));
+        matches.extend(self.entry.name().cloned().map(Match::Comment));
         matches.into()
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn rules(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
     for entry in entries {
         for version in IpVersion::ALL {
-            for ports in &entry.ports {
+            for ports in entry.ports() {
                 for destination in destinations(version, entry) {
                     Allowed { version, entry, ports: *ports, destination }
                         .push_onto(large, &mut rules);
@@ -38,7 +38,7 @@ struct Allowed<'a> {
 impl Allowed<'_> {
     fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
         let Allowed { version, entry, .. } = *self;
-        let Some(groups) = &entry.from else {
+        let Some(groups) = entry.from() else {
             return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
         };
         for group in groups {
@@ -54,7 +54,7 @@ impl Allowed<'_> {
             }
             for source in of_version(version, group) {
                 let origin = Arc::new(origin(entry, Some(group), Some(source)));
-                rules.push(self.rule(original(Endpoint::Source, &source.addresses), origin));
+                rules.push(self.rule(original(Endpoint::Source, source.addresses()), origin));
             }
         }
     }
@@ -62,7 +62,7 @@ impl Allowed<'_> {
     /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto VERSION
     /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter accept comment NAME`
     fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
-        let interface = self.entry.in_interface.clone();
+        let interface = self.entry.in_interface().cloned();
         let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
         let service = [NftMatch::CtOriginalPorts(self.ports), NftMatch::NfProto(self.version)];
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));

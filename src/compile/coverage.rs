@@ -3,15 +3,15 @@
 use super::swarm;
 use crate::docker::{ranges, swarm_ports};
 use crate::model::{Docker, PublishedPort};
-use crate::policy::Policy;
+use crate::policy::{Allow, Policy};
 
 /// The published ports that no entry of the policy covers, so that no outside host can reach them;
 /// each once, even if it is published for both IP versions. Without the guard, ports that nothing
 /// protects are not among them: see [`unprotected_ports`].
 pub fn uncovered_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
-    let peers = swarm::entry(&policy.guard);
+    let peers = swarm::entry(policy.guard());
     let is_covered = |PublishedPort { ports: published, .. }: &PublishedPort| {
-        let mut ports = policy.allow.iter().chain(&peers).flat_map(|entry| &entry.ports);
+        let mut ports = policy.allow().iter().chain(&peers).flat_map(Allow::ports);
         ports.any(|ports| ports.has(published.protocol(), published.first()))
     };
     let unprotected = unprotected(policy, docker);
@@ -31,7 +31,9 @@ pub fn uncovered_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
 /// of the policy covers: the guard cuts this node off from the others.
 pub fn blocked_swarm_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
     let mut uncovered = uncovered_ports(policy, docker);
-    uncovered.retain(|it| policy.guard.enabled && swarm_ports().any(|own| it.ports.includes(&own)));
+    uncovered.retain(|it| {
+        policy.guard().is_enabled() && swarm_ports().any(|own| it.ports.includes(&own))
+    });
     uncovered
 }
 
@@ -43,7 +45,7 @@ pub fn unprotected_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort>
 }
 
 fn unprotected<'a>(policy: &Policy, docker: &'a Docker) -> Vec<&'a PublishedPort> {
-    if policy.guard.enabled {
+    if policy.guard().is_enabled() {
         return Vec::new();
     }
     let published = docker.native.iter().chain(&docker.routed_ports);
@@ -89,7 +91,7 @@ mod tests {
         let blocked = ["443/tcp", "8080/tcp", "80/tcp on 10.81.0.2"];
         assert_eq!(texts(&uncovered_ports(&guarded, &docker)), blocked);
         assert!(unprotected_ports(&guarded, &docker).is_empty());
-        let open = Policy { guard: Guard::off(), ..Policy::default() };
+        let open = Policy::builder().guard(Guard::off()).build().expect("a policy");
         assert_eq!(texts(&uncovered_ports(&open, &docker)), ["443/tcp"]);
         assert_eq!(texts(&unprotected_ports(&open, &docker)), ["8080/tcp", "80/tcp on 10.81.0.2"]);
     }

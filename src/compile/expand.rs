@@ -12,53 +12,47 @@ const NFT_COMMENT_MAX: usize = 127;
 /// The destination addresses of an entry that are of this IP version, `None` for any; none at all
 /// if they are all of the other one.
 pub(super) fn destinations(version: IpVersion, entry: &Allow) -> Vec<Option<&AddressSpec>> {
-    if entry.to.is_empty() {
+    if entry.to().is_empty() {
         return vec![None];
     }
-    entry.to.iter().filter(|addresses| addresses.version() == version).map(Some).collect()
+    entry.to().iter().filter(|addresses| addresses.version() == version).map(Some).collect()
 }
 
 /// The sources of a group that are of this IP version.
 pub(super) fn of_version(version: IpVersion, group: &Group) -> impl Iterator<Item = &Source> {
-    group.sources.iter().filter(move |source| source.addresses.version() == version)
+    group.sources().iter().filter(move |source| source.addresses().version() == version)
 }
 
 /// The entry, group and source that give rise to a rule.
 pub(super) fn origin(entry: &Allow, group: Option<&Group>, source: Option<&Source>) -> Origin {
     Origin {
-        entry: entry.name.clone(),
-        at: entry.at.clone(),
-        group: group.and_then(|group| group.name.clone()),
-        source: source.and_then(|source| source.at.clone()),
+        entry: entry.name().cloned(),
+        at: entry.at().cloned(),
+        group: group.and_then(|group| group.name().cloned()),
+        source: source.and_then(|source| source.at().cloned()),
     }
 }
 
 /// The addresses as a condition; a network of length 0 needs none.
 pub(super) fn condition(addresses: Option<&AddressSpec>) -> Option<AddressSpec> {
-    let is_any = |it: &AddressSpec| matches!(it, AddressSpec::Network(all) if all.prefix() == 0);
+    let is_any = |it: &AddressSpec| it.as_network().is_some_and(|network| network.prefix() == 0);
     addresses.copied().filter(|addresses| !is_any(addresses))
 }
 
 /// The network that a header condition can match; `/0` needs no condition.
 pub(super) fn network(addresses: Option<&AddressSpec>) -> Option<IpNetwork> {
-    match condition(addresses) {
-        Some(AddressSpec::Network(network)) => Some(network),
-        Some(AddressSpec::Range(_)) | None => None,
-    }
+    condition(addresses)?.as_network()
 }
 
 /// The range that an extension can match.
 pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
-    match condition(addresses) {
-        Some(AddressSpec::Range(range)) => Some(range),
-        Some(AddressSpec::Network(_)) | None => None,
-    }
+    condition(addresses)?.as_range()
 }
 
 /// The entry's name as a comment that nft can read: it knows no escapes, and its comments have at
 /// most 127 bytes.
 pub(super) fn comment(entry: &Allow) -> Option<Name> {
-    let name = entry.name.as_deref()?;
+    let name = entry.name()?;
     let end = (0..=name.len().min(NFT_COMMENT_MAX)).rev().find(|end| name.is_char_boundary(*end));
     Some(name[..end.unwrap_or(0)].replace('"', "'").into())
 }

@@ -21,7 +21,7 @@ use crate::policy::{Allow, DirectRouting, Policy};
 /// What every policy allows: the host itself and the containers.
 pub(super) const INSIDE: &str = "inside";
 /// What the policy allows.
-const ALLOWED: &str = "allowed";
+pub(super) const ALLOWED: &str = "allowed";
 /// What Docker or another program has translated; it has to be allowed.
 pub(super) const TRANSLATED: &str = "translated";
 /// What goes out to one of Docker's bridges.
@@ -34,6 +34,8 @@ pub(super) const PROXIED: &str = "proxied";
 pub(super) const INPUT: &str = "input";
 /// What is for a port of the communication between the nodes of a Swarm.
 const SWARM: &str = "swarm";
+/// The comment of a rule that drops, up to the path that it closes.
+pub(super) const DROPPED: &str = "not allowed: ";
 
 /// The rules of the chain of `ip nat` or `ip6 nat` for sources that no rule of `DOCKER-BLOCK`
 /// allowed. Docker's rules translate the packet, so that it never reaches docker-proxy, and it is
@@ -58,16 +60,16 @@ pub(super) fn nat(version: IpVersion, mark: u32) -> Chain {
 /// The chains of `inet dwnl`, each before those whose rules jump to it.
 pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
-    let peers = swarm::entry(&policy.guard);
+    let peers = swarm::entry(policy.guard());
     let mut chains = vec![
         regular(INSIDE, inside()),
-        regular(ALLOWED, allowed::rules(&policy.allow, large)),
-        regular(TRANSLATED, translated(policy.guard.mark)),
-        regular(BRIDGED, bridged(policy.guard.direct_routing)),
+        regular(ALLOWED, allowed::rules(policy.allow(), large)),
+        regular(TRANSLATED, translated(policy.guard().mark().bits())),
+        regular(BRIDGED, bridged(policy.guard().direct_routing())),
         chain(
             MARKED,
             Some(BaseChain::AFTER_NAT_PREROUTING),
-            vec![established(), marked(policy.guard.mark)],
+            vec![established(), marked(policy.guard().mark().bits())],
         ),
         chain(FORWARD, Some(BaseChain::FORWARD), forward()),
         regular(PROXIED, accept_or_drop("docker-proxy")),
@@ -124,7 +126,7 @@ pub(super) fn from_bridge(name: Name) -> DesiredRule {
 
 /// `iifname "docker0"`
 pub(super) fn by(direction: Direction, name: Name) -> NftMatch {
-    NftMatch::Interface(direction, Interface { name, wildcard: false, negated: false })
+    NftMatch::Interface(direction, Interface::named(name))
 }
 
 /// `counter jump inside`, `counter jump allowed` and `counter drop comment "not allowed: …"`
@@ -134,7 +136,7 @@ pub(super) fn accept_or_drop(dropped: &str) -> Vec<DesiredRule> {
 
 /// `counter drop comment "not allowed: PATH"`
 fn drop(path: &str) -> DesiredRule {
-    let comment = Some(format!("not allowed: {path}").into());
+    let comment = Some(format!("{DROPPED}{path}").into());
     base_rule(NftRule { comment, ..NftRule::new([], NftStatement::Drop) })
 }
 
@@ -157,7 +159,7 @@ fn bridged(direct_routing: DirectRouting) -> Vec<DesiredRule> {
 
 /// `tcp dport 2377 counter goto swarm`
 fn swarm_ports(peers: &Allow) -> impl Iterator<Item = DesiredRule> {
-    peers.ports.iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
+    peers.ports().iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
 }
 
 /// `counter jump inside`, the rules for the other nodes, and

@@ -3,8 +3,7 @@
 use super::guard::{INPUT, PROXIED, goto};
 use super::own_table;
 use crate::model::{
-    AddressSpec, ChainPath, Docker, Family, InstalledChain, IpVersion, NftMatch, PublishedPort,
-    Rule, Snapshot,
+    ChainPath, Docker, Family, InstalledChain, NftMatch, PublishedPort, Rule, Snapshot,
 };
 
 /// The chain `input` of the installed guard; `None` if there is none.
@@ -38,11 +37,9 @@ fn known_port(rule: &Rule) -> Option<PublishedPort> {
         [NftMatch::NfProto(version), NftMatch::Ports(ports)] => {
             (None, Family::from(*version), ports)
         }
-        [
-            NftMatch::NfProto(_),
-            NftMatch::Destination(AddressSpec::Network(network)),
-            NftMatch::Ports(ports),
-        ] => (Some(*network), IpVersion::of(network.ip()).into(), ports),
+        [NftMatch::NfProto(_), NftMatch::Destination(address), NftMatch::Ports(ports)] => {
+            (Some(address.as_network()?), address.version().into(), ports)
+        }
         _ => return None,
     };
     Some(PublishedPort { address, family, ports: *ports })

@@ -13,6 +13,7 @@
 
 mod allow_rules;
 mod allowed;
+mod counters;
 mod coverage;
 mod expand;
 mod guard;
@@ -39,6 +40,7 @@ use crate::model::{
 use crate::policy::Policy;
 use sets::SetGroups;
 
+pub use counters::{EntryCounters, GuardDrops, entry_counters, guard_drops};
 pub use coverage::{blocked_swarm_ports, uncovered_ports, unprotected_ports};
 pub(crate) use known::unknown_ports;
 pub(crate) use limitation::limitations;
@@ -61,15 +63,17 @@ const ALLOW: &str = "allow";
 pub fn compile(policy: &Policy) -> Ruleset {
     let large = SetGroups::of(policy);
     let (mut chains, mut unused) = (Vec::new(), Vec::new());
-    if policy.guard.enabled {
+    if policy.guard().is_enabled() {
         chains.extend(guard::chains(policy, &large));
     } else {
-        chains.extend(allow_chain(set_rules::rules(policy, &large)));
+        let mark = policy.guard().mark().bits();
+        let rules = policy.allow().iter().flat_map(|it| set_rules::rules(it, &large, mark));
+        chains.extend(allow_chain(rules.collect()));
         unused.extend(IpVersion::ALL.map(|version| nat_path(version, GUARD)));
     }
     chains
         .extend(IpVersion::ALL.into_iter().flat_map(|version| nat_chains(version, policy, &large)));
-    let guard = policy.guard.enabled.then(|| sockets::scope(&policy.guard));
+    let guard = policy.guard().is_enabled().then(|| sockets::scope(policy.guard()));
     Ruleset {
         chains,
         sets: large.into_sets(),
@@ -89,7 +93,8 @@ pub fn managed_objects() -> Ruleset {
 }
 
 fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Chain> {
-    let guard = policy.guard.enabled.then(|| guard::nat(version, policy.guard.mark));
+    let guard =
+        policy.guard().is_enabled().then(|| guard::nat(version, policy.guard().mark().bits()));
     let docker = nat_chain(version, DOCKER, None, Ownership::Referenced, Vec::new());
     let own = [
         nat_chain(version, BLOCK, None, Ownership::Exclusive, block_rules(version, policy, large)),
@@ -160,14 +165,14 @@ fn to_local(verdict: Verdict) -> IptablesRule {
 fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
     let docker: Name = DOCKER.into();
     let mut desired = Vec::new();
-    for entry in &policy.allow {
+    for entry in policy.allow() {
         allow_rules::push_rules(version, entry, &docker, large, &mut desired);
     }
-    if policy.guard.enabled {
+    if policy.guard().is_enabled() {
         // -g DOCKER-BLOCK-GUARD
         desired.push(base_rule(IptablesRule::new(Verdict::Goto(GUARD.into()))));
     } else if large.has(version) {
-        desired.push(base_rule(mark_rule(policy.guard.mark, docker)));
+        desired.push(base_rule(mark_rule(policy.guard().mark().bits(), docker)));
     }
     dedup(desired)
 }

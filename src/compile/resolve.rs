@@ -155,7 +155,7 @@ fn routed_bridges(docker: &Docker) -> Vec<DesiredRule> {
 fn proxied_ports(docker: &Docker) -> Vec<DesiredRule> {
     let port = |published: PublishedPort| {
         let PublishedPort { address, family, ports } = published;
-        let address = address.map(AddressSpec::Network);
+        let address = address.map(AddressSpec::masked);
         let version = address.map_or(family.version(), |address| Some(address.version()));
         let conditions = version.map(NftMatch::NfProto).into_iter();
         let conditions = conditions.chain(address.map(NftMatch::Destination));

@@ -145,7 +145,7 @@ mod tests {
     use crate::model::{
         Family, InstalledChain, InstalledRule, Interface, IptablesRule, Ports, RuleContent,
     };
-    use crate::policy::{Allow, Guard, Policy};
+    use crate::policy::{Allow, AllowBuilder, Guard, Policy};
 
     fn rule(target: Option<&str>, translation: Option<&str>) -> InstalledRule {
         let content = RuleContent::Foreign {
@@ -208,16 +208,19 @@ mod tests {
         let redirect = snapshot(vec![("PREROUTING", vec![rule(None, Some("REDIRECT"))])]);
         let second_jump = |policy: &Policy| found(policy, &redirect)[0].second_jump;
         let all = |protocol| Ports::new(protocol, 1, u16::MAX).expect("ports");
-        let open = Allow::new(Protocol::ALL.map(all).into());
-        let off = |allow| Policy { allow, guard: Guard::off(), ..Policy::default() };
+        let open = || Allow::builder(Protocol::ALL.map(all));
+        let off = |entry: Option<AllowBuilder>| {
+            let entry = entry.map(|entry| entry.build().expect("an entry"));
+            let policy = Policy::builder().allow_all(entry).guard(Guard::off());
+            policy.build().expect("a policy")
+        };
         assert_eq!(second_jump(&Policy::default()), SecondJump::Guarded);
-        assert_eq!(second_jump(&off(vec![open.clone()])), SecondJump::Open);
-        assert_eq!(second_jump(&off(Vec::new())), SecondJump::Kept);
-        let eth0 = Interface { name: "eth0".into(), wildcard: false, negated: false };
-        let conditional = Allow { in_interface: Some(eth0), ..open.clone() };
-        assert_eq!(second_jump(&off(vec![conditional])), SecondJump::Kept);
-        let two = Allow { ports: open.ports[..2].to_vec(), ..open };
-        assert_eq!(second_jump(&off(vec![two])), SecondJump::Kept);
+        assert_eq!(second_jump(&off(Some(open()))), SecondJump::Open);
+        assert_eq!(second_jump(&off(None)), SecondJump::Kept);
+        let conditional = open().in_interface(Interface::named("eth0".into()));
+        assert_eq!(second_jump(&off(Some(conditional))), SecondJump::Kept);
+        let two = Allow::builder([Protocol::Tcp, Protocol::Udp].map(all));
+        assert_eq!(second_jump(&off(Some(two))), SecondJump::Kept);
     }
 
     #[test]

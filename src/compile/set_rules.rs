@@ -8,17 +8,15 @@ use super::sets::{Lookup, SetGroups};
 use crate::model::{
     AddressSpec, DesiredRule, Direction, IpVersion, NftMatch, NftRule, NftStatement, Ports,
 };
-use crate::policy::{Allow, Group, Policy};
+use crate::policy::{Allow, Group};
 
-/// The rules for all large groups of the policy.
-pub(super) fn rules(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+/// The rules that look up the large groups of an entry.
+pub(super) fn rules(entry: &Allow, large: &SetGroups, mark: u32) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
-    for entry in &policy.allow {
-        for group in entry.from.iter().flatten() {
-            for version in IpVersion::ALL {
-                let lookups = large.lookups(version, group).unwrap_or_default();
-                push_rules(version, entry, group, lookups, policy.guard.mark, &mut rules);
-            }
+    for group in entry.from().into_iter().flatten() {
+        for version in IpVersion::ALL {
+            let lookups = large.lookups(version, group).unwrap_or_default();
+            push_rules(version, entry, group, lookups, mark, &mut rules);
         }
     }
     rules
@@ -33,7 +31,7 @@ fn push_rules(
     rules: &mut Vec<DesiredRule>,
 ) {
     let origin = Arc::new(origin(entry, Some(group), None));
-    for ports in &entry.ports {
+    for ports in entry.ports() {
         for destination in destinations(version, entry) {
             for lookup in lookups {
                 let rule = rule(version, entry, *ports, destination, lookup, mark);
@@ -55,10 +53,11 @@ fn rule(
     lookup: &Lookup,
     mark: u32,
 ) -> NftRule {
-    let interface = entry.in_interface.clone().map(|it| NftMatch::Interface(Direction::In, it));
-    let (network, range) = match condition(destination) {
-        Some(network @ AddressSpec::Network(_)) => (Some(network), None),
-        range => (None, range),
+    let interface = entry.in_interface().cloned().map(|it| NftMatch::Interface(Direction::In, it));
+    let destination = condition(destination);
+    let (network, range) = match destination.is_some_and(|it| it.as_network().is_some()) {
+        true => (destination, None),
+        false => (None, destination),
     };
     let mut matches: Vec<NftMatch> = interface.into_iter().collect();
     matches.push(NftMatch::NfProto(version));

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::expand::of_version;
+use super::expand::{destinations, of_version};
 use super::shard::{capacity, shard};
 use super::{own_table, swarm};
 use crate::model::{Interval, IpVersion, Name, Set, SetKind, SetPath, Shard, coalesce};
@@ -30,17 +30,17 @@ impl SetGroups {
     pub fn of(policy: &Policy) -> SetGroups {
         let mut large =
             SetGroups { groups: HashMap::new(), names: HashSet::new(), sets: Vec::new() };
-        for (index, entry) in policy.allow.iter().enumerate() {
-            for group in entry.from.iter().flatten() {
+        for (index, entry) in policy.allow().iter().enumerate() {
+            for group in entry.from().into_iter().flatten() {
                 for version in IpVersion::ALL {
                     large.add(version, group, entry, index);
                 }
             }
         }
-        if let Some(peers) = swarm::entry(&policy.guard) {
-            for group in peers.from.iter().flatten() {
+        if let Some(peers) = swarm::entry(policy.guard()) {
+            for group in peers.from().into_iter().flatten() {
                 for version in IpVersion::ALL {
-                    large.add(version, group, &peers, policy.allow.len());
+                    large.add(version, group, &peers, policy.allow().len());
                 }
             }
         }
@@ -69,12 +69,15 @@ impl SetGroups {
 
     fn add(&mut self, version: IpVersion, group: &Group, entry: &Allow, index: usize) {
         let key = key(version, group);
-        if self.groups.contains_key(&key) || of_version(version, group).count() < LARGE {
+        // A set that no rule looks up would be in a table that does not exist.
+        let is_unused = destinations(version, entry).is_empty();
+        let is_small = || of_version(version, group).count() < LARGE;
+        if is_unused || self.groups.contains_key(&key) || is_small() {
             return;
         }
-        let sources = of_version(version, group).map(|source| Interval::of(&source.addresses));
+        let sources = of_version(version, group).map(|source| Interval::of(source.addresses()));
         let (hosts, intervals) = coalesce(sources);
-        let (name, words) = match &group.name {
+        let (name, words) = match group.name() {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, index),
         };
@@ -108,8 +111,8 @@ impl SetGroups {
         self.groups.insert(key, lookups);
     }
 
-    /// The name, with a number if another group has it already: a policy that was not read from
-    /// text may have two groups of one name.
+    /// The name, with a number if another group has it already: the names of two groups may have the
+    /// same fingerprint.
     fn unique(&mut self, version: IpVersion, name: String) -> String {
         let numbered = (2..).map(|number| format!("{name}.{number}"));
         let mut free = std::iter::once(name.clone()).chain(numbered);
@@ -128,12 +131,12 @@ pub(super) struct Lookup {
 }
 
 fn key(version: IpVersion, group: &Group) -> Key {
-    (version, group.sources.as_ptr())
+    (version, group.sources().as_ptr())
 }
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
 fn literal_name(entry: &Allow, index: usize) -> (String, String) {
-    match &entry.name {
+    match entry.name() {
         Some(name) => (format!(".{}", set_name(name)), format!("the sources of entry `{name}`")),
         None => (format!(".{}", index + 1), format!("the sources of entry {}", index + 1)),
     }

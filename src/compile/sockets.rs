@@ -33,9 +33,9 @@ const ROOT: u64 = 1;
 pub(super) fn scope(guard: &Guard) -> GuardScope {
     let host = Guard::HOST_CGROUPS.map(Arc::from).into_iter();
     GuardScope {
-        host_network: guard.host_network,
-        docker_cgroup: guard.docker_cgroup.clone(),
-        host_cgroups: host.chain(guard.host_cgroups.iter().cloned()).collect(),
+        host_network: guard.host_network(),
+        docker_cgroup: guard.docker_cgroup().cloned(),
+        host_cgroups: host.chain(guard.host_cgroups().iter().cloned()).collect(),
     }
 }
 
@@ -73,7 +73,7 @@ fn is_docker(listener: &Listener, scope: &GuardScope, host: &HostState) -> bool 
 
 fn published_port(listener: &Listener) -> Option<PublishedPort> {
     let Listener { family, address, protocol, port, .. } = *listener;
-    let ports = Ports::new(protocol, port, port)?;
+    let ports = Ports::single(protocol, port).ok()?;
     Some(PublishedPort { address: address.map(Into::into), family, ports })
 }
 

@@ -6,7 +6,6 @@ use crate::policy::{Allow, Guard};
 
 /// The entry for the other nodes, if the policy names them.
 pub(crate) fn entry(guard: &Guard) -> Option<Allow> {
-    let peers = guard.swarm_peers.as_ref().filter(|_| guard.enabled)?;
-    let entry = Allow::new(swarm_ports().collect());
-    Some(Allow { name: Some("swarm-peers".into()), from: Some(peers.clone()), ..entry })
+    let peers = guard.swarm_peers().filter(|_| guard.is_enabled())?;
+    Some(Allow::swarm_peers(swarm_ports().collect(), peers))
 }

@@ -7,33 +7,34 @@ use super::*;
 use crate::docker::swarm_ports;
 use crate::model::Protocol;
 use crate::model::{
-    AddressRange, AddressSpec, Cgroup, Docker, HostState, Listener, Ports, PublishedPort, Snapshot,
+    AddressSpec, Cgroup, Docker, HostState, Listener, Ports, PublishedPort, Snapshot,
 };
-use crate::policy::Group;
-use crate::policy::{Allow, DirectRouting, Guard, Source};
+use crate::policy::{Allow, AllowBuilder, DirectRouting, Group, Guard, GuardBuilder};
 
-fn source(text: &str) -> Source {
-    let addresses = match text.split_once('-') {
-        Some((first, last)) => AddressSpec::Range(
-            AddressRange::new(
-                first.parse().expect("an address"),
-                last.parse().expect("an address"),
-            )
-            .expect("a range"),
-        ),
-        None => AddressSpec::Network(text.parse().expect("a network")),
-    };
-    Source { addresses, at: None }
+fn source(text: &str) -> AddressSpec {
+    text.parse().expect("a source")
 }
 
-fn entry(port: u16, sources: &[&str]) -> Allow {
-    let sources = Arc::new(sources.iter().map(|text| source(text)).collect());
-    let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
-    Allow { from: Some(vec![Group { name: None, sources }]), ..Allow::new(vec![ports]) }
+fn tcp(port: u16) -> AllowBuilder {
+    Allow::builder([Ports::single(Protocol::Tcp, port).expect("a port")])
 }
 
-fn unguarded(allow: Vec<Allow>) -> Policy {
-    Policy { allow, guard: Guard::off(), ..Policy::default() }
+fn entry(port: u16, sources: &[&str]) -> AllowBuilder {
+    tcp(port).sources(sources.iter().map(|text| source(text)))
+}
+
+fn policy(entries: impl IntoIterator<Item = AllowBuilder>, guard: GuardBuilder) -> Policy {
+    let entries = entries.into_iter().map(|entry| entry.build().expect("an entry"));
+    let guard = guard.build().expect("a guard");
+    Policy::builder().allow_all(entries).guard(guard).build().expect("a policy")
+}
+
+fn guarded(entries: impl IntoIterator<Item = AllowBuilder>) -> Policy {
+    policy(entries, Guard::builder())
+}
+
+fn unguarded(entries: impl IntoIterator<Item = AllowBuilder>) -> Policy {
+    policy(entries, Guard::builder().enabled(false))
 }
 
 fn block(version: IpVersion, policy: &Policy) -> Vec<String> {
@@ -47,7 +48,7 @@ fn block(version: IpVersion, policy: &Policy) -> Vec<String> {
 
 #[test]
 fn the_empty_policy_has_no_rules_for_sources() {
-    let policy = unguarded(Vec::new());
+    let policy = unguarded([]);
     for version in IpVersion::ALL {
         assert!(block(version, &policy).is_empty());
     }
@@ -68,8 +69,7 @@ fn the_empty_policy_has_no_rules_for_sources() {
 
 #[test]
 fn each_source_has_a_rule_for_its_ip_version() {
-    let policy =
-        unguarded(vec![entry(443, &["172.16.0.0/26", "2001:db8::1", "192.0.2.1-192.0.2.3"])]);
+    let policy = unguarded([entry(443, &["172.16.0.0/26", "2001:db8::1", "192.0.2.1-192.0.2.3"])]);
     assert_eq!(
         block(IpVersion::V4, &policy),
         [
@@ -87,7 +87,7 @@ fn each_source_has_a_rule_for_its_ip_version() {
 #[test]
 fn equal_rules_are_installed_once_and_any_source_needs_no_condition() {
     let policy =
-        unguarded(vec![entry(80, &["192.0.2.1", "192.0.2.1", "0.0.0.0/0"]), entry(80, &["::/0"])]);
+        unguarded([entry(80, &["192.0.2.1", "192.0.2.1", "0.0.0.0/0"]), entry(80, &["::/0"])]);
     assert_eq!(
         block(IpVersion::V4, &policy),
         [
@@ -103,8 +103,7 @@ fn equal_rules_are_installed_once_and_any_source_needs_no_condition() {
 
 #[test]
 fn destinations_of_the_other_ip_version_have_no_rule() {
-    let to = vec![source("203.0.113.5").addresses];
-    let policy = unguarded(vec![Allow { to, from: None, ..entry(80, &[]) }]);
+    let policy = unguarded([tcp(80).to([source("203.0.113.5")])]);
     assert_eq!(
         block(IpVersion::V4, &policy),
         ["-d 203.0.113.5/32 -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j DOCKER"]
@@ -115,24 +114,27 @@ fn destinations_of_the_other_ip_version_have_no_rule() {
 #[test]
 fn a_large_group_has_a_set_of_its_name_for_each_ip_version() {
     let hosts = (1..=64).flat_map(|n| [format!("192.0.2.{n}"), format!("2001:db8::{n}")]);
-    let sources: Vec<Source> = hosts.map(|host| source(&host)).collect();
-    let group =
-        |sources: Vec<Source>| Group { name: Some("cdn".into()), sources: Arc::new(sources) };
-    let ports = vec![Ports::new(Protocol::Tcp, 443, 443).expect("a port")];
-    let entry = |group| Allow { from: Some(vec![group]), ..Allow::new(ports.clone()) };
-    let sets = |allow| -> Vec<String> {
-        let ruleset = compile(&Policy { allow, ..Policy::default() });
+    let sources: Vec<AddressSpec> = hosts.map(|host| source(&host)).collect();
+    let group = || Group::named("cdn", sources.clone()).expect("a group");
+    let entry = |group| tcp(443).from([group]);
+    let sets = |entries: [AllowBuilder; 2]| -> Vec<String> {
+        let ruleset = compile(&guarded(entries));
         ruleset.sets.iter().map(|set| set.path.to_string()).collect()
     };
-    let shared = group(sources.clone());
+    let shared = group();
     let names = ["inet dwnl cdn-4", "inet dwnl cdn-6"];
-    assert_eq!(sets(vec![entry(shared.clone()), entry(shared.clone())]), names);
-    // Built in memory, two groups may have one name and other sources.
+    assert_eq!(sets([entry(shared.clone()), entry(shared.clone())]), names);
+    // Built in memory, a group may occur in two copies.
     let other = ["inet dwnl cdn.2-4", "inet dwnl cdn.2-6"];
-    assert_eq!(sets(vec![entry(shared), entry(group(sources[2..].to_vec()))]), names);
-    let large: Vec<Source> = sources.iter().chain(&sources).cloned().collect();
-    let both = vec![entry(group(sources)), entry(group(large))];
-    assert_eq!(sets(both), [names, other].concat());
+    assert_eq!(sets([entry(shared), entry(group())]), [names, other].concat());
+}
+
+#[test]
+fn a_group_that_no_rule_looks_up_is_not_a_set() {
+    let hosts = (1..=64).map(|n| source(&format!("192.0.2.{n}")));
+    let sources = hosts.chain([source("2001:db8::1")]);
+    let policy = unguarded([tcp(443).sources(sources).to([source("2001:db8::5")])]);
+    assert!(compile(&policy).sets.is_empty());
 }
 
 /// The rules of a chain with this Docker.
@@ -176,10 +178,9 @@ fn cgroup(path: &str, id: u64) -> Cgroup {
 
 #[test]
 fn the_guard_judges_by_the_original_destination() {
-    let to = ["203.0.113.5", "2001:db8::5"].map(|text| source(text).addresses).into();
+    let to = ["203.0.113.5", "2001:db8::5"].map(source);
     let sources = ["192.0.2.1", "10.0.0.0/12", "192.0.2.4-192.0.2.9", "2001:db8::/64"];
-    let entry = Allow { name: Some("web".into()), to, ..entry(443, &sources) };
-    let policy = Policy { allow: vec![entry], ..Policy::default() };
+    let policy = guarded([entry(443, &sources).name("web").to(to)]);
     let service = "meta l4proto tcp ct original proto-dst 443 meta nfproto ipv4 \
                   ct original ip daddr 203.0.113.5 ct original ip saddr";
     assert_eq!(
@@ -258,9 +259,8 @@ fn dockers_networks_and_ports_complete_the_guard() {
 
 #[test]
 fn only_the_peers_of_a_swarm_reach_its_ports() {
-    let peers = entry(1, &["192.0.2.10", "2001:db8::10"]).from;
-    let policy =
-        Policy { guard: Guard { swarm_peers: peers, ..Guard::default() }, ..Policy::default() };
+    let peers = Group::unnamed(["192.0.2.10", "2001:db8::10"].map(source)).expect("a group");
+    let policy = policy([], Guard::builder().swarm_peers([peers]));
     let rules = |chain| rules(&policy, &Docker::default(), chain);
     assert_eq!(
         rules("input")[1..],
@@ -290,15 +290,13 @@ fn a_node_of_a_swarm_without_named_peers_is_cut_off() {
     };
     let expected = ["2377/tcp", "7946/tcp", "4789/udp", "7946/udp"];
     assert_eq!(reported(&Policy::default()), expected);
-    let peers = entry(1, &["192.0.2.10"]).from;
-    let guard = Guard { swarm_peers: peers, ..Guard::default() };
-    assert_eq!(reported(&Policy { guard, ..Policy::default() }), [""; 0]);
+    let peers = Group::unnamed([source("192.0.2.10")]).expect("a group");
+    assert_eq!(reported(&policy([], Guard::builder().swarm_peers([peers]))), [""; 0]);
 }
 
 #[test]
 fn allowed_sources_reach_a_container_directly_if_the_policy_says_so() {
-    let guard = Guard { direct_routing: DirectRouting::Allowed, ..Guard::default() };
-    let policy = Policy { guard, ..Policy::default() };
+    let policy = policy([], Guard::builder().direct_routing(DirectRouting::Allowed));
     let rules = |policy: &Policy| rules(policy, &Docker::default(), "bridged");
     let mut expected = vec![
         "ct status dnat counter goto translated",
@@ -318,7 +316,7 @@ fn a_port_that_no_entry_covers_is_reported() {
         ports: Ports::new(Protocol::Tcp, port, port).expect("a port"),
     };
     let docker = Docker { published: [80, 81, 443].map(published).into(), ..Docker::default() };
-    let policy = Policy { allow: vec![entry(443, &["192.0.2.1"])], ..Policy::default() };
+    let policy = guarded([entry(443, &["192.0.2.1"])]);
     let reported: Vec<String> =
         uncovered_ports(&policy, &docker).iter().map(ToString::to_string).collect();
     assert_eq!(reported, ["80-81/tcp"]);

@@ -1,4 +1,4 @@
-//! A set of addresses that is asked often.
+//! A set of addresses with a fast lookup.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ pub(crate) struct AddressSet {
 }
 
 impl AddressSet {
-    /// Whether the address is one of them. Takes time in the logarithm of their number.
+    /// Whether the set contains the address. Takes logarithmic time.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (intervals, number) = (self.of(IpVersion::of(address)), to_u128(address));
         let behind = intervals.partition_point(|interval| interval.first <= number);

@@ -1,4 +1,4 @@
-//! Which flows lead from outside to a port that Docker publishes, and how far they got.
+//! Classifies flows from outside to ports that Docker publishes.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use ipnetwork::IpNetwork;
 use super::AddressSet;
 use crate::model::{Flow, IpVersion, Protocol, PublishedPort, Status, Tuple};
 
-/// The host as the flows see it.
+/// The published ports and addresses of the host.
 pub(crate) struct FlowClassifier {
     ports: Ports,
-    /// Those among them that the guard did not know before.
+    /// The ports that the guard did not know before.
     learned: Ports,
     /// The host's own addresses, loopback among them.
     local: AddressSet,
@@ -19,13 +19,13 @@ pub(crate) struct FlowClassifier {
     containers: AddressSet,
 }
 
-/// Published ports with the addresses on which they are; `None`: all.
+/// Published ports with their addresses; `None`: all addresses.
 type Ports = HashMap<(IpVersion, Protocol, u16), Vec<Option<IpNetwork>>>;
 
-/// How far a flow to a published port got.
+/// The state of a flow to a published port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FlowState {
-    /// It is not translated, and nobody has answered.
+    /// It is neither translated nor answered.
     Rejected,
     /// It is translated, or docker-proxy has answered it.
     Admitted,
@@ -34,8 +34,8 @@ pub(crate) enum FlowState {
 }
 
 impl FlowClassifier {
-    /// A host with these published ports, some of which the guard has only now learned of, own
-    /// addresses and addresses of containers.
+    /// A host with these published ports, some of which the guard did not know before, its own addresses,
+    /// and the addresses of containers.
     pub fn new<'p>(
         published: impl IntoIterator<Item = &'p PublishedPort>,
         learned: &'p [PublishedPort],
@@ -45,14 +45,14 @@ impl FlowClassifier {
         FlowClassifier { ports: ports(published), learned: ports(learned), local, containers }
     }
 
-    /// The published ports of both families; one may occur twice.
+    /// The published ports of both IP versions; one may occur twice.
     pub fn ports(&self) -> impl Iterator<Item = (Protocol, u16)> {
         self.ports.keys().map(|(_, protocol, port)| (*protocol, *port))
     }
 
-    /// How far the flow got; `None` if it does not lead from outside to a published port: flows of
-    /// the host itself and of containers, flows to the host's own services and through it to others,
-    /// and flows that another has announced.
+    /// The state of a flow from outside to a published port. `None` for all other flows: those from the
+    /// host and from containers, to the host's own services, forwarded to other hosts, and expected
+    /// (related) flows.
     pub fn state(&self, flow: &Flow) -> Option<FlowState> {
         let status = flow.status;
         if !self.is_among(&self.ports, &flow.original)

@@ -1,10 +1,9 @@
-//! What becomes of the flows that a change of the policy leaves behind: pure values, no input or
-//! output.
+//! Decides which conntrack entries a policy contradicts. Pure values, no input or output.
 //!
-//! Connection tracking decides on the translation of a flow by its first packet. A flow that was
-//! refused keeps its untranslated entry as long as its packets come, and one that was let in goes on
-//! when its source is no longer allowed. [`FlowClassifier`] tells the flows to published ports from all others,
-//! [`PolicyMatcher`] whether the policy lets a flow in, and [`flow_action`] what follows.
+//! Conntrack decides on the translation of a flow by its first packet. A rejected flow keeps its
+//! untranslated entry while its packets arrive, and an admitted flow continues when its source is no longer
+//! allowed. [`FlowClassifier`] selects the flows to published ports, [`PolicyMatcher`] decides whether the
+//! policy allows a flow, and [`flow_action`] what to do with it.
 
 mod address_set;
 mod classifier;
@@ -18,22 +17,22 @@ pub(crate) use address_set::AddressSet;
 pub(crate) use classifier::{FlowClassifier, FlowState};
 pub(crate) use policy_matcher::PolicyMatcher;
 
-/// What becomes of a flow. Both times its entry is deleted.
+/// What to do with a flow. Either action deletes its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FlowAction {
-    /// It was refused: its next packet is judged as if it were its first.
+    /// It was rejected: its next packet is judged as a first packet.
     Clear,
-    /// It was let in: it has come to its end.
+    /// It was admitted: it ends.
     Terminate,
 }
 
-/// What becomes of a flow that the policy, as far as is known, lets in or does not.
+/// What to do with a flow, if anything. `is_allowed`: whether the policy may allow it.
 pub(crate) fn flow_action(
     state: FlowState,
-    may_enter: bool,
+    is_allowed: bool,
     established: Established,
 ) -> Option<FlowAction> {
-    match (state, may_enter, established) {
+    match (state, is_allowed, established) {
         (FlowState::Rejected, true, _) => Some(FlowAction::Clear),
         (FlowState::Admitted, false, Established::Cut) | (FlowState::Unjudged, false, _) => {
             Some(FlowAction::Terminate)

@@ -1,4 +1,4 @@
-//! Which flows are touched, and what becomes of them.
+//! Which flows are selected, and what is done with them.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn set(networks: &[&str]) -> AddressSet {
-    let network = |text: &&str| AddressSpec::Network(text.parse::<IpNetwork>().expect("a network"));
+    let network = |text: &&str| AddressSpec::masked(text.parse::<IpNetwork>().expect("a network"));
     networks.iter().map(network).collect::<Vec<_>>().iter().collect()
 }
 
@@ -60,7 +60,7 @@ fn translated(original: Tuple) -> Flow {
 }
 
 #[test]
-fn a_flow_is_refused_until_it_is_translated_or_answered() {
+fn a_flow_is_rejected_until_it_is_translated_or_answered() {
     let original = tuple(CLIENT, HOST, Protocol::Tcp, 8080);
     let state = |flow| host().state(&flow);
     assert_eq!(state(untranslated(original, Status::default())), Some(FlowState::Rejected));
@@ -94,15 +94,15 @@ fn docker_proxy_answers_over_ipv6_too() {
 }
 
 #[test]
-fn other_flows_are_nobodys_business() {
+fn other_flows_are_not_selected() {
     let tcp = Protocol::Tcp;
     for (what, original) in [
         ("another port", tuple(CLIENT, HOST, tcp, 8082)),
         ("another protocol", tuple(CLIENT, HOST, Protocol::Sctp, 8080)),
         ("an address without the port", tuple(CLIENT, "192.0.2.3", Protocol::Udp, 8080)),
-        ("forwarded to somebody else", tuple(CLIENT, "203.0.113.9", tcp, 8080)),
+        ("forwarded to another host", tuple(CLIENT, "203.0.113.9", tcp, 8080)),
         ("from the host", tuple("192.0.2.3", HOST, tcp, 8080)),
-        ("from the host to others", tuple(HOST, CLIENT, tcp, 8080)),
+        ("from the host to another host", tuple(HOST, CLIENT, tcp, 8080)),
         ("from loopback", tuple("127.0.0.1", "127.0.0.1", tcp, 8080)),
         ("from loopback over IPv6", tuple("::1", "::1", tcp, 8080)),
         ("from a container", tuple(CONTAINER, HOST, tcp, 8080)),
@@ -125,14 +125,14 @@ fn other_flows_are_nobodys_business() {
 }
 
 #[test]
-fn only_the_refused_are_forgotten_and_only_the_unwanted_ended() {
+fn rejected_flows_are_cleared_and_disallowed_ones_terminated() {
     use Established::{Cut, Keep};
     assert_eq!(flow_action(FlowState::Rejected, true, Keep), Some(FlowAction::Clear));
     assert_eq!(flow_action(FlowState::Rejected, true, Cut), Some(FlowAction::Clear));
     assert_eq!(flow_action(FlowState::Admitted, false, Cut), Some(FlowAction::Terminate));
     assert_eq!(flow_action(FlowState::Unjudged, false, Keep), Some(FlowAction::Terminate));
     assert_eq!(flow_action(FlowState::Unjudged, false, Cut), Some(FlowAction::Terminate));
-    for (state, may_enter, established) in [
+    for (state, is_allowed, established) in [
         (FlowState::Unjudged, true, Keep),
         (FlowState::Rejected, false, Keep),
         (FlowState::Rejected, false, Cut),
@@ -140,17 +140,17 @@ fn only_the_refused_are_forgotten_and_only_the_unwanted_ended() {
         (FlowState::Admitted, true, Cut),
         (FlowState::Admitted, false, Keep),
     ] {
-        assert_eq!(flow_action(state, may_enter, established), None);
+        assert_eq!(flow_action(state, is_allowed, established), None);
     }
 }
 
-fn may_enter(policy: &str, original: &Tuple) -> bool {
+fn is_allowed(policy: &str, original: &Tuple) -> bool {
     let policy = Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy");
     PolicyMatcher::new(&policy, host().ports()).allows(original)
 }
 
 #[test]
-fn every_condition_of_an_entry_counts() {
+fn every_condition_of_an_entry_is_checked() {
     let policy = r#"
         [sources]
         office = ["192.0.2.60-192.0.2.70", "2001:db8::/64"]
@@ -160,9 +160,9 @@ fn every_condition_of_an_entry_counts() {
         to = ["192.0.2.1", "2001:db8::1"]
     "#;
     for source in [CLIENT, "198.51.100.7", "192.0.2.60", "192.0.2.70"] {
-        assert!(may_enter(policy, &tuple(source, HOST, Protocol::Tcp, 8080)), "{source}");
+        assert!(is_allowed(policy, &tuple(source, HOST, Protocol::Tcp, 8080)), "{source}");
     }
-    assert!(may_enter(policy, &tuple("2001:db8::66", "2001:db8::1", Protocol::Tcp, 8080)));
+    assert!(is_allowed(policy, &tuple("2001:db8::66", "2001:db8::1", Protocol::Tcp, 8080)));
     for (source, destination, protocol, port) in [
         ("192.0.2.71", HOST, Protocol::Tcp, 8080),
         ("198.51.100.6", HOST, Protocol::Tcp, 8080),
@@ -172,24 +172,24 @@ fn every_condition_of_an_entry_counts() {
         ("2001:db8:0:1::66", "2001:db8::1", Protocol::Tcp, 8080),
     ] {
         let original = tuple(source, destination, protocol, port);
-        assert!(!may_enter(policy, &original), "{original:?}");
+        assert!(!is_allowed(policy, &original), "{original:?}");
     }
-    assert!(!may_enter("", &tuple(CLIENT, HOST, Protocol::Tcp, 8080)));
+    assert!(!is_allowed("", &tuple(CLIENT, HOST, Protocol::Tcp, 8080)));
 }
 
 #[test]
-fn an_interface_may_be_the_one_that_is_asked_for() {
+fn an_entry_with_an_interface_is_assumed_to_match() {
     let policy = "[[allow]]\nports = [\"8080\"]\nin-interface = \"eth1\"\n";
-    assert!(may_enter(policy, &tuple(CLIENT, HOST, Protocol::Tcp, 8080)));
+    assert!(is_allowed(policy, &tuple(CLIENT, HOST, Protocol::Tcp, 8080)));
 }
 
 #[test]
-fn the_peers_of_a_swarm_may_enter_by_its_ports() {
+fn swarm_peers_are_allowed_on_the_ports_of_swarm() {
     let swarm = |source: &str| {
         let policy = "[guard]\nswarm-peers = [\"192.0.2.66\"]\n";
         let policy = Policy::parse(policy, "policy.toml", Path::new("")).expect("a policy");
-        let admission = PolicyMatcher::new(&policy, [(Protocol::Tcp, 2377)].into_iter());
-        admission.allows(&tuple(source, HOST, Protocol::Tcp, 2377))
+        let matcher = PolicyMatcher::new(&policy, [(Protocol::Tcp, 2377)].into_iter());
+        matcher.allows(&tuple(source, HOST, Protocol::Tcp, 2377))
     };
     assert!(swarm(CLIENT) && !swarm("192.0.2.67"));
 }
@@ -200,7 +200,7 @@ fn networks() -> impl Strategy<Value = Vec<(u8, u8)>> {
 
 proptest! {
     #[test]
-    fn a_set_of_addresses_holds_what_its_networks_hold(
+    fn an_address_set_contains_what_its_networks_contain(
         networks in networks(), v6 in any::<bool>(),
     ) {
         let at = |low: u8| match v6 {
@@ -211,13 +211,12 @@ proptest! {
         let networks: Vec<AddressSpec> = networks
             .into_iter()
             .map(|(low, bits)| IpNetwork::new(at(low), length(bits)).expect("a network"))
-            .map(AddressSpec::Network)
+            .map(AddressSpec::masked)
             .collect();
         let set: AddressSet = networks.iter().collect();
         for low in 0..=u8::MAX {
-            let holds = |addresses: &AddressSpec| match addresses {
-                AddressSpec::Network(network) => network.contains(at(low)),
-                AddressSpec::Range(_) => false,
+            let holds = |addresses: &AddressSpec| {
+                (addresses.first()..=addresses.last()).contains(&at(low))
             };
             prop_assert_eq!(set.contains(at(low)), networks.iter().any(holds), "{}", low);
         }

@@ -100,7 +100,7 @@ impl Discovery {
     /// `-s NETWORK ! -o BR -j MASQUERADE`, or `-j SNAT`: the network is not routed, whatever else the
     /// rule says.
     fn read_masquerade(&mut self, version: IpVersion, rule: &RuleFacts) {
-        let name = rule.out_interface.as_ref().filter(|out| out.negated).and_then(exact);
+        let name = rule.out_interface.as_ref().filter(|out| out.is_negated()).and_then(exact);
         self.translated.extend(name.map(|name| (version, name)));
     }
 
@@ -204,7 +204,7 @@ impl Discovery {
 }
 
 fn exact(interface: &Interface) -> Option<Name> {
-    (!interface.wildcard).then(|| interface.name.clone())
+    (!interface.is_wildcard()).then(|| interface.name().clone())
 }
 
 /// Whether Docker made the port of a bridge: `veth` and seven hexadecimal digits.

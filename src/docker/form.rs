@@ -153,8 +153,8 @@ enum Interfaces {
 fn interfaces(rule: &RuleFacts) -> Option<Interfaces> {
     let parts = |it: &Option<Interface>| match it {
         None => Some(None),
-        Some(Interface { wildcard: true, .. }) => None,
-        Some(Interface { name, negated, .. }) => Some(Some((name.clone(), !negated))),
+        Some(it) if it.is_wildcard() => None,
+        Some(it) => Some(Some((it.name().clone(), !it.is_negated()))),
     };
     Some(match (parts(&rule.in_interface)?, parts(&rule.out_interface)?) {
         (Some((bridge, true)), None) => Interfaces::From(bridge),

@@ -54,7 +54,7 @@ const SWARM_PORTS: [(Protocol, u16); 4] =
 
 /// The ports of a node of a Swarm, one by one.
 pub(crate) fn swarm_ports() -> impl Iterator<Item = Ports> {
-    SWARM_PORTS.into_iter().filter_map(|(protocol, port)| Ports::new(protocol, port, port))
+    SWARM_PORTS.into_iter().filter_map(|(protocol, port)| Ports::single(protocol, port).ok())
 }
 
 /// `br-` and twelve hexadecimal digits, of the network's id.
@@ -100,6 +100,7 @@ fn extend(range: &PublishedPort, next: &PublishedPort) -> Option<PublishedPort> 
     let (ports, next) = (range.ports, next.ports);
     let touches = ports.protocol() == next.protocol()
         && u32::from(next.first()) <= u32::from(ports.last()) + 1;
-    let ports = Ports::new(ports.protocol(), ports.first(), ports.last().max(next.last()))?;
+    let last = ports.last().max(next.last());
+    let ports = Ports::new(ports.protocol(), ports.first(), last).ok()?;
     (is_same && touches).then(|| PublishedPort { ports, ..range.clone() })
 }

@@ -1,5 +1,4 @@
-//! Carrying out a plan: one batch, one system call, and the kernel's answers traced back to the
-//! changes.
+//! Commits a plan: one batch, one system call, and the kernel's errors traced back to the changes.
 
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
@@ -9,7 +8,16 @@ use crate::netlink::{
 };
 use crate::plan::{Change, Plan};
 
-/// Sends the plan's batch and returns the generation that it brought about.
+impl Plan {
+    /// The bytes of the one datagram that [`Engine::commit`](super::Engine::commit) sends; none for an
+    /// empty plan. For benchmarks and recordings.
+    #[doc(hidden)]
+    pub fn to_batch_bytes(&self) -> Vec<u8> {
+        if self.is_empty() { Vec::new() } else { encode(self).bytes().to_vec() }
+    }
+}
+
+/// Sends the plan's batch and returns the generation that it produced.
 pub(super) fn send(
     connection: &mut Connection,
     plan: &Plan,
@@ -55,9 +63,9 @@ pub(super) fn encode(plan: &Plan) -> FinalizedBatch {
     batch.finalize()
 }
 
-/// The first error is the one to be told: after a failed check the kernel often reports the same
-/// for every message behind it. A conflict is reported for BEGIN, or for the message that called for a
-/// module: when this is loaded, the kernel looks at the generation again and starts over.
+/// Only the first error is reported: after a failed check the kernel often repeats it for every
+/// later message. A conflict is reported for BEGIN, or for a message that needed a kernel module: once the
+/// module is loaded, the kernel checks the generation again and starts over.
 fn failure(plan: &Plan, batch: &FinalizedBatch, sequence: u32, error: KernelError) -> Error {
     match (sequence, error.errno) {
         (_, libc::ERESTART) => return Error::Conflict { attempts: 1 },
@@ -72,8 +80,8 @@ fn failure(plan: &Plan, batch: &FinalizedBatch, sequence: u32, error: KernelErro
     }))
 }
 
-/// Silence is consent, but a batch that the kernel did not understand as one is met with silence
-/// as well: the generation tells them apart.
+/// The kernel does not answer a batch that it has committed, but it does not answer one that it did not
+/// recognise as a batch either. The generation distinguishes the two.
 fn confirm(before: u32, answer: &BatchAnswer) -> Result<u32, Error> {
     if answer.generation == before {
         return Err(Error::Malformed("no error to a batch that was not carried out"));
@@ -81,13 +89,12 @@ fn confirm(before: u32, answer: &BatchAnswer) -> Result<u32, Error> {
     Ok(next_generation(before))
 }
 
-/// The generation that a commit brings about. The kernel counts up by one and leaves out zero.
+/// The generation that a commit produces. The kernel counts up by one and skips zero.
 pub(super) fn next_generation(before: u32) -> u32 {
     before.wrapping_add(1).max(1)
 }
 
-/// Whether a generation comes after another. The numbers come round again, so it is the distance that
-/// counts.
+/// Whether a generation comes after another. The numbers wrap around, so the distance decides.
 pub(super) fn is_later(generation: u32, other: u32) -> bool {
     generation.wrapping_sub(other).cast_signed() > 0
 }
@@ -97,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generations_come_round() {
+    fn generations_wrap_around() {
         assert!(is_later(8, 7));
         assert!(!is_later(7, 7));
         assert!(!is_later(7, 8));

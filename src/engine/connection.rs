@@ -1,4 +1,4 @@
-//! Requests and their answers over a transport: sequence numbers, time limits, stale answers.
+//! Sends requests over a transport and reads the answers: sequence numbers, timeouts, stale answers.
 
 use std::io;
 
@@ -12,8 +12,8 @@ use crate::netlink::{
     decode_generation,
 };
 
-/// How long the kernel may take for the next datagram of an answer, in milliseconds. It answers
-/// at once or not at all.
+/// How long the kernel may take for the next datagram of an answer, in milliseconds. It answers at once
+/// or not at all.
 const TIMEOUT_MS: u16 = 10_000;
 
 /// How a dump ended.
@@ -21,11 +21,11 @@ const TIMEOUT_MS: u16 = 10_000;
 pub(super) enum DumpStatus {
     /// All objects, of one generation.
     Complete,
-    /// Somebody changed the ruleset meanwhile.
+    /// Another program changed the ruleset meanwhile.
     Interrupted,
 }
 
-/// What the kernel said to a batch.
+/// The kernel's answer to a batch.
 #[derive(Debug, Default)]
 pub(super) struct BatchAnswer {
     /// The errors with the sequence numbers of their messages, in the order of the messages.
@@ -34,7 +34,7 @@ pub(super) struct BatchAnswer {
     pub generation: u32,
 }
 
-/// A transport with the state of a conversation.
+/// A transport, with the last sequence number.
 pub(super) struct Connection {
     transport: Box<dyn Transport>,
     sequence: u32,
@@ -45,7 +45,7 @@ impl Connection {
         Connection { transport, sequence: BEGIN_SEQUENCE }
     }
 
-    /// Asks for the generation of the ruleset.
+    /// Reads the generation of the ruleset.
     pub fn generation(&mut self) -> Result<u32, Error> {
         const ASKING: &str = "asking for the generation";
         let request = Request::generation(self.next_sequence());
@@ -64,7 +64,7 @@ impl Connection {
         }
     }
 
-    /// Dumps objects and hands each to `read`, which says whether it could be understood.
+    /// Dumps objects of the ruleset and passes each to `read`, which returns whether it could decode it.
     pub fn dump(
         &mut self,
         what: Dump,
@@ -84,8 +84,8 @@ impl Connection {
         Ok(if is_of_generation { dumped } else { DumpStatus::Interrupted })
     }
 
-    /// Dumps objects and hands each to `read`. `failure` says what an error of the kernel means: how
-    /// the dump ended, or why it failed.
+    /// Dumps objects and passes each to `read`. `failure` maps an error of the kernel to how the dump
+    /// ended, or why it failed.
     pub fn list(
         &mut self,
         request: impl Fn(u32) -> Request,
@@ -112,8 +112,8 @@ impl Connection {
         }
     }
 
-    /// Sends messages that need no batch, with sequence numbers below `end`, and returns those that
-    /// failed, with the errno.
+    /// Sends messages that need no batch, with sequence numbers below `end`. Returns the numbers of those
+    /// that failed, with the errno.
     pub fn send_changes(&mut self, datagram: &[u8], end: u32) -> Result<Vec<(u32, i32)>, Error> {
         const CHANGING: &str = "deleting flows";
         self.send(datagram, CHANGING)?;
@@ -121,19 +121,19 @@ impl Connection {
         Ok(errors.into_iter().map(|(sequence, error)| (sequence, error.errno)).collect())
     }
 
-    /// Sends a batch and collects what the kernel has to say to it.
+    /// Sends a batch and collects the kernel's errors.
     pub fn send_batch(&mut self, batch: &FinalizedBatch) -> Result<BatchAnswer, Error> {
         const READING: &str = "reading the answers to the batch";
         self.send(batch.bytes(), "sending the batch")?;
-        // It says nothing to a batch that it has committed; a question behind it ends the waiting.
+        // The kernel does not answer a batch that it has committed; the next request ends the wait.
         let is_ours = |sequence| batch.has(sequence);
         let mut errors = self.waiting_errors(READING, is_ours)?;
         errors.sort_by_key(|(sequence, _)| *sequence);
         Ok(BatchAnswer { errors, generation: self.generation()? })
     }
 
-    /// The errors that the kernel has reported for what was sent last. It has dealt with that by
-    /// now, and its answers wait for us.
+    /// The errors that the kernel has reported for what was sent last. They are waiting, because the
+    /// kernel handles a datagram before `send` returns.
     fn waiting_errors(
         &mut self,
         what: &'static str,
@@ -149,7 +149,7 @@ impl Connection {
                 Err(source) => return Err(io_error(what)(source)),
             }
         }
-        // The first errors are there; those that did not fit are their consequences.
+        // The first errors have arrived; those that did not fit are their consequences.
         match overflow.filter(|_| all.is_empty()) {
             Some(source) => Err(io_error(what)(source)),
             None => Ok(all),
@@ -163,14 +163,14 @@ impl Connection {
         })
     }
 
-    /// Numbers that no batch uses, so that no answer is taken for another's.
+    /// Numbers that no batch uses, so that no answer is mistaken for another one.
     fn next_sequence(&mut self) -> u32 {
         self.sequence = self.sequence.wrapping_add(1) | REQUEST_SEQUENCES;
         self.sequence
     }
 }
 
-/// The numbers of requests have this bit; a batch has less messages than that.
+/// The numbers of requests have this bit; a batch has fewer messages than that.
 const REQUEST_SEQUENCES: u32 = 1 << 31;
 
 fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
@@ -184,13 +184,13 @@ fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
 
 fn reading_a_dump(error: KernelError) -> Result<DumpStatus, Error> {
     match error.errno {
-        // What it is in has gone since it was found.
+        // The table or chain was deleted meanwhile.
         libc::ENOENT => Ok(DumpStatus::Interrupted),
         _ => Err(Error::from_kernel(error, "reading a dump")),
     }
 }
 
-/// Whether answers were lost, because more of them waited than the receive buffer holds.
+/// Whether the receive buffer was full, so that messages were lost.
 pub(super) fn is_overflow(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOBUFS)
 }

@@ -1,5 +1,4 @@
-//! What Docker's rules tell about it: they are read chain by chain, because the tables that they
-//! stand in may hold many others.
+//! Reads Docker's rules. They are read chain by chain, because their tables may hold many other rules.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use crate::docker::{Discovery, is_docker_chain};
 use crate::model::{ChainPath, Family, Name, Snapshot, TablePath};
 use crate::netlink::{Dump, decode_facts};
 
-/// Notes a chain that exists, if its rules have to be read.
+/// Adds a chain to the list if its rules have to be read.
 pub(super) fn collect(chains: &mut Vec<ChainPath>, family: Family, table: &Name, chain: &Name) {
     let table = TablePath { family, table: table.clone() };
     let path = ChainPath { table, chain: chain.clone() };
@@ -18,8 +17,8 @@ pub(super) fn collect(chains: &mut Vec<ChainPath>, family: Family, table: &Name,
     }
 }
 
-/// Reads the rules of the chains, and then of the host's links what they call for: a bridge is there
-/// before Docker writes a rule for it.
+/// Reads the rules of the chains, and then the host's interfaces if the rules refer to them: a bridge
+/// exists before Docker writes a rule for it.
 pub(super) fn discover(
     connection: &mut Connection,
     routes: &mut Connection,

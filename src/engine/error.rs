@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-pub use super::rejection::Rejection;
+use super::rejection::Rejection;
 use crate::compile::ResolveError;
 use crate::model::Family;
 use crate::netlink::KernelError;
@@ -72,6 +72,14 @@ pub enum Error {
     TooLarge {
         /// The size of the batch.
         bytes: usize,
+    },
+    /// Changes of the cgroup hierarchy cannot be watched.
+    #[error("{action}: {source}")]
+    Cgroups {
+        /// What failed.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
     },
     /// The netlink socket failed.
     #[error("netlink: {action}: {source}")]

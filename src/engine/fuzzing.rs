@@ -1,10 +1,10 @@
-//! Whole conversations with a kernel that answers with any bytes.
+//! Fuzz targets of whole conversations with a kernel that answers with any bytes.
 
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, LazyLock};
+use std::net::Ipv4Addr;
+use std::sync::LazyLock;
 
 use nix::poll::PollTimeout;
 
@@ -15,10 +15,10 @@ use crate::fuzzing::check_text;
 use crate::model::{AddressSpec, Ports, Protocol, Ruleset, Snapshot};
 use crate::netlink::{FinalizedBatch, Messages, Transport};
 use crate::plan::Plan;
-use crate::policy::{Allow, Group, Policy, Source};
+use crate::policy::{Allow, Group, Policy};
 
-/// A kernel that answers with recorded datagrams, whatever it is asked. Each has its length before
-/// it, in two bytes; one of length 0 stands for silence.
+/// A kernel that answers every request with the next recorded datagram. Each datagram is preceded by its
+/// length in two bytes; length 0 means no answer.
 struct Recording {
     rest: Vec<u8>,
     current: Vec<u8>,
@@ -34,7 +34,7 @@ impl Recording {
     }
 
     fn engine(data: &[u8]) -> Engine {
-        // Of the host nothing is asked, and what a second thread reads, when is by chance.
+        // Nothing of the host is read, and the order of a second thread's reads would be random.
         let [answers, second, routes, sockets] =
             [data, &[], &[], &[]].map(|data| Box::new(Recording::of(data)));
         Engine::over([answers, second], routes, sockets)
@@ -79,24 +79,17 @@ impl Transport for Recording {
 
 /// A small group and a large one.
 static WANTED: LazyLock<Ruleset> = LazyLock::new(|| {
-    let source = |n: u32| Source {
-        addresses: AddressSpec::Network(IpAddr::from(Ipv4Addr::from(n * 3)).into()),
-        at: None,
+    let source = |n: u32| AddressSpec::host(Ipv4Addr::from(n * 3).into()).expect("an address");
+    let entry = |port, name: &str, count| {
+        let group = Group::named(name, (1..=count).map(source)).expect("a group");
+        let ports = Ports::single(Protocol::Tcp, port).expect("a port");
+        Allow::builder([ports]).name(name).from([group]).build().expect("an entry")
     };
-    let group = |name: &str, count| Group {
-        name: Some(name.into()),
-        sources: Arc::new((1..=count).map(source).collect()),
-    };
-    let entry = |port, group| Allow {
-        name: Some("web".into()),
-        from: Some(vec![group]),
-        ..Allow::new(Ports::new(Protocol::Tcp, port, port).into_iter().collect())
-    };
-    let allow = vec![entry(443, group("few", 3)), entry(444, group("many", 64))];
-    compile(&Policy { allow, ..Policy::default() })
+    let policy = Policy::builder().allow(entry(443, "few", 3)).allow(entry(444, "many", 64));
+    compile(&policy.build().expect("a policy"))
 });
 
-/// The data are the datagrams of a dump. What can be read of them can be planned with.
+/// The data are the datagrams of a dump. A plan can be made from every snapshot.
 pub fn snapshot(data: &[u8]) {
     match Recording::engine(data).snapshot() {
         Ok(snapshot) => {
@@ -113,8 +106,7 @@ pub fn snapshot(data: &[u8]) {
     }
 }
 
-/// The data are the datagrams that answer a batch. It is a success only if the kernel says the
-/// next generation and no error.
+/// The data are the datagrams that answer a batch. Success requires the next generation and no error.
 pub fn answer(data: &[u8]) {
     static SENT: LazyLock<(Plan, FinalizedBatch)> = LazyLock::new(|| {
         let before = Snapshot { generation: 7, ..Snapshot::default() };
@@ -130,21 +122,20 @@ pub fn answer(data: &[u8]) {
     }
 }
 
-/// The data are the datagrams of notifications. What is told of them is short and plain, however
-/// much it is.
+/// The data are the datagrams of notifications. The text of every commit is short and plain.
 pub fn notice(data: &[u8]) {
     static OPENED: LazyLock<CommitAssembler> = LazyLock::new(|| CommitAssembler::starting_at(1));
-    let mut gathering = OPENED.clone();
-    let mut notices = Vec::new();
+    let mut assembler = OPENED.clone();
+    let mut events = Vec::new();
     let mut recording = Recording::of(data);
     while let Some(datagram) = recording.next() {
-        gathering.read(&datagram, &mut notices);
+        assembler.read(&datagram, &mut events);
     }
-    for notice in &notices {
-        if let MonitorEvent::Commit(commit) = notice {
-            let told = commit.to_string();
-            check_text(&told);
-            assert!(!told.contains('\n'), "{told}");
+    for event in &events {
+        if let MonitorEvent::Commit(commit) = event {
+            let text = commit.to_string();
+            check_text(&text);
+            assert!(!text.contains('\n'), "{text}");
         }
     }
 }

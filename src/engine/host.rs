@@ -17,7 +17,7 @@ use crate::netlink::{DumpedLink, KernelError, Request, RouteDump, decode_link, d
 
 impl Engine {
     /// Reads the interfaces and the listening sockets of the network namespace, and finds the cgroups
-    /// that tell whose they are.
+    /// that identify the sockets' owners.
     ///
     /// # Errors
     /// [`Error::Socket`] if the kernel does not answer.
@@ -33,7 +33,7 @@ impl Engine {
     }
 
     /// Adds to a snapshot what a ruleset with this guard depends on: the host's interfaces, its
-    /// listening sockets and whose they are, and whether the kernel knows that by itself.
+    /// listening sockets with their owners, and whether rules can match an owner.
     ///
     /// # Errors
     /// See [`Error`].
@@ -52,9 +52,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds the listening sockets that a second dump has. sock_diag does not report that others opened
-    /// or closed sockets during a dump, which may then lack some, so that a port is not given up by
-    /// one dump alone.
+    /// Adds the listening sockets of a second dump. A dump may lack sockets if other sockets are opened or
+    /// closed meanwhile, which sock_diag does not report. Therefore two dumps have to agree before a port
+    /// is dropped.
     fn reread_listeners(
         &mut self,
         scope: &GuardScope,
@@ -71,8 +71,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether rules can match the cgroup of a listening socket. Without a probe it is not certain, but a
-    /// guard that is installed without such rules was probed for.
+    /// Whether rules can match the cgroup of a listening socket. Only a probe can tell for certain, but
+    /// an installed guard without such rules shows that an earlier probe failed.
     fn matches_sockets(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
         match self.socket_match {
             _ if holds_socket_match(snapshot) => Ok(true),
@@ -82,8 +82,8 @@ impl Engine {
         }
     }
 
-    /// Finds out whether rules can match the cgroup of a listening socket, once, unless such rules are
-    /// installed already. Returns whether it had to, because the generation is another one then.
+    /// Probes once whether rules can match the cgroup of a listening socket, unless such rules are
+    /// installed already. Returns whether it did: the probe changes the generation.
     ///
     /// # Errors
     /// See [`Error`].
@@ -94,14 +94,14 @@ impl Engine {
         let own = self.hierarchy.as_ref().and_then(Hierarchy::own);
         let (Some(own), Some(probe)) = (own, self.probe.take()) else { return Ok(false) };
         let [connection, _] = &mut self.connections;
-        let answer = probe.ask(connection, self.port, &own)?;
+        let answer = probe.run(connection, self.port, &own)?;
         self.socket_match = Some(answer == CgroupProbe::Matches);
         Ok(true)
     }
 }
 
-/// The cgroups that tell whose the sockets are. Those of all listening sockets are looked up only
-/// where sockets are judged that are not in a known cgroup of Docker's.
+/// The cgroups that identify the owners of sockets. Those of all listening sockets are looked up only if
+/// the guard judges sockets outside Docker's known cgroups.
 fn cgroups(hierarchy: &Hierarchy, scope: &GuardScope, listeners: Option<&[Listener]>) -> Cgroups {
     let daemons = match &scope.docker_cgroup {
         Some(path) => hierarchy.find(path).into_iter().collect(),
@@ -119,8 +119,8 @@ fn cgroups(hierarchy: &Hierarchy, scope: &GuardScope, listeners: Option<&[Listen
     cgroups
 }
 
-/// Where containers in the host's network are known by their cgroups: the cgroups in which nothing but
-/// containers are, and those of the single ones among services of the host's own.
+/// The cgroups that identify containers in the host's network: the parents that hold nothing but
+/// containers, and single containers among the host's services.
 fn containers(hierarchy: &Hierarchy, cgroups: &Cgroups) -> Vec<Cgroup> {
     let is_host = |path: &str| path.is_empty() || cgroups.host.iter().any(|it| it.path == path);
     let known = cgroups.of_listeners.values().filter(|it| is_container(&it.path));
@@ -141,7 +141,7 @@ pub(super) fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Err
     Ok(attach(&dumped))
 }
 
-/// The interfaces by name, each with those that are attached to it.
+/// The interfaces by name, each with the interfaces that are attached to it.
 fn attach(dumped: &[DumpedLink]) -> BTreeMap<Name, Link> {
     let mut ports = HashMap::<u32, BTreeSet<(Name, Option<Name>)>>::new();
     for link in dumped {
@@ -156,13 +156,13 @@ fn attach(dumped: &[DumpedLink]) -> BTreeMap<Name, Link> {
     links.collect()
 }
 
-/// `None` if the kernel cannot list the sockets of TCP or UDP.
+/// The listening sockets; `None` if the kernel cannot list those of TCP or UDP.
 fn listeners(sockets: &mut Connection) -> Result<Option<Vec<Listener>>, Error> {
     let mut listeners = BTreeSet::new();
     for protocol in Protocol::ALL {
         for version in IpVersion::ALL {
-            match waiting(sockets, version, protocol)? {
-                Some(waiting) => listeners.extend(waiting),
+            match listeners_of(sockets, version, protocol)? {
+                Some(found) => listeners.extend(found),
                 // Its diag module is missing wherever SCTP itself is not loaded.
                 None if protocol == Protocol::Sctp => {}
                 None => return Ok(None),
@@ -172,8 +172,8 @@ fn listeners(sockets: &mut Connection) -> Result<Option<Vec<Listener>>, Error> {
     Ok(Some(listeners.into_iter().collect()))
 }
 
-/// The sockets that wait. `None` if the kernel has no diag module for the protocol.
-fn waiting(
+/// The listening sockets of a protocol; `None` if the kernel has no diag module for it.
+fn listeners_of(
     sockets: &mut Connection,
     version: IpVersion,
     protocol: Protocol,

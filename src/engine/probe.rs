@@ -1,8 +1,8 @@
-//! Whether `socket cgroupv2` works on this kernel: whether it sees the listening socket that the
-//! first packet of a connection is for. No version tells: Linux 5.13 and those after it load the
-//! match and look only at the socket that the packet has already been given to, which a first packet
-//! has not, until the fix of 5.18, which went into 5.15.35 and into others' kernels too. So a packet
-//! decides.
+//! Probes whether `socket cgroupv2` works on this kernel: whether it finds the listening socket of the
+//! first packet of a connection. From Linux 5.13 on the kernel accepts the match, but looks only at the
+//! socket that the packet was assigned to before, which a first packet does not have. The fix is in 5.18
+//! and was backported to 5.15.35 and to distributions' kernels, so that no version number decides it: a
+//! packet does.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -23,39 +23,40 @@ use crate::model::{
 };
 use crate::netlink::{BEGIN_SEQUENCE, Batch, Dump, KernelError, Request, decode_rule};
 
-/// The first of all chains that see what is delivered on this host, so that nobody else's rules
-/// decide before it.
+/// The first chain on the path of packets to this host, so that no other program's rule decides before
+/// it.
 const FIRST: BaseChain<'static> =
     BaseChain { chain_type: "filter", hook: Hook::Input, priority: i32::MIN };
 
-/// How long a packet may take through the loopback interface. As a rule it is there before the call
-/// that sends it returns, but a busy machine takes its time, and an answer too early would leave the
-/// guard without the match.
+/// How long a packet may take through the loopback interface. It usually arrives before the call that
+/// sends it returns, but not on a busy machine, and giving up too early would leave the guard without the
+/// match.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// How long to wait before the counters are read again.
+/// The time between two readings of the counters.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a kernel makes of `socket cgroupv2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CgroupProbe {
     /// It matches the listening socket that a first packet is for.
     Matches,
-    /// It takes the rule, which then never matches a first packet.
+    /// It accepts the rule, which then never matches a first packet.
     Ignores,
-    /// It does not take the rule.
+    /// It rejects the rule.
     Refuses,
-    /// No packet came through: the loopback interface is down, or rules of others stop what this
-    /// host sends to itself; or the process has no cgroup that it could be asked for.
+    /// No packet arrived: the loopback interface is down, or another program's rules drop what this
+    /// host sends to itself; or the process is in no known cgroup.
     Unknown,
 }
 
 /// The sockets of a probe's packets. They belong to the network namespace in which they were opened,
-/// wherever the thread is when it asks.
+/// wherever the thread is later.
 pub(super) struct Probe {
     pairs: Vec<Pair>,
 }
 
-/// A socket that is to listen on the loopback interface, and one that is to connect to it.
+/// A socket that will listen on the loopback interface, and one that will connect to it.
 struct Pair {
     address: IpAddr,
     listener: OwnedFd,
@@ -69,9 +70,9 @@ impl Probe {
         Probe { pairs: addresses.into_iter().filter_map(|it| Pair::open(it).ok()).collect() }
     }
 
-    /// Asks the kernel over the connection, whose socket has this number, with a rule for the cgroup of
-    /// the calling process.
-    pub fn ask(
+    /// Runs the probe over a connection, whose socket has this port ID, with a rule for the cgroup of the
+    /// calling process.
+    pub fn run(
         self,
         connection: &mut Connection,
         port: u32,
@@ -87,11 +88,11 @@ impl Probe {
         let addresses: Vec<SocketAddr> = pairs.iter().map(|(_, address)| *address).collect();
         let chain = chain(port);
         let batch = batch(&chain, &rules(cgroup, &addresses)).finalize();
-        if !is_taken(&connection.send_batch(&batch)?)? {
+        if !is_accepted(&connection.send_batch(&batch)?)? {
             return Ok(CgroupProbe::Refuses);
         }
         for (pair, address) in &pairs {
-            // Rules of others may forbid it; then no packet is counted.
+            // Another program's rules may prevent it; then no packet is counted.
             let _ = pair.knock(*address);
         }
         let answer = wait(connection, &chain, addresses.len());
@@ -111,7 +112,7 @@ impl Pair {
         Ok(Pair { address, listener: open()?, client: open()? })
     }
 
-    /// Fails where the loopback interface has no such address.
+    /// Listens on a free port. Fails if the loopback interface has no such address.
     fn listen(&self) -> nix::Result<SocketAddr> {
         let listener = self.listener.as_raw_fd();
         bind(listener, &SockaddrStorage::from(SocketAddr::new(self.address, 0)))?;
@@ -122,7 +123,7 @@ impl Pair {
         Ok(SocketAddr::new(self.address, port))
     }
 
-    /// Begins to connect. The packet is on its way when this returns.
+    /// Begins to connect. The packet has been sent when this returns.
     fn knock(&self, address: SocketAddr) -> nix::Result<()> {
         match connect(self.client.as_raw_fd(), &SockaddrStorage::from(address)) {
             Ok(()) | Err(Errno::EINPROGRESS) => Ok(()),
@@ -131,28 +132,28 @@ impl Pair {
     }
 }
 
-/// Whether the kernel takes the rule at all. It is sent in a batch without an end.
+/// Whether the kernel accepts the rule. It is sent in a batch without an end, which changes nothing.
 pub(super) fn loads_cgroup(connection: &mut Connection, port: u32) -> Result<bool, Error> {
     let rule = rule([NftMatch::Cgroup(CgroupMatch { level: 0, id: 1, negated: false })]);
     let batch = batch(&chain(port), &[rule]).unended();
-    is_taken(&connection.send_batch(&batch)?)
+    is_accepted(&connection.send_batch(&batch)?)
 }
 
-/// A chain in a table that nobody else has: it is named by the number of a netlink socket of ours.
+/// A chain in a table with a unique name: the port ID of a netlink socket of this process.
 fn chain(port: u32) -> ChainPath {
     let table = TablePath { family: Family::Inet, table: format!("dwnl-probe-{port}").into() };
     ChainPath { table, chain: "input".into() }
 }
 
-/// Two rules for each address: one counts the packets whose socket has this cgroup, the other
-/// those that are left. Both drop them, so that no connection comes about: by its second packet
-/// the kernel knows the socket anyway.
+/// Two rules for each address: one counts the packets whose socket has this cgroup, the other counts the
+/// rest. Both drop them, so that no connection is established: the match always works on the later packets
+/// of a connection.
 fn rules(cgroup: CgroupMatch, addresses: &[SocketAddr]) -> Vec<Rule> {
-    let loopback = Interface { name: "lo".into(), wildcard: false, negated: false };
+    let loopback = Interface::named("lo".into());
     let loopback = NftMatch::Interface(Direction::In, loopback);
     let pair = |address: &SocketAddr| {
         let version = NftMatch::NfProto(IpVersion::of(address.ip()));
-        let ports = Ports::new(Protocol::Tcp, address.port(), address.port())?;
+        let ports = Ports::single(Protocol::Tcp, address.port()).ok()?;
         let arriving = [loopback.clone(), version, NftMatch::Ports(ports)];
         let matching = [&arriving[..], &[NftMatch::Cgroup(cgroup)]].concat();
         Some([rule(matching), rule(arriving)])
@@ -165,7 +166,7 @@ fn rule(conditions: impl IntoIterator<Item = NftMatch>) -> Rule {
     NftRule::new(conditions, NftStatement::Drop).into()
 }
 
-/// What makes the chain, at whatever generation.
+/// The batch that creates the chain, at any generation.
 fn batch(chain: &ChainPath, rules: &[Rule]) -> Batch {
     let mut batch = Batch::new(0);
     batch.add_owned_table(&chain.table);
@@ -174,14 +175,14 @@ fn batch(chain: &ChainPath, rules: &[Rule]) -> Batch {
     batch
 }
 
-fn is_taken(answer: &BatchAnswer) -> Result<bool, Error> {
+fn is_accepted(answer: &BatchAnswer) -> Result<bool, Error> {
     match answer.errors.first() {
         Some((BEGIN_SEQUENCE, error)) if error.errno == libc::EPERM => Err(Error::Permission),
         first => Ok(first.is_none()),
     }
 }
 
-/// The table goes with the socket in any case, but the kernel takes its time to close that.
+/// Deletes the table now. Closing the socket would delete it too, but later.
 fn remove(connection: &mut Connection, table: &TablePath) {
     let mut batch = Batch::new(0);
     batch.delete_table(table);
@@ -197,7 +198,7 @@ fn wait(
     let end = Instant::now() + TIMEOUT;
     loop {
         let counters = counters(connection, &chain.table)?;
-        if let Some(answer) = judge(&counters, pairs) {
+        if let Some(answer) = evaluate(&counters, pairs) {
             return Ok(answer);
         }
         if Instant::now() >= end {
@@ -207,7 +208,7 @@ fn wait(
     }
 }
 
-/// How many packets each rule of the table has counted.
+/// The number of packets that each rule of the table has counted.
 fn counters(connection: &mut Connection, table: &TablePath) -> Result<Vec<u64>, Error> {
     let what = Dump::Rules { table: &table.table, chain: None };
     let request = |sequence| Request::dump(what, table.family, sequence);
@@ -220,8 +221,8 @@ fn counters(connection: &mut Connection, table: &TablePath) -> Result<Vec<u64>, 
     Ok(counters)
 }
 
-/// What the counters of so many pairs of rules say; nothing as long as a packet is missing.
-fn judge(counters: &[u64], pairs: usize) -> Option<CgroupProbe> {
+/// The result by the counters of this number of pairs of rules; `None` while a packet is missing.
+fn evaluate(counters: &[u64], pairs: usize) -> Option<CgroupProbe> {
     let (counters, _) = counters.as_chunks();
     if counters.iter().any(|[_, others]| *others > 0) {
         return Some(CgroupProbe::Ignores);
@@ -236,12 +237,12 @@ mod tests {
 
     #[test]
     fn every_packet_has_to_be_matched() {
-        let judge = |counters: &[u64]| judge(counters, 2);
-        assert_eq!(judge(&[1, 0, 1, 0]), Some(CgroupProbe::Matches));
-        assert_eq!(judge(&[1, 0, 0, 1]), Some(CgroupProbe::Ignores));
-        assert_eq!(judge(&[0, 1, 0, 0]), Some(CgroupProbe::Ignores));
-        assert_eq!(judge(&[1, 0, 0, 0]), None, "the second is missing");
-        assert_eq!(judge(&[1, 0]), None, "half a dump");
-        assert_eq!(judge(&[]), None);
+        let evaluate = |counters: &[u64]| evaluate(counters, 2);
+        assert_eq!(evaluate(&[1, 0, 1, 0]), Some(CgroupProbe::Matches));
+        assert_eq!(evaluate(&[1, 0, 0, 1]), Some(CgroupProbe::Ignores));
+        assert_eq!(evaluate(&[0, 1, 0, 0]), Some(CgroupProbe::Ignores));
+        assert_eq!(evaluate(&[1, 0, 0, 0]), None, "the second is missing");
+        assert_eq!(evaluate(&[1, 0]), None, "half a dump");
+        assert_eq!(evaluate(&[]), None);
     }
 }

@@ -8,6 +8,7 @@ use crate::plan::Change;
 
 /// A change that the kernel refused, and with it the whole transaction.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Rejection {
     /// The change; `None` if the transaction as a whole was refused.
     pub change: Option<Change>,

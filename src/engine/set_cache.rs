@@ -1,61 +1,94 @@
-//! The elements of our sets as they were at one generation. As long as the ruleset is still at that
-//! generation, or at one before which others touched other things alone, they are what they were, and a
-//! hundred thousand elements need not be dumped again.
+//! Remembers the elements of dwnl's sets at one generation of the ruleset. While the ruleset stays at
+//! that generation, or changes only elsewhere, a hundred thousand elements need not be dumped again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::commit::next_generation;
 use crate::model::{Interval, Ruleset, SetPath, Snapshot};
 
-/// What an engine remembers of the kernel's sets.
+/// What an engine knows of the kernel's sets. Shared by the engine, which fills it, and the monitor that
+/// it subscribed, which invalidates what other programs change.
 #[derive(Default)]
 pub(super) struct SetCache {
-    generation: u32,
-    sets: BTreeMap<SetPath, Arc<[Interval]>>,
+    state: Mutex<State>,
 }
 
+#[derive(Default)]
+struct State {
+    generation: u32,
+    sets: BTreeMap<SetPath, Arc<[Interval]>>,
+    overruns: u64,
+}
+
+/// The number of overruns before something was read from the kernel or written to it.
+///
+/// After an overrun, the rest of a commit may arrive as if it were a whole commit. It is not younger
+/// than what is read after the overrun, but it may be younger than what was read before: that must not
+/// be stored any more.
+#[derive(Clone, Copy)]
+pub(super) struct Epoch(u64);
+
 impl SetCache {
-    /// The elements of a set at this generation, if they are remembered.
+    /// The elements of a set at this generation, if they are known.
     pub fn get(&self, generation: u32, set: &SetPath) -> Option<Arc<[Interval]>> {
-        let sets = (generation == self.generation).then_some(&self.sets)?;
+        let state = self.state();
+        let sets = (generation == state.generation).then_some(&state.sets)?;
         sets.get(set).map(Arc::clone)
     }
 
-    /// Takes notice of the commit that brought about this generation. If it is the next one, all but
-    /// the sets that it touched are what they were; of any other nothing follows.
-    pub fn advance(&mut self, generation: u32, touches: impl Fn(&SetPath) -> bool) {
-        if generation == next_generation(self.generation) {
-            self.generation = generation;
-            self.sets.retain(|set, _| !touches(set));
+    /// Moves on to the generation that a commit produced. If it is the next one, all sets but those that
+    /// the commit touched are unchanged; if not, commits in between are unknown, and nothing moves.
+    pub fn advance(&self, generation: u32, touches: impl Fn(&SetPath) -> bool) {
+        let mut state = self.state();
+        if generation == next_generation(state.generation) {
+            state.generation = generation;
+            state.sets.retain(|set, _| !touches(set));
         }
     }
 
-    /// Remembers nothing any more.
-    pub fn clear(&mut self) {
-        self.sets.clear();
+    /// Forgets all sets after an overrun.
+    pub fn clear(&self) {
+        let mut state = self.state();
+        state.overruns += 1;
+        state.sets.clear();
     }
 
-    /// Remembers what was read.
-    pub fn store_snapshot(&mut self, snapshot: &Snapshot) {
-        self.generation = snapshot.generation;
+    /// To be taken before the kernel is read or written.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.state().overruns)
+    }
+
+    /// Stores the sets of a snapshot that was taken in this epoch.
+    pub fn store_snapshot(&self, epoch: Epoch, snapshot: &Snapshot) {
         let tables = snapshot.tables.iter();
-        self.sets = tables
+        let sets = tables
             .flat_map(|(path, table)| table.sets.iter().map(move |set| (path, set)))
             .filter(|(_, (_, installed))| installed.kind.is_some_and(|kind| !kind.is_dynamic()))
             .map(|(table, (set, installed))| {
                 let path = SetPath { table: table.clone(), set: Arc::clone(set) };
                 (path, Arc::clone(&installed.elements))
-            })
-            .collect();
+            });
+        self.store(epoch, snapshot.generation, sets.collect());
     }
 
-    /// Remembers what the commit that brought about this generation has put in place.
-    pub fn store_ruleset(&mut self, generation: u32, ruleset: &Ruleset) {
-        self.generation = generation;
+    /// Stores the sets of a ruleset that was committed in this epoch and produced this generation.
+    pub fn store_ruleset(&self, epoch: Epoch, generation: u32, ruleset: &Ruleset) {
         let sets = ruleset.sets.iter().filter(|set| !set.kind.is_dynamic());
-        self.sets =
-            sets.map(|set| (set.path.as_ref().clone(), Arc::clone(&set.elements))).collect();
+        let sets = sets.map(|set| (set.path.as_ref().clone(), Arc::clone(&set.elements)));
+        self.store(epoch, generation, sets.collect());
+    }
+
+    fn store(&self, epoch: Epoch, generation: u32, sets: BTreeMap<SetPath, Arc<[Interval]>>) {
+        let mut state = self.state();
+        if epoch.0 == state.overruns {
+            state.generation = generation;
+            state.sets = sets;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,6 +100,8 @@ mod tests {
 
     use super::*;
     use crate::model::{Family, InstalledSet, IpVersion, SetKind, TablePath};
+
+    const HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 1024 };
 
     fn path(set: &str) -> SetPath {
         let table = TablePath { family: Family::Inet, table: "dwnl".into() };
@@ -83,37 +118,46 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_remembered_for_one_generation() {
-        let kind = SetKind::Hosts { version: IpVersion::V4, capacity: 1024 };
-        let mut memory = SetCache::default();
-        memory.store_snapshot(&snapshot(3, Some(kind)));
-        assert_eq!(memory.get(3, &path("cdn-4")).map(|elements| elements.len()), Some(1));
-        assert!(memory.get(4, &path("cdn-4")).is_none());
-        assert!(memory.get(3, &path("cdn-6")).is_none());
+    fn elements_are_cached_for_one_generation() {
+        let cache = SetCache::default();
+        cache.store_snapshot(cache.epoch(), &snapshot(3, Some(HOSTS)));
+        assert_eq!(cache.get(3, &path("cdn-4")).map(|elements| elements.len()), Some(1));
+        assert!(cache.get(4, &path("cdn-4")).is_none());
+        assert!(cache.get(3, &path("cdn-6")).is_none());
 
-        memory.store_ruleset(4, &Ruleset::default());
-        assert!(memory.get(4, &path("cdn-4")).is_none());
+        cache.store_ruleset(cache.epoch(), 4, &Ruleset::default());
+        assert!(cache.get(4, &path("cdn-4")).is_none());
     }
 
     #[test]
-    fn elements_outlive_the_commits_that_leave_them_alone() {
-        let kind = SetKind::Hosts { version: IpVersion::V4, capacity: 1024 };
-        let mut memory = SetCache::default();
-        memory.store_snapshot(&snapshot(u32::MAX, Some(kind)));
-        memory.advance(1, |set| *set == path("cdn-6"));
-        assert!(memory.get(1, &path("cdn-4")).is_some());
-        // One was not heard of.
-        memory.advance(3, |_| false);
-        assert!(memory.get(3, &path("cdn-4")).is_none());
-        memory.advance(2, |set| *set == path("cdn-4"));
-        assert!(memory.get(2, &path("cdn-4")).is_none());
+    fn elements_stay_cached_across_commits_that_do_not_touch_them() {
+        let cache = SetCache::default();
+        cache.store_snapshot(cache.epoch(), &snapshot(u32::MAX, Some(HOSTS)));
+        cache.advance(1, |set| *set == path("cdn-6"));
+        assert!(cache.get(1, &path("cdn-4")).is_some());
+        // Generation 2 was not reported.
+        cache.advance(3, |_| false);
+        assert!(cache.get(3, &path("cdn-4")).is_none());
+        cache.advance(2, |set| *set == path("cdn-4"));
+        assert!(cache.get(2, &path("cdn-4")).is_none());
     }
 
     #[test]
-    fn a_set_that_was_not_read_is_not_remembered_as_empty() {
-        let mut memory = SetCache::default();
-        memory.store_snapshot(&snapshot(3, None));
-        assert!(memory.get(3, &path("cdn-4")).is_none());
+    fn a_set_that_was_not_read_is_not_cached_as_empty() {
+        let cache = SetCache::default();
+        cache.store_snapshot(cache.epoch(), &snapshot(3, None));
+        assert!(cache.get(3, &path("cdn-4")).is_none());
+    }
+
+    #[test]
+    fn nothing_that_was_read_before_an_overrun_is_stored_after_it() {
+        let cache = SetCache::default();
+        let epoch = cache.epoch();
+        cache.clear();
+        cache.store_snapshot(epoch, &snapshot(3, Some(HOSTS)));
+        assert!(cache.get(3, &path("cdn-4")).is_none());
+        cache.store_snapshot(cache.epoch(), &snapshot(3, Some(HOSTS)));
+        assert!(cache.get(3, &path("cdn-4")).is_some());
     }
 
     const SETS: usize = 3;
@@ -122,11 +166,11 @@ mod tests {
         path(&format!("cdn-{set}"))
     }
 
-    /// A kernel with some sets of one element each, and the notices that have not been read.
+    /// A kernel with some sets of one element each, and the events that have not been read.
     struct Kernel {
         generation: u32,
         elements: [u128; SETS],
-        notices: VecDeque<(u32, [bool; SETS])>,
+        events: VecDeque<(u32, [bool; SETS])>,
     }
 
     impl Kernel {
@@ -148,69 +192,77 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// Somebody commits, and it is heard of or not.
+        /// Another program commits, which is reported or not.
         Foreign([bool; SETS], bool),
-        /// The engine commits something, of which nothing is heard, and remembers it or not.
+        /// The engine commits, which is never reported, and stores the sets or not.
         Own([bool; SETS], bool),
-        /// It reads the sets.
+        /// The engine reads the sets.
         Read,
-        /// It takes notice of so many commits.
-        Heed(usize),
-        /// What waits is lost, and it takes notice of that.
-        Lose,
+        /// The engine begins to read the sets, and stores them only after the next steps.
+        ReadSlowly,
+        /// The monitor reads this many events.
+        Observe(usize),
+        /// The waiting events are lost, and the monitor reports that.
+        Overrun,
     }
 
     fn step() -> impl Strategy<Value = Step> {
         let touched = || any::<[bool; SETS]>();
         prop_oneof![
-            4 => (touched(), prop::bool::weighted(0.9)).prop_map(|(t, h)| Step::Foreign(t, h)),
+            4 => (touched(), prop::bool::weighted(0.9)).prop_map(|(t, r)| Step::Foreign(t, r)),
             2 => (touched(), any::<bool>()).prop_map(|(touched, keep)| Step::Own(touched, keep)),
             1 => Just(Step::Read),
-            4 => (1..4usize).prop_map(Step::Heed),
-            1 => Just(Step::Lose),
+            1 => Just(Step::ReadSlowly),
+            4 => (1..4usize).prop_map(Step::Observe),
+            1 => Just(Step::Overrun),
         ]
     }
 
     proptest! {
         #[test]
-        fn nothing_is_remembered_that_the_kernel_does_not_hold(
+        fn the_cache_never_disagrees_with_the_kernel(
             before in prop_oneof![Just(0u32), Just(u32::MAX - 3), any::<u32>()],
             steps in prop::collection::vec(step(), 0..60),
         ) {
-            let mut memory = SetCache::default();
+            let cache = SetCache::default();
             let mut kernel =
-                Kernel { generation: before, elements: [0; SETS], notices: VecDeque::new() };
+                Kernel { generation: before, elements: [0; SETS], events: VecDeque::new() };
+            let mut pending = None;
             for step in steps {
                 match step {
-                    Step::Foreign(touched, is_heard) => {
+                    Step::Foreign(touched, is_reported) => {
                         kernel.commit(touched);
-                        let notice = (kernel.generation, touched);
-                        kernel.notices.extend(is_heard.then_some(notice));
+                        let event = (kernel.generation, touched);
+                        kernel.events.extend(is_reported.then_some(event));
                     }
-                    Step::Own(touched, is_kept) => {
+                    Step::Own(touched, is_stored) => {
                         kernel.commit(touched);
-                        if is_kept {
-                            memory = SetCache { generation: kernel.generation, sets: kernel.sets() };
+                        if is_stored {
+                            cache.store(cache.epoch(), kernel.generation, kernel.sets());
                         }
                     }
-                    Step::Read => {
-                        memory = SetCache { generation: kernel.generation, sets: kernel.sets() };
+                    Step::Read => cache.store(cache.epoch(), kernel.generation, kernel.sets()),
+                    Step::ReadSlowly => {
+                        if let Some((epoch, generation, sets)) = pending.take() {
+                            cache.store(epoch, generation, sets);
+                        }
+                        pending = Some((cache.epoch(), kernel.generation, kernel.sets()));
                     }
-                    Step::Heed(count) => {
-                        let count = count.min(kernel.notices.len());
-                        for (generation, touched) in kernel.notices.drain(..count) {
-                            memory.advance(generation, |set| {
+                    Step::Observe(count) => {
+                        let count = count.min(kernel.events.len());
+                        for (generation, touched) in kernel.events.drain(..count) {
+                            cache.advance(generation, |set| {
                                 (0..SETS).any(|other| touched[other] && name(other) == *set)
                             });
                         }
                     }
-                    Step::Lose => {
-                        kernel.notices.clear();
-                        memory.clear();
+                    Step::Overrun => {
+                        kernel.events.clear();
+                        cache.clear();
                     }
                 }
                 for set in 0..SETS {
-                    if let Some(elements) = memory.get(kernel.generation, &name(set)) {
+                    if let Some(elements) = cache.get(kernel.generation, &name(set)) {
                         prop_assert_eq!(elements, kernel.installed(set));
                     }
                 }

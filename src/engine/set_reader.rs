@@ -1,5 +1,5 @@
-//! Reading the elements of sets. The kernel works on a dump in the thread that reads it, so those of
-//! many sets are read by two threads, each over a socket of its own.
+//! Reads the elements of sets. The kernel works on a dump in the thread that reads it, so two threads,
+//! each with a socket, read many sets.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,21 +10,21 @@ use super::connection::{Connection, DumpStatus};
 use crate::model::{Interval, SetKind, SetPath};
 use crate::netlink::{Dump, DumpedElements};
 
-/// From this number of sets on a second thread takes its share. Fewer are read before it has begun.
+/// Minimum number of sets for a second thread. Fewer sets are read before it has started.
 const MANY: usize = 4;
 
 /// A set whose elements have to be read.
 pub(super) struct PendingSet {
     /// The set.
     pub path: SetPath,
-    /// What its elements are.
+    /// The kind of its elements.
     pub kind: SetKind,
 }
 
-/// The elements of a set, sorted; `None` if there is one that dwnl never makes.
+/// The elements of a set, sorted; `None` if there is one of a kind that dwnl does not use.
 pub(super) type Elements = Option<Vec<Interval>>;
 
-/// Reads the sets, in their order. `None` if the ruleset is of another generation by now.
+/// Reads the sets, in their order. `None` if the ruleset has changed meanwhile.
 pub(super) fn read(
     connections: &mut [Connection; 2],
     sets: &[PendingSet],
@@ -34,12 +34,12 @@ pub(super) fn read(
     let [first, second] = connections;
     let read = thread::scope(|scope| {
         let helper = (sets.len() >= MANY).then(|| {
-            // Without a thread to spare the first reads them all.
+            // If no thread can be started, this one reads them all.
             thread::Builder::new().spawn_scoped(scope, || queue.work(second)).ok()
         });
         let mut read = queue.work(first)?;
-        if let Some(theirs) = helper.flatten().map(ScopedJoinHandle::join) {
-            read.extend(theirs.unwrap_or_else(|panic| resume_unwind(panic))?);
+        if let Some(others) = helper.flatten().map(ScopedJoinHandle::join) {
+            read.extend(others.unwrap_or_else(|panic| resume_unwind(panic))?);
         }
         Ok::<_, Error>(read)
     })?;
@@ -55,7 +55,7 @@ pub(super) fn read(
     Ok(Some(elements))
 }
 
-/// The sets that nobody has begun to read.
+/// The sets, and which of them is read next.
 struct Queue<'a> {
     sets: &'a [PendingSet],
     generation: u32,
@@ -63,8 +63,8 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// Reads one set after the other until none is left or one dump was interrupted, and returns the
-    /// elements with the places of their sets.
+    /// Reads one set after the other until none is left or a dump is interrupted. Returns the elements
+    /// with the indices of their sets.
     fn work(&self, connection: &mut Connection) -> Result<Vec<(usize, Elements)>, Error> {
         let mut read = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! Taking a snapshot: dumps of tables, chains and rules, all of one generation.
+//! Takes a snapshot: dumps tables, chains, rules and sets, all at one generation.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use super::{ATTEMPTS_MAX, Error, docker};
 use crate::model::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
 use crate::netlink::{Dump, decode_chain, decode_rule, decode_set, decode_table, is_anonymous};
 
-/// Reads the tables of `ruleset`, from the beginning again whenever somebody changes something
-/// meanwhile. Elements that are remembered are not read.
+/// Reads the tables of `ruleset`, from the beginning again whenever another program changes the ruleset
+/// meanwhile. Cached elements are not read.
 pub(super) fn take(
     connections: &mut [Connection; 2],
     routes: &mut Connection,
-    memory: &SetCache,
+    cache: &SetCache,
     ruleset: &Ruleset,
 ) -> Result<Snapshot, Error> {
     let tables: BTreeSet<&TablePath> =
         ruleset.tables().into_iter().chain(&ruleset.owned_tables).collect();
     for _ in 0..ATTEMPTS_MAX {
         if let Some(snapshot) =
-            SnapshotReader::new(connections, routes, memory, &tables).attempt()?
+            SnapshotReader::new(connections, routes, cache, &tables).attempt()?
         {
             return Ok(snapshot);
         }
@@ -33,9 +33,9 @@ pub(super) fn take(
 struct SnapshotReader<'a> {
     connections: &'a mut [Connection; 2],
     routes: &'a mut Connection,
-    memory: &'a SetCache,
+    cache: &'a SetCache,
     tables: &'a BTreeSet<&'a TablePath>,
-    /// The chains whose rules tell something about Docker.
+    /// The chains whose rules have to be read to discover Docker's ports and bridges.
     docker: Vec<ChainPath>,
 }
 
@@ -43,13 +43,13 @@ impl<'a> SnapshotReader<'a> {
     fn new(
         connections: &'a mut [Connection; 2],
         routes: &'a mut Connection,
-        memory: &'a SetCache,
+        cache: &'a SetCache,
         tables: &'a BTreeSet<&'a TablePath>,
     ) -> SnapshotReader<'a> {
-        SnapshotReader { connections, routes, memory, tables, docker: Vec::new() }
+        SnapshotReader { connections, routes, cache, tables, docker: Vec::new() }
     }
 
-    /// The snapshot, or `None` if it would be of more than one generation.
+    /// The snapshot; `None` if the ruleset changed while it was read.
     fn attempt(&mut self) -> Result<Option<Snapshot>, Error> {
         let generation = self.connections[0].generation()?;
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
@@ -134,7 +134,7 @@ impl<'a> SnapshotReader<'a> {
         self.elements(family, snapshot)
     }
 
-    /// Elements that are remembered are not read again, and those that are the kernel's not at all.
+    /// Reads the elements of sets that are not cached. Those of dynamic sets belong to the kernel.
     fn elements(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let generation = snapshot.generation;
         let mut unread = Vec::new();
@@ -142,7 +142,7 @@ impl<'a> SnapshotReader<'a> {
             for (name, set) in &mut installed.sets {
                 let Some(kind) = set.kind.filter(|kind| !kind.is_dynamic()) else { continue };
                 let path = SetPath { table: path.clone(), set: Arc::clone(name) };
-                match self.memory.get(generation, &path) {
+                match self.cache.get(generation, &path) {
                     Some(elements) => set.elements = elements,
                     None => unread.push(PendingSet { path, kind }),
                 }
@@ -162,7 +162,7 @@ impl<'a> SnapshotReader<'a> {
         Ok(DumpStatus::Complete)
     }
 
-    /// Of what dwnl never makes it is enough to know that it is there.
+    /// Whether there are objects of a kind that dwnl does not use.
     fn others(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let generation = snapshot.generation;
         for (path, installed) in own_tables(family, snapshot) {
@@ -182,7 +182,7 @@ impl<'a> SnapshotReader<'a> {
     }
 }
 
-/// Only in a table of ours it matters what stands there beside chains.
+/// dwnl's own tables, of which sets and other objects matter too.
 fn own_tables(
     family: Family,
     snapshot: &mut Snapshot,

@@ -1,4 +1,4 @@
-//! The engine against a kernel that misbehaves: a transport that answers as told.
+//! The engine with a scripted kernel that misbehaves.
 
 mod host;
 mod observe;
@@ -15,15 +15,15 @@ use crate::model::{Location, Ports, Protocol};
 use crate::netlink::{BEGIN_SEQUENCE, Messages, Transport};
 use crate::policy::{Allow, Guard, Policy};
 
-/// What the kernel does with one batch.
+/// How the kernel handles a batch.
 #[derive(Clone, Copy)]
-enum Fate {
-    /// It commits it.
+enum Reply {
+    /// Commits it.
     Commit,
-    /// It reports this errno for the message with this index (0 is BEGIN), pointing at this
-    /// offset if there is one, and changes nothing.
-    Refuse { message: u32, errno: i32, offset: Option<u32> },
-    /// It says nothing and changes nothing.
+    /// Reports this errno for the message with this index (0 is BEGIN), with this offset if there is
+    /// one, and changes nothing.
+    Reject { message: u32, errno: i32, offset: Option<u32> },
+    /// Answers nothing and changes nothing.
     Ignore,
 }
 
@@ -31,37 +31,37 @@ enum Fate {
 #[derive(Clone, Copy, PartialEq)]
 enum Noise {
     None,
-    /// Answers to questions that were not asked come before each answer.
+    /// Answers to other requests come before each answer.
     Stale,
     /// The first dump is marked as interrupted.
     Interrupted,
     /// The first dump is of another generation.
     Overtaken,
-    /// A table that is found is gone when its rules are asked for.
+    /// A table that was listed does not exist any more when its rules are requested.
     Gone,
     /// The answers to a batch overflow the receive buffer.
     Overflow,
-    /// They are all lost, this often.
+    /// The answers to a batch are all lost, this often.
     Lost(usize),
-    /// Every answer lacks its end.
+    /// Every answer is truncated.
     Short,
     /// Nothing is answered.
     Mute,
-    /// Every question is answered with this errno.
+    /// Every request is answered with this errno.
     Errno(i32),
 }
 
 struct Kernel {
     generation: u32,
-    fates: VecDeque<Fate>,
+    replies: VecDeque<Reply>,
     noise: Noise,
     /// The name of the one table that it has in each family.
     table: &'static [u8],
-    /// The dump that tells of one thing in that table.
+    /// The dump that lists one object in that table.
     holds: Option<i32>,
     answers: VecDeque<io::Result<Vec<u8>>>,
     current: Vec<u8>,
-    /// The types of the messages that it was sent, of a batch that of its first.
+    /// The types of the messages that were sent; of a batch, the type of the first.
     requests: Requests,
 }
 
@@ -112,7 +112,7 @@ impl Kernel {
     fn new(generation: u32) -> Kernel {
         Kernel {
             generation,
-            fates: VecDeque::new(),
+            replies: VecDeque::new(),
             noise: Noise::None,
             table: b"other\0\0\0",
             holds: None,
@@ -129,7 +129,7 @@ impl Kernel {
         message(nft(libc::NFT_MSG_NEWGEN), 0, sequence, &payload)
     }
 
-    /// The table, or what it holds, and the end of the dump.
+    /// The table, or an object in it, and the end of the dump.
     fn dump(&mut self, kind: i32, sequence: u32) -> Vec<u8> {
         let noise = std::mem::replace(&mut self.noise, Noise::None);
         let flags = if noise == Noise::Interrupted { libc::NLM_F_DUMP_INTR } else { 0 };
@@ -144,14 +144,14 @@ impl Kernel {
         if kind == nft(libc::NFT_MSG_GETTABLE) || Some(kind) == self.holds.map(nft) {
             let mut payload = vec![2, 0];
             payload.extend_from_slice(&(generation as u16).to_be_bytes());
-            // The table's name is attribute 1 of whatever can be dumped.
+            // The table's name is attribute 1 of every object.
             let table = if noise == Noise::Gone { b"nat\0\0\0\0\0" } else { self.table };
             payload.extend_from_slice(&[4 + table.len() as u8, 0, 1, 0]);
             payload.extend_from_slice(table);
             if kind == nft(libc::NFT_MSG_GETSET) {
                 payload.extend_from_slice(&SET);
             }
-            // In the numbers of messages, what is got comes just before the getting.
+            // The type of an answer is one less than that of its request.
             answer.extend(message(kind - 1, libc::NLM_F_MULTI, sequence, &payload));
         }
         answer.extend(message(libc::NLMSG_DONE, flags | libc::NLM_F_MULTI, sequence, &[0; 4]));
@@ -159,10 +159,10 @@ impl Kernel {
     }
 
     fn batch(&mut self) {
-        match self.fates.pop_front().unwrap_or(Fate::Commit) {
-            Fate::Commit => self.generation += 1,
-            Fate::Ignore => {}
-            Fate::Refuse { message, errno, offset } => {
+        match self.replies.pop_front().unwrap_or(Reply::Commit) {
+            Reply::Commit => self.generation += 1,
+            Reply::Ignore => {}
+            Reply::Reject { message, errno, offset } => {
                 if errno == libc::ERESTART {
                     self.generation += 1;
                 }
@@ -226,32 +226,32 @@ impl Transport for Kernel {
     }
 }
 
-/// An engine before a kernel of generation 7 without tables of ours, and what it has been sent.
-fn engine(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> (Engine, Requests) {
-    engine_before(Kernel { fates: fates.into(), noise, ..Kernel::new(7) })
+/// An engine with a kernel at generation 7 without dwnl's tables, and the requests to that kernel.
+fn engine(noise: Noise, replies: impl Into<VecDeque<Reply>>) -> (Engine, Requests) {
+    engine_with(Kernel { replies: replies.into(), noise, ..Kernel::new(7) })
 }
 
-fn engine_before(kernel: Kernel) -> (Engine, Requests) {
+fn engine_with(kernel: Kernel) -> (Engine, Requests) {
     let requests = Arc::clone(&kernel.requests);
     let mute = || Box::new(Kernel { noise: Noise::Mute, ..Kernel::new(7) });
     (Engine::over([Box::new(kernel), mute()], mute(), mute()), requests)
 }
 
-fn apply(noise: Noise, fates: impl Into<VecDeque<Fate>>) -> Result<Outcome, Error> {
-    engine(noise, fates).0.apply(&compile(&policy()))
+fn apply(noise: Noise, replies: impl Into<VecDeque<Reply>>) -> Result<Outcome, Error> {
+    engine(noise, replies).0.apply(&compile(&policy()))
 }
 
 /// The sentence of the error that a refusal gives.
 fn sentence(message: u32, errno: i32, offset: Option<u32>) -> String {
-    let refuse = Fate::Refuse { message, errno, offset };
+    let refuse = Reply::Reject { message, errno, offset };
     apply(Noise::None, [refuse]).expect_err("an error").to_string()
 }
 
 fn policy() -> Policy {
     let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
-    let at = Some(Location { file: "policy.toml".into(), line: 12, column: 1 });
-    let entry = Allow { name: Some("web".into()), at, ..Allow::new(vec![ports]) };
-    Policy { allow: vec![entry], guard: Guard::off(), ..Policy::default() }
+    let at = Location { file: "policy.toml".into(), line: 12, column: 1 };
+    let entry = Allow::builder([ports]).name("web").at(at).build().expect("an entry");
+    Policy::builder().allow(entry).guard(Guard::off()).build().expect("a policy")
 }
 
 /// BEGIN, two tables, then for IPv4: DOCKER, DOCKER-BLOCK.
@@ -282,7 +282,7 @@ fn nothing_is_sent_where_nothing_is_to_be_done() {
 fn a_conflict_starts_again_from_the_dump() {
     // Before the first message, or after a module was loaded for one.
     for message in [0, FIRST_RULE] {
-        let conflict = Fate::Refuse { message, errno: libc::ERESTART, offset: None };
+        let conflict = Reply::Reject { message, errno: libc::ERESTART, offset: None };
         let outcome = apply(Noise::None, [conflict, conflict]).expect("success");
         assert_eq!((outcome.attempts, outcome.generation), (3, 10));
     }
@@ -290,7 +290,7 @@ fn a_conflict_starts_again_from_the_dump() {
 
 #[test]
 fn endless_conflicts_end_with_an_error() {
-    let conflict = Fate::Refuse { message: 0, errno: libc::ERESTART, offset: None };
+    let conflict = Reply::Reject { message: 0, errno: libc::ERESTART, offset: None };
     let error = apply(Noise::None, vec![conflict; 200]).expect_err("an error");
     assert_eq!(
         error.to_string(),
@@ -310,7 +310,7 @@ fn a_dump_that_was_overtaken_is_taken_again() {
 #[test]
 fn the_first_refused_change_is_named_with_its_line() {
     for noise in [Noise::None, Noise::Overflow] {
-        let refuse = Fate::Refuse { message: FIRST_RULE, errno: libc::EINVAL, offset: None };
+        let refuse = Reply::Reject { message: FIRST_RULE, errno: libc::EINVAL, offset: None };
         let error = apply(noise, [refuse]).expect_err("an error");
         assert_eq!(
             error.to_string(),
@@ -350,7 +350,7 @@ fn a_kernel_without_nat_for_ipv6_is_named() {
 
 #[test]
 fn a_batch_that_was_ignored_is_no_success() {
-    let error = apply(Noise::None, [Fate::Ignore]).expect_err("an error");
+    let error = apply(Noise::None, [Reply::Ignore]).expect_err("an error");
     assert!(matches!(error, Error::Malformed(_)), "{error}");
 }
 
@@ -360,7 +360,7 @@ fn missing_rights_and_a_missing_subsystem_are_told_apart() {
     assert!(matches!(error, Error::Permission), "{error}");
     let error = apply(Noise::Errno(libc::EOPNOTSUPP), []).expect_err("an error");
     assert!(matches!(error, Error::NoNfTables), "{error}");
-    let refuse = Fate::Refuse { message: 0, errno: libc::EPERM, offset: None };
+    let refuse = Reply::Reject { message: 0, errno: libc::EPERM, offset: None };
     let error = apply(Noise::None, [refuse]).expect_err("an error");
     assert!(matches!(error, Error::Permission), "{error}");
 }
@@ -380,15 +380,15 @@ fn what_our_table_holds_beside_chains_and_sets_is_seen() {
         [(None, false), (Some(libc::NFT_MSG_GETOBJ), true), (Some(GET_FLOWTABLE), true)]
     {
         let kernel = Kernel { table: b"dwnl\0\0\0\0", holds, ..Kernel::new(7) };
-        let snapshot = engine_before(kernel).0.snapshot().expect("a snapshot");
-        let [own] = managed_objects().owned_tables.try_into().expect("one table of ours");
+        let snapshot = engine_with(kernel).0.snapshot().expect("a snapshot");
+        let [own] = managed_objects().owned_tables.try_into().expect("one table");
         assert_eq!(snapshot.tables[&own].has_foreign_objects, expected, "{holds:?}");
     }
 }
 
 #[test]
 fn lost_answers_to_a_batch_are_an_error_even_if_others_change_the_ruleset_meanwhile() {
-    let conflict = Fate::Refuse { message: 0, errno: libc::ERESTART, offset: None };
+    let conflict = Reply::Reject { message: 0, errno: libc::ERESTART, offset: None };
     for times in [1, 1000] {
         let error = apply(Noise::Lost(times), [conflict]).expect_err("an error");
         assert_eq!(

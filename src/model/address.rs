@@ -1,46 +1,157 @@
-//! Sets of addresses that one rule can match: a network or a range.
+//! The addresses that one rule can match: a host, a network or a range.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
 use super::IpVersion;
+use super::address_text::{AddressText, NetworkText};
 
-/// What a source or destination condition matches: one network (a single host is a network of
-/// full length) or one range.
+/// The addresses that one source or destination condition matches: a host, a network or a range of
+/// IPv4 or IPv6 addresses.
+///
+/// A policy writes it as `192.0.2.1`, `192.0.2.0/24` or `192.0.2.1-192.0.2.9`; that is what
+/// `Display` prints and `FromStr` reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum AddressSpec {
+pub struct AddressSpec(Form);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Form {
     /// A prefix without host bits; a single host has the full prefix length.
     Network(IpNetwork),
-    /// Consecutive addresses that need not make up a prefix.
+    /// At least two consecutive addresses.
     Range(AddressRange),
 }
 
+/// Why addresses cannot be a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// The address of a network has bits set beyond its prefix length.
+    #[error("`{}` has host bits set", NetworkText(.0))]
+    HostBits(IpNetwork),
+    /// An IPv4 address or network in IPv6 form: packets never carry it.
+    #[error("`{}` is an IPv4-mapped IPv6 address", AddressText(.0.ip()))]
+    Ipv4Mapped(IpNetwork),
+    /// The ends of a range are of different IP versions.
+    #[error("the range mixes IPv4 and IPv6")]
+    MixedVersions,
+    /// The first address of a range is above the last.
+    #[error("the range is reversed")]
+    ReversedRange,
+}
+
 impl AddressSpec {
+    /// A single address.
+    ///
+    /// # Errors
+    /// [`AddressError::Ipv4Mapped`].
+    pub fn host(address: IpAddr) -> Result<AddressSpec, AddressError> {
+        AddressSpec::network(address.into())
+    }
+
+    /// All addresses of a network; those of `0.0.0.0/0` and `::/0` are all of their IP version.
+    ///
+    /// # Errors
+    /// [`AddressError::HostBits`] and [`AddressError::Ipv4Mapped`].
+    pub fn network(network: IpNetwork) -> Result<AddressSpec, AddressError> {
+        if is_ipv4_mapped(&network) {
+            return Err(AddressError::Ipv4Mapped(network));
+        }
+        AddressSpec::exact(network).ok_or(AddressError::HostBits(network))
+    }
+
+    /// The addresses from `first` to `last`, both included. A range of one address is the host.
+    ///
+    /// # Errors
+    /// All of [`AddressError`] except [`AddressError::HostBits`].
+    pub fn range(first: IpAddr, last: IpAddr) -> Result<AddressSpec, AddressError> {
+        let (start, _) = (AddressSpec::host(first)?, AddressSpec::host(last)?);
+        let range = AddressRange::new(first, last)?;
+        Ok(if first == last { start } else { AddressSpec(Form::Range(range)) })
+    }
+
+    /// A network as the kernel or Docker has it; `None` if it has host bits.
+    pub(crate) fn exact(network: IpNetwork) -> Option<AddressSpec> {
+        (network.network() == network.ip()).then_some(AddressSpec(Form::Network(network)))
+    }
+
+    /// The network without its host bits.
+    pub(crate) fn masked(network: IpNetwork) -> AddressSpec {
+        let masked = IpNetwork::new(network.network(), network.prefix());
+        AddressSpec(Form::Network(masked.unwrap_or(network)))
+    }
+
     /// The IP version of the addresses.
     pub fn version(&self) -> IpVersion {
-        match self {
-            AddressSpec::Network(network) => IpVersion::of(network.ip()),
-            AddressSpec::Range(range) => IpVersion::of(range.first()),
+        IpVersion::of(self.first())
+    }
+
+    /// The lowest address.
+    pub fn first(&self) -> IpAddr {
+        match self.0 {
+            Form::Network(network) => network.network(),
+            Form::Range(range) => range.first(),
         }
+    }
+
+    /// The highest address.
+    pub fn last(&self) -> IpAddr {
+        match self.0 {
+            Form::Network(network) => network.broadcast(),
+            Form::Range(range) => range.last(),
+        }
+    }
+
+    /// The network, if these are the addresses of one; a single host is a network of full prefix
+    /// length.
+    pub fn as_network(&self) -> Option<IpNetwork> {
+        match self.0 {
+            Form::Network(network) => Some(network),
+            Form::Range(_) => None,
+        }
+    }
+
+    /// The range, if it was not written as a network.
+    pub fn as_range(&self) -> Option<AddressRange> {
+        match self.0 {
+            Form::Network(_) => None,
+            Form::Range(range) => Some(range),
+        }
+    }
+}
+
+impl TryFrom<IpNetwork> for AddressSpec {
+    type Error = AddressError;
+
+    fn try_from(network: IpNetwork) -> Result<AddressSpec, AddressError> {
+        AddressSpec::network(network)
+    }
+}
+
+impl TryFrom<IpAddr> for AddressSpec {
+    type Error = AddressError;
+
+    fn try_from(address: IpAddr) -> Result<AddressSpec, AddressError> {
+        AddressSpec::host(address)
     }
 }
 
 /// As a policy writes it: a host without its prefix length.
 impl fmt::Display for AddressSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AddressSpec::Network(network) if is_host(network) => {
+        match &self.0 {
+            Form::Network(network) if is_host(network) => {
                 write!(f, "{}", AddressText(network.ip()))
             }
-            AddressSpec::Network(network) => write!(f, "{}", NetworkText(network)),
-            AddressSpec::Range(range) => write!(f, "{range}"),
+            Form::Network(network) => write!(f, "{}", NetworkText(network)),
+            Form::Range(range) => write!(f, "{range}"),
         }
     }
 }
 
-/// At least two consecutive addresses of one family.
+/// Consecutive addresses of one IP version that need not make up a prefix; at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AddressRange {
     first: IpAddr,
@@ -48,11 +159,18 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// The range from `first` to `last`, both included. `None` unless both are of one family and
-    /// `first` is not above `last`.
-    pub fn new(first: IpAddr, last: IpAddr) -> Option<AddressRange> {
-        (IpVersion::of(first) == IpVersion::of(last) && first <= last)
-            .then_some(AddressRange { first, last })
+    /// The range from `first` to `last`, both included.
+    ///
+    /// # Errors
+    /// [`AddressError::MixedVersions`] and [`AddressError::ReversedRange`].
+    pub fn new(first: IpAddr, last: IpAddr) -> Result<AddressRange, AddressError> {
+        if IpVersion::of(first) != IpVersion::of(last) {
+            return Err(AddressError::MixedVersions);
+        }
+        if first > last {
+            return Err(AddressError::ReversedRange);
+        }
+        Ok(AddressRange { first, last })
     }
 
     /// The lowest address.
@@ -73,34 +191,12 @@ impl fmt::Display for AddressRange {
     }
 }
 
-/// A network as iptables prints it: always with its prefix length.
-pub(super) struct NetworkText<'a>(pub &'a IpNetwork);
-
-impl fmt::Display for NetworkText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", AddressText(self.0.ip()), self.0.prefix())
+/// Whether the network lies in `::ffff:0:0/96`.
+fn is_ipv4_mapped(network: &IpNetwork) -> bool {
+    match network.ip() {
+        IpAddr::V6(address) => network.prefix() >= 96 && address.to_ipv4_mapped().is_some(),
+        IpAddr::V4(_) => false,
     }
-}
-
-/// An address as glibc's `inet_ntop`, and with it iptables, prints it: unlike Rust it writes an
-/// IPv6 address whose first 96 bits are zero with dotted decimals.
-struct AddressText(IpAddr);
-
-impl fmt::Display for AddressText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V6(address) if is_ipv4_compatible(address) => {
-                let [.., a, b, c, d] = address.octets();
-                write!(f, "::{a}.{b}.{c}.{d}")
-            }
-            address => write!(f, "{address}"),
-        }
-    }
-}
-
-fn is_ipv4_compatible(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    segments[..6].iter().all(|segment| *segment == 0) && segments[6] != 0
 }
 
 fn is_host(network: &IpNetwork) -> bool {
@@ -111,25 +207,36 @@ fn is_host(network: &IpNetwork) -> bool {
 mod tests {
     use super::*;
 
-    fn text(network: &str) -> String {
-        NetworkText(&network.parse().expect("a network")).to_string()
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
     }
 
     #[test]
-    fn networks_print_as_iptables_prints_them() {
-        assert_eq!(text("192.0.2.1/32"), "192.0.2.1/32");
-        assert_eq!(text("::102:304/128"), "::1.2.3.4/128");
-        assert_eq!(text("::1/128"), "::1/128");
-        assert_eq!(text("::ffff:1.2.3.4/128"), "::ffff:1.2.3.4/128");
-        assert_eq!(text("2001:db8:0:1::/64"), "2001:db8:0:1::/64");
+    fn a_range_is_ascending_and_of_one_ip_version() {
+        let range = |first, last| AddressRange::new(address(first), address(last));
+        assert_eq!(range("192.0.2.9", "192.0.2.1"), Err(AddressError::ReversedRange));
+        assert_eq!(range("192.0.2.9", "2001:db8::1"), Err(AddressError::MixedVersions));
+        let valid = range("192.0.2.1", "192.0.2.9").map(|range| range.to_string());
+        assert_eq!(valid.as_deref(), Ok("192.0.2.1-192.0.2.9"));
     }
 
     #[test]
-    fn a_range_has_one_family_and_an_upper_end() {
-        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        assert!(AddressRange::new(address("192.0.2.9"), address("192.0.2.1")).is_none());
-        assert!(AddressRange::new(address("192.0.2.9"), address("2001:db8::1")).is_none());
-        let range = AddressRange::new(address("192.0.2.1"), address("192.0.2.9"));
-        assert_eq!(range.map(|range| range.to_string()).as_deref(), Some("192.0.2.1-192.0.2.9"));
+    fn addresses_that_no_packet_can_match_are_rejected() {
+        let network = |text: &str| {
+            AddressSpec::network(text.parse().expect("a network")).map_err(|e| e.to_string())
+        };
+        assert_eq!(network("10.0.0.1/8"), Err("`10.0.0.1/8` has host bits set".to_owned()));
+        let mapped = Err("`::ffff:192.0.2.1` is an IPv4-mapped IPv6 address".to_owned());
+        assert_eq!(network("::ffff:192.0.2.1/128"), mapped);
+        for valid in ["0.0.0.0/0", "::/0", "::fffe:0:0/95", "192.0.2.1/32"] {
+            assert!(network(valid).is_ok(), "{valid}");
+        }
+        assert!(AddressSpec::range(address("::ffff:1.2.3.4"), address("::ffff:1.2.3.5")).is_err());
+    }
+
+    #[test]
+    fn a_range_of_one_address_is_the_host() {
+        let host = address("192.0.2.1");
+        assert_eq!(AddressSpec::range(host, host), AddressSpec::host(host));
     }
 }

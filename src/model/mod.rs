@@ -6,6 +6,7 @@
 //! `iptables -S` and fed to `iptables-restore`; for what iptables has no words for it is nft's.
 
 mod address;
+mod address_text;
 mod chain;
 mod docker;
 mod family;
@@ -13,6 +14,7 @@ mod flow;
 mod hook;
 mod host;
 mod interface;
+mod invisible;
 mod origin;
 mod path;
 mod port;
@@ -22,24 +24,25 @@ mod set;
 mod snapshot;
 mod translations;
 
-pub use address::{AddressRange, AddressSpec};
+pub use address::{AddressError, AddressRange, AddressSpec};
 pub use chain::{Chain, DesiredRule, GuardScope, Ownership, Ruleset};
 pub use docker::{Docker, PublishedPort};
 pub use family::{Family, IpVersion};
 pub(crate) use flow::{Flow, Status, Tuple};
 pub use hook::{BaseChain, Hook};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
-pub use interface::{INTERFACE_NAME_MAX, Interface};
+pub use interface::{INTERFACE_NAME_MAX, Interface, InterfaceError};
+pub(crate) use invisible::is_invisible;
 pub use origin::{Location, Origin};
 pub use path::{ChainPath, Name, SetPath, TablePath};
-pub use port::{Ports, Protocol};
+pub use port::{Ports, PortsError, Protocol};
 pub use rule::{
     COMMENT_MAX, CgroupMatch, Direction, Endpoint, IptablesRule, Match, NftMatch, NftRule,
     NftStatement, Position, Rule, SetUpdate, Verdict,
 };
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
-pub(crate) use set::to_u128;
-pub use set::{Interval, Set, SetKind, Shard, coalesce, difference, from_u128};
+pub use set::{Interval, Set, SetKind, Shard};
+pub(crate) use set::{coalesce, from_u128, to_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };

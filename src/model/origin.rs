@@ -1,9 +1,9 @@
-//! Where a value came from, so that every error finds its way back to the operator's text.
+//! Where a value came from, so that every error can refer to the operator's text.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in a text file.
+/// A position in a text file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// The file as the operator named it; `<stdin>` for standard input.
@@ -20,16 +20,16 @@ impl fmt::Display for Location {
     }
 }
 
-/// What in the policy gave rise to a rule.
+/// The part of the policy that a rule was compiled from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The name of the `[[allow]]` entry, if it has one.
     pub entry: Option<Arc<str>>,
     /// Where the entry begins; `None` if it was not read from a file.
     pub at: Option<Location>,
-    /// The group that the source was taken from, if it was taken from one.
+    /// The group that the source belongs to, if the group has a name.
     pub group: Option<Arc<str>>,
-    /// Where the source stands; `None` if it was not read from a file or there is no source.
+    /// Where the source was read; `None` if it was not read from a file or there is no source.
     pub source: Option<Location>,
 }
 

@@ -48,6 +48,9 @@ impl fmt::Display for Protocol {
 }
 
 /// One port or a range of ports, 1 to 65535, of one protocol.
+///
+/// A policy writes it as `443/tcp` or `8000-8100/udp`; that is what `Display` prints and `FromStr`
+/// reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ports {
     protocol: Protocol,
@@ -55,24 +58,57 @@ pub struct Ports {
     last: u16,
 }
 
+/// Why numbers are not a range of ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortsError {
+    /// Port 0 cannot be published.
+    #[error("port 0 is out of range")]
+    Zero,
+    /// The first port is above the last.
+    #[error("the range `{first}-{last}` is reversed")]
+    Reversed {
+        /// The first port.
+        first: u16,
+        /// The last port.
+        last: u16,
+    },
+}
+
 impl Ports {
-    /// The ports from `first` to `last`, both included. `None` if the first is 0 or above the
-    /// last.
-    pub fn new(protocol: Protocol, first: u16, last: u16) -> Option<Ports> {
-        (first > 0 && first <= last).then_some(Ports { protocol, first, last })
+    /// The ports from `first` to `last`, both included.
+    ///
+    /// # Errors
+    /// See [`PortsError`].
+    pub fn new(protocol: Protocol, first: u16, last: u16) -> Result<Ports, PortsError> {
+        if first == 0 || last == 0 {
+            return Err(PortsError::Zero);
+        }
+        if first > last {
+            return Err(PortsError::Reversed { first, last });
+        }
+        Ok(Ports { protocol, first, last })
     }
 
-    /// The protocol they belong to.
+    /// One port.
+    ///
+    /// # Errors
+    /// [`PortsError::Zero`].
+    pub fn single(protocol: Protocol, port: u16) -> Result<Ports, PortsError> {
+        Ports::new(protocol, port, port)
+    }
+
+    /// The transport protocol.
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Whether this port of this protocol is one of them.
+    /// Whether `port` of `protocol` is one of these ports.
     pub fn has(&self, protocol: Protocol, port: u16) -> bool {
         self.protocol == protocol && (self.first..=self.last).contains(&port)
     }
 
-    /// Whether all of these ports are among them.
+    /// Whether all ports of `other` are among these ports.
     pub fn includes(&self, other: &Ports) -> bool {
         self.has(other.protocol, other.first) && self.has(other.protocol, other.last)
     }

@@ -112,11 +112,7 @@ pub struct Interval {
 impl Interval {
     /// The addresses as an interval.
     pub fn of(addresses: &AddressSpec) -> Interval {
-        let (first, last) = match addresses {
-            AddressSpec::Network(network) => (network.network(), network.broadcast()),
-            AddressSpec::Range(range) => (range.first(), range.last()),
-        };
-        Interval { first: to_u128(first), last: to_u128(last) }
+        Interval { first: to_u128(addresses.first()), last: to_u128(addresses.last()) }
     }
 
     /// A single address as an interval.
@@ -128,6 +124,18 @@ impl Interval {
     pub fn display(self, version: IpVersion) -> impl fmt::Display {
         let (first, last) = (from_u128(self.first, version), from_u128(self.last, version));
         IntervalText { first, last }
+    }
+
+    /// The intervals of a sorted list that are not in another sorted list.
+    pub fn difference<'a>(
+        list: &'a [Interval],
+        without: &'a [Interval],
+    ) -> impl Iterator<Item = Interval> + 'a {
+        let mut without = without.iter().peekable();
+        list.iter().copied().filter(move |element| {
+            while without.next_if(|other| *other < element).is_some() {}
+            without.next_if(|other| *other == element).is_none()
+        })
     }
 
     /// Whether it is a single address.
@@ -160,7 +168,7 @@ pub(crate) fn to_u128(address: IpAddr) -> u128 {
 }
 
 /// A number as an address of this IP version; for IPv4 the low 32 bits.
-pub fn from_u128(number: u128, version: IpVersion) -> IpAddr {
+pub(crate) fn from_u128(number: u128, version: IpVersion) -> IpAddr {
     match version {
         IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(number)),
         IpVersion::V4 => IpAddr::V4(Ipv4Addr::from(number as u32)),
@@ -169,7 +177,7 @@ pub fn from_u128(number: u128, version: IpVersion) -> IpAddr {
 
 /// Sources as elements: single addresses that no interval covers, and intervals of which none
 /// overlaps or touches another; both sorted.
-pub fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
+pub(crate) fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
     let mut hosts = Vec::with_capacity(sources.size_hint().1.unwrap_or(0));
     let mut intervals = Vec::new();
     for source in sources {
@@ -197,18 +205,6 @@ pub fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Inte
         covers.peek().is_none_or(|interval| interval.first > *host)
     });
     (hosts, merged)
-}
-
-/// The elements of a sorted list that are not in another.
-pub fn difference<'a>(
-    list: &'a [Interval],
-    without: &'a [Interval],
-) -> impl Iterator<Item = Interval> + 'a {
-    let mut without = without.iter().peekable();
-    list.iter().copied().filter(move |element| {
-        while without.next_if(|other| *other < element).is_some() {}
-        without.next_if(|other| *other == element).is_none()
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Change;
-use crate::model::{Interval, Set, difference};
+use crate::model::{Interval, Set};
 
 /// The difference for one set that exists and is of the right kind.
 pub(super) struct SetDiff<'a> {
@@ -47,11 +47,11 @@ impl<'a> SetDiff<'a> {
     pub fn push_onto(self, changes: &mut Vec<Change>) {
         let Set { path, kind, elements, origin } = self.desired;
         if self.installed.len() > self.unchanged {
-            let elements = difference(self.installed, elements).collect();
+            let elements = Interval::difference(self.installed, elements).collect();
             changes.push(Change::DeleteElements { set: Arc::clone(path), kind: *kind, elements });
         }
         if elements.len() > self.unchanged {
-            let elements = difference(elements, self.installed).collect();
+            let elements = Interval::difference(elements, self.installed).collect();
             let (set, origin) = (Arc::clone(path), Arc::clone(origin));
             changes.push(Change::AddElements { set, kind: *kind, elements, origin });
         }

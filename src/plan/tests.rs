@@ -2,16 +2,17 @@
 
 mod damage;
 mod dynamic;
+mod policies;
 
 use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    AddressRange, AddressSpec, ChainPath, DesiredRule, Family, Hook, InstalledChain, InstalledRule,
-    InstalledSet, InstalledTable, IptablesRule, Match, Ownership, Ports, Position, Protocol, Rule,
-    RuleContent, SetPath, TablePath, Verdict,
+    AddressSpec, ChainPath, DesiredRule, Family, Hook, InstalledChain, InstalledRule, InstalledSet,
+    InstalledTable, IptablesRule, Match, Ownership, Ports, Position, Protocol, Rule, RuleContent,
+    SetPath, TablePath, Verdict,
 };
-use crate::policy::{Allow, Group, Guard, Policy, Source};
+use crate::policy::{Allow, Group, Guard, Policy};
 use crate::{compile, managed_objects};
 use proptest::prelude::*;
 
@@ -168,7 +169,7 @@ fn foreign(text: &str) -> RuleContent {
 }
 
 fn unguarded() -> Policy {
-    Policy { guard: Guard::off(), ..Policy::default() }
+    Policy::builder().guard(Guard::off()).build().expect("a policy")
 }
 
 /// The frame of every policy, with rules for these ports in `DOCKER-BLOCK`.
@@ -269,22 +270,15 @@ proptest! {
 fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
     let source = |first: u32, last: u32| {
         let [first, last] = [first, last].map(|n| std::net::Ipv4Addr::from(0x0a00_0000 + n).into());
-        let range = AddressRange::new(first, last).expect("a range");
-        let addresses = if first == last {
-            AddressSpec::Network(first.into())
-        } else {
-            AddressSpec::Range(range)
-        };
-        Source { addresses, at: None }
+        AddressSpec::range(first, last).expect("a range")
     };
     let hosts = hosts.iter().map(|host| source(*host, *host));
     let ranges = ranges.iter().map(|range| source(1000 + range * 8, 1002 + range * 8));
-    let group =
-        Group { name: Some("cdn".into()), sources: Arc::new(hosts.chain(ranges).collect()) };
-    let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
-    let entry = Allow { from: Some(vec![group]), ..Allow::new(vec![ports]) };
-    let guard = Guard { enabled: is_guarded, ..Guard::off() };
-    Policy { allow: vec![entry], guard, ..Policy::default() }
+    let group = Group::named("cdn", hosts.chain(ranges)).expect("a group");
+    let ports = Ports::single(Protocol::Tcp, 443).expect("a port");
+    let entry = Allow::builder([ports]).from([group]).build().expect("an entry");
+    let guard = Guard::builder().enabled(is_guarded).build().expect("a guard");
+    Policy::builder().allow(entry).guard(guard).build().expect("a policy")
 }
 
 /// What a kernel holds, without handles.

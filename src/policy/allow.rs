@@ -1,190 +1,191 @@
-//! The `[[allow]]` entries.
+//! The `[[allow]]` entries: which sources may reach which published ports.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::Hash;
-use std::ops::Range;
-use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
+use super::{Group, PolicyError, Source, name};
+use crate::model::{AddressSpec, Interface, IpVersion, Location, Name, Ports};
 
-use super::document::{Document, Strings, Value};
-use super::group::Groups;
-use super::issue::{Issue, Quoted};
-use super::{Allow, Group, interface, port, source};
-use crate::model::{AddressSpec, COMMENT_MAX, Interface, IpVersion, Location, Ports};
-
-const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
-
-/// Reads the entries of one policy.
-pub(super) struct Reader<'r, 't> {
-    document: &'r mut Document<'t>,
-    groups: &'r Groups,
-    /// Where each name was used first.
-    names: HashMap<Arc<str>, Location>,
+/// One `[[allow]]` entry. [`Allow::builder`] makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allow {
+    name: Option<Name>,
+    ports: Vec<Ports>,
+    from: Option<Vec<Group>>,
+    in_interface: Option<Interface>,
+    to: Vec<AddressSpec>,
+    at: Option<Location>,
 }
 
-impl<'r, 't> Reader<'r, 't> {
-    /// A reader of entries that name these groups.
-    pub fn new(document: &'r mut Document<'t>, groups: &'r Groups) -> Reader<'r, 't> {
-        Reader { document, groups, names: HashMap::new() }
+impl Allow {
+    /// A builder of an entry that lets anyone reach `ports`. What may not reach them is said by the
+    /// builder's methods.
+    pub fn builder(ports: impl IntoIterator<Item = Ports>) -> AllowBuilder {
+        AllowBuilder { ports: ports.into_iter().collect(), ..AllowBuilder::default() }
     }
 
-    /// Reads the value of `allow`.
-    pub fn entries(&mut self, value: &Value) -> Vec<Allow> {
-        let tables = value.get_ref().as_array().filter(|array| {
-            array.iter().all(|element| matches!(element.get_ref(), DeValue::Table(_)))
-        });
-        let Some(tables) = tables else {
-            let help = "write `[[allow]]`, with two brackets, above each entry".to_owned();
-            self.document.wrong_type(value, "an array of tables", help);
-            return Vec::new();
-        };
-        let mut entries = Vec::with_capacity(tables.len());
-        for element in tables.iter() {
-            if let DeValue::Table(table) = element.get_ref() {
-                entries.extend(self.entry(table, &element.span()));
-            }
-        }
-        entries
-    }
-
-    fn entry(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Allow> {
-        let before = self.document.errors.len();
-        self.document.check_keys(table, " in an `[[allow]]` entry", &KEYS);
-        let name = table.get("name").and_then(|value| self.name(value));
-        let ports = match table.get("ports") {
-            Some(value) => self.ports(value),
-            None => self.ports_required(span),
-        };
-        let from =
-            table.get("from").map(|value| self.groups.named_by(self.document, "from", value));
-        let in_interface = table.get("in-interface").and_then(|value| self.in_interface(value));
-        let to = table.get("to").map(|value| (self.to(value), value.span()));
-        if self.document.errors.len() != before {
-            return None;
-        }
-        if let (Some(from), Some((to, span))) = (&from, &to) {
-            self.check_families(from, to, span);
-        }
-        let to = to.map(|(to, _)| to).unwrap_or_default();
-        Some(Allow { name, ports, from, in_interface, to, at: Some(self.document.at(span)) })
-    }
-
-    fn name(&mut self, value: &Value) -> Option<Arc<str>> {
-        let name = self.document.string(value, "name", "web")?;
-        if let Some(fault) = validate_name(name) {
-            self.document.error(value.span(), fault);
-            return None;
-        }
-        let name: Arc<str> = name.into();
-        let at = self.document.at(&value.span());
-        if let Some(first) = self.names.get(&name) {
-            let fault = Issue::new(format!("the name {} is used twice", Quoted(&name)));
-            let help = format!("the first entry of this name is at {first}");
-            self.document.error(value.span(), fault.help(help));
-            return None;
-        }
-        self.names.insert(name.clone(), at);
-        Some(name)
-    }
-
-    fn ports(&mut self, value: &Value) -> Vec<Ports> {
-        let expected = Strings { key: "ports", example: "443/tcp", suffix: "/tcp" };
-        let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
-        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            let fault = Issue::new("`ports` is empty").help("write `ports = [\"443/tcp\"]`");
-            self.document.error(value.span(), fault);
-        }
-        self.parse_all(strings, port::parse)
-    }
-
-    fn ports_required(&mut self, span: &Range<usize>) -> Vec<Ports> {
-        let fault = Issue::new("the entry has no `ports`").help("add `ports = [\"443/tcp\"]`");
-        self.document.missing_error(span.clone(), fault);
-        Vec::new()
-    }
-
-    fn in_interface(&mut self, value: &Value) -> Option<Interface> {
-        let text = self.document.string(value, "in-interface", "eth1")?;
-        match interface::parse(text) {
-            Ok(interface) => Some(interface),
-            Err(fault) => {
-                self.document.error(value.span(), fault);
-                None
-            }
+    /// The entry for the ports of Swarm, of which `[guard] swarm-peers` lists the sources.
+    pub(crate) fn swarm_peers(ports: Vec<Ports>, peers: &[Group]) -> Allow {
+        Allow {
+            name: Some("swarm-peers".into()),
+            ports,
+            from: Some(peers.to_vec()),
+            in_interface: None,
+            to: Vec::new(),
+            at: None,
         }
     }
 
-    fn to(&mut self, value: &Value) -> Vec<AddressSpec> {
-        let expected = Strings { key: "to", example: "192.0.2.1", suffix: "" };
-        let Some(strings) = self.document.strings(value, &expected) else { return Vec::new() };
-        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            let fault = Issue::new("`to` is empty, so the entry would never match")
-                .help("name an address of this host, or leave `to` out to mean all of them");
-            self.document.error(value.span(), fault);
-        }
-        let groups = self.groups;
-        self.parse_all(strings, |text| match groups.get(text) {
-            Some(_) => Err(Issue::new(format!("{} is a group of sources", Quoted(text)))
-                .help("`to` takes addresses, prefixes and ranges of this host only")),
-            None => source::parse(text),
-        })
+    /// The name, which is the comment of the entry's rules.
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
     }
 
-    /// Parses each string, reports the faults and drops what is there already.
-    fn parse_all<T: Copy + Eq + Hash>(
-        &mut self,
-        strings: Vec<(&str, Range<usize>)>,
-        parse: impl Fn(&str) -> Result<T, Issue>,
-    ) -> Vec<T> {
-        let mut seen = HashSet::new();
-        let mut values = Vec::with_capacity(strings.len());
-        for (text, span) in strings {
-            match parse(text) {
-                Ok(value) if seen.insert(value) => values.push(value),
-                Ok(_) => {}
-                Err(fault) => self.document.error(span, fault),
-            }
-        }
-        values
+    /// The published ports; at least one, each once.
+    pub fn ports(&self) -> &[Ports] {
+        &self.ports
     }
 
-    /// Reports an entry that cannot match, because no packet comes from one family and goes to
-    /// the other.
-    fn check_families(&mut self, from: &[Group], to: &[AddressSpec], span: &Range<usize>) {
-        let has_source = |version| {
-            let mut sources = from.iter().flat_map(|group| group.sources.iter());
-            sources.any(|source| source.addresses.version() == version)
-        };
-        let has_destination = |version| to.iter().any(|addresses| addresses.version() == version);
-        let possible = |version: &IpVersion| has_source(*version) && has_destination(*version);
-        let incomplete = from.iter().any(|group| group.sources.is_empty());
-        if incomplete || IpVersion::ALL.iter().any(possible) {
-            return;
-        }
-        let (sources, destinations) =
-            if has_source(IpVersion::V4) { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
-        let message = format!(
-            "`from` has {sources} only and `to` has {destinations} only, so the entry never matches"
-        );
-        let help = "name sources and addresses of one family";
-        self.document.error(span.clone(), Issue::new(message).help(help));
+    /// The sources that may reach them, at least one; `None`: anyone.
+    pub fn from(&self) -> Option<&[Group]> {
+        self.from.as_deref()
+    }
+
+    /// The interface by which a packet has to come in; `None`: any.
+    pub fn in_interface(&self) -> Option<&Interface> {
+        self.in_interface.as_ref()
+    }
+
+    /// The destination addresses on the host, each once; empty: any.
+    pub fn to(&self) -> &[AddressSpec] {
+        &self.to
+    }
+
+    /// Where the entry begins; `None` if it was not read from a file.
+    pub fn at(&self) -> Option<&Location> {
+        self.at.as_ref()
     }
 }
 
-/// Why a name cannot be the comment of a rule.
-fn validate_name(name: &str) -> Option<Issue> {
-    if name.is_empty() {
-        return Some(Issue::new("the name is empty").help("leave it out, or write a word"));
+/// Builds an [`Allow`] entry. What is wrong is reported by [`AllowBuilder::build`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct AllowBuilder {
+    name: Option<String>,
+    ports: Vec<Ports>,
+    from: Option<Vec<Group>>,
+    sources: Option<Vec<Source>>,
+    in_interface: Option<Interface>,
+    to: Option<Vec<AddressSpec>>,
+    at: Option<Location>,
+}
+
+impl AllowBuilder {
+    /// The comment of the entry's rules: 1 to [`NAME_MAX`](super::NAME_MAX) bytes of visible
+    /// characters, unique in the policy.
+    pub fn name(self, name: impl Into<String>) -> AllowBuilder {
+        AllowBuilder { name: Some(name.into()), ..self }
     }
-    if name.len() > COMMENT_MAX {
-        let message = format!("the name is {} bytes long", name.len());
-        return Some(
-            Issue::new(message)
-                .help(format!("the comment of a rule has at most {COMMENT_MAX} bytes")),
-        );
+
+    /// Restricts the entry to the sources of these groups, in addition to those given before.
+    pub fn from(self, groups: impl IntoIterator<Item = Group>) -> AllowBuilder {
+        let mut from = self.from.unwrap_or_default();
+        from.extend(groups);
+        AllowBuilder { from: Some(from), ..self }
     }
-    let control = name.chars().find(|c| c.is_control())?;
-    let message = format!("the name contains the control character {:?}", control);
-    Some(Issue::new(message).help("write it as plain text in one line"))
+
+    /// Restricts the entry to these sources, in addition to those given before.
+    pub fn sources(self, sources: impl IntoIterator<Item = impl Into<Source>>) -> AllowBuilder {
+        let mut all = self.sources.unwrap_or_default();
+        all.extend(sources.into_iter().map(Into::into));
+        AllowBuilder { sources: Some(all), ..self }
+    }
+
+    /// Restricts the entry to packets that come in by this interface.
+    pub fn in_interface(self, interface: Interface) -> AllowBuilder {
+        AllowBuilder { in_interface: Some(interface), ..self }
+    }
+
+    /// Restricts the entry to these destination addresses on the host, in addition to those given
+    /// before.
+    pub fn to(self, addresses: impl IntoIterator<Item = AddressSpec>) -> AllowBuilder {
+        let mut to = self.to.unwrap_or_default();
+        to.extend(addresses);
+        AllowBuilder { to: Some(to), ..self }
+    }
+
+    /// Where the entry was read. Errors and reports about its rules refer to it.
+    pub fn at(self, at: Location) -> AllowBuilder {
+        AllowBuilder { at: Some(at), ..self }
+    }
+
+    /// The entry.
+    ///
+    /// # Errors
+    /// A [`PolicyError`] if the name is invalid, if there are no ports, if the entry is restricted
+    /// to no source or no destination, or if no source has the IP version of a destination.
+    pub fn build(self) -> Result<Allow, PolicyError> {
+        let name = self.name.map(|name| name::entry_name(&name)).transpose()?;
+        if self.ports.is_empty() {
+            return Err(PolicyError::EmptyPorts);
+        }
+        let from = groups(self.from, self.sources)?;
+        if self.to.as_ref().is_some_and(Vec::is_empty) {
+            return Err(PolicyError::EmptyTo);
+        }
+        let to = distinct(self.to.unwrap_or_default());
+        if let Some(from) = &from {
+            check_versions(from, &to)?;
+        }
+        let ports = distinct(self.ports);
+        Ok(Allow { name, ports, from, in_interface: self.in_interface, to, at: self.at })
+    }
+}
+
+/// The groups, each once, and the entry's own sources as one more.
+fn groups(
+    groups: Option<Vec<Group>>,
+    sources: Option<Vec<Source>>,
+) -> Result<Option<Vec<Group>>, PolicyError> {
+    let is_restricted = groups.is_some() || sources.is_some();
+    let mut from = distinct_groups(groups.unwrap_or_default());
+    if let Some(sources) = sources.filter(|sources| !sources.is_empty()) {
+        from.push(Group::unnamed(sources)?);
+    }
+    if is_restricted && from.is_empty() {
+        return Err(PolicyError::EmptyFrom);
+    }
+    Ok(is_restricted.then_some(from))
+}
+
+/// The groups without those whose name and sources are those of an earlier one.
+pub(super) fn distinct_groups(groups: Vec<Group>) -> Vec<Group> {
+    let mut seen = HashSet::new();
+    let mut is_new = |group: &Group| seen.insert((group.name().cloned(), group.sources().as_ptr()));
+    groups.into_iter().filter(|group| is_new(group)).collect()
+}
+
+/// No packet has a source of one IP version and a destination of the other.
+fn check_versions(from: &[Group], to: &[AddressSpec]) -> Result<(), PolicyError> {
+    let Some(destinations) = only_version(to.iter()) else { return Ok(()) };
+    let sources = from.iter().flat_map(Group::sources).map(Source::addresses);
+    match only_version(sources) {
+        Some(sources) if sources != destinations => {
+            Err(PolicyError::MixedVersions { from: sources, to: destinations })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The IP version of all these addresses, if it is the same for all.
+fn only_version<'a>(addresses: impl Iterator<Item = &'a AddressSpec>) -> Option<IpVersion> {
+    let mut versions = addresses.map(AddressSpec::version);
+    let first = versions.next()?;
+    versions.all(|version| version == first).then_some(first)
+}
+
+/// The values without repetitions, in their order.
+pub(super) fn distinct<T: Clone + Eq + Hash>(values: Vec<T>) -> Vec<T> {
+    let mut seen = HashSet::with_capacity(values.len());
+    values.into_iter().filter(|value| seen.insert(value.clone())).collect()
 }

@@ -1,29 +1,41 @@
-//! The grammar of control groups: paths below the mount point of cgroup v2, as in
-//! `system.slice/docker.service`.
+//! The paths of control groups, below the mount point of cgroup v2: `system.slice/docker.service`.
 
-use std::sync::Arc;
+use super::PolicyError;
+use crate::model::{Name, is_invisible};
 
-use super::issue::{Issue, Quoted};
-
-/// Reads the path of a cgroup; a slash in front of it does not matter.
-pub(super) fn parse(text: &str) -> Result<Arc<str>, Issue> {
+/// The path of a cgroup, without the slash with which it may begin.
+pub(super) fn path(text: &str) -> Result<Name, PolicyError> {
     let path = text.strip_prefix('/').unwrap_or(text);
     let is_name = |name: &str| {
-        !name.is_empty() && name != "." && name != ".." && !name.chars().any(char::is_control)
+        !name.is_empty() && name != "." && name != ".." && !name.chars().any(is_invisible)
     };
-    if path.split('/').all(is_name) {
-        return Ok(path.into());
+    match path.split('/').all(is_name) {
+        true => Ok(path.into()),
+        false => Err(PolicyError::InvalidCgroup(text.into())),
     }
-    Err(Issue::new(format!("{} is not the path of a cgroup", Quoted(text)))
-        .help("write it as `systemctl show -P ControlGroup docker.service` prints it"))
 }
 
-/// Reads the name of a cgroup at the top of the hierarchy.
-pub(super) fn parse_top(text: &str) -> Result<Arc<str>, Issue> {
-    let name = parse(text)?;
-    if name.contains('/') {
-        return Err(Issue::new(format!("{} is not at the top of the hierarchy", Quoted(text)))
-            .help("write the name of a slice or scope, as in \"machine.slice\""));
+/// The name of a cgroup at the top of the hierarchy.
+pub(super) fn top_level(text: &str) -> Result<Name, PolicyError> {
+    let name = path(text)?;
+    match name.contains('/') {
+        true => Err(PolicyError::NestedCgroup(text.into())),
+        false => Ok(name),
     }
-    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_below_the_mount_point() {
+        for text in ["docker.slice", "/system.slice/docker.service", "a/b/c"] {
+            assert_eq!(path(text).as_deref(), Ok(text.trim_start_matches('/')));
+        }
+        for text in ["", "/", "//a", "a/", "a//b", "../a", "a/./b", "a\0", "a\u{202e}b"] {
+            assert_eq!(path(text), Err(PolicyError::InvalidCgroup(text.into())), "{text:?}");
+        }
+        assert_eq!(top_level("a/b"), Err(PolicyError::NestedCgroup("a/b".into())));
+    }
 }

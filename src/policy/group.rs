@@ -1,175 +1,93 @@
-//! The `[sources]` table: groups of sources by name.
+//! Groups of sources, which entries share.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
+use super::{PolicyError, name};
+use crate::model::{AddressSpec, Location, Name};
 
-use super::document::{Document, Strings, Value};
-use super::issue::{Issue, Quoted};
-use super::source_file::{Lists, Sources};
-use super::suggest::{list, suggest};
-use super::{Group, Source, source};
+/// Sources that an entry names together. Clones share them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    name: Option<Name>,
+    sources: Arc<Vec<Source>>,
+}
 
-/// The groups of a policy.
-#[derive(Default)]
-pub(super) struct Groups(BTreeMap<Arc<str>, Group>);
-
-impl Groups {
-    /// An unknown word is compared with so many names: each comparison takes its time.
-    const COMPARED_MAX: usize = 1000;
-
-    /// Reads the table, with the source lists that it names.
-    pub fn read(document: &mut Document, table: &DeTable, lists: &mut Lists) -> Groups {
-        let mut groups = BTreeMap::new();
-        for (key, value) in table.iter() {
-            let name = key.get_ref().as_ref();
-            if source::looks_like_address(name) {
-                let fault = Issue::new(format!("{} is not a name for a group", Quoted(name)));
-                let help = "choose a word that cannot be taken for an address";
-                document.error(key.span(), fault.help(help));
-            }
-            let sources = group(document, name, table, value, lists);
-            if sources.as_ref().is_some_and(|sources| sources.is_empty()) {
-                let fault = Issue::new(format!("the group {} has no sources", Quoted(name)));
-                let help = "an entry that names it would allow nobody: add a source, or remove it";
-                document.error(key.span(), fault.help(help));
-            }
-            let name: Arc<str> = name.into();
-            let group = Group { name: Some(name.clone()), sources: sources.unwrap_or_default() };
-            groups.insert(name, group);
-        }
-        Groups(groups)
+impl Group {
+    /// A group with a name, as `[sources]` defines it. The name is not empty, has at most
+    /// [`NAME_MAX`](super::NAME_MAX) bytes of visible characters and does not look like an address.
+    ///
+    /// # Errors
+    /// A [`PolicyError`] if the name is invalid or there are no sources.
+    pub fn named(
+        name: &str,
+        sources: impl IntoIterator<Item = impl Into<Source>>,
+    ) -> Result<Group, PolicyError> {
+        let name = name::group_name(name)?;
+        let sources: Vec<Source> = sources.into_iter().map(Into::into).collect();
+        Group::of(Some(name), Arc::new(sources))
     }
 
-    /// The group of this name. It has no sources if there is an error in it.
-    pub fn get(&self, name: &str) -> Option<&Group> {
-        self.0.get(name)
+    /// A group without a name, as an entry lists its own sources.
+    ///
+    /// # Errors
+    /// [`PolicyError::EmptyGroup`].
+    pub fn unnamed(
+        sources: impl IntoIterator<Item = impl Into<Source>>,
+    ) -> Result<Group, PolicyError> {
+        Group::of(None, Arc::new(sources.into_iter().map(Into::into).collect()))
     }
 
-    /// Reads the value of `key`: an array of groups' names and of sources.
-    pub fn named_by(&self, document: &mut Document, key: &str, value: &Value) -> Vec<Group> {
-        let expected = Strings { key, example: "192.0.2.0/24", suffix: "" };
-        let Some(strings) = document.strings(value, &expected) else { return Vec::new() };
-        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            document.error(value.span(), names_nobody(key));
+    /// A group with a name that has been checked.
+    pub(super) fn of(name: Option<Name>, sources: Arc<Vec<Source>>) -> Result<Group, PolicyError> {
+        if sources.is_empty() {
+            return Err(PolicyError::EmptyGroup(name));
         }
-        let (literals, words): (Vec<_>, Vec<_>) = strings.into_iter().partition(|(text, _)| {
-            self.get(text).is_none() && (text.is_empty() || source::looks_like_address(text))
-        });
-        let mut groups = self.of_names(document, words);
-        let sources = inline_sources(document, literals, |_, fault| fault);
-        if !sources.is_empty() {
-            groups.push(Group { name: None, sources: Arc::new(sources) });
-        }
-        groups
+        Ok(Group { name, sources })
     }
 
-    fn of_names(&self, document: &mut Document, words: Vec<(&str, Range<usize>)>) -> Vec<Group> {
-        let mut seen = HashSet::new();
-        let mut groups = Vec::new();
-        for (word, span) in words {
-            if document.errors.is_full() {
-                break;
-            }
-            match self.get(word) {
-                None => document.missing_error(span, self.unknown(word)),
-                Some(group) if seen.insert(word) => groups.push(group.clone()),
-                Some(_) => {}
-            }
-        }
-        groups
+    /// The name under `[sources]`; `None` for sources that an entry lists itself.
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
     }
 
-    /// Why a word in `from` that is no source is not a group either.
-    pub fn unknown(&self, word: &str) -> Issue {
-        let names = || self.0.keys().map(AsRef::as_ref);
-        let fault = Issue::new(format!("unknown group {}", Quoted(word)));
-        match suggest(word, names().take(Self::COMPARED_MAX)) {
-            Some(near) => fault.help(format!("did you mean {}?", Quoted(near))),
-            None if word.contains('.') => source::parse(word).err().unwrap_or(fault),
-            None if self.0.is_empty() => fault.help("define it under `[sources]`"),
-            None if self.0.len() > 10 => fault.help("it is not among those under `[sources]`"),
-            None => fault.help(format!("the groups are {}", list(names()))),
-        }
+    /// The sources; at least one. Groups that are clones of each other return the same slice.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Whether both groups can occur in one policy: groups of one name have the same sources.
+    pub(super) fn agrees_with(&self, other: &Group) -> bool {
+        Arc::ptr_eq(&self.sources, &other.sources) || self.sources == other.sources
     }
 }
 
-fn names_nobody(key: &str) -> Issue {
-    if key == "from" {
-        return Issue::new("`from` is empty, so the entry would allow nobody")
-            .help("name a group or a source, or leave `from` out to allow anyone");
-    }
-    Issue::new(format!("{} is empty", Quoted(key)))
-        .help(format!("name a group or a source, or leave {} out", Quoted(key)))
+/// One source with its position in the policy or in a source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    addresses: AddressSpec,
+    at: Option<Location>,
 }
 
-/// Reads sources that are written in the policy itself; `explain` may improve on a fault.
-pub(super) fn inline_sources<'v>(
-    document: &mut Document,
-    strings: impl IntoIterator<Item = (&'v str, Range<usize>)>,
-    explain: impl Fn(&str, Issue) -> Issue,
-) -> Vec<Source> {
-    let mut sources = Vec::new();
-    for (text, span) in strings {
-        match source::parse(text) {
-            Ok(addresses) => sources.push(Source { addresses, at: Some(document.at(&span)) }),
-            Err(fault) => document.error(span, explain(text, fault)),
-        }
+impl Source {
+    /// A source that was read at this position.
+    pub fn located(addresses: AddressSpec, at: Location) -> Source {
+        Source { addresses, at: Some(at) }
     }
-    sources
+
+    /// The addresses.
+    pub fn addresses(&self) -> &AddressSpec {
+        &self.addresses
+    }
+
+    /// Where it was read; `None` if it was not read from a file.
+    pub fn at(&self) -> Option<&Location> {
+        self.at.as_ref()
+    }
 }
 
-fn group(
-    document: &mut Document,
-    name: &str,
-    groups: &DeTable,
-    value: &Value,
-    lists: &mut Lists,
-) -> Sources {
-    let before = document.errors.len();
-    let sources = match value.get_ref() {
-        DeValue::Table(table) => return file(document, name, table, value, lists),
-        DeValue::Array(_) => {
-            let expected = Strings { key: name, example: "192.0.2.0/24", suffix: "" };
-            let strings = document.strings(value, &expected)?;
-            inline_sources(document, strings, |text, fault| match groups.contains_key(text) {
-                true => Issue::new(format!("{} is a group", Quoted(text)))
-                    .help("a group cannot contain another: name both in `from`"),
-                false => fault,
-            })
-        }
-        _ => {
-            let help = "write `[\"192.0.2.0/24\"]` or `{ file = \"sources.txt\" }`".to_owned();
-            document.wrong_type(value, "an array of sources or a table with `file`", help);
-            return None;
-        }
-    };
-    (document.errors.len() == before).then(|| Arc::new(sources))
-}
-
-fn file(
-    document: &mut Document,
-    name: &str,
-    table: &DeTable,
-    value: &Value,
-    lists: &mut Lists,
-) -> Sources {
-    document.check_keys(table, &format!(" in the group {}", Quoted(name)), &["file"]);
-    let Some(file) = table.get("file") else {
-        let fault = Issue::new(format!("the group {} has no `file`", Quoted(name)));
-        let help = "write `{ file = \"sources.txt\" }`";
-        document.missing_error(value.span(), fault.help(help));
-        return None;
-    };
-    let path = document.string(file, "file", "sources.txt")?;
-    if path.is_empty() {
-        document.error(file.span(), Issue::new("the path of the source list is empty"));
-        return None;
+/// A source that was not read from a file.
+impl From<AddressSpec> for Source {
+    fn from(addresses: AddressSpec) -> Source {
+        Source { addresses, at: None }
     }
-    lists.read(path).unwrap_or_else(|fault| {
-        document.error(file.span(), fault);
-        None
-    })
 }

@@ -52,7 +52,7 @@ fn the_policy_is_reloaded_however_it_is_replaced() {
     rename(&policy, &file);
     became(3, "a file that an editor replaced");
     fs::remove_file(&file).expect("to remove it");
-    watch.logged("policy.toml: there is no such file");
+    watch.logged("policy.toml: no such file");
     assert!(is_in_force(&host, &allowing(3)), "the last valid policy");
     write(&file, &allowing(4));
     became(4, "a recreated file");
@@ -66,7 +66,7 @@ fn the_policy_is_reloaded_however_it_is_replaced() {
     // The directory is moved away and created again with another policy.
     let directory = watch.files().path("etc");
     rename(&directory, &watch.files().path("old"));
-    watch.logged_times("policy.toml: there is no such file", 2);
+    watch.logged_times("policy.toml: no such file", 2);
     fs::create_dir(&directory).expect("a directory");
     write(&file, &allowing(7));
     became(7, "a directory that was replaced");
@@ -109,7 +109,7 @@ fn a_source_list_is_watched_too() {
     wait_until_in_force(&host, &listing("\"192.0.2.3\", \"192.0.2.5\""), "the replaced list");
     // A list that does not exist yet.
     write(&watch.files().policy(), &LISTED.replace("list.txt", "other.txt"));
-    watch.logged("other.txt`: there is no such file");
+    watch.logged("other.txt`: no such file");
     assert!(is_in_force(&host, &listing("\"192.0.2.3\", \"192.0.2.5\"")));
     write(&watch.files().etc("other.txt"), "2001:db8::7\n");
     wait_until_in_force(&host, &listing("\"2001:db8::7\""), "the created list");

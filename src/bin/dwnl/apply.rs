@@ -1,58 +1,55 @@
-//! What follows from a policy that has been applied: flows are tended, and it is told what was done.
+//! What the program reports of a policy that was applied.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use dwnl::engine::{FlowChanges, Outcome};
+use dwnl::engine::{Applied, Outcome};
 use dwnl::model::{ForeignTranslations, PublishedPort, Set};
-use dwnl::{Engine, Error, Policy, uncovered_ports};
+use dwnl::{Error, Policy};
 
 use crate::report::{ApplyReport, Difference, Flows, Operation};
 use crate::warnings::warnings;
 
-/// What came of applying a policy.
-pub struct Applied {
-    /// What was done to the ruleset.
-    pub outcome: Outcome,
-    /// The published ports that the policy does not mention.
-    pub uncovered: Vec<PublishedPort>,
-    /// The translations of other programs that the report is to tell of.
-    pub foreign_translations: Vec<ForeignTranslations>,
-    /// How long all of it took.
-    pub elapsed: Duration,
-    /// What the operator has to be warned of.
+/// What an operator has to know of an applied policy besides the changes.
+#[derive(Clone, Default)]
+pub struct Findings {
+    /// The warnings.
     pub warnings: Vec<String>,
-    tended: Option<FlowChanges>,
+    /// The published ports that no entry of the policy covers.
+    pub uncovered: Vec<PublishedPort>,
+    /// The translations of other programs.
+    pub foreign_translations: Vec<ForeignTranslations>,
 }
 
-impl Applied {
-    /// Tends the flows after a policy was applied with this outcome. That it does not succeed is
-    /// worth a warning: the rules are in force all the same.
-    pub fn new(
-        engine: &mut Engine,
-        policy: &Policy,
-        outcome: Outcome,
-        started: Instant,
-    ) -> Applied {
-        let mut warnings = warnings(policy, &outcome);
-        let tended = engine.reconcile_conntrack(policy, &outcome);
-        let tended = tended.map_err(|error| warnings.push(conntrack_warning(&error))).ok();
-        let uncovered = uncovered_ports(policy, &outcome.docker);
-        let foreign_translations = outcome.plan.foreign_translations.clone();
-        let elapsed = started.elapsed();
-        Applied { outcome, uncovered, foreign_translations, elapsed, warnings, tended }
+impl Findings {
+    /// Those about a policy that was applied.
+    pub fn of(policy: &Policy, applied: &Applied) -> Findings {
+        let Outcome { plan, .. } = &applied.outcome;
+        let mut warnings = warnings(policy, &applied.outcome);
+        warnings.extend(applied.conntrack.as_ref().err().map(conntrack_warning));
+        Findings {
+            warnings,
+            uncovered: applied.uncovered.clone(),
+            foreign_translations: plan.foreign_translations.clone(),
+        }
     }
+}
 
-    /// The report of it, where the policy leads to these sets; `verbose`: with the changes.
-    pub fn report(&self, sets: &[Set], verbose: bool) -> ApplyReport<'_> {
-        let warnings = self.warnings.clone();
-        let mut done =
-            ApplyReport::new(Operation::Apply, &self.outcome, sets, self.elapsed, warnings);
-        done.unmentioned = Some(self.uncovered.clone());
-        done.foreign_translations = self.foreign_translations.clone();
-        done.flows = self.tended.map(Flows::from);
-        done.difference = verbose.then(|| Difference::new(&self.outcome.plan, &[], true));
-        done
-    }
+/// The report of a policy that compiles to these sets; `verbose`: with the changes.
+pub fn report<'a>(
+    applied: &'a Applied,
+    findings: Findings,
+    sets: &[Set],
+    elapsed: Duration,
+    verbose: bool,
+) -> ApplyReport<'a> {
+    let Findings { warnings, uncovered, foreign_translations } = findings;
+    let Applied { outcome, conntrack, .. } = applied;
+    let mut done = ApplyReport::new(Operation::Apply, outcome, sets, elapsed, warnings);
+    done.unmentioned = Some(uncovered);
+    done.foreign_translations = foreign_translations;
+    done.flows = conntrack.as_ref().ok().copied().map(Flows::from);
+    done.difference = verbose.then(|| Difference::new(&outcome.plan, &[], true));
+    done
 }
 
 fn conntrack_warning(error: &Error) -> String {

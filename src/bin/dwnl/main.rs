@@ -3,8 +3,8 @@
 //! | module | duty |
 //! |---|---|
 //! | `cli` | arguments, verbs, privileges |
-//! | `watch` | the verb that does not end: events, pace, policy files, counters |
-//! | `apply` | what follows from a policy that has been applied |
+//! | `watch` | the verb that does not end: policy files, signals, log, metrics |
+//! | `apply` | what is reported of a policy that was applied |
 //! | `warnings` | what the operator has to be warned of |
 //! | `report` | what a person or a program reads |
 //! | `logging` | standard error, with levels for the journal |

@@ -31,7 +31,7 @@ fn nothing_protects(policy: &Policy, docker: &Docker) -> Option<String> {
 }
 
 fn shared_bridges(policy: &Policy, docker: &Docker) -> impl Iterator<Item = String> {
-    let bridges = docker.shared_bridges.iter().filter(|_| policy.guard.enabled);
+    let bridges = docker.shared_bridges.iter().filter(|_| policy.guard().is_enabled());
     bridges.map(|(bridge, ports)| {
         let ports: Vec<&str> = ports.iter().map(Name::as_ref).collect();
         format!(
@@ -83,14 +83,8 @@ mod tests {
             second_jump: SecondJump::Kept,
         };
         let plan = Plan { foreign_translations: vec![translations], ..Plan::default() };
-        let outcome = Outcome {
-            plan,
-            generation: 1,
-            docker,
-            learned: Vec::new(),
-            limitations: Vec::new(),
-            attempts: 1,
-        };
+        let mut outcome = Outcome::default();
+        (outcome.plan, outcome.docker) = (plan, docker);
         let starts = |policy: &Policy| {
             let warnings = warnings(policy, &outcome);
             let start = |it: &String| it.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
@@ -101,7 +95,7 @@ mod tests {
             ["the second jump in", "Docker's bridge br0 also", "it cannot be read"]
         );
         assert_eq!(
-            starts(&Policy { guard: Guard::off(), ..Policy::default() }),
+            starts(&Policy::builder().guard(Guard::off()).build().expect("a policy")),
             ["the second jump in", "nothing protects 8080-8081/tcp while", "it cannot be read"]
         );
     }

@@ -16,7 +16,7 @@ const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 
 /// The scope of a guard that has only the setting for containers in the host's network.
 fn looking_for(host_network: bool) -> GuardScope {
-    scope(&Guard { host_network, ..Guard::default() })
+    scope(&Guard::builder().host_network(host_network).build().expect("a guard"))
 }
 
 /// dockerd as a service of systemd on a host with 6 listening cgroups.
@@ -132,7 +132,7 @@ fn other_sockets_are_judged_if_docker_may_use_a_cgroup_that_does_not_exist_yet()
         assert_eq!(judges(host_network, daemons, hosts()), expected, "{daemons:?}");
         assert!(!judges(host_network, daemons, Vec::new()), "nothing would be left alone");
     }
-    let named = Guard { host_cgroups: vec!["docker.slice".into()], ..Guard::default() };
+    let named = Guard::builder().host_cgroups(["docker.slice"]).build().expect("a guard");
     let cgroups = Cgroups { daemons: vec![outside], host: hosts(), ..Cgroups::default() };
     assert!(!judges_all_others(&scope(&named), &cgroups), "the operator has named it");
 }

@@ -1,4 +1,4 @@
-//! Deleting flows: many with one system call, each an undertaking of its own.
+//! Deletes conntrack entries in bulk; each deletion succeeds or fails on its own.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,51 +12,52 @@ use crate::conntrack::FlowAction;
 use crate::model::Flow;
 use crate::netlink::{put_deletion, put_tombstone};
 
-/// So many flows are dealt with at once: some hundred bytes each, together less than any socket may
+/// Maximum number of flows in one datagram: some hundred bytes each, together less than any socket may
 /// send.
 const AT_ONCE: usize = 500;
-/// How often the server of a flow that is to end may send before something stands in for it.
+/// How often a server's packet may prevent the tombstone of its flow.
 const ATTEMPTS: usize = 5;
-/// So many times [`AT_ONCE`] flows are turned back to one address: the kernel looks for a free port at
-/// random, which is quick as long as most of the 65,535 are free.
-const FLOWS_PER_ADDRESS: usize = 16;
+/// Maximum number of datagrams of [`AT_ONCE`] flows whose tombstones use one address. The kernel looks
+/// for a free port at random, which is quick as long as most of the 65,535 are free.
+const BATCHES_PER_ADDRESS: usize = 16;
 
-/// Deletes the flows and counts those that were still there.
+/// Deletes the entries and counts those that still existed.
 pub(super) fn delete(
     connection: &mut Connection,
-    doomed: &[(FlowAction, Flow)],
+    stale: &[(FlowAction, Flow)],
 ) -> Result<FlowChanges, Error> {
-    let mut tended = FlowChanges::default();
-    for (number, some) in doomed.chunks(AT_ONCE).enumerate() {
-        let crowd = number / FLOWS_PER_ADDRESS;
-        let mut changes = DeleteBatch { crowd, ..DeleteBatch::default() };
-        for (fate, flow) in some {
-            changes.delete(*fate, flow);
+    let mut changed = FlowChanges::default();
+    for (number, some) in stale.chunks(AT_ONCE).enumerate() {
+        let address_index = number / BATCHES_PER_ADDRESS;
+        let mut batch = DeleteBatch { address_index, ..DeleteBatch::default() };
+        for (action, flow) in some {
+            batch.delete(*action, flow);
         }
-        let overtaken = changes.carry_out(connection, &mut tended)?;
-        retry(connection, overtaken, crowd, &mut tended)?;
+        let renewed = batch.send(connection, &mut changed)?;
+        retry(connection, renewed, address_index, &mut changed)?;
     }
-    Ok(tended)
+    Ok(changed)
 }
 
-/// Between the deletion of these flows and what was to stand in for them there was a packet of the
-/// server's, with which the flow went on.
+/// Deletes and replaces flows again that a packet of their server has renewed between the deletion and the
+/// tombstone.
 fn retry(
     connection: &mut Connection,
     mut flows: Vec<&Flow>,
-    crowd: usize,
-    tended: &mut FlowChanges,
+    address_index: usize,
+    changed: &mut FlowChanges,
 ) -> Result<(), Error> {
     for attempt in 1..=ATTEMPTS {
         if flows.is_empty() {
             break;
         }
-        // Elsewhere, should the address be crowded after all.
-        let mut changes = DeleteBatch { crowd: crowd + attempt, ..DeleteBatch::default() };
+        // At another address, in case this one has no free port.
+        let mut batch =
+            DeleteBatch { address_index: address_index + attempt, ..DeleteBatch::default() };
         for flow in flows {
-            changes.replace(flow);
+            batch.replace(flow);
         }
-        flows = changes.carry_out(connection, tended)?;
+        flows = batch.send(connection, changed)?;
     }
     if flows.is_empty() { Ok(()) } else { Err(failure(libc::EEXIST)) }
 }
@@ -66,26 +67,26 @@ fn retry(
 struct DeleteBatch<'a> {
     datagram: Vec<u8>,
     steps: Vec<Step<'a>>,
-    /// Which of the host's addresses the flows are turned back to.
-    crowd: usize,
+    /// Which of the host's addresses the tombstones use.
+    address_index: usize,
 }
 
-/// What a message does.
+/// The effect of a message.
 enum Step<'a> {
     /// Deletes a flow.
     Delete(FlowAction),
-    /// Deletes what has taken a flow's place.
+    /// Deletes the entry that has taken a flow's place.
     Clear,
-    /// Puts something else in its place.
+    /// Creates an entry in the flow's place that rejects the server's packets.
     Tombstone(&'a Flow),
 }
 
 impl<'a> DeleteBatch<'a> {
-    fn delete(&mut self, fate: FlowAction, flow: &'a Flow) {
-        self.push(Step::Delete(fate), |bytes, sequence| {
+    fn delete(&mut self, action: FlowAction, flow: &'a Flow) {
+        self.push(Step::Delete(action), |bytes, sequence| {
             put_deletion(bytes, &flow.original, Some(flow.id), sequence);
         });
-        if fate == FlowAction::Terminate {
+        if action == FlowAction::Terminate {
             self.tombstone(flow);
         }
     }
@@ -102,12 +103,12 @@ impl<'a> DeleteBatch<'a> {
         });
     }
 
-    /// The one that the client called, and behind it those of loopback, of which IPv4 has no end. What
-    /// is forwarded never gets there, which is as good.
+    /// The address to which a tombstone sends the server's packets: the original destination, and then
+    /// loopback addresses, of which IPv4 has many. Forwarded packets never arrive there, which is as good.
     fn address(&self, flow: &Flow) -> IpAddr {
-        match (flow.original.destination, self.crowd) {
-            (IpAddr::V4(_), crowd @ 1..) => {
-                let [.., high, low] = crowd.to_be_bytes();
+        match (flow.original.destination, self.address_index) {
+            (IpAddr::V4(_), index @ 1..) => {
+                let [.., high, low] = index.to_be_bytes();
                 IpAddr::from([127, high, low, 1])
             }
             (address, _) => address,
@@ -119,27 +120,27 @@ impl<'a> DeleteBatch<'a> {
         self.steps.push(step);
     }
 
-    /// Sends the messages and returns the flows whose place was taken. That a flow is gone by now is
-    /// as good as its deletion.
-    fn carry_out(
+    /// Sends the messages and returns the flows whose tombstones failed because the flow exists again. A
+    /// flow that has ended meanwhile counts as deleted.
+    fn send(
         self,
         connection: &mut Connection,
-        tended: &mut FlowChanges,
+        changed: &mut FlowChanges,
     ) -> Result<Vec<&'a Flow>, Error> {
         let errors = connection.send_changes(&self.datagram, self.steps.len() as u32)?;
         let errors: HashMap<u32, i32> = errors.into_iter().collect();
-        let mut overtaken = Vec::new();
+        let mut renewed = Vec::new();
         for (sequence, step) in (0..).zip(&self.steps) {
             match (step, errors.get(&sequence)) {
-                (Step::Delete(FlowAction::Clear), None) => tended.cleared += 1,
-                (Step::Delete(FlowAction::Terminate), None) => tended.terminated += 1,
+                (Step::Delete(FlowAction::Clear), None) => changed.cleared += 1,
+                (Step::Delete(FlowAction::Terminate), None) => changed.terminated += 1,
                 (Step::Clear | Step::Tombstone(_), None) => {}
                 (Step::Delete(_) | Step::Clear, Some(&libc::ENOENT)) => {}
-                (Step::Tombstone(flow), Some(&libc::EEXIST)) => overtaken.push(*flow),
+                (Step::Tombstone(flow), Some(&libc::EEXIST)) => renewed.push(*flow),
                 (_, Some(errno)) => return Err(failure(*errno)),
             }
         }
-        Ok(overtaken)
+        Ok(renewed)
     }
 }
 
@@ -190,9 +191,9 @@ mod tests {
         }
     }
 
-    /// Deletes flows of these fates, while the kernel answers with these errors.
+    /// Deletes a flow with each action, while the kernel answers with these errors.
     fn outcome<const N: usize>(
-        fates: &[FlowAction],
+        actions: &[FlowAction],
         errors: [&[i32]; N],
     ) -> Result<FlowChanges, Error> {
         let errors = errors.map(<[i32]>::to_vec).into();
@@ -206,25 +207,25 @@ mod tests {
         };
         let (reply, status) = (original.inverse(), Status::default());
         let flow = Flow { original, reply, status, id: 1, timeout: 30 };
-        let doomed: Vec<(FlowAction, Flow)> = fates.iter().map(|fate| (*fate, flow)).collect();
-        delete(&mut Connection::new(Box::new(kernel)), &doomed)
+        let stale: Vec<(FlowAction, Flow)> = actions.iter().map(|action| (*action, flow)).collect();
+        delete(&mut Connection::new(Box::new(kernel)), &stale)
     }
 
     #[test]
-    fn what_is_gone_already_is_not_counted() {
+    fn flows_that_have_ended_are_not_counted() {
         use FlowAction::{Clear, Terminate};
         let errors = [0, libc::ENOENT, 0, 0, libc::ENOENT, 0];
-        let tended = outcome(&[Clear, Clear, Terminate, Terminate], [&errors]).expect("success");
-        assert_eq!(tended, FlowChanges { cleared: 1, terminated: 1 });
+        let changed = outcome(&[Clear, Clear, Terminate, Terminate], [&errors]).expect("success");
+        assert_eq!(changed, FlowChanges { cleared: 1, terminated: 1 });
     }
 
     #[test]
-    fn a_server_that_was_faster_is_displaced() {
-        let faster = [0, libc::EEXIST];
-        let errors: [&[i32]; 3] = [&faster, &[libc::ENOENT, libc::EEXIST], &[0, 0]];
-        let tended = outcome(&[FlowAction::Terminate], errors).expect("success");
-        assert_eq!(tended, FlowChanges { cleared: 0, terminated: 1 });
-        let error = outcome(&[FlowAction::Terminate], [&faster; 1 + ATTEMPTS]);
+    fn a_flow_that_its_server_renews_is_deleted_again() {
+        let renewed = [0, libc::EEXIST];
+        let errors: [&[i32]; 3] = [&renewed, &[libc::ENOENT, libc::EEXIST], &[0, 0]];
+        let changed = outcome(&[FlowAction::Terminate], errors).expect("success");
+        assert_eq!(changed, FlowChanges { cleared: 0, terminated: 1 });
+        let error = outcome(&[FlowAction::Terminate], [&renewed; 1 + ATTEMPTS]);
         assert_eq!(
             error.expect_err("an error").to_string(),
             "netlink: deleting flows: File exists (os error 17)"
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_error_is_told() {
+    fn any_other_error_is_returned() {
         let error = outcome(&[FlowAction::Clear], [&[libc::EPERM]]).expect_err("an error");
         assert_eq!(
             error.to_string(),

@@ -1,5 +1,5 @@
-//! Tending the flows that a change of the policy leaves behind: the host's addresses and the flows
-//! are read, and what has to go is deleted.
+//! Brings the conntrack entries of existing flows in line with the policy: reads the host's addresses
+//! and the flows, and deletes the entries that the policy contradicts.
 
 mod delete;
 
@@ -16,30 +16,29 @@ use crate::netlink::{
 };
 use crate::policy::{Established, Policy};
 
-/// How many flows did not outlast a change of the policy.
+/// How many conntrack entries an apply deleted. Only flows from outside (neither from the host nor from a
+/// container) to a port that Docker publishes are considered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FlowChanges {
-    /// Flows that were refused, had got no answer, and that the policy now allows: their next packet
-    /// is judged anew.
+    /// Rejected flows without a reply that the policy now allows. Their next packet is judged again.
     pub cleared: usize,
-    /// Flows that were let in and that the policy no longer allows, where it says
-    /// `established = "cut"`, and flows that it does not allow and that docker-proxy had answered
-    /// before the guard knew the port, whatever it says. Their servers, should they send any more,
-    /// are told that nobody is there.
+    /// Established flows that the policy does not allow: with `established = "cut"` all of them, else
+    /// only those that docker-proxy answered before the guard knew the port. A tombstone entry rejects
+    /// what the server still sends.
     pub terminated: usize,
 }
 
 impl Engine {
-    /// Deletes what connection tracking knows of flows that the policy, which should have been
-    /// applied before with this outcome, decides otherwise now: see [`FlowChanges`]. Only flows that come from outside, from
-    /// neither the host itself nor a container, to a port that Docker publishes are touched.
+    /// Deletes the conntrack entries of flows on which the policy, which was applied with this outcome,
+    /// decides differently: see [`FlowChanges`].
     ///
-    /// Connection tracking does not know by which interface a flow came in. An entry of the policy
-    /// that asks for one is taken to allow the flow.
+    /// Conntrack does not record the interface on which a flow arrived. An entry of the policy that
+    /// requires an interface is assumed to allow the flow.
     ///
     /// # Errors
-    /// See [`Error`]. Some flows may have been deleted; the rules are not touched.
-    pub fn reconcile_conntrack(
+    /// See [`Error`]. Some flows may have been deleted; the rules are unchanged.
+    pub(super) fn reconcile_conntrack(
         &mut self,
         policy: &Policy,
         outcome: &Outcome,
@@ -51,23 +50,23 @@ impl Engine {
         let local = local_addresses(&mut self.routes)?;
         let containers = networks(&mut self.routes, &docker.inside)?;
         let host = FlowClassifier::new(&docker.published, learned, local, containers);
-        let established = policy.revoke.established;
+        let established = policy.revoke().established();
         let unanswered_alone = established == Established::Keep && learned.is_empty();
         let candidates = candidates(&mut self.connections[0], &host, unanswered_alone)?;
         if candidates.is_empty() {
             return Ok(FlowChanges::default());
         }
-        let admission = PolicyMatcher::new(policy, host.ports());
-        let doomed = candidates.into_iter().filter_map(|(state, flow)| {
-            let fate = flow_action(state, admission.allows(&flow.original), established)?;
-            Some((fate, flow))
+        let matcher = PolicyMatcher::new(policy, host.ports());
+        let stale = candidates.into_iter().filter_map(|(state, flow)| {
+            let action = flow_action(state, matcher.allows(&flow.original), established)?;
+            Some((action, flow))
         });
-        delete::delete(&mut self.connections[0], &doomed.collect::<Vec<_>>())
+        delete::delete(&mut self.connections[0], &stale.collect::<Vec<_>>())
     }
 }
 
-/// The flows to published ports that the policy may decide otherwise. That one is missed because
-/// the table of flows changes meanwhile cannot be helped.
+/// The flows to published ports on which the policy may decide differently. A concurrent change may hide
+/// an entry; this is unavoidable.
 fn candidates(
     connection: &mut Connection,
     host: &FlowClassifier,
@@ -93,7 +92,7 @@ fn local_addresses(routes: &mut Connection) -> Result<AddressSet, Error> {
     Ok(address_set(local))
 }
 
-/// The networks behind these interfaces.
+/// The networks of these interfaces.
 fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSet, Error> {
     let networks = retry_interrupted(|networks: &mut Vec<IpNetwork>| {
         let mut numbers = HashSet::new();
@@ -131,6 +130,6 @@ fn list_both(
 }
 
 fn address_set(networks: Vec<IpNetwork>) -> AddressSet {
-    let addresses: Vec<AddressSpec> = networks.into_iter().map(AddressSpec::Network).collect();
+    let addresses: Vec<AddressSpec> = networks.into_iter().map(AddressSpec::masked).collect();
     addresses.iter().collect()
 }

@@ -1,5 +1,5 @@
-//! Notifications → notices. The messages of a commit come in one datagram or several, and the last of
-//! them tells its generation.
+//! Assembles notifications into events. The messages of a commit come in one datagram or several, and
+//! the last of them holds the generation that it produced.
 
 use super::super::commit::is_later;
 use super::change_summary::{ChangeSummary, WatchedTables};
@@ -8,19 +8,19 @@ use super::{Commit, MonitorEvent, Process};
 use crate::compile::managed_objects;
 use crate::netlink::{Messages, Notification, decode_notification};
 
-/// What was heard of a commit that is not complete.
+/// The part of a commit that has been read so far.
 #[derive(Clone)]
 pub(in super::super) struct CommitAssembler {
     watched: WatchedTables,
     summary: ChangeSummary,
-    /// The low half of the generation that it brings about; every message of a commit has it.
+    /// The low half of the generation that it produces; every message of a commit has it.
     generation_low: Option<u16>,
-    /// Of commits up to this generation only a part may have been heard.
+    /// Commits up to this generation may have been read in part only.
     since: u32,
 }
 
 impl CommitAssembler {
-    /// Begins when the ruleset is at this generation or, by now, at a later one.
+    /// Begins when the ruleset is at this generation or a later one.
     pub fn starting_at(generation: u32) -> CommitAssembler {
         let watched = WatchedTables::of(&managed_objects());
         CommitAssembler {
@@ -31,7 +31,7 @@ impl CommitAssembler {
         }
     }
 
-    /// Takes note of what was missed; whether it was anything.
+    /// Records what was missed, and returns whether anything was.
     pub(super) fn note_missed(&mut self, missed: Option<Missed>) -> bool {
         if let Some(Missed::Until(generation)) = missed {
             self.since = generation;
@@ -39,14 +39,14 @@ impl CommitAssembler {
         missed.is_some()
     }
 
-    /// Forgets what was heard of a commit, because some of it was lost.
+    /// Drops an unfinished commit, because some of it was lost.
     pub fn reset(&mut self) {
         self.summary = ChangeSummary::default();
         self.generation_low = None;
     }
 
     /// Reads a datagram and appends the commits that it completes.
-    pub fn read(&mut self, datagram: &[u8], notices: &mut Vec<MonitorEvent>) {
+    pub fn read(&mut self, datagram: &[u8], events: &mut Vec<MonitorEvent>) {
         let mut messages = Messages::new(datagram);
         for message in messages.by_ref().filter(|message| message.nft().is_some()) {
             let (Some(half), Some(notification)) =
@@ -57,10 +57,10 @@ impl CommitAssembler {
             };
             self.check_generation(half);
             match notification {
-                Notification::Change(notified) => self.summary.add(&notified, &self.watched),
+                Notification::Change(change) => self.summary.add(&change, &self.watched),
                 Notification::NewGeneration { generation, process } => {
                     let process = process.map(|(id, name)| Process { id, name: name.into() });
-                    notices.push(self.complete(generation, process));
+                    events.push(self.complete(generation, process));
                 }
             }
         }
@@ -69,7 +69,7 @@ impl CommitAssembler {
         }
     }
 
-    /// What there is of another commit, whose end was not heard, may be anything.
+    /// An unfinished commit of another generation is treated as having changed anything.
     fn check_generation(&mut self, half: u16) {
         if self.generation_low.is_some_and(|other| other != half) {
             self.reset();

@@ -1,5 +1,4 @@
-//! What a commit touched, in bounded room: of a million changes the first places are told by name, and
-//! the others by their number.
+//! Summarises what a commit touched in bounded memory: the first objects by name, the others by number.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,41 +8,41 @@ use crate::docker::is_docker_chain;
 use crate::model::{ChainPath, Ownership, Ruleset, SetPath, TablePath};
 use crate::netlink::{ObjectChange, ObjectKind};
 
-/// So many places are told by name.
+/// Maximum number of objects that are recorded by name.
 const OBJECTS_MAX: usize = 16;
-/// So many sets of our tables are remembered; a commit that touches more may have touched any.
+/// Maximum number of dwnl's sets that are recorded; a commit that touches more may have touched any.
 const SETS_MAX: usize = 64;
 
-/// The tables that matter to us.
+/// The tables in which changes are relevant.
 #[derive(Clone)]
 pub(super) struct WatchedTables {
     /// Those that dwnl works in.
     tables: Vec<TablePath>,
-    /// Those among them that are wholly ours.
+    /// Those among them that dwnl owns exclusively.
     own: Vec<TablePath>,
-    /// The chains in the others that hold rules of ours.
+    /// The chains in other tables that hold dwnl's rules.
     chains: Vec<Arc<ChainPath>>,
 }
 
 impl WatchedTables {
-    /// The tables of the frame.
-    pub fn of(frame: &Ruleset) -> WatchedTables {
-        let own = frame.owned_tables.clone();
-        let tables = frame.tables().into_iter().chain(&own).cloned().collect();
-        let chains = frame.chains.iter().filter(|chain| chain.ownership != Ownership::Referenced);
+    /// The tables of the managed objects.
+    pub fn of(managed: &Ruleset) -> WatchedTables {
+        let own = managed.owned_tables.clone();
+        let tables = managed.tables().into_iter().chain(&own).cloned().collect();
+        let chains = managed.chains.iter().filter(|chain| chain.ownership != Ownership::Referenced);
         let chains = chains.map(|chain| Arc::clone(&chain.path)).collect();
         WatchedTables { tables, own, chains }
     }
 
-    /// Whether a change is to what dwnl has put in, or to something that contains it.
-    fn is_managed(&self, notified: &ObjectChange, table: &TablePath) -> bool {
+    /// Whether a change touches what dwnl installed, or something that contains it.
+    fn is_managed(&self, change: &ObjectChange, table: &TablePath) -> bool {
         if self.own.contains(table) {
             return true;
         }
         let is_there = |path: &Arc<ChainPath>| {
-            path.table == *table && notified.name.as_deref() == Some(path.chain.as_ref())
+            path.table == *table && change.name.as_deref() == Some(path.chain.as_ref())
         };
-        match notified.kind {
+        match change.kind {
             ObjectKind::Table => self.tables.contains(table),
             ObjectKind::Chain | ObjectKind::Rule => self.chains.iter().any(is_there),
             _ => false,
@@ -54,15 +53,15 @@ impl WatchedTables {
 /// What a commit touched.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChangeSummary {
-    places: Vec<TouchedObject>,
-    /// How many changes there were elsewhere.
+    objects: Vec<TouchedObject>,
+    /// The number of changes to other objects.
     others: usize,
-    concerns_us: bool,
-    touches_ours: bool,
+    is_relevant: bool,
+    touches_managed: bool,
     sets: Sets,
 }
 
-/// Which sets of our tables it touched.
+/// Which of dwnl's sets it touched.
 #[derive(Clone, Debug)]
 enum Sets {
     Named(BTreeSet<SetPath>),
@@ -75,7 +74,7 @@ impl Default for Sets {
     }
 }
 
-/// Something that was touched, with how much of it.
+/// An object that was touched, and how often.
 #[derive(Clone, Debug)]
 struct TouchedObject {
     kind: ObjectKind,
@@ -86,32 +85,32 @@ struct TouchedObject {
 }
 
 impl ChangeSummary {
-    /// Takes note of a change.
-    pub fn add(&mut self, notified: &ObjectChange, watched: &WatchedTables) {
-        let Some(family) = notified.family else {
-            self.others += notified.count;
+    /// Adds a change.
+    pub fn add(&mut self, change: &ObjectChange, watched: &WatchedTables) {
+        let Some(family) = change.family else {
+            self.others += change.count;
             return;
         };
-        let table = TablePath { family, table: notified.table.as_ref().into() };
-        self.concerns_us |= watched.tables.contains(&table) || reveals_docker(notified, &table);
-        self.touches_ours |= watched.is_managed(notified, &table);
+        let table = TablePath { family, table: change.table.as_ref().into() };
+        self.is_relevant |= watched.tables.contains(&table) || reveals_docker(change, &table);
+        self.touches_managed |= watched.is_managed(change, &table);
         if watched.own.contains(&table) {
-            self.touch_set(notified, &table);
+            self.touch_set(change, &table);
         }
-        self.count(notified, table);
+        self.count(change, table);
     }
 
-    /// Takes note of a message that says nothing that could be understood.
+    /// Adds a message that could not be decoded: it may be any change.
     pub fn add_unknown(&mut self) {
         self.others += 1;
-        self.concerns_us = true;
-        self.touches_ours = true;
+        self.is_relevant = true;
+        self.touches_managed = true;
         self.sets = Sets::Any;
     }
 
-    fn touch_set(&mut self, notified: &ObjectChange, table: &TablePath) {
+    fn touch_set(&mut self, change: &ObjectChange, table: &TablePath) {
         let Sets::Named(sets) = &mut self.sets else { return };
-        match (notified.kind, &notified.name) {
+        match (change.kind, &change.name) {
             (ObjectKind::Set | ObjectKind::Element, Some(name)) if sets.len() < SETS_MAX => {
                 sets.insert(SetPath { table: table.clone(), set: name.as_ref().into() });
             }
@@ -120,38 +119,38 @@ impl ChangeSummary {
         }
     }
 
-    fn count(&mut self, notified: &ObjectChange, table: TablePath) {
-        if !notified.is_added && !notified.kind.is_counted() {
-            self.places.retain(|place| !place.is_superseded_by(notified, &table));
+    fn count(&mut self, change: &ObjectChange, table: TablePath) {
+        if !change.is_added && !change.kind.is_counted() {
+            self.objects.retain(|object| !object.is_superseded_by(change, &table));
         }
-        let name = notified.name.as_deref();
-        let is_same = |place: &TouchedObject| place.is_at(notified.kind, &table, name);
-        let end = self.places.len();
-        let place = self.places.iter().rposition(is_same).unwrap_or(end);
-        if place == end && end < OBJECTS_MAX {
+        let name = change.name.as_deref();
+        let is_same = |object: &TouchedObject| object.is_at(change.kind, &table, name);
+        let end = self.objects.len();
+        let index = self.objects.iter().rposition(is_same).unwrap_or(end);
+        if index == end && end < OBJECTS_MAX {
             let name = name.map(Box::from);
-            self.places.push(TouchedObject {
-                kind: notified.kind,
+            self.objects.push(TouchedObject {
+                kind: change.kind,
                 table,
                 name,
                 added: 0,
                 deleted: 0,
             });
         }
-        let count = match self.places.get_mut(place) {
-            Some(place) if notified.is_added => &mut place.added,
-            Some(place) => &mut place.deleted,
+        let count = match self.objects.get_mut(index) {
+            Some(object) if change.is_added => &mut object.added,
+            Some(object) => &mut object.deleted,
             None => &mut self.others,
         };
-        *count += notified.count;
+        *count += change.count;
     }
 
     pub fn is_relevant(&self) -> bool {
-        self.concerns_us
+        self.is_relevant
     }
 
     pub fn touches_managed(&self) -> bool {
-        self.touches_ours
+        self.touches_managed
     }
 
     pub fn touches(&self, set: &SetPath) -> bool {
@@ -162,10 +161,9 @@ impl ChangeSummary {
     }
 }
 
-/// Whether a change is to a chain whose rules tell of Docker.
-fn reveals_docker(notified: &ObjectChange, table: &TablePath) -> bool {
-    let (ObjectKind::Chain | ObjectKind::Rule, Some(chain)) = (notified.kind, &notified.name)
-    else {
+/// Whether a change is to a chain from whose rules Docker's ports and bridges are discovered.
+fn reveals_docker(change: &ObjectChange, table: &TablePath) -> bool {
+    let (ObjectKind::Chain | ObjectKind::Rule, Some(chain)) = (change.kind, &change.name) else {
         return false;
     };
     is_docker_chain(&ChainPath { table: table.clone(), chain: chain.as_ref().into() })
@@ -174,11 +172,11 @@ fn reveals_docker(notified: &ObjectChange, table: &TablePath) -> bool {
 /// `added chain ip nat WEB, deleted 2 rules in ip nat PREROUTING and 3 other changes`
 impl fmt::Display for ChangeSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, place) in self.places.iter().enumerate() {
+        for (i, object) in self.objects.iter().enumerate() {
             let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{place}")?;
+            write!(f, "{separator}{object}")?;
         }
-        match (self.places.is_empty(), self.others) {
+        match (self.objects.is_empty(), self.others) {
             (true, 0) => write!(f, "changed nothing"),
             (false, 0) => Ok(()),
             (true, others) => write!(f, "made {}", counted(others, "other change")),
@@ -202,7 +200,7 @@ impl fmt::Display for TouchedObject {
         match (self.added, self.deleted) {
             (_, 0) => write!(f, "added {what} ")?,
             (0, _) => write!(f, "deleted {what} ")?,
-            // What comes before a deletion is forgotten with it.
+            // `count` drops what came before a deletion.
             _ => write!(f, "replaced {what} ")?,
         }
         self.write_path(f)
@@ -214,7 +212,7 @@ impl TouchedObject {
         self.kind == kind && self.table == *table && self.name.as_deref() == name
     }
 
-    /// Whether it is told by what was deleted, because it is that, or was in it.
+    /// Whether a deletion makes it superfluous, because it is the deleted object or was in it.
     fn is_superseded_by(&self, deleted: &ObjectChange, table: &TablePath) -> bool {
         let name = deleted.name.as_deref();
         match deleted.kind {
@@ -235,7 +233,7 @@ impl TouchedObject {
         self.write_path(f)
     }
 
-    /// Names may have any characters.
+    /// Names may contain any character.
     fn write_path(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.table.family, self.table.table.escape_debug())?;
         match &self.name {

@@ -1,4 +1,4 @@
-//! Hearing of changes to network interfaces. Docker gives each container an interface before docker-proxy
+//! Reports changes of network interfaces. Docker gives each container an interface before docker-proxy
 //! listens for it, and for a port that is published over IPv6 alone it changes no rule.
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,8 +11,8 @@ use super::super::error::io_error;
 use super::super::{Error, opened_in};
 use crate::netlink::{Socket, Transport};
 
-/// A netlink socket that is readable when a network interface of one network namespace has appeared,
-/// changed or gone. Needs no capability.
+/// A netlink socket that is readable when a network interface of one network namespace was added, changed
+/// or removed. Needs no capability.
 pub struct LinkMonitor {
     socket: Socket,
 }
@@ -36,11 +36,11 @@ impl LinkMonitor {
         opened_in(path, LinkMonitor::open)
     }
 
-    /// Whether anything has changed since this was last asked; never blocks. Notifications that the
-    /// kernel had to drop count.
+    /// Whether anything has changed since the last call. Never blocks. Notifications that the kernel
+    /// dropped count as a change.
     ///
     /// # Errors
-    /// [`Error::Socket`]: the monitor has become useless.
+    /// [`Error::Socket`]: the monitor cannot be used any longer.
     pub fn read(&mut self) -> Result<bool, Error> {
         let mut has_changed = false;
         loop {

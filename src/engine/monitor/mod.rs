@@ -1,51 +1,111 @@
-//! Hearing of what others do to the ruleset, as they do it.
+//! Reports what other programs do to the ruleset, as they do it.
 
 mod assembler;
 mod change_summary;
 mod commit;
 mod links;
+mod readable;
 mod subscription;
 #[cfg(test)]
 mod tests;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use nix::poll::PollTimeout;
 
 use super::connection::{Connection, is_overflow};
 use super::error::{io_error, join_error, open_error};
+use super::set_cache::SetCache;
 use super::{Engine, Error, opened_in};
 use crate::netlink::{Socket, Transport};
 
 pub(super) use assembler::CommitAssembler;
 pub use commit::{Commit, Process};
 pub use links::LinkMonitor;
+pub(crate) use readable::wait_readable;
 pub(super) use subscription::{PAUSE_THRESHOLD, Subscription};
 
-/// What a [`Monitor`] has heard.
+/// What a [`Monitor`] reports.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum MonitorEvent {
-    /// Somebody has committed a change.
+    /// A commit to the ruleset.
     Commit(Commit),
-    /// The kernel could not tell all that has happened, because too much waited to be read or
-    /// because it had no memory: anything may have changed before [`Monitor::read`] returned.
+    /// The kernel dropped notifications, because the receive buffer was full or it had no memory:
+    /// anything may have changed before the monitor was read.
     Overrun,
 }
 
-/// A netlink socket that hears of every commit to the ruleset of one network namespace, from when it
-/// was opened. Needs CAP_NET_ADMIN in the user namespace that owns it.
+impl MonitorEvent {
+    /// Whether the rules may differ from the policy now: see [`Commit::is_relevant`].
+    pub fn is_relevant(&self) -> bool {
+        match self {
+            MonitorEvent::Commit(commit) => commit.is_relevant(),
+            MonitorEvent::Overrun => true,
+        }
+    }
+
+    /// Invalidates the sets that it may have changed. A cache has to see every event, in order.
+    pub(super) fn invalidate(&self, set_cache: &SetCache) {
+        match self {
+            MonitorEvent::Commit(commit) => {
+                set_cache.advance(commit.generation, |set| commit.touches(set));
+            }
+            MonitorEvent::Overrun => set_cache.clear(),
+        }
+    }
+}
+
+/// A netlink socket that reports every commit to the ruleset of one network namespace, from when it was
+/// opened. Needs CAP_NET_ADMIN in the user namespace that owns the network namespace.
 ///
-/// Its file descriptor is readable when a notice waits, so that a program can `poll` it beside others.
-/// What happened before it was opened it does not tell: apply afterwards, not before.
+/// One from [`Engine::subscribe`] reports the commits of other programs alone; one from
+/// [`Monitor::open`] reports those of every program. Open it before you apply: it does not report what
+/// happened earlier.
 ///
-/// As long as it is open, large commits of others take the kernel longer, as they do beside
-/// `nft monitor`: it makes a message of a page for each rule and each element.
+/// While any monitor is open, large commits of other programs take the kernel longer, as they do while
+/// `nft monitor` runs: it makes a message of one page for each rule and each element.
 pub struct Monitor {
     socket: Socket,
     subscription: Arc<Subscription>,
     assembler: CommitAssembler,
+    /// The cache of the engine that subscribed, if one did.
+    set_cache: Weak<SetCache>,
+}
+
+impl Engine {
+    /// Opens a monitor in the network namespace of the calling thread, which has to be the engine's. It
+    /// reports the commits of other programs and not those of this engine, and lets the engine know
+    /// which of its cached sets they touch.
+    ///
+    /// The kernel drops the notifications of the engine's own commits before they take up memory. During
+    /// a large commit of the engine, the monitor of its latest subscription leaves the multicast group; a
+    /// commit of another program within that time is reported as [`MonitorEvent::Overrun`].
+    ///
+    /// # Errors
+    /// As [`Monitor::open`].
+    pub fn subscribe(&mut self) -> Result<Monitor, Error> {
+        let monitor = Monitor::open()?;
+        self.attach(monitor)
+    }
+
+    /// As [`Engine::subscribe`], in the network namespace that `path` refers to; see [`Engine::open_in`].
+    ///
+    /// # Errors
+    /// As [`Monitor::open_in`].
+    pub fn subscribe_in(&mut self, path: &Path) -> Result<Monitor, Error> {
+        let monitor = Monitor::open_in(path)?;
+        self.attach(monitor)
+    }
+
+    fn attach(&mut self, monitor: Monitor) -> Result<Monitor, Error> {
+        monitor.socket.exclude(self.port).map_err(io_error("filtering notifications"))?;
+        self.subscription = Arc::downgrade(&monitor.subscription);
+        Ok(Monitor { set_cache: Arc::downgrade(&self.set_cache), ..monitor })
+    }
 }
 
 impl Monitor {
@@ -55,14 +115,11 @@ impl Monitor {
     /// [`Error::Permission`], [`Error::NoNfTables`] and [`Error::Socket`].
     pub fn open() -> Result<Monitor, Error> {
         let (socket, membership) = Socket::open_monitor().map_err(join_error)?;
-        // What is committed from this generation on is heard of from its beginning.
+        // Commits after this generation are reported completely.
         let mut connection = Connection::new(Box::new(Socket::open().map_err(open_error)?));
-        let gathering = CommitAssembler::starting_at(connection.generation()?);
-        Ok(Monitor {
-            socket,
-            subscription: Arc::new(Subscription::new(membership)),
-            assembler: gathering,
-        })
+        let assembler = CommitAssembler::starting_at(connection.generation()?);
+        let subscription = Arc::new(Subscription::new(membership));
+        Ok(Monitor { socket, subscription, assembler, set_cache: Weak::new() })
     }
 
     /// Opens the socket in the network namespace that `path` refers to; see [`Engine::open_in`].
@@ -73,51 +130,60 @@ impl Monitor {
         opened_in(path, Monitor::open)
     }
 
-    /// From now on the commits of this engine are not heard of, as long as it lives; those of one
-    /// that was named before are again. The kernel filters them out before they take room. For a
-    /// large one the engine has the monitor leave and come back; should somebody else commit in just
-    /// that time, [`MonitorEvent::Overrun`] tells of it.
+    /// The events that are waiting, in the order in which they happened. Never blocks: poll the file
+    /// descriptor, or call [`Monitor::wait`].
+    ///
+    /// After an overrun, the rest of a commit of which notifications were lost may be reported as if it
+    /// were the whole commit. It is not younger than anything that is read from the kernel after this
+    /// call.
     ///
     /// # Errors
-    /// [`Error::Socket`].
-    pub fn exclude(&mut self, engine: &Engine) -> Result<(), Error> {
-        self.socket.exclude(engine.port).map_err(io_error("filtering notifications"))?;
-        engine.excluded_by.set(Arc::downgrade(&self.subscription));
-        Ok(())
-    }
-
-    /// All that waits, in the order in which it happened; never blocks.
-    ///
-    /// Of a commit that was on its way when something was lost, the rest may come later as if it were all.
-    /// It is not younger than anything that is read from the kernel after the loss was told.
-    ///
-    /// # Errors
-    /// [`Error::Socket`]: the monitor has become useless.
+    /// [`Error::Socket`]: the monitor cannot be used any longer.
     pub fn read(&mut self) -> Result<Vec<MonitorEvent>, Error> {
-        let mut notices = Vec::new();
-        let mut is_lost = false;
+        let mut events = Vec::new();
+        let mut has_overrun = false;
         loop {
             match self.socket.receive(PollTimeout::ZERO) {
                 Ok(None) => break,
                 Ok(Some(datagram)) => {
-                    is_lost |= self.assembler.note_missed(self.subscription.missed());
-                    // What was lost is some of this or came before it, which nobody can tell apart.
-                    if !is_lost {
-                        self.assembler.read(datagram, &mut notices);
+                    has_overrun |= self.assembler.note_missed(self.subscription.missed());
+                    // The lost messages belong to this datagram or came before it: it is unknown which.
+                    if !has_overrun {
+                        self.assembler.read(datagram, &mut events);
                     }
                 }
-                Err(error) if is_overflow(&error) => is_lost = true,
+                Err(error) if is_overflow(&error) => has_overrun = true,
                 Err(source) => return Err(io_error("reading notifications")(source)),
             }
         }
-        if is_lost {
+        if has_overrun {
             self.assembler.reset();
-            notices.push(MonitorEvent::Overrun);
+            events.push(MonitorEvent::Overrun);
         }
-        Ok(notices)
+        if let Some(set_cache) = self.set_cache.upgrade() {
+            events.iter().for_each(|event| event.invalidate(&set_cache));
+        }
+        Ok(events)
+    }
+
+    /// Waits for events and returns them. Returns an empty list when `timeout` has passed; without a
+    /// timeout it waits as long as it takes.
+    ///
+    /// # Errors
+    /// As [`Monitor::read`].
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<MonitorEvent>, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let is_readable = wait_readable(&[self.as_fd()], deadline)?;
+            let events = self.read()?;
+            if !events.is_empty() || !is_readable {
+                return Ok(events);
+            }
+        }
     }
 }
 
+/// Readable when an event is waiting.
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

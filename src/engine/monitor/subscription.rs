@@ -1,9 +1,10 @@
-//! While an engine makes a large commit, the monitor that ignores it does not listen.
+//! Pauses a monitor while the engine that subscribed it makes a large commit.
 //!
-//! As long as anybody listens, the kernel makes a message of a page for every element of a commit and
-//! keeps them all until it is carried out, even those that a filter throws away then: for a hundred
-//! thousand elements some hundred milliseconds and a gigabyte. So the engine has the monitor leave
-//! first, and come back afterwards. The generation tells whether anything was missed meanwhile.
+//! While any socket is subscribed, the kernel makes a message of one page for every element of a commit
+//! and keeps all of them until the commit is complete, even if a filter drops them then: for a hundred
+//! thousand elements that takes some hundred milliseconds and a gigabyte. Therefore the monitor leaves
+//! the multicast group before a large commit and joins it again afterwards. The generation shows whether
+//! it has missed another program's commit in between.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,10 +13,10 @@ use super::super::connection::Connection;
 use super::super::error::io_error;
 use crate::netlink::Membership;
 
-/// A batch of this many bytes is large: that of some thousand elements.
+/// Minimum size in bytes of a batch that is large: that of some thousand elements.
 pub(in super::super) const PAUSE_THRESHOLD: usize = 64 * 1024;
 
-/// Whether a monitor listens; shared by the monitor and the engine that it ignores.
+/// Whether a monitor is subscribed. Shared by the monitor and its engine.
 pub(in super::super) struct Subscription {
     membership: Membership,
     state: Mutex<State>,
@@ -24,7 +25,7 @@ pub(in super::super) struct Subscription {
 #[derive(Default)]
 struct State {
     is_paused: bool,
-    /// Commits up to this generation were missed or heard in part.
+    /// Commits up to this generation were missed, at least in part.
     missed: Option<u32>,
 }
 
@@ -32,7 +33,7 @@ struct State {
 pub(super) enum Missed {
     /// Commits up to this generation, or parts of them.
     Until(u32),
-    /// The engine is still at it.
+    /// The commit is still going on.
     Unknown,
 }
 
@@ -41,8 +42,8 @@ impl Subscription {
         Subscription { membership, state: Mutex::default() }
     }
 
-    /// Has the monitor away during a commit of ours on the ruleset of generation `before`, and tells
-    /// it if it has missed somebody else's.
+    /// Pauses the monitor during a commit that is based on generation `before`, and records whether it
+    /// has missed a commit of another program.
     pub fn paused(
         &self,
         connection: &mut Connection,
@@ -54,12 +55,12 @@ impl Subscription {
         }
         self.state().is_paused = true;
         let committed = commit(connection);
-        let is_back = self.resubscribe(connection, *committed.as_ref().unwrap_or(&before));
-        committed.and_then(|generation| is_back.map(|()| generation))
+        let resubscribed = self.resubscribe(connection, *committed.as_ref().unwrap_or(&before));
+        committed.and_then(|generation| resubscribed.map(|()| generation))
     }
 
-    /// Has the monitor listen again. If the ruleset is not of the expected generation then, it has
-    /// missed something, and is woken up to hear that.
+    /// Joins the multicast group again. If the ruleset is not at the expected generation afterwards, the
+    /// monitor has missed something and is woken up to report it.
     fn resubscribe(&self, connection: &mut Connection, expected: u32) -> Result<(), Error> {
         self.membership.join().map_err(io_error("joining the notifications"))?;
         let generation = connection.generation()?;
@@ -72,7 +73,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// What was missed since this was last asked.
+    /// What was missed since the last call.
     pub(super) fn missed(&self) -> Option<Missed> {
         let mut state = self.state();
         if state.is_paused {

@@ -1,4 +1,4 @@
-//! Notices from recorded datagrams: those of iptables 1.8.9 and nft 1.0.6 on Linux 6.18.
+//! Events from recorded datagrams: those of iptables 1.8.9 and nft 1.0.6 on Linux 6.18.
 
 use proptest::prelude::*;
 
@@ -7,8 +7,7 @@ use super::*;
 use crate::compile::managed_objects;
 use crate::model::SetPath;
 
-/// `iptables -t nat -A PREROUTING -j RETURN`, where that table was not yet: what it changes, and the
-/// end.
+/// `iptables -t nat -A PREROUTING -j RETURN` without that table: the changes, and the end of the commit.
 const IPTABLES: [&str; 2] = [
     "38000000000a000402000000a003000002000002080001006e61740008000300000000010c000400000000000000\
      000108000200000000006c000000030a000403000000a003000002000002080001006e6174000f00030050524552\
@@ -54,31 +53,31 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
-/// What is made of these datagrams by a monitor that was opened at generation 1.
-fn heard(datagrams: &[Vec<u8>]) -> Vec<MonitorEvent> {
-    let mut gathering = CommitAssembler::starting_at(1);
-    let mut notices = Vec::new();
+/// The events that a monitor reads from these datagrams if it was opened at generation 1.
+fn events(datagrams: &[Vec<u8>]) -> Vec<MonitorEvent> {
+    let mut assembler = CommitAssembler::starting_at(1);
+    let mut events = Vec::new();
     for datagram in datagrams {
-        gathering.read(datagram, &mut notices);
+        assembler.read(datagram, &mut events);
     }
-    notices
+    events
 }
 
 fn commits(datagrams: &[Vec<u8>]) -> Vec<Commit> {
-    let commit = |notice| match notice {
+    let commit = |event| match event {
         MonitorEvent::Commit(commit) => Some(commit),
         MonitorEvent::Overrun => None,
     };
-    heard(datagrams).into_iter().map(|notice| commit(notice).expect("no loss")).collect()
+    events(datagrams).into_iter().map(|event| commit(event).expect("no overrun")).collect()
 }
 
 fn set(name: &str) -> SetPath {
-    let [table] = managed_objects().owned_tables.try_into().expect("one table of ours");
+    let [table] = managed_objects().owned_tables.try_into().expect("one table");
     SetPath { table, set: name.into() }
 }
 
 #[test]
-fn a_commit_is_told_with_its_process() {
+fn a_commit_is_reported_with_its_process() {
     let [commit] = commits(&IPTABLES.map(bytes)).try_into().expect("one commit");
     assert_eq!(commit.generation, 2);
     assert_eq!(
@@ -112,25 +111,25 @@ fn it_makes_no_difference_how_the_messages_are_divided() {
         rest = others;
     }
     for datagrams in [vec![one], each] {
-        let told: Vec<String> = commits(&datagrams).iter().map(Commit::to_string).collect();
-        assert_eq!(told, expected);
+        let texts: Vec<String> = commits(&datagrams).iter().map(Commit::to_string).collect();
+        assert_eq!(texts, expected);
     }
 }
 
 #[test]
-fn what_concerns_us_is_told_from_the_rest() {
-    for (datagrams, concerns_us, touches, touches_another) in
+fn relevant_commits_are_distinguished_from_others() {
+    for (datagrams, is_relevant, touches, touches_another) in
         [(ELEMENTS, true, true, false), (TABLE, true, true, true), (ELSEWHERE, false, false, false)]
     {
         let [commit] = commits(&datagrams.map(bytes)).try_into().expect("one commit");
-        assert_eq!(commit.is_relevant(), concerns_us, "{commit}");
+        assert_eq!(commit.is_relevant(), is_relevant, "{commit}");
         assert_eq!(commit.touches(&set("s")), touches, "{commit}");
         assert_eq!(commit.touches(&set("t")), touches_another, "{commit}");
     }
 }
 
 #[test]
-fn what_cannot_be_understood_may_be_anything() {
+fn a_message_that_cannot_be_decoded_may_be_any_change() {
     let [change, end] = ELSEWHERE.map(bytes);
     let mut unknown = change.clone();
     unknown[4] = 99;
@@ -145,21 +144,21 @@ fn what_cannot_be_understood_may_be_anything() {
 }
 
 #[test]
-fn a_commit_that_began_before_we_listened_is_lost() {
+fn a_commit_that_began_before_the_monitor_was_opened_is_an_overrun() {
     for since in [2, 3, 0x8000_0001] {
-        let mut notices = Vec::new();
-        let mut gathering = CommitAssembler::starting_at(since);
-        gathering.read(&IPTABLES.map(bytes).concat(), &mut notices);
-        assert!(matches!(notices[..], [MonitorEvent::Overrun]), "{since}: {notices:?}");
+        let mut events = Vec::new();
+        let mut assembler = CommitAssembler::starting_at(since);
+        assembler.read(&IPTABLES.map(bytes).concat(), &mut events);
+        assert!(matches!(events[..], [MonitorEvent::Overrun]), "{since}: {events:?}");
     }
-    // The number has come round.
-    let mut notices = Vec::new();
-    CommitAssembler::starting_at(u32::MAX - 7).read(&IPTABLES.map(bytes).concat(), &mut notices);
-    assert!(matches!(notices[..], [MonitorEvent::Commit(_)]), "{notices:?}");
+    // The generation has wrapped around.
+    let mut events = Vec::new();
+    CommitAssembler::starting_at(u32::MAX - 7).read(&IPTABLES.map(bytes).concat(), &mut events);
+    assert!(matches!(events[..], [MonitorEvent::Commit(_)]), "{events:?}");
 }
 
 #[test]
-fn a_commit_of_very_many_changes_takes_no_more_room() {
+fn the_summary_of_a_commit_is_bounded() {
     let [change, end] = ELEMENTS.map(bytes);
     let mut changes = Vec::new();
     for number in 0..1000 {
@@ -170,9 +169,9 @@ fn a_commit_of_very_many_changes_takes_no_more_room() {
     }
     changes.push(end);
     let [commit] = commits(&changes).try_into().expect("one commit");
-    let told = commit.to_string();
-    assert!(told.ends_with("and made 936 other changes"), "{told}");
-    assert!(told.contains(r"in inet dwnl \u{1},"), "{told}");
+    let text = commit.to_string();
+    assert!(text.ends_with("and made 936 other changes"), "{text}");
+    assert!(text.contains(r"in inet dwnl \u{1},"), "{text}");
     assert!(commit.touches(&set("any other")));
 }
 
@@ -188,8 +187,8 @@ proptest! {
                 *header = [length as u8, 0, 0, 0, kind, libc::NFNL_SUBSYS_NFTABLES as u8];
             }
         }
-        for notice in heard(&datagrams) {
-            if let MonitorEvent::Commit(commit) = notice {
+        for event in events(&datagrams) {
+            if let MonitorEvent::Commit(commit) = event {
                 prop_assert!(!commit.to_string().is_empty());
             }
         }

@@ -1,13 +1,13 @@
-//! What is read of the host beside its ruleset.
+//! Reading the host's interfaces and listening sockets.
 
 use super::*;
 use crate::model::{
     ChainPath, Docker, Family, GuardScope, HostState, InstalledChain, InstalledRule, NftMatch,
-    NftRule, NftStatement, RuleContent, TablePath,
+    NftRule, NftStatement, PublishedPort, RuleContent, TablePath,
 };
 
-/// An engine before a host that answers questions for its sockets so, and what it is asked of them.
-fn engine_before_sockets(noise: Noise) -> (Engine, Requests) {
+/// An engine with a scripted sock_diag socket, and the requests to it.
+fn engine_with_sockets(noise: Noise) -> (Engine, Requests) {
     let sockets = Kernel { noise, ..Kernel::new(7) };
     let requests = Arc::clone(&sockets.requests);
     let mute = || Box::new(Kernel { noise: Noise::Mute, ..Kernel::new(7) });
@@ -19,35 +19,35 @@ fn engine_before_sockets(noise: Noise) -> (Engine, Requests) {
 const BY_FAMILY: i32 = 20;
 
 #[test]
-fn each_protocol_is_asked_for_in_each_family() {
-    let (mut engine, requests) = engine_before_sockets(Noise::None);
+fn each_protocol_is_read_in_each_family() {
+    let (mut engine, requests) = engine_with_sockets(Noise::None);
     let empty = HostState { listeners: Some(Vec::new()), ..HostState::default() };
     assert_eq!(engine.host_state().expect("the state"), empty);
     assert_eq!(count(&requests, BY_FAMILY), 6);
 }
 
 #[test]
-fn an_interrupted_dump_is_taken_again() {
-    let (mut engine, requests) = engine_before_sockets(Noise::Interrupted);
+fn an_interrupted_dump_is_repeated() {
+    let (mut engine, requests) = engine_with_sockets(Noise::Interrupted);
     assert!(engine.host_state().expect("the state").listeners.is_some());
     assert_eq!(count(&requests, BY_FAMILY), 7);
 }
 
 #[test]
 fn a_kernel_that_cannot_list_sockets_is_no_error() {
-    let (mut engine, _) = engine_before_sockets(Noise::Errno(libc::ENOENT));
+    let (mut engine, _) = engine_with_sockets(Noise::Errno(libc::ENOENT));
     assert_eq!(engine.host_state().expect("the state").listeners, None);
 }
 
 #[test]
 fn any_other_failure_is_an_error() {
-    let (mut engine, _) = engine_before_sockets(Noise::Errno(libc::ENOMEM));
+    let (mut engine, _) = engine_with_sockets(Noise::Errno(libc::ENOMEM));
     let error = engine.host_state().expect_err("an error").to_string();
     assert!(error.starts_with("netlink: reading the listening sockets: "), "{error}");
 }
 
-/// A kernel with sockets that listen over TCP and IPv6, which differ from one reading of all protocols to
-/// the next.
+/// A kernel with listening TCP sockets over IPv6, which differ from one reading of all protocols to the
+/// next.
 struct Sockets {
     /// The ports of each reading.
     readings: Vec<&'static [u16]>,
@@ -97,8 +97,8 @@ fn guarding(ports: &[u16]) -> Snapshot {
     snapshot
 }
 
-/// The ports that are found to be listened on, and how often all sockets were read.
-fn looked_around(readings: &[&'static [u16]], snapshot: &mut Snapshot) -> (Vec<u16>, usize) {
+/// The ports with a listening socket, and the number of times that all sockets were read.
+fn read_ports(readings: &[&'static [u16]], snapshot: &mut Snapshot) -> (Vec<u16>, usize) {
     let questions = Arc::default();
     let sockets =
         Sockets { readings: readings.to_vec(), questions: Arc::clone(&questions), answer: None };
@@ -113,7 +113,7 @@ fn looked_around(readings: &[&'static [u16]], snapshot: &mut Snapshot) -> (Vec<u
 }
 
 #[test]
-fn a_known_port_without_a_listener_is_looked_for_twice() {
+fn sockets_are_read_twice_if_a_known_port_has_no_listener() {
     for (known, readings, expected) in [
         (&[][..], &[&[][..]][..], (vec![], 1)),
         (&[], &[&[22][..]], (vec![22], 1)),
@@ -123,16 +123,16 @@ fn a_known_port_without_a_listener_is_looked_for_twice() {
         (&[8080, 8081], &[&[8080], &[8080, 8081]], (vec![8080, 8081], 2)),
         (&[8080], &[&[22], &[22]], (vec![22], 2)),
     ] {
-        let found = looked_around(readings, &mut guarding(known));
+        let found = read_ports(readings, &mut guarding(known));
         assert_eq!(found, expected, "{known:?}, {readings:?}");
     }
 }
 
 #[test]
-fn a_port_that_dockers_rules_name_is_not_looked_for() {
+fn sockets_are_read_once_if_dockers_rules_name_the_port() {
     let ports = Ports::new(Protocol::Tcp, 8080, 8080).expect("a port");
     let published = PublishedPort { address: None, family: Family::Inet, ports };
     let docker = Docker { published: [published].into(), ..Docker::default() };
     let mut snapshot = Snapshot { docker, ..guarding(&[8080]) };
-    assert_eq!(looked_around(&[&[22]], &mut snapshot), (vec![22], 1));
+    assert_eq!(read_ports(&[&[22]], &mut snapshot), (vec![22], 1));
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
-use crate::model::address::NetworkText;
+use crate::model::address_text::NetworkText;
+use crate::model::interface::InterfaceOption;
 use crate::model::{AddressRange, Interface, Name, Ports, Protocol};
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
@@ -53,7 +54,7 @@ impl fmt::Display for IptablesRule {
             write!(f, "-d {} ", NetworkText(destination))?;
         }
         if let Some(interface) = &self.in_interface {
-            write!(f, "{interface} ")?;
+            write!(f, "{} ", InterfaceOption(interface))?;
         }
         if let Some(protocol) = &self.protocol {
             write!(f, "-p {protocol} ")?;
@@ -192,7 +193,7 @@ mod tests {
         let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
         let rule = IptablesRule {
             source: Some("10.1.0.0/16".parse().expect("a network")),
-            in_interface: Some(Interface { name: "eth".into(), wildcard: true, negated: true }),
+            in_interface: "!eth+".parse().ok(),
             protocol: Some(Protocol::Tcp),
             matches: [
                 Match::DestinationPorts(ports),

@@ -57,22 +57,20 @@ impl fmt::Display for NftRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        AddressSpec, Direction, Interface, IpVersion, Ports, Protocol, SetUpdate, Shard,
-    };
+    use crate::model::{Direction, IpVersion, Ports, Protocol, SetUpdate, Shard};
 
     #[test]
     fn a_rule_prints_as_nft_prints_it() {
         let ports = Ports::new(Protocol::Tcp, 8000, 8100).expect("ports");
-        let interface = Interface { name: "eth".into(), wildcard: true, negated: true };
-        let address = "2001:db8::5/128".parse().expect("an address");
+        let interface = "!eth+".parse().expect("an interface");
+        let address = "2001:db8::5".parse().expect("an address");
         let rule = NftRule {
             comment: Some("web".into()),
             ..NftRule::new(
                 [
                     NftMatch::Interface(Direction::In, interface),
                     NftMatch::NfProto(IpVersion::V6),
-                    NftMatch::Destination(AddressSpec::Network(address)),
+                    NftMatch::Destination(address),
                     NftMatch::Ports(ports),
                     NftMatch::SourceShard(IpVersion::V6, Shard { mask: 7, value: 3 }),
                     NftMatch::SourceSet(IpVersion::V6, "cdn-6.3".into()),

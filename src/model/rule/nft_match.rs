@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::interface::InterfacePattern;
 use crate::model::{
     AddressSpec, Family, INTERFACE_NAME_MAX, Interface, IpVersion, Name, Ports, Protocol, Shard,
     from_u128,
@@ -119,9 +120,7 @@ impl fmt::Display for NftMatch {
             NftMatch::CtMark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
             NftMatch::NfProto(version) => write!(f, "meta nfproto {version}"),
             NftMatch::Interface(direction, interface) => {
-                let operator = if interface.negated { "!= " } else { "" };
-                let star = if interface.wildcard { "*" } else { "" };
-                write!(f, "{direction} {operator}\"{}{star}\"", interface.name)
+                write!(f, "{direction} {}", InterfacePattern(interface))
             }
             NftMatch::InBridge => write!(f, "meta iifkind \"bridge\""),
             NftMatch::DockerBridgeName(direction) => {

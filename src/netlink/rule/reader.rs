@@ -5,9 +5,7 @@ use ipnetwork::IpNetwork;
 
 use super::expression::Expression;
 use super::header::{AddressField, PORT, address};
-use crate::model::{
-    AddressRange, INTERFACE_NAME_MAX, Interface, IpVersion, Ports, Protocol, Shard,
-};
+use crate::model::{AddressSpec, INTERFACE_NAME_MAX, Interface, IpVersion, Ports, Protocol, Shard};
 use crate::netlink::uapi::cmp_operation::{EQ, GTE, LTE, NEQ};
 use crate::netlink::uapi::{meta_key, payload_base};
 
@@ -68,7 +66,7 @@ pub fn interface(operation: u32, data: &[u8]) -> Option<Interface> {
     if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains('\0') {
         return None;
     }
-    Some(Interface { name: name.into(), wildcard, negated })
+    Some(Interface::unchecked(name.into(), wildcard, negated))
 }
 
 /// `== A`, or `>= A` and `<= B` where they differ.
@@ -97,18 +95,19 @@ pub fn shard(expressions: Rest, version: IpVersion) -> Read<Shard> {
 }
 
 /// `A-B`, behind the loading of an address.
-pub fn range(expressions: Rest, version: IpVersion) -> Read<AddressRange> {
+pub fn range(expressions: Rest, version: IpVersion) -> Read<AddressSpec> {
     let ((first, last), rest) = between(expressions)?;
     if first == last || [first.len(), last.len()] != [version.address_bytes(); 2] {
         return None;
     }
-    Some((AddressRange::new(address(version, first), address(version, last))?, rest))
+    let range = AddressSpec::range(address(version, first), address(version, last));
+    Some((range.ok()?, rest))
 }
 
 /// `443`, `8000-8100`, behind the loading of a port.
 pub fn port_numbers(expressions: Rest, protocol: Protocol) -> Read<Ports> {
     let ((first, last), rest) = between(expressions)?;
-    Some((Ports::new(protocol, port(first)?, port(last)?)?, rest))
+    Some((Ports::new(protocol, port(first)?, port(last)?).ok()?, rest))
 }
 
 /// Two bytes in the network's order as a port.

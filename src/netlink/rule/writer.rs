@@ -18,14 +18,14 @@ pub fn capped<M>(matches: &[M]) -> impl Iterator<Item = &M> {
 /// `eth0`, behind the loading of an interface's name: the name with its NUL; `eth+`: its beginning
 /// without.
 pub fn add_interface_name(nft: &mut nftnl::Rule, interface: &Interface) {
-    let mut name = interface.name.as_bytes().to_vec();
-    if !interface.wildcard {
+    let mut name = interface.name().as_bytes().to_vec();
+    if !interface.is_wildcard() {
         name.push(0);
     }
     // libnftnl copies the bytes into a field of fixed size. No interface has so long a name, nor
     // one that begins with so much.
     name.truncate(INTERFACE_NAME_MAX + 1);
-    let operation = if interface.negated { CmpOp::Neq } else { CmpOp::Eq };
+    let operation = if interface.is_negated() { CmpOp::Neq } else { CmpOp::Eq };
     nft.add_expr(&Cmp::new(operation, name.as_slice()));
 }
 

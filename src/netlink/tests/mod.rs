@@ -3,6 +3,7 @@
 
 mod bytes;
 mod near_misses;
+mod policies;
 mod round_trip;
 mod strategies;
 
@@ -101,7 +102,7 @@ fn an_offset_leads_to_the_attribute_in_words() {
 #[test]
 fn a_huge_rule_fits_into_the_buffer() {
     let long = "x".repeat(100_000);
-    let interface = Interface { name: long.as_str().into(), wildcard: false, negated: false };
+    let interface = Interface::named(long.as_str().into());
     let comments = vec![Match::Comment(long.as_str().into()); 1000];
     let rule = Rule::from(IptablesRule {
         in_interface: Some(interface),

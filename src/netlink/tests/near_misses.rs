@@ -6,9 +6,9 @@ use std::num::NonZeroU32;
 use super::super::attribute::{Attributes, put, put_nested};
 use super::super::*;
 use crate::model::{
-    AddressRange, AddressSpec, CgroupMatch, ChainPath, Family, Interval, IpVersion, NftMatch,
-    NftRule, NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath,
-    SetUpdate, Shard, TablePath,
+    AddressSpec, CgroupMatch, ChainPath, Family, Interval, IpVersion, NftMatch, NftRule,
+    NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard,
+    TablePath,
 };
 
 const IPV4_HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 8 };
@@ -114,8 +114,8 @@ fn an_altered_update_is_rejected() {
 fn an_address_that_is_not_loaded_completely_is_rejected() {
     let part = NftMatch::SourceShard(IpVersion::V4, Shard { mask: 3, value: 1 });
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
-    let range = AddressRange::new(ends[0], ends[1]).expect("a range");
-    let range = NftMatch::Destination(AddressSpec::Range(range));
+    let range = AddressSpec::range(ends[0], ends[1]).expect("a range");
+    let range = NftMatch::Destination(range);
     for matches in [&[][..], &[part], &[range]] {
         let rule = native((443, 443), matches);
         assert!(is_known(&rule, Family::Inet));
@@ -131,8 +131,8 @@ fn a_range_of_one_element_is_rejected() {
     assert!(!is_known(&altered(&ports, &[0x1f, 0x41], &[0x1f, 0x40]), Family::Inet));
 
     let ends = ["10.0.0.1", "10.0.0.9"].map(|end| end.parse().expect("an address"));
-    let range = AddressRange::new(ends[0], ends[1]).expect("a range");
-    let range = NftMatch::Destination(AddressSpec::Range(range));
+    let range = AddressSpec::range(ends[0], ends[1]).expect("a range");
+    let range = NftMatch::Destination(range);
     let addresses = native((443, 443), &[range]);
     assert!(is_known(&addresses, Family::Inet));
     assert!(!is_known(&altered(&addresses, &[10, 0, 0, 9], &[10, 0, 0, 1]), Family::Inet));

@@ -53,13 +53,14 @@ pub fn cgroup() -> impl Strategy<Value = CgroupMatch> {
 }
 
 pub fn ports() -> impl Strategy<Value = Ports> {
-    (protocol(), 1u16.., 1u16..)
-        .prop_filter_map("a range", |(protocol, a, b)| Ports::new(protocol, a.min(b), a.max(b)))
+    (protocol(), 1u16.., 1u16..).prop_filter_map("a range", |(protocol, a, b)| {
+        Ports::new(protocol, a.min(b), a.max(b)).ok()
+    })
 }
 
 pub fn interface() -> impl Strategy<Value = Interface> {
     ("[a-z][a-z0-9.-]{0,13}", any::<bool>(), any::<bool>())
-        .prop_map(|(name, wildcard, negated)| Interface { name: name.into(), wildcard, negated })
+        .prop_map(|(name, wildcard, negated)| Interface::unchecked(name.into(), wildcard, negated))
 }
 
 pub fn extension(version: IpVersion) -> impl Strategy<Value = Match> {
@@ -83,8 +84,9 @@ pub fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 pub fn addresses(version: IpVersion) -> impl Strategy<Value = AddressSpec> {
-    let range = range(version).prop_filter("two addresses", |range| range.first() < range.last());
-    prop_oneof![network(version).prop_map(AddressSpec::Network), range.prop_map(AddressSpec::Range)]
+    let range = range(version)
+        .prop_filter_map("a range", |it| AddressSpec::range(it.first(), it.last()).ok());
+    prop_oneof![network(version).prop_filter_map("no host bits", AddressSpec::exact), range]
 }
 
 /// The conditions in any order; a shard comes before the set that holds it.
@@ -178,16 +180,17 @@ pub fn large_group_rule() -> impl Strategy<Value = Rule> {
     let rest = (1u32.., prop::option::of("[a-z ]{1,80}"), 0u8..3);
     (header, rest).prop_flat_map(|((version, in_interface, ports, part), (bits, comment, to))| {
         (network(version), range(version)).prop_map(move |(network, range)| {
-            let destination = |addresses| NftMatch::Destination(addresses);
             let interface = in_interface.clone().map(|it| NftMatch::Interface(Direction::In, it));
             let mut matches: Vec<NftMatch> = interface.into_iter().collect();
             matches.push(NftMatch::NfProto(version));
             if to == 2 {
-                matches.push(destination(AddressSpec::Network(network)));
+                matches.extend(AddressSpec::exact(network).map(NftMatch::Destination));
             }
             matches.push(NftMatch::Ports(ports));
-            if to == 1 && range.first() < range.last() {
-                matches.push(destination(AddressSpec::Range(range)));
+            if to == 1 {
+                let range = AddressSpec::range(range.first(), range.last()).ok();
+                let range = range.filter(|range| range.as_range().is_some());
+                matches.extend(range.map(NftMatch::Destination));
             }
             matches.extend(part.map(|part| NftMatch::SourceShard(version, part)));
             matches.push(NftMatch::SourceSet(version, "cdn-4.0".into()));

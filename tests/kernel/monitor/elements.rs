@@ -9,7 +9,7 @@ use nix::unistd::{Pid, gettid};
 
 use super::super::sets::hosts;
 use super::super::support::Namespace;
-use super::{desired, is_in_sync, observe, open, policy};
+use super::{desired, is_in_sync, open, policy};
 
 /// `NFT_MSG_GETSETELEM` of `NFNL_SUBSYS_NFTABLES`, as strace prints raw numbers.
 const GET_ELEMENTS: &str = "nlmsg_type=0xa0d,";
@@ -53,7 +53,7 @@ fn elements_are_read_only_if_they_may_have_changed() {
         ("insert rule ip nat PREROUTING accept", 0),
     ] {
         host.run(&["nft", command]);
-        observe(&mut monitor, &mut engine);
+        monitor.read().expect("monitor events");
         let requested = requests(|| drop(engine.apply(&desired).expect("success")));
         assert_eq!(requested, expected, "{command}");
         assert!(is_in_sync(&host, &desired), "{command}");

@@ -1,16 +1,21 @@
 //! Own applies, foreign commits and overruns in any order: the cache never holds what the kernel
 //! does not.
 
-use dwnl::engine::MonitorEvent;
+use dwnl::engine::{Monitor, MonitorEvent};
 use dwnl::model::Ruleset;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::super::POLICY;
 use super::super::sets::{hosts, hosts_in};
 use super::super::support::{Namespace, Random, state_of};
-use super::{desired, is_in_sync, observe, open, policy};
+use super::{desired, is_in_sync, open, policy};
 
 const SEEDS: u64 = 12;
 const STEPS: usize = 30;
+/// Number of changes in one commit whose notifications overrun the smallest receive buffer.
+const FLOOD: usize = 100;
+/// In bytes; not more than a process without privileges may set.
+const RECEIVE_BUFFER: usize = 200_000;
 
 /// Foreign commands. A command whose object does not exist fails without effect.
 const FOREIGN: [&str; 14] = [
@@ -61,16 +66,15 @@ fn every_interleaving_ends_as_after_a_fresh_apply() {
                     history.push("an apply without observing events");
                 }
                 5 => {
-                    monitor.read().expect("monitor events");
-                    engine.observe(&MonitorEvent::Overrun);
+                    overrun(&host, &mut monitor);
                     history.push("an overrun");
                 }
                 6 => {
-                    observe(&mut monitor, &mut engine);
+                    monitor.read().expect("monitor events");
                     history.push("observed events");
                 }
                 _ => {
-                    observe(&mut monitor, &mut engine);
+                    monitor.read().expect("monitor events");
                     let (which, desired) = random_of(&mut random, &policies);
                     engine.apply(desired).expect("success");
                     history.push("an apply");
@@ -81,6 +85,19 @@ fn every_interleaving_ends_as_after_a_fresh_apply() {
             }
         }
     }
+}
+
+/// Has the monitor lose the events that are waiting, and more.
+fn overrun(host: &Namespace, monitor: &mut Monitor) {
+    let buffer = |size: &usize| setsockopt(&*monitor, sockopt::RcvBuf, size).expect("success");
+    buffer(&1);
+    let sets: String =
+        (0..FLOOD).map(|n| format!("add set ip kube s{n} {{ type mark; }}\n")).collect();
+    let flood = format!("add table ip kube\n{sets}delete table ip kube\n");
+    host.try_run(&["nft", "-f", "-"], &flood).succeeded();
+    buffer(&RECEIVE_BUFFER);
+    let events = monitor.read().expect("monitor events");
+    assert!(matches!(events[..], [.., MonitorEvent::Overrun]), "{events:?}");
 }
 
 fn random_of<'p>(random: &mut Random, policies: &'p [Ruleset]) -> (usize, &'p Ruleset) {

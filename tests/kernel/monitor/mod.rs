@@ -26,13 +26,11 @@ fn policy(sources: &[String]) -> String {
     format!("[sources]\nmany = {sources:?}\n{allow}")
 }
 
-/// A monitor and an engine that it excludes, in the namespace.
+/// An engine in the namespace, and the monitor that it has subscribed.
 fn open(host: &Namespace) -> (Monitor, Engine) {
     host.inside(|| {
-        let mut monitor = Monitor::open().expect("a monitor");
-        let engine = Engine::open().expect("an engine");
-        monitor.exclude(&engine).expect("success");
-        (monitor, engine)
+        let mut engine = Engine::open().expect("an engine");
+        (engine.subscribe().expect("a monitor"), engine)
     })
 }
 
@@ -42,19 +40,9 @@ fn commits(monitor: &mut Monitor) -> Vec<Commit> {
     let events = monitor.read().expect("monitor events").into_iter();
     let commits = events.map(|event| match event {
         MonitorEvent::Commit(commit) => commit,
-        MonitorEvent::Overrun => panic!("notifications were lost"),
+        event => panic!("not a commit: {event:?}"),
     });
     commits.collect()
-}
-
-/// Passes all pending events to the engine, and returns whether any is relevant.
-fn observe(monitor: &mut Monitor, engine: &mut Engine) -> bool {
-    let events = monitor.read().expect("monitor events");
-    events.iter().for_each(|event| engine.observe(event));
-    events.iter().any(|event| match event {
-        MonitorEvent::Commit(commit) => commit.is_relevant(),
-        MonitorEvent::Overrun => true,
-    })
 }
 
 /// Whether the kernel holds the desired ruleset, according to an engine with an empty cache.

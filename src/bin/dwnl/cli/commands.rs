@@ -7,13 +7,12 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use dwnl::engine::{LinkMonitor, Monitor};
 use dwnl::model::Ruleset;
-use dwnl::{Engine, Policy, compile, managed_objects};
+use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
 use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
 use super::{Console, capabilities};
-use crate::apply::Applied;
+use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
@@ -67,11 +66,13 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
     let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("applying the policy");
-    let outcome = engine.apply(&desired)?;
-    let applied = Applied::new(&mut engine, &policy, outcome, started);
+    let applied = engine.apply_compiled(&policy, &desired)?;
+    let findings = Findings::of(&policy, &applied);
+    let elapsed = started.elapsed();
     drop(progress);
-    console.warn(&applied.warnings);
-    console.report(&applied.report(&desired.sets, console.verbose()))?;
+    console.warn(&findings.warnings);
+    let verbose = console.verbose();
+    console.report(&apply::report(&applied, findings, &desired.sets, elapsed, verbose))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,13 +81,12 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
-    let (mut monitor, links) = match namespace {
-        Some(path) => (Monitor::open_in(path)?, LinkMonitor::open_in(path)?),
-        None => (Monitor::open()?, LinkMonitor::open()?),
+    let reconciler = match namespace {
+        Some(path) => Reconciler::open_in(path)?,
+        None => Reconciler::open()?,
     };
-    let engine = open(namespace)?;
-    monitor.exclude(&engine)?;
-    let mut watch = Watch::new(args.policy.path(), monitor, links, engine, signals, console.log())?;
+    capabilities::keep_net_admin()?;
+    let mut watch = Watch::new(args.policy.path(), reconciler, signals, console.log())?;
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)

@@ -297,7 +297,9 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
         let outcome = outcome(Vec::new(), 1);
         let done = |forgotten, ended| {
             let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
-            done.flows = Some(FlowChanges { cleared: forgotten, terminated: ended }.into());
+            let mut changes = FlowChanges::default();
+            (changes.cleared, changes.terminated) = (forgotten, ended);
+            done.flows = Some(changes.into());
             done
         };
         assert_eq!(text(&done(0, 0)), "nothing to do: 40 rules stand (generation 17)\n");

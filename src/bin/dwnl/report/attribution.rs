@@ -1,6 +1,5 @@
 //! What others had done before a check: the first commits one by one, and how many there were besides.
 
-use dwnl::engine::Commit;
 use serde::Serialize;
 
 use super::count::Count;
@@ -28,33 +27,29 @@ struct Cause {
     culprit: String,
 }
 
-impl Attribution {
-    /// So many different commits are told.
-    const MAX: usize = 3;
+impl From<&dwnl::reconcile::Attribution> for Attribution {
+    fn from(attribution: &dwnl::reconcile::Attribution) -> Attribution {
+        let first = attribution.causes.iter().map(Cause::from).collect();
+        Attribution { first, further: attribution.more_commits }
+    }
+}
 
-    /// Adds a commit.
-    pub fn push(&mut self, commit: &Commit) {
+impl From<&dwnl::reconcile::Cause> for Cause {
+    fn from(cause: &dwnl::reconcile::Cause) -> Cause {
+        let commit = &cause.commit;
         let process = commit.process.as_ref();
-        self.push_cause(Cause {
+        Cause {
             process: process.map(|process| process.name.to_string()),
             pid: process.map(|process| process.id),
             generation: commit.generation,
-            times: 1,
+            times: cause.times,
             text: commit.to_string(),
             culprit: commit.author(),
-        });
-    }
-
-    fn push_cause(&mut self, cause: Cause) {
-        if let Some(same) = self.first.iter_mut().find(|other| other.text == cause.text) {
-            same.times += 1;
-        } else if self.first.len() < Attribution::MAX {
-            self.first.push(cause);
-        } else {
-            self.further += 1;
         }
     }
+}
 
+impl Attribution {
     /// `, after process nft (pid 7) deleted table inet dwnl`
     pub fn words(&self) -> String {
         let first = self.first.iter().map(Cause::words);
@@ -83,11 +78,11 @@ impl Cause {
 pub(super) mod tests {
     use super::*;
 
-    /// Commits of so many processes, one each.
+    /// One commit by each of this number of processes.
     pub fn causes(commits: u32) -> Attribution {
-        let mut causes = Attribution::default();
-        (1..=commits).for_each(|pid| causes.push_cause(cause(pid)));
-        causes
+        let first: Vec<Cause> = (1..=commits.min(3)).map(cause).collect();
+        let further = commits as usize - first.len();
+        Attribution { first, further }
     }
 
     fn cause(pid: u32) -> Cause {
@@ -114,16 +109,11 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_same_of_the_same_is_told_once() {
-        let mut causes = causes(1);
-        for pid in [1, 2, 1, 2, 1, 3, 4] {
-            causes.push_cause(cause(pid));
-        }
+    fn equal_commits_are_told_with_their_number() {
+        let causes = Attribution { first: vec![Cause { times: 4, ..cause(1) }], further: 1 };
         assert_eq!(
             causes.words(),
-            ", after process nft (pid 1) deleted table inet dwnl (4 times); process nft (pid 2) \
-             deleted table inet dwnl (2 times); process nft (pid 3) deleted table inet dwnl; and 1 \
-             other commit"
+            ", after process nft (pid 1) deleted table inet dwnl (4 times); and 1 other commit"
         );
     }
 

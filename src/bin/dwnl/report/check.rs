@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use dwnl::Policy;
-use dwnl::policy::{Diagnostic, Diagnostics};
+use dwnl::policy::{Allow, Diagnostic, Diagnostics};
 use serde::Serialize;
 
 use super::Report;
@@ -41,7 +40,7 @@ impl<'a> Check<'a> {
         Check {
             name: if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() },
             ok: true,
-            entries: Some(policy.allow.len()),
+            entries: Some(policy.allow().len()),
             sources: Some(count_sources(policy)),
             errors: Vec::new(),
         }
@@ -61,11 +60,11 @@ impl<'a> Check<'a> {
 
 /// How many sources the policy names; those of a group count once, however often it is named.
 fn count_sources(policy: &Policy) -> usize {
-    let groups = policy.allow.iter().flat_map(|allow| allow.from.iter().flatten());
+    let groups = policy.allow().iter().filter_map(Allow::from).flatten();
     let mut seen = HashSet::new();
     groups
-        .filter(|group| seen.insert(Arc::as_ptr(&group.sources)))
-        .map(|group| group.sources.len())
+        .filter(|group| seen.insert(group.sources().as_ptr()))
+        .map(|group| group.sources().len())
         .sum()
 }
 
@@ -97,17 +96,17 @@ impl Report for Check<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::model::{AddressSpec, Location};
-    use dwnl::policy::{Allow, Group, Source};
+    use dwnl::policy::Group;
 
     use super::super::test_support::{json, text};
     use super::*;
 
     fn policy() -> Policy {
-        let host = "192.0.2.7/32".parse().expect("a network");
-        let source = Source { addresses: AddressSpec::Network(host), at: None };
-        let group = Group { name: None, sources: Arc::new(vec![source.clone(), source]) };
-        let allow = Allow { from: Some(vec![group.clone()]), ..Allow::new(Vec::new()) };
-        Policy { allow: vec![allow.clone(), allow], ..Policy::default() }
+        let host: AddressSpec = "192.0.2.7".parse().expect("an address");
+        let group = Group::unnamed([host, host]).expect("a group");
+        let ports = ["443/tcp".parse().expect("a port")];
+        let allow = Allow::builder(ports).from([group]).build().expect("an entry");
+        Policy::builder().allow_all([allow.clone(), allow]).build().expect("a policy")
     }
 
     #[test]

@@ -26,8 +26,13 @@ pub fn write_warning(out: &mut dyn Write, message: &str) -> io::Result<()> {
 }
 
 /// Writes all errors of a policy, their first lines bold and what underlines the excerpt red.
+/// That a file cannot be read is labelled as an error, because there is no position to lead with.
 pub fn write_diagnostics(out: &mut dyn Write, diagnostics: &Diagnostics) -> io::Result<()> {
-    write_paragraphs(out, &diagnostics.to_string())
+    let text = diagnostics.to_string();
+    match &diagnostics.0[..] {
+        [only] if only.is_about_file() => write_error(out, &text),
+        _ => write_paragraphs(out, &text),
+    }
 }
 
 fn write_paragraphs(out: &mut dyn Write, text: &str) -> io::Result<()> {

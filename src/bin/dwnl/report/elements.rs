@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::model::{Interval, IpVersion, SetKind, difference};
+use dwnl::model::{Interval, IpVersion, SetKind};
 use serde::{Serialize, Serializer};
 
 /// Elements of a set of one IP version.
@@ -33,7 +33,7 @@ impl<'a> Elements<'a> {
     }
 
     fn iter(self) -> impl Iterator<Item = Interval> + 'a {
-        difference(self.list, self.without)
+        Interval::difference(self.list, self.without)
     }
 
     /// Writes a line for each: what stands before it, the element and what stands behind it.

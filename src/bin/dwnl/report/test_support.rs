@@ -7,9 +7,9 @@ use anstream::StripStream;
 use dwnl::Plan;
 use dwnl::engine::Outcome;
 use dwnl::model::{
-    BaseChain, Chain, ChainPath, DesiredRule, Docker, Family, Interval, IpVersion, IptablesRule,
-    Location, Match, NftMatch, NftRule, NftStatement, Origin, Ownership, Ports, Protocol, Rule,
-    Ruleset, Set, SetKind, SetPath, TablePath, Verdict,
+    BaseChain, Chain, ChainPath, DesiredRule, Family, Interval, IpVersion, IptablesRule, Location,
+    Match, NftMatch, NftRule, NftStatement, Origin, Ownership, Ports, Protocol, Rule, Ruleset, Set,
+    SetKind, SetPath, TablePath, Verdict,
 };
 use dwnl::plan::Change;
 use serde::Serialize;
@@ -155,13 +155,8 @@ fn desired(rule: Rule) -> DesiredRule {
 
 /// What came of these changes, from generation 16 on.
 pub fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
-    let plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
-    Outcome {
-        plan,
-        generation: 17,
-        docker: Docker::default(),
-        learned: Vec::new(),
-        limitations: Vec::new(),
-        attempts,
-    }
+    let mut outcome = Outcome::default();
+    outcome.plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
+    (outcome.generation, outcome.attempts) = (17, attempts);
+    outcome
 }

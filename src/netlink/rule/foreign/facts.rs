@@ -149,7 +149,7 @@ impl RuleFacts {
 
     fn read_ports(&mut self, first: &[u8], last: &[u8]) -> Option<()> {
         let protocol = self.protocol.and_then(Protocol::from_number)?;
-        let ports = Ports::new(protocol, port(first)?, port(last)?);
+        let ports = Ports::new(protocol, port(first)?, port(last)?).ok();
         put(&mut self.ports, ports)
     }
 }

@@ -160,7 +160,7 @@ fn decode_ranges(info: &[u8], version: IpVersion) -> Option<Match> {
             return Some(None);
         }
         let at = |offset| Some(address(version, info.get(offset..offset + 16)?));
-        AddressRange::new(at(offset)?, at(offset + 16)?).map(Some)
+        AddressRange::new(at(offset)?, at(offset + 16)?).ok().map(Some)
     };
     Some(Match::Range {
         source: range(1, IPRANGE_SOURCE)?,
@@ -190,7 +190,7 @@ fn decode_ports(name: &str, info: &[u8]) -> Option<Match> {
     let port = |offset: usize| -> Option<u16> {
         Some(u16::from_ne_bytes(info.get(offset..offset + 2)?.try_into().ok()?))
     };
-    Ports::new(protocol, port(offset)?, port(offset + 2)?).map(Match::DestinationPorts)
+    Ports::new(protocol, port(offset)?, port(offset + 2)?).ok().map(Match::DestinationPorts)
 }
 
 fn ports_name(protocol: Protocol) -> &'static CStr {

@@ -101,7 +101,7 @@ fn direction(key: u32) -> Option<Direction> {
 fn header<'a>(expressions: Rest<'a>, version: IpVersion) -> Read<'a, NftMatch> {
     let destination = AddressField::destination(version);
     if let Some(((network, false), rest)) = network(expressions, destination) {
-        return Some((NftMatch::Destination(AddressSpec::Network(network)), rest));
+        return Some((NftMatch::Destination(AddressSpec::exact(network)?), rest));
     }
     let source = AddressField::source(version);
     let [Expression::Payload { base: payload_base::NETWORK, offset, length }, rest @ ..] =
@@ -121,7 +121,7 @@ fn header<'a>(expressions: Rest<'a>, version: IpVersion) -> Read<'a, NftMatch> {
         }
         _ if loads(destination) => {
             let (range, rest) = range(rest, version)?;
-            Some((NftMatch::Destination(AddressSpec::Range(range)), rest))
+            Some((NftMatch::Destination(range), rest))
         }
         _ => None,
     }

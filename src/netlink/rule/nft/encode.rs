@@ -116,11 +116,11 @@ fn load_name(nft: &mut nftnl::Rule, direction: Direction) {
 /// `ip daddr 203.0.113.5`, `ip daddr A-B`
 fn add_destination(nft: &mut nftnl::Rule, addresses: &AddressSpec) {
     let field = AddressField::destination(addresses.version());
-    match addresses {
-        AddressSpec::Network(network) => add_network(nft, network, field),
-        AddressSpec::Range(range) => {
+    match addresses.as_network() {
+        Some(network) => add_network(nft, &network, field),
+        None => {
             load_address(nft, field);
-            add_between(nft, &octets(range.first()), &octets(range.last()));
+            add_between(nft, &octets(addresses.first()), &octets(addresses.last()));
         }
     }
 }

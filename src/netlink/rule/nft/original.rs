@@ -41,18 +41,14 @@ pub fn load_source(nft: &mut nftnl::Rule, version: IpVersion) {
 /// `ct original ip saddr 192.0.2.0/24`
 pub fn add_addresses(nft: &mut nftnl::Rule, end: Endpoint, addresses: &AddressSpec) {
     nft.add_expr(&CtOriginal(key(end, addresses.version())));
-    match addresses {
-        AddressSpec::Network(network) => {
-            if network.prefix() < addresses.version().address_bits() {
-                let mask = octets(network.mask());
-                nft.add_expr(&Bitwise::new(mask.as_slice(), vec![0u8; mask.len()].as_slice()));
-            }
-            nft.add_expr(&Cmp::new(CmpOp::Eq, octets(network.ip()).as_slice()));
-        }
-        AddressSpec::Range(range) => {
-            add_between(nft, &octets(range.first()), &octets(range.last()));
-        }
+    let Some(network) = addresses.as_network() else {
+        return add_between(nft, &octets(addresses.first()), &octets(addresses.last()));
+    };
+    if network.prefix() < addresses.version().address_bits() {
+        let mask = octets(network.mask());
+        nft.add_expr(&Bitwise::new(mask.as_slice(), vec![0u8; mask.len()].as_slice()));
     }
+    nft.add_expr(&Cmp::new(CmpOp::Eq, octets(network.ip()).as_slice()));
 }
 
 /// The condition whose key was loaded, and the expressions behind it.
@@ -82,7 +78,7 @@ fn addresses(expressions: Rest, version: IpVersion) -> Read<AddressSpec> {
     let length = version.address_bytes();
     match expressions {
         [Expression::Compare { operation: EQ, data }, rest @ ..] if data.len() == length => {
-            Some((AddressSpec::Network(address(version, data).into()), rest))
+            Some((AddressSpec::exact(address(version, data).into())?, rest))
         }
         [
             Expression::Bitwise { mask, xor },
@@ -90,13 +86,9 @@ fn addresses(expressions: Rest, version: IpVersion) -> Read<AddressSpec> {
             rest @ ..,
         ] if [mask.len(), data.len()] == [length; 2] && is_zero(xor) => {
             let network = IpNetwork::new(address(version, data), prefix(mask)?).ok()?;
-            let is_exact = network.network() == network.ip();
-            is_exact.then_some((AddressSpec::Network(network), rest))
+            Some((AddressSpec::exact(network)?, rest))
         }
-        _ => {
-            let (range, rest) = range(expressions, version)?;
-            Some((AddressSpec::Range(range), rest))
-        }
+        _ => range(expressions, version),
     }
 }
 

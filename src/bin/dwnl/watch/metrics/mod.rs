@@ -5,6 +5,6 @@ mod endpoints;
 mod exporter;
 mod text;
 
-pub use counters::{Counters, GuardDrops, guard_drops};
+pub use counters::Counters;
 pub use exporter::MetricsExporter;
 pub use text::text;

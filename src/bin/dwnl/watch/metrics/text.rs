@@ -3,7 +3,9 @@
 use std::fmt::{Display, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::counters::{Counters, GuardDrops, OpStats};
+use dwnl::GuardDrops;
+
+use super::counters::{Counters, OpStats};
 
 /// The counters as text. What was dropped is left out if it could not be read.
 pub fn text(counters: &Counters, dropped: Option<&[GuardDrops]>) -> String {
@@ -70,7 +72,7 @@ impl Text {
             "Dropped by the guard's rules, since they were written last.",
         );
         for (dropped, value) in values {
-            self.line(format_args!("dwnl_{name}{{way=\"{}\"}} {value}", escaped(&dropped.way)));
+            self.line(format_args!("dwnl_{name}{{way=\"{}\"}} {value}", escaped(&dropped.path)));
         }
     }
 
@@ -109,8 +111,10 @@ mod tests {
         let at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
         let repairs = OpStats { done: 3, failed: 1, last: Some((at, took)) };
         let counters = Counters { repairs, is_current: true, ..Counters::default() };
-        let way = "a \"way\"\\".to_owned();
-        let dropped = [GuardDrops { way, packets: 7, bytes: 420 }];
+        let mut dropped = GuardDrops::default();
+        dropped.path = "a \"way\"\\".to_owned();
+        (dropped.packets, dropped.bytes) = (7, 420);
+        let dropped = [dropped];
         let text = text(&counters, Some(&dropped));
         for part in [
             "# HELP dwnl_repairs_total Changes by others that were undone or followed.\n\

@@ -1,0 +1,95 @@
+//! Logs and counts what the reconciler reports.
+
+use std::time::Duration;
+
+use dwnl::Error;
+use dwnl::engine::Outcome;
+use dwnl::reconcile::{ReconcileEvent, Repair};
+
+use super::{NOTIFYING, REPAIRING, Watch};
+use crate::apply::{self, Findings};
+use crate::report::{Attribution, Difference, Event};
+use crate::warnings::warnings;
+
+impl Watch {
+    pub(super) fn on_event(&mut self, event: ReconcileEvent) {
+        match event {
+            ReconcileEvent::Repaired(repair) => self.on_repaired(&repair),
+            ReconcileEvent::InSync { outcome, causes, elapsed, .. } => {
+                self.on_in_sync(&outcome, &Attribution::from(&causes), elapsed);
+            }
+            ReconcileEvent::Flapping { causes, pause, .. } => {
+                let causes = &Attribution::from(&causes);
+                let places = self.repaired.clone();
+                let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                self.log.emit(&Event::Contest { causes, places, pause_ms });
+            }
+            ReconcileEvent::Stable { repairs, .. } => self.log.emit(&Event::Calm { repairs }),
+            ReconcileEvent::Overrun => {
+                self.counters.lost += 1;
+                self.log.emit(&Event::Lost);
+            }
+            ReconcileEvent::Failed(error) => {
+                self.counters.checks += 1;
+                self.counters.repairs.failed += 1;
+                self.counters.conflicts += conflicts(&Err(&error));
+                self.log.warn_once(REPAIRING, &error);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_in_sync(&mut self, outcome: &Outcome, causes: &Attribution, elapsed: Duration) {
+        self.counters.checks += 1;
+        self.counters.conflicts += conflicts(&Ok(outcome));
+        self.log.clear(REPAIRING);
+        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.log.emit(&Event::Check { causes, elapsed_us });
+        let policy = self.reconciler.policy();
+        let found = policy.map(|policy| warnings(policy, outcome)).unwrap_or_default();
+        let warnings = news(&mut self.reported.warnings, found);
+        self.warn(&warnings);
+    }
+
+    fn on_repaired(&mut self, repair: &Repair) {
+        let Repair { applied, causes, is_flapping, .. } = repair;
+        self.counters.checks += 1;
+        self.counters.conflicts += conflicts(&Ok(&applied.outcome));
+        self.counters.repairs.count(applied.elapsed);
+        self.log.clear(REPAIRING);
+        let policy = self.reconciler.policy();
+        let mut found = policy.map(|it| Findings::of(it, applied)).unwrap_or_default();
+        let warnings = news(&mut self.reported.warnings, found.warnings.clone());
+        found.uncovered = news(&mut self.reported.uncovered, found.uncovered);
+        let translations = &mut self.reported.foreign_translations;
+        found.foreign_translations = news(translations, found.foreign_translations);
+        self.repaired = Difference::new(&applied.outcome.plan, &[], false).places();
+        let sets = self.reconciler.ruleset().map_or(&[][..], |desired| &desired.sets);
+        let verbose = self.log.is_verbose();
+        self.log.emit(&Event::Repair {
+            causes: &Attribution::from(causes),
+            places: self.repaired.clone(),
+            is_contested: *is_flapping,
+            done: apply::report(applied, found, sets, applied.elapsed, verbose),
+        });
+        self.warn(&warnings);
+        let status = self.notifier.status(&self.status());
+        self.log.report_result(NOTIFYING, status);
+        self.exporter.mark_dirty();
+    }
+}
+
+/// How often a commit was rejected because another program changed the ruleset meanwhile.
+pub(super) fn conflicts(result: &Result<&Outcome, &Error>) -> u64 {
+    match result {
+        Ok(outcome) => u64::from(outcome.attempts.saturating_sub(1)),
+        Err(Error::Conflict { attempts }) => u64::from(*attempts),
+        Err(_) => 0,
+    }
+}
+
+/// What is found and was not reported before. What is found counts as reported from now on.
+fn news<T: Clone + PartialEq>(reported: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
+    let before = std::mem::replace(reported, found.clone());
+    found.into_iter().filter(|it| !before.contains(it)).collect()
+}

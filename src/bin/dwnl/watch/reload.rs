@@ -1,0 +1,99 @@
+//! Reads the policy's files at the start and when they change, and applies the policy.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use dwnl::engine::Applied;
+use dwnl::policy::{LoadedPolicy, Policy};
+
+use super::events::conflicts;
+use super::{NOTIFYING, RELOADING, WATCHING, Watch};
+use crate::apply::{self, Findings};
+use crate::report::{ApplyReport, Event};
+
+impl Watch {
+    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+        let path = self.path.clone();
+        self.follow(std::slice::from_ref(&path));
+        let loaded = LoadedPolicy::load(&self.path);
+        let policy = loaded.policy.clone()?;
+        let applied = self.set_policy(policy)?;
+        self.follow(&loaded.watch_paths);
+        self.loaded = Some(loaded);
+        let done = self.report(&applied);
+        self.log.emit(&Event::Start { policy: &self.path, done });
+        self.warn(&self.reported.warnings.clone());
+        self.notify_ready();
+        self.exporter.mark_dirty();
+        Ok(())
+    }
+
+    /// Reads the policy, and applies it if it has changed or a signal has asked for it.
+    pub(super) fn read_policy(&mut self, is_requested: bool) {
+        let loaded = LoadedPolicy::load(&self.path);
+        self.debounce.read();
+        self.follow(&loaded.watch_paths);
+        if !is_requested && self.loaded.as_ref() == Some(&loaded) {
+            return;
+        }
+        let reloading = self.notifier.reloading();
+        self.log.report_result(NOTIFYING, reloading);
+        match &loaded.policy {
+            Ok(policy) => self.reload(policy.clone(), loaded),
+            Err(diagnostics) => {
+                self.log.emit(&Event::policy_errors(diagnostics));
+                self.counters.reloads.failed += 1;
+                self.counters.is_current = false;
+                self.loaded = Some(loaded);
+            }
+        }
+        self.notify_ready();
+        self.exporter.mark_dirty();
+    }
+
+    fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) {
+        match self.set_policy(policy) {
+            Ok(applied) => {
+                self.log.clear(RELOADING);
+                let was_wrong = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
+                self.loaded = Some(loaded);
+                let done = self.report(&applied);
+                self.log.emit(&Event::Reload { was_wrong, done });
+                self.warn(&self.reported.warnings.clone());
+            }
+            Err(error) => {
+                self.log.warn_once(RELOADING, &error);
+                self.debounce.failed(Instant::now());
+                self.loaded = None;
+                self.counters.reloads.failed += 1;
+                self.counters.is_current = false;
+            }
+        }
+    }
+
+    fn set_policy(&mut self, policy: Policy) -> Result<Applied, dwnl::Error> {
+        let applied = self.reconciler.set_policy(policy);
+        self.counters.conflicts += conflicts(&applied.as_ref().map(|applied| &applied.outcome));
+        let applied = applied?;
+        self.counters.reloads.count(applied.elapsed);
+        self.counters.is_current = true;
+        let policy = self.reconciler.policy();
+        self.reported = policy.map(|it| Findings::of(it, &applied)).unwrap_or_default();
+        Ok(applied)
+    }
+
+    fn report<'a>(&self, applied: &'a Applied) -> ApplyReport<'a> {
+        let sets = self.reconciler.ruleset().map_or(&[][..], |desired| &desired.sets);
+        let (found, verbose) = (self.reported.clone(), self.log.is_verbose());
+        apply::report(applied, found, sets, applied.elapsed, verbose)
+    }
+
+    /// Watches the files. If some were not watched before, they may have changed after they were read.
+    fn follow(&mut self, files: &[PathBuf]) {
+        match self.files.follow(files) {
+            Ok(true) => self.debounce.changed(Instant::now()),
+            Ok(false) => {}
+            Err(error) => self.log.warn_once(WATCHING, &error),
+        }
+    }
+}

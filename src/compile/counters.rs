@@ -1,0 +1,240 @@
+//! Reads the counters of the installed rules: what each entry of a policy admitted, and what the guard
+//! dropped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::guard::{ALLOWED, DROPPED};
+use super::sets::SetGroups;
+use super::{ALLOW, BLOCK, allow_rules, allowed, nat_path, own_table, set_rules};
+use crate::docker::DOCKER;
+use crate::model::{
+    ChainPath, DesiredRule, InstalledRule, IpVersion, Name, NftStatement, Rule, Snapshot,
+};
+use crate::policy::{Allow, Policy};
+
+/// What an entry of a policy admitted since its rules were written.
+///
+/// *With the guard on*, these are the packets that the guard accepted because of the entry, of flows that
+/// were not answered yet. That is the first packet of a flow, and its repetitions as long as the server
+/// does not answer. The first packet of a translated flow is counted twice if its source is in a group of
+/// 64 or more addresses of one IP version, because the guard then judges it after the translation and again
+/// when it is forwarded.
+///
+/// *With the guard off*, these are the first packets of flows that matched the entry.
+///
+/// Replies and later packets of a flow are never counted. A rule that two entries share is counted for
+/// the first one. A reload keeps the counters of every rule that it does not change; a rule that is added
+/// or written again, after another program has removed it, starts at zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryCounters {
+    /// The index of the entry in [`Policy::allow`].
+    pub index: usize,
+    /// The name of the entry, if it has one.
+    pub name: Option<Arc<str>>,
+    /// Packets, of both IP versions.
+    pub packets: u64,
+    /// Bytes of these packets, IP headers included.
+    pub bytes: u64,
+}
+
+/// What the guard dropped on one path since its rules were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GuardDrops {
+    /// The path, as the rules' comments name it: `published port`, `docker-proxy`,
+    /// `container's own address` or `Swarm`.
+    pub path: String,
+    /// Packets, of both IP versions.
+    pub packets: u64,
+    /// Bytes of these packets, IP headers included.
+    pub bytes: u64,
+}
+
+/// What each entry of the policy admitted, in the order of the entries, by the rules that the snapshot
+/// holds. Zero for an entry that is not installed.
+pub fn entry_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters> {
+    let new = |(index, entry): (usize, &Allow)| EntryCounters {
+        index,
+        name: entry.name().cloned(),
+        packets: 0,
+        bytes: 0,
+    };
+    let mut counters: Vec<EntryCounters> = policy.allow().iter().enumerate().map(new).collect();
+    for (path, entries) in rules_by_entry(policy) {
+        for installed in snapshot.chain(&path).into_iter().flat_map(|chain| &chain.rules) {
+            let index = installed.content.known().and_then(|rule| entries.get(rule));
+            if let Some(counter) = index.and_then(|index| counters.get_mut(*index)) {
+                counter.packets += installed.packets;
+                counter.bytes += installed.bytes;
+            }
+        }
+    }
+    counters
+}
+
+/// What the guard dropped, path by path, by the rules that the snapshot holds.
+pub fn guard_drops(snapshot: &Snapshot) -> Vec<GuardDrops> {
+    let own = snapshot.tables.get(&own_table());
+    let chains = own.into_iter().flat_map(|table| table.chains.values());
+    let mut all: Vec<GuardDrops> = Vec::new();
+    for rule in chains.flat_map(|chain| &chain.rules) {
+        let Some(path) = rule.content.known().and_then(dropped_path) else { continue };
+        let InstalledRule { packets, bytes, .. } = *rule;
+        match all.iter_mut().find(|drops| drops.path == path) {
+            Some(drops) => {
+                drops.packets += packets;
+                drops.bytes += bytes;
+            }
+            None => all.push(GuardDrops { path: path.to_owned(), packets, bytes }),
+        }
+    }
+    all
+}
+
+/// The path of a rule `counter drop comment "not allowed: PATH"`.
+fn dropped_path(rule: &Rule) -> Option<&str> {
+    let rule = rule.as_nft().filter(|rule| rule.statement == NftStatement::Drop)?;
+    let comment = rule.comment.as_deref()?;
+    Some(comment.strip_prefix(DROPPED).unwrap_or(comment))
+}
+
+/// The rules of a chain, each with the index of its entry.
+type Entries = HashMap<Rule, usize>;
+
+/// The chains that decide for each entry, with their rules: with the guard `allowed` alone, which sees
+/// the flows on every path; else `DOCKER-BLOCK`, and `allow` for large groups.
+fn rules_by_entry(policy: &Policy) -> Vec<(Arc<ChainPath>, Entries)> {
+    let groups = SetGroups::of(policy);
+    let own = |chain: &str| Arc::new(ChainPath { table: own_table(), chain: chain.into() });
+    if policy.guard().is_enabled() {
+        let rules = |entry: &Allow| allowed::rules(std::slice::from_ref(entry), &groups);
+        return vec![(own(ALLOWED), index(policy, rules))];
+    }
+    let docker: Name = DOCKER.into();
+    let block = |version| {
+        let rules = |entry: &Allow| {
+            let mut rules = Vec::new();
+            allow_rules::push_rules(version, entry, &docker, &groups, &mut rules);
+            rules
+        };
+        (nat_path(version, BLOCK), index(policy, rules))
+    };
+    let mark = policy.guard().mark().bits();
+    let allow = index(policy, |entry| set_rules::rules(entry, &groups, mark));
+    IpVersion::ALL.map(block).into_iter().chain([(own(ALLOW), allow)]).collect()
+}
+
+fn index(policy: &Policy, rules: impl Fn(&Allow) -> Vec<DesiredRule>) -> Entries {
+    let mut entries = Entries::new();
+    for (index, entry) in policy.allow().iter().enumerate() {
+        for desired in rules(entry) {
+            entries.entry(desired.rule).or_insert(index);
+        }
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::compile::compile;
+    use crate::model::{InstalledTable, NftRule, RuleContent, TablePath};
+
+    fn policy(guard: bool) -> Policy {
+        let many: Vec<String> = (0..70).map(|n| format!("10.0.0.{n}")).collect();
+        let text = format!(
+            r#"
+            [sources]
+            many = {many:?}
+            [[allow]]
+            ports = ["443"]
+            from = ["192.0.2.1", "2001:db8::1"]
+            [[allow]]
+            name = "web"
+            ports = ["80", "443/udp"]
+            from = ["many", "192.0.2.2"]
+            [[allow]]
+            ports = ["443"]
+            from = ["192.0.2.1", "192.0.2.9"]
+            [[allow]]
+            name = "unused"
+            ports = ["8080"]
+            [guard]
+            enabled = {guard}
+            "#
+        );
+        Policy::parse(&text, "policy.toml", Path::new("")).expect("a policy")
+    }
+
+    /// The policy as it is installed: the rules of each chain counted 1, 2, 3 and so on packets.
+    fn installed(policy: &Policy) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for chain in compile(policy).chains {
+            let rule = |(desired, packets): (&DesiredRule, u64)| {
+                let content = RuleContent::Known(desired.rule.clone());
+                InstalledRule { handle: packets, content, packets, bytes: 60 * packets }
+            };
+            let table = snapshot.tables.entry(chain.path.table.clone()).or_default();
+            let installed = table.chains.entry(chain.path.chain.clone()).or_default();
+            installed.rules = chain.rules.iter().zip(1..).map(rule).collect();
+        }
+        snapshot
+    }
+
+    fn packets(policy: &Policy, snapshot: &Snapshot) -> Vec<u64> {
+        let counters = entry_counters(policy, snapshot);
+        assert!(counters.iter().all(|counter| counter.bytes == 60 * counter.packets));
+        counters.iter().map(|counter| counter.packets).collect()
+    }
+
+    #[test]
+    fn each_rule_is_counted_for_the_first_entry_that_it_belongs_to() {
+        let policy = policy(true);
+        // `allowed`: one rule for each source and port, IPv4 before IPv6.
+        let expected = [1 + 2, 3 + 4 + 5 + 6, 7, 8 + 9];
+        assert_eq!(packets(&policy, &installed(&policy)), expected);
+        let names: Vec<Option<Arc<str>>> =
+            entry_counters(&policy, &Snapshot::default()).into_iter().map(|it| it.name).collect();
+        assert_eq!(names, [None, Some("web".into()), None, Some("unused".into())]);
+    }
+
+    #[test]
+    fn without_the_guard_rules_and_set_lookups_are_counted() {
+        let policy = policy(false);
+        // DOCKER-BLOCK of IPv4, of IPv6, and the two lookups in `allow`.
+        let expected = [1 + 1, 2 + 3 + (1 + 2), 4, 5 + 2];
+        assert_eq!(packets(&policy, &installed(&policy)), expected);
+    }
+
+    #[test]
+    fn entries_that_are_not_installed_have_counted_nothing() {
+        assert_eq!(packets(&policy(true), &installed(&policy(false))), [0; 4]);
+        assert_eq!(packets(&policy(true), &Snapshot::default()), [0; 4]);
+    }
+
+    #[test]
+    fn drops_are_counted_by_path() {
+        let rule = |comment: &str, statement, packets| {
+            let rule = NftRule { comment: Some(comment.into()), ..NftRule::new([], statement) };
+            let content = RuleContent::Known(rule.into());
+            InstalledRule { handle: 1, content, packets, bytes: 60 * packets }
+        };
+        let mut snapshot = Snapshot::default();
+        for name in ["dwnl", "foreign"] {
+            let table = TablePath { table: name.into(), ..own_table() };
+            let mut installed = InstalledTable::default();
+            for (chain, packets) in [("a", 2), ("b", 1)] {
+                let dropped = rule("not allowed: docker-proxy", NftStatement::Drop, packets);
+                let accepted = rule("web", NftStatement::Accept, 9);
+                installed.chains.entry(chain.into()).or_default().rules = vec![dropped, accepted];
+            }
+            snapshot.tables.insert(table, installed);
+        }
+        let path = "docker-proxy".to_owned();
+        assert_eq!(guard_drops(&snapshot), [GuardDrops { path, packets: 3, bytes: 180 }]);
+    }
+}

@@ -1,0 +1,148 @@
+//! Plans and commits: by policy, with the conntrack entries of existing flows, and by ruleset.
+
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::monitor::PAUSE_THRESHOLD;
+use super::{ATTEMPTS_MAX, Engine, Error, FlowChanges, Outcome, commit};
+use crate::compile::{compile, managed_objects, resolve, uncovered_ports};
+use crate::model::{GuardScope, PublishedPort, Ruleset, Snapshot};
+use crate::plan::Plan;
+use crate::policy::Policy;
+
+/// What [`Engine::apply_policy`] did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Applied {
+    /// What it did to the ruleset.
+    pub outcome: Outcome,
+    /// What it did to conntrack entries that existed before. An error here does not affect the rules:
+    /// they are in force, but some existing flows are still treated as the previous rules decided.
+    pub conntrack: Result<FlowChanges, Error>,
+    /// The ports that Docker publishes and no entry of the policy covers, so that they are blocked.
+    pub uncovered: Vec<PublishedPort>,
+    /// How long the call took.
+    pub elapsed: Duration,
+}
+
+impl Engine {
+    /// Puts a policy in force: compiles it, makes the kernel hold the rules in one transaction (see
+    /// [`Engine::apply`]), and then brings the conntrack entries of existing flows in line with it (see
+    /// [`FlowChanges`](super::FlowChanges)). A failure of that last step is part of the result, because
+    /// the rules are in force all the same.
+    ///
+    /// # Errors
+    /// See [`Error`]. The ruleset is unchanged.
+    pub fn apply_policy(&mut self, policy: &Policy) -> Result<Applied, Error> {
+        let started = Instant::now();
+        let applied = self.apply_compiled(policy, &compile(policy))?;
+        Ok(Applied { elapsed: started.elapsed(), ..applied })
+    }
+
+    /// As [`Engine::apply_policy`], for a caller that has compiled the policy already: `desired` is
+    /// [`compile(policy)`](compile).
+    ///
+    /// # Errors
+    /// See [`Error`]. The ruleset is unchanged.
+    pub fn apply_compiled(&mut self, policy: &Policy, desired: &Ruleset) -> Result<Applied, Error> {
+        let started = Instant::now();
+        let outcome = self.apply(desired)?;
+        Ok(self.follow_up(policy, outcome, started))
+    }
+
+    /// Reconciles conntrack after the policy was applied with this outcome.
+    pub(crate) fn follow_up(
+        &mut self,
+        policy: &Policy,
+        outcome: Outcome,
+        started: Instant,
+    ) -> Applied {
+        let conntrack = self.reconcile_conntrack(policy, &outcome);
+        let uncovered = uncovered_ports(policy, &outcome.docker);
+        Applied { outcome, conntrack, uncovered, elapsed: started.elapsed() }
+    }
+
+    /// The changes that would make the kernel hold `desired`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn plan(&mut self, desired: &Ruleset) -> Result<Plan, Error> {
+        Ok(self.preview(desired)?.plan)
+    }
+
+    /// What [`Engine::apply`] would do and report. Changes nothing; `generation` is the present one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn preview(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
+        let snapshot = self.current_for(desired, false)?;
+        let plan = Plan::diff(&resolve(desired, &snapshot)?, &snapshot)?;
+        let generation = snapshot.generation;
+        Ok(Outcome::new(plan, generation, desired.guard.as_ref(), snapshot, 1))
+    }
+
+    /// Commits a plan in one transaction and returns the generation afterwards. An empty plan sends
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the ruleset has changed since the plan was made: make a new plan.
+    /// [`Error::Rejected`] if the kernel rejects a change. In both cases the ruleset is unchanged.
+    pub fn commit(&mut self, plan: &Plan) -> Result<u32, Error> {
+        if plan.is_empty() {
+            return Ok(plan.generation);
+        }
+        let [connection, _] = &mut self.connections;
+        let batch = commit::encode(plan);
+        let commit = |connection: &mut Connection| commit::send(connection, plan, &batch);
+        let subscription = self.subscription.upgrade();
+        match subscription.filter(|_| batch.bytes().len() >= PAUSE_THRESHOLD) {
+            Some(subscription) => subscription.paused(connection, plan.generation, commit),
+            None => commit(connection),
+        }
+    }
+
+    /// Makes the kernel hold `desired`: plans and commits, and starts again from the dump, at most
+    /// [`ATTEMPTS_MAX`] times, when another program changes the ruleset in between. Does not touch
+    /// conntrack: [`Engine::apply_policy`] does.
+    ///
+    /// # Errors
+    /// See [`Error`]. The ruleset is unchanged.
+    pub fn apply(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
+        let epoch = self.set_cache.epoch();
+        let current = |engine: &mut Engine| engine.current_for(desired, true);
+        let plan = |snapshot: &Snapshot| Ok(Plan::diff(&resolve(desired, snapshot)?, snapshot)?);
+        let outcome = self.converge(desired.guard.as_ref(), current, plan)?;
+        self.set_cache.store_ruleset(epoch, outcome.generation, desired);
+        Ok(outcome)
+    }
+
+    /// Removes everything that dwnl installed, and nothing else, with the same retries as
+    /// [`Engine::apply`].
+    ///
+    /// # Errors
+    /// See [`Error`]. The ruleset is unchanged.
+    pub fn remove(&mut self) -> Result<Outcome, Error> {
+        let owned = managed_objects();
+        self.converge(None, Engine::current, |snapshot| Ok(Plan::teardown(&owned, snapshot)?))
+    }
+
+    fn converge(
+        &mut self,
+        scope: Option<&GuardScope>,
+        current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
+        plan: impl Fn(&Snapshot) -> Result<Plan, Error>,
+    ) -> Result<Outcome, Error> {
+        for attempts in 1..=ATTEMPTS_MAX {
+            let snapshot = current(self)?;
+            let plan = plan(&snapshot)?;
+            match self.commit(&plan) {
+                Ok(generation) => {
+                    return Ok(Outcome::new(plan, generation, scope, snapshot, attempts));
+                }
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict { attempts: ATTEMPTS_MAX })
+    }
+}

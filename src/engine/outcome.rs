@@ -1,0 +1,41 @@
+//! The results of applying and removing.
+
+use crate::compile::{Limitation, limitations, unknown_ports};
+use crate::model::{Docker, GuardScope, PublishedPort, Snapshot};
+use crate::plan::Plan;
+
+/// What [`Engine::apply`](super::Engine::apply) and [`Engine::remove`](super::Engine::remove) did to the
+/// ruleset, or [`Engine::preview`](super::Engine::preview) would do.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The plan that was committed; empty if the kernel was as desired and nothing was sent.
+    pub plan: Plan,
+    /// The generation of the ruleset afterwards.
+    pub generation: u32,
+    /// What was discovered of Docker: published ports, bridges, networks.
+    pub docker: Docker,
+    /// The published ports that the installed guard did not know before. It did not judge flows to them
+    /// until now. Empty if no guard was installed.
+    pub learned: Vec<PublishedPort>,
+    /// The guarantees of the guard that this host cannot provide.
+    pub limitations: Vec<Limitation>,
+    /// How often the ruleset was dumped: 1, and one more for each concurrent change by another program.
+    pub attempts: u32,
+}
+
+impl Outcome {
+    pub(super) fn new(
+        plan: Plan,
+        generation: u32,
+        scope: Option<&GuardScope>,
+        snapshot: Snapshot,
+        attempts: u32,
+    ) -> Outcome {
+        let learned = unknown_ports(&snapshot);
+        let Snapshot { docker, host, .. } = snapshot;
+        let limitations = scope.map(|scope| limitations(scope, &docker, &host));
+        let limitations = limitations.unwrap_or_default();
+        Outcome { plan, generation, docker, learned, limitations, attempts }
+    }
+}

@@ -1,0 +1,54 @@
+//! Addresses and networks as iptables prints them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnetwork::IpNetwork;
+
+/// A network as iptables prints it: always with its prefix length.
+pub(super) struct NetworkText<'a>(pub &'a IpNetwork);
+
+impl fmt::Display for NetworkText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", AddressText(self.0.ip()), self.0.prefix())
+    }
+}
+
+/// An address as glibc's `inet_ntop`, and with it iptables, prints it: unlike Rust it writes an
+/// IPv6 address whose first 96 bits are zero with dotted decimals.
+pub(super) struct AddressText(pub IpAddr);
+
+impl fmt::Display for AddressText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V6(address) if is_ipv4_compatible(address) => {
+                let [.., a, b, c, d] = address.octets();
+                write!(f, "::{a}.{b}.{c}.{d}")
+            }
+            address => write!(f, "{address}"),
+        }
+    }
+}
+
+fn is_ipv4_compatible(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    segments[..6].iter().all(|segment| *segment == 0) && segments[6] != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(network: &str) -> String {
+        NetworkText(&network.parse().expect("a network")).to_string()
+    }
+
+    #[test]
+    fn networks_print_as_iptables_prints_them() {
+        assert_eq!(text("192.0.2.1/32"), "192.0.2.1/32");
+        assert_eq!(text("::102:304/128"), "::1.2.3.4/128");
+        assert_eq!(text("::1/128"), "::1/128");
+        assert_eq!(text("::ffff:1.2.3.4/128"), "::ffff:1.2.3.4/128");
+        assert_eq!(text("2001:db8:0:1::/64"), "2001:db8:0:1::/64");
+    }
+}

@@ -1,0 +1,87 @@
+//! An error in a policy as the operator sees it: where it is, what was expected, what was probably
+//! meant, and an excerpt of the text.
+
+use std::fmt;
+
+use super::snippet;
+use crate::model::Location;
+
+/// Maximum number of errors printed; a longer list would scroll the first ones off the screen.
+const SHOWN_MAX: usize = 50;
+
+/// One error in a policy or source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Where it is.
+    pub at: Location,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// What was probably meant, or how to fix it.
+    pub help: Option<String>,
+    /// The line of text that contains it, safe to print: what is far from the column is cut off,
+    /// and an invisible character other than the tab is replaced by a visible one. Empty if there
+    /// is no such line (the file cannot be read).
+    pub excerpt: String,
+    /// The number of wrong characters from the column on; at least 1.
+    pub width: usize,
+}
+
+impl Diagnostic {
+    /// Whether the file cannot be read. The message then names the file.
+    pub fn is_about_file(&self) -> bool {
+        self.excerpt.is_empty() && self.at.line == 1 && self.at.column == 1
+    }
+
+    fn write_excerpt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.at.line.to_string();
+        let gutter = " ".repeat(line.len());
+        let column = snippet::column(self.at.column);
+        let indent: String =
+            self.excerpt.chars().take(column).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let rest = self.excerpt.chars().count().saturating_sub(column);
+        let carets = "^".repeat(self.width.min(rest).max(1));
+        write!(f, "\n{gutter} |\n{line} | {}\n{gutter} | {indent}{carets}", self.excerpt)
+    }
+}
+
+/// The message with its position, the excerpt with the wrong part underlined, and the help; plain
+/// text, without a line feed at the end.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_about_file() {
+            f.write_str(&self.message)?;
+        } else {
+            write!(f, "{}: {}", self.at, self.message)?;
+        }
+        let mut gutter = 2;
+        if !self.excerpt.is_empty() {
+            self.write_excerpt(f)?;
+            gutter = self.at.line.to_string().len() + 1;
+        }
+        match &self.help {
+            Some(help) => write!(f, "\n{:gutter$}= help: {help}", ""),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All errors of a policy, at least one, sorted by file, line and column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl std::error::Error for Diagnostics {}
+
+/// The errors, separated by empty lines; if there are many, the first ones and the number of the
+/// others.
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.0.iter().take(SHOWN_MAX).enumerate() {
+            let separator = if index == 0 { "" } else { "\n\n" };
+            write!(f, "{separator}{diagnostic}")?;
+        }
+        match self.0.len().saturating_sub(SHOWN_MAX) {
+            0 => Ok(()),
+            more => write!(f, "\n\n… and {more} more errors"),
+        }
+    }
+}

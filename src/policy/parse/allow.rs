@@ -1,0 +1,146 @@
+//! The `[[allow]]` entries.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::document::{Document, Strings, Value};
+use super::group::Groups;
+use super::{interface, port, source};
+use crate::model::{AddressSpec, Interface, Location, Name, Ports};
+use crate::policy::diag::{Issue, Quoted};
+use crate::policy::name::entry_name;
+use crate::policy::{Allow, PolicyError};
+
+const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
+
+/// Reads the entries of one policy.
+pub(in crate::policy) struct Reader<'r, 't> {
+    document: &'r mut Document<'t>,
+    groups: &'r Groups,
+    /// Where each name was used first.
+    names: HashMap<Name, Location>,
+}
+
+impl<'r, 't> Reader<'r, 't> {
+    /// A reader of entries that name these groups.
+    pub fn new(document: &'r mut Document<'t>, groups: &'r Groups) -> Reader<'r, 't> {
+        Reader { document, groups, names: HashMap::new() }
+    }
+
+    /// Reads the value of `allow`.
+    pub fn entries(&mut self, value: &Value) -> Vec<Allow> {
+        let tables = value.get_ref().as_array().filter(|array| {
+            array.iter().all(|element| matches!(element.get_ref(), DeValue::Table(_)))
+        });
+        let Some(tables) = tables else {
+            let help = "begin each entry with `[[allow]]`, in double brackets".to_owned();
+            self.document.wrong_type(value, "an array of tables", help);
+            return Vec::new();
+        };
+        let mut entries = Vec::with_capacity(tables.len());
+        for element in tables.iter() {
+            if let DeValue::Table(table) = element.get_ref() {
+                entries.extend(self.entry(table, &element.span()));
+            }
+        }
+        entries
+    }
+
+    fn entry(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Allow> {
+        let before = self.document.errors.len();
+        self.document.check_keys(table, " in an `[[allow]]` entry", &KEYS);
+        let name = table.get("name").and_then(|value| self.name(value));
+        let ports = match table.get("ports") {
+            Some(value) => self.ports(value),
+            None => self.ports_required(span),
+        };
+        let from = table.get("from").map(|value| {
+            self.groups.named_by(self.document, "from", value, PolicyError::EmptyFrom)
+        });
+        let in_interface = table.get("in-interface").and_then(|value| self.in_interface(value));
+        let to = table.get("to").map(|value| self.to(value));
+        // A group that is named may have an error of its own.
+        if self.document.errors.len() != before || matches!(from, Some(None)) {
+            return None;
+        }
+        let mut entry = Allow::builder(ports).at(self.document.at(span));
+        if let Some(name) = name {
+            entry = entry.name(&*name);
+        }
+        if let Some(groups) = from.flatten() {
+            entry = entry.from(groups);
+        }
+        if let Some(interface) = in_interface {
+            entry = entry.in_interface(interface);
+        }
+        if let Some(addresses) = to {
+            entry = entry.to(addresses);
+        }
+        let built = entry.build().map_err(|error| {
+            // The errors of single keys were reported above.
+            let to = table.get("to").map_or_else(|| span.clone(), |value| value.span());
+            self.document.missing_error(to, error.into());
+        });
+        built.ok()
+    }
+
+    fn name(&mut self, value: &Value) -> Option<Name> {
+        let name = self.document.string(value, "name", "web")?;
+        let name = self.document.check(entry_name(name), value.span())?;
+        if let Some(first) = self.names.get(&name) {
+            let help = format!("the first entry with this name is at {first}");
+            let issue = Issue::from(PolicyError::DuplicateName(name)).help(help);
+            self.document.error(value.span(), issue);
+            return None;
+        }
+        self.names.insert(name.clone(), self.document.at(&value.span()));
+        Some(name)
+    }
+
+    fn ports(&mut self, value: &Value) -> Vec<Ports> {
+        let expected = Strings { key: "ports", example: "443/tcp", suffix: "/tcp" };
+        self.parse_all(value, &expected, PolicyError::EmptyPorts, port::parse)
+    }
+
+    fn ports_required(&mut self, span: &Range<usize>) -> Vec<Ports> {
+        let issue = Issue::new("the entry has no `ports`").help("add `ports = [\"443/tcp\"]`");
+        self.document.missing_error(span.clone(), issue);
+        Vec::new()
+    }
+
+    fn in_interface(&mut self, value: &Value) -> Option<Interface> {
+        let text = self.document.string(value, "in-interface", "eth1")?;
+        self.document.check(interface::parse(text), value.span())
+    }
+
+    fn to(&mut self, value: &Value) -> Vec<AddressSpec> {
+        let expected = Strings { key: "to", example: "192.0.2.1", suffix: "" };
+        let groups = self.groups;
+        self.parse_all(value, &expected, PolicyError::EmptyTo, |text| {
+            if groups.contains(text) {
+                let message = format!("{} is a group of sources", Quoted(text));
+                let help = "`to` takes only addresses, prefixes and ranges of this host";
+                return Err(Issue::new(message).help(help));
+            }
+            source::parse(text)
+        })
+    }
+
+    /// Parses each string of an array, and reports the errors and an empty array.
+    fn parse_all<T>(
+        &mut self,
+        value: &Value,
+        expected: &Strings,
+        empty: PolicyError,
+        parse: impl Fn(&str) -> Result<T, Issue>,
+    ) -> Vec<T> {
+        let Some(strings) = self.document.strings(value, expected) else { return Vec::new() };
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            self.document.error(value.span(), empty);
+        }
+        let parse = |(text, span)| self.document.check(parse(text), span);
+        strings.into_iter().filter_map(parse).collect()
+    }
+}

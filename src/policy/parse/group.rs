@@ -1,0 +1,173 @@
+//! The `[sources]` table: groups of sources by name.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::document::{Document, Strings, Value};
+use super::source;
+use super::source_file::{SourceFiles, Sources};
+use crate::model::Name;
+use crate::policy::diag::{Issue, Quoted, list, suggest};
+use crate::policy::name::{group_name, looks_like_address};
+use crate::policy::{Group, PolicyError, Source};
+
+/// The groups of a policy by name; `None`: there is an error in the group.
+#[derive(Default)]
+pub(in crate::policy) struct Groups(BTreeMap<Name, Option<Group>>);
+
+impl Groups {
+    /// Maximum number of names with which an unknown word is compared: each comparison takes time.
+    const COMPARED_MAX: usize = 1000;
+
+    /// Reads the table, with the source files that it names.
+    pub fn read(document: &mut Document, table: &DeTable, files: &mut SourceFiles) -> Groups {
+        let mut groups = BTreeMap::new();
+        for (key, value) in table.iter() {
+            let name = group_name(key.get_ref());
+            let sources = sources(document, key.get_ref(), table, value, files);
+            let group = name
+                .and_then(|name| sources.map(|sources| Group::of(Some(name), sources)).transpose());
+            let group = document.check(group, key.span()).flatten();
+            groups.insert(key.get_ref().as_ref().into(), group);
+        }
+        Groups(groups)
+    }
+
+    /// Whether there is a group of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Reads the value of `key`: an array of group names and sources. `None` if there is an error
+    /// in it, or in a group that it names.
+    pub fn named_by(
+        &self,
+        document: &mut Document,
+        key: &str,
+        value: &Value,
+        empty: PolicyError,
+    ) -> Option<Vec<Group>> {
+        let expected = Strings { key, example: "192.0.2.0/24", suffix: "" };
+        let before = document.errors.len();
+        let strings = document.strings(value, &expected)?;
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            document.error(value.span(), empty);
+        }
+        let (literals, words): (Vec<_>, Vec<_>) = strings.into_iter().partition(|(text, _)| {
+            !self.contains(text) && (text.is_empty() || looks_like_address(text))
+        });
+        let mut groups = self.of_names(document, words);
+        let sources = inline_sources(document, literals, |_, issue| issue);
+        if let (Some(groups), Ok(own)) = (&mut groups, Group::unnamed(sources)) {
+            groups.push(own);
+        }
+        groups.filter(|_| document.errors.len() == before)
+    }
+
+    fn of_names(
+        &self,
+        document: &mut Document,
+        words: Vec<(&str, Range<usize>)>,
+    ) -> Option<Vec<Group>> {
+        let mut groups = Some(Vec::new());
+        for (word, span) in words {
+            if document.errors.is_full() {
+                return None;
+            }
+            let group = self.0.get(word);
+            if group.is_none() {
+                document.missing_error(span, self.unknown(word));
+            }
+            groups = groups.zip(group.cloned().flatten()).map(|(mut groups, group)| {
+                groups.push(group);
+                groups
+            });
+        }
+        groups
+    }
+
+    /// Why a word in `from` that is not a source is not a group either.
+    fn unknown(&self, word: &str) -> Issue {
+        let names = || self.0.keys().map(AsRef::as_ref);
+        let issue = Issue::new(format!("unknown group {}", Quoted(word)));
+        match suggest(word, names().take(Self::COMPARED_MAX)) {
+            Some(near) => issue.help(format!("did you mean {}?", Quoted(near))),
+            None if word.contains('.') => source::parse(word).err().unwrap_or(issue),
+            None if self.0.is_empty() => issue.help("define it under `[sources]`"),
+            None if self.0.len() > 10 => issue.help("it is not defined under `[sources]`"),
+            None => issue.help(format!("the defined groups are {}", list(names()))),
+        }
+    }
+}
+
+/// Reads sources that are written in the policy itself; `explain` may improve on an issue.
+fn inline_sources<'v>(
+    document: &mut Document,
+    strings: impl IntoIterator<Item = (&'v str, Range<usize>)>,
+    explain: impl Fn(&str, Issue) -> Issue,
+) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for (text, span) in strings {
+        match source::parse(text) {
+            Ok(addresses) => sources.push(Source::located(addresses, document.at(&span))),
+            Err(issue) => document.error(span, explain(text, issue)),
+        }
+    }
+    sources
+}
+
+fn sources(
+    document: &mut Document,
+    name: &str,
+    groups: &DeTable,
+    value: &Value,
+    files: &mut SourceFiles,
+) -> Sources {
+    let before = document.errors.len();
+    let sources = match value.get_ref() {
+        DeValue::Table(table) => return file(document, name, table, value, files),
+        DeValue::Array(_) => {
+            let expected = Strings { key: name, example: "192.0.2.0/24", suffix: "" };
+            let strings = document.strings(value, &expected)?;
+            inline_sources(document, strings, |text, issue| match groups.contains_key(text) {
+                true => Issue::new(format!("{} is a group, not a source", Quoted(text)))
+                    .help("groups cannot be nested; list both in `from`"),
+                false => issue,
+            })
+        }
+        _ => {
+            let help = "write `[\"192.0.2.0/24\"]` or `{ file = \"sources.txt\" }`".to_owned();
+            document.wrong_type(value, "an array of sources or a table with `file`", help);
+            return None;
+        }
+    };
+    (document.errors.len() == before).then(|| Arc::new(sources))
+}
+
+fn file(
+    document: &mut Document,
+    name: &str,
+    table: &DeTable,
+    value: &Value,
+    files: &mut SourceFiles,
+) -> Sources {
+    document.check_keys(table, &format!(" in group {}", Quoted(name)), &["file"]);
+    let Some(file) = table.get("file") else {
+        let issue = Issue::new(format!("group {} has no `file` key", Quoted(name)));
+        let help = "write `{ file = \"sources.txt\" }`";
+        document.missing_error(value.span(), issue.help(help));
+        return None;
+    };
+    let path = document.string(file, "file", "sources.txt")?;
+    if path.is_empty() {
+        document.error(file.span(), Issue::new("the path of the source file is empty"));
+        return None;
+    }
+    files.read(path).unwrap_or_else(|issue| {
+        document.error(file.span(), issue);
+        None
+    })
+}

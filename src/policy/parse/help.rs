@@ -1,0 +1,112 @@
+//! What to write instead of an invalid value: the help that belongs to each error of a value.
+
+use ipnetwork::IpNetwork;
+
+use crate::model::{AddressError, INTERFACE_NAME_MAX, InterfaceError};
+use crate::policy::diag::Issue;
+use crate::policy::{Mark, MarkError, NAME_MAX, PolicyError};
+
+impl From<PolicyError> for Issue {
+    fn from(error: PolicyError) -> Issue {
+        let issue = Issue::new(error.to_string());
+        match error {
+            PolicyError::EmptyName => issue.help("omit it or give the entry a name"),
+            PolicyError::NameTooLong { .. } => issue.help(format!("use at most {NAME_MAX} bytes")),
+            PolicyError::ControlCharacter(_) | PolicyError::InvisibleCharacter(_) => {
+                issue.help("use visible characters only")
+            }
+            PolicyError::EmptyGroupName => issue.help("give the group a name"),
+            PolicyError::InvalidGroupName(_) => {
+                issue.help("choose a name that does not look like an address")
+            }
+            PolicyError::EmptyGroup(_) => issue
+                .help("add a source or remove the group: an entry that uses it would never match"),
+            PolicyError::EmptyPorts => issue.help("write `ports = [\"443/tcp\"]`"),
+            PolicyError::EmptyFrom => {
+                issue.help("add a group or a source, or omit `from` to allow anyone")
+            }
+            PolicyError::EmptyTo => {
+                issue.help("add an address of this host, or omit `to` to match all of them")
+            }
+            PolicyError::MixedVersions { .. } => {
+                issue.help("use sources and destinations of the same IP version")
+            }
+            PolicyError::InvalidCgroup(_) => issue
+                .help("write the path that `systemctl show -P ControlGroup docker.service` prints"),
+            PolicyError::NestedCgroup(_) => {
+                issue.help("write the name of a slice or scope, such as \"machine.slice\"")
+            }
+            PolicyError::EmptySwarmPeers => {
+                issue.help("add a group or a source, or omit `swarm-peers`")
+            }
+            PolicyError::NeedsGuard(key) => {
+                issue.help(format!("remove `{key}` or set `enabled = true`"))
+            }
+            PolicyError::DuplicateName(_) | PolicyError::ConflictingGroups(_) => issue,
+        }
+    }
+}
+
+impl From<MarkError> for Issue {
+    fn from(error: MarkError) -> Issue {
+        let issue = Issue::new(error.to_string());
+        let (meant, example) = match error {
+            MarkError::NoBit => (None, Mark::DEFAULT.bits()),
+            MarkError::SeveralBits { mark } => (1u32.checked_shl(mark), 1 << mark.ilog2()),
+        };
+        match (error, meant) {
+            (MarkError::SeveralBits { mark }, Some(bit)) => {
+                issue.help(format!("set exactly one bit; bit {mark} is {bit:#x}"))
+            }
+            _ => issue.help(format!("set exactly one bit, such as {example:#x}")),
+        }
+    }
+}
+
+impl From<AddressError> for Issue {
+    fn from(error: AddressError) -> Issue {
+        let issue = Issue::new(error.to_string());
+        match error {
+            AddressError::HostBits(network) => {
+                let (prefix, address) = (network.prefix(), network.ip());
+                let meant = format!("{}/{prefix}", network.network());
+                issue.help(format!("write `{meant}` for the network or `{address}` for the host"))
+            }
+            AddressError::Ipv4Mapped(network) => match ipv4(&network) {
+                Some(meant) => issue.help(format!("write `{meant}`")),
+                None => issue,
+            },
+            AddressError::MixedVersions => issue.help("both ends must be of the same IP version"),
+            AddressError::ReversedRange => issue,
+        }
+    }
+}
+
+impl From<InterfaceError> for Issue {
+    fn from(error: InterfaceError) -> Issue {
+        const EXAMPLES: &str = "write a name such as \"eth1\", \"eth+\" or \"!docker0\"";
+        let issue = Issue::new(error.to_string());
+        match error {
+            InterfaceError::Empty | InterfaceError::MatchesEvery => {
+                issue.help("omit `in-interface` to match any interface")
+            }
+            InterfaceError::TooLong { .. } => issue.help(format!(
+                "an interface name has at most {INTERFACE_NAME_MAX} bytes, including a `+`"
+            )),
+            InterfaceError::InnerPlus => issue.help("write `+` only at the end, as in \"eth+\""),
+            InterfaceError::MatchesNone
+            | InterfaceError::Character(_)
+            | InterfaceError::Reserved(_) => issue.help(EXAMPLES),
+        }
+    }
+}
+
+/// The IPv4 address or network that is mapped.
+fn ipv4(mapped: &IpNetwork) -> Option<String> {
+    let IpNetwork::V6(network) = mapped else { return None };
+    let address = network.ip().to_ipv4_mapped()?;
+    match network.prefix() {
+        128 => Some(address.to_string()),
+        prefix => Some(format!("{address}/{}", prefix.checked_sub(96)?)),
+    }
+}

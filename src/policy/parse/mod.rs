@@ -1,0 +1,13 @@
+//! Text to policy: the TOML document, the grammar of its values, and the source files that it names.
+
+pub(super) mod allow;
+pub(super) mod document;
+pub(super) mod group;
+mod help;
+mod interface;
+mod port;
+pub(super) mod read_text;
+pub(super) mod settings;
+mod source;
+pub(super) mod source_file;
+pub(super) mod syntax;

@@ -1,0 +1,124 @@
+//! Reads a text file, which may be missing, a directory, binary or endless.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::Location;
+use crate::policy::diag::{Diagnostic, Issue, count_chars, diagnose, saturate};
+
+/// A kind of file.
+pub(in crate::policy) struct Kind {
+    /// What messages call it.
+    noun: &'static str,
+    /// Its maximum size in MiB.
+    max: u64,
+}
+
+/// A policy.
+pub(in crate::policy) const POLICY: Kind = Kind { noun: "a policy", max: 16 };
+
+/// A source file.
+pub(in crate::policy) const SOURCE_FILE: Kind = Kind { noun: "a source file", max: 256 };
+
+/// Why a file could not be read as text.
+pub(in crate::policy) enum ReadError {
+    /// The file cannot be read; the message is the reason alone.
+    File(Issue),
+    /// A byte in it is not text.
+    Byte(Diagnostic),
+}
+
+/// Reads the file at `path`, which messages call `name`.
+pub(in crate::policy) fn read_file(
+    path: &Path,
+    name: &Arc<str>,
+    kind: &Kind,
+) -> Result<String, ReadError> {
+    let file = File::open(path).map_err(|error| ReadError::File(describe(&error)))?;
+    read(file, name, kind)
+}
+
+/// Reads `input`, which messages call `name`.
+pub(in crate::policy) fn read(
+    input: impl Read,
+    name: &Arc<str>,
+    kind: &Kind,
+) -> Result<String, ReadError> {
+    let limit = kind.max << 20;
+    let bytes = read_bounded(input, limit).map_err(|error| ReadError::File(describe(&error)))?;
+    if bytes.len() as u64 > limit {
+        return Err(ReadError::File(kind.too_large()));
+    }
+    let text_end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let valid = match str::from_utf8(bytes.get(..text_end).unwrap_or_default()) {
+        Ok(text) => text.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) if valid == text.len() => Ok(text),
+        Ok(text) => Err(kind.not_text(name, text.as_bytes(), valid)),
+        Err(error) => Err(kind.not_text(name, error.as_bytes(), valid)),
+    }
+}
+
+impl Kind {
+    fn too_large(&self) -> Issue {
+        Issue::new(format!("the file is larger than {} MiB", self.max)).help(self.expectation())
+    }
+
+    /// The error about the byte at `offset`; the bytes before it are UTF-8.
+    fn not_text(&self, name: &Arc<str>, bytes: &[u8], offset: usize) -> ReadError {
+        let message = match bytes.get(offset) {
+            Some(0) => "not a text file: it contains a NUL byte".to_owned(),
+            Some(byte) => format!("invalid UTF-8: byte 0x{byte:02x}"),
+            None => "invalid UTF-8".to_owned(),
+        };
+        let (before, rest) = bytes.split_at_checked(offset).unwrap_or((bytes, &[]));
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
+        let lead = before.get(start..).unwrap_or_default();
+        let tail = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // An excerpt is shorter than that.
+        let tail = tail.get(..1024).unwrap_or(tail);
+        let line = String::from_utf8_lossy(&[lead, tail].concat()).into_owned();
+        let at = Location {
+            file: name.clone(),
+            line: saturate(before.split(|byte| *byte == b'\n').count()),
+            column: saturate(count_chars(lead) + 1),
+        };
+        let issue = Issue::new(message).help(self.expectation());
+        ReadError::Byte(diagnose(at, &line, lead.len()..lead.len(), issue))
+    }
+
+    fn expectation(&self) -> String {
+        format!("{} must be UTF-8 text of at most {} MiB", self.noun, self.max)
+    }
+}
+
+/// Reads until the end, until there are more than `limit` bytes, or until a NUL byte shows that this
+/// is not text: of an endless device, only the first bytes are read.
+fn read_bounded(input: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut input = input.take(limit + 1);
+    let (mut bytes, mut chunk) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        let read = match input.read(&mut chunk) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => chunk.get(..read?).unwrap_or_default(),
+        };
+        bytes.extend_from_slice(read);
+        if read.is_empty() || read.contains(&0) {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// The reason, without the path.
+fn describe(error: &io::Error) -> Issue {
+    Issue::new(match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    })
+}

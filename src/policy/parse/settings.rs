@@ -1,0 +1,151 @@
+//! The `[guard]` and `[revoke]` tables.
+
+use toml::de::DeTable;
+
+use super::document::{Document, Strings, Value};
+use super::group::Groups;
+use crate::policy::diag::{Issue, Quoted, suggest};
+use crate::policy::{
+    DirectRouting, Established, Guard, GuardBuilder, Mark, PolicyError, Revoke, cgroup,
+};
+
+/// The keys that only the guard uses.
+const GUARD_ONLY_KEYS: [&str; 5] =
+    ["host-network", "direct-routing", "docker-cgroup", "host-cgroups", "swarm-peers"];
+
+const GUARD_KEYS: [&str; 7] = [
+    "enabled",
+    "mark",
+    "host-network",
+    "direct-routing",
+    "docker-cgroup",
+    "host-cgroups",
+    "swarm-peers",
+];
+
+/// Reads the `[guard]` table. `None` if there is an error in it.
+pub(in crate::policy) fn guard(
+    document: &mut Document,
+    table: &DeTable,
+    groups: &Groups,
+) -> Option<Guard> {
+    let before = document.errors.len();
+    document.check_keys(table, " in `[guard]`", &GUARD_KEYS);
+    let mut guard = Guard::builder();
+    let enabled = table.get("enabled").and_then(|value| boolean(document, "enabled", value));
+    guard = set(guard, enabled, GuardBuilder::enabled);
+    let mark = table.get("mark").and_then(|value| mark(document, value));
+    guard = set(guard, mark, GuardBuilder::mark);
+    let network = table.get("host-network");
+    let network = network.and_then(|value| boolean(document, "host-network", value));
+    guard = set(guard, network, GuardBuilder::host_network);
+    let routing = table.get("direct-routing").and_then(|value| direct_routing(document, value));
+    guard = set(guard, routing, GuardBuilder::direct_routing);
+    let docker = table.get("docker-cgroup").and_then(|value| docker_cgroup(document, value));
+    guard = set(guard, docker, GuardBuilder::docker_cgroup);
+    let host = table.get("host-cgroups").and_then(|value| host_cgroups(document, value));
+    guard = set(guard, host, GuardBuilder::host_cgroups);
+    let peers = table.get("swarm-peers").and_then(|value| {
+        groups.named_by(document, "swarm-peers", value, PolicyError::EmptySwarmPeers)
+    });
+    guard = set(guard, peers, GuardBuilder::swarm_peers);
+    if enabled == Some(false) {
+        check_unused(document, table);
+    }
+    // The errors of single keys were reported above.
+    guard.build().ok().filter(|_| document.errors.len() == before)
+}
+
+fn set<T>(
+    guard: GuardBuilder,
+    value: Option<T>,
+    set: impl FnOnce(GuardBuilder, T) -> GuardBuilder,
+) -> GuardBuilder {
+    match value {
+        Some(value) => set(guard, value),
+        None => guard,
+    }
+}
+
+/// Reports the keys that have no effect, because only the guard uses them.
+fn check_unused(document: &mut Document, table: &DeTable) {
+    for key in GUARD_ONLY_KEYS {
+        if let Some(value) = table.get(key) {
+            document.error(value.span(), PolicyError::NeedsGuard(key));
+        }
+    }
+}
+
+fn boolean(document: &mut Document, key: &str, value: &Value) -> Option<bool> {
+    let boolean = value.get_ref().as_bool();
+    if boolean.is_none() {
+        let help = format!("write `{key} = true` or `{key} = false`");
+        document.wrong_type(value, "a boolean", help);
+    }
+    boolean
+}
+
+fn direct_routing(document: &mut Document, value: &Value) -> Option<DirectRouting> {
+    let known = [("drop", DirectRouting::Drop), ("allowed", DirectRouting::Allowed)];
+    one_of(document, "direct-routing", value, &known)
+}
+
+fn docker_cgroup<'v>(document: &mut Document, value: &'v Value) -> Option<&'v str> {
+    let text = document.string(value, "docker-cgroup", "system.slice/docker.service")?;
+    document.check(cgroup::path(text), value.span()).map(|_| text)
+}
+
+fn host_cgroups<'v>(document: &mut Document, value: &'v Value) -> Option<Vec<&'v str>> {
+    let expected = Strings { key: "host-cgroups", example: "machine.slice", suffix: "" };
+    let strings = document.strings(value, &expected)?;
+    let mut check = |(text, span)| document.check(cgroup::top_level(text), span).map(|_| text);
+    Some(strings.into_iter().filter_map(&mut check).collect())
+}
+
+fn mark(document: &mut Document, value: &Value) -> Option<Mark> {
+    let Some(integer) = value.get_ref().as_integer() else {
+        let help = format!("write `mark = {}`", Mark::DEFAULT);
+        document.wrong_type(value, "an integer", help);
+        return None;
+    };
+    let number = i128::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i128::MAX);
+    let mark = match u32::try_from(number) {
+        Ok(number) => Mark::new(number).map_err(Issue::from),
+        Err(_) => Err(Issue::new("the mark does not fit in 32 bits")
+            .help("set exactly one bit, from 0x1 to 0x80000000")),
+    };
+    document.check(mark, value.span())
+}
+
+/// Reads the `[revoke]` table.
+pub(in crate::policy) fn revoke(document: &mut Document, table: &DeTable) -> Revoke {
+    document.check_keys(table, " in `[revoke]`", &["established"]);
+    let established = table.get("established").and_then(|value| established(document, value));
+    Revoke::default().with_established(established.unwrap_or_default())
+}
+
+fn established(document: &mut Document, value: &Value) -> Option<Established> {
+    let known = [("keep", Established::Keep), ("cut", Established::Cut)];
+    one_of(document, "established", value, &known)
+}
+
+/// The value of a key that takes one of two words.
+fn one_of<T: Copy>(
+    document: &mut Document,
+    key: &str,
+    value: &Value,
+    known: &[(&'static str, T); 2],
+) -> Option<T> {
+    let [(first, _), (second, _)] = known;
+    let word = document.string(value, key, first)?;
+    let found = known.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+    if found.is_none() {
+        let issue = Issue::new(format!("{} is neither `{first}` nor `{second}`", Quoted(word)));
+        let issue = match suggest(word, [*first, *second]) {
+            Some(near) => issue.help(format!("did you mean `{near}`?")),
+            None => issue.help(format!("use `{first}` or `{second}`")),
+        };
+        document.error(value.span(), issue);
+    }
+    found
+}

@@ -1,0 +1,127 @@
+//! Source files: one source per line, as a provider or a script publishes them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::read_text::{self, ReadError};
+use super::source;
+use crate::model::Location;
+use crate::policy::Source;
+use crate::policy::diag::{
+    Diagnostic, Issue, IssueList, Quoted, count_chars, diagnose, saturate, without_mark,
+};
+
+/// The sources of a source file; `None` if there was an error in it.
+pub(super) type Sources = Option<Arc<Vec<Source>>>;
+
+/// The source files that a policy names. Each is read once.
+pub(in crate::policy) struct SourceFiles<'p> {
+    directory: &'p Path,
+    read: HashMap<PathBuf, Sources>,
+    errors: Vec<Diagnostic>,
+}
+
+impl<'p> SourceFiles<'p> {
+    /// Source files whose paths are relative to `directory`.
+    pub fn new(directory: &'p Path) -> SourceFiles<'p> {
+        SourceFiles { directory, read: HashMap::new(), errors: Vec::new() }
+    }
+
+    /// The sources in the file at `path`. The error of an unreadable file is returned the first
+    /// time.
+    pub fn read(&mut self, path: &str) -> Result<Sources, Issue> {
+        let slot = match self.read.entry(self.directory.join(path)) {
+            Entry::Occupied(known) => return Ok(known.get().clone()),
+            Entry::Vacant(slot) => slot,
+        };
+        let file: Arc<str> = slot.key().to_string_lossy().into();
+        let mut errors = IssueList::default();
+        let sources = match read_text::read_file(slot.key(), &file, &read_text::SOURCE_FILE) {
+            Ok(text) => parse(&text, &file, &mut errors),
+            Err(ReadError::Byte(diagnostic)) => {
+                errors.push(diagnostic);
+                Vec::new()
+            }
+            Err(ReadError::File(issue)) => {
+                slot.insert(None);
+                let message =
+                    format!("cannot read source file {}: {}", Quoted(&file), issue.message);
+                return Err(Issue { message, ..issue });
+            }
+        };
+        let sources = (errors.len() == 0).then(|| Arc::new(sources));
+        self.errors.extend(errors.into_vec());
+        Ok(slot.insert(sources).clone())
+    }
+
+    /// The paths of the files, including those that could not be read, and the errors in them.
+    pub fn into_parts(self) -> (Vec<PathBuf>, Vec<Diagnostic>) {
+        let mut paths: Vec<PathBuf> = self.read.into_keys().collect();
+        paths.sort();
+        (paths, self.errors)
+    }
+}
+
+/// Reads the text of a source file.
+pub(in crate::policy) fn parse(text: &str, file: &Arc<str>, errors: &mut IssueList) -> Vec<Source> {
+    // Most lines have ten bytes or more.
+    let mut sources = Vec::with_capacity(text.len() / 10);
+    for (index, line) in without_mark(text).lines().enumerate() {
+        let at = |column| Location {
+            file: file.clone(),
+            line: saturate(index + 1),
+            column: saturate(column),
+        };
+        // Most lines are a single address.
+        if let Some(addresses) = source::parse_host(line) {
+            sources.push(Source::located(addresses, at(1)));
+            continue;
+        }
+        let content = line.split('#').next().unwrap_or_default();
+        let start = content.len() - content.trim_start().len();
+        let content = content.trim();
+        if content.is_empty() {
+            continue;
+        }
+        let at = at(count_chars(line.as_bytes().get(..start).unwrap_or_default()) + 1);
+        match source::parse(content) {
+            Ok(addresses) => sources.push(Source::located(addresses, at)),
+            Err(issue) => errors.push(diagnose(at, line, start..start + content.len(), issue)),
+        }
+        if errors.is_full() {
+            break;
+        }
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_blank_lines_and_line_ends_are_ignored() {
+        let text = "\u{feff}# a comment\r\n\r\n \t192.0.2.1 # a host\r\n2001:db8::/32#a network";
+        let mut errors = IssueList::default();
+        let sources = parse(text, &"list".into(), &mut errors);
+        assert_eq!(errors.len(), 0);
+        let places: Vec<_> = sources
+            .iter()
+            .map(|source| (source.addresses().to_string(), source.at().map(|at| at.to_string())))
+            .collect();
+        assert_eq!(places[0], ("192.0.2.1".into(), Some("list:3:3".into())));
+        assert_eq!(places[1], ("2001:db8::/32".into(), Some("list:4:1".into())));
+    }
+
+    #[test]
+    fn parsing_stops_after_too_many_errors() {
+        let mut errors = IssueList::default();
+        let sources = parse(&"garbage\n".repeat(100_000), &"list".into(), &mut errors);
+        assert!(sources.is_empty());
+        let errors = errors.into_vec();
+        assert_eq!(errors.len(), IssueList::MAX + 1);
+        assert_eq!(errors[IssueList::MAX].message, "more than 1000 errors in this file");
+    }
+}

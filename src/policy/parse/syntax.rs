@@ -1,0 +1,134 @@
+//! Errors in the TOML syntax, without the errors that follow from them.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error};
+
+use crate::policy::diag::{Issue, IssueList, Quoted, Text};
+
+/// Reports syntax errors, at most one per line, and returns the spans of the text whose meaning is
+/// uncertain because of them, in order.
+pub(in crate::policy) fn report(
+    found: &[Error],
+    table: &DeTable,
+    text: &Text,
+    errors: &mut IssueList,
+) -> Vec<Range<usize>> {
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let values = outermost(table);
+    let mut found: Vec<_> = found.iter().map(|error| locate(error, &values, text)).collect();
+    found.sort_by_key(|error| error.span.start);
+    let mut poisoned: Vec<Range<usize>> = Vec::new();
+    let mut last_line = 0;
+    let mut open_end = None;
+    for error in found {
+        let line = text.line_number(error.span.start);
+        // All other errors in an unclosed value follow from the missing end.
+        if line == last_line || open_end.is_some_and(|end| error.span.start <= end) {
+            continue;
+        }
+        last_line = line;
+        open_end = error.is_unclosed.then_some(error.value.end);
+        errors.push(text.diagnostic(error.span.clone(), error.issue(text)));
+        if errors.is_full() {
+            break;
+        }
+        let span = poisoned_span(text, &error.value);
+        match poisoned.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => poisoned.push(span),
+        }
+    }
+    poisoned
+}
+
+/// A syntax error.
+struct Located<'e> {
+    message: &'e str,
+    /// Where it is reported.
+    span: Range<usize>,
+    /// The value that contains it, or its own span.
+    value: Range<usize>,
+    /// Whether the end of the value is missing.
+    is_unclosed: bool,
+}
+
+/// The parser notices a missing end lines below the value; it is reported where the value begins.
+fn locate<'e>(error: &'e Error, values: &[Range<usize>], text: &Text) -> Located<'e> {
+    let message = error.message();
+    let span = error.span().unwrap_or_default();
+    let Some(value) = containing(values, span.start) else {
+        return Located { message, value: span.clone(), span, is_unclosed: false };
+    };
+    let is_unclosed =
+        span.start == value.end && text.line_number(value.start) < text.line_number(value.end);
+    let span = if is_unclosed { value.start..value.start } else { span };
+    Located { message, span, value: value.clone(), is_unclosed }
+}
+
+impl Located<'_> {
+    /// The message of the parser, or a clearer one.
+    fn issue(&self, text: &Text) -> Issue {
+        let wrong = text.get(self.span.clone());
+        if !self.message.contains("must be quoted") {
+            Issue::new(self.message)
+        } else if wrong.is_empty() {
+            Issue::new("missing value")
+        } else {
+            Issue::new("missing quotes around this string")
+                .help(format!("write {}", Quoted(&format!("\"{wrong}\""))))
+        }
+    }
+}
+
+/// The lines whose meaning an error makes uncertain: those of the value that contains it, and below
+/// a broken header the whole table.
+fn poisoned_span(text: &Text, value: &Range<usize>) -> Range<usize> {
+    let first = text.line_span(value.start);
+    let mut last = text.line_span(value.end);
+    if text.get(first.clone()).trim_start().starts_with('[') {
+        while let Some(next) = text.line_after(&last)
+            && !text.get(next.clone()).trim_start().starts_with('[')
+        {
+            last = next;
+        }
+    }
+    first.start..last.end
+}
+
+/// The value that contains `offset`.
+fn containing(values: &[Range<usize>], offset: usize) -> Option<&Range<usize>> {
+    let index = values.partition_point(|value| value.start <= offset);
+    let value = values.get(index.checked_sub(1)?)?;
+    (offset <= value.end).then_some(value)
+}
+
+/// The spans of the values that no other value contains, in order.
+fn outermost(table: &DeTable) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    for value in table.values() {
+        collect(value, &mut spans);
+    }
+    spans.sort_by_key(|span: &Range<usize>| (span.start, std::cmp::Reverse(span.end)));
+    let mut end = 0;
+    spans.retain(|span| {
+        let outer = span.start >= end;
+        end = end.max(span.end);
+        outer
+    });
+    spans
+}
+
+/// Collects the spans of a value and all values in it. The span of a table with a header is that
+/// of the header, so its values are not in it.
+fn collect(value: &Spanned<DeValue>, spans: &mut Vec<Range<usize>>) {
+    spans.push(value.span());
+    match value.get_ref() {
+        DeValue::Table(table) => table.values().for_each(|value| collect(value, spans)),
+        DeValue::Array(array) => array.iter().for_each(|value| collect(value, spans)),
+        _ => {}
+    }
+}

@@ -1,0 +1,132 @@
+//! Policies of every form that the builders accept, for property tests.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+use proptest::prelude::*;
+
+use super::{Allow, DirectRouting, Established, Group, Guard, Mark, Policy, Revoke};
+use crate::model::{AddressSpec, Interface, Ports, Protocol};
+
+/// A valid policy: with the guard and without, with named and unnamed groups, small and large.
+pub(crate) fn policy() -> impl Strategy<Value = Policy> {
+    (prop::collection::vec(entry(), 0..4), guard(), any::<bool>()).prop_filter_map(
+        "a valid policy",
+        |(entries, guard, is_cut)| {
+            let established = if is_cut { Established::Cut } else { Established::Keep };
+            let revoke = Revoke::default().with_established(established);
+            Policy::builder().allow_all(entries).guard(guard).revoke(revoke).build().ok()
+        },
+    )
+}
+
+/// Ports of any protocol, from a single one to all.
+pub(crate) fn ports() -> impl Strategy<Value = Ports> {
+    let protocol = prop::sample::select(Protocol::ALL.to_vec());
+    let end = prop_oneof![Just(1), Just(u16::MAX), 1..=u16::MAX];
+    (protocol, end.clone(), end).prop_filter_map("valid ports", |(protocol, first, last)| {
+        Ports::new(protocol, first.min(last), first.max(last)).ok()
+    })
+}
+
+/// Hosts, networks and ranges of both IP versions, up to all addresses.
+pub(crate) fn addresses() -> impl Strategy<Value = AddressSpec> {
+    let v4 = any::<[u8; 4]>().prop_map(IpAddr::from);
+    let v6 = any::<[u8; 16]>().prop_map(IpAddr::from);
+    let all = prop::sample::select(vec![
+        "0.0.0.0/0",
+        "::/0",
+        "0.0.0.0-255.255.255.255",
+        "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "0.0.0.0",
+        "255.255.255.255",
+    ]);
+    let address = prop_oneof![v4.clone(), v6.clone()];
+    let network = (address, any::<prop::sample::Index>()).prop_filter_map(
+        "no host bits",
+        |(address, length)| {
+            let length = length.index(if address.is_ipv4() { 33 } else { 129 });
+            let network = IpNetwork::new(address, u8::try_from(length).ok()?).ok()?;
+            let network = IpNetwork::new(network.network(), network.prefix()).ok()?;
+            AddressSpec::network(network).ok()
+        },
+    );
+    let ends = prop_oneof![(v4.clone(), v4), (v6.clone(), v6)];
+    let range = ends.prop_filter_map("a valid range", |(first, last)| {
+        AddressSpec::range(first.min(last), first.max(last)).ok()
+    });
+    prop_oneof![
+        4 => network,
+        4 => range,
+        1 => all.prop_map(|text| text.parse().expect("a source")),
+    ]
+}
+
+/// Interfaces with names up to the maximum length.
+pub(crate) fn interface() -> impl Strategy<Value = Interface> {
+    ("[!-~]{0,15}|ü{1,7}", any::<bool>(), any::<bool>())
+        .prop_filter_map("a valid interface", |(name, is_wildcard, is_negated)| {
+            Interface::new(&name, is_wildcard, is_negated).ok()
+        })
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{1,12}", "\\PC{1,40}", "[a-z\"\\\\' ]{250,255}", any::<String>()]
+}
+
+fn group() -> impl Strategy<Value = Group> {
+    let few = prop::collection::vec(addresses(), 1..4);
+    let many = prop::collection::vec(addresses(), 60..140);
+    let sources = prop_oneof![3 => few, 1 => many];
+    (prop::option::of(name()), sources).prop_filter_map("a valid group", |(name, sources)| {
+        match name {
+            Some(name) => Group::named(&name, sources).ok(),
+            None => Group::unnamed(sources).ok(),
+        }
+    })
+}
+
+fn entry() -> impl Strategy<Value = Allow> {
+    let ports = prop::collection::vec(ports(), 1..4);
+    let from = prop::option::of(prop::collection::vec(group(), 1..3));
+    let to = prop::option::of(prop::collection::vec(addresses(), 1..3));
+    (prop::option::of(name()), ports, from, prop::option::of(interface()), to).prop_filter_map(
+        "a valid entry",
+        |(name, ports, from, in_interface, to)| {
+            let mut entry = Allow::builder(ports);
+            if let Some(name) = name {
+                entry = entry.name(name);
+            }
+            if let Some(groups) = from {
+                entry = entry.from(groups);
+            }
+            if let Some(interface) = in_interface {
+                entry = entry.in_interface(interface);
+            }
+            if let Some(addresses) = to {
+                entry = entry.to(addresses);
+            }
+            entry.build().ok()
+        },
+    )
+}
+
+fn guard() -> impl Strategy<Value = Guard> {
+    let mark = (0..u32::BITS).prop_map(|bit| Mark::new(1 << bit).expect("one bit"));
+    let peers = prop::option::of(group());
+    (any::<bool>(), mark, any::<bool>(), any::<bool>(), peers).prop_map(
+        |(is_enabled, mark, host_network, is_allowed, peers)| {
+            let mut guard = Guard::builder().enabled(is_enabled).mark(mark);
+            if is_enabled {
+                guard = guard.host_network(host_network);
+            }
+            if is_enabled && is_allowed {
+                guard = guard.direct_routing(DirectRouting::Allowed);
+            }
+            if let Some(group) = peers.filter(|_| is_enabled) {
+                guard = guard.swarm_peers([group]);
+            }
+            guard.build().expect("a guard")
+        },
+    )
+}
