@@ -380,8 +380,8 @@ fn what_is_not_ours_stands_in_the_way() {
     let obstacle = Plan::diff(&desired(&[]), &taken.snapshot).expect_err("an obstacle");
     assert_eq!(
         obstacle.to_string(),
-        "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook 1 priority 0), to \
-         which no rule can jump: rename or delete it"
+        "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook 1 priority 0), and \
+         rules cannot jump to base chains; rename or delete it"
     );
 
     let mut owned = model(&[], &[]);
