@@ -29,8 +29,10 @@ pub struct Plan {
     pub generation: u32,
     /// The changes.
     pub changes: Vec<Change>,
-    /// How many rules and set elements of ours stay as they are.
+    /// The number of dwnl's rules and set elements that stay as they are.
     pub unchanged: usize,
+    /// How many of these are set elements.
+    pub unchanged_elements: usize,
     /// Translations of other programs, because of which the second jump is left out or, where it
     /// is not, that it cuts off.
     pub foreign_translations: Vec<ForeignTranslations>,

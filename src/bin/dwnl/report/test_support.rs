@@ -21,7 +21,7 @@ pub fn text(report: &impl Report) -> String {
 
 pub fn plain(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
     let mut out = StripStream::new(Vec::new());
-    write(&mut out).expect("a vector takes all");
+    write(&mut out).expect("a vector accepts all bytes");
     String::from_utf8(out.into_inner()).expect("reports are UTF-8")
 }
 
@@ -43,7 +43,7 @@ pub fn jump(chain: &str) -> Verdict {
     Verdict::Jump(chain.into())
 }
 
-/// Lets a source, or anyone, reach a port.
+/// Allows a source, or everyone, to reach a port.
 pub fn allow(source: Option<&str>, port: u16) -> Rule {
     let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
     Rule {
@@ -63,7 +63,7 @@ pub fn origin() -> Arc<Origin> {
     })
 }
 
-/// The frame in one family, with these rules in the chain that is wholly ours.
+/// The chains of every policy in one family, with these rules in the exclusive chain.
 pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
     let chain = |name, base, extent, rules: Vec<Rule>| Chain {
         path: path(family, name),
@@ -82,7 +82,7 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
     Ruleset { chains, ..Ruleset::default() }
 }
 
-/// The path of a chain in the table of the large groups.
+/// The path of a chain in the table of large groups.
 pub fn own_path(chain: &str) -> Arc<ChainPath> {
     let table = TablePath { family: Family::Inet, table: "dwnl".into() };
     Arc::new(ChainPath { table, chain: chain.into() })
@@ -95,7 +95,7 @@ pub fn set_path(set: &str) -> Arc<SetPath> {
 pub const HOSTS: SetKind = SetKind::Hosts { family: Family::Ip, capacity: 1024 };
 pub const NETWORKS: SetKind = SetKind::Intervals { family: Family::Ip6 };
 
-/// `203.0.113.0` and those that follow.
+/// `203.0.113.0` and the following addresses.
 pub fn hosts(number: u8) -> Vec<Interval> {
     let first = u128::from(u32::from_be_bytes([203, 0, 113, 0]));
     let addresses = (first..).take(number.into());
@@ -117,7 +117,7 @@ pub fn lookup(family: Family, set: &str) -> Rule {
     }
 }
 
-/// The frame in IPv4, and the table of a large group that has sources of both families.
+/// The chains of IPv4, and the table of a large group with sources of both families.
 pub fn large_group() -> Ruleset {
     let last = u128::from(u16::MAX);
     let set = |set, kind, elements: Vec<Interval>| Set {
@@ -150,7 +150,7 @@ fn desired(rule: Rule) -> DesiredRule {
     DesiredRule { rule, origin: None }
 }
 
-/// What came of these changes, from generation 16 on.
+/// The outcome of these changes to generation 16.
 pub fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };
