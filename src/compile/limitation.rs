@@ -1,4 +1,4 @@
-//! Which promises of the guard do not hold on this host, and why.
+//! The promises of the guard that do not hold on this host, and why.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use super::sockets::judges_all_others;
 use crate::docker::is_container;
 use crate::model::{Cgroup, Docker, GuardScope, HostState, NftMatch, Rule, Snapshot};
 
-/// A promise that does not hold on this host. `Display` is a sentence that says what closes the gap.
+/// A promise that does not hold on this host. `Display` is a sentence that says how to close the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limitation {
-    /// A port that Docker publishes from now on is open to everyone through docker-proxy until the
-    /// next apply.
+    /// Ports that Docker publishes later are open to everyone through docker-proxy until the next
+    /// apply.
     NewPorts(UnknownSockets),
-    /// A port that a container with `--network=host` opens from now on is open until the next apply.
+    /// Ports that a container with `--network=host` opens later are open until the next apply.
     HostNetwork,
 }
 
@@ -22,15 +22,15 @@ pub enum Limitation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnknownSockets {
-    /// There is no hierarchy of cgroup v2, or the process is in a cgroup namespace of its own.
+    /// There is no cgroup v2 hierarchy, or dwnl runs in its own cgroup namespace.
     NoHierarchy,
     /// The kernel cannot match listening sockets by their cgroup.
     NoMatch,
-    /// The cgroup of dockerd was not found.
+    /// dockerd's cgroup was not found.
     NoDaemon,
 }
 
-/// The promises that do not hold with this Docker on this host.
+/// The promises that do not hold for this Docker on this host.
 pub(crate) fn limitations(
     scope: &GuardScope,
     docker: &Docker,
@@ -57,8 +57,7 @@ pub(crate) fn limitations(
     new_ports.into_iter().chain(host_network).collect()
 }
 
-/// Whether the installed guard recognises ports that Docker will publish; `None` if there is no
-/// guard.
+/// Whether the installed guard also covers ports that Docker publishes later; `None` without a guard.
 pub fn guards_new_ports(snapshot: &Snapshot) -> Option<bool> {
     let rules = &installed_input(snapshot)?.rules;
     let matches_socket = |rule: &Rule| {
@@ -73,15 +72,15 @@ impl fmt::Display for Limitation {
         match self {
             Limitation::NewPorts(why) => write!(
                 f,
-                "a port that Docker publishes from now on is open through docker-proxy over IPv6 \
-                 until the next apply, because {why}; `\"userland-proxy\": false` in Docker's \
-                 daemon.json closes this"
+                "ports that Docker publishes later are open over IPv6 through docker-proxy until the \
+                 next apply, because {why}; to close this gap, set `\"userland-proxy\": false` in \
+                 Docker's daemon.json"
             ),
             Limitation::HostNetwork => write!(
                 f,
-                "a port that a container with --network=host opens from now on is open until the \
-                 next apply: give Docker a slice of its own (docs/security.md), or keep `dwnl watch` \
-                 running"
+                "ports that containers with --network=host open later are open to everyone until \
+                 the next apply; to close this gap, give Docker its own slice (docs/security.md) or \
+                 run `dwnl watch`"
             ),
         }
     }
@@ -91,11 +90,11 @@ impl fmt::Display for UnknownSockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             UnknownSockets::NoHierarchy => {
-                "there is no cgroup v2 hierarchy, or dwnl runs in a cgroup namespace of its own"
+                "there is no cgroup v2 hierarchy, or dwnl runs in its own cgroup namespace"
             }
             UnknownSockets::NoMatch => "this kernel cannot match listening sockets by their cgroup",
             UnknownSockets::NoDaemon => {
-                "the cgroup of dockerd was not found (set `docker-cgroup` in `[guard]`)"
+                "dockerd's cgroup was not found (set `docker-cgroup` in `[guard]`)"
             }
         })
     }

@@ -20,10 +20,11 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// A service of the host is in a cgroup whose sockets the guard would judge.
+    /// A service of the host is in a cgroup whose sockets the guard would filter.
     #[error(
-        "the guard would judge {port} of {cgroup}, which is not Docker's: move the service, or name \
-         the top of its path in `host-cgroups`, or correct `docker-cgroup` or `host-network`"
+        "the guard would filter {port} of {cgroup}, which is not part of Docker; move the service, \
+         add the first component of its cgroup path to `host-cgroups`, or correct `docker-cgroup` or \
+         `host-network`"
     )]
     ServiceJudged {
         /// The path of the cgroup of the service.

@@ -84,7 +84,7 @@ fn failure(plan: &Plan, batch: &FinalizedBatch, sequence: u32, error: KernelErro
 /// recognise as a batch either. The generation distinguishes the two.
 fn confirm(before: u32, answer: &BatchAnswer) -> Result<u32, Error> {
     if answer.generation == before {
-        return Err(Error::Malformed("no error to a batch that was not carried out"));
+        return Err(Error::Malformed("no error for a batch that was not committed"));
     }
     Ok(next_generation(before))
 }

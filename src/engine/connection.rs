@@ -58,7 +58,7 @@ impl Connection {
                 }
                 if message.is_nft(libc::NFT_MSG_NEWGEN) {
                     let generation = decode_generation(message.attributes());
-                    return generation.ok_or(Error::Malformed("a generation without a number"));
+                    return generation.ok_or(Error::Malformed("generation message without an id"));
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Connection {
             is_understood &= read(message);
         })?;
         if !is_understood {
-            return Err(Error::Malformed("an object in a dump"));
+            return Err(Error::Malformed("malformed object in a dump"));
         }
         Ok(if is_of_generation { dumped } else { DumpStatus::Interrupted })
     }
@@ -115,7 +115,7 @@ impl Connection {
     /// Sends messages that need no batch, with sequence numbers below `end`. Returns the numbers of those
     /// that failed, with the errno.
     pub fn send_changes(&mut self, datagram: &[u8], end: u32) -> Result<Vec<(u32, i32)>, Error> {
-        const CHANGING: &str = "deleting flows";
+        const CHANGING: &str = "deleting conntrack entries";
         self.send(datagram, CHANGING)?;
         let errors = self.waiting_errors(CHANGING, |sequence| sequence < end)?;
         Ok(errors.into_iter().map(|(sequence, error)| (sequence, error.errno)).collect())
@@ -123,8 +123,8 @@ impl Connection {
 
     /// Sends a batch and collects the kernel's errors.
     pub fn send_batch(&mut self, batch: &FinalizedBatch) -> Result<BatchAnswer, Error> {
-        const READING: &str = "reading the answers to the batch";
-        self.send(batch.bytes(), "sending the batch")?;
+        const READING: &str = "reading the replies to the transaction";
+        self.send(batch.bytes(), "sending the transaction")?;
         // The kernel does not answer a batch that it has committed; the next request ends the wait.
         let is_ours = |sequence| batch.has(sequence);
         let mut errors = self.waiting_errors(READING, is_ours)?;
@@ -174,7 +174,7 @@ impl Connection {
 const REQUEST_SEQUENCES: u32 = 1 << 31;
 
 fn receive(transport: &mut dyn Transport) -> Result<&[u8], Error> {
-    const READING: &str = "reading an answer";
+    const READING: &str = "reading a reply";
     match transport.receive(PollTimeout::from(TIMEOUT_MS)) {
         Ok(Some(datagram)) => Ok(datagram),
         Ok(None) => Err(io_error(READING)(io::ErrorKind::TimedOut.into())),

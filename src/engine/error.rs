@@ -1,4 +1,4 @@
-//! Why the engine could not do what it was asked to.
+//! The errors of the engine.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,68 +9,67 @@ use crate::model::Family;
 use crate::netlink::KernelError;
 use crate::plan::PlanError;
 
-/// Why the engine could not do what it was asked to. Whenever one of these is returned the kernel
-/// holds the rules that it held before, unless the answer to a batch was lost ([`Error::Socket`]
-/// while reading it).
+/// An error of the engine. On error the ruleset is unchanged, unless the reply to a batch was lost
+/// ([`Error::Socket`] while reading it).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The kernel has no nf_tables.
-    #[error("this kernel has no nf_tables (CONFIG_NF_TABLES, module nf_tables), which dwnl needs")]
+    #[error("this kernel does not support nf_tables (CONFIG_NF_TABLES, module nf_tables)")]
     NoNfTables,
-    /// The kernel does not tell of its flows.
+    /// The kernel gives no access to its conntrack table.
     #[error(
-        "this kernel has no ctnetlink (CONFIG_NF_CT_NETLINK, module nf_conntrack_netlink), without \
-         which flows can be neither forgotten nor ended"
+        "this kernel does not support ctnetlink (CONFIG_NF_CT_NETLINK, module \
+         nf_conntrack_netlink), so conntrack entries cannot be cleared or terminated"
     )]
     NoConntrack,
-    /// Rules in the nat table of iptables-legacy, where Docker would not meet ours.
+    /// The nat table of iptables-legacy has rules. Rules of Docker there bypass nf_tables.
     #[error(
-        "the nat table of iptables-legacy holds rules for {0}: where Docker works with \
-         iptables-legacy, dwnl's rules would protect nothing. Change over to iptables-nft \
-         (update-alternatives --set iptables /usr/sbin/iptables-nft, the same for ip6tables), \
-         restart Docker, empty the legacy table (iptables-legacy -t nat -F, then -X) and try again"
+        "iptables-legacy has nat rules for {0}, so Docker may be bypassing nf_tables and dwnl \
+         could not protect it. Switch to iptables-nft (update-alternatives --set iptables \
+         /usr/sbin/iptables-nft, the same for ip6tables), restart Docker, flush the legacy table \
+         (iptables-legacy -t nat -F, then -X), then retry"
     )]
     LegacyNat(Family),
     /// CAP_NET_ADMIN is missing.
     #[error(
-        "the kernel gives no access to nf_tables: CAP_NET_ADMIN is needed in the user namespace \
-         that owns the network namespace"
+        "permission denied by nf_tables: CAP_NET_ADMIN is required in the user namespace that owns \
+         the network namespace"
     )]
     Permission,
     /// The network namespace cannot be entered.
-    #[error("the network namespace {} cannot be entered: {source}", path.display())]
+    #[error("cannot enter network namespace {}: {source}", path.display())]
     Namespace {
-        /// The path that was to lead to it.
+        /// The path of the namespace.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Something that is not dwnl's stands in the way.
+    /// A foreign object conflicts with the desired ruleset.
     #[error(transparent)]
     Obstacle(#[from] PlanError),
     /// The ruleset must not be installed on this host.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// The ruleset was changed by others between the dump and the commit.
+    /// Another program changed the ruleset between each dump and its commit.
     #[error(
-        "others changed the ruleset between the dump and the commit, each of {attempts} times: \
-         nothing was changed"
+        "gave up after {attempts} attempts: another program kept changing the ruleset; nothing was \
+         applied"
     )]
     Conflict {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// The kernel refused a change, and with it the whole transaction.
+    /// The kernel rejected a change, and with it the whole transaction.
     #[error(transparent)]
     Rejected(Box<Rejection>),
     /// The batch is larger than the socket's send buffer may be.
     #[error(
-        "the batch has {bytes} bytes, more than a socket may send at once here: run as root of the \
-         machine, or raise net.core.wmem_max to at least that"
+        "the transaction ({bytes} bytes) exceeds the socket send buffer; run as root in the initial \
+         user namespace, or set net.core.wmem_max to at least {bytes}"
     )]
     TooLarge {
-        /// The size of the batch.
+        /// The size of the batch in bytes.
         bytes: usize,
     },
     /// Changes of the cgroup hierarchy cannot be watched.
@@ -82,66 +81,66 @@ pub enum Error {
         source: io::Error,
     },
     /// The netlink socket failed.
-    #[error("netlink: {action}: {source}")]
+    #[error("netlink error while {action}: {source}")]
     Socket {
-        /// What was being done.
+        /// The action that failed, as a participle: `sending the transaction`.
         action: &'static str,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
-    /// An answer of the kernel that makes no sense.
-    #[error("the kernel's answer cannot be understood: {0}")]
+    /// A reply of the kernel that does not follow the protocol.
+    #[error("unexpected reply from the kernel: {0}")]
     Malformed(&'static str),
 }
 
 impl Error {
-    /// An error that the kernel answers a request for flows with.
+    /// Converts an error reply of ctnetlink.
     pub(super) fn from_conntrack(error: KernelError) -> Error {
         match error.errno {
             libc::EPERM => Error::Permission,
-            // nfnetlink knows no subsystem of that number.
+            // nfnetlink does not have the subsystem.
             libc::EINVAL | libc::EOPNOTSUPP => Error::NoConntrack,
-            _ => Error::Socket { action: "reading the flows", source: error.source() },
+            _ => Error::Socket { action: "reading the conntrack table", source: error.source() },
         }
     }
 
-    /// An error that the kernel answers a request for interfaces or addresses with.
+    /// Converts an error reply of rtnetlink.
     pub(super) fn from_routing(error: KernelError) -> Error {
-        let action = "reading the host's interfaces and addresses";
+        let action = "reading network interfaces and addresses";
         Error::Socket { action, source: error.source() }
     }
 
-    /// An error that the kernel answers a request for sockets with.
+    /// Converts an error reply of sock_diag.
     pub(super) fn from_sock_diag(error: KernelError) -> Error {
-        Error::Socket { action: "reading the listening sockets", source: error.source() }
+        Error::Socket { action: "reading listening sockets", source: error.source() }
     }
 
-    /// An error that the kernel answers a request with.
+    /// Converts an error reply of nf_tables.
     pub(super) fn from_kernel(error: KernelError, action: &'static str) -> Error {
         match error.errno {
             libc::EPERM => Error::Permission,
-            // nfnetlink knows no subsystem of that number.
+            // nfnetlink does not have the subsystem.
             libc::EINVAL | libc::EOPNOTSUPP | libc::ENOENT => Error::NoNfTables,
             _ => Error::Socket { action, source: error.source() },
         }
     }
 }
 
-/// Wraps the failure of an action.
+/// Wraps the I/O error of an action.
 pub(super) fn io_error(action: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::Socket { action, source }
 }
 
-/// Wraps a socket that cannot be opened.
+/// Wraps the error of opening a socket.
 pub(super) fn open_error(source: io::Error) -> Error {
     match source.raw_os_error() {
         // The kernel has no nfnetlink, or no netlink at all.
         Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => Error::NoNfTables,
-        _ => Error::Socket { action: "opening the socket", source },
+        _ => Error::Socket { action: "opening a socket", source },
     }
 }
 
-/// Wraps a socket that cannot join those that hear of commits.
+/// Wraps the error of joining the multicast group of commits.
 pub(super) fn join_error(source: io::Error) -> Error {
     match source.raw_os_error() {
         Some(libc::EPERM) => Error::Permission,

@@ -81,8 +81,8 @@ impl Engine {
     pub fn open() -> Result<Engine, Error> {
         let socket = Socket::open().map_err(error::open_error)?;
         let second = Socket::open().map_err(error::open_error)?;
-        let routes = Socket::open_routes().map_err(error::io_error("opening the socket"))?;
-        let sockets = Socket::open_sock_diag().map_err(error::io_error("opening the socket"))?;
+        let routes = Socket::open_routes().map_err(error::io_error("opening a socket"))?;
+        let sockets = Socket::open_sock_diag().map_err(error::io_error("opening a socket"))?;
         for version in IpVersion::ALL {
             let holds_rules = legacy_nat_holds_rules(version)
                 .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;

@@ -294,8 +294,7 @@ fn endless_conflicts_end_with_an_error() {
     let error = apply(Noise::None, vec![conflict; 200]).expect_err("an error");
     assert_eq!(
         error.to_string(),
-        "others changed the ruleset between the dump and the commit, each of 100 times: nothing \
-         was changed"
+        "gave up after 100 attempts: another program kept changing the ruleset; nothing was applied"
     );
 }
 
@@ -314,7 +313,7 @@ fn the_first_refused_change_is_named_with_its_line() {
         let error = apply(noise, [refuse]).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "the kernel refuses to add `-A DOCKER-BLOCK -p tcp -m tcp --dport 443 -m conntrack \
+            "the kernel rejected adding `-A DOCKER-BLOCK -p tcp -m tcp --dport 443 -m conntrack \
              --ctstate NEW -m comment --comment web -j DOCKER` to ip nat (entry `web` \
              (policy.toml:12:1)): Invalid argument (os error 22)"
         );
@@ -327,8 +326,8 @@ fn a_missing_match_is_named_with_its_module() {
     let sentence = sentence(FIRST_RULE, libc::ENOENT, Some(20 + 28 + 4 + 80 + 56));
     assert!(
         sentence.ends_with(
-            "at expression 4, match conntrack: this kernel has no match conntrack (module \
-             xt_conntrack)"
+            "at expression 4, match conntrack: this kernel does not support match conntrack \
+             (module xt_conntrack)"
         ),
         "{sentence}"
     );
@@ -338,13 +337,13 @@ fn a_missing_match_is_named_with_its_module() {
 fn a_kernel_without_nat_for_ipv6_is_named() {
     assert_eq!(
         sentence(PREROUTING_OF_IPV6, libc::ENOENT, None),
-        "the kernel refuses to create the chain ip6 nat PREROUTING: No such file or directory (os \
-         error 2): this kernel has no nat for the family ip6 (module nft_chain_nat)"
+        "the kernel rejected creating chain ip6 nat PREROUTING: No such file or directory (os error 2): \
+         this kernel does not support nat chains for family ip6 (module nft_chain_nat)"
     );
     assert_eq!(
         sentence(2, libc::EAFNOSUPPORT, None),
-        "the kernel refuses to create the table ip6 nat: Address family not supported by protocol \
-         (os error 97): this kernel has no nf_tables for the family ip6"
+        "the kernel rejected creating table ip6 nat: Address family not supported by protocol (os error \
+         97): this kernel does not support nf_tables for family ip6"
     );
 }
 
@@ -368,7 +367,7 @@ fn missing_rights_and_a_missing_subsystem_are_told_apart() {
 #[test]
 fn a_kernel_that_does_not_answer_is_not_waited_for_without_end() {
     let error = apply(Noise::Mute, []).expect_err("an error");
-    assert_eq!(error.to_string(), "netlink: reading an answer: timed out");
+    assert_eq!(error.to_string(), "netlink error while reading a reply: timed out");
 }
 
 /// `NFT_MSG_GETFLOWTABLE`.
@@ -393,7 +392,8 @@ fn lost_answers_to_a_batch_are_an_error_even_if_others_change_the_ruleset_meanwh
         let error = apply(Noise::Lost(times), [conflict]).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "netlink: reading the answers to the batch: No buffer space available (os error 105)"
+            "netlink error while reading the replies to the transaction: No buffer space available \
+             (os error 105)"
         );
     }
 }
@@ -401,5 +401,5 @@ fn lost_answers_to_a_batch_are_an_error_even_if_others_change_the_ruleset_meanwh
 #[test]
 fn an_answer_that_is_cut_short_is_no_answer() {
     let error = apply(Noise::Short, []).expect_err("an error");
-    assert_eq!(error.to_string(), "netlink: reading an answer: timed out");
+    assert_eq!(error.to_string(), "netlink error while reading a reply: timed out");
 }

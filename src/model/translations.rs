@@ -1,62 +1,62 @@
-//! Address translations of other programs in `PREROUTING`, and what becomes of dwnl's second jump
-//! because of them.
+//! Port forwards of other programs in `PREROUTING`, and what becomes of dwnl's RETURN rule because
+//! of them.
 
 use std::fmt;
 
 use super::{Name, TablePath};
 
-/// That `PREROUTING` of a nat table holds translations that are neither Docker's nor dwnl's. The
-/// second jump, `-m addrtype --dst-type LOCAL -j RETURN`, cuts them off wherever it exists.
+/// Port forwards in `PREROUTING` of a nat table that belong neither to Docker nor to dwnl. dwnl's
+/// RETURN rule, `-m addrtype --dst-type LOCAL -j RETURN`, hides them where it exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignTranslations {
     /// The table.
     pub table: TablePath,
-    /// What leads to them, each once: a chain that `PREROUTING` jumps or goes to, or the target or
-    /// expression of a rule of its own.
+    /// What leads to them, without duplicates: a chain that `PREROUTING` jumps or goes to, or the
+    /// target or expression of a rule in `PREROUTING`.
     pub via: Vec<Name>,
-    /// What becomes of the second jump.
+    /// What becomes of the RETURN rule.
     pub second_jump: SecondJump,
 }
 
-/// What becomes of the second jump where other programs translate.
+/// What becomes of the RETURN rule where other programs forward ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecondJump {
-    /// It is left out, because the guard blocks by itself.
+    /// It is left out, because the guard blocks without it.
     Guarded,
-    /// It is left out, because the policy admits everyone to every port.
+    /// It is left out, because the policy allows everyone to reach every port.
     Open,
-    /// It is kept, because nothing else blocks, and cuts the translations off.
+    /// It is kept, because nothing else blocks, and hides the port forwards.
     Kept,
 }
 
 impl ForeignTranslations {
-    /// Whether the second jump is left out.
+    /// Whether the RETURN rule is left out.
     pub fn is_left_out(&self) -> bool {
         self.second_jump != SecondJump::Kept
     }
 }
 
-/// A sentence: `the second jump is left out in ip nat: PREROUTING also holds translations of other
-/// programs (KUBE-SERVICES); the guard blocks by itself`.
+/// A sentence: `the RETURN rule is left out in ip nat PREROUTING, because other programs forward
+/// ports there (KUBE-SERVICES); the guard blocks without it`.
 impl fmt::Display for ForeignTranslations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (table, via) = (&self.table, self.via.join(", "));
         let reason = match self.second_jump {
-            SecondJump::Guarded => "the guard blocks by itself",
-            SecondJump::Open => "the policy admits everyone to every port",
+            SecondJump::Guarded => "the guard blocks without it",
+            SecondJump::Open => "the policy allows everyone to reach every port",
             SecondJump::Kept => {
                 return write!(
                     f,
-                    "the second jump in {table} cuts off translations of other programs ({via}): \
-                     with the guard off nothing else blocks, so that what is addressed to this \
-                     host does not reach them"
+                    "the RETURN rule in {table} PREROUTING hides port forwards of other programs \
+                     ({via}); it is needed while the guard is off, so connections to this host do \
+                     not reach them"
                 );
             }
         };
         write!(
             f,
-            "the second jump is left out in {table}: PREROUTING also holds translations of other \
-             programs ({via}); {reason}"
+            "the RETURN rule is left out in {table} PREROUTING, because other programs forward \
+             ports there ({via}); {reason}"
         )
     }
 }

@@ -86,6 +86,7 @@ impl<'a> PlanBuilder<'a> {
                 continue;
             };
             self.plan.unchanged += difference.unchanged;
+            self.plan.unchanged_elements += difference.unchanged;
             if replaced.contains(&*set.path) {
                 difference.push_replacement(changes);
             } else {

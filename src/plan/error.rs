@@ -1,47 +1,47 @@
-//! Why a plan cannot be made.
+//! Why no plan exists: foreign objects that conflict with the desired ruleset.
 
 use crate::model::{Chain, ChainPath, InstalledChain, Name, TablePath};
 
-/// Why a plan cannot be made: something is in the way that dwnl must not change.
+/// Why no plan exists: a foreign object conflicts with the desired ruleset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// Another program has reserved the table for itself.
+    /// Another program owns the table exclusively (`NFT_TABLE_F_OWNER`).
     #[error(
-        "table {table} is owned by another program (the one with netlink port {port}), and the \
-         kernel lets nobody else change it"
+        "table {table} is owned by another program (netlink port ID {port}); only its owner can \
+         change it"
     )]
     TableOwned {
         /// The table.
         table: TablePath,
-        /// The owner's netlink port, often its process id.
+        /// The owner's netlink port ID, often its process ID.
         port: u32,
     },
-    /// A chain that rules have to jump to is a base chain, to which no rule can jump.
+    /// A chain that rules must jump to is a base chain. Rules cannot jump to base chains.
     #[error(
-        "chain {chain} exists as a base chain ({base}), to which no rule can jump: rename or \
-         delete it"
+        "chain {chain} exists as a base chain ({base}), and rules cannot jump to base chains; rename \
+         or delete it"
     )]
     ChainIsBaseChain {
         /// The chain.
         chain: ChainPath,
-        /// Where it is attached.
+        /// Its type, hook and priority.
         base: String,
     },
-    /// A chain of iptables is not attached where iptables expects it.
-    #[error("chain {chain} is {found}, where iptables has {expected}: rename or delete it")]
+    /// A base chain of iptables has another type, hook or priority than iptables gives it.
+    #[error("chain {chain} is {found}, but iptables expects {expected}; rename or delete it")]
     WrongHook {
         /// The chain.
         chain: ChainPath,
-        /// Where it is attached.
+        /// Its type, hook and priority.
         found: String,
-        /// Where it should be.
+        /// The type, hook and priority that iptables gives it.
         expected: String,
     },
-    /// A foreign rule jumps to a chain that is to be deleted.
+    /// A foreign rule jumps to a chain that must be deleted.
     #[error(
-        "chain {chain} cannot be deleted, because rule {position} of chain {referrer}, which is \
-         not dwnl's, jumps to it: delete that rule first"
+        "cannot delete chain {chain}: rule {position} of chain {referrer}, which is not dwnl's, \
+         jumps to it; delete that rule first"
     )]
     ChainInUse {
         /// The chain.
@@ -53,7 +53,7 @@ pub enum PlanError {
     },
 }
 
-/// Only its owner can change a table.
+/// Only its owner can change a table that has one.
 pub(super) fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), PlanError> {
     match owner {
         Some(port) => Err(PlanError::TableOwned { table: path.clone(), port }),
@@ -61,16 +61,15 @@ pub(super) fn check_owner(path: &TablePath, owner: Option<u32>) -> Result<(), Pl
     }
 }
 
-/// A chain that rules jump to must not be a base chain, and a base chain must be attached where it
-/// should be.
+/// A chain that rules jump to must not be a base chain, and a base chain must have the expected
+/// type, hook and priority.
 pub(super) fn check_base(desired: &Chain, installed: &InstalledChain) -> Result<(), PlanError> {
     let chain = desired.path.as_ref().clone();
     match (desired.base, installed.base()) {
         (None, Some(base)) => Err(PlanError::ChainIsBaseChain { chain, base: base.to_string() }),
         (Some(expected), found) if found != Some(expected) => Err(PlanError::WrongHook {
             chain,
-            found: found
-                .map_or("not hooked in".to_owned(), |found| format!("hooked in as {found}")),
+            found: found.map_or("not a base chain".to_owned(), |found| found.to_string()),
             expected: expected.to_string(),
         }),
         _ => Ok(()),

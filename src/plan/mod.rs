@@ -31,6 +31,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// How many of dwnl's rules and set elements remain unchanged.
     pub unchanged: usize,
+    /// How many of these are set elements.
+    pub unchanged_elements: usize,
     /// Translations of other programs, because of which the second jump is left out or, where it
     /// is not, that it cuts off.
     pub foreign_translations: Vec<ForeignTranslations>,

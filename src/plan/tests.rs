@@ -382,8 +382,8 @@ fn foreign_objects_are_reported_as_errors() {
     let error = Plan::diff(&desired(&[]), &taken.snapshot).expect_err("an error");
     assert_eq!(
         error.to_string(),
-        "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook input priority filter), to \
-         which no rule can jump: rename or delete it"
+        "chain ip nat DOCKER-BLOCK exists as a base chain (type filter hook input priority filter), and \
+         rules cannot jump to base chains; rename or delete it"
     );
 
     let mut owned = model(&[], &[]);

@@ -46,7 +46,7 @@ impl Containers {
         match self.inotify.read_events() {
             Ok(events) => Ok(!events.is_empty()),
             Err(Errno::EAGAIN) => Ok(false),
-            Err(errno) => Err(error("cannot read what happens to cgroups", errno)),
+            Err(errno) => Err(error("cannot read cgroup events", errno)),
         }
     }
 }

@@ -31,7 +31,7 @@ fn reloads_do_not_touch_an_established_connection() {
             echoes
         });
         for policy in policies.iter().cycle().skip(1).take(RELOADS) {
-            assert_eq!(apply(&site.topology.host, policy)["changed"], true);
+            assert_eq!(apply(&site.topology.host, policy)["has_changes"], true);
         }
         reloaded.store(true, Ordering::Relaxed);
         echoes.join().expect("the echoes")

@@ -40,7 +40,7 @@ fn a_refused_udp_client_gets_in_once_allowed() {
     assert_ne!(client.echo(), Answer::Answered);
 
     let outcome = apply(host, &policy(&[Topology::REFUSED], UNGUARDED));
-    assert_eq!(outcome["flows_forgotten"], 1, "{outcome}");
+    assert_eq!(outcome["flows_cleared"], 1, "{outcome}");
     assert_eq!(client.echo(), Answer::Answered);
 }
 
@@ -64,11 +64,11 @@ fn established_connections_are_kept_or_cut() {
     let mut allowed = open(client, Topology::ALLOWED, Topology::HOST);
 
     let outcome = apply(host, &policy(&[Topology::ALLOWED], KEEP));
-    assert_eq!(outcome["flows_ended"], 0, "{outcome}");
+    assert_eq!(outcome["flows_terminated"], 0, "{outcome}");
     assert_eq!(revoked.echo(), Answer::Answered);
 
     let outcome = apply(host, &policy(&[Topology::ALLOWED], CUT));
-    assert_ne!(outcome["flows_ended"], 0, "{outcome}");
+    assert_ne!(outcome["flows_terminated"], 0, "{outcome}");
     assert_ne!(revoked.echo(), Answer::Answered);
     assert_eq!(allowed.echo(), Answer::Answered);
 }
@@ -97,15 +97,15 @@ fn a_connection_through_docker_proxy_is_never_cleared_but_can_be_cut() {
     };
 
     let outcome = apply(host, &policy(&[Topology::ALLOWED6, Topology::REFUSED6], CUT));
-    assert_eq!(outcome["flows_forgotten"], 0, "{outcome}");
-    assert_eq!(outcome["flows_ended"], 0, "{outcome}");
+    assert_eq!(outcome["flows_cleared"], 0, "{outcome}");
+    assert_eq!(outcome["flows_terminated"], 0, "{outcome}");
     expect_unaffected("all allowed");
     assert_eq!(revoked.echo(), Answer::Answered);
 
     apply(host, &policy(&[Topology::ALLOWED6], KEEP));
     assert_eq!(revoked.echo(), Answer::Answered);
     let outcome = apply(host, &policy(&[Topology::ALLOWED6], CUT));
-    assert_ne!(outcome["flows_ended"], 0, "{outcome}");
+    assert_ne!(outcome["flows_terminated"], 0, "{outcome}");
     assert_ne!(revoked.echo(), Answer::Answered);
     expect_unaffected("one cut");
 }
@@ -121,10 +121,10 @@ fn an_established_udp_flow_is_kept_or_cut() {
     assert_eq!(client.echo(), Answer::Answered);
 
     let outcome = apply(host, &policy(&[Topology::REFUSED], KEEP));
-    assert_eq!(outcome["flows_ended"], 0, "{outcome}");
+    assert_eq!(outcome["flows_terminated"], 0, "{outcome}");
     assert_eq!(client.echo(), Answer::Answered);
 
     let outcome = apply(host, &policy(&[Topology::REFUSED], CUT));
-    assert!(outcome["flows_ended"].as_u64() >= Some(1), "{outcome}");
+    assert!(outcome["flows_terminated"].as_u64() >= Some(1), "{outcome}");
     assert_ne!(client.echo(), Answer::Answered);
 }

@@ -38,7 +38,7 @@ fn a_policy_survives_a_docker_restart() {
     site.docker.restart();
     site.is_open_to_allowed_only();
     let again = apply(&site.topology.host, POLICY);
-    assert_eq!(again["changed"], false, "the restart changed the rules: {again}");
+    assert_eq!(again["has_changes"], false, "the restart changed the rules: {again}");
 
     remove(&site.topology.host);
     site.is_open();

@@ -78,7 +78,7 @@ fn no_apply_fails_during_reloads_of_firewalld() {
     assert_ne!(conflicts.into_inner(), 0, "no apply was retried, so the test proves nothing");
     assert_eq!(firewalld.table(), table);
     apply(&host, LARGE.policy);
-    assert_eq!(apply(&host, LARGE.policy)["changed"], false);
+    assert_eq!(apply(&host, LARGE.policy)["has_changes"], false);
 }
 
 /// Applies the two policies in turn until `done`, and counts the applies that met a conflict.
@@ -121,7 +121,7 @@ fn run_concurrently(add: &[&str], setup: &str, rule: impl Fn(String) -> String, 
     let in_place = remaining.enumerate().filter(|(number, line)| line.contains(&address(*number)));
     assert_eq!(in_place.count(), added);
     apply(&host, LARGE.policy);
-    assert_eq!(apply(&host, LARGE.policy)["changed"], false);
+    assert_eq!(apply(&host, LARGE.policy)["has_changes"], false);
 }
 
 fn address(number: usize) -> String {

@@ -21,7 +21,7 @@ fn no_change_is_lost_during_concurrent_iptables_calls() {
         let applies = scope.spawn(|| {
             for policy in policies.iter().cycle().take_while(|_| !done.load(Ordering::Relaxed)) {
                 let outcome = apply(&host, policy);
-                assert_eq!(outcome["changed"], true, "{outcome}");
+                assert_eq!(outcome["has_changes"], true, "{outcome}");
                 let is_conflict = outcome["attempts"] != 1;
                 conflicts.fetch_add(usize::from(is_conflict), Ordering::Relaxed);
             }
@@ -47,7 +47,7 @@ fn no_change_is_lost_during_concurrent_iptables_calls() {
     assert_eq!(rules(&host, "OTHER"), remaining);
     assert_eq!(rules(&host, "PREROUTING"), JUMPS);
     apply(&host, POLICY);
-    assert_eq!(apply(&host, POLICY)["changed"], false);
+    assert_eq!(apply(&host, POLICY)["has_changes"], false);
     let fresh = Namespace::new();
     apply(&fresh, POLICY);
     assert_eq!(rules(&host, "DOCKER-BLOCK"), rules(&fresh, "DOCKER-BLOCK"));

@@ -1,6 +1,6 @@
 //! Foreign rules are kept; those in dwnl's own chain are removed.
 
-use super::support::{Namespace, apply, remove};
+use super::support::{Namespace, apply, count, remove};
 use super::{JUMPS, POLICY, rules};
 
 /// Chains and rules of other programs, in the tables that dwnl uses and in another one.
@@ -93,8 +93,8 @@ fn foreign_rules_in_the_dwnl_chain_are_removed() {
     for command in damage {
         host.run(command);
         let outcome = apply(&host, POLICY);
-        assert_eq!(outcome["removed"], 1, "{command:?}: {outcome}");
-        assert_eq!(outcome["added"], 0, "{command:?}: {outcome}");
+        assert_eq!(count(&outcome, "removed"), 1, "{command:?}: {outcome}");
+        assert_eq!(count(&outcome, "added"), 0, "{command:?}: {outcome}");
         assert_eq!(rules(&host, "DOCKER-BLOCK"), dwnl_rules, "{command:?}");
     }
 }
@@ -107,6 +107,6 @@ fn a_manually_deleted_rule_is_restored() {
     assert_eq!(dwnl_rules.len(), 2, "{dwnl_rules:?}");
     host.run(&["iptables", "-t", "nat", "-D", "DOCKER-BLOCK", "1"]);
 
-    assert_eq!(apply(&host, POLICY)["added"], 1);
+    assert_eq!(count(&apply(&host, POLICY), "added"), 1);
     assert_eq!(rules(&host, "DOCKER-BLOCK"), dwnl_rules);
 }

@@ -176,9 +176,9 @@ fn the_next_apply_repairs_the_guard() {
     for damage in DAMAGES {
         host.run(&["nft", damage]);
         assert_ne!(sorted(without_handles()), intact, "no damage: {damage}");
-        assert_eq!(apply(&host, POLICY)["changed"], true, "{damage}");
+        assert_eq!(apply(&host, POLICY)["has_changes"], true, "{damage}");
         assert_eq!(sorted(without_handles()), intact, "{damage}");
-        assert_eq!(apply(&host, POLICY)["changed"], false, "{damage}");
+        assert_eq!(apply(&host, POLICY)["has_changes"], false, "{damage}");
     }
 }
 

@@ -44,11 +44,11 @@ fn damaged_jumps_are_restored() {
             let mut repaired = JUMPS.to_vec();
             repaired.extend(leaves_foreign.then_some(FOREIGN));
             assert_ne!(prerouting(), repaired, "{damage:?} does no damage");
-            assert_eq!(plan(&host, POLICY)["changed"], true, "{damage:?}");
+            assert_eq!(plan(&host, POLICY)["has_changes"], true, "{damage:?}");
 
-            assert_eq!(apply(&host, POLICY)["changed"], true, "{damage:?}");
+            assert_eq!(apply(&host, POLICY)["has_changes"], true, "{damage:?}");
             assert_eq!(prerouting(), repaired, "{damage:?}");
-            assert_eq!(apply(&host, POLICY)["changed"], false, "{damage:?}");
+            assert_eq!(apply(&host, POLICY)["has_changes"], false, "{damage:?}");
         }
     }
 }

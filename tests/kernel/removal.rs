@@ -10,9 +10,9 @@ fn removal_restores_a_pristine_host() {
     apply(&host, POLICY);
     assert_ne!(ruleset(&host), "");
 
-    assert_eq!(remove(&host)["changed"], true);
+    assert_eq!(remove(&host)["has_changes"], true);
     assert_eq!(ruleset(&host), "");
-    assert_eq!(remove(&host)["changed"], false);
+    assert_eq!(remove(&host)["has_changes"], false);
 }
 
 /// Dockerd's rules for one published port, in its order.

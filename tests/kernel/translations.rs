@@ -1,6 +1,6 @@
 //! Port forwards of other programs in `PREROUTING`. With the guard they keep working, because dwnl
-//! omits the second jump while they exist. Without the guard dwnl warns that the second jump cuts
-//! them off.
+//! leaves out the RETURN rule while they exist. Without the guard dwnl warns that the RETURN rule
+//! hides them.
 
 use serde_json::Value;
 
@@ -159,12 +159,12 @@ fn jumps(site: &Site) -> Vec<String> {
     rules(site.host(), "PREROUTING").into_iter().filter(|it| JUMPS.contains(&&**it)).collect()
 }
 
-/// The first foreign translation that a report lists for `ip nat`, and the state of the second
-/// jump.
-fn foreign_translation(report: &Value) -> Option<(&str, &str)> {
+/// The first foreign translation that a report lists for `ip nat`, and whether the RETURN rule
+/// exists.
+fn foreign_translation(report: &Value) -> Option<(&str, bool)> {
     let all = report["foreign_translations"].as_array()?;
     let ip = all.iter().find(|it| it["family"] == "ip" && it["table"] == "nat")?;
-    Some((ip["via"][0].as_str()?, ip["second_jump"].as_str()?))
+    Some((ip["via"][0].as_str()?, ip["has_return_rule"].as_bool()?))
 }
 
 /// Positive control: without dwnl both are open to everyone.
@@ -182,9 +182,9 @@ fn existing_forwards_keep_working() {
         site.install(program);
         is_open(&site);
         let planned = plan(site.host(), &policy());
-        assert_eq!(foreign_translation(&planned), Some((program.via, "left-out")), "{planned}");
+        assert_eq!(foreign_translation(&planned), Some((program.via, false)), "{planned}");
         let applied = apply(site.host(), &policy());
-        assert_eq!(foreign_translation(&applied), Some((program.via, "left-out")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((program.via, false)), "{applied}");
         assert!(!applied["warnings"].to_string().contains(program.via), "{applied}");
         assert_eq!(jumps(&site), JUMPS[..1], "{}", program.via);
         site.forward_is_open();
@@ -197,7 +197,7 @@ fn existing_forwards_keep_working() {
 }
 
 #[test]
-fn the_second_jump_is_omitted_while_forwards_exist() {
+fn the_return_rule_is_left_out_while_forwards_exist() {
     for program in &PROGRAMS {
         let site = Site::new();
         assert_eq!(foreign_translation(&apply(site.host(), &policy())), None);
@@ -205,10 +205,10 @@ fn the_second_jump_is_omitted_while_forwards_exist() {
 
         site.install(program);
         let answer = udp(&site.topology.client, Topology::REFUSED, Topology::HOST, 9000);
-        assert_ne!(answer, Answer::Answered, "the second jump cuts nothing off: {}", program.via);
+        assert_ne!(answer, Answer::Answered, "the RETURN rule hides nothing: {}", program.via);
         let ops = nat_changes(&site, &policy());
         assert_eq!(ops.len(), 1, "{ops:?}");
-        assert_eq!(ops[0]["op"], "delete-rule");
+        assert_eq!(ops[0]["op"], "delete_rule");
         apply(site.host(), &policy());
         site.forward_is_open();
         site.only_allowed_clients_reach_docker();
@@ -216,7 +216,7 @@ fn the_second_jump_is_omitted_while_forwards_exist() {
         site.uninstall(program);
         let ops = nat_changes(&site, &policy());
         assert_eq!(ops.len(), 1, "{ops:?}");
-        assert_eq!(ops[0]["op"], "add-rule");
+        assert_eq!(ops[0]["op"], "add_rule");
         let applied = apply(site.host(), &policy());
         assert_eq!(foreign_translation(&applied), None);
         assert_eq!(jumps(&site), JUMPS);
@@ -225,7 +225,7 @@ fn the_second_jump_is_omitted_while_forwards_exist() {
 }
 
 #[test]
-fn without_the_guard_the_second_jump_is_kept_with_a_warning() {
+fn without_the_guard_the_return_rule_is_kept_with_a_warning() {
     for program in &PROGRAMS {
         let site = Site::new();
         site.install(program);
@@ -234,7 +234,7 @@ fn without_the_guard_the_second_jump_is_kept_with_a_warning() {
         let output = dwnl(site.host(), &["plan", "-f", "-"], &policy);
         assert!(output.stderr.contains(program.via), "{output}");
         let applied = apply(site.host(), &policy);
-        assert_eq!(foreign_translation(&applied), Some((program.via, "kept")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((program.via, true)), "{applied}");
         let warnings = applied["warnings"].to_string();
         assert!(warnings.contains(program.via) && warnings.contains("ip nat"), "{warnings}");
         assert_eq!(jumps(&site), JUMPS);
@@ -264,7 +264,7 @@ fn removal_deletes_one_jump_or_both() {
         remove(site.host());
         assert_eq!(jumps(&site), [""; 0]);
         is_open(&site);
-        assert_eq!(remove(site.host())["changed"], false);
+        assert_eq!(remove(site.host())["has_changes"], false);
     }
 }
 
@@ -278,7 +278,7 @@ fn the_packaged_policy_blocks_nothing() {
         site.install(program);
         is_open(&site);
         let applied = apply(site.host(), PACKAGED);
-        assert_eq!(foreign_translation(&applied), Some((program.via, "left-out")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((program.via, false)), "{applied}");
         is_open(&site);
         is_answered(&site.topology.client, Topology::HOST, 9001);
         assert_eq!(nat_changes(&site, PACKAGED), Vec::<Value>::new());
@@ -316,7 +316,7 @@ fn nft_translations_are_found_too() {
         site.host().run(&["nft", rule]);
         site.forward_is_open();
         let applied = apply(site.host(), &policy());
-        assert_eq!(foreign_translation(&applied), Some((via, "left-out")), "{applied}");
+        assert_eq!(foreign_translation(&applied), Some((via, false)), "{applied}");
         site.forward_is_open();
     }
 }

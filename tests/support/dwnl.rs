@@ -36,6 +36,22 @@ pub fn remove(namespace: &Namespace) -> Value {
     json(dwnl(namespace, &["remove", "--json"], ""))
 }
 
+/// The rules and set elements that a report counts under `added`, `removed` or `unchanged`.
+pub fn count(report: &Value, what: &str) -> u64 {
+    let number = |noun| report[format!("{noun}_{what}")].as_u64().expect("a number");
+    number("rules") + number("elements")
+}
+
+/// The published ports that no entry covers: `8080/tcp`, `80/tcp on 198.51.100.2`.
+pub fn uncovered_ports(report: &Value) -> Vec<String> {
+    let ports = report["uncovered_ports"].as_array().expect("a list of ports").iter();
+    let text = |port: &Value| {
+        let ports = port["ports"].as_str().expect("ports");
+        port["address"].as_str().map_or(ports.to_owned(), |address| format!("{ports} on {address}"))
+    };
+    ports.map(text).collect()
+}
+
 #[track_caller]
 fn json(output: Output) -> Value {
     let text = output.succeeded();

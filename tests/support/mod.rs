@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 pub use cgroup::Cgroup;
 pub use command::{Output, companion, output};
 pub use docker::Docker;
-pub use dwnl::{UNGUARDED, apply, dwnl, plan, remove, show};
+pub use dwnl::{UNGUARDED, apply, count, dwnl, plan, remove, show, uncovered_ports};
 pub use expressions::expressions;
 pub use firewalld::Firewalld;
 pub use iptables::Iptables;

@@ -88,10 +88,10 @@ fn irrelevant_changes_are_left_alone() {
     let generation = |host: &Namespace| plan(host, &policy)["generation"].as_u64();
     disturb(&host, &[("nft add table inet other", ""), ("nft add chain inet other other", "")]);
     disturb(&host, &[("iptables -t nat -A POSTROUTING -s 10.7.0.0/16 -j MASQUERADE", "")]);
-    watch.logged("nothing to repair (");
+    watch.logged("no drift found (");
     let last = generation(&host);
     disturb(&host, &[("iptables -t nat -D POSTROUTING -s 10.7.0.0/16 -j MASQUERADE", "")]);
-    watch.logged_times("nothing to repair (", 2);
+    watch.logged_times("no drift found (", 2);
     assert_eq!(generation(&host), last.map(|last| last + 1), "nothing was sent");
     assert!(!watch.log().contains("inet other"), "{}", watch.log());
     assert!(!watch.log().contains("repaired"), "{}", watch.log());

@@ -49,7 +49,7 @@ fn the_socket_serves_current_metrics() {
     assert!((now - 60.0..=now).contains(&at), "{at}");
 
     fs::write(watch.files().policy(), "x").expect("to write");
-    watch.logged("the policy has 1 error");
+    watch.logged("policy has 1 error");
     assert_eq!(value(&socket, "dwnl_reload_failures_total"), 1.0);
     assert_eq!(value(&socket, "dwnl_policy_current"), 0.0);
 }
@@ -101,7 +101,7 @@ fn guard_drops_are_counted() {
     assert_eq!(connect(), Answer::Answered);
 
     let (_watch, socket) = Watch::start_with_socket(&host, &policy());
-    let name = "dwnl_guard_dropped_packets_total{way=\"docker-proxy\"}";
+    let name = "dwnl_guard_dropped_packets_total{path=\"docker-proxy\"}";
     assert_eq!(value(&socket, name), 0.0);
     assert_eq!(connect(), Answer::TimedOut);
     assert!(value(&socket, name) >= 1.0);

@@ -91,7 +91,7 @@ fn podmans_port_stays_reachable_whatever_dwnl_does() {
     stays_reachable(&topology, || {
         apply(host, POLICY);
         dockers_port_is_open_to_allowed_only(&topology);
-        assert_eq!(apply(host, POLICY)["changed"], false);
+        assert_eq!(apply(host, POLICY)["has_changes"], false);
         let watch = Watch::start(host, POLICY);
         docker.run("other", &["-p", "8082:80"], ECHO);
         becomes(&topology, Topology::REFUSED, 8082, Answer::TimedOut);

@@ -120,14 +120,14 @@ fn an_invalid_policy_keeps_the_last_valid_one_in_force() {
     let host = host();
     let watch = Watch::start(&host, &allowing(1));
     write(&watch.files().policy(), "[[allow]]\nports = [\"0\"]\nfrom = [\"ofice\"]\n");
-    watch.logged("the policy has 2 errors: the last good one stays in force");
+    watch.logged("warning: policy has 2 errors; keeping the last valid policy\n  ");
     watch.logged("policy.toml:2:10: ");
     watch.logged("policy.toml:3:9: unknown group `ofice`");
     assert!(is_in_force(&host, &allowing(1)));
     host.run(&["nft", "flush", "ruleset"]);
     wait_until_in_force(&host, &allowing(1), "a repair with the last valid policy");
     write(&watch.files().policy(), &allowing(2));
-    watch.logged("the policy was read again, and has no errors any more");
+    watch.logged("policy reloaded (errors fixed)\n  applied: ");
     assert!(is_in_force(&host, &allowing(2)));
 }
 
@@ -137,14 +137,14 @@ fn an_unchanged_policy_is_not_applied_again() {
     let watch = Watch::start(&host, &allowing(1));
     write(&watch.files().policy(), &allowing(1));
     write(&watch.files().policy(), &allowing(2));
-    watch.logged("the policy was read again");
+    watch.logged("policy reloaded");
     write(&watch.files().etc("new"), &allowing(2));
     rename(&watch.files().etc("new"), &watch.files().policy());
     watch.signal(Signal::SIGHUP);
-    watch.logged_times("the policy was read again", 2);
+    watch.logged_times("policy reloaded", 2);
     write(&watch.files().policy(), &allowing(3));
-    watch.logged_times("the policy was read again", 3);
-    assert_eq!(watch.log().matches("the policy was read again").count(), 3);
+    watch.logged_times("policy reloaded", 3);
+    assert_eq!(watch.log().matches("policy reloaded").count(), 3);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_continuously_written_file_is_reloaded() {
     let watch = Watch::start(&host, &allowing(1));
     let started = Instant::now();
     let mut port = 1;
-    while !watch.log().contains("the policy was read again") {
+    while !watch.log().contains("policy reloaded") {
         port = port % 1000 + 1;
         // Replaced atomically, because a partial file would be reported as an error.
         write(&watch.files().etc("new"), &allowing(port));
@@ -177,7 +177,7 @@ fn an_invalid_policy_prevents_the_start() {
     mkfifo(&files.policy(), Mode::S_IRWXU).expect("a FIFO");
     let mut watch = files.launch(&host, &[], &[]);
     assert_eq!(watch.ended().code(), Some(1), "{}", watch.log());
-    assert!(watch.log().contains("is not a file"), "{}", watch.log());
+    assert!(watch.log().contains("not a regular file"), "{}", watch.log());
     assert_eq!(host.run(&["nft", "list", "ruleset"]), before);
 }
 
@@ -193,13 +193,13 @@ fn a_rejected_policy_is_retried() {
     let host = host();
     let mut watch = Watch::start(&host, &allowing(1));
     host.try_run(&["nft", "-f", "-"], OBSTACLE).succeeded();
-    watch.logged("warning: checking and repairing the rules: chain ip nat DOCKER-BLOCK exists");
+    watch.logged("warning: cannot repair the rules: chain ip nat DOCKER-BLOCK exists");
     write(&watch.files().policy(), &allowing(2));
-    watch.logged("warning: putting the policy in force: chain ip nat DOCKER-BLOCK exists");
+    watch.logged("warning: cannot apply the policy: chain ip nat DOCKER-BLOCK exists");
     assert!(watch.is_running());
     host.run(&["nft", "delete chain ip nat DOCKER-BLOCK"]);
     wait_until_in_force(&host, &allowing(2), "the policy once it can be applied");
-    for action in ["checking and repairing the rules: ", "putting the policy in force: "] {
+    for action in ["cannot repair the rules: ", "cannot apply the policy: "] {
         assert_eq!(watch.log().matches(action).count(), 1, "{}", watch.log());
     }
     host.run(&["nft", "flush", "ruleset"]);

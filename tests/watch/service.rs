@@ -34,9 +34,9 @@ fn ready_is_sent_once_the_rules_are_in_place() {
     let watch = files.launch(&host, &[], &[]);
     let text = watch.notified("READY=1");
     assert!(is_in_force(&host, &policy));
-    assert!(text.contains("\nSTATUS=the policy is in force; repairs: 0\n"), "{text}");
+    assert!(text.contains("\nSTATUS=the policy is in force; 0 repairs\n"), "{text}");
     host.run(&["nft", "flush", "ruleset"]);
-    watch.notified("STATUS=the policy is in force; repairs: 1");
+    watch.notified("STATUS=the policy is in force; 1 repair");
     assert!(is_in_force(&host, &policy));
 }
 
@@ -52,7 +52,7 @@ fn a_reload_is_announced_and_its_result_is_reported() {
         let time = text.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC="));
         assert!(time.and_then(|time| time.parse::<u64>().ok()).is_some(), "{text}");
         let text = watch.notified("READY=1");
-        assert_eq!(text.contains("cannot be put in force, the last good one is"), broken, "{text}");
+        assert_eq!(text.contains("running on the last valid policy"), broken, "{text}");
     }
     assert!(is_in_force(&host, ""));
 }
@@ -67,7 +67,7 @@ fn a_signal_stops_it_and_keeps_the_rules() {
         watch.notified("STOPPING=1");
         assert_eq!(watch.ended().code(), Some(0), "{}", watch.log());
         assert_eq!(host.run(&["nft", "list", "ruleset"]), before);
-        assert!(watch.log().ends_with("stopped: the rules stay in place\n"), "{}", watch.log());
+        assert!(watch.log().ends_with("stopped; the rules stay in place\n"), "{}", watch.log());
     }
 }
 
@@ -91,7 +91,7 @@ fn an_unresponsive_service_manager_does_not_block_the_watch() {
         host.run(&["nft", "delete", "table", "inet", "dwnl"]);
         wait_until_in_force(&host, &policy, &format!("repair {times}"));
     }
-    let warning = "warning: telling the service manager: Resource temporarily unavailable";
+    let warning = "warning: cannot notify systemd: Resource temporarily unavailable";
     assert_eq!(watch.log().matches(warning).count(), 1, "{}", watch.log());
 }
 
@@ -101,7 +101,7 @@ fn a_restarted_service_manager_is_notified_again() {
     let mut watch = Watch::start(&host, &policy);
     watch.restart_manager();
     host.run(&["nft", "delete", "table", "inet", "dwnl"]);
-    watch.notified("STATUS=the policy is in force; repairs: 1");
+    watch.notified("STATUS=the policy is in force; 1 repair");
 }
 
 #[test]
@@ -122,11 +122,11 @@ fn an_unread_log_does_not_block_the_watch() {
         wait_until_in_force(&host, &policy, &format!("repair {times}"));
     }
     let first = read();
-    assert!(first.starts_with("20") && first.contains("watching over"), "{first}");
+    assert!(first.starts_with("20") && first.contains("Z watching /"), "{first}");
     let mut text = first;
     let is_reported = || {
         text += &read();
-        text.contains(" could not be told, because nobody was reading\n").then_some(())
+        text.contains(": the reader did not keep up\n").then_some(())
     };
     wait_if(is_reported).expect("the dropped messages to be reported");
     host.run(&["nft", "delete", "table", "inet", "dwnl"]);
@@ -175,15 +175,15 @@ fn journal_lines_have_levels() {
     let stream = format!("{}:{}", log.dev(), log.ino());
     let mut watch = files.launch(&host, &["-v"], &[("JOURNAL_STREAM", &stream)]);
     watch.notified("READY=1");
-    watch.logged("<6>watching over ");
-    watch.logged("<6>applied: ");
+    watch.logged("<6>watching /");
+    watch.logged("<6>  applied: ");
     host.run(&["iptables", "-t", "nat", "-D", "PREROUTING", "1"]);
     watch.logged("<5>repaired ip nat PREROUTING: ");
-    watch.logged("<5>+ -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-BLOCK");
+    watch.logged("<5>  + -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-BLOCK");
     host.run(&["iptables", "-t", "nat", "-A", "POSTROUTING", "-j", "RETURN"]);
-    watch.logged("<7>nothing to repair ");
+    watch.logged("<7>no drift found ");
     fs::write(watch.files().policy(), "x").expect("to write");
-    watch.logged("<4>warning: the policy has 1 error");
+    watch.logged("<4>warning: policy has 1 error; keeping the last valid policy\n<4>  ");
     watch.signal(Signal::SIGTERM);
     watch.ended();
     assert!(watch.log().lines().all(|line| line.starts_with('<')), "{}", watch.log());
@@ -197,6 +197,26 @@ fn journal_lines_have_levels() {
     assert!(watch.log().lines().all(|line| line.starts_with("<3>")), "{}", watch.log());
 }
 
+/// Outside the journal, the line of an event starts with its time, and details are indented.
+#[test]
+fn every_event_is_a_line_with_a_time_and_details_below_it() {
+    let (host, policy) = (host(), policy());
+    let watch = Watch::start_with(&host, Files::new(&policy), &["-v"]);
+    host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+    watch.logged("repaired inet dwnl");
+    fs::write(watch.files().policy(), "[[allow]]\nports = [\"0\"]\nfrom = [1]\n")
+        .expect("to write");
+    watch.logged("policy has 2 errors");
+    fs::write(watch.files().policy(), "").expect("to write");
+    watch.logged("policy reloaded (errors fixed)");
+    let log = watch.log();
+    let is_event = |line: &str| line.starts_with("20") && line.get(19..21) == Some("Z ");
+    assert!(log.lines().all(|line| is_event(line) || line.starts_with("  ")), "{log}");
+    for detail in ["  applied: ", "  + tcp dport 8080 ", "  3 | from = [1]"] {
+        assert!(log.lines().any(|line| line.starts_with(detail)), "{detail}\n{log}");
+    }
+}
+
 #[test]
 fn quiet_logs_only_warnings() {
     let (host, policy) = (host(), policy());
@@ -204,7 +224,7 @@ fn quiet_logs_only_warnings() {
     host.run(&["nft", "flush", "ruleset"]);
     wait_until_in_force(&host, &policy, "the repair");
     fs::write(watch.files().policy(), "x").expect("to write");
-    watch.logged("the policy has 1 error");
+    watch.logged("policy has 1 error");
     assert!(
         !watch.log().contains("watching") && !watch.log().contains("repaired"),
         "{}",
@@ -217,13 +237,13 @@ fn json_output_has_one_line_per_event() {
     let (host, policy) = (host(), policy());
     let mut watch = Watch::start_with(&host, Files::new(&policy), &["--json"]);
     host.run(&["nft", "delete", "table", "inet", "dwnl"]);
-    watch.notified("STATUS=the policy is in force; repairs: 1");
+    watch.notified("STATUS=the policy is in force; 1 repair");
     fs::write(watch.files().policy(), "x").expect("to write");
-    watch.logged("the policy has 1 error");
+    watch.logged("policy has 1 error");
     watch.signal(Signal::SIGHUP);
-    watch.logged_times("the policy has 1 error", 2);
+    watch.logged_times("policy has 1 error", 2);
     fs::write(watch.files().policy(), "").expect("to write");
-    watch.notified("STATUS=the policy is in force; repairs: 1");
+    watch.notified("STATUS=the policy is in force; 1 repair");
     watch.signal(Signal::SIGTERM);
     watch.ended();
     let events = fs::read_to_string(watch.files().path("events")).expect("the events");
@@ -232,13 +252,13 @@ fn json_output_has_one_line_per_event() {
     // After the first event the log warns once of what the host lacks for the guard.
     let events: Vec<Value> = events.into_iter().filter(|it| it["event"] != "warning").collect();
     let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
-    let expected = ["start", "repair", "policy-errors", "policy-errors", "reload", "stop"];
+    let expected = ["start", "repair", "policy_errors", "policy_errors", "reload", "stop"];
     assert_eq!(names, expected, "{events:#?}");
-    assert!(events.iter().all(|event| event["time"].as_str().is_some()), "{events:#?}");
+    assert!(events.iter().all(|it| it["schema"] == 1 && it["time"].is_string()), "{events:#?}");
     let repair = &events[1];
     assert_eq!(repair["commits"][0]["process"], "nft", "{repair}");
     assert!(repair["commits"][0]["pid"].as_u64().is_some(), "{repair}");
-    assert!(repair["added"].as_u64() > Some(10), "{repair}");
+    assert!(repair["rules_added"].as_u64() > Some(10), "{repair}");
     assert_eq!(events[2]["errors"][0]["line"], 1);
     assert!(!watch.log().contains("repaired"), "{}", watch.log());
 }

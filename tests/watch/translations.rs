@@ -1,4 +1,4 @@
-//! The second jump depends on translations of other programs anywhere in `ip nat`.
+//! The RETURN rule is left out while other programs forward ports anywhere in `ip nat`.
 
 use super::support::Watch;
 use super::support::{Namespace, UNGUARDED, wait_for};
@@ -13,15 +13,15 @@ fn iptables(host: &Namespace, action: &str, rule: &str) {
 }
 
 #[track_caller]
-fn becomes(host: &Namespace, has_second_jump: bool) {
-    wait_for("the second jump to come or go", || {
+fn becomes(host: &Namespace, has_return_rule: bool) {
+    wait_for("the RETURN rule to come or go", || {
         let listing = host.run(&["iptables", "-t", "nat", "-S", "PREROUTING"]);
-        (listing.contains("LOCAL -j RETURN") == has_second_jump).then_some(())
+        (listing.contains("LOCAL -j RETURN") == has_return_rule).then_some(())
     });
 }
 
 #[test]
-fn the_second_jump_is_omitted_while_forwards_exist() {
+fn the_return_rule_is_left_out_while_forwards_exist() {
     let host = host();
     let watch = Watch::start(&host, &policy());
     becomes(&host, true);
@@ -31,7 +31,7 @@ fn the_second_jump_is_omitted_while_forwards_exist() {
         iptables(&host, "-A", RULE);
         becomes(&host, false);
         watch.logged_times("repaired ip nat PREROUTING", times);
-        watch.logged("the second jump is left out in ip nat");
+        watch.logged("  the RETURN rule is left out in ip nat PREROUTING, because");
         iptables(&host, "-D", RULE);
         becomes(&host, true);
         watch.logged_times("repaired ip nat PREROUTING", times + 1);
@@ -39,19 +39,19 @@ fn the_second_jump_is_omitted_while_forwards_exist() {
 }
 
 #[test]
-fn cut_off_translations_are_reported_once_without_the_guard() {
+fn without_the_guard_hidden_forwards_are_warned_of_once() {
     let host = host();
     host.try_run(&["iptables-restore", "--noflush"], CHAIN).succeeded();
     let watch = Watch::start(&host, &format!("{}{UNGUARDED}", policy()));
-    assert!(!watch.log().contains("cuts off"), "{}", watch.log());
+    assert!(!watch.log().contains("hides port forwards"), "{}", watch.log());
     iptables(&host, "-A", RULE);
-    watch.logged("cuts off translations of other programs (CNI-HOSTPORT-DNAT)");
+    watch.logged("hides port forwards of other programs (CNI-HOSTPORT-DNAT)");
     becomes(&host, true);
     iptables(&host, "-A", &RULE.replace("9000", "9001"));
     iptables(&host, "-D", "PREROUTING 1");
     watch.logged("repaired ip nat PREROUTING");
-    assert_eq!(watch.log().matches("cuts off").count(), 1, "{}", watch.log());
+    assert_eq!(watch.log().matches("hides port forwards").count(), 1, "{}", watch.log());
 
     let later = Watch::start(&host, &format!("{}{UNGUARDED}", policy()));
-    later.logged("cuts off translations of other programs (CNI-HOSTPORT-DNAT)");
+    later.logged("hides port forwards of other programs (CNI-HOSTPORT-DNAT)");
 }

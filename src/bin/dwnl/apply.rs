@@ -1,27 +1,27 @@
-//! What the program reports of a policy that was applied.
+//! The report of an applied policy.
 
 use std::time::Duration;
 
 use dwnl::engine::{Applied, Outcome};
-use dwnl::model::{ForeignTranslations, PublishedPort, Set};
+use dwnl::model::{ForeignTranslations, PublishedPort};
 use dwnl::{Error, Policy};
 
-use crate::report::{ApplyReport, Difference, Flows, Operation};
+use crate::report::{ApplyReport, Difference, Operation, PolicyEffects};
 use crate::warnings::warnings;
 
-/// What an operator has to know of an applied policy besides the changes.
+/// What to report about an applied policy besides the changes.
 #[derive(Clone, Default)]
 pub struct Findings {
     /// The warnings.
     pub warnings: Vec<String>,
-    /// The published ports that no entry of the policy covers.
+    /// Published ports that no entry of the policy covers.
     pub uncovered: Vec<PublishedPort>,
-    /// The translations of other programs.
+    /// Port forwards of other programs.
     pub foreign_translations: Vec<ForeignTranslations>,
 }
 
 impl Findings {
-    /// Those about a policy that was applied.
+    /// The findings about a policy that was applied.
     pub fn of(policy: &Policy, applied: &Applied) -> Findings {
         let Outcome { plan, .. } = &applied.outcome;
         let mut warnings = warnings(policy, &applied.outcome);
@@ -34,24 +34,26 @@ impl Findings {
     }
 }
 
-/// The report of a policy that compiles to these sets; `verbose`: with the changes.
+/// The report of an applied policy; with `verbose`, the changes are listed.
 pub fn report<'a>(
     applied: &'a Applied,
     findings: Findings,
-    sets: &[Set],
     elapsed: Duration,
     verbose: bool,
 ) -> ApplyReport<'a> {
     let Findings { warnings, uncovered, foreign_translations } = findings;
     let Applied { outcome, conntrack, .. } = applied;
-    let mut done = ApplyReport::new(Operation::Apply, outcome, sets, elapsed, warnings);
-    done.unmentioned = Some(uncovered);
-    done.foreign_translations = foreign_translations;
-    done.flows = conntrack.as_ref().ok().copied().map(Flows::from);
-    done.difference = verbose.then(|| Difference::new(&outcome.plan, &[], true));
+    let mut done = ApplyReport::new(Operation::Apply, outcome, elapsed);
+    done.effects = Some(PolicyEffects {
+        flows: conntrack.as_ref().ok().copied().into(),
+        uncovered_ports: uncovered,
+        foreign_translations,
+        warnings,
+    });
+    done.difference = verbose.then(|| Difference::new(&outcome.plan, true));
     done
 }
 
 fn conntrack_warning(error: &Error) -> String {
-    format!("the policy is applied, but not all flows that were there before are tended: {error}")
+    format!("policy applied, but conntrack entries of existing flows could not be updated: {error}")
 }

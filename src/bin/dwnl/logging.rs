@@ -1,4 +1,4 @@
-//! Standard error, which the journal may read: then each line says how important it is (sd-daemon(3)).
+//! Standard error. For the journal, each line starts with its level (sd-daemon(3)).
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,62 +7,62 @@ use std::os::unix::fs::MetadataExt;
 
 use anstream::AutoStream;
 
-/// How important something is, by syslog's numbers.
+/// A syslog level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// The program cannot go on, or what was asked for failed.
+    /// The program ends, or the operation failed.
     Error = 3,
-    /// Something is not as it should be.
+    /// Something needs the attention of the operator.
     Warning = 4,
-    /// What everybody should know.
+    /// A significant event, such as a repair.
     Notice = 5,
-    /// What happens as it should.
+    /// A normal event.
     Info = 6,
-    /// Details for who looks for them.
+    /// A detail.
     Debug = 7,
 }
 
 /// Standard error.
 #[derive(Clone, Copy, Debug)]
 pub struct StderrLog {
-    /// Whether the journal reads it.
+    /// Whether standard error is connected to the journal.
     pub is_journal: bool,
 }
 
 impl StderrLog {
-    /// Finds out who reads it.
+    /// Finds out whether standard error is connected to the journal.
     pub fn new() -> StderrLog {
         let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
         StderrLog { is_journal: identity().is_ok_and(|identity| identity == stream) }
     }
 
-    /// Writes what `write` writes, at once. If that fails there is nobody left to tell.
+    /// Writes the output of `write`. An error is ignored: there is nowhere to report it.
     pub fn write(self, level: Level, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let _ = io::stderr().write_all(&self.text(level, write));
     }
 
-    /// What `write` writes as it belongs there: with its styles if they are desired, and its level if it
-    /// is read.
+    /// The output of `write` as it is written: with styles if the stream has them, and with levels
+    /// for the journal.
     pub fn text(
         self,
         level: Level,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Vec<u8> {
         let mut stream = AutoStream::new(Vec::new(), AutoStream::choice(&io::stderr()));
-        // In memory there is room.
+        // Writing to memory does not fail.
         let _ = write(&mut stream);
         let text = stream.into_inner();
         if self.is_journal { with_syslog_prefix(level, &text) } else { text }
     }
 }
 
-/// Device and inode, as in `JOURNAL_STREAM`.
+/// Device and inode of standard error, as in `JOURNAL_STREAM`.
 fn identity() -> io::Result<String> {
     let file = File::from(io::stderr().as_fd().try_clone_to_owned()?).metadata()?;
     Ok(format!("{}:{}", file.dev(), file.ino()))
 }
 
-/// The text with a level before each line that is not empty: the journal drops empty ones anyway.
+/// The text with a level before each line. Empty lines, which the journal drops, are omitted.
 fn with_syslog_prefix(level: Level, text: &[u8]) -> Vec<u8> {
     let prefix = format!("<{}>", level as u8);
     let lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| *line != b"\n");
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matters_most_comes_first() {
+    fn severe_levels_are_smaller() {
         assert!(Level::Error < Level::Warning && Level::Info < Level::Debug);
     }
 }

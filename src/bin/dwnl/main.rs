@@ -1,14 +1,14 @@
-//! argv → one verb → exit status. Arrows point downwards only:
+//! argv → one command → exit status. Modules depend only on those below them:
 //!
 //! | module | duty |
 //! |---|---|
-//! | `cli` | arguments, verbs, privileges |
-//! | `watch` | the verb that does not end: policy files, signals, log, metrics |
-//! | `apply` | what is reported of a policy that was applied |
-//! | `warnings` | what the operator has to be warned of |
-//! | `report` | what a person or a program reads |
+//! | `cli` | arguments, commands, capabilities |
+//! | `watch` | the command that does not end: policy files, signals, log, metrics |
+//! | `apply` | the report of an applied policy |
+//! | `warnings` | warnings for the operator |
+//! | `report` | text for people and JSON for programs |
 //! | `logging` | standard error, with levels for the journal |
-//! | the library | all the rest |
+//! | the library | everything else |
 
 mod apply;
 mod cli;

@@ -1,30 +1,30 @@
-//! What an operator has to be warned of, because the policy cannot see to it.
+//! Warnings: what the operator has to take care of, because the policy cannot.
 
 use dwnl::engine::Outcome;
 use dwnl::model::{Docker, ForeignTranslations, Name};
 use dwnl::{Limitation, Policy, blocked_swarm_ports, unprotected_ports};
 
-/// The warnings where this policy was applied, or would be, with this outcome.
+/// The warnings for a policy that was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
     let Outcome { plan, docker, .. } = outcome;
     let translations = plan.foreign_translations.iter().filter(|it| !it.is_left_out());
     translations
         .map(ForeignTranslations::to_string)
-        .chain(nothing_protects(policy, docker))
+        .chain(unprotected(policy, docker))
         .chain(shared_bridges(policy, docker))
         .chain(docker.unreadable.iter().map(|rule| unreadable(rule)))
-        .chain(cut_off(policy, docker))
+        .chain(blocked_swarm(policy, docker))
         .chain(outcome.limitations.iter().map(Limitation::to_string))
         .collect()
 }
 
-fn nothing_protects(policy: &Policy, docker: &Docker) -> Option<String> {
+fn unprotected(policy: &Policy, docker: &Docker) -> Option<String> {
     let ports: Vec<String> =
         unprotected_ports(policy, docker).iter().map(ToString::to_string).collect();
     (!ports.is_empty()).then(|| {
         format!(
-            "nothing protects {} while the guard is off: Docker publishes them by its nftables \
-             backend or in a routed network, which DOCKER-BLOCK does not stop",
+            "unprotected while the guard is off: {}; Docker publishes these ports with its nftables \
+             backend or in routed networks, which DOCKER-BLOCK does not cover",
             ports.join(", ")
         )
     })
@@ -35,27 +35,27 @@ fn shared_bridges(policy: &Policy, docker: &Docker) -> impl Iterator<Item = Stri
     bridges.map(|(bridge, ports)| {
         let ports: Vec<&str> = ports.iter().map(Name::as_ref).collect();
         format!(
-            "Docker's bridge {bridge} also has ports that Docker did not make ({}): what comes from \
-             it, from its containers too, is judged like what comes from outside",
+            "Docker's bridge {bridge} also has ports that Docker did not add ({}); the guard filters \
+             traffic from this bridge, including its containers, like traffic from outside",
             ports.join(", ")
         )
     })
 }
 
-fn cut_off(policy: &Policy, docker: &Docker) -> Option<String> {
+fn blocked_swarm(policy: &Policy, docker: &Docker) -> Option<String> {
     let ports: Vec<String> =
         blocked_swarm_ports(policy, docker).iter().map(ToString::to_string).collect();
     (!ports.is_empty()).then(|| {
         format!(
-            "the guard cuts this node of a Swarm off from the others, which call it on {}: name them \
-             in `swarm-peers` in `[guard]`",
+            "the guard blocks the other nodes of this Swarm, which connect to {}; add them to \
+             `swarm-peers` in `[guard]`",
             ports.join(", ")
         )
     })
 }
 
 fn unreadable(rule: &str) -> String {
-    format!("it cannot be read which ports Docker publishes by a rule in {rule}")
+    format!("cannot determine which ports Docker publishes with a rule in {rule}")
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_a_sentence() {
+    fn each_warning_names_its_subject() {
         let ports = Ports::new(Protocol::Tcp, 8080, 8081).expect("ports");
         let port = PublishedPort { address: None, family: Family::Inet, ports };
         let docker = Docker {
@@ -92,11 +92,11 @@ mod tests {
         };
         assert_eq!(
             starts(&Policy::default()),
-            ["the second jump in", "Docker's bridge br0 also", "it cannot be read"]
+            ["the RETURN rule in", "Docker's bridge br0 also", "cannot determine which ports"]
         );
         assert_eq!(
             starts(&Policy::builder().guard(Guard::off()).build().expect("a policy")),
-            ["the second jump in", "nothing protects 8080-8081/tcp while", "it cannot be read"]
+            ["the RETURN rule in", "unprotected while the guard", "cannot determine which ports"]
         );
     }
 }

@@ -145,7 +145,7 @@ impl<'a> DeleteBatch<'a> {
 }
 
 fn failure(errno: i32) -> Error {
-    io_error("deleting flows")(io::Error::from_raw_os_error(errno))
+    io_error("deleting conntrack entries")(io::Error::from_raw_os_error(errno))
 }
 
 #[cfg(test)]
@@ -228,7 +228,7 @@ mod tests {
         let error = outcome(&[FlowAction::Terminate], [&renewed; 1 + ATTEMPTS]);
         assert_eq!(
             error.expect_err("an error").to_string(),
-            "netlink: deleting flows: File exists (os error 17)"
+            "netlink error while deleting conntrack entries: File exists (os error 17)"
         );
     }
 
@@ -237,7 +237,7 @@ mod tests {
         let error = outcome(&[FlowAction::Clear], [&[libc::EPERM]]).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "netlink: deleting flows: Operation not permitted (os error 1)"
+            "netlink error while deleting conntrack entries: Operation not permitted (os error 1)"
         );
     }
 }

@@ -23,7 +23,8 @@ impl LinkMonitor {
     /// # Errors
     /// [`Error::Socket`].
     pub fn open() -> Result<LinkMonitor, Error> {
-        let socket = Socket::open_link_monitor().map_err(io_error("subscribing to links"))?;
+        let socket =
+            Socket::open_link_monitor().map_err(io_error("subscribing to link notifications"))?;
         Ok(LinkMonitor { socket })
     }
 

@@ -102,7 +102,7 @@ impl Engine {
     }
 
     fn attach(&mut self, monitor: Monitor) -> Result<Monitor, Error> {
-        monitor.socket.exclude(self.port).map_err(io_error("filtering notifications"))?;
+        monitor.socket.exclude(self.port).map_err(io_error("filtering ruleset notifications"))?;
         self.subscription = Arc::downgrade(&monitor.subscription);
         Ok(Monitor { set_cache: Arc::downgrade(&self.set_cache), ..monitor })
     }
@@ -153,7 +153,7 @@ impl Monitor {
                     }
                 }
                 Err(error) if is_overflow(&error) => has_overrun = true,
-                Err(source) => return Err(io_error("reading notifications")(source)),
+                Err(source) => return Err(io_error("reading ruleset notifications")(source)),
             }
         }
         if has_overrun {

@@ -62,7 +62,7 @@ impl Subscription {
     /// Joins the multicast group again. If the ruleset is not at the expected generation afterwards, the
     /// monitor has missed something and is woken up to report it.
     fn resubscribe(&self, connection: &mut Connection, expected: u32) -> Result<(), Error> {
-        self.membership.join().map_err(io_error("joining the notifications"))?;
+        self.membership.join().map_err(io_error("subscribing to ruleset notifications"))?;
         let generation = connection.generation()?;
         let mut state = self.state();
         state.is_paused = false;

@@ -43,7 +43,7 @@ fn a_kernel_that_cannot_list_sockets_is_no_error() {
 fn any_other_failure_is_an_error() {
     let (mut engine, _) = engine_with_sockets(Noise::Errno(libc::ENOMEM));
     let error = engine.host_state().expect_err("an error").to_string();
-    assert!(error.starts_with("netlink: reading the listening sockets: "), "{error}");
+    assert!(error.starts_with("netlink error while reading listening sockets: "), "{error}");
 }
 
 /// A kernel with listening TCP sockets over IPv6, which differ from one reading of all protocols to the

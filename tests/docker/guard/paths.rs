@@ -24,7 +24,7 @@ fn no_path_is_open_to_the_refused_client() {
     expect_both(&site, &container, 80, ALL);
 
     apply(host, POLICY);
-    assert_eq!(apply(host, POLICY)["changed"], false);
+    assert_eq!(apply(host, POLICY)["has_changes"], false);
     expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
     expect_both(&site, Topology::HOST_SECOND, 8080, ONLY_ALLOWED);
     expect_both(&site, &container, 80, NONE);
@@ -35,7 +35,7 @@ fn no_path_is_open_to_the_refused_client() {
         assert!(dropped(host, path) > 0, "nothing was dropped: {path}");
     }
     // An apply that finds none of Docker's rules keeps the known ports.
-    assert_eq!(apply(host, POLICY)["changed"], true);
+    assert_eq!(apply(host, POLICY)["has_changes"], true);
     expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);
     host.run(&["nft", "delete", "table", "ip", "nat"]);
     expect_both(&site, Topology::HOST, 8080, ONLY_ALLOWED);

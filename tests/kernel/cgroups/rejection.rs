@@ -10,7 +10,7 @@ fn is_rejected(host: &Namespace, policy: &str, cgroup: &str, port: u16) {
     let before = ruleset(host);
     for command in ["plan", "apply"] {
         let message = dwnl(host, &[command, "-f", "-"], policy).failed(1);
-        let named = format!("{port}/tcp of {cgroup}, which is not Docker's");
+        let named = format!("{port}/tcp of {cgroup}, which is not part of Docker");
         assert!(message.contains(&named), "{command}: {message}");
         assert!(message.contains("host-cgroups"), "{command}: {message}");
     }
@@ -38,7 +38,7 @@ fn a_service_outside_the_host_cgroups_is_rejected() {
     expect(&topology, 8080, ALL);
 
     drop(service);
-    assert_eq!(apply(host, &incomplete)["changed"], true);
+    assert_eq!(apply(host, &incomplete)["has_changes"], true);
 }
 
 #[test]

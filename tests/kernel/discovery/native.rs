@@ -1,7 +1,7 @@
 //! The tables of Docker's nftables backend, as Docker documents them.
 
 use super::super::UNGUARDED;
-use super::super::support::{Namespace, apply, dwnl, plan};
+use super::super::support::{Namespace, apply, dwnl, plan, uncovered_ports};
 use super::{bridge, docker, texts};
 
 /// A port published in the network `bridge1`, and another one on loopback.
@@ -97,7 +97,7 @@ fn unreadable_translations_are_reported() {
         let found = docker(&host);
         assert!(found.published.is_empty(), "{rule}: {found:?}");
         assert_eq!(found.unreadable.len(), 1, "{rule}: {found:?}");
-        let warning = "by a rule in ip docker-bridges nat-prerouting-and-output: ";
+        let warning = "with a rule in ip docker-bridges nat-prerouting-and-output: ";
         let warnings = apply(&host, "")["warnings"].to_string();
         assert!(warnings.contains(warning), "{rule}: {warnings}");
         let planned = dwnl(&host, &["plan", "-f", "-"], "");
@@ -111,15 +111,15 @@ fn unreadable_translations_are_reported() {
 fn unprotected_ports_are_reported_without_the_guard() {
     let host = host(PORTS);
     let guarded = apply(&host, "");
-    assert_eq!(guarded["unmentioned"], serde_json::json!(["8080/tcp", "80/tcp on 198.51.100.2"]));
+    assert_eq!(uncovered_ports(&guarded), ["8080/tcp", "80/tcp on 198.51.100.2"]);
     let warnings = guarded["warnings"].to_string();
-    assert!(!warnings.contains("nothing protects"), "{warnings}");
+    assert!(!warnings.contains("unprotected"), "{warnings}");
 
     let output = dwnl(&host, &["apply", "-f", "-"], UNGUARDED);
-    assert!(!output.stdout.contains("open to nobody"), "{output}");
-    let warning = "nothing protects 8080/tcp, 80/tcp on 198.51.100.2 while the guard is off";
+    assert!(!output.stdout.contains("blocked: "), "{output}");
+    let warning = "unprotected while the guard is off: 8080/tcp, 80/tcp on 198.51.100.2; ";
     assert!(output.stderr.contains(warning), "{output}");
     let unguarded = apply(&host, UNGUARDED);
-    assert_eq!(unguarded["unmentioned"], serde_json::json!([]));
+    assert_eq!(uncovered_ports(&unguarded), [""; 0]);
     assert!(unguarded["warnings"].to_string().contains(warning), "{unguarded}");
 }

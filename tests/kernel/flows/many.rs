@@ -42,9 +42,9 @@ fn time_to_reconcile_many_flows() {
     step("first", &["203.0.113.1"], "");
     send(&site);
     step("none to clear", &["203.0.113.2"], "");
-    assert_eq!(step("clear", &CLIENTS, "")["flows_forgotten"], 100_000);
+    assert_eq!(step("clear", &CLIENTS, "")["flows_cleared"], 100_000);
     send(&site);
     step("none to terminate, keep", &CLIENTS, "");
     step("none to terminate, cut", &CLIENTS, CUT);
-    assert_eq!(step("terminate", &["203.0.113.1"], CUT)["flows_ended"], 100_000);
+    assert_eq!(step("terminate", &["203.0.113.1"], CUT)["flows_terminated"], 100_000);
 }

@@ -31,8 +31,8 @@ fn a_refused_client_gets_in_once_allowed() {
         assert_eq!(client.echo(), Answer::Refused, "{family:?}");
 
         let outcome = apply(host, &policy(&[family.client], ""));
-        assert_eq!(outcome["flows_forgotten"], 1, "{family:?}: {outcome}");
-        assert_eq!(outcome["flows_ended"], 0, "{family:?}: {outcome}");
+        assert_eq!(outcome["flows_cleared"], 1, "{family:?}: {outcome}");
+        assert_eq!(outcome["flows_terminated"], 0, "{family:?}: {outcome}");
         assert_eq!(client.echo(), Answer::Answered, "{family:?}");
         assert_eq!(fresh.echo(), Answer::Answered, "{family:?}");
     }
@@ -47,8 +47,8 @@ fn flows_of_a_client_that_stays_refused_are_kept() {
     assert_eq!(client.echo(), Answer::Refused);
     for _ in 0..2 {
         let outcome = apply(host, &policy(&[Topology::ALLOWED], CUT));
-        assert_eq!(outcome["flows_forgotten"], 0, "{outcome}");
-        assert_eq!(outcome["flows_ended"], 0, "{outcome}");
+        assert_eq!(outcome["flows_cleared"], 0, "{outcome}");
+        assert_eq!(outcome["flows_terminated"], 0, "{outcome}");
         assert_eq!(client.echo(), Answer::Refused);
     }
 }
@@ -68,8 +68,8 @@ fn flows_are_reconciled_even_if_no_rule_changes() {
     assert_eq!(client.echo(), Answer::Refused);
 
     let outcome = apply(host, &allowing);
-    assert_eq!(outcome["changed"], false, "{outcome}");
-    assert_eq!(outcome["flows_forgotten"], 1, "{outcome}");
+    assert_eq!(outcome["has_changes"], false, "{outcome}");
+    assert_eq!(outcome["flows_cleared"], 1, "{outcome}");
     assert_eq!(client.echo(), Answer::Answered);
 }
 
@@ -115,14 +115,14 @@ fn established_flows_survive_unless_the_policy_says_cut() {
         revoked.expect(Answer::Answered, "before");
 
         let outcome = apply(host, &policy(&[family.other], ""));
-        assert_eq!(outcome["flows_ended"], 0, "{family:?}: {outcome}");
+        assert_eq!(outcome["flows_terminated"], 0, "{family:?}: {outcome}");
         revoked.expect(Answer::Answered, "kept");
         unaffected("kept");
 
         let outcome = apply(host, &policy(&[family.other], CUT));
-        assert_eq!(outcome["changed"], false, "{outcome}");
-        assert_eq!(outcome["flows_ended"], 2, "{family:?}: {outcome}");
-        assert_eq!(outcome["flows_forgotten"], 0, "{family:?}: {outcome}");
+        assert_eq!(outcome["has_changes"], false, "{outcome}");
+        assert_eq!(outcome["flows_terminated"], 2, "{family:?}: {outcome}");
+        assert_eq!(outcome["flows_cleared"], 0, "{family:?}: {outcome}");
         revoked.expect(Answer::Refused, "cut");
         unaffected("cut");
     }

@@ -13,7 +13,7 @@ fn cleared(site: &Site) -> u64 {
     let client = Datagrams::open(client, Topology::ALLOWED, Topology::HOST, PUBLISHED);
     assert_eq!(client.echo(), Answer::Refused);
     let outcome = apply(host, &policy(&[Topology::ALLOWED], ""));
-    outcome["flows_forgotten"].as_u64().expect("a number")
+    outcome["flows_cleared"].as_u64().expect("a number")
 }
 
 fn unpublish(site: &Site) {

@@ -106,7 +106,7 @@ fn a_terminated_flow_cannot_be_resumed_by_its_server() {
         assert_eq!(answers(&mut tcp), (true, true), "{family:?}");
 
         let outcome = apply(host, &policy(UNRELATED));
-        assert_eq!(outcome["flows_ended"], 2, "{family:?}: {outcome}");
+        assert_eq!(outcome["flows_terminated"], 2, "{family:?}: {outcome}");
         for _ in 0..2 {
             assert_eq!(pushes(&mut tcp), (false, false), "{family:?}");
             assert_eq!(answers(&mut tcp), (false, false), "{family:?}");
@@ -137,7 +137,7 @@ fn the_flow_of_a_continuously_sending_server_is_terminated() {
         let outcome = apply(host, &policy(UNRELATED));
         let drained = (0..1_000_000).any(|_| udp.client.recv(&mut [0; 4]).is_err());
         stopped.store(true, Ordering::Relaxed);
-        assert_eq!(outcome["flows_ended"], 1, "{outcome}");
+        assert_eq!(outcome["flows_terminated"], 1, "{outcome}");
         assert!(drained, "the client still receives datagrams");
     });
 }
@@ -163,6 +163,6 @@ fn flows_of_many_clients_are_terminated_together() {
     };
     site.topology.client.inside(open_flows);
     let outcome = apply(host, &both(UNRELATED));
-    assert_eq!(outcome["flows_ended"], 400, "{outcome}");
+    assert_eq!(outcome["flows_terminated"], 400, "{outcome}");
     assert_eq!(outcome["warnings"].as_array().map(Vec::len), Some(0), "{outcome}");
 }

@@ -105,9 +105,9 @@ fn is_repaired(damages: &[&str]) {
         inflict(&host, damage);
         assert_ne!(state(&host), intact.0, "no damage: {damage}");
         let outcome = apply(&host, &policy);
-        assert_eq!(outcome["changed"], true, "{damage}\n{outcome}");
+        assert_eq!(outcome["has_changes"], true, "{damage}\n{outcome}");
         assert_eq!((state(&host), saved(&host)), intact, "{damage}");
-        assert_eq!(apply(&host, &policy)["changed"], false, "{damage}");
+        assert_eq!(apply(&host, &policy)["has_changes"], false, "{damage}");
     }
 }
 

@@ -1,46 +1,46 @@
-//! The arguments of the command line. `--file` and `--netns` may stand before the verb as well as
-//! after it, but only where the verb has a use for them.
+//! The arguments of the command line. `--file` and `--netns` may precede the command or follow it,
+//! but only if the command uses them.
 
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use dwnl::model::Family;
 
-/// Where the policy is if `--file` does not say.
+/// The path of the policy without `--file`.
 pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
 
-/// Says who may reach the ports that Docker publishes.
+/// Control who can reach ports published by Docker
 #[derive(Debug, Parser)]
 #[command(
     version,
     disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = "Exit status: 0 done, 1 the operation failed, 2 the policy or the command line \
-                  is wrong, 3 something would change (plan --exit-code)."
+    after_help = "Exit status: 0 success, 1 the operation failed, 2 invalid policy or command line, \
+                  3 the kernel differs from the policy (plan --exit-code)."
 )]
 pub struct Cli {
-    /// What holds for every verb.
+    /// Options of every command.
     #[command(flatten)]
     pub options: Options,
     #[command(flatten)]
     pub(super) policy: PolicyFile,
     #[command(flatten)]
     pub(super) namespace: Namespace,
-    /// What is to be done.
+    /// The command.
     #[command(subcommand)]
     pub verb: Command,
 }
 
-/// The options of every verb.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Print the report as JSON
+    /// Print JSON; `watch` prints one object per line
     #[arg(long, global = true)]
     pub json: bool,
-    /// Print no report, only warnings and errors
+    /// Print only warnings and errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Tell more: what apply and remove change, where plan puts a rule and why, all elements of sets
+    /// Show more detail
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colour
@@ -48,26 +48,26 @@ pub struct Options {
     pub color: ColorChoice,
 }
 
-/// The verbs.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read the policy and report every error in it
+    /// Check the policy and report every error in it
     Check(PolicyFile),
-    /// Print what the policy compiles to, as iptables-restore or nft reads it
+    /// Print the rules that the policy compiles to, for iptables-restore or nft
     Rules(RulesArgs),
-    /// Print the difference between the policy and the kernel; change nothing
+    /// Show how the kernel differs from the policy; change nothing
     Plan(PlanArgs),
     /// Make the kernel match the policy, in one transaction
     Apply(ApplyArgs),
-    /// Keep the kernel at the policy, whatever others change in either, until told to stop
+    /// Keep the kernel in sync with the policy until stopped
     Watch(WatchArgs),
-    /// Print what is in the kernel now, with counters
+    /// Show the installed rules with their packet and byte counters
     Show(Namespace),
-    /// Take out everything that dwnl put in, in one transaction, and nothing else
+    /// Remove everything dwnl installed, in one transaction
     Remove(Namespace),
 }
 
-/// Which policy is read.
+/// The policy to read.
 #[derive(Debug, Args)]
 pub struct PolicyFile {
     /// Read the policy from PATH; `-` is standard input [default: /etc/dwnl/policy.toml]
@@ -82,7 +82,7 @@ impl PolicyFile {
     }
 }
 
-/// Which network namespace is worked in.
+/// The network namespace to work in.
 #[derive(Debug, Args)]
 pub struct Namespace {
     /// Work in the network namespace at PATH, such as /run/netns/NAME
@@ -91,7 +91,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// The path of the namespace; `None`: the one that the program runs in.
+    /// The path of the namespace; `None`: the namespace of the program.
     pub fn path(&self) -> Option<&Path> {
         self.netns.as_deref()
     }
@@ -101,22 +101,22 @@ impl Namespace {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("family"))]
 pub struct RulesArgs {
-    /// Which policy is compiled.
+    /// The policy to compile.
     #[command(flatten)]
     pub policy: PolicyFile,
-    /// Only the rules of IPv4
+    /// Print only IPv4 rules
     #[arg(short = '4', long, group = "family")]
     ipv4: bool,
-    /// Only the rules of IPv6
+    /// Print only IPv6 rules
     #[arg(short = '6', long, group = "family")]
     ipv6: bool,
-    /// Only the table of the guard and the large groups, as `nft -f` reads it
+    /// Print only the guard and the large groups, for `nft -f`
     #[arg(long, group = "family")]
     nft: bool,
 }
 
 impl RulesArgs {
-    /// The one family that is asked for; `None`: all.
+    /// The only family to print; `None`: all.
     pub fn family(&self) -> Option<Family> {
         match (self.ipv4, self.ipv6, self.nft) {
             (true, ..) => Some(Family::Ip),
@@ -130,13 +130,13 @@ impl RulesArgs {
 /// The arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Which policy is compared.
+    /// The policy to compare.
     #[command(flatten)]
     pub policy: PolicyFile,
-    /// Where the kernel is looked at.
+    /// The network namespace to compare.
     #[command(flatten)]
     pub namespace: Namespace,
-    /// Exit with status 3 if something would change
+    /// Exit with status 3 if the kernel differs from the policy
     #[arg(long)]
     pub exit_code: bool,
 }
@@ -144,10 +144,10 @@ pub struct PlanArgs {
 /// The arguments of `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// Which policy is applied.
+    /// The policy to apply.
     #[command(flatten)]
     pub policy: PolicyFile,
-    /// Where it is applied.
+    /// The network namespace to apply it in.
     #[command(flatten)]
     pub namespace: Namespace,
 }
@@ -155,16 +155,16 @@ pub struct ApplyArgs {
 /// The arguments of `watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// Which policy is kept in force.
+    /// The policy to keep in force.
     #[command(flatten)]
     pub policy: PolicyFile,
-    /// Where it is kept in force.
+    /// The network namespace to keep it in force in.
     #[command(flatten)]
     pub namespace: Namespace,
-    /// Write counters to PATH, for the textfile collector of Prometheus' node exporter
+    /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,
-    /// Answer every connection to a Unix socket at PATH with the counters
+    /// Serve metrics on a Unix socket at PATH
     #[arg(long, value_name = "PATH")]
     pub metrics_socket: Option<PathBuf>,
 }

@@ -1,5 +1,5 @@
-//! Capabilities: what a verb needs is checked before anything is touched, and all that the rest
-//! of the work can do without is given up as soon as the socket is open.
+//! Capabilities: those that a command needs are checked first, and those that it no longer needs
+//! are dropped as soon as the socket is open.
 
 use std::path::Path;
 
@@ -7,32 +7,31 @@ use anyhow::{Context, bail};
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl;
 
-/// Checks that the kernel part can be done at all: with CAP_NET_ADMIN, and with CAP_SYS_ADMIN if
-/// another network namespace has to be entered.
+/// Checks for CAP_NET_ADMIN, and for CAP_SYS_ADMIN if another network namespace must be entered.
 pub fn require_capabilities(namespace: Option<&Path>) -> anyhow::Result<()> {
     if !is_effective(Capability::CAP_NET_ADMIN)? {
         bail!(
-            "CAP_NET_ADMIN is missing, without which the kernel lets nobody see or change its \
-             rules: run dwnl as root, or give its systemd unit AmbientCapabilities=CAP_NET_ADMIN"
+            "CAP_NET_ADMIN is required to read or change firewall rules; run dwnl as root, or set \
+             AmbientCapabilities=CAP_NET_ADMIN in its systemd unit"
         );
     }
     if let Some(path) = namespace
         && !is_effective(Capability::CAP_SYS_ADMIN)?
     {
         bail!(
-            "CAP_SYS_ADMIN is missing, without which the network namespace {} cannot be entered: \
-             run dwnl as root, or in that namespace and without --netns",
+            "CAP_SYS_ADMIN is required to enter network namespace {}; run dwnl as root, or run it \
+             in that namespace without --netns",
             path.display()
         );
     }
     Ok(())
 }
 
-/// Gives up every capability but CAP_NET_ADMIN, for good. Capabilities belong to a thread: this is
-/// for the calling one and those that it starts.
+/// Drops every capability except CAP_NET_ADMIN permanently, for the calling thread and the threads
+/// that it starts.
 pub fn keep_net_admin() -> anyhow::Result<()> {
     let kept = CapsHashSet::from([Capability::CAP_NET_ADMIN]);
-    drop_all_but(&kept).context("cannot give up capabilities")?;
+    drop_all_but(&kept).context("cannot drop capabilities")?;
     prctl::set_no_new_privs().context("cannot set no_new_privs")
 }
 

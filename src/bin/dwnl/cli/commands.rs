@@ -1,4 +1,4 @@
-//! The verbs: each reads what it needs, does one thing, and reports it.
+//! The commands: each reads its input, does one thing and reports the result.
 
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -20,10 +20,10 @@ use crate::watch::{Signals, Watch};
 /// The exit status of `plan --exit-code` if something would change.
 const WOULD_CHANGE: u8 = 3;
 
-/// Does what the verb says and returns the exit status.
+/// Runs a command and returns the exit status.
 ///
 /// # Errors
-/// [`dwnl::policy::Diagnostics`] if the policy is wrong, anything else if the operation failed.
+/// [`dwnl::policy::Diagnostics`] if the policy is invalid, any other error if the operation failed.
 pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
     match verb {
         Command::Check(policy) => check(&policy, console),
@@ -55,7 +55,7 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let outcome = engine.preview(&desired)?;
     drop(progress);
     let plan = &outcome.plan;
-    let mut difference = Difference::new(plan, &desired.sets, console.verbose());
+    let mut difference = Difference::new(plan, console.verbose());
     difference.warnings = warnings(&policy, &outcome);
     console.warn(&difference.warnings);
     console.report(&difference)?;
@@ -71,13 +71,12 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let elapsed = started.elapsed();
     drop(progress);
     console.warn(&findings.warnings);
-    let verbose = console.verbose();
-    console.report(&apply::report(&applied, findings, &desired.sets, elapsed, verbose))?;
+    console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    // Before there is any other thread, which would not have them blocked.
+    // Before any other thread starts: a thread inherits the mask of blocked signals.
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
@@ -104,25 +103,24 @@ fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
 
 fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
     let mut engine = open(namespace.path())?;
-    let progress = console.progress("taking out the rules");
+    let progress = console.progress("removing dwnl's rules");
     let outcome = engine.remove()?;
     drop(progress);
-    let mut done =
-        ApplyReport::new(Operation::Remove, &outcome, &[], started.elapsed(), Vec::new());
-    done.difference = console.verbose().then(|| Difference::new(&outcome.plan, &[], true));
+    let mut done = ApplyReport::new(Operation::Remove, &outcome, started.elapsed());
+    done.difference = console.verbose().then(|| Difference::new(&outcome.plan, true));
     console.report(&done)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A policy, and an engine to measure the kernel against it.
+/// A policy, and an engine to compare the kernel with it.
 struct Prepared {
     policy: Policy,
     desired: Ruleset,
     engine: Engine,
 }
 
-/// Reads the policy, and meanwhile on another thread the kernel's ruleset for the first time: with
-/// large policies, both take their time. An error in the policy is told before any other.
+/// Reads the policy, and the kernel's ruleset on another thread: with large policies, both take
+/// long. An error in the policy is reported before any other error.
 fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
@@ -140,8 +138,7 @@ fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared>
     })
 }
 
-/// Opens the engine and gives up the privileges that only the opening needs, for the calling
-/// thread.
+/// Opens the engine and drops the capabilities that only opening it needs, for the calling thread.
 fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     capabilities::require_capabilities(namespace)?;
     let engine = match namespace {

@@ -1,5 +1,5 @@
-//! Where reports and diagnostics go: reports to standard output, in words or as JSON, everything
-//! else to standard error.
+//! The output of the program: reports go to standard output as text or JSON, everything else goes
+//! to standard error.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
@@ -13,15 +13,15 @@ use serde::Serialize;
 use super::args::Options;
 use super::spinner::Spinner;
 use crate::logging::{Level, StderrLog};
-use crate::report::{self, Check, Failure, Report};
+use crate::report::{self, Check, Failure, JsonObject, Report};
 use crate::watch::Log;
 
 /// The exit status if the operation failed.
 const FAILED: u8 = 1;
-/// The exit status if the policy is wrong.
-const WRONG: u8 = 2;
+/// The exit status if the policy is invalid.
+const INVALID: u8 = 2;
 
-/// The two streams that the program writes to, and how much the operator wants to see there.
+/// The two output streams, and how much to write to them.
 pub struct Console {
     json: bool,
     quiet: bool,
@@ -30,7 +30,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console as the options want it.
+    /// A console with these options.
     pub fn new(options: &Options) -> Console {
         match options.color {
             ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -42,12 +42,12 @@ impl Console {
         Console { json, quiet, verbose, stderr: StderrLog::new() }
     }
 
-    /// Whether the operator wants to see more.
+    /// Whether to show more detail.
     pub fn verbose(&self) -> bool {
         self.verbose
     }
 
-    /// How what happens later on is to be told.
+    /// The log of `watch`.
     pub fn log(&self) -> Log {
         let least = match self {
             Console { quiet: true, .. } => Level::Warning,
@@ -57,7 +57,7 @@ impl Console {
         Log::new(self.stderr, least, self.json)
     }
 
-    /// Prints a report in the form that the operator wants. That nobody reads it is no error.
+    /// Prints a report as text or JSON. A closed pipe is not an error.
     pub fn report(&self, report: &impl Report) -> anyhow::Result<()> {
         let printed = match self {
             Console { quiet: true, .. } => Ok(()),
@@ -70,27 +70,27 @@ impl Console {
         }
     }
 
-    /// Tells the operator of something that is not as the policy has it.
+    /// Prints warnings.
     pub fn warn(&self, warnings: &[String]) {
         for warning in warnings {
             self.stderr.write(Level::Warning, |out| report::write_warning(out, warning));
         }
     }
 
-    /// Says on a terminal that work is in progress, if it lasts; until the value is dropped.
+    /// Shows on a terminal that a long action is in progress, until the value is dropped.
     pub fn progress(&self, action: &'static str) -> Option<Spinner> {
-        let desired = !self.quiet && !self.json && io::stderr().is_terminal();
-        desired.then(|| Spinner::start(action))
+        let is_shown = !self.quiet && !self.json && io::stderr().is_terminal();
+        is_shown.then(|| Spinner::start(action))
     }
 
-    /// Reports why the program could not do what it was asked to, and returns its exit status.
+    /// Reports an error and returns the exit status.
     pub fn fail(&self, error: &anyhow::Error) -> ExitCode {
         if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
             self.diagnose(|out| report::write_diagnostics(out, diagnostics));
             self.fail_json(&Check::failed(diagnostics));
-            return ExitCode::from(WRONG);
+            return ExitCode::from(INVALID);
         }
-        // The library's errors tell their cause themselves.
+        // The text of the library's errors includes their cause.
         let sentence = match error.downcast_ref::<dwnl::Error>() {
             Some(error) => error.to_string(),
             None => format!("{error:#}"),
@@ -106,8 +106,7 @@ impl Console {
 
     fn fail_json(&self, value: &impl Serialize) {
         if self.json {
-            // The failure has been told on standard error, and there is nowhere else to tell that
-            // it cannot be told here.
+            // The error is already on standard error. A second one has nowhere to go.
             let _ = print_json(value);
         }
     }
@@ -121,7 +120,7 @@ fn print_text(report: &impl Report) -> io::Result<()> {
 
 fn print_json(value: &impl Serialize) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    serde_json::to_writer(&mut out, value)?;
+    serde_json::to_writer(&mut out, &JsonObject::new(value))?;
     writeln!(out)?;
     out.flush()
 }

@@ -1,4 +1,4 @@
-//! The command line: its arguments, the verbs, and the privileges that they keep.
+//! The command line: arguments, commands, capabilities and the console.
 
 mod args;
 mod capabilities;

@@ -1,5 +1,5 @@
-//! What clap does not settle by itself: options before the verb are handed down to it, and options
-//! that do not go together are refused on whichever side of the verb they stand.
+//! What clap does not do by itself: options before the command are passed to it, and conflicting
+//! options are rejected on either side of the command.
 
 use std::path::{Path, PathBuf};
 
@@ -10,22 +10,22 @@ use super::args::{Cli, Command, Options};
 
 impl Cli {
     /// Reads the program's arguments. Ends the program after `--help` and `--version`, and with
-    /// status 2 if they are wrong.
+    /// status 2 on an error.
     pub fn from_argv() -> Cli {
         Cli::parse().normalized().unwrap_or_else(|error| error.exit())
     }
 
-    /// Hands what stood before the verb down to it, and refuses what does not go together.
+    /// Passes the options before the command to it, and rejects conflicting options.
     fn normalized(mut self) -> Result<Cli, clap::Error> {
         let Options { json, quiet, verbose, .. } = self.options;
-        refuse(quiet && verbose, "--quiet", "--verbose")?;
-        refuse(quiet && json, "--quiet", "--json")?;
+        reject(quiet && verbose, "--quiet", "--verbose")?;
+        reject(quiet && json, "--quiet", "--json")?;
         let verb = self.verb.name();
-        refuse(!propagate(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
-        refuse(!propagate(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
+        reject(!propagate(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
+        reject(!propagate(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
         let stdin =
             matches!(&self.verb, Command::Watch(args) if args.policy.path() == Path::new("-"));
-        refuse(stdin, "--file -", verb)?;
+        reject(stdin, "--file -", verb)?;
         Ok(self)
     }
 }
@@ -65,14 +65,14 @@ impl Command {
     }
 }
 
-/// Gives a verb the option that stood before it; what stands behind the verb prevails. Whether
-/// the verb takes it.
+/// Passes an option before the command to it. An option after the command takes precedence. Returns
+/// whether the command has the option.
 fn propagate(given: Option<PathBuf>, slot: Option<&mut Option<PathBuf>>) -> bool {
     let Some(path) = given else { return true };
     slot.map(|slot| slot.get_or_insert(path)).is_some()
 }
 
-fn refuse(wrong: bool, argument: &str, other: &str) -> Result<(), clap::Error> {
+fn reject(wrong: bool, argument: &str, other: &str) -> Result<(), clap::Error> {
     if !wrong {
         return Ok(());
     }
@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_is_consistent() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn options_may_stand_on_either_side_of_the_verb() {
+    fn options_may_precede_or_follow_the_command() {
         for line in ["dwnl --json -f p --netns n plan", "dwnl plan --json -f p --netns n"] {
             let cli = parse(line).expect(line);
             assert!(cli.options.json);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_has_a_default() {
+    fn the_policy_has_a_default_path() {
         let verb = parse("dwnl check").expect("check").verb;
         let Command::Check(policy) = verb else { unreachable!("{verb:?}") };
         assert_eq!(policy.path(), Path::new(POLICY_FILE));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn conflicting_options_are_rejected() {
         for line in [
             "dwnl -f p show",
             "dwnl remove -f p",

@@ -1,5 +1,5 @@
-//! A sign of life on the terminal while work lasts over a second. The kernel works on one system
-//! call, so it tells what is being done and for how long, not how much is left.
+//! A spinner on the terminal for actions of more than a second. The kernel works on one system
+//! call, so the spinner shows the action and the elapsed time, not the progress.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -10,18 +10,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 const DELAY: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 
-/// A spinner that is shown once its work has lasted over a second, and is gone when it is
-/// dropped. It starts a thread: privileges have to be given up before.
+/// A spinner that appears after a second and disappears when it is dropped. It starts a thread, so
+/// capabilities must be dropped before.
 pub struct Spinner {
     work: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Spinner {
-    /// Begins to wait; `action` is what is being done.
+    /// Starts the thread; `action` is shown, such as `applying the policy`.
     pub fn start(action: &'static str) -> Spinner {
         let (work, ended) = channel();
-        // Without a thread to spare there is no sign of life: the work itself goes on.
+        // Without a thread there is no spinner; the action itself is not affected.
         let thread = thread::Builder::new().spawn(move || spin(action, &ended)).ok();
         Spinner { work: Some(work), thread }
     }

@@ -4,117 +4,109 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use dwnl::engine::{FlowChanges, Outcome};
-use dwnl::model::{ForeignTranslations, PublishedPort, Set};
+use dwnl::model::{ForeignTranslations, PublishedPort};
 use dwnl::plan::Change;
 use serde::{Serialize, Serializer};
 
-use super::count::{Count, Counted, Thousands};
-use super::format::Elapsed;
-use super::translations::write_left_out;
+use super::count::{Count, Counts};
+use super::foreign_translations::{self, write_left_out};
+use super::format::{self, Elapsed};
 use super::{Difference, Report};
 
-/// What was done to the kernel's ruleset.
+/// The changes that were made to the kernel's ruleset.
 #[derive(Debug, Serialize)]
 pub struct ApplyReport<'a> {
     #[serde(skip)]
-    deed: Operation,
-    changed: bool,
-    added: usize,
-    removed: usize,
-    unchanged: usize,
+    operation: Operation,
+    has_changes: bool,
+    #[serde(flatten)]
+    counts: Counts,
     generation: u32,
     attempts: u32,
     elapsed_us: u64,
-    /// What became of the flows, where they are tended.
+    /// The effects of the policy besides its rules; `None` for `remove`.
     #[serde(flatten)]
-    pub flows: Option<Flows>,
-    warnings: Vec<String>,
-    /// The published ports that the policy does not mention, where a policy was applied.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "published")]
-    pub unmentioned: Option<Vec<PublishedPort>>,
-    /// Translations of other programs beside the jumps, where a policy was applied.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[serde(serialize_with = "super::translations::serialize")]
-    pub foreign_translations: Vec<ForeignTranslations>,
-    #[serde(skip)]
-    counted: Counted,
+    pub effects: Option<PolicyEffects>,
+    /// The changes, if they are to be listed.
+    #[serde(rename = "changes", serialize_with = "changes")]
+    pub difference: Option<Difference<'a>>,
     #[serde(skip)]
     chains_removed: usize,
     #[serde(skip)]
     sets_removed: usize,
     #[serde(skip)]
     elapsed: Duration,
-    /// The changes, where they are to be told too.
-    #[serde(rename = "changes", skip_serializing_if = "Option::is_none")]
-    #[serde(serialize_with = "changes")]
-    pub difference: Option<Difference<'a>>,
 }
 
-/// What was asked for.
+/// The operation that changed the ruleset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// That the kernel holds the policy.
+    /// The kernel was made to match the policy.
     Apply,
-    /// That the kernel holds nothing of dwnl's.
+    /// Everything that dwnl installed was removed.
     Remove,
 }
 
-/// How many flows did not outlast the change.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Flows {
-    #[serde(rename = "flows_forgotten")]
-    forgotten: usize,
-    #[serde(rename = "flows_ended")]
-    ended: usize,
+/// The effects of a policy besides its rules.
+#[derive(Debug, Serialize)]
+pub struct PolicyEffects {
+    /// The changes of conntrack entries; `None` if they could not be updated.
+    #[serde(flatten)]
+    pub flows: Flows,
+    /// Published ports that no entry of the policy covers.
+    #[serde(serialize_with = "uncovered_ports")]
+    pub uncovered_ports: Vec<PublishedPort>,
+    /// Port forwards of other programs in the chains of dwnl's jumps.
+    #[serde(serialize_with = "foreign_translations::serialize")]
+    pub foreign_translations: Vec<ForeignTranslations>,
+    /// Warnings for the operator.
+    pub warnings: Vec<String>,
 }
 
-impl From<FlowChanges> for Flows {
-    fn from(tended: FlowChanges) -> Flows {
-        Flows { forgotten: tended.cleared, ended: tended.terminated }
+/// The changes of conntrack entries.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Flows {
+    #[serde(rename = "flows_cleared")]
+    cleared: Option<usize>,
+    #[serde(rename = "flows_terminated")]
+    terminated: Option<usize>,
+}
+
+impl From<Option<FlowChanges>> for Flows {
+    fn from(changes: Option<FlowChanges>) -> Flows {
+        Flows {
+            cleared: changes.map(|changes| changes.cleared),
+            terminated: changes.map(|changes| changes.terminated),
+        }
     }
 }
 
 impl<'a> ApplyReport<'a> {
-    /// What the outcome, which has led to these sets, says after so long a time.
-    pub fn new(
-        deed: Operation,
-        outcome: &Outcome,
-        sets: &[Set],
-        elapsed: Duration,
-        warnings: Vec<String>,
-    ) -> ApplyReport<'a> {
+    /// Builds the report of an outcome; `elapsed` is the total run time.
+    pub fn new(operation: Operation, outcome: &Outcome, elapsed: Duration) -> ApplyReport<'a> {
         let plan = &outcome.plan;
         let count = |is: fn(&&Change) -> bool| plan.changes.iter().filter(is).count();
         ApplyReport {
-            deed,
-            changed: !plan.is_empty(),
-            added: plan.added(),
-            removed: plan.removed(),
-            unchanged: plan.unchanged,
+            operation,
+            has_changes: !plan.is_empty(),
+            counts: Counts::of(plan),
             generation: outcome.generation,
             attempts: outcome.attempts,
             elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-            flows: None,
-            warnings,
-            unmentioned: None,
-            foreign_translations: Vec::new(),
-            counted: Counted::of(plan, sets),
+            effects: None,
+            difference: None,
             chains_removed: count(|change| matches!(change, Change::DeleteChain(_))),
             sets_removed: count(|change| matches!(change, Change::DeleteSet { .. })),
             elapsed,
-            difference: None,
         }
     }
 
     /// `1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)`
     pub(super) fn summary(&self) -> String {
-        let (removed, unchanged) = (Thousands(self.removed), Thousands(self.unchanged));
-        let added = self.counted.count(self.added);
-        let circumstances = self.details();
-        format!("{added} added, {removed} removed, {unchanged} unchanged {circumstances}")
+        format!("{} {}", self.counts.changes("added", "removed"), self.details())
     }
 
-    /// `(generation 17, 1.2 ms)`; the attempts are told where one was not enough.
+    /// `(generation 17, 1.2 ms)`, and the number of attempts if there was more than one.
     fn details(&self) -> String {
         let ApplyReport { generation, attempts, elapsed, .. } = self;
         let elapsed = Elapsed(*elapsed);
@@ -123,13 +115,41 @@ impl<'a> ApplyReport<'a> {
             attempts => format!("(generation {generation}, {elapsed}, {attempts} attempts)"),
         }
     }
+
+    /// `2 rules and 1 chain`, `2 rules, 100 set elements, 1 chain and 1 set`
+    fn removed(&self) -> String {
+        let Counts { rules_removed, elements_removed, .. } = self.counts;
+        let some = |number, noun| (number > 0).then(|| Count(number, noun).to_string());
+        let mut parts = vec![Count(rules_removed, "rule").to_string()];
+        parts.extend(some(elements_removed, "set element"));
+        parts.push(Count(self.chains_removed, "chain").to_string());
+        parts.extend(some(self.sets_removed, "set"));
+        format::join_and(&parts)
+    }
 }
 
-fn published<S: Serializer>(
-    published: &Option<Vec<PublishedPort>>,
+fn uncovered_ports<S: Serializer>(
+    ports: &[PublishedPort],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(published.iter().flatten().map(ToString::to_string))
+    serializer.collect_seq(ports.iter().map(PortReport::from))
+}
+
+/// [`PublishedPort`] as JSON.
+#[derive(Serialize)]
+struct PortReport {
+    ports: String,
+    /// The only address on which Docker publishes the ports.
+    address: Option<String>,
+}
+
+impl From<&PublishedPort> for PortReport {
+    fn from(port: &PublishedPort) -> PortReport {
+        PortReport {
+            ports: port.ports.to_string(),
+            address: port.address.map(|address| address.ip().to_string()),
+        }
+    }
 }
 
 fn changes<S: Serializer>(
@@ -142,61 +162,54 @@ fn changes<S: Serializer>(
 impl Report for ApplyReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_difference(out)?;
-        self.write_deed(out)?;
-        self.write_consequences(out)
+        self.write_summary(out)?;
+        self.write_effects(out)
     }
 }
 
 impl ApplyReport<'_> {
-    /// Writes the changes, where they are to be told.
+    /// Writes the changes, if they are to be listed.
     pub(super) fn write_difference(&self, out: &mut dyn Write) -> io::Result<()> {
         self.difference.as_ref().map_or(Ok(()), |difference| difference.write_changes(out))
     }
 
-    /// Writes what has become of the second jump, ports and flows.
-    pub(super) fn write_consequences(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_left_out(out, &self.foreign_translations)?;
-        for published in self.unmentioned.iter().flatten() {
-            writeln!(
-                out,
-                "open to nobody: {published}, which Docker publishes and no entry names"
-            )?;
+    /// Writes what follows from the policy for ports, flows and the RETURN rule.
+    pub(super) fn write_effects(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some(effects) = &self.effects else { return Ok(()) };
+        write_left_out(out, &effects.foreign_translations)?;
+        for published in &effects.uncovered_ports {
+            writeln!(out, "blocked: Docker publishes {published} but no policy entry covers it")?;
         }
-        self.write_flows(out)
+        effects.flows.write(out)
     }
 
-    fn write_deed(&self, out: &mut dyn Write) -> io::Result<()> {
-        let ApplyReport { counted, generation, .. } = self;
-        match (self.changed, self.deed) {
+    fn write_summary(&self, out: &mut dyn Write) -> io::Result<()> {
+        let ApplyReport { counts, generation, .. } = self;
+        match (self.has_changes, self.operation) {
             (true, Operation::Apply) => writeln!(out, "applied: {}", self.summary()),
             (true, Operation::Remove) => {
-                let rules = counted.count(self.removed);
-                let chains = Count(self.chains_removed, "chain");
-                let containers = match self.sets_removed {
-                    0 => format!(" and {chains}"),
-                    sets => format!(", {chains} and {}", Count(sets, "set")),
-                };
-                writeln!(out, "removed: {rules}{containers} {}", self.details())
+                writeln!(out, "removed: {} {}", self.removed(), self.details())
             }
             (false, Operation::Apply) => {
-                let standing = counted.up_to_date(self.unchanged);
-                writeln!(out, "nothing to do: {standing} (generation {generation})")
+                writeln!(out, "up to date: {} (generation {generation})", counts.unchanged())
             }
             (false, Operation::Remove) => {
-                writeln!(out, "nothing to do: not installed (generation {generation})")
+                writeln!(out, "nothing to remove: not installed (generation {generation})")
             }
         }
     }
+}
 
-    /// What an apply that left all flows alone says nothing about.
-    fn write_flows(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self.flows {
-            None | Some(Flows { forgotten: 0, ended: 0 }) => Ok(()),
-            Some(Flows { forgotten, ended }) => {
-                let forgotten = Count(forgotten, "refused flow");
-                writeln!(out, "{forgotten} forgotten, {} ended", Count(ended, "open flow"))
-            }
+impl Flows {
+    /// Writes nothing if no conntrack entry was changed.
+    fn write(self, out: &mut dyn Write) -> io::Result<()> {
+        let (cleared, terminated) = (self.cleared.unwrap_or(0), self.terminated.unwrap_or(0));
+        if cleared == 0 && terminated == 0 {
+            return Ok(());
         }
+        let cleared = Count(cleared, "rejected flow");
+        let terminated = Count(terminated, "established flow");
+        writeln!(out, "conntrack: {cleared} cleared, {terminated} terminated")
     }
 }
 
@@ -204,7 +217,7 @@ impl ApplyReport<'_> {
 mod tests {
     use dwnl::model::{Family, Ports, Position, Protocol, RuleContent};
 
-    use super::super::test_support::{allow, json, large_group, outcome, path, set_path, text};
+    use super::super::test_support::{allow, json, outcome, path, set_path, text};
     use super::*;
 
     const ELAPSED: Duration = Duration::from_micros(1_234);
@@ -227,13 +240,7 @@ mod tests {
     #[test]
     fn an_apply_counts_its_rules() {
         let outcome = outcome(change(), 1);
-        let done = ApplyReport::new(
-            Operation::Apply,
-            &outcome,
-            &[],
-            ELAPSED,
-            vec!["no effect".to_owned()],
-        );
+        let done = ApplyReport::new(Operation::Apply, &outcome, ELAPSED);
         assert_eq!(
             text(&done),
             "applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)\n"
@@ -241,17 +248,18 @@ mod tests {
         assert_eq!(
             json(&done),
             concat!(
-                r#"{"changed":true,"added":1,"removed":2,"unchanged":40,"generation":17,"#,
-                r#""attempts":1,"elapsed_us":1234,"warnings":["no effect"]}"#
+                r#"{"has_changes":true,"rules_added":1,"rules_removed":2,"rules_unchanged":40,"#,
+                r#""elements_added":0,"elements_removed":0,"elements_unchanged":0,"#,
+                r#""generation":17,"attempts":1,"elapsed_us":1234,"changes":null}"#
             )
         );
     }
 
     #[test]
-    fn a_verbose_apply_tells_the_changes_too() {
+    fn a_verbose_apply_lists_the_changes() {
         let outcome = outcome(change(), 1);
-        let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
-        done.difference = Some(Difference::new(&outcome.plan, &[], true));
+        let mut done = ApplyReport::new(Operation::Apply, &outcome, ELAPSED);
+        done.difference = Some(Difference::new(&outcome.plan, true));
         assert_eq!(
             text(&done),
             "\
@@ -265,12 +273,12 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     }
 
     #[test]
-    fn a_verbose_apply_tells_programs_the_changes_too() {
+    fn a_verbose_apply_lists_the_changes_in_json() {
         let outcome = outcome(vec![Change::DeleteChain(path(Family::Ip, "DOCKER-BLOCK"))], 1);
-        let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
-        done.difference = Some(Difference::new(&outcome.plan, &[], true));
+        let mut done = ApplyReport::new(Operation::Apply, &outcome, ELAPSED);
+        done.difference = Some(Difference::new(&outcome.plan, true));
         let changes = concat!(
-            r#""changes":[{"op":"delete-chain","family":"ip","table":"nat","#,
+            r#""changes":[{"op":"delete_chain","family":"ip","table":"nat","#,
             r#""chain":"DOCKER-BLOCK"}]}"#
         );
         assert!(json(&done).ends_with(changes), "{}", json(&done));
@@ -278,60 +286,75 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
 
     #[test]
     fn elements_and_sets_are_counted() {
-        let applied = outcome(Vec::new(), 1);
-        let sets = large_group().sets;
-        let done = ApplyReport::new(Operation::Apply, &applied, &sets, ELAPSED, Vec::new());
-        assert_eq!(text(&done), "nothing to do: 40 rules and elements stand (generation 17)\n");
+        let mut applied = outcome(Vec::new(), 1);
+        applied.plan.unchanged = 100_040;
+        applied.plan.unchanged_elements = 100_000;
+        let done = ApplyReport::new(Operation::Apply, &applied, ELAPSED);
+        assert_eq!(text(&done), "up to date: 40 rules, 100,000 set elements (generation 17)\n");
         let mut changes = change();
         changes.push(Change::DeleteSet { set: set_path("cdn-4"), elements: 99_998 });
         let removed = outcome(changes, 1);
-        let done = ApplyReport::new(Operation::Remove, &removed, &[], ELAPSED, Vec::new());
+        let done = ApplyReport::new(Operation::Remove, &removed, ELAPSED);
         assert_eq!(
             text(&done),
-            "removed: 100,000 rules and elements, 1 chain and 1 set (generation 17, 1.2 ms)\n"
+            "removed: 2 rules, 99,998 set elements, 1 chain and 1 set (generation 17, 1.2 ms)\n"
         );
     }
 
+    fn applied(outcome: &Outcome, flows: Option<FlowChanges>) -> ApplyReport<'_> {
+        let mut done = ApplyReport::new(Operation::Apply, outcome, ELAPSED);
+        done.effects = Some(PolicyEffects {
+            flows: flows.into(),
+            uncovered_ports: Vec::new(),
+            foreign_translations: Vec::new(),
+            warnings: vec!["no effect".to_owned()],
+        });
+        done
+    }
+
     #[test]
-    fn what_became_of_flows_is_told() {
+    fn changes_of_conntrack_entries_are_reported() {
         let outcome = outcome(Vec::new(), 1);
-        let done = |forgotten, ended| {
-            let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
+        let done = |cleared, terminated| {
             let mut changes = FlowChanges::default();
-            (changes.cleared, changes.terminated) = (forgotten, ended);
-            done.flows = Some(changes.into());
-            done
+            (changes.cleared, changes.terminated) = (cleared, terminated);
+            applied(&outcome, Some(changes))
         };
-        assert_eq!(text(&done(0, 0)), "nothing to do: 40 rules stand (generation 17)\n");
+        assert_eq!(text(&done(0, 0)), "up to date: 40 rules (generation 17)\n");
         assert_eq!(
             text(&done(1, 1_200)),
-            "nothing to do: 40 rules stand (generation 17)\n\
-             1 refused flow forgotten, 1,200 open flows ended\n"
+            "up to date: 40 rules (generation 17)\n\
+             conntrack: 1 rejected flow cleared, 1,200 established flows terminated\n"
         );
-        let json = json(&done(0, 2));
-        assert!(json.contains(r#""flows_forgotten":0,"flows_ended":2,"#), "{json}");
+        let changed = json(&done(0, 2));
+        assert!(changed.contains(r#""flows_cleared":0,"flows_terminated":2,"#), "{changed}");
+        let failed = json(&applied(&outcome, None));
+        assert!(failed.contains(r#""flows_cleared":null,"flows_terminated":null,"#), "{failed}");
     }
 
     #[test]
-    fn ports_that_nobody_can_reach_are_told() {
+    fn uncovered_ports_are_reported() {
         let outcome = outcome(Vec::new(), 1);
-        let mut done = ApplyReport::new(Operation::Apply, &outcome, &[], ELAPSED, Vec::new());
+        let mut done = applied(&outcome, None);
         let ports = Ports::new(Protocol::Tcp, 8080, 8081).expect("ports");
         let address = "203.0.113.5".parse().expect("an address");
         let published = PublishedPort { address: Some(address), family: Family::Ip, ports };
-        done.unmentioned = Some(vec![published]);
+        done.effects.as_mut().expect("effects").uncovered_ports = vec![published];
         assert_eq!(
             text(&done),
-            "nothing to do: 40 rules stand (generation 17)\n\
-             open to nobody: 8080-8081/tcp on 203.0.113.5, which Docker publishes and no entry names\n"
+            "up to date: 40 rules (generation 17)\n\
+             blocked: Docker publishes 8080-8081/tcp on 203.0.113.5 but no policy entry covers it\n"
         );
-        assert!(json(&done).contains(r#""unmentioned":["8080-8081/tcp on 203.0.113.5"]"#));
+        let effects = concat!(
+            r#""uncovered_ports":[{"ports":"8080-8081/tcp","address":"203.0.113.5"}],"#,
+            r#""foreign_translations":[],"warnings":["no effect"],"changes":null}"#
+        );
+        assert!(json(&done).ends_with(effects), "{}", json(&done));
     }
 
     #[test]
-    fn attempts_are_told_where_one_was_not_enough() {
-        let done =
-            ApplyReport::new(Operation::Remove, &outcome(change(), 3), &[], ELAPSED, Vec::new());
+    fn several_attempts_are_reported() {
+        let done = ApplyReport::new(Operation::Remove, &outcome(change(), 3), ELAPSED);
         assert_eq!(
             text(&done),
             "removed: 2 rules and 1 chain (generation 17, 1.2 ms, 3 attempts)\n"
@@ -339,10 +362,10 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     }
 
     #[test]
-    fn doing_nothing_is_told() {
+    fn an_operation_without_changes_is_reported() {
         let outcome = outcome(Vec::new(), 1);
-        let text = |deed| text(&ApplyReport::new(deed, &outcome, &[], ELAPSED, Vec::new()));
-        assert_eq!(text(Operation::Apply), "nothing to do: 40 rules stand (generation 17)\n");
-        assert_eq!(text(Operation::Remove), "nothing to do: not installed (generation 17)\n");
+        let text = |operation| text(&ApplyReport::new(operation, &outcome, ELAPSED));
+        assert_eq!(text(Operation::Apply), "up to date: 40 rules (generation 17)\n");
+        assert_eq!(text(Operation::Remove), "nothing to remove: not installed (generation 17)\n");
     }
 }

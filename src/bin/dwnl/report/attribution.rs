@@ -1,36 +1,34 @@
-//! What others had done before a check: the first commits one by one, and how many there were besides.
+//! The commits of other programs before a check: the first few, and the number of the others.
 
 use serde::Serialize;
 
 use super::count::Count;
 
-/// What others had done before a check.
+/// The commits of other programs before a check.
 #[derive(Debug, Default, Serialize)]
 pub struct Attribution {
-    #[serde(rename = "commits")]
-    first: Vec<Cause>,
-    #[serde(rename = "further_commits")]
-    further: usize,
+    commits: Vec<Cause>,
+    more_commits: usize,
 }
 
-/// One commit of somebody else's, or several of the same process that did the same.
+/// A commit of another program, or several identical commits of the same process.
 #[derive(Debug, Serialize)]
 struct Cause {
     process: Option<String>,
     pid: Option<u32>,
-    /// The generation of the first one.
+    /// The generation of the first commit.
     generation: u32,
-    times: usize,
-    /// Who did what, in words.
-    text: String,
+    commit_count: usize,
+    /// The process and what it changed, in words.
+    summary: String,
     #[serde(skip)]
-    culprit: String,
+    author: String,
 }
 
 impl From<&dwnl::reconcile::Attribution> for Attribution {
     fn from(attribution: &dwnl::reconcile::Attribution) -> Attribution {
-        let first = attribution.causes.iter().map(Cause::from).collect();
-        Attribution { first, further: attribution.more_commits }
+        let commits = attribution.causes.iter().map(Cause::from).collect();
+        Attribution { commits, more_commits: attribution.more_commits }
     }
 }
 
@@ -42,9 +40,9 @@ impl From<&dwnl::reconcile::Cause> for Cause {
             process: process.map(|process| process.name.to_string()),
             pid: process.map(|process| process.id),
             generation: commit.generation,
-            times: cause.times,
-            text: commit.to_string(),
-            culprit: commit.author(),
+            commit_count: cause.times,
+            summary: commit.to_string(),
+            author: commit.author(),
         }
     }
 }
@@ -52,25 +50,28 @@ impl From<&dwnl::reconcile::Cause> for Cause {
 impl Attribution {
     /// `, after process nft (pid 7) deleted table inet dwnl`
     pub fn words(&self) -> String {
-        let first = self.first.iter().map(Cause::words);
-        let further = (self.further > 0).then(|| Count(self.further, "other commit").to_string());
-        match &first.chain(further).collect::<Vec<_>>()[..] {
+        let first = self.commits.iter().map(Cause::words);
+        let more =
+            (self.more_commits > 0).then(|| Count(self.more_commits, "other commit").to_string());
+        match &first.chain(more).collect::<Vec<_>>()[..] {
             [] => String::new(),
             [one] => format!(", after {one}"),
             [others @ .., last] => format!(", after {}; and {last}", others.join("; ")),
         }
     }
 
-    /// Who did it, as far as that is known.
+    /// The author of the first commit, if it is known.
     pub fn author(&self) -> &str {
-        self.first.first().map_or("somebody", |cause| &cause.culprit)
+        self.commits.first().map_or("an unknown process", |cause| &cause.author)
     }
 }
 
 impl Cause {
     fn words(&self) -> String {
-        let Cause { text, times, .. } = self;
-        if *times == 1 { text.clone() } else { format!("{text} ({times} times)") }
+        match self {
+            Cause { summary, commit_count: 1, .. } => summary.clone(),
+            Cause { summary, commit_count, .. } => format!("{summary} ({commit_count} times)"),
+        }
     }
 }
 
@@ -81,24 +82,24 @@ pub(super) mod tests {
     /// One commit by each of this number of processes.
     pub fn causes(commits: u32) -> Attribution {
         let first: Vec<Cause> = (1..=commits.min(3)).map(cause).collect();
-        let further = commits as usize - first.len();
-        Attribution { first, further }
+        let more_commits = commits as usize - first.len();
+        Attribution { commits: first, more_commits }
     }
 
     fn cause(pid: u32) -> Cause {
-        let culprit = format!("process nft (pid {pid})");
+        let author = format!("process nft (pid {pid})");
         Cause {
             process: Some("nft".to_owned()),
             pid: Some(pid),
             generation: 15 + pid,
-            times: 1,
-            text: format!("{culprit} deleted table inet dwnl"),
-            culprit,
+            commit_count: 1,
+            summary: format!("{author} deleted table inet dwnl"),
+            author,
         }
     }
 
     #[test]
-    fn the_first_are_told_one_by_one() {
+    fn the_first_commits_are_listed() {
         assert_eq!(causes(0).words(), "");
         assert_eq!(causes(1).words(), ", after process nft (pid 1) deleted table inet dwnl");
         assert_eq!(
@@ -109,8 +110,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn equal_commits_are_told_with_their_number() {
-        let causes = Attribution { first: vec![Cause { times: 4, ..cause(1) }], further: 1 };
+    fn identical_commits_are_listed_with_their_number() {
+        let causes =
+            Attribution { commits: vec![Cause { commit_count: 4, ..cause(1) }], more_commits: 1 };
         assert_eq!(
             causes.words(),
             ", after process nft (pid 1) deleted table inet dwnl (4 times); and 1 other commit"
@@ -118,8 +120,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_first_is_the_culprit() {
+    fn the_author_is_that_of_the_first_commit() {
         assert_eq!(causes(2).author(), "process nft (pid 1)");
-        assert_eq!(causes(0).author(), "somebody");
+        assert_eq!(causes(0).author(), "an unknown process");
     }
 }

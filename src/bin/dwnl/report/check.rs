@@ -11,18 +11,18 @@ use serde::Serialize;
 use super::Report;
 use super::count::Count;
 
-/// Whether a policy is right, and what is in it.
+/// Whether a policy is valid, and its size.
 #[derive(Debug, Serialize)]
 pub struct Check<'a> {
     #[serde(skip)]
     name: String,
-    ok: bool,
-    entries: Option<usize>,
-    sources: Option<usize>,
+    is_valid: bool,
+    entry_count: Option<usize>,
+    source_count: Option<usize>,
     errors: Vec<ErrorReport<'a>>,
 }
 
-/// [`Diagnostic`] for programs.
+/// [`Diagnostic`] as JSON.
 #[derive(Debug, Serialize)]
 struct ErrorReport<'a> {
     file: &'a str,
@@ -39,9 +39,9 @@ impl<'a> Check<'a> {
         let is_stdin = path == Path::new("-");
         Check {
             name: if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() },
-            ok: true,
-            entries: Some(policy.allow().len()),
-            sources: Some(count_sources(policy)),
+            is_valid: true,
+            entry_count: Some(policy.allow().len()),
+            source_count: Some(count_sources(policy)),
             errors: Vec::new(),
         }
     }
@@ -50,15 +50,15 @@ impl<'a> Check<'a> {
     pub fn failed(diagnostics: &'a Diagnostics) -> Check<'a> {
         Check {
             name: String::new(),
-            ok: false,
-            entries: None,
-            sources: None,
+            is_valid: false,
+            entry_count: None,
+            source_count: None,
             errors: diagnostics.0.iter().map(ErrorReport::from).collect(),
         }
     }
 }
 
-/// How many sources the policy names; those of a group count once, however often it is named.
+/// The number of sources in the policy. Those of a group count once, even if several entries use it.
 fn count_sources(policy: &Policy) -> usize {
     let groups = policy.allow().iter().filter_map(Allow::from).flatten();
     let mut seen = HashSet::new();
@@ -83,8 +83,8 @@ impl<'a> From<&'a Diagnostic> for ErrorReport<'a> {
 
 impl Report for Check<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let entries = Count(self.entries.unwrap_or(0), "entry");
-        let sources = Count(self.sources.unwrap_or(0), "source");
+        let entries = Count(self.entry_count.unwrap_or(0), "entry");
+        let sources = Count(self.source_count.unwrap_or(0), "source");
         let errors = match self.errors.len() {
             0 => "no errors".to_owned(),
             errors => Count(errors, "error").to_string(),
@@ -113,17 +113,20 @@ mod tests {
     fn sources_of_a_shared_group_count_once() {
         let check = Check::passed(Path::new("policy.toml"), &policy());
         assert_eq!(text(&check), "policy.toml: 2 entries, 2 sources, no errors\n");
-        assert_eq!(json(&check), r#"{"ok":true,"entries":2,"sources":2,"errors":[]}"#);
+        assert_eq!(
+            json(&check),
+            r#"{"is_valid":true,"entry_count":2,"source_count":2,"errors":[]}"#
+        );
     }
 
     #[test]
-    fn standard_input_has_a_name() {
+    fn standard_input_is_named() {
         let check = Check::passed(Path::new("-"), &Policy::default());
         assert_eq!(text(&check), "<stdin>: 0 entries, 0 sources, no errors\n");
     }
 
     #[test]
-    fn errors_are_data_for_programs() {
+    fn errors_are_objects_in_json() {
         let diagnostics = Diagnostics(vec![Diagnostic {
             at: Location { file: "p.toml".into(), line: 3, column: 9 },
             message: "unknown group `ofice`".to_owned(),
@@ -134,9 +137,9 @@ mod tests {
         assert_eq!(
             json(&Check::failed(&diagnostics)),
             concat!(
-                r#"{"ok":false,"entries":null,"sources":null,"errors":[{"file":"p.toml","line":3,"#,
-                r#""column":9,"message":"unknown group `ofice`","help":"did you mean `office`?","#,
-                r#""excerpt":"from = [\"ofice\"]"}]}"#
+                r#"{"is_valid":false,"entry_count":null,"source_count":null,"errors":["#,
+                r#"{"file":"p.toml","line":3,"column":9,"message":"unknown group `ofice`","#,
+                r#""help":"did you mean `office`?","excerpt":"from = [\"ofice\"]"}]}"#
             )
         );
     }

@@ -1,12 +1,12 @@
-//! How numbers read, the same in every report, and what the numbers of a plan count.
+//! Numbers in reports, and what a plan adds and removes.
 
 use std::fmt::{self, Display};
 
 use dwnl::Plan;
-use dwnl::model::Set;
 use dwnl::plan::Change;
+use serde::Serialize;
 
-/// A number whose thousands are set apart: `99,990`.
+/// A number with thousands separators: `99,990`.
 pub struct Thousands(pub usize);
 
 impl Display for Thousands {
@@ -33,52 +33,71 @@ impl Display for Count {
     }
 }
 
-/// What a plan counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// Rules alone, because there are no sets.
-    Rules,
-    /// Rules and the elements of sets.
-    RulesAndElements,
+/// What a plan adds, removes and keeps of dwnl's rules and set elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    pub rules_added: usize,
+    pub rules_removed: usize,
+    pub rules_unchanged: usize,
+    pub elements_added: usize,
+    pub elements_removed: usize,
+    pub elements_unchanged: usize,
 }
 
-impl Counted {
-    /// What is counted by a plan that is to lead to these sets. Elements that are the kernel's to
-    /// keep are not.
-    pub fn of(plan: &Plan, desired: &[Set]) -> Counted {
-        if desired.iter().all(|set| set.kind.is_dynamic())
-            && !plan.changes.iter().any(is_of_elements)
-        {
-            Counted::Rules
-        } else {
-            Counted::RulesAndElements
+impl Counts {
+    /// Counts the changes of a plan.
+    pub fn of(plan: &Plan) -> Counts {
+        let elements_added = plan.changes.iter().map(added_elements).sum();
+        let elements_removed = plan.changes.iter().map(removed_elements).sum();
+        Counts {
+            rules_added: plan.added() - elements_added,
+            rules_removed: plan.removed() - elements_removed,
+            rules_unchanged: plan.unchanged - plan.unchanged_elements,
+            elements_added,
+            elements_removed,
+            elements_unchanged: plan.unchanged_elements,
         }
     }
 
-    /// So many of them: `1 rule`, `100,002 rules and elements`.
-    pub fn count(self, number: usize) -> String {
-        match self {
-            Counted::Rules => Count(number, "rule").to_string(),
-            Counted::RulesAndElements if number == 1 => "1 rule or element".to_owned(),
-            Counted::RulesAndElements => format!("{} rules and elements", Thousands(number)),
+    /// `1 rule added, 2 removed, 40 unchanged`, and the set elements if any change; `add` and
+    /// `remove` are the words for what is added and removed.
+    pub fn changes(&self, add: &str, remove: &str) -> String {
+        let rules = Count(self.rules_added, "rule");
+        let [removed, unchanged] = [self.rules_removed, self.rules_unchanged].map(Thousands);
+        let rules = format!("{rules} {add}, {removed} {remove}, {unchanged} unchanged");
+        if self.elements_added == 0 && self.elements_removed == 0 {
+            return rules;
         }
+        let [added, removed, unchanged] =
+            [self.elements_added, self.elements_removed, self.elements_unchanged].map(Thousands);
+        format!("{rules}; set elements: {added} {add}, {removed} {remove}, {unchanged} unchanged")
     }
 
-    /// How many of them stay as they are: `1 rule stands`, `43 rules stand`.
-    pub fn up_to_date(self, number: usize) -> String {
-        let verb = if number == 1 { "stands" } else { "stand" };
-        format!("{} {verb}", self.count(number))
+    /// What is unchanged: `40 rules`, `40 rules, 100,000 set elements`.
+    pub fn unchanged(&self) -> String {
+        let rules = Count(self.rules_unchanged, "rule");
+        match self.elements_unchanged {
+            0 => rules.to_string(),
+            elements => format!("{rules}, {}", Count(elements, "set element")),
+        }
     }
 }
 
-fn is_of_elements(change: &Change) -> bool {
+fn added_elements(change: &Change) -> usize {
     match change {
-        Change::AddElements { .. } | Change::DeleteElements { .. } | Change::ReplaceSet { .. } => {
-            true
-        }
-        Change::AddSet(_, kind) => !kind.is_dynamic(),
-        Change::DeleteSet { elements, .. } => *elements > 0,
-        _ => false,
+        Change::AddElements { elements, .. } => elements.len(),
+        Change::ReplaceSet { elements, unchanged, .. } => elements.len() - unchanged,
+        _ => 0,
+    }
+}
+
+fn removed_elements(change: &Change) -> usize {
+    match change {
+        Change::DeleteElements { elements, .. } => elements.len(),
+        Change::ReplaceSet { before, unchanged, .. } => before.len() - unchanged,
+        Change::DeleteSet { elements, .. } => *elements,
+        Change::DeleteTable { contents, .. } => contents.iter().map(removed_elements).sum(),
+        _ => 0,
     }
 }
 
@@ -95,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         let text = |number| Thousands(number).to_string();
         assert_eq!(text(0), "0");
         assert_eq!(text(999), "999");
@@ -105,10 +124,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_is_named() {
-        assert_eq!(Counted::Rules.up_to_date(1), "1 rule stands");
-        assert_eq!(Counted::RulesAndElements.up_to_date(1), "1 rule or element stands");
-        let many = Counted::RulesAndElements.up_to_date(100_002);
-        assert_eq!(many, "100,002 rules and elements stand");
+    fn set_elements_are_counted_apart_from_rules() {
+        let rules = Counts {
+            rules_added: 1,
+            rules_removed: 2,
+            rules_unchanged: 40,
+            elements_added: 0,
+            elements_removed: 0,
+            elements_unchanged: 99_990,
+        };
+        assert_eq!(rules.unchanged(), "40 rules, 99,990 set elements");
+        assert_eq!(Counts { elements_unchanged: 0, ..rules }.unchanged(), "40 rules");
+        assert_eq!(
+            rules.changes("to add", "to remove"),
+            "1 rule to add, 2 to remove, 40 unchanged"
+        );
+        assert_eq!(
+            Counts { elements_added: 10, ..rules }.changes("added", "removed"),
+            "1 rule added, 2 removed, 40 unchanged; set elements: 10 added, 0 removed, 99,990 \
+             unchanged"
+        );
     }
 }

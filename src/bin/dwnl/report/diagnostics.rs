@@ -1,4 +1,4 @@
-//! Errors and warnings as they are written to standard error.
+//! Errors and warnings on standard error.
 
 use std::io::{self, Write};
 
@@ -8,25 +8,25 @@ use serde::Serialize;
 use super::format::Escaped;
 use super::style::{ERROR, HEADING, WARNING};
 
-/// Why the operation failed, for programs.
+/// An operation that failed, as JSON.
 #[derive(Debug, Serialize)]
 pub struct Failure<'a> {
-    /// The sentence that is told to people.
+    /// The error, as on standard error.
     pub error: &'a str,
 }
 
-/// Writes an error in one line.
+/// Writes an error as one line.
 pub fn write_error(out: &mut dyn Write, message: &str) -> io::Result<()> {
     writeln!(out, "{ERROR}error:{ERROR:#} {message}")
 }
 
-/// Writes a warning in one line.
+/// Writes a warning as one line.
 pub fn write_warning(out: &mut dyn Write, message: &str) -> io::Result<()> {
     writeln!(out, "{WARNING}warning:{WARNING:#} {}", Escaped(message))
 }
 
-/// Writes all errors of a policy, their first lines bold and what underlines the excerpt red.
-/// That a file cannot be read is labelled as an error, because there is no position to lead with.
+/// Writes all errors of a policy. Their first lines are bold, and the underlines of excerpts red. A
+/// file that cannot be read has no position, so it is labelled as an error.
 pub fn write_diagnostics(out: &mut dyn Write, diagnostics: &Diagnostics) -> io::Result<()> {
     let text = diagnostics.to_string();
     match &diagnostics.0[..] {
@@ -40,7 +40,7 @@ fn write_paragraphs(out: &mut dyn Write, text: &str) -> io::Result<()> {
     for line in text.lines() {
         match line.find('^') {
             _ if is_first => writeln!(out, "{HEADING}{line}{HEADING:#}")?,
-            // Excerpts begin with their line's number, and what underlines them with a space.
+            // The line of an excerpt begins with its number, and its underline with a space.
             Some(carets) if line.starts_with(' ') => {
                 let (before, carets) = line.split_at(carets);
                 writeln!(out, "{before}{ERROR}{carets}{ERROR:#}")?;
@@ -73,14 +73,14 @@ p.toml:4:1: unknown key";
     }
 
     #[test]
-    fn the_text_of_diagnostics_is_kept() {
+    fn styles_do_not_change_the_text() {
         assert_eq!(plain(|out| write_paragraphs(out, ERRORS)), format!("{ERRORS}\n"));
     }
 
     #[test]
     fn first_lines_are_bold_and_underlines_are_red() {
         let mut out = Vec::new();
-        write_paragraphs(&mut out, ERRORS).expect("a vector takes all");
+        write_paragraphs(&mut out, ERRORS).expect("a vector accepts all bytes");
         let styled = String::from_utf8(out).expect("UTF-8");
         let lines: Vec<&str> = styled.lines().filter(|line| line.contains('\u{1b}')).collect();
         assert_eq!(

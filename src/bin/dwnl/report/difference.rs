@@ -1,69 +1,63 @@
-//! The report of `plan`: what would change, grouped by chain or set.
+//! The report of `plan`: the changes by table, chain or set.
 
 use std::io::{self, Write};
 
-use dwnl::model::{ForeignTranslations, Set};
+use dwnl::model::ForeignTranslations;
 use dwnl::plan::Plan;
 use serde::{Serialize, Serializer};
 
 use super::Report;
 use super::change::ChangeReport;
-use super::count::{Counted, Thousands};
+use super::count::Counts;
+use super::foreign_translations::{self, write_left_out};
+use super::object::Object;
 use super::style::HEADING;
-use super::translations::write_left_out;
 
 /// The difference between the policy and the kernel.
 #[derive(Debug, Serialize)]
 pub struct Difference<'a> {
-    changed: bool,
-    added: usize,
-    removed: usize,
-    unchanged: usize,
+    has_changes: bool,
+    #[serde(flatten)]
+    counts: Counts,
     generation: u32,
     changes: Vec<ChangeReport<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "translations")]
+    #[serde(serialize_with = "translations")]
     foreign_translations: &'a [ForeignTranslations],
-    /// What the operator has to be warned of, for programs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
-    #[serde(skip)]
-    counted: Counted,
     #[serde(skip)]
     verbose: bool,
 }
 
 impl<'a> Difference<'a> {
-    /// What the plan, which leads to these sets, would change; `verbose`: with places, handles,
-    /// origins and all elements.
-    pub fn new(plan: &'a Plan, sets: &[Set], verbose: bool) -> Difference<'a> {
+    /// What a plan would change. With `verbose`, lines have handles and origins, and every element
+    /// is listed.
+    pub fn new(plan: &'a Plan, verbose: bool) -> Difference<'a> {
         Difference {
-            changed: !plan.is_empty(),
-            added: plan.added(),
-            removed: plan.removed(),
-            unchanged: plan.unchanged,
+            has_changes: !plan.is_empty(),
+            counts: Counts::of(plan),
             generation: plan.generation,
             changes: ChangeReport::list(&plan.changes),
             foreign_translations: &plan.foreign_translations,
             warnings: Vec::new(),
-            counted: Counted::of(plan, sets),
             verbose,
         }
     }
 
-    /// The changes, for programs.
+    /// The changes.
     pub fn changes(&self) -> &[ChangeReport<'a>] {
         &self.changes
     }
 
-    /// The tables and chains or sets that would change, as nft writes them.
-    pub fn places(&self) -> Vec<String> {
-        self.groups().into_iter().map(|group| group.path).collect()
+    /// The tables, chains and sets that change, in nft's notation.
+    pub fn objects(&self) -> Vec<String> {
+        self.groups().into_iter().map(|group| group.object.to_string()).collect()
     }
 
     /// Writes the changes, without the summary.
     pub fn write_changes(&self, out: &mut dyn Write) -> io::Result<()> {
         for group in self.groups() {
-            write!(out, "{HEADING}{}{HEADING:#}", group.path)?;
+            write!(out, "{HEADING}{}{HEADING:#}", group.object)?;
             for change in &group.changes {
                 change.write_heading(out)?;
             }
@@ -75,47 +69,36 @@ impl<'a> Difference<'a> {
         Ok(())
     }
 
-    /// The changes by table and chain or set, in the order in which those come first. There are
-    /// few of them, and the changes of one mostly stand together.
+    /// The changes by table, chain or set, in the order of their first changes. There are few
+    /// groups, and the changes of one are mostly adjacent.
     fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group> = Vec::new();
         for change in &self.changes {
-            match groups.iter_mut().rev().find(|group| group.is_of(change)) {
+            let object = change.object();
+            match groups.iter_mut().rev().find(|group| group.object == object) {
                 Some(group) => group.changes.push(change),
-                None => groups.push(Group { path: change.path(), changes: vec![change] }),
+                None => groups.push(Group { object, changes: vec![change] }),
             }
         }
         groups
     }
 }
 
-/// The changes of one chain or set, or of a table itself.
+/// The changes of a table, chain or set.
 struct Group<'a> {
-    path: String,
+    object: Object<'a>,
     changes: Vec<&'a ChangeReport<'a>>,
-}
-
-impl Group<'_> {
-    fn is_of(&self, change: &ChangeReport) -> bool {
-        self.changes.first().is_some_and(|first| first.address() == change.address())
-    }
 }
 
 impl Report for Difference<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_changes(out)?;
-        let Difference { counted, generation, .. } = self;
-        if self.changed {
-            let added = counted.count(self.added);
-            let (removed, unchanged) = (Thousands(self.removed), Thousands(self.unchanged));
-            writeln!(
-                out,
-                "plan: {added} to add, {removed} to remove, {unchanged} unchanged \
-                 (generation {generation})"
-            )?;
+        let Difference { counts, generation, .. } = self;
+        if self.has_changes {
+            let changes = counts.changes("to add", "to remove");
+            writeln!(out, "plan: {changes} (generation {generation})")?;
         } else {
-            let standing = counted.up_to_date(self.unchanged);
-            writeln!(out, "nothing to do: {standing} (generation {generation})")?;
+            writeln!(out, "up to date: {} (generation {generation})", counts.unchanged())?;
         }
         write_left_out(out, self.foreign_translations)
     }
@@ -125,7 +108,7 @@ fn translations<S: Serializer>(
     translations: &&[ForeignTranslations],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    super::translations::serialize(translations, serializer)
+    foreign_translations::serialize(translations, serializer)
 }
 
 #[cfg(test)]
@@ -134,8 +117,7 @@ mod tests {
     use dwnl::plan::Change;
 
     use super::super::test_support::{
-        HOSTS, allow, hosts, json, jump, large_group, local, lookup, origin, own_path, path,
-        set_path, text,
+        HOSTS, allow, hosts, json, jump, local, lookup, origin, own_path, path, set_path, text,
     };
     use super::*;
 
@@ -168,7 +150,7 @@ mod tests {
     #[test]
     fn changes_are_grouped_by_chain() {
         assert_eq!(
-            text(&Difference::new(&plan(), &[], false)),
+            text(&Difference::new(&plan(), false)),
             "\
 ip nat (new table)
 ip nat PREROUTING (new chain: type nat hook prerouting priority dstnat)
@@ -185,44 +167,52 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
     }
 
     #[test]
-    fn places_and_origins_are_told_when_asked_for() {
-        let verbose = text(&Difference::new(&plan(), &[], true));
+    fn verbose_lines_have_handles_and_origins() {
+        let verbose = text(&Difference::new(&plan(), true));
         let remarks: Vec<&str> =
             verbose.lines().filter_map(|line| Some(line.split_once("  # ")?.1)).collect();
         assert_eq!(remarks, ["before handle 4", "entry `web` (p.toml:12:1)", "handle 9"]);
     }
 
     #[test]
-    fn an_empty_plan_says_so() {
+    fn an_empty_plan_is_up_to_date() {
         let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43, ..Plan::default() };
-        let difference = Difference::new(&plan, &[], false);
-        assert_eq!(text(&difference), "nothing to do: 43 rules stand (generation 16)\n");
+        let difference = Difference::new(&plan, false);
+        assert_eq!(text(&difference), "up to date: 43 rules (generation 16)\n");
         assert_eq!(
             json(&difference),
-            r#"{"changed":false,"added":0,"removed":0,"unchanged":43,"generation":16,"changes":[]}"#
+            concat!(
+                r#"{"has_changes":false,"rules_added":0,"rules_removed":0,"rules_unchanged":43,"#,
+                r#""elements_added":0,"elements_removed":0,"elements_unchanged":0,"#,
+                r#""generation":16,"changes":[],"foreign_translations":[],"warnings":[]}"#
+            )
         );
     }
 
     #[test]
-    fn changes_are_data_for_programs() {
-        let json = json(&Difference::new(&plan(), &[], false));
+    fn changes_are_objects_in_json() {
+        let json = json(&Difference::new(&plan(), false));
         for part in [
-            r#"{"changed":true,"added":2,"removed":3,"unchanged":4,"generation":16,"changes":["#,
-            r#"{"op":"add-table","family":"ip","table":"nat"}"#,
+            r#"{"has_changes":true,"rules_added":2,"rules_removed":3,"rules_unchanged":4,"#,
+            r#""generation":16,"changes":[{"op":"add_table","family":"ip","table":"nat"}"#,
             concat!(
-                r#"{"op":"add-chain","family":"ip","table":"nat","chain":"PREROUTING","#,
-                r#""base":"type nat hook prerouting priority dstnat"}"#
+                r#"{"op":"add_chain","family":"ip","table":"nat","chain":"PREROUTING","#,
+                r#""base_chain":{"type":"nat","hook":"prerouting","priority":-100}}"#
             ),
             concat!(
-                r#"{"op":"add-rule","family":"ip","table":"nat","chain":"DOCKER-BLOCK","#,
+                r#"{"op":"add_rule","family":"ip","table":"nat","chain":"DOCKER-BLOCK","#,
                 r#""rule":"-s 192.0.2.7/32 -p tcp -m tcp --dport 443 -j DOCKER","#,
-                r#""origin":{"entry":"web","at":{"file":"p.toml","line":12,"column":1},"#,
-                r#""group":null,"source":null}}"#
+                r#""before_handle":null,"origin":{"entry":"web","#,
+                r#""entry_location":{"file":"p.toml","line":12,"column":1},"#,
+                r#""group":null,"source_location":null}}"#
             ),
-            r#""rule":"-m addrtype --dst-type LOCAL -j DOCKER-BLOCK","before":4}"#,
+            r#""rule":"-m addrtype --dst-type LOCAL -j DOCKER-BLOCK","before_handle":4,"origin":null}"#,
             r#""rule":"-s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j DOCKER","handle":9}"#,
-            r#"{"op":"delete-rule","family":"ip6","table":"nat","chain":"DOCKER-BLOCK","rule":"[meta mark 1]"}"#,
-            r#"{"op":"delete-chain","family":"ip6","table":"nat","chain":"DOCKER-BLOCK"}]}"#,
+            concat!(
+                r#"{"op":"delete_rule","family":"ip6","table":"nat","chain":"DOCKER-BLOCK","#,
+                r#""rule":"[meta mark 1]","handle":null}"#
+            ),
+            r#"{"op":"delete_chain","family":"ip6","table":"nat","chain":"DOCKER-BLOCK"}],"#,
         ] {
             assert!(json.contains(part), "{part}\nis not in\n{json}");
         }
@@ -273,13 +263,19 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
             Change::DeleteSet { set: set_path("old-6"), elements: 2 },
             Change::DeleteSet { set: set_path("older-6"), elements: 0 },
         ];
-        Plan { generation: 16, changes, unchanged: 1_234, ..Plan::default() }
+        Plan {
+            generation: 16,
+            changes,
+            unchanged: 1_234,
+            unchanged_elements: 1_230,
+            ..Plan::default()
+        }
     }
 
     #[test]
-    fn elements_are_told_one_by_one_if_they_are_few() {
+    fn few_elements_are_listed() {
         assert_eq!(
-            text(&Difference::new(&set_plan(), &[], false)),
+            text(&Difference::new(&set_plan(), false)),
             "\
 inet dwnl cdn-4 (new set: type ipv4_addr; size 1024)
 + 11 elements
@@ -299,37 +295,25 @@ inet dwnl allow
 inet dwnl old-6 (set deleted)
 - all 2 elements
 inet dwnl older-6 (set deleted)
-plan: 27 rules and elements to add, 16 to remove, 1,234 unchanged (generation 16)
+plan: 1 rule to add, 0 to remove, 4 unchanged; set elements: 26 to add, 16 to remove, 1,230 unchanged (generation 16)
 "
         );
     }
 
     #[test]
-    fn all_elements_are_told_when_asked_for() {
-        let verbose = text(&Difference::new(&set_plan(), &[], true));
+    fn a_verbose_plan_lists_all_elements() {
+        let verbose = text(&Difference::new(&set_plan(), true));
         let lines: Vec<&str> = verbose.lines().skip(1).take(11).collect();
         assert_eq!(lines[0], "+ 203.0.113.0  # group `cdn`");
         assert_eq!(lines[10], "+ 203.0.113.10  # group `cdn`");
     }
 
     #[test]
-    fn an_empty_plan_that_leads_to_sets_counts_their_elements() {
-        let plan = Plan { generation: 16, changes: Vec::new(), unchanged: 43, ..Plan::default() };
-        assert_eq!(
-            text(&Difference::new(&plan, &large_group().sets, false)),
-            "nothing to do: 43 rules and elements stand (generation 16)\n"
-        );
-    }
-
-    #[test]
-    fn a_plan_that_leads_to_dynamic_sets_alone_counts_rules() {
-        let mut sets = large_group().sets;
-        sets.truncate(1);
-        sets[0].kind = SetKind::DynamicPorts;
+    fn a_dynamic_set_has_no_elements_of_dwnl() {
         let changes = vec![Change::AddSet(set_path("docker-tcp"), SetKind::DynamicPorts)];
         let plan = Plan { generation: 16, changes, unchanged: 43, ..Plan::default() };
         assert_eq!(
-            text(&Difference::new(&plan, &sets, false)),
+            text(&Difference::new(&plan, false)),
             "\
 inet dwnl docker-tcp (new set: type inet_service; size 65535; flags dynamic,timeout)
 plan: 0 rules to add, 0 to remove, 43 unchanged (generation 16)
@@ -338,26 +322,27 @@ plan: 0 rules to add, 0 to remove, 43 unchanged (generation 16)
     }
 
     #[test]
-    fn elements_are_data_for_programs() {
-        let json = json(&Difference::new(&set_plan(), &[], false));
+    fn elements_are_arrays_in_json() {
+        let json = json(&Difference::new(&set_plan(), false));
         for part in [
             concat!(
-                r#"{"op":"add-set","family":"inet","table":"dwnl","set":"cdn-4","#,
-                r#""kind":"type ipv4_addr; size 1024"}"#
+                r#"{"op":"add_set","family":"inet","table":"dwnl","set":"cdn-4","#,
+                r#""definition":"type ipv4_addr; size 1024"}"#
             ),
             concat!(
-                r#"{"op":"delete-elements","family":"inet","table":"dwnl","set":"edge-4","#,
-                r#""count":1,"elements":["203.0.113.0"]}"#
+                r#"{"op":"delete_elements","family":"inet","table":"dwnl","set":"edge-4","#,
+                r#""element_count":1,"elements":["203.0.113.0"]}"#
             ),
             concat!(
-                r#"{"op":"add-elements","family":"inet","table":"dwnl","set":"edge-4","#,
-                r#""count":2,"elements":["203.0.113.0","203.0.113.1"],"holds":"group `cdn`"}"#
+                r#"{"op":"add_elements","family":"inet","table":"dwnl","set":"edge-4","#,
+                r#""description":"group `cdn`","element_count":2,"#,
+                r#""elements":["203.0.113.0","203.0.113.1"]}"#
             ),
             concat!(
-                r#"{"op":"flush-set","family":"inet","table":"dwnl","set":"vpn-4","#,
-                r#""count":11}"#
+                r#"{"op":"flush_set","family":"inet","table":"dwnl","set":"vpn-4","#,
+                r#""element_count":11}"#
             ),
-            r#"{"op":"delete-set","family":"inet","table":"dwnl","set":"old-6","count":2}"#,
+            r#"{"op":"delete_set","family":"inet","table":"dwnl","set":"old-6","element_count":2}"#,
         ] {
             assert!(json.contains(part), "{part}\nis not in\n{json}");
         }

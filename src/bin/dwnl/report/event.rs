@@ -1,181 +1,213 @@
-//! What `watch` tells, one event after the other.
+//! The events of `watch`.
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use dwnl::policy::Diagnostics;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::count::Count;
-use super::format::{Elapsed, join_limited};
+use super::format::{Elapsed, Escaped, join_limited};
+use super::indented::Indented;
 use super::{ApplyReport, Attribution, Check, Report, write_diagnostics, write_warning};
 use crate::logging::Level;
 
-/// Something that has happened; its serialization is a line of `watch --json`.
+/// An event: a line of `watch --json`, and a line of the log with its details indented below it.
 #[derive(Debug, Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event<'a> {
-    /// The policy has been put in force, and is kept so from now on.
+    /// The policy was applied for the first time.
     Start {
-        /// The policy's path.
+        /// The path of the policy.
+        #[serde(serialize_with = "path")]
         policy: &'a Path,
-        /// What was done.
+        /// The changes.
         #[serde(flatten)]
         done: ApplyReport<'a>,
     },
-    /// The policy has been read again and is in force as it is now.
+    /// The policy was read and applied again.
     Reload {
-        /// Whether it had errors until now.
-        was_wrong: bool,
-        /// What was done.
+        /// Whether the policy that was read before had errors.
+        had_errors: bool,
+        /// The changes.
         #[serde(flatten)]
         done: ApplyReport<'a>,
     },
-    /// What others had changed has been undone, or what they did has been followed.
+    /// Drift was repaired, or the rules now follow what Docker published.
     Repair {
-        /// What others had done.
+        /// The commits of other programs before the repair.
         #[serde(flatten)]
         causes: &'a Attribution,
         /// The tables, chains and sets that were repaired.
-        places: Vec<String>,
-        /// Whether it is one of many, so that it need not be told.
-        is_contested: bool,
-        /// What was done.
+        objects: Vec<String>,
+        /// Whether another program keeps changing them, so that repairs are limited.
+        is_flapping: bool,
+        /// The changes.
         #[serde(flatten)]
         done: ApplyReport<'a>,
     },
-    /// What others had done called for no repair.
+    /// A check found no drift.
     Check {
-        /// What others had done.
+        /// The commits of other programs before the check.
         #[serde(flatten)]
         causes: &'a Attribution,
-        /// How long it took to find out, in microseconds.
+        /// The duration of the check in microseconds.
         elapsed_us: u64,
     },
-    /// Others go on changing what has just been repaired.
-    Contest {
-        /// What they did last.
+    /// Another program keeps changing what is repaired.
+    Flapping {
+        /// The last commits of other programs.
         #[serde(flatten)]
         causes: &'a Attribution,
         /// The tables, chains and sets that were repaired last.
-        places: Vec<String>,
-        /// How many milliseconds lie between one repair and the next from now on.
-        pause_ms: u64,
+        objects: Vec<String>,
+        /// The minimum time between two repairs in milliseconds.
+        repair_interval_ms: u64,
     },
-    /// They do so no more.
-    Calm {
-        /// How often it was repaired meanwhile.
+    /// The other program has stopped.
+    Stable {
+        /// The tables, chains and sets that were repaired last.
+        objects: Vec<String>,
+        /// The number of repairs while it lasted.
         repairs: u64,
     },
-    /// The kernel could not tell of all that others have done.
-    Lost,
-    /// The policy that was read has errors: the one that is in force stays so.
+    /// Netlink notifications were lost.
+    Overrun,
+    /// The policy has errors. The last valid policy stays in force.
     PolicyErrors {
-        /// The errors for people.
+        /// The errors as text.
         #[serde(skip)]
         diagnostics: &'a Diagnostics,
-        /// The errors for programs.
+        /// The errors as JSON.
         #[serde(flatten)]
         check: Check<'a>,
     },
-    /// Something could not be done; it is tried again.
+    /// An action failed; it is retried.
     Failure {
-        /// What.
+        /// The action, as an infinitive: `repair the rules`.
         action: &'static str,
-        /// Why.
+        /// The cause.
         error: String,
     },
-    /// Nobody has read what was told, so that the latest was not.
-    Untold {
-        /// How many events.
-        events: u64,
+    /// Messages were dropped, because their reader did not keep up.
+    Dropped {
+        /// The number of messages.
+        messages: u64,
     },
-    /// Something is not as it should be, but for the rules it does not matter.
+    /// A warning that has no effect on the rules.
     Warning {
-        /// What.
-        warning: &'a str,
+        /// The sentence.
+        message: &'a str,
     },
     /// The program ends; the rules stay.
     Stop,
 }
 
 impl<'a> Event<'a> {
-    /// The policy that was read has these errors.
+    /// A policy with these errors.
     pub fn policy_errors(diagnostics: &'a Diagnostics) -> Event<'a> {
         Event::PolicyErrors { diagnostics, check: Check::failed(diagnostics) }
     }
 
-    /// How important it is.
+    /// The severity.
     pub fn level(&self) -> Level {
         match self {
-            Event::Contest { .. }
+            Event::Flapping { .. }
             | Event::PolicyErrors { .. }
             | Event::Failure { .. }
-            | Event::Untold { .. }
+            | Event::Dropped { .. }
             | Event::Warning { .. } => Level::Warning,
-            Event::Repair { is_contested: false, .. } | Event::Calm { .. } => Level::Notice,
-            Event::Start { .. } | Event::Reload { .. } | Event::Lost | Event::Stop => Level::Info,
-            Event::Repair { is_contested: true, .. } | Event::Check { .. } => Level::Debug,
+            Event::Repair { is_flapping: false, .. } | Event::Stable { .. } => Level::Notice,
+            Event::Start { .. } | Event::Reload { .. } | Event::Overrun | Event::Stop => {
+                Level::Info
+            }
+            Event::Repair { is_flapping: true, .. } | Event::Check { .. } => Level::Debug,
+        }
+    }
+
+    fn write_headline(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Event::Start { policy, .. } => {
+                writeln!(out, "watching {}", Escaped(policy.display()))
+            }
+            Event::Reload { had_errors: false, .. } => writeln!(out, "policy reloaded"),
+            Event::Reload { had_errors: true, .. } => {
+                writeln!(out, "policy reloaded (errors fixed)")
+            }
+            Event::Repair { causes, objects, done, .. } => {
+                let (objects, summary) = (join_limited(objects), done.summary());
+                writeln!(out, "repaired {objects}: {summary}{}", causes.words())
+            }
+            Event::Check { causes, elapsed_us } => {
+                let elapsed = Elapsed(Duration::from_micros(*elapsed_us));
+                writeln!(out, "no drift found ({elapsed}){}", causes.words())
+            }
+            Event::Stable { objects, repairs } => {
+                let verb = if objects.len() == 1 { "is" } else { "are" };
+                let (objects, repairs) =
+                    (join_limited(objects), Count(*repairs as usize, "repair"));
+                writeln!(out, "{objects} {verb} stable again after {repairs}")
+            }
+            Event::Overrun => {
+                writeln!(out, "netlink notifications lost (buffer overrun); re-checking everything")
+            }
+            Event::Stop => writeln!(out, "stopped; the rules stay in place"),
+            Event::Flapping { .. }
+            | Event::PolicyErrors { .. }
+            | Event::Failure { .. }
+            | Event::Dropped { .. }
+            | Event::Warning { .. } => write_warning(out, &self.warning()),
+        }
+    }
+
+    /// The sentence of an event that is a warning.
+    fn warning(&self) -> String {
+        match self {
+            Event::Flapping { causes, objects, repair_interval_ms } => {
+                let (author, objects) = (causes.author(), join_limited(objects));
+                format!(
+                    "{author} keeps changing {objects}; limiting repairs to one every \
+                     {repair_interval_ms} ms and suppressing further messages until it stops"
+                )
+            }
+            Event::PolicyErrors { diagnostics, .. } => {
+                let errors = Count(diagnostics.0.len(), "error");
+                format!("policy has {errors}; keeping the last valid policy")
+            }
+            Event::Failure { action, error } => format!("cannot {action}: {error}"),
+            Event::Dropped { messages } => {
+                let messages = Count(*messages as usize, "log message");
+                format!("dropped {messages}: the reader did not keep up")
+            }
+            Event::Warning { message } => (*message).to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn write_details(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Event::Start { done, .. } | Event::Reload { done, .. } => done.write(out),
+            Event::Repair { done, .. } => {
+                done.write_difference(out)?;
+                done.write_effects(out)
+            }
+            Event::PolicyErrors { diagnostics, .. } => write_diagnostics(out, diagnostics),
+            _ => Ok(()),
         }
     }
 }
 
 impl Report for Event<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            Event::Start { policy, done } => {
-                writeln!(out, "watching over {}", policy.display())?;
-                done.write(out)
-            }
-            Event::Reload { was_wrong, done } => {
-                let mended = if *was_wrong { ", and has no errors any more" } else { "" };
-                writeln!(out, "the policy was read again{mended}")?;
-                done.write(out)
-            }
-            Event::Repair { causes, places, done, .. } => {
-                let (places, summary) = (join_limited(places), done.summary());
-                writeln!(out, "repaired {places}: {summary}{}", causes.words())?;
-                done.write_difference(out)?;
-                done.write_consequences(out)
-            }
-            Event::Check { causes, elapsed_us } => {
-                let elapsed = Elapsed(Duration::from_micros(*elapsed_us));
-                writeln!(out, "nothing to repair ({elapsed}){}", causes.words())
-            }
-            Event::Contest { causes, places, pause_ms } => {
-                let (culprit, places) = (causes.author(), join_limited(places));
-                let sentence = format!(
-                    "{culprit} keeps changing {places}: repairing at most every {pause_ms} ms from \
-                     now on, and telling of it no more until it stops"
-                );
-                write_warning(out, &sentence)
-            }
-            Event::Calm { repairs } => {
-                let repairs = Count(*repairs as usize, "repair");
-                writeln!(out, "others have stopped changing what is repaired: {repairs} meanwhile")
-            }
-            Event::Lost => writeln!(out, "the kernel lost notifications: everything is checked"),
-            Event::PolicyErrors { diagnostics, .. } => {
-                let errors = Count(diagnostics.0.len(), "error");
-                write_warning(
-                    out,
-                    &format!("the policy has {errors}: the last good one stays in force"),
-                )?;
-                write_diagnostics(out, diagnostics)
-            }
-            Event::Failure { action, error } => write_warning(out, &format!("{action}: {error}")),
-            Event::Untold { events } => {
-                let events = Count(*events as usize, "event");
-                write_warning(
-                    out,
-                    &format!("{events} could not be told, because nobody was reading"),
-                )
-            }
-            Event::Warning { warning } => write_warning(out, warning),
-            Event::Stop => writeln!(out, "stopped: the rules stay in place"),
-        }
+        self.write_headline(out)?;
+        self.write_details(&mut Indented::new(out))
     }
+}
+
+/// Serializes a path; bytes that are not UTF-8 are replaced.
+fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 #[cfg(test)]
@@ -198,14 +230,14 @@ mod tests {
     }
 
     fn done(outcome: &Outcome) -> ApplyReport<'_> {
-        ApplyReport::new(Operation::Apply, outcome, &[], Duration::from_micros(1_234), Vec::new())
+        ApplyReport::new(Operation::Apply, outcome, Duration::from_micros(1_234))
     }
 
-    fn repair(causes: &Attribution, is_contested: bool) -> String {
+    fn repair(causes: &Attribution, is_flapping: bool) -> String {
         let outcome = outcome();
-        let places = Difference::new(&outcome.plan, &[], false).places();
+        let objects = Difference::new(&outcome.plan, false).objects();
         let done = done(&outcome);
-        text(&Event::Repair { causes, places, is_contested, done })
+        text(&Event::Repair { causes, objects, is_flapping, done })
     }
 
     #[test]
@@ -219,68 +251,82 @@ mod tests {
     }
 
     #[test]
-    fn a_verbose_repair_tells_the_changes_too() {
+    fn a_verbose_repair_lists_the_changes_below_it() {
         let outcome = outcome();
         let mut done = done(&outcome);
-        done.difference = Some(Difference::new(&outcome.plan, &[], true));
+        done.difference = Some(Difference::new(&outcome.plan, true));
         let causes = causes(1);
         let event =
-            Event::Repair { causes: &causes, places: Vec::new(), is_contested: false, done };
+            Event::Repair { causes: &causes, objects: Vec::new(), is_flapping: false, done };
         assert!(text(&event).ends_with(
-            "deleted table inet dwnl\nip nat DOCKER-BLOCK\n\
+            "deleted table inet dwnl\n  ip nat DOCKER-BLOCK\n  \
              + -A DOCKER-BLOCK -p tcp -m tcp --dport 443 -j DOCKER\n"
         ));
     }
 
     #[test]
-    fn events_are_one_object_each_for_programs() {
+    fn a_start_is_a_line_with_a_summary_below_it() {
+        let outcome = outcome();
+        let event = Event::Start { policy: Path::new("p.toml"), done: done(&outcome) };
+        assert_eq!(
+            text(&event),
+            "watching p.toml\n  applied: 1 rule added, 0 removed, 40 unchanged (generation 17, 1.2 \
+             ms)\n"
+        );
+    }
+
+    #[test]
+    fn every_event_is_an_object_in_json() {
         let (outcome, causes) = (outcome(), causes(1));
-        let places = vec!["ip nat DOCKER-BLOCK".to_owned()];
+        let objects = vec!["ip nat DOCKER-BLOCK".to_owned()];
         let done = done(&outcome);
-        let event = Event::Repair { causes: &causes, places, is_contested: false, done };
+        let event = Event::Repair { causes: &causes, objects, is_flapping: false, done };
         assert_eq!(
             json(&event),
             concat!(
                 r#"{"event":"repair","commits":[{"process":"nft","pid":1,"generation":16,"#,
-                r#""times":1,"text":"process nft (pid 1) deleted table inet dwnl"}],"further_commits":0,"#,
-                r#""places":["ip nat DOCKER-BLOCK"],"is_contested":false,"changed":true,"added":1,"#,
-                r#""removed":0,"unchanged":40,"generation":17,"attempts":1,"elapsed_us":1234,"#,
-                r#""warnings":[]}"#
+                r#""commit_count":1,"summary":"process nft (pid 1) deleted table inet dwnl"}],"#,
+                r#""more_commits":0,"objects":["ip nat DOCKER-BLOCK"],"is_flapping":false,"#,
+                r#""has_changes":true,"rules_added":1,"rules_removed":0,"rules_unchanged":40,"#,
+                r#""elements_added":0,"elements_removed":0,"elements_unchanged":0,"#,
+                r#""generation":17,"attempts":1,"elapsed_us":1234,"changes":null}"#
             )
         );
         assert_eq!(json(&Event::Stop), r#"{"event":"stop"}"#);
     }
 
     #[test]
-    fn a_contest_and_its_end_are_told() {
+    fn flapping_and_its_end_are_reported() {
         let causes = causes(2);
-        let places = ["a", "b", "c", "d", "e"].map(str::to_owned).into();
+        let objects = ["a", "b", "c", "d", "e"].map(str::to_owned).into();
         assert_eq!(
-            text(&Event::Contest { causes: &causes, places, pause_ms: 500 }),
-            "warning: process nft (pid 1) keeps changing a, b, c and 2 others: repairing at most \
-             every 500 ms from now on, and telling of it no more until it stops\n"
+            text(&Event::Flapping { causes: &causes, objects, repair_interval_ms: 500 }),
+            "warning: process nft (pid 1) keeps changing a, b, c and 2 others; limiting repairs to \
+             one every 500 ms and suppressing further messages until it stops\n"
         );
         assert_eq!(
-            text(&Event::Calm { repairs: 1 }),
-            "others have stopped changing what is repaired: 1 repair meanwhile\n"
+            text(&Event::Stable { objects: vec!["a".to_owned()], repairs: 1 }),
+            "a is stable again after 1 repair\n"
         );
     }
 
     #[test]
-    fn a_wrong_policy_is_told_with_all_its_errors() {
-        let diagnostics = Diagnostics(vec![Diagnostic {
-            at: Location { file: "p.toml".into(), line: 3, column: 9 },
-            message: "unknown group `ofice`".to_owned(),
+    fn a_policy_with_errors_is_a_line_with_all_errors_below_it() {
+        let diagnostic = |line, message: &str| Diagnostic {
+            at: Location { file: "p.toml".into(), line, column: 9 },
+            message: message.to_owned(),
             help: None,
             excerpt: String::new(),
             width: 7,
-        }]);
+        };
+        let diagnostics =
+            Diagnostics(vec![diagnostic(3, "unknown group `ofice`"), diagnostic(4, "bad port")]);
         let event = Event::policy_errors(&diagnostics);
         assert_eq!(
             text(&event),
-            "warning: the policy has 1 error: the last good one stays in force\n\
-             p.toml:3:9: unknown group `ofice`\n"
+            "warning: policy has 2 errors; keeping the last valid policy\n  \
+             p.toml:3:9: unknown group `ofice`\n  p.toml:4:9: bad port\n"
         );
-        assert!(json(&event).starts_with(r#"{"event":"policy-errors","ok":false,"#));
+        assert!(json(&event).starts_with(r#"{"event":"policy_errors","is_valid":false,"#));
     }
 }

@@ -1,14 +1,15 @@
-//! How rules, origins and times read, the same in every report.
+//! Rules, base chains, origins and durations in reports.
 
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
-use dwnl::model::{Family, Location, Origin, Rule, RuleContent, SetKind};
+use dwnl::model::{BaseChain, Location, Origin, Rule, RuleContent};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::count::Count;
 
-/// What a rule says: iptables' or nft's words, or its expressions where those are not enough.
+/// A rule in the syntax of iptables or nft. A rule that neither can express is its expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleText<'a> {
     /// A rule of a form that dwnl writes.
@@ -41,7 +42,7 @@ impl Serialize for RuleText<'_> {
     }
 }
 
-/// Something with names that anybody may have given, for a terminal: control characters are escaped.
+/// Text with names that other programs chose, for a terminal: control characters are escaped.
 pub struct Escaped<T>(pub T);
 
 impl<T: Display> Display for Escaped<T> {
@@ -50,7 +51,7 @@ impl<T: Display> Display for Escaped<T> {
     }
 }
 
-/// Writes control characters as a string literal has them.
+/// Writes control characters like a string literal.
 struct Escaping<'a, 'f>(&'a mut fmt::Formatter<'f>);
 
 impl fmt::Write for Escaping<'_, '_> {
@@ -66,37 +67,53 @@ impl fmt::Write for Escaping<'_, '_> {
     }
 }
 
-/// Serializes a family by nft's name for it.
-pub fn family<S: Serializer>(family: &Family, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(family)
+/// Serializes a value as its `Display`.
+pub fn display<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
-/// Serializes what a set's elements are, in nft's words.
-pub fn kind<S: Serializer>(kind: &Option<SetKind>, serializer: S) -> Result<S::Ok, S::Error> {
-    kind.map(|kind| kind.to_string()).serialize(serializer)
+/// A base chain. `Display` is nft's notation: `type nat hook prerouting priority dstnat`.
+#[derive(Clone, Copy, Debug)]
+pub struct BaseChainReport(pub BaseChain<'static>);
+
+impl Display for BaseChainReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
-/// [`Origin`] for programs.
+impl Serialize for BaseChainReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let BaseChain { chain_type, hook, priority } = self.0;
+        let mut base = serializer.serialize_struct("BaseChain", 3)?;
+        base.serialize_field("type", chain_type)?;
+        base.serialize_field("hook", &hook.to_string())?;
+        base.serialize_field("priority", &priority)?;
+        base.end()
+    }
+}
+
+/// [`Origin`] as JSON.
 #[derive(Debug, Serialize)]
 pub struct OriginReport<'a> {
     entry: Option<&'a str>,
-    at: Option<LocationReport<'a>>,
+    entry_location: Option<LocationReport<'a>>,
     group: Option<&'a str>,
-    source: Option<LocationReport<'a>>,
+    source_location: Option<LocationReport<'a>>,
 }
 
 impl<'a> From<&'a Origin> for OriginReport<'a> {
     fn from(origin: &'a Origin) -> OriginReport<'a> {
         OriginReport {
             entry: origin.entry.as_deref(),
-            at: origin.at.as_ref().map(LocationReport::from),
+            entry_location: origin.at.as_ref().map(LocationReport::from),
             group: origin.group.as_deref(),
-            source: origin.source.as_ref().map(LocationReport::from),
+            source_location: origin.source.as_ref().map(LocationReport::from),
         }
     }
 }
 
-/// [`Location`] for programs.
+/// [`Location`] as JSON.
 #[derive(Debug, Serialize)]
 pub struct LocationReport<'a> {
     file: &'a str,
@@ -110,7 +127,7 @@ impl<'a> From<&'a Location> for LocationReport<'a> {
     }
 }
 
-/// Some of these words, and how many others there are: `a, b, c and 2 others`.
+/// The first words and the number of the others: `a, b, c and 2 others`.
 pub fn join_limited(words: &[String]) -> String {
     const SHOWN_MAX: usize = 3;
     let shown = words.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
@@ -120,7 +137,15 @@ pub fn join_limited(words: &[String]) -> String {
     }
 }
 
-/// A time to two figures or so: `1.2 ms`, `2.6 s`.
+/// `a`, `a and b`, `a, b and c`
+pub fn join_and(parts: &[String]) -> String {
+    match parts {
+        [parts @ .., last] if !parts.is_empty() => format!("{} and {last}", parts.join(", ")),
+        _ => parts.concat(),
+    }
+}
+
+/// A duration with one decimal: `1.2 ms`, `2.6 s`.
 pub struct Elapsed(pub Duration);
 
 impl Display for Elapsed {
@@ -139,12 +164,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_done_to_a_terminal() {
+    fn control_characters_do_not_reach_a_terminal() {
         assert_eq!(Escaped("-j \x1b[31mÄ\n\u{9b}1m").to_string(), "-j \\u{1b}[31mÄ\\n\\u{9b}1m");
     }
 
     #[test]
-    fn times_have_a_unit_of_their_size() {
+    fn durations_have_a_suitable_unit() {
         let text = |micros| Elapsed(Duration::from_micros(micros)).to_string();
         assert_eq!(text(1_234), "1.2 ms");
         assert_eq!(text(2_600_000), "2.6 s");

@@ -1,5 +1,5 @@
-//! What a person or a program reads: every report is a plain value that can be written as text,
-//! for people, and serialized, for programs.
+//! Reports: plain values that are written as text for people, and serialized as JSON for programs
+//! (docs/json.md).
 
 mod apply_report;
 mod attribution;
@@ -8,30 +8,34 @@ mod check;
 mod count;
 mod diagnostics;
 mod difference;
-mod elements;
 mod event;
+mod foreign_translations;
 mod format;
+mod indented;
+mod json_object;
+mod object;
 mod rules;
+mod set_elements;
 mod show;
 mod style;
 #[cfg(test)]
 mod test_support;
-mod translations;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use apply_report::{ApplyReport, Flows, Operation};
+pub use apply_report::{ApplyReport, Operation, PolicyEffects};
 pub use attribution::Attribution;
 pub use check::Check;
 pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
 pub use difference::Difference;
 pub use event::Event;
+pub use json_object::JsonObject;
 pub use rules::Rules;
 pub use show::Show;
 
-/// A report; its serialization is what `--json` prints.
+/// A report. `--json` prints its serialization as a [`JsonObject`].
 pub trait Report: Serialize {
     /// Writes the report as text, with ANSI styles that the stream may strip.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;

@@ -1,16 +1,16 @@
-//! The few styles of the reports.
+//! The styles of the reports.
 
 use anstyle::{AnsiColor, Style};
 
-/// What is added.
+/// An added line.
 pub const ADDED: Style = AnsiColor::Green.on_default();
-/// What is removed.
+/// A removed line.
 pub const REMOVED: Style = AnsiColor::Red.on_default();
-/// What a group of lines is about.
+/// The heading of a group of lines.
 pub const HEADING: Style = Style::new().bold();
-/// What explains a line and is not part of it.
+/// An explanation after a line.
 pub const REMARK: Style = Style::new().dimmed();
-/// The word `error`, and what is not as it should be.
+/// The word `error`, and what is missing or misplaced.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// The word `warning`.
 pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();

@@ -22,7 +22,7 @@ pub fn text(report: &impl Report) -> String {
 
 pub fn plain(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
     let mut out = StripStream::new(Vec::new());
-    write(&mut out).expect("a vector takes all");
+    write(&mut out).expect("a vector accepts all bytes");
     String::from_utf8(out.into_inner()).expect("reports are UTF-8")
 }
 
@@ -45,7 +45,7 @@ pub fn jump(chain: &str) -> Verdict {
     Verdict::Jump(chain.into())
 }
 
-/// Lets a source, or anyone, reach a port.
+/// Allows a source, or everyone, to reach a port.
 pub fn allow(source: Option<&str>, port: u16) -> Rule {
     let ports = Ports::new(Protocol::Tcp, port, port).expect("a port");
     let rule = IptablesRule {
@@ -66,7 +66,7 @@ pub fn origin() -> Arc<Origin> {
     })
 }
 
-/// The frame in one family, with these rules in the chain that is wholly ours.
+/// The chains of every policy in one family, with these rules in the exclusive chain.
 pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
     let chain = |name, base, extent, rules: Vec<Rule>| Chain {
         path: path(family, name),
@@ -85,7 +85,7 @@ pub fn frame(family: Family, rules: Vec<Rule>) -> Ruleset {
     Ruleset { chains, ..Ruleset::default() }
 }
 
-/// The path of a chain in the table of the large groups.
+/// The path of a chain in the table of large groups.
 pub fn own_path(chain: &str) -> Arc<ChainPath> {
     let table = TablePath { family: Family::Inet, table: "dwnl".into() };
     Arc::new(ChainPath { table, chain: chain.into() })
@@ -98,7 +98,7 @@ pub fn set_path(set: &str) -> Arc<SetPath> {
 pub const HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 1024 };
 pub const NETWORKS: SetKind = SetKind::Intervals { version: IpVersion::V6 };
 
-/// `203.0.113.0` and those that follow.
+/// `203.0.113.0` and the following addresses.
 pub fn hosts(number: u8) -> Vec<Interval> {
     let first = u128::from(u32::from_be_bytes([203, 0, 113, 0]));
     let addresses = (first..).take(number.into());
@@ -117,7 +117,7 @@ pub fn lookup(version: IpVersion, set: &str) -> Rule {
     NftRule::new(matches, NftStatement::SetCtMark(0x2000)).into()
 }
 
-/// The frame in IPv4, and the table of a large group that has sources of both families.
+/// The chains of IPv4, and the table of a large group with sources of both families.
 pub fn large_group() -> Ruleset {
     let last = u128::from(u16::MAX);
     let set = |set, kind, elements: Vec<Interval>| Set {
@@ -153,7 +153,7 @@ fn desired(rule: Rule) -> DesiredRule {
     DesiredRule { rule, origin: None }
 }
 
-/// What came of these changes, from generation 16 on.
+/// The outcome of these changes to generation 16.
 pub fn outcome(changes: Vec<Change>, attempts: u32) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.plan = Plan { generation: 16, changes, unchanged: 40, ..Plan::default() };

@@ -20,14 +20,17 @@ impl Watch {
             }
             ReconcileEvent::Flapping { causes, pause, .. } => {
                 let causes = &Attribution::from(&causes);
-                let places = self.repaired.clone();
-                let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                self.log.emit(&Event::Contest { causes, places, pause_ms });
+                let objects = self.repaired.clone();
+                let repair_interval_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                self.log.emit(&Event::Flapping { causes, objects, repair_interval_ms });
             }
-            ReconcileEvent::Stable { repairs, .. } => self.log.emit(&Event::Calm { repairs }),
+            ReconcileEvent::Stable { repairs, .. } => {
+                let objects = self.repaired.clone();
+                self.log.emit(&Event::Stable { objects, repairs });
+            }
             ReconcileEvent::Overrun => {
                 self.counters.lost += 1;
-                self.log.emit(&Event::Lost);
+                self.log.emit(&Event::Overrun);
             }
             ReconcileEvent::Failed(error) => {
                 self.counters.checks += 1;
@@ -63,14 +66,13 @@ impl Watch {
         found.uncovered = news(&mut self.reported.uncovered, found.uncovered);
         let translations = &mut self.reported.foreign_translations;
         found.foreign_translations = news(translations, found.foreign_translations);
-        self.repaired = Difference::new(&applied.outcome.plan, &[], false).places();
-        let sets = self.reconciler.ruleset().map_or(&[][..], |desired| &desired.sets);
+        self.repaired = Difference::new(&applied.outcome.plan, false).objects();
         let verbose = self.log.is_verbose();
         self.log.emit(&Event::Repair {
             causes: &Attribution::from(causes),
-            places: self.repaired.clone(),
-            is_contested: *is_flapping,
-            done: apply::report(applied, found, sets, applied.elapsed, verbose),
+            objects: self.repaired.clone(),
+            is_flapping: *is_flapping,
+            done: apply::report(applied, found, applied.elapsed, verbose),
         });
         self.warn(&warnings);
         let status = self.notifier.status(&self.status());

@@ -1,5 +1,5 @@
-//! Where events are told: to standard error, for the journal or for a terminal, and to standard output
-//! for a program that has asked for it.
+//! The log of `watch`: text on standard error, and with `--json` one object per line on standard
+//! output.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -7,75 +7,65 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
-use serde::Serialize;
-
 use super::lossy_writer::LossyWriter;
 use crate::logging::{Level, StderrLog};
-use crate::report::{Event, Report};
+use crate::report::{Event, JsonObject, Report};
 
-/// Who is told how much. That nobody reads it is no reason to leave the rules unattended.
+/// The log. It never blocks: a reader that does not keep up loses messages.
 pub struct Log {
-    least: Level,
-    /// Lines of JSON for a program, if one is told; people then get warnings alone.
-    events: Option<LossyWriter<io::Stdout>>,
-    words: LossyWriter<io::Stderr>,
+    max_level: Level,
+    /// Events as JSON. With them, the text has only warnings.
+    json: Option<LossyWriter<io::Stdout>>,
+    text: LossyWriter<io::Stderr>,
     stderr: StderrLog,
-    /// What is amiss at the moment, by what was to be done, so that it is told once.
-    complaints: BTreeMap<&'static str, String>,
-}
-
-/// An event as a line of JSON.
-#[derive(Serialize)]
-struct Stamped<'a> {
-    time: String,
-    #[serde(flatten)]
-    event: &'a Event<'a>,
+    /// The current errors by action, so that each is logged once.
+    failures: BTreeMap<&'static str, String>,
 }
 
 impl Log {
-    /// Tells what is at least as important as `least`, and a program all of that in lines of JSON if
-    /// one is to be told.
-    pub fn new(stderr: StderrLog, least: Level, is_json: bool) -> Log {
-        let events = is_json.then(LossyWriter::stdout);
-        Log { least, events, words: LossyWriter::stderr(), stderr, complaints: BTreeMap::new() }
+    /// Logs events up to `max_level`, with `is_json` also as JSON.
+    pub fn new(stderr: StderrLog, max_level: Level, is_json: bool) -> Log {
+        let json = is_json.then(LossyWriter::stdout);
+        let text = LossyWriter::stderr();
+        Log { max_level, json, text, stderr, failures: BTreeMap::new() }
     }
 
-    /// Whether details are told.
+    /// Whether to log details.
     pub fn is_verbose(&self) -> bool {
-        self.least == Level::Debug
+        self.max_level == Level::Debug
     }
 
-    /// Tells of an event that happens now.
+    /// Logs an event that happens now.
     pub fn emit(&mut self, event: &Event) {
         self.resume();
         let level = event.level();
-        if level > self.least {
+        if level > self.max_level {
             return;
         }
         let now = SystemTime::now();
-        if let Some(events) = &mut self.events {
-            events.write(line(now, event));
+        if let Some(json) = &mut self.json {
+            json.write(json_line(now, event));
         }
-        if self.events.is_none() || level <= Level::Warning {
-            self.words.write(text(self.stderr, now, event));
+        if self.json.is_none() || level <= Level::Warning {
+            self.text.write(text(self.stderr, now, event));
         }
     }
 
-    /// Tells what is amiss, unless it was told the last time.
+    /// Logs an error, unless the last one of this action was the same.
     pub fn warn_once(&mut self, action: &'static str, error: &impl Display) {
         let error = error.to_string();
-        if self.complaints.get(action) != Some(&error) {
+        if self.failures.get(action) != Some(&error) {
             self.emit(&Event::Failure { action, error: error.clone() });
-            self.complaints.insert(action, error);
+            self.failures.insert(action, error);
         }
     }
 
-    /// Nothing is amiss with it any more.
+    /// Notes that an action succeeded.
     pub fn clear(&mut self, action: &'static str) {
-        self.complaints.remove(action);
+        self.failures.remove(action);
     }
 
-    /// The one or the other.
+    /// Logs the error of an action, or notes that it succeeded.
     pub fn report_result(&mut self, action: &'static str, done: io::Result<()>) {
         match done {
             Ok(()) => self.clear(action),
@@ -83,36 +73,37 @@ impl Log {
         }
     }
 
-    /// Goes on telling whoever reads again, first of all that something was not told.
+    /// Continues writing to readers that are ready again. The first message is the number of
+    /// dropped ones.
     pub fn resume(&mut self) {
         let now = SystemTime::now();
-        if let Some(outlet) = &mut self.events {
-            outlet.resume();
-            if let Some(events) = outlet.take_dropped() {
-                outlet.write(line(now, &Event::Untold { events }));
+        if let Some(json) = &mut self.json {
+            json.resume();
+            if let Some(messages) = json.take_dropped() {
+                json.write(json_line(now, &Event::Dropped { messages }));
             }
         }
-        self.words.resume();
-        if let Some(events) = self.words.take_dropped() {
-            self.words.write(text(self.stderr, now, &Event::Untold { events }));
+        self.text.resume();
+        if let Some(messages) = self.text.take_dropped() {
+            self.text.write(text(self.stderr, now, &Event::Dropped { messages }));
         }
     }
 
-    /// What has to become ready for writing before [`Log::resume`] helps.
+    /// The streams to poll for writing before [`Log::resume`] can continue.
     pub fn blocked(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let events = self.events.as_ref().and_then(LossyWriter::blocked);
-        events.into_iter().chain(self.words.blocked())
+        let json = self.json.as_ref().and_then(LossyWriter::blocked);
+        json.into_iter().chain(self.text.blocked())
     }
 }
 
-fn line(now: SystemTime, event: &Event) -> Vec<u8> {
-    let time = humantime::format_rfc3339_millis(now).to_string();
-    // Nothing in an event cannot be serialized.
-    let mut line = serde_json::to_vec(&Stamped { time, event }).unwrap_or_default();
+fn json_line(now: SystemTime, event: &Event) -> Vec<u8> {
+    // Serializing an event does not fail.
+    let mut line = serde_json::to_vec(&JsonObject::at(now, event)).unwrap_or_default();
     line.push(b'\n');
     line
 }
 
+/// The event with its time; the journal has its own.
 fn text(stderr: StderrLog, now: SystemTime, event: &Event) -> Vec<u8> {
     stderr.text(event.level(), |out| {
         if !stderr.is_journal {

@@ -1,5 +1,4 @@
-//! A stream that is written to without ever waiting for who reads it: what is not taken is given up, and
-//! counted.
+//! A writer that never waits for its reader: messages that cannot be written are dropped and counted.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,42 +7,42 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
-/// A stream that can be written to takes at least so much at once (pipe(7): `PIPE_BUF`; the socket of
-/// the journal takes more).
+/// Number of bytes that a writable stream accepts at once (pipe(7): `PIPE_BUF`; the journal's socket
+/// accepts more).
 const CHUNK: usize = 4096;
 
-/// Standard output or standard error. Whoever reads it may stand still, and shares the open file with
-/// others, who expect that writing waits.
+/// Standard output or standard error. The open file may be shared with other processes, so it must
+/// not become non-blocking.
 pub struct LossyWriter<S> {
     stream: S,
-    /// What has not been taken of the last text.
-    rest: Vec<u8>,
-    /// How many texts have been given up since.
-    given_up: u64,
+    /// The part of the last message that is not written yet.
+    pending: Vec<u8>,
+    /// The number of messages dropped since.
+    dropped: u64,
 }
 
 impl<S: AsFd> LossyWriter<S> {
     /// Writes to `stream`.
     pub fn new(stream: S) -> LossyWriter<S> {
-        LossyWriter { stream, rest: Vec::new(), given_up: 0 }
+        LossyWriter { stream, pending: Vec::new(), dropped: 0 }
     }
 
-    /// Writes a text, or gives it up if the one before has not been taken as a whole.
-    pub fn write(&mut self, text: Vec<u8>) {
-        if self.rest.is_empty() {
-            self.rest = text;
+    /// Writes a message, or drops it if the one before is not written completely.
+    pub fn write(&mut self, message: Vec<u8>) {
+        if self.pending.is_empty() {
+            self.pending = message;
             self.resume();
         } else {
-            self.given_up += 1;
+            self.dropped += 1;
         }
     }
 
-    /// Goes on with the last text.
+    /// Continues with the last message.
     pub fn resume(&mut self) {
-        while !self.rest.is_empty() && self.is_ready() {
-            let portion = &self.rest[..self.rest.len().min(CHUNK)];
-            match write(&self.stream, portion) {
-                Ok(length) => drop(self.rest.drain(..length)),
+        while !self.pending.is_empty() && self.is_ready() {
+            let chunk = &self.pending[..self.pending.len().min(CHUNK)];
+            match write(&self.stream, chunk) {
+                Ok(length) => drop(self.pending.drain(..length)),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return,
                 Err(_) => self.drop_pending(),
@@ -51,15 +50,15 @@ impl<S: AsFd> LossyWriter<S> {
         }
     }
 
-    /// How many texts were given up, if somebody reads again and has not been told.
+    /// The number of messages dropped since the last call, once the reader is ready again.
     pub fn take_dropped(&mut self) -> Option<u64> {
-        let given_up = if self.rest.is_empty() { std::mem::take(&mut self.given_up) } else { 0 };
-        (given_up > 0).then_some(given_up)
+        let dropped = if self.pending.is_empty() { std::mem::take(&mut self.dropped) } else { 0 };
+        (dropped > 0).then_some(dropped)
     }
 
-    /// What has to become ready for writing before [`LossyWriter::resume`] helps, if anything.
+    /// The stream to poll for writing before [`LossyWriter::resume`] can continue, if it is blocked.
     pub fn blocked(&self) -> Option<BorrowedFd<'_>> {
-        (!self.rest.is_empty()).then(|| self.stream.as_fd())
+        (!self.pending.is_empty()).then(|| self.stream.as_fd())
     }
 
     fn is_ready(&self) -> bool {
@@ -67,10 +66,10 @@ impl<S: AsFd> LossyWriter<S> {
         poll(&mut stream, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
-    /// Nobody reads it any more, nor ever will, and nobody need be told.
+    /// The reader is gone, so nothing needs to be reported.
     fn drop_pending(&mut self) {
-        self.rest = Vec::new();
-        self.given_up = 0;
+        self.pending = Vec::new();
+        self.dropped = 0;
     }
 }
 
@@ -98,7 +97,7 @@ mod tests {
     /// More than a pipe holds.
     const LONG: usize = 100_000;
 
-    fn outlet() -> (LossyWriter<io::PipeWriter>, io::PipeReader) {
+    fn pipe() -> (LossyWriter<io::PipeWriter>, io::PipeReader) {
         let (reader, writer) = io::pipe().expect("a pipe");
         (LossyWriter::new(writer), reader)
     }
@@ -110,41 +109,41 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_written_at_once() {
-        let (mut outlet, mut reader) = outlet();
-        outlet.write(b"one\n".to_vec());
-        outlet.write(b"two\n".to_vec());
+    fn messages_are_written_at_once() {
+        let (mut writer, mut reader) = pipe();
+        writer.write(b"one\n".to_vec());
+        writer.write(b"two\n".to_vec());
         assert_eq!(read(&mut reader, 8), b"one\ntwo\n");
-        assert!(outlet.blocked().is_none() && outlet.take_dropped().is_none());
+        assert!(writer.blocked().is_none() && writer.take_dropped().is_none());
     }
 
     #[test]
-    fn what_is_not_taken_is_given_up_and_what_was_begun_is_finished() {
-        let (mut outlet, mut reader) = outlet();
-        outlet.write(vec![b'1'; LONG]);
-        outlet.write(vec![b'2'; LONG]);
-        outlet.write(vec![b'3'; LONG]);
-        assert!(outlet.blocked().is_some() && outlet.take_dropped().is_none());
+    fn messages_are_dropped_but_a_partial_one_is_completed() {
+        let (mut writer, mut reader) = pipe();
+        writer.write(vec![b'1'; LONG]);
+        writer.write(vec![b'2'; LONG]);
+        writer.write(vec![b'3'; LONG]);
+        assert!(writer.blocked().is_some() && writer.take_dropped().is_none());
         let mut taken = 0;
-        while outlet.blocked().is_some() {
+        while writer.blocked().is_some() {
             assert!(read(&mut reader, CHUNK).iter().all(|byte| *byte == b'1'));
             taken += CHUNK;
-            outlet.resume();
+            writer.resume();
         }
-        assert_eq!((outlet.take_dropped(), outlet.take_dropped()), (Some(2), None));
+        assert_eq!((writer.take_dropped(), writer.take_dropped()), (Some(2), None));
         read(&mut reader, LONG - taken);
-        outlet.write(b"4".to_vec());
+        writer.write(b"4".to_vec());
         assert_eq!(read(&mut reader, 1), b"4");
     }
 
     #[test]
-    fn nobody_is_waited_for_who_has_gone() {
-        let (mut outlet, reader) = outlet();
-        outlet.write(vec![b'1'; LONG]);
-        outlet.write(vec![b'2'; LONG]);
+    fn a_reader_that_is_gone_does_not_block() {
+        let (mut writer, reader) = pipe();
+        writer.write(vec![b'1'; LONG]);
+        writer.write(vec![b'2'; LONG]);
         drop(reader);
-        outlet.resume();
-        assert!(outlet.blocked().is_none() && outlet.take_dropped().is_none());
+        writer.resume();
+        assert!(writer.blocked().is_none() && writer.take_dropped().is_none());
         let mut full =
             LossyWriter::new(File::options().write(true).open("/dev/full").expect("to open"));
         full.write(b"1".to_vec());

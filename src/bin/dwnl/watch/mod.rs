@@ -1,6 +1,6 @@
 //! `dwnl watch`: keeps the policy of a file in force for as long as it runs. The library's reconciler
-//! watches and repairs the rules; this module adds the policy's files, signals, the log, the service
-//! manager and the metrics. One thread waits for all of them.
+//! watches and repairs the rules; this module adds the policy's files, signals, the log, systemd and the
+//! metrics. One thread waits for all of them.
 
 mod events;
 mod files;
@@ -34,13 +34,13 @@ use systemd::Notifier;
 pub use log::Log;
 pub use signals::Signals;
 
-/// What is done, for complaints.
-const WATCHING: &str = "watching the policy's files";
-const REPAIRING: &str = "checking and repairing the rules";
-const RELOADING: &str = "putting the policy in force";
-const NOTIFYING: &str = "telling the service manager";
-const COUNTING: &str = "reading what the guard has dropped";
-const WRITING: &str = "writing the counters";
+/// The actions that can fail, for messages.
+const WATCHING: &str = "watch the policy's files";
+const REPAIRING: &str = "repair the rules";
+const RELOADING: &str = "apply the policy";
+const NOTIFYING: &str = "notify systemd";
+const COUNTING: &str = "read the guard's drop counters";
+const WRITING: &str = "write the metrics";
 
 /// Keeps the policy of a file in force.
 pub struct Watch {
@@ -55,7 +55,7 @@ pub struct Watch {
     debounce: Debounce,
     /// What the files held when they were last read, if it is in force or has errors.
     loaded: Option<LoadedPolicy>,
-    /// What the last report or warnings said, so that it is not repeated.
+    /// The findings of the last report, so that they are not repeated.
     reported: Findings,
     /// The tables, chains and sets that were repaired last.
     repaired: Vec<String>,
@@ -65,7 +65,7 @@ impl Watch {
     /// Prepares to keep the policy at `path` in force. Changes nothing yet.
     ///
     /// # Errors
-    /// If the path is not a file, or files cannot be watched or the service manager not be reached.
+    /// If the path is not a file, or files cannot be watched, or systemd cannot be reached.
     pub fn new(
         path: &Path,
         reconciler: Reconciler,
@@ -73,7 +73,7 @@ impl Watch {
         log: Log,
     ) -> anyhow::Result<Watch> {
         if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            bail!("{} is not a file, so that its changes cannot be watched", path.display());
+            bail!("cannot watch {}: not a regular file", path.display());
         }
         Ok(Watch {
             path: path.to_owned(),
@@ -81,8 +81,7 @@ impl Watch {
             log,
             signals,
             files: Files::new().context("cannot watch files")?,
-            notifier: Notifier::from_env(Instant::now())
-                .context("cannot reach the service manager")?,
+            notifier: Notifier::from_env(Instant::now()).context("cannot reach systemd")?,
             exporter: MetricsExporter::default(),
             counters: Counters::default(),
             debounce: Debounce::default(),
@@ -92,7 +91,7 @@ impl Watch {
         })
     }
 
-    /// Publishes the counters in a file and at a socket.
+    /// Publishes metrics in a file and at a socket.
     ///
     /// # Errors
     /// If the socket cannot be opened.
@@ -129,7 +128,7 @@ impl Watch {
                 SignalAction::Reload => reload = true,
             }
         }
-        if self.files.changed().context("cannot read what happens to files")? {
+        if self.files.changed().context("cannot read file events")? {
             self.debounce.changed(Instant::now());
         }
         if reload || is_due(self.debounce.due()) {
@@ -162,7 +161,7 @@ impl Watch {
         }
     }
 
-    /// Writes the counters to the file and the sockets that are waiting for them.
+    /// Writes the metrics to the file and the clients that are waiting for them.
     fn publish_counters(&mut self) {
         let now = Instant::now();
         let Some(scrapers) = self.exporter.scrapers(now) else { return };
@@ -174,7 +173,7 @@ impl Watch {
         self.log.report_result(WRITING, written);
     }
 
-    /// Notifies the service manager that the policy is in force, or which policy is.
+    /// Notifies systemd that the policy is in force, or which policy is.
     fn notify_ready(&mut self) {
         let ready = self.notifier.ready(&self.status());
         self.log.report_result(NOTIFYING, ready);
@@ -185,14 +184,15 @@ impl Watch {
         let policy = if self.counters.is_current {
             "the policy is in force"
         } else {
-            "the policy cannot be put in force, the last good one is"
+            "running on the last valid policy (the current file is not applied)"
         };
-        format!("{policy}; repairs: {}", self.counters.repairs.done)
+        let repairs = self.counters.repairs.done;
+        format!("{policy}; {repairs} {}", if repairs == 1 { "repair" } else { "repairs" })
     }
 
     fn warn(&mut self, warnings: &[String]) {
         for warning in warnings {
-            self.log.emit(&Event::Warning { warning });
+            self.log.emit(&Event::Warning { message: warning });
         }
     }
 }

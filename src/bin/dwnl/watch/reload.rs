@@ -55,10 +55,10 @@ impl Watch {
         match self.set_policy(policy) {
             Ok(applied) => {
                 self.log.clear(RELOADING);
-                let was_wrong = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
+                let had_errors = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
                 self.loaded = Some(loaded);
                 let done = self.report(&applied);
-                self.log.emit(&Event::Reload { was_wrong, done });
+                self.log.emit(&Event::Reload { had_errors, done });
                 self.warn(&self.reported.warnings.clone());
             }
             Err(error) => {
@@ -83,9 +83,8 @@ impl Watch {
     }
 
     fn report<'a>(&self, applied: &'a Applied) -> ApplyReport<'a> {
-        let sets = self.reconciler.ruleset().map_or(&[][..], |desired| &desired.sets);
         let (found, verbose) = (self.reported.clone(), self.log.is_verbose());
-        apply::report(applied, found, sets, applied.elapsed, verbose)
+        apply::report(applied, found, applied.elapsed, verbose)
     }
 
     /// Watches the files. If some were not watched before, they may have changed after they were read.

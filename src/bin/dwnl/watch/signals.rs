@@ -1,5 +1,4 @@
-//! The signals that the program is told by what to do next. They wait to be read, so that nothing is
-//! ever interrupted.
+//! The signals that control the program. They are read from a descriptor, so they interrupt nothing.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,20 +6,20 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// SIGHUP, SIGTERM and SIGINT, for as long as the value lives and beyond: they stay blocked.
+/// SIGHUP, SIGTERM and SIGINT, which stay blocked even after the value is dropped.
 pub struct Signals(SignalFd);
 
-/// What a signal asks for.
+/// The action that a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignalAction {
-    /// That the policy is read again (SIGHUP).
+    /// Read the policy again (SIGHUP).
     Reload,
-    /// That the program ends (SIGTERM, SIGINT).
+    /// End the program (SIGTERM, SIGINT).
     Stop,
 }
 
 impl Signals {
-    /// Blocks the signals, for the calling thread and those that it starts.
+    /// Blocks the signals in the calling thread and the threads that it starts.
     pub fn block() -> io::Result<Signals> {
         let signals = SigSet::from_iter([Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT]);
         signals.thread_block()?;
@@ -28,7 +27,7 @@ impl Signals {
         Ok(Signals(SignalFd::with_flags(&signals, flags)?))
     }
 
-    /// What the next signal that waits asks for.
+    /// The action of the next pending signal.
     pub fn read(&self) -> io::Result<Option<SignalAction>> {
         let signal = self.0.read_signal()?;
         let is_hangup = |number: u32| i32::try_from(number) == Ok(Signal::SIGHUP as i32);

@@ -1,4 +1,4 @@
-//! What the service manager is told (sd_notify(3)); where there is none, nobody is told anything.
+//! Notifications for systemd (sd_notify(3)). Without `NOTIFY_SOCKET` they do nothing.
 
 use std::env;
 use std::ffi::OsStr;
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-/// How long a service manager that does not listen is waited for where it has to know.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Maximum time to wait for systemd where it must receive a notification.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The service manager, and when it next wants to hear that we are alive.
+/// The connection to systemd, and the watchdog.
 ///
-/// It may be slow, or stopped in a debugger: what it need not know is not waited for, so that the rules
-/// are never left alone for its sake.
+/// systemd may be slow, or stopped in a debugger. Notifications that it can miss do not wait, so that
+/// repairs are never delayed.
 pub struct Notifier {
     notifications: Option<(UnixDatagram, SocketAddr)>,
     watchdog: Option<Watchdog>,
@@ -28,47 +28,47 @@ struct Watchdog {
 }
 
 impl Notifier {
-    /// What the environment tells of the service manager.
+    /// Reads `NOTIFY_SOCKET` and `WATCHDOG_USEC` from the environment.
     ///
     /// # Errors
-    /// If it can never be reached.
+    /// If the address is invalid or no socket can be opened.
     pub fn from_env(now: Instant) -> io::Result<Notifier> {
         let address = env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty());
         let notifications = address.map(|address| notifications(&address)).transpose()?;
-        // Twice in the time after which it thinks us dead, as sd_watchdog_enabled(3) recommends.
+        // Twice in the watchdog interval, as sd_watchdog_enabled(3) recommends.
         let interval = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
         let interval = interval.filter(|interval| notifications.is_some() && !interval.is_zero());
         let watchdog = interval.map(|interval| Watchdog { interval, next: now + interval });
         Ok(Notifier { notifications, watchdog })
     }
 
-    /// The policy is in force, or was read again; `status` is shown by `systemctl status`.
+    /// Startup or a reload is complete; `systemctl status` shows `status`.
     pub fn ready(&self, status: &str) -> io::Result<()> {
         self.notify(&[NotifyState::Ready, NotifyState::Status(status)], Wait::Bounded)
     }
 
-    /// The policy is being read again; [`Notifier::ready`] follows.
+    /// A reload begins; [`Notifier::ready`] ends it.
     pub fn reloading(&self) -> io::Result<()> {
         let now = NotifyState::monotonic_usec_now()?;
         self.notify(&[NotifyState::Reloading, now], Wait::Bounded)
     }
 
-    /// The program is about to end.
+    /// The program ends.
     pub fn stopping(&self) -> io::Result<()> {
         self.notify(&[NotifyState::Stopping], Wait::Bounded)
     }
 
-    /// Something has happened that `systemctl status` is to show.
+    /// Updates the status in `systemctl status`.
     pub fn status(&self, status: &str) -> io::Result<()> {
         self.notify(&[NotifyState::Status(status)], Wait::Not)
     }
 
-    /// When it next wants to hear that we are alive, if it does.
+    /// When the next watchdog ping is due, if the watchdog is enabled.
     pub fn due(&self) -> Option<Instant> {
         self.watchdog.as_ref().map(|watchdog| watchdog.next)
     }
 
-    /// Tells it that we are alive.
+    /// Sends a watchdog ping.
     pub fn ping(&mut self, now: Instant) -> io::Result<()> {
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.next = now + watchdog.interval;
@@ -85,21 +85,21 @@ impl Notifier {
     }
 }
 
-/// Whether a service manager that does not listen is waited for.
+/// Whether to wait while systemd does not receive.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wait {
     Not,
     Bounded,
 }
 
-/// A socket for `NOTIFY_SOCKET`, a path or a name in the abstract namespace behind an `@`. It is not
-/// connected: the service manager may listen anew at the same address.
+/// A socket for `NOTIFY_SOCKET`, which is a path, or `@` and a name in the abstract namespace. The
+/// socket is not connected, because systemd may be restarted and listen at the same address again.
 fn notifications(address: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
     let address = match address.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(address)?,
     };
     let socket = UnixDatagram::unbound()?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     Ok((socket, address))
 }

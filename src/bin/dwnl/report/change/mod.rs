@@ -1,71 +1,91 @@
-//! One change of a plan, as data and as lines of the difference.
+//! A change of a plan, as JSON and as lines of the difference.
 
-mod text;
+mod lines;
 
-use dwnl::model::{
-    BaseChain, ChainPath, Family, Interval, Origin, Position, Rule, RuleContent, SetKind, SetPath,
-    TablePath,
-};
+use dwnl::model::{Interval, Origin, Position, RuleContent, SetKind, SetPath};
 use dwnl::plan::Change;
 use serde::{Serialize, Serializer};
 
-use super::elements::Elements;
-use super::format::{self, OriginReport, RuleText};
+use super::format::{self, BaseChainReport, OriginReport, RuleText};
+use super::object::{ChainName, Object, SetName, TableName};
+use super::set_elements::Elements;
 
-/// One change of the kernel's ruleset.
+/// A change of the kernel's ruleset. In JSON, `op` is the operation.
 #[derive(Debug, Serialize)]
-pub struct ChangeReport<'a> {
-    op: Op,
-    #[serde(serialize_with = "format::family")]
-    family: Family,
-    table: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    chain: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<RuleText<'a>>,
-    /// The handle of the rule before which a rule is inserted; without it, it goes to the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    handle: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hook")]
-    base: Option<&'a BaseChain<'static>>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "origin")]
-    origin: Option<&'a Origin>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    set: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "format::kind")]
-    kind: Option<SetKind>,
-    /// How many elements come or go.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    elements: Option<Elements<'a>>,
-    /// What in the policy gave rise to the elements, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    holds: Option<&'a str>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Op {
-    AddTable,
-    AddChain,
-    AddRule,
-    DeleteRule,
-    AddSet,
-    AddElements,
-    DeleteElements,
-    FlushSet,
-    DeleteSet,
-    DeleteChain,
-    DeleteTable,
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum ChangeReport<'a> {
+    /// Create a table.
+    AddTable(TableName<'a>),
+    /// Delete a table, after all that it contains.
+    DeleteTable(TableName<'a>),
+    /// Create a chain.
+    AddChain {
+        #[serde(flatten)]
+        chain: ChainName<'a>,
+        /// `None` for a chain that is not a base chain.
+        base_chain: Option<BaseChainReport>,
+    },
+    /// Delete a chain.
+    DeleteChain(ChainName<'a>),
+    /// Insert a rule.
+    AddRule {
+        #[serde(flatten)]
+        chain: ChainName<'a>,
+        rule: RuleText<'a>,
+        /// The handle of the rule that follows it; `None` at the end of the chain.
+        before_handle: Option<u64>,
+        #[serde(serialize_with = "serialize_origin")]
+        origin: Option<&'a Origin>,
+    },
+    /// Delete a rule.
+    DeleteRule {
+        #[serde(flatten)]
+        chain: ChainName<'a>,
+        rule: RuleText<'a>,
+        /// Its handle; `None` if its chain is flushed or its table deleted.
+        handle: Option<u64>,
+    },
+    /// Create a set.
+    AddSet {
+        #[serde(flatten)]
+        set: SetName<'a>,
+        #[serde(serialize_with = "format::display")]
+        definition: SetKind,
+    },
+    /// Add elements to a set.
+    AddElements {
+        #[serde(flatten)]
+        set: SetName<'a>,
+        /// What the elements are, in words.
+        description: &'a str,
+        element_count: usize,
+        elements: Option<Elements<'a>>,
+    },
+    /// Remove some elements from a set.
+    DeleteElements {
+        #[serde(flatten)]
+        set: SetName<'a>,
+        element_count: usize,
+        elements: Option<Elements<'a>>,
+    },
+    /// Remove all elements from a set.
+    FlushSet {
+        #[serde(flatten)]
+        set: SetName<'a>,
+        element_count: usize,
+    },
+    /// Delete a set with all elements.
+    DeleteSet {
+        #[serde(flatten)]
+        set: SetName<'a>,
+        element_count: usize,
+    },
 }
 
 impl<'a> ChangeReport<'a> {
-    /// The changes in their order. A flushed chain is told as the deletion of its rules, those that
-    /// are put back are left out, a replaced set is told by what it loses and gains, and a deleted
-    /// table after what goes with it.
+    /// The changes in their order. A flushed chain appears as the deletion of its rules without
+    /// those that are restored, a replaced set as the elements that it loses and gains, and a
+    /// deleted table after its contents.
     pub fn list(changes: &'a [Change]) -> Vec<ChangeReport<'a>> {
         let mut list = Vec::with_capacity(changes.len());
         for change in changes {
@@ -76,143 +96,126 @@ impl<'a> ChangeReport<'a> {
 
     fn push(change: &'a Change, list: &mut Vec<ChangeReport<'a>>) {
         let report = match change {
-            Change::AddTable(table) => ChangeReport::table(Op::AddTable, table),
+            Change::AddTable(table) => ChangeReport::AddTable(table.into()),
             Change::DeleteTable { table, contents } => {
                 contents.iter().for_each(|change| ChangeReport::push(change, list));
-                ChangeReport::table(Op::DeleteTable, table)
+                ChangeReport::DeleteTable(table.into())
             }
-            Change::AddChain(chain, base) => {
-                ChangeReport { base: base.as_ref(), ..ChangeReport::chain(Op::AddChain, chain) }
-            }
-            Change::DeleteChain(chain) => ChangeReport::chain(Op::DeleteChain, chain),
-            Change::AddRule { chain, place, rule, origin } => {
-                ChangeReport::addition(chain, *place, rule, origin.as_deref())
-            }
-            Change::DeleteRule { chain, handle, content } => {
-                ChangeReport { handle: Some(*handle), ..ChangeReport::deletion(chain, content) }
-            }
-            Change::AddSet(set, kind) => {
-                ChangeReport { kind: Some(*kind), ..ChangeReport::set(Op::AddSet, set) }
-            }
-            Change::AddElements { set, kind, elements, origin } => ChangeReport {
-                holds: Some(origin),
-                ..ChangeReport::all_of(Op::AddElements, set, *kind, elements)
+            Change::AddChain(chain, base) => ChangeReport::AddChain {
+                chain: chain.as_ref().into(),
+                base_chain: base.as_ref().map(|base| BaseChainReport(*base)),
             },
-            Change::DeleteElements { set, kind, elements } => {
-                ChangeReport::all_of(Op::DeleteElements, set, *kind, elements)
-            }
-            Change::ReplaceSet { set, kind, elements, before, unchanged, origin } => {
-                let of = |list, without| Elements::without(list, without, *kind);
-                let removed = before.len() - unchanged;
-                return list.extend([
-                    ChangeReport::removal(set, of(before, elements), removed, *unchanged > 0),
-                    ChangeReport {
-                        holds: Some(origin),
-                        ..ChangeReport::elements(
-                            Op::AddElements,
-                            set,
-                            of(elements, before),
-                            elements.len() - unchanged,
-                        )
-                    },
-                ]);
-            }
-            Change::DeleteSet { set, elements } => {
-                ChangeReport { count: Some(*elements), ..ChangeReport::set(Op::DeleteSet, set) }
+            Change::DeleteChain(chain) => ChangeReport::DeleteChain(chain.as_ref().into()),
+            Change::AddRule { chain, place, rule, origin } => ChangeReport::AddRule {
+                chain: chain.as_ref().into(),
+                rule: RuleText::Rule(rule),
+                before_handle: before_handle(*place),
+                origin: origin.as_deref(),
+            },
+            Change::DeleteRule { chain, handle, content } => {
+                ChangeReport::deletion(chain.as_ref().into(), content, Some(*handle))
             }
             Change::FlushChain { chain, contents } => {
-                let deletion = |content| ChangeReport::deletion(chain, content);
+                let chain = chain.as_ref().into();
+                let deletion = |content| ChangeReport::deletion(chain, content, None);
                 return list.extend(contents.iter().map(deletion));
             }
             Change::RestoreRule { .. } => return,
+            Change::AddSet(..)
+            | Change::DeleteSet { .. }
+            | Change::AddElements { .. }
+            | Change::DeleteElements { .. }
+            | Change::ReplaceSet { .. } => return ChangeReport::push_set_change(change, list),
         };
         list.push(report);
     }
 
-    fn table(op: Op, path: &'a TablePath) -> ChangeReport<'a> {
-        ChangeReport {
-            op,
-            family: path.family,
-            table: &path.table,
-            chain: None,
-            rule: None,
-            before: None,
-            handle: None,
-            base: None,
-            origin: None,
-            set: None,
-            kind: None,
-            count: None,
-            elements: None,
-            holds: None,
-        }
-    }
-
-    fn chain(op: Op, path: &'a ChainPath) -> ChangeReport<'a> {
-        ChangeReport { chain: Some(&path.chain), ..ChangeReport::table(op, &path.table) }
-    }
-
-    fn set(op: Op, path: &'a SetPath) -> ChangeReport<'a> {
-        ChangeReport { set: Some(&path.set), ..ChangeReport::table(op, &path.table) }
-    }
-
-    fn elements(
-        op: Op,
-        path: &'a SetPath,
-        elements: Option<Elements<'a>>,
-        count: usize,
-    ) -> ChangeReport<'a> {
-        ChangeReport { count: Some(count), elements, ..ChangeReport::set(op, path) }
-    }
-
-    fn all_of(op: Op, path: &'a SetPath, kind: SetKind, list: &'a [Interval]) -> ChangeReport<'a> {
-        ChangeReport::elements(op, path, Elements::all(list, kind), list.len())
-    }
-
-    /// The removal of so many elements from a set that keeps others, or of all that it has.
-    fn removal(
-        path: &'a SetPath,
-        elements: Option<Elements<'a>>,
-        count: usize,
-        keeps_others: bool,
-    ) -> ChangeReport<'a> {
-        if keeps_others {
-            return ChangeReport::elements(Op::DeleteElements, path, elements, count);
-        }
-        ChangeReport { count: Some(count), ..ChangeReport::set(Op::FlushSet, path) }
-    }
-
-    fn addition(
-        chain: &'a ChainPath,
-        place: Position,
-        rule: &'a Rule,
-        origin: Option<&'a Origin>,
-    ) -> ChangeReport<'a> {
-        let before = match place {
-            Position::Append => None,
-            Position::Before(handle) => Some(handle),
+    fn push_set_change(change: &'a Change, list: &mut Vec<ChangeReport<'a>>) {
+        let report = match change {
+            Change::AddSet(set, kind) => {
+                ChangeReport::AddSet { set: set.as_ref().into(), definition: *kind }
+            }
+            Change::DeleteSet { set, elements } => {
+                ChangeReport::DeleteSet { set: set.as_ref().into(), element_count: *elements }
+            }
+            Change::AddElements { set, kind, elements, origin } => ChangeReport::AddElements {
+                set: set.as_ref().into(),
+                description: origin,
+                element_count: elements.len(),
+                elements: Elements::all(elements, *kind),
+            },
+            Change::DeleteElements { set, kind, elements } => ChangeReport::DeleteElements {
+                set: set.as_ref().into(),
+                element_count: elements.len(),
+                elements: Elements::all(elements, *kind),
+            },
+            Change::ReplaceSet { set, kind, elements, before, unchanged, origin } => {
+                list.push(ChangeReport::reduction(set, *kind, before, elements, *unchanged));
+                ChangeReport::AddElements {
+                    set: set.as_ref().into(),
+                    description: origin,
+                    element_count: elements.len() - unchanged,
+                    elements: Elements::without(elements, before, *kind),
+                }
+            }
+            _ => return,
         };
-        let rule = Some(RuleText::Rule(rule));
-        ChangeReport { rule, before, origin, ..ChangeReport::chain(Op::AddRule, chain) }
+        list.push(report);
     }
 
-    fn deletion(chain: &'a ChainPath, content: &'a RuleContent) -> ChangeReport<'a> {
-        ChangeReport { rule: Some(content.into()), ..ChangeReport::chain(Op::DeleteRule, chain) }
+    fn deletion(
+        chain: ChainName<'a>,
+        content: &'a RuleContent,
+        handle: Option<u64>,
+    ) -> ChangeReport<'a> {
+        ChangeReport::DeleteRule { chain, rule: content.into(), handle }
     }
 
-    /// The table and chain or set, to compare.
-    pub fn address(&self) -> (Family, &str, Option<&str>, Option<&str>) {
-        (self.family, self.table, self.chain, self.set)
+    /// What a set that is replaced loses: some of its elements, or all.
+    fn reduction(
+        set: &'a SetPath,
+        kind: SetKind,
+        before: &'a [Interval],
+        after: &'a [Interval],
+        unchanged: usize,
+    ) -> ChangeReport<'a> {
+        let (set, element_count) = (set.into(), before.len() - unchanged);
+        if unchanged == 0 {
+            return ChangeReport::FlushSet { set, element_count };
+        }
+        let elements = Elements::without(before, after, kind);
+        ChangeReport::DeleteElements { set, element_count, elements }
+    }
+
+    /// The table, chain or set that changes.
+    pub fn object(&self) -> Object<'a> {
+        match self {
+            ChangeReport::AddTable(table) | ChangeReport::DeleteTable(table) => {
+                Object::Table(*table)
+            }
+            ChangeReport::AddChain { chain, .. }
+            | ChangeReport::DeleteChain(chain)
+            | ChangeReport::AddRule { chain, .. }
+            | ChangeReport::DeleteRule { chain, .. } => Object::Chain(*chain),
+            ChangeReport::AddSet { set, .. }
+            | ChangeReport::AddElements { set, .. }
+            | ChangeReport::DeleteElements { set, .. }
+            | ChangeReport::FlushSet { set, .. }
+            | ChangeReport::DeleteSet { set, .. } => Object::Set(*set),
+        }
     }
 }
 
-fn hook<S: Serializer>(
-    base: &Option<&BaseChain<'static>>,
+fn before_handle(place: Position) -> Option<u64> {
+    match place {
+        Position::Append => None,
+        Position::Before(handle) => Some(handle),
+    }
+}
+
+fn serialize_origin<S: Serializer>(
+    origin: &Option<&Origin>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    base.map(BaseChain::to_string).serialize(serializer)
-}
-
-fn origin<S: Serializer>(origin: &Option<&Origin>, serializer: S) -> Result<S::Ok, S::Error> {
     origin.map(OriginReport::from).serialize(serializer)
 }

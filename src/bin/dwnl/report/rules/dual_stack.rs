@@ -1,4 +1,4 @@
-//! A chain of one name in both families, as one.
+//! The chains of the same name in IPv4 and IPv6 as one.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use dwnl::model::{Chain, Family, Name, Ownership};
 
 use super::merge::{Merged, merge};
 
-/// A chain of one name in both families.
+/// The chains of the same name in IPv4 and IPv6.
 #[derive(Debug)]
 pub struct DualStackChain<'a> {
     /// The name.
@@ -18,8 +18,7 @@ pub struct DualStackChain<'a> {
 }
 
 impl<'a> DualStackChain<'a> {
-    /// Takes the chain as the one of its family. Those of both families at once are not for
-    /// iptables.
+    /// Stores the chain of one family. iptables has no chains of `inet`.
     pub fn take(&mut self, chain: &'a Chain) {
         match chain.path.table.family {
             Family::Ip => self.ip = Some(chain),
@@ -36,22 +35,23 @@ impl<'a> DualStackChain<'a> {
         self.any().is_some_and(|chain| chain.ownership == Ownership::Leading)
     }
 
-    /// Whether it is hooked in, and not only jumped to.
+    /// Whether it is a base chain.
     pub fn is_base(&self) -> bool {
         self.any().is_some_and(|chain| chain.base.is_some())
     }
 
-    /// The rules of both families in one list.
+    /// The rules of both families as one list.
     pub fn rules(&self) -> Vec<Merged<'a>> {
         let rules = |chain: Option<&'a Chain>| chain.map_or(&[][..], |chain| &chain.rules);
         merge(rules(self.ip), rules(self.ip6), self.is_head())
     }
 
-    /// Writes the line of a rule; `flagged`: with its family, if it is of one alone.
+    /// Writes the line of a rule. With `flagged`, a rule of only one family has the flag of that
+    /// family.
     pub fn write_rule(&self, out: &mut dyn Write, line: &Merged, flagged: bool) -> io::Result<()> {
         let name = self.name;
         if self.is_head() {
-            // Our rules come first, on a host that has others there too.
+            // dwnl's rules come before those of other programs.
             write!(out, "-I {name} {} ", line.index + 1)?;
         } else {
             write!(out, "-A {name} ")?;

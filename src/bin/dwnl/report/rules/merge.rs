@@ -1,4 +1,4 @@
-//! One list of rules out of the lists of two families.
+//! Merges the rules of IPv4 and IPv6 into one list.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,14 @@ use dwnl::model::{DesiredRule, Family, Rule};
 pub struct Merged<'a> {
     /// The rule.
     pub rule: &'a Rule,
-    /// The one family that it belongs to; `None`: both.
+    /// The only family that it belongs to; `None`: both.
     pub family: Option<Family>,
-    /// Its index in its own family's list; in both, where it belongs to both.
+    /// Its index in the list of its family; in the list of IPv4 if it belongs to both.
     pub index: usize,
 }
 
-/// Merges the lists of a chain so that each family finds its rules in their order. Rules that
-/// both have at the same place between the others become one, if `same_index` only where their
-/// indices are equal too.
+/// Merges the lists of a chain and keeps the order of both. Rules that both families have at the
+/// same place between the others become one; with `same_index` only if their indices are equal.
 pub fn merge<'a>(
     ip: &'a [DesiredRule],
     ip6: &'a [DesiredRule],
@@ -32,8 +31,7 @@ pub fn merge<'a>(
             (Some(rule), Some(rule6)) if rule == rule6 && (i == j || !same_index) => {
                 (rule, None, i)
             }
-            // A rule that the other family is still to come to waits for it, unless each would
-            // wait for the other.
+            // A rule that follows later in the other family waits for it, unless both would wait.
             (Some(rule), Some(rule6)) if comes(rule, &places6, j) && !comes(rule6, &places, i) => {
                 (rule6, Some(Family::Ip6), j)
             }
@@ -56,7 +54,7 @@ fn places(list: &[DesiredRule]) -> Places<'_> {
     list.iter().enumerate().map(|(place, desired)| (&desired.rule, place)).collect()
 }
 
-/// Whether a list has the rule at this place or behind it.
+/// Whether a list has the rule at this place or after it.
 fn comes(rule: &Rule, places: &Places, from: usize) -> bool {
     places.get(rule).is_some_and(|place| *place >= from)
 }
@@ -92,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_of_both_families_are_told_once() {
+    fn rules_of_both_families_appear_once() {
         let ip =
             list(&[(Some("192.0.2.1/32"), 1), (None, 2), (Some("192.0.2.1/32"), 3), (None, 4)]);
         let ip6 = list(&[(None, 2), (Some("2001:db8::1/128"), 5), (None, 4), (None, 6)]);
@@ -100,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn rules_in_another_order_keep_their_own() {
+    fn each_family_keeps_its_order() {
         let ip = list(&[(None, 1), (None, 2), (None, 3)]);
         let ip6 = list(&[(None, 2), (None, 1), (None, 3)]);
         assert_eq!(merged(&ip, &ip6, false), ["41", "=2", "61", "=3"]);
     }
 
     #[test]
-    fn indices_may_have_to_be_the_same() {
+    fn with_same_index_only_rules_of_equal_index_merge() {
         let ip = list(&[(Some("192.0.2.1/32"), 1), (None, 2)]);
         let ip6 = list(&[(None, 2)]);
         assert_eq!(merged(&ip, &ip6, true), ["41", "42", "62"]);

@@ -1,78 +1,72 @@
-//! The report of `show`: what is in the kernel now, and whether it stands where it should.
+//! The report of `show`: dwnl's rules in the kernel, and whether they are in place.
 
-mod chain;
-mod own;
-mod table;
+mod chain_report;
+mod owned_report;
+mod rule_table;
+mod sections;
 #[cfg(test)]
 mod tests;
-mod text;
 
-use dwnl::model::{
-    Chain, Family, ForeignTranslations, Ownership, Ruleset, SetKind, Snapshot, TablePath,
-};
+use dwnl::model::{Chain, ForeignTranslations, Ownership, Ruleset, SetKind, Snapshot, TablePath};
 use dwnl::{guards_new_ports, installed_translations};
 use serde::{Serialize, Serializer};
 
-use super::elements::Elements;
-use super::format::{self, RuleText};
+use super::format::RuleText;
+use super::object::TableName;
+use super::set_elements::Elements;
 
-/// What the kernel holds of what dwnl puts there.
+/// dwnl's objects in the kernel.
 #[derive(Debug, Serialize)]
 pub struct Show<'a> {
     generation: u32,
     tables: Vec<TableReport<'a>>,
-    /// Translations of other programs beside the jumps.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[serde(serialize_with = "super::translations::serialize")]
+    /// Port forwards of other programs in the chains of dwnl's jumps.
+    #[serde(serialize_with = "super::foreign_translations::serialize")]
     foreign_translations: Vec<ForeignTranslations>,
-    /// Whether the guard knows a port that Docker publishes from now on; without a guard nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    guards_new_ports: Option<bool>,
+    /// Whether the guard matches docker-proxy's sockets; `None` without a guard.
+    has_socket_match: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
 struct TableReport<'a> {
-    #[serde(serialize_with = "format::family")]
-    family: Family,
-    table: &'a str,
-    /// Whether there is anything of dwnl's in it.
-    installed: bool,
+    #[serde(flatten)]
+    name: TableName<'a>,
+    /// Whether it contains anything of dwnl's.
+    is_installed: bool,
     chains: Vec<ChainReport<'a>>,
-    /// Its sets, if it is wholly dwnl's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Its sets, if dwnl owns the table.
     sets: Vec<SetReport<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 struct ChainReport<'a> {
     chain: &'a str,
-    /// How much of the chain is dwnl's.
-    #[serde(serialize_with = "extent")]
-    extent: Ownership,
-    exists: bool,
-    /// Whether everything in it is where it should be.
-    in_place: bool,
-    /// The rules of dwnl's that are in it.
+    /// Which part of the chain is dwnl's.
+    #[serde(serialize_with = "ownership")]
+    ownership: Ownership,
+    is_present: bool,
+    /// Whether every rule is present and at its position.
+    is_in_place: bool,
+    /// dwnl's rules in the chain.
     rules: Vec<RuleReport<'a>>,
-    /// The rules that should be in it and are not.
-    missing: Vec<MissingRule<'a>>,
+    /// dwnl's rules that are missing in the chain.
+    missing_rules: Vec<MissingRule<'a>>,
 }
 
 /// A rule in the kernel.
 #[derive(Debug, Serialize)]
 pub struct RuleReport<'a> {
-    /// Its place in the chain, from 1.
+    /// Its position in the chain, from 1.
     pub position: usize,
-    /// The place where it should be, for a rule that has to have one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wanted_position: Option<usize>,
-    /// The kernel's number for it.
+    /// The position where it must be; `None` if the position does not matter.
+    pub expected_position: Option<usize>,
+    /// Its handle.
     pub handle: u64,
-    /// Packets counted.
+    /// The number of packets that matched.
     pub packets: u64,
-    /// Bytes counted.
+    /// The number of bytes of these packets.
     pub bytes: u64,
-    /// What it says.
+    /// The rule in the syntax of iptables or nft.
     pub rule: RuleText<'a>,
 }
 
@@ -80,74 +74,71 @@ pub struct RuleReport<'a> {
 #[derive(Debug, Serialize)]
 struct SetReport<'a> {
     set: &'a str,
-    /// What its elements are; `None` if it is of a kind that dwnl does not make.
-    #[serde(serialize_with = "format::kind")]
-    kind: Option<SetKind>,
-    /// How many elements it has, unless they are the kernel's to keep.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Its definition; `None` if dwnl does not create sets of this type.
+    #[serde(serialize_with = "definition")]
+    definition: Option<SetKind>,
+    /// The number of elements; `None` if the kernel manages them.
+    element_count: Option<usize>,
+    /// The elements, if they are to be listed.
     elements: Option<Elements<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 struct MissingRule<'a> {
-    wanted_position: usize,
+    expected_position: usize,
     rule: RuleText<'a>,
 }
 
 impl<'a> Show<'a> {
-    /// What the snapshot holds of the chains of `managed_objects`, which every policy has, and of dwnl's
-    /// own tables; `verbose`: with the elements of sets.
-    pub fn new(frame: &'a Ruleset, snapshot: &'a Snapshot, verbose: bool) -> Show<'a> {
+    /// What the snapshot contains of `managed`: the chains that every policy has, and dwnl's own
+    /// tables. With `verbose`, the elements of sets are listed.
+    pub fn new(managed: &'a Ruleset, snapshot: &'a Snapshot, verbose: bool) -> Show<'a> {
         let mut paths: Vec<&TablePath> =
-            frame.chains.iter().map(|chain| &chain.path.table).collect();
+            managed.chains.iter().map(|chain| &chain.path.table).collect();
         paths.sort();
         paths.dedup();
-        let translations = installed_translations(frame, snapshot);
-        let report = |path| TableReport::new(path, frame, snapshot, &translations);
+        let translations = installed_translations(managed, snapshot);
+        let report = |path| TableReport::new(path, managed, snapshot, &translations);
         let mut tables: Vec<TableReport> = paths.into_iter().map(report).collect();
-        let own = frame.owned_tables.iter();
-        tables.extend(own.filter_map(|path| TableReport::own(path, snapshot, verbose)));
+        let own = managed.owned_tables.iter();
+        tables.extend(own.filter_map(|path| TableReport::owned(path, snapshot, verbose)));
         let installed = |it: &ForeignTranslations| {
-            let is_of = |table: &TableReport| {
-                table.family == it.table.family && *table.table == *it.table.table
-            };
-            tables.iter().any(|table| is_of(table) && table.installed)
+            let is_of = |table: &TableReport| table.name == TableName::from(&it.table);
+            tables.iter().any(|table| is_of(table) && table.is_installed)
         };
         let foreign_translations = translations.into_iter().filter(installed).collect();
-        let guards_new_ports = guards_new_ports(snapshot);
-        Show { generation: snapshot.generation, tables, foreign_translations, guards_new_ports }
+        let has_socket_match = guards_new_ports(snapshot);
+        Show { generation: snapshot.generation, tables, foreign_translations, has_socket_match }
     }
 }
 
 impl<'a> TableReport<'a> {
     fn new(
         path: &'a TablePath,
-        frame: &'a Ruleset,
+        managed: &'a Ruleset,
         snapshot: &'a Snapshot,
         translations: &[ForeignTranslations],
     ) -> TableReport<'a> {
         let mut here = translations.iter().filter(|it| it.table == *path);
-        let second_is_left_out = here.any(ForeignTranslations::is_left_out);
-        // A ruleset has a chain before those that jump to it; people follow the packets.
-        let chains = frame.chains.iter().rev().filter(|chain| {
+        let is_return_rule_left_out = here.any(ForeignTranslations::is_left_out);
+        // A ruleset lists a chain before the chains that jump to it; the report follows the packets.
+        let chains = managed.chains.iter().rev().filter(|chain| {
             chain.path.table == *path
-                && (is_needed(chain, frame) || snapshot.chain(&chain.path).is_some())
+                && (is_needed(chain, managed) || snapshot.chain(&chain.path).is_some())
         });
-        let chains: Vec<ChainReport> =
-            chains.map(|chain| ChainReport::new(chain, snapshot, second_is_left_out)).collect();
-        let installed = chains.iter().any(ChainReport::is_ours);
-        let sets = Vec::new();
-        TableReport { family: path.family, table: &path.table, installed, chains, sets }
+        let chains: Vec<ChainReport> = chains
+            .map(|chain| ChainReport::new(chain, snapshot, is_return_rule_left_out))
+            .collect();
+        let is_installed = chains.iter().any(ChainReport::is_installed);
+        TableReport { name: path.into(), is_installed, chains, sets: Vec::new() }
     }
 }
 
-/// Whether every policy has the chain: one that is wholly ours and that only another such chain
-/// leads to belongs to some policies alone.
-fn is_needed(chain: &Chain, frame: &Ruleset) -> bool {
+/// Whether every policy has the chain. An exclusive chain that only another exclusive chain jumps
+/// to exists with some policies only.
+fn is_needed(chain: &Chain, managed: &Ruleset) -> bool {
     let table = &chain.path.table;
-    let heads = frame
+    let heads = managed
         .chains
         .iter()
         .filter(|it| it.path.table == *table && it.ownership == Ownership::Leading);
@@ -155,10 +146,14 @@ fn is_needed(chain: &Chain, frame: &Ruleset) -> bool {
     chain.ownership != Ownership::Exclusive || targets.any(|target| *target == chain.path.chain)
 }
 
-fn extent<S: Serializer>(extent: &Ownership, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match extent {
-        Ownership::Referenced => "exists",
-        Ownership::Leading => "head",
-        Ownership::Exclusive => "whole",
+fn ownership<S: Serializer>(ownership: &Ownership, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match ownership {
+        Ownership::Referenced => "referenced",
+        Ownership::Leading => "leading",
+        Ownership::Exclusive => "exclusive",
     })
+}
+
+fn definition<S: Serializer>(kind: &Option<SetKind>, serializer: S) -> Result<S::Ok, S::Error> {
+    kind.map(|kind| kind.to_string()).serialize(serializer)
 }

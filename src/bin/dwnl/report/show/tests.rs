@@ -1,8 +1,8 @@
-//! Snapshots built by hand, and what `show` makes of them.
+//! What `show` reports for snapshots built by hand.
 
 use dwnl::model::{
-    InstalledChain, InstalledRule, InstalledSet, InstalledTable, IpVersion, IptablesRule, Match,
-    Rule, RuleContent, Verdict,
+    Family, InstalledChain, InstalledRule, InstalledSet, InstalledTable, IpVersion, IptablesRule,
+    Match, Rule, RuleContent, Verdict,
 };
 
 use super::*;
@@ -68,7 +68,7 @@ generation 16
 }
 
 #[test]
-fn what_is_out_of_place_is_told() {
+fn misplaced_and_missing_rules_are_reported() {
     let [jump, _] = jumps();
     let rules = [docker(), jump.clone(), jump];
     let snapshot = snapshot(&[("PREROUTING", chain(rules)), ("DOCKER-BLOCK", chain([]))]);
@@ -92,7 +92,7 @@ generation 16
 }
 
 #[test]
-fn nothing_installed_is_told_by_family() {
+fn each_table_is_reported_as_not_installed() {
     let snapshot = snapshot(&[("PREROUTING", chain([docker()])), ("DOCKER", chain([]))]);
     let mut frame = frame(Family::Ip, Vec::new());
     frame.chains.extend(crate::report::test_support::frame(Family::Ip6, Vec::new()).chains);
@@ -103,29 +103,30 @@ fn nothing_installed_is_told_by_family() {
 }
 
 #[test]
-fn rules_are_data_for_programs() {
+fn rules_are_objects_in_json() {
     let [jump, _] = jumps();
     let snapshot = snapshot(&[("PREROUTING", chain([jump]))]);
     let frame = frame(Family::Ip, Vec::new());
     assert_eq!(
         json(&Show::new(&frame, &snapshot, false)),
         concat!(
-            r#"{"generation":16,"tables":[{"family":"ip","table":"nat","installed":true,"#,
-            r#""chains":[{"chain":"PREROUTING","extent":"head","exists":true,"#,
-            r#""in_place":false,"rules":[{"position":1,"wanted_position":1,"handle":9,"#,
+            r#"{"generation":16,"tables":[{"family":"ip","table":"nat","is_installed":true,"#,
+            r#""chains":[{"chain":"PREROUTING","ownership":"leading","is_present":true,"#,
+            r#""is_in_place":false,"rules":[{"position":1,"expected_position":1,"handle":9,"#,
             r#""packets":7,"bytes":1234567,"#,
             r#""rule":"-m addrtype --dst-type LOCAL -j DOCKER-BLOCK"}],"#,
-            r#""missing":[{"wanted_position":2,"#,
+            r#""missing_rules":[{"expected_position":2,"#,
             r#""rule":"-m addrtype --dst-type LOCAL -j RETURN"}]},"#,
-            r#"{"chain":"DOCKER-BLOCK","extent":"whole","exists":false,"in_place":false,"#,
-            r#""rules":[],"missing":[]},"#,
-            r#"{"chain":"DOCKER","extent":"exists","exists":false,"in_place":false,"#,
-            r#""rules":[],"missing":[]}]}]}"#
+            r#"{"chain":"DOCKER-BLOCK","ownership":"exclusive","is_present":false,"#,
+            r#""is_in_place":false,"rules":[],"missing_rules":[]},"#,
+            r#"{"chain":"DOCKER","ownership":"referenced","is_present":false,"#,
+            r#""is_in_place":false,"rules":[],"missing_rules":[]}],"sets":[]}],"#,
+            r#""foreign_translations":[],"has_socket_match":null}"#
         )
     );
 }
 
-/// A frame that has a table of its own, and no chains.
+/// A ruleset with an owned table and no chains.
 fn own_frame() -> Ruleset {
     Ruleset { owned_tables: vec![own_path("").table.clone()], ..Ruleset::default() }
 }
@@ -148,7 +149,7 @@ fn sets_are_shown_with_the_chain_that_looks_them_up() {
     let expected = "\
 inet dwnl cdn-4: 2 elements (type ipv4_addr; size 1024)
 
-inet dwnl odd: a set of a kind that dwnl does not make
+inet dwnl odd: foreign set (unsupported type)
 
 inet dwnl allow: 1 rule
 position  handle  packets    bytes  rule
@@ -165,15 +166,16 @@ generation 16
 }
 
 #[test]
-fn sets_are_data_for_programs() {
+fn sets_are_objects_in_json() {
     let (frame, snapshot) = (own_frame(), own_snapshot());
     let sets = |verbose| {
         let json = json(&Show::new(&frame, &snapshot, verbose));
-        json.split_once(r#","sets":"#).expect("sets").1.to_owned()
+        let (_, sets) = json.split_once(r#","sets":"#).expect("sets");
+        sets.split_once(r#"}],"foreign_translations""#).expect("its end").0.to_owned()
     };
-    let odd = r#"{"set":"odd","kind":null,"count":0}]}]}"#;
-    let cdn = r#"[{"set":"cdn-4","kind":"type ipv4_addr; size 1024","count":2"#;
-    assert_eq!(sets(false), format!("{cdn}}},{odd}"));
+    let odd = r#"{"set":"odd","definition":null,"element_count":0,"elements":null}]"#;
+    let cdn = r#"[{"set":"cdn-4","definition":"type ipv4_addr; size 1024","element_count":2"#;
+    assert_eq!(sets(false), format!(r#"{cdn},"elements":null}},{odd}"#));
     assert_eq!(sets(true), format!(r#"{cdn},"elements":["203.0.113.0","203.0.113.1"]}},{odd}"#));
 }
 
@@ -185,21 +187,23 @@ fn the_elements_of_a_dynamic_set_are_not_counted() {
     table.sets = [("docker-tcp".into(), ports)].into();
     let show = Show::new(&frame, &snapshot, true);
     let kind = "type inet_service; size 65535; flags dynamic,timeout";
-    let line = format!("inet dwnl docker-tcp: elements kept by the kernel ({kind})\n\n");
+    let line = format!("inet dwnl docker-tcp: elements managed by the kernel ({kind})\n\n");
     assert!(text(&show).starts_with(&line), "{}", text(&show));
-    let set = format!(r#""sets":[{{"set":"docker-tcp","kind":"{kind}"}}]"#);
+    let set = format!(
+        r#""sets":[{{"set":"docker-tcp","definition":"{kind}","element_count":null,"elements":null}}]"#
+    );
     assert!(json(&show).contains(&set), "{}", json(&show));
 }
 
 #[test]
-fn our_own_table_is_missing_only_where_rules_go_by_its_mark() {
+fn an_owned_table_is_missing_only_if_rules_match_its_mark() {
     let frame = own_frame();
     let matches = [Match::Connmark(0x2000)].into();
     let marked = Rule::from(IptablesRule { matches, ..IptablesRule::new(jump("DOCKER")) });
-    let told = |rule| {
+    let shown = |rule| {
         let rules = chain([RuleContent::Known(rule)]);
         text(&Show::new(&frame, &snapshot(&[("DOCKER-BLOCK", rules)]), false))
     };
-    assert_eq!(told(allow(None, 80)), "generation 16\n");
-    assert_eq!(told(marked), "inet dwnl: missing\n\ngeneration 16\n");
+    assert_eq!(shown(allow(None, 80)), "generation 16\n");
+    assert_eq!(shown(marked), "inet dwnl: missing\n\ngeneration 16\n");
 }

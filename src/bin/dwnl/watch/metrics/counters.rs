@@ -1,37 +1,37 @@
-//! What is counted, for the operator's monitoring.
+//! The counters of `watch`.
 
 use std::time::{Duration, SystemTime};
 
-/// What has happened since the program was started.
+/// The counters since the start of the program.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
-    /// How often the kernel was compared with the policy.
+    /// Comparisons of the kernel with the policy.
     pub checks: u64,
-    /// How often the policy was put in force, and how often that failed or the policy had errors.
+    /// Policy loads. Those that failed include policies with errors.
     pub reloads: OpStats,
-    /// How often something was repaired, and how often that failed.
+    /// Repairs. Those that failed include comparisons that failed.
     pub repairs: OpStats,
-    /// How often others changed the ruleset between a dump and the commit.
+    /// Commits rejected because the ruleset changed concurrently.
     pub conflicts: u64,
-    /// How often the kernel lost notifications.
+    /// Overruns of the netlink buffer.
     pub lost: u64,
-    /// Whether the policy in force is the one that the file holds.
+    /// Whether the policy in force is that of the file.
     pub is_current: bool,
 }
 
-/// How often something was done.
+/// The counters of an operation.
 #[derive(Clone, Debug, Default)]
 pub struct OpStats {
-    /// With success.
+    /// The number of successes.
     pub done: u64,
-    /// Without.
+    /// The number of failures.
     pub failed: u64,
-    /// When it was done last, and how long it took.
+    /// The time and the duration of the last success.
     pub last: Option<(SystemTime, Duration)>,
 }
 
 impl OpStats {
-    /// It was just done, in so long a time.
+    /// Counts a success that took this time.
     pub fn count(&mut self, took: Duration) {
         self.done += 1;
         self.last = Some((SystemTime::now(), took));

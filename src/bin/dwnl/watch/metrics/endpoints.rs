@@ -1,4 +1,4 @@
-//! Where the counters can be read: a file that is always whole, and a socket that answers with them.
+//! Where metrics can be read: a file that is replaced atomically, and a socket.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -8,49 +8,49 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often the file is written while nothing happens.
+/// The time between two writes of the file without events.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// A file with the counters.
+/// A file with metrics.
 pub struct MetricsFile {
     path: PathBuf,
-    /// When it is written next.
+    /// When it is due next.
     next: Instant,
 }
 
 impl MetricsFile {
-    /// The file at `path`, which is to be written first at `now`.
+    /// The file at `path`, due at `now`.
     pub fn new(path: PathBuf, now: Instant) -> MetricsFile {
         MetricsFile { path, next: now }
     }
 
-    /// When it is written next, if nothing happens before.
+    /// When it is due next without an event.
     pub fn due(&self) -> Instant {
         self.next
     }
 
-    /// Replaces it as a whole: whoever reads it sees the old text or the new one.
+    /// Replaces the file atomically: a reader sees the old text or the new one.
     pub fn write(&mut self, text: &str, now: Instant) -> io::Result<()> {
         self.next = now + INTERVAL;
         let mut new = self.path.clone().into_os_string();
-        // The textfile collector passes over what does not end in `.prom`.
+        // The textfile collector ignores files that do not end in `.prom`.
         new.push(".new");
         fs::write(&new, text)?;
         fs::rename(new, &self.path)
     }
 }
 
-/// A Unix socket that answers every connection with the counters.
+/// A Unix socket that answers every connection with the metrics.
 pub struct MetricsSocket {
     listener: UnixListener,
     path: PathBuf,
-    /// By which it is known whether the socket at the path is this one.
+    /// The inode of the socket, to recognise it at the path.
     inode: u64,
 }
 
 impl MetricsSocket {
-    /// Listens at `path`, for the program's user and group. A socket that stands there is replaced, but
-    /// nothing else.
+    /// Listens at `path`, for the program's user and group. An existing socket is replaced, any other
+    /// file is an error.
     pub fn listen(path: &Path) -> io::Result<MetricsSocket> {
         if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
             fs::remove_file(path)?;
@@ -62,15 +62,15 @@ impl MetricsSocket {
         Ok(MetricsSocket { listener, path: path.to_owned(), inode })
     }
 
-    /// The next connection that waits.
+    /// The next waiting connection.
     pub fn accept(&self) -> Option<UnixStream> {
-        // If it cannot be had now, because there are too many, it waits on.
+        // With too many open files, the connection keeps waiting.
         self.listener.accept().ok().map(|(connection, _)| connection)
     }
 }
 
-/// Answers a connection and closes it. One that does not take the answer at once does not get it: it
-/// is shorter than what a socket keeps for a reader who is slow.
+/// Answers a connection and closes it, without waiting for the client: the answer is shorter than a
+/// socket's send buffer.
 pub fn respond(connection: &mut UnixStream, text: &str) {
     let _ = connection.set_nonblocking(true).and_then(|()| connection.write_all(text.as_bytes()));
 }
@@ -85,7 +85,7 @@ impl Drop for MetricsSocket {
     fn drop(&mut self) {
         let inode = fs::symlink_metadata(&self.path).map(|found| found.ino());
         if inode.is_ok_and(|inode| inode == self.inode) {
-            // What is left behind is replaced by the next one.
+            // On an error, the next start replaces the socket.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_replaced_as_a_whole() {
+    fn the_file_is_replaced_atomically() {
         let directory = TempDir::new().expect("a directory");
         let path = directory.path().join("dwnl.prom");
         let now = Instant::now();
@@ -120,7 +120,7 @@ mod tests {
         let directory = TempDir::new().expect("a directory");
         let path = directory.path().join("socket");
         for _ in 0..2 {
-            // The second finds the first one's socket, as if the program had been killed.
+            // The second finds the socket of the first, as after a crash.
             std::mem::forget(MetricsSocket::listen(&path).expect("to listen"));
         }
         let socket = MetricsSocket::listen(&path).expect("to listen");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_not_replaced() {
+    fn a_file_that_is_not_a_socket_is_not_replaced() {
         let directory = TempDir::new().expect("a directory");
         let path = directory.path().join("file");
         fs::write(&path, "precious").expect("to write");

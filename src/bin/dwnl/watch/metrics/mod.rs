@@ -1,10 +1,10 @@
-//! What has been counted, as Prometheus reads it: in a file, and from a socket.
+//! Metrics for Prometheus, in a file and from a socket.
 
 mod counters;
 mod endpoints;
 mod exporter;
-mod text;
+mod exposition;
 
 pub use counters::Counters;
 pub use exporter::MetricsExporter;
-pub use text::text;
+pub use exposition::text;

@@ -1,18 +1,18 @@
-//! The tables that are wholly dwnl's, as text for `nft -f`.
+//! The tables that dwnl owns, as a script for `nft -f`.
 
 use std::io::{self, Write};
 
 use anstyle::Style;
 use dwnl::model::{BaseChain, Chain, Ruleset, Set, TablePath};
 
-use super::super::elements::Elements;
+use super::super::set_elements::Elements;
 
-/// Writes the tables. Each is made and deleted first, so that the text can be loaded twice.
+/// Writes the tables. Each is created and deleted first, so that the script can be loaded twice.
 pub fn write_tables(out: &mut dyn Write, ruleset: &Ruleset) -> io::Result<()> {
     if ruleset.chains.iter().any(|chain| chain.base == Some(BaseChain::INPUT)) {
         writeln!(
             out,
-            "# `dwnl apply` adds the bridges and ports that Docker's own rules tell of."
+            "# `dwnl apply` also adds bridges and ports discovered from Docker's rules."
         )?;
     }
     for path in &ruleset.owned_tables {
@@ -66,7 +66,7 @@ mod tests {
     use crate::report::test_support::{large_group, plain};
 
     #[test]
-    fn the_table_is_made_anew() {
+    fn the_table_is_created_again() {
         assert_eq!(
             plain(|out| write_tables(out, &large_group())),
             "\

@@ -1,4 +1,4 @@
-//! Counters as text, in the format of Prometheus (text-based exposition format 0.0.4).
+//! Metrics in the text-based exposition format of Prometheus (0.0.4).
 
 use std::fmt::{Display, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,42 +7,46 @@ use dwnl::GuardDrops;
 
 use super::counters::{Counters, OpStats};
 
-/// The counters as text. What was dropped is left out if it could not be read.
+/// The counters as text; without the drops of the guard if they could not be read.
 pub fn text(counters: &Counters, dropped: Option<&[GuardDrops]>) -> String {
     let Counters { checks, reloads, repairs, conflicts, lost, is_current } = counters;
     let mut text = Text::default();
-    text.counter("reloads", "Policies put in force, the first one included.", reloads.done);
+    text.counter("reloads", "Successful policy loads, including the initial one.", reloads.done);
     text.counter(
         "reload_failures",
-        "Policies that had errors or could not be put in force.",
+        "Policies that had errors or could not be applied.",
         reloads.failed,
     );
-    text.last("reload", "a policy was put in force", reloads);
+    text.last("reload", "successful policy load", reloads);
     text.gauge(
         "policy_current",
-        "1 if the policy in force is what the file holds, 0 if that could not be put in force.",
+        "1 if the policy in force is that of the file, 0 if that could not be applied.",
         u8::from(*is_current),
     );
     text.counter("checks", "Comparisons of the kernel's rules with the policy.", checks);
-    text.counter("repairs", "Changes by others that were undone or followed.", repairs.done);
-    text.counter("repair_failures", "Comparisons and repairs that failed.", repairs.failed);
-    text.last("repair", "something was repaired", repairs);
+    text.counter(
+        "repairs",
+        "Repairs of drift, including updates that follow Docker.",
+        repairs.done,
+    );
+    text.counter("repair_failures", "Failed comparisons and repairs.", repairs.failed);
+    text.last("repair", "repair", repairs);
     text.counter(
         "generation_conflicts",
-        "Commits turned down because others had changed the ruleset meanwhile.",
+        "Commits rejected because the ruleset changed concurrently.",
         conflicts,
     );
-    text.counter("notifications_lost", "Times that the kernel lost notifications.", lost);
+    text.counter("netlink_overruns", "Overruns of the netlink notification buffer.", lost);
     if let Some(dropped) = dropped {
         let packets = dropped.iter().map(|dropped| (dropped, dropped.packets));
-        text.drops("packets", packets);
+        text.drops("Packets", packets);
         let bytes = dropped.iter().map(|dropped| (dropped, dropped.bytes));
-        text.drops("bytes", bytes);
+        text.drops("Bytes", bytes);
     }
     text.0
 }
 
-/// Text that grows by one metric after the other.
+/// The text of the metrics so far.
 #[derive(Default)]
 struct Text(String);
 
@@ -55,24 +59,28 @@ impl Text {
         self.metric(name, "gauge", help, value);
     }
 
-    /// When something was done last, and how long it took; 0 if it has not been done.
-    fn last(&mut self, noun: &str, done: &str, outcomes: &OpStats) {
-        let (at, took) = outcomes.last.unwrap_or((UNIX_EPOCH, Duration::ZERO));
+    /// The time and the duration of the last operation; 0 before the first one.
+    fn last(&mut self, noun: &str, operation: &str, stats: &OpStats) {
+        let (at, took) = stats.last.unwrap_or((UNIX_EPOCH, Duration::ZERO));
         let name = format!("last_{noun}_timestamp_seconds");
-        self.gauge(&name, &format!("When {done} last."), seconds(at));
+        self.gauge(
+            &name,
+            &format!("Unix time of the last {operation}, 0 before the first one."),
+            seconds(at),
+        );
         let name = format!("last_{noun}_duration_seconds");
-        self.gauge(&name, &format!("How long that took the last time {done}."), took.as_secs_f64());
+        self.gauge(&name, &format!("Duration of the last {operation}."), took.as_secs_f64());
     }
 
-    fn drops<'a>(&mut self, what: &str, values: impl Iterator<Item = (&'a GuardDrops, u64)>) {
-        let name = format!("guard_dropped_{what}_total");
+    fn drops<'a>(&mut self, unit: &str, values: impl Iterator<Item = (&'a GuardDrops, u64)>) {
+        let name = format!("guard_dropped_{}_total", unit.to_lowercase());
         self.heading(
             &name,
             "counter",
-            "Dropped by the guard's rules, since they were written last.",
+            &format!("{unit} dropped by the guard since its rules were last written."),
         );
         for (dropped, value) in values {
-            self.line(format_args!("dwnl_{name}{{way=\"{}\"}} {value}", escaped(&dropped.path)));
+            self.line(format_args!("dwnl_{name}{{path=\"{}\"}} {value}", escaped(&dropped.path)));
         }
     }
 
@@ -87,7 +95,7 @@ impl Text {
     }
 
     fn line(&mut self, line: impl Display) {
-        // A string takes everything.
+        // Writing to a string does not fail.
         let _ = writeln!(self.0, "{line}");
     }
 }
@@ -112,12 +120,12 @@ mod tests {
         let repairs = OpStats { done: 3, failed: 1, last: Some((at, took)) };
         let counters = Counters { repairs, is_current: true, ..Counters::default() };
         let mut dropped = GuardDrops::default();
-        dropped.path = "a \"way\"\\".to_owned();
+        dropped.path = "a \"path\"\\".to_owned();
         (dropped.packets, dropped.bytes) = (7, 420);
         let dropped = [dropped];
         let text = text(&counters, Some(&dropped));
         for part in [
-            "# HELP dwnl_repairs_total Changes by others that were undone or followed.\n\
+            "# HELP dwnl_repairs_total Repairs of drift, including updates that follow Docker.\n\
              # TYPE dwnl_repairs_total counter\n\
              dwnl_repairs_total 3\n",
             "dwnl_repair_failures_total 1\n",
@@ -127,8 +135,8 @@ mod tests {
             "dwnl_last_reload_timestamp_seconds 0\n",
             "dwnl_policy_current 1\n",
             "# TYPE dwnl_guard_dropped_packets_total counter\n\
-             dwnl_guard_dropped_packets_total{way=\"a \\\"way\\\"\\\\\"} 7\n",
-            "dwnl_guard_dropped_bytes_total{way=\"a \\\"way\\\"\\\\\"} 420\n",
+             dwnl_guard_dropped_packets_total{path=\"a \\\"path\\\"\\\\\"} 7\n",
+            "dwnl_guard_dropped_bytes_total{path=\"a \\\"path\\\"\\\\\"} 420\n",
         ] {
             assert!(text.contains(part), "{part}\nis not in\n{text}");
         }
@@ -139,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_left_out() {
+    fn unreadable_drops_are_left_out() {
         assert!(!text(&Counters::default(), None).contains("dropped"));
     }
 }

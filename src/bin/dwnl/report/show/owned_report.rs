@@ -1,15 +1,15 @@
-//! A table that is wholly dwnl's: whatever the kernel holds of it.
+//! A table that dwnl owns: everything that it contains.
 
 use dwnl::model::{
     InstalledChain, InstalledSet, Match, Name, Ownership, RuleContent, Snapshot, TablePath,
 };
 
-use super::chain::all_rules;
+use super::chain_report::all_rules;
 use super::{ChainReport, Elements, SetReport, TableReport};
 
 impl<'a> TableReport<'a> {
-    /// What the snapshot holds of the table; nothing if the table is neither there nor needed.
-    pub fn own(
+    /// What the snapshot contains of the table; `None` if the table is neither present nor needed.
+    pub fn owned(
         path: &'a TablePath,
         snapshot: &'a Snapshot,
         verbose: bool,
@@ -21,16 +21,15 @@ impl<'a> TableReport<'a> {
         let chains = table.iter().flat_map(|table| &table.chains);
         let sets = table.iter().flat_map(|table| &table.sets);
         Some(TableReport {
-            family: path.family,
-            table: &path.table,
-            installed: table.is_some(),
-            chains: chains.map(|(name, chain)| ChainReport::own(name, chain)).collect(),
+            name: path.into(),
+            is_installed: table.is_some(),
+            chains: chains.map(|(name, chain)| ChainReport::owned(name, chain)).collect(),
             sets: sets.map(|(name, set)| SetReport::new(name, set, verbose)).collect(),
         })
     }
 }
 
-/// Whether a rule goes by a mark that only a table of ours sets.
+/// Whether a rule matches a mark that only this table sets.
 fn is_needed(snapshot: &Snapshot) -> bool {
     let chains = snapshot.tables.values().flat_map(|table| table.chains.values());
     let mut contents = chains.flat_map(|chain| &chain.rules).map(|rule| &rule.content);
@@ -44,14 +43,14 @@ fn is_needed(snapshot: &Snapshot) -> bool {
 }
 
 impl<'a> ChainReport<'a> {
-    fn own(name: &'a Name, installed: &'a InstalledChain) -> ChainReport<'a> {
+    fn owned(name: &'a Name, installed: &'a InstalledChain) -> ChainReport<'a> {
         ChainReport {
             chain: name,
-            extent: Ownership::Exclusive,
-            exists: true,
-            in_place: true,
+            ownership: Ownership::Exclusive,
+            is_present: true,
+            is_in_place: true,
             rules: all_rules(&installed.rules),
-            missing: Vec::new(),
+            missing_rules: Vec::new(),
         }
     }
 }
@@ -63,8 +62,8 @@ impl<'a> SetReport<'a> {
         let is_counted = kind.is_none_or(|kind| !kind.is_dynamic());
         SetReport {
             set: name,
-            kind,
-            count: is_counted.then_some(installed.elements.len()),
+            definition: kind,
+            element_count: is_counted.then_some(installed.elements.len()),
             elements: elements.filter(|_| verbose),
         }
     }

@@ -1,4 +1,4 @@
-//! A chain as it should be, compared with what the kernel holds of it.
+//! Compares a desired chain with the installed one.
 
 use dwnl::model::{Chain, DesiredRule, InstalledRule, Ownership, RuleContent, Snapshot, Verdict};
 
@@ -6,45 +6,45 @@ use super::super::format::RuleText;
 use super::{ChainReport, MissingRule, RuleReport};
 
 impl<'a> ChainReport<'a> {
-    /// What the snapshot holds of the chain, of whose head the second jump may be left out.
+    /// What the snapshot contains of the chain. The RETURN rule at its start may be left out.
     pub fn new(
         chain: &'a Chain,
         snapshot: &'a Snapshot,
-        second_is_left_out: bool,
+        is_return_rule_left_out: bool,
     ) -> ChainReport<'a> {
         let installed = snapshot.chain(&chain.path);
         let rules = installed.map_or(&[][..], |installed| &installed.rules);
         let is_needed = |desired: &&DesiredRule| {
             let verdict = desired.rule.as_iptables().map(|rule| &rule.verdict);
-            !(second_is_left_out && verdict == Some(&Verdict::Return))
+            !(is_return_rule_left_out && verdict == Some(&Verdict::Return))
         };
-        let (rules, missing) = match chain.ownership {
+        let (rules, missing_rules) = match chain.ownership {
             Ownership::Referenced => (Vec::new(), Vec::new()),
             Ownership::Leading => {
-                (head_rules(chain, rules), missing_rules(chain, rules, is_needed))
+                (leading_rules(chain, rules), find_missing(chain, rules, is_needed))
             }
             Ownership::Exclusive => (all_rules(rules), Vec::new()),
         };
         ChainReport {
             chain: &chain.path.chain,
-            extent: chain.ownership,
-            exists: installed.is_some(),
-            in_place: installed.is_some()
-                && missing.is_empty()
+            ownership: chain.ownership,
+            is_present: installed.is_some(),
+            is_in_place: installed.is_some()
+                && missing_rules.is_empty()
                 && !rules.iter().any(RuleReport::is_misplaced),
             rules,
-            missing,
+            missing_rules,
         }
     }
 
-    /// Whether it holds anything of dwnl's. A chain that only has to exist is somebody else's.
-    pub fn is_ours(&self) -> bool {
-        !self.rules.is_empty() || (self.exists && self.extent == Ownership::Exclusive)
+    /// Whether it contains anything of dwnl's. A referenced chain belongs to another program.
+    pub fn is_installed(&self) -> bool {
+        !self.rules.is_empty() || (self.is_present && self.ownership == Ownership::Exclusive)
     }
 }
 
-/// Our rules of a chain that is somebody else's below them, wherever they are.
-fn head_rules<'a>(chain: &Chain, installed: &'a [InstalledRule]) -> Vec<RuleReport<'a>> {
+/// dwnl's rules of a chain of another program, at any position.
+fn leading_rules<'a>(chain: &Chain, installed: &'a [InstalledRule]) -> Vec<RuleReport<'a>> {
     let desired = |rule: &InstalledRule| {
         chain.rules.iter().position(|desired| is_same(desired, rule)).map(|index| index + 1)
     };
@@ -52,22 +52,22 @@ fn head_rules<'a>(chain: &Chain, installed: &'a [InstalledRule]) -> Vec<RuleRepo
         .into_iter()
         .zip(installed)
         .filter_map(|(report, rule)| {
-            Some(RuleReport { wanted_position: Some(desired(rule)?), ..report })
+            Some(RuleReport { expected_position: Some(desired(rule)?), ..report })
         })
         .collect()
 }
 
-fn missing_rules<'a>(
+fn find_missing<'a>(
     chain: &'a Chain,
     installed: &[InstalledRule],
     is_needed: impl Fn(&&DesiredRule) -> bool,
 ) -> Vec<MissingRule<'a>> {
     let is_missing = |desired: &DesiredRule| !installed.iter().any(|rule| is_same(desired, rule));
-    let places = (1..).zip(chain.rules.iter());
-    let places = places.filter(|(_, desired)| is_needed(desired) && is_missing(desired));
-    places
-        .map(|(wanted_position, desired)| MissingRule {
-            wanted_position,
+    let positions = (1..).zip(chain.rules.iter());
+    let missing = positions.filter(|(_, desired)| is_needed(desired) && is_missing(desired));
+    missing
+        .map(|(expected_position, desired)| MissingRule {
+            expected_position,
             rule: RuleText::Rule(&desired.rule),
         })
         .collect()
@@ -86,7 +86,7 @@ impl<'a> RuleReport<'a> {
     fn new(position: usize, rule: &'a InstalledRule) -> RuleReport<'a> {
         RuleReport {
             position,
-            wanted_position: None,
+            expected_position: None,
             handle: rule.handle,
             packets: rule.packets,
             bytes: rule.bytes,
@@ -94,8 +94,8 @@ impl<'a> RuleReport<'a> {
         }
     }
 
-    /// Whether it has to have a place and is not there.
+    /// Whether it must have a position and is at another one.
     pub fn is_misplaced(&self) -> bool {
-        self.wanted_position.is_some_and(|desired| desired != self.position)
+        self.expected_position.is_some_and(|desired| desired != self.position)
     }
 }

@@ -1,4 +1,4 @@
-//! The elements of a set, turned into words one by one as they are written.
+//! The elements of a set, formatted one by one as they are written.
 
 use std::io::{self, Write};
 
@@ -6,19 +6,19 @@ use anstyle::Style;
 use dwnl::model::{Interval, IpVersion, SetKind};
 use serde::{Serialize, Serializer};
 
-/// Elements of a set of one IP version.
+/// Elements of a set of one family.
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a> {
     /// The elements, sorted.
     list: &'a [Interval],
-    /// Those that are left out, sorted.
+    /// The elements to omit, sorted.
     without: &'a [Interval],
     /// The IP version of their addresses.
     version: IpVersion,
 }
 
 impl<'a> Elements<'a> {
-    /// All elements of a set; `None` if they are the kernel's to keep.
+    /// All elements of a set; `None` if the kernel manages them.
     pub fn all(list: &'a [Interval], kind: SetKind) -> Option<Elements<'a>> {
         Elements::without(list, &[], kind)
     }
@@ -36,16 +36,16 @@ impl<'a> Elements<'a> {
         Interval::difference(self.list, self.without)
     }
 
-    /// Writes a line for each: what stands before it, the element and what stands behind it.
+    /// Writes a line for each element: `before`, the element and `after`.
     pub fn write_lines(
         self,
         out: &mut dyn Write,
         style: Style,
         before: &str,
-        behind: &str,
+        after: &str,
     ) -> io::Result<()> {
         for element in self.iter() {
-            writeln!(out, "{style}{before}{}{style:#}{behind}", element.display(self.version))?;
+            writeln!(out, "{style}{before}{}{style:#}{after}", element.display(self.version))?;
         }
         Ok(())
     }

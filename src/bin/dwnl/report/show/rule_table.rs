@@ -1,4 +1,4 @@
-//! Rules with their numbers in aligned columns.
+//! Rules with their counters in aligned columns.
 
 use std::io::{self, Write};
 
@@ -8,8 +8,9 @@ use super::RuleReport;
 
 const HEADINGS: [&str; 4] = ["position", "handle", "packets", "bytes"];
 
-/// Writes the rules under their headings, numbers flush right; nothing if there are none.
-pub fn write_table(out: &mut dyn Write, rules: &[RuleReport]) -> io::Result<()> {
+/// Writes the rules below their headings, with numbers aligned to the right. Writes nothing for no
+/// rules.
+pub fn write_rules(out: &mut dyn Write, rules: &[RuleReport]) -> io::Result<()> {
     if rules.is_empty() {
         return Ok(());
     }
@@ -30,9 +31,9 @@ pub fn write_table(out: &mut dyn Write, rules: &[RuleReport]) -> io::Result<()> 
             rule.bytes,
             Escaped(&rule.rule)
         )?;
-        match rule.wanted_position {
-            Some(desired) if rule.is_misplaced() => {
-                writeln!(out, "  {ERROR}# should be at position {desired}{ERROR:#}")?;
+        match rule.expected_position {
+            Some(expected) if rule.is_misplaced() => {
+                writeln!(out, "  {ERROR}# should be at position {expected}{ERROR:#}")?;
             }
             _ => writeln!(out)?,
         }

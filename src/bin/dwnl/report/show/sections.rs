@@ -1,4 +1,4 @@
-//! The report of `show` for people.
+//! The report of `show` as text: a section for each table, chain and set.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::super::Report;
 use super::super::count::Count;
 use super::super::format::Escaped;
 use super::super::style::{ERROR, HEADING};
-use super::table::write_table;
+use super::rule_table::write_rules;
 use super::{ChainReport, MissingRule, SetReport, Show, TableReport};
 
 impl Report for Show<'_> {
@@ -20,11 +20,11 @@ impl Report for Show<'_> {
         for translations in &self.foreign_translations {
             writeln!(out, "{}", Escaped(translations))?;
         }
-        if self.guards_new_ports == Some(false) {
+        if self.has_socket_match == Some(false) {
             writeln!(
                 out,
-                "no rule matches docker-proxy's sockets: a port that Docker publishes from now on is \
-                 guarded over IPv6 by the next apply"
+                "no rule matches docker-proxy's sockets: ports that Docker publishes later are open \
+                 over IPv6 until the next apply"
             )?;
         }
         writeln!(out, "generation {}", self.generation)
@@ -33,11 +33,11 @@ impl Report for Show<'_> {
 
 impl TableReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let name = format!("{} {}", self.family, self.table);
-        if !self.installed {
+        let name = self.name;
+        if !self.is_installed {
             write!(out, "{HEADING}{name}:{HEADING:#} ")?;
-            return match self.family {
-                // It is told of only where it is needed.
+            return match name.family {
+                // It is reported only if it is needed.
                 Family::Inet => writeln!(out, "{ERROR}missing{ERROR:#}\n"),
                 _ => writeln!(out, "not installed\n"),
             };
@@ -49,9 +49,9 @@ impl TableReport<'_> {
         for chain in &self.chains {
             write!(out, "{HEADING}{name} {}:{HEADING:#} ", chain.chain)?;
             chain.write_state(out)?;
-            write_table(out, &chain.rules)?;
-            for MissingRule { wanted_position, rule } in &chain.missing {
-                writeln!(out, "missing, should be at position {wanted_position}: {rule}")?;
+            write_rules(out, &chain.rules)?;
+            for MissingRule { expected_position, rule } in &chain.missing_rules {
+                writeln!(out, "missing, should be at position {expected_position}: {rule}")?;
             }
             writeln!(out)?;
         }
@@ -61,7 +61,7 @@ impl TableReport<'_> {
 
 impl ChainReport<'_> {
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
-        match (self.extent, self.exists, self.in_place) {
+        match (self.ownership, self.is_present, self.is_in_place) {
             (_, false, _) => writeln!(out, "{ERROR}missing{ERROR:#}"),
             (Ownership::Referenced, ..) => writeln!(out, "exists"),
             (Ownership::Exclusive, ..) => writeln!(out, "{}", Count(self.rules.len(), "rule")),
@@ -73,10 +73,10 @@ impl ChainReport<'_> {
 
 impl SetReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        match (self.kind, self.count) {
+        match (self.definition, self.element_count) {
             (Some(kind), Some(count)) => writeln!(out, "{} ({kind})", Count(count, "element"))?,
-            (Some(kind), None) => writeln!(out, "elements kept by the kernel ({kind})")?,
-            (None, _) => writeln!(out, "a set of a kind that dwnl does not make")?,
+            (Some(kind), None) => writeln!(out, "elements managed by the kernel ({kind})")?,
+            (None, _) => writeln!(out, "foreign set (unsupported type)")?,
         }
         if let Some(elements) = self.elements {
             elements.write_lines(out, Style::new(), "", "")?;

@@ -1,0 +1,118 @@
+//! The objects that the commands print, except `watch`.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+
+use super::checker::Checker;
+use super::support::{Namespace, dwnl};
+
+/// Docker's rules: a published port, and one whose rule of the nftables backend cannot be read.
+pub const DOCKER: &str = "
+table ip nat {
+    chain PREROUTING { type nat hook prerouting priority dstnat; fib daddr type local jump DOCKER; }
+    chain DOCKER { iifname != \"docker0\" tcp dport 8080 dnat to 172.17.0.2:80; }
+}
+table ip docker-bridges {
+    chain nat-prerouting-and-output {
+        tcp dport 8081 counter dnat to 172.17.0.3:80
+        ip daddr 203.0.113.5 tcp dport 8082 counter dnat to 172.17.0.4:80
+        jump elsewhere
+    }
+    chain elsewhere { counter dnat to 172.17.0.5; }
+}
+";
+
+/// Checks the objects of all commands but `watch`.
+pub fn check_all(checker: &mut Checker) {
+    policy_commands(checker);
+    failures(checker);
+    kernel_commands(checker);
+}
+
+/// A policy with a small group, and with a large one of these addresses if there are any.
+pub fn policy(large: impl Iterator<Item = u32>) -> String {
+    let large: Vec<String> =
+        large.map(|n| Ipv4Addr::from(0x0a00_0000 + 2 * n).to_string()).collect();
+    let mut policy = "[[allow]]\nname = \"web\"\nports = [\"8443\"]\nfrom = [\"office\"]\n\
+        [sources]\noffice = [\"198.51.100.7\", \"2001:db8:10::/64\"]\n"
+        .to_owned();
+    if !large.is_empty() {
+        policy += &format!(
+            "large = {large:?}\n\
+             [[allow]]\nname = \"cdn\"\nports = [\"443\"]\nfrom = [\"large\"]\n"
+        );
+    }
+    policy
+}
+
+/// What dwnl prints in the namespace, with this exit status.
+#[track_caller]
+fn printed(host: &Namespace, args: &[&str], policy: &str, status: i32) -> String {
+    let output = dwnl(host, &[args, &["--json"]].concat(), policy);
+    assert_eq!(output.status.code(), Some(status), "{output}");
+    let mut lines = output.stdout.lines();
+    let line = lines.next().expect("a line").to_owned();
+    assert_eq!(lines.next(), None, "{line}");
+    line
+}
+
+fn policy_commands(checker: &mut Checker) {
+    let host = Namespace::new();
+    let large = policy(0..100);
+    checker.expect("check", &printed(&host, &["check", "-f", "-"], &large, 0));
+    let invalid = "[[allow]]\nports = [\"0\"]\nfrom = [\"ofice\"]\n[sources]\noffice = []\n";
+    for command in ["check", "rules", "plan", "apply"] {
+        checker.expect("check", &printed(&host, &[command, "-f", "-"], invalid, 2));
+    }
+    for family in [None, Some("-4"), Some("-6"), Some("--nft")] {
+        let args: Vec<&str> = ["rules", "-f", "-"].into_iter().chain(family).collect();
+        checker.expect("rules", &printed(&host, &args, &large, 0));
+    }
+}
+
+fn failures(checker: &mut Checker) {
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]);
+    command.args([env!("CARGO_BIN_EXE_dwnl"), "show", "--json"]).stderr(Stdio::null());
+    let output = command.output().expect("setpriv");
+    assert_eq!(output.status.code(), Some(1));
+    checker.expect("failure", String::from_utf8(output.stdout).expect("UTF-8").trim_end());
+}
+
+fn kernel_commands(checker: &mut Checker) {
+    let host = Namespace::new();
+    checker.expect("show", &printed(&host, &["show"], "", 0));
+    host.try_run(&["nft", "-f", "-"], DOCKER).succeeded();
+    // Elements are added, then a few and then most of them replaced, and last the set is deleted.
+    for policy in [policy(0..100), policy(5..105), policy(200..300), policy(0..0)] {
+        for args in [&["plan", "-f", "-"][..], &["plan", "-f", "-", "-v"]] {
+            checker.expect("plan", &printed(&host, args, &policy, 0));
+        }
+        checker.expect("apply", &printed(&host, &["apply", "-f", "-", "-v"], &policy, 0));
+        checker.expect("apply", &printed(&host, &["apply", "-f", "-"], &policy, 0));
+        host.run(&["iptables", "-t", "nat", "-D", "PREROUTING", "2"]);
+        for args in [&["show"][..], &["show", "-v"]] {
+            checker.expect("show", &printed(&host, args, "", 0));
+        }
+    }
+    forwards(checker, &host);
+    checker.expect("remove", &printed(&host, &["remove", "-v"], "", 0));
+    checker.expect("remove", &printed(&host, &["remove"], "", 0));
+}
+
+/// A port forward of another program.
+fn forwards(checker: &mut Checker, host: &Namespace) {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let file = directory.path().join("policy.toml");
+    fs::write(&file, policy(0..100)).expect("to write");
+    let file = file.to_string_lossy();
+    host.run(&["nft", "add rule ip nat PREROUTING udp dport 9000 redirect to :9001"]);
+    for (section, args) in [
+        ("plan", &["plan", "-f", &file][..]),
+        ("apply", &["apply", "-f", &file]),
+        ("show", &["show"]),
+    ] {
+        checker.expect(section, &printed(host, args, "", 0));
+    }
+}

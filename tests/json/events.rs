@@ -1,0 +1,140 @@
+//! The events that `watch` prints.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Command, Stdio};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use super::checker::Checker;
+use super::commands::{DOCKER, policy};
+use super::support::{Files, Namespace, Watch, wait_for};
+
+/// More rules than fit into the receive buffer of the monitor.
+const OVERRUN_RULES: usize = 60_000;
+
+/// Lets every event happen, and checks what was printed.
+pub fn check_all(checker: &mut Checker) {
+    let host = Namespace::new();
+    host.try_run(&["nft", "-f", "-"], DOCKER).succeeded();
+    let mut watch = Watch::start_with(&host, Files::new(&policy(0..100)), &["--json", "--verbose"]);
+    await_event(&watch, "start");
+    host.run(&["iptables", "-t", "nat", "-A", "POSTROUTING", "-j", "RETURN"]);
+    await_event(&watch, "check");
+    reload(&watch);
+    fail(&host, &watch);
+    flap(&host, &watch);
+    overrun(&host, &watch);
+    watch.signal(Signal::SIGTERM);
+    assert_eq!(watch.ended().code(), Some(0), "{}", watch.log());
+    await_event(&watch, "stop");
+    for event in events(&watch) {
+        checker.expect("watch", &event);
+    }
+    drop_messages(checker);
+}
+
+/// The lines so far. The last one may be incomplete.
+fn events(watch: &Watch) -> Vec<String> {
+    let text = fs::read_to_string(watch.files().path("events")).expect("the events");
+    let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
+    complete.lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn await_event(watch: &Watch, name: &str) {
+    let tag = format!(r#""event":"{name}""#);
+    wait_for(name, || events(watch).iter().any(|event| event.contains(&tag)).then_some(()));
+}
+
+fn reload(watch: &Watch) {
+    let file = watch.files().policy();
+    fs::write(&file, "x").expect("to write");
+    await_event(watch, "policy_errors");
+    fs::write(&file, policy(0..101)).expect("to write");
+    await_event(watch, "reload");
+}
+
+/// A base chain in the place of a chain that rules jump to makes repairs fail.
+fn fail(host: &Namespace, watch: &Watch) {
+    let chain = "add chain ip nat DOCKER-BLOCK { type nat hook prerouting priority -100; }";
+    let script = format!("flush ruleset\nadd table ip nat\n{chain}");
+    host.try_run(&["nft", "-f", "-"], &script).succeeded();
+    await_event(watch, "failure");
+    host.run(&["nft", "delete chain ip nat DOCKER-BLOCK"]);
+    await_event(watch, "repair");
+}
+
+/// Inserts rules above dwnl's until the log says so, and waits until it says that this has stopped.
+fn flap(host: &Namespace, watch: &Watch) {
+    let mut nft = Shell::start(host);
+    let flapping = || {
+        nft.run("insert rule ip nat PREROUTING ip saddr 10.9.0.1 return");
+        events(watch).iter().any(|event| event.contains(r#""event":"flapping""#)).then_some(())
+    };
+    wait_for("flapping", flapping);
+    nft.end();
+    await_event(watch, "stable");
+}
+
+/// A large commit while the program is stopped: its notifications do not fit into the buffer.
+fn overrun(host: &Namespace, watch: &Watch) {
+    watch.signal(Signal::SIGSTOP);
+    let rule = "add rule ip other rules ip saddr 10.9.0.1 tcp dport 80 counter log prefix \"other\" accept\n";
+    let script = format!("add chain ip other rules\n{}", rule.repeat(OVERRUN_RULES));
+    host.try_run(&["nft", "-f", "-"], &format!("add table ip other\n{script}")).succeeded();
+    watch.signal(Signal::SIGCONT);
+    await_event(watch, "overrun");
+}
+
+/// An interactive nft, in which each line is a transaction.
+struct Shell {
+    process: std::process::Child,
+}
+
+impl Shell {
+    fn start(host: &Namespace) -> Shell {
+        let start = || {
+            let mut nft = Command::new("nft");
+            nft.arg("-i").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()
+        };
+        Shell { process: host.inside(start).expect("nft") }
+    }
+
+    fn run(&mut self, line: &str) {
+        writeln!(self.process.stdin.as_mut().expect("its input"), "{line}").expect("nft reads");
+    }
+
+    fn end(mut self) {
+        drop(self.process.stdin.take());
+        assert!(self.process.wait().expect("its end").success());
+    }
+}
+
+/// A reader that does not keep up: the pipe is small, and nothing is read until it is full.
+fn drop_messages(checker: &mut Checker) {
+    let (host, files) = (Namespace::new(), Files::new(&policy(0..0)));
+    let path = files.path("events");
+    mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).expect("a named pipe");
+    let reader = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
+    let mut reader = reader.expect("to open it");
+    fcntl(&reader, FcntlArg::F_SETPIPE_SZ(4096)).expect("to make it small");
+    let watch = Watch::start_with(&host, files, &["--json", "--verbose"]);
+    for repairs in 1..=5 {
+        host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+        let noun = if repairs == 1 { "repair" } else { "repairs" };
+        watch.notified(&format!("STATUS=the policy is in force; {repairs} {noun}"));
+    }
+    let mut text = Vec::new();
+    wait_for("dropped", || {
+        // Without more data the read fails, and what was read so far stays.
+        let _ = reader.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).contains(r#""event":"dropped""#).then_some(())
+    });
+    let text = String::from_utf8(text).expect("UTF-8");
+    text.lines().for_each(|event| checker.expect("watch", event));
+}
