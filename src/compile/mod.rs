@@ -20,7 +20,7 @@ mod guard;
 mod known;
 mod limitation;
 mod resolve;
-mod second_jump;
+mod return_rule;
 mod set_rules;
 mod sets;
 mod shard;
@@ -47,7 +47,7 @@ pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
 pub(crate) use resolve::forgets_ports;
 pub use resolve::{ResolveError, resolve};
-pub use second_jump::installed_translations;
+pub use return_rule::installed_translations;
 pub(crate) use sockets::{holds_guard, holds_socket_match, judges_all_others, publish_listeners};
 pub(crate) use swarm::entry as swarm_entry;
 

@@ -1,5 +1,5 @@
 //! The part of a ruleset that depends on the snapshot: the guard depends on Docker's networks, ports
-//! and sockets, and the second jump on the translations of other programs.
+//! and sockets, and the RETURN rule on the translations of other programs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::guard::{
     BRIDGED, FORWARD, INPUT, INSIDE, PROXIED, TRANSLATED, by, from_bridge, goto, rule, to_bridge,
 };
 use super::known::{installed_input, known_ports};
-use super::second_jump::{foreign_translations, leave_out_second_jump};
+use super::return_rule::{foreign_translations, leave_out_return_rule};
 use super::{GUARD, base_rule, own_table, sockets};
 use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name, ranges};
 use crate::model::{
@@ -47,7 +47,7 @@ pub fn resolve(desired: &Ruleset, snapshot: &Snapshot) -> Result<Ruleset, Resolv
     for chain in &mut resolved.chains {
         match &desired.guard {
             _ if chain.ownership == Ownership::Leading => {
-                leave_out_second_jump(chain, &resolved.foreign_translations);
+                leave_out_return_rule(chain, &resolved.foreign_translations);
             }
             Some(scope) if is_guard(&chain.path) => resolve_chain(chain, snapshot, scope),
             _ => {}

@@ -1,7 +1,6 @@
 //! The names by which the cgroups of Docker and of its containers are known.
 
-/// The names of the cgroups that dockerd has as a service of systemd: that of the packages, and that
-/// of the snap.
+/// The names of dockerd's cgroup as a systemd service: of the packages, and of the snap.
 pub(crate) const DAEMONS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
 
 /// The cgroup below which dockerd puts containers with cgroupfs as its cgroup driver.

@@ -1,9 +1,9 @@
 //! What Docker's rules reveal of its bridges, networks and ports.
 //!
-//! Anyone may have put rules into Docker's chains. What only restricts is learnt from any of them. What
-//! lets something through, that a bridge's containers are inside and that a network is routed, is learnt
-//! only where the rules are those that one version of Docker always writes together, each in its exact
-//! form, and only of interfaces that are bridges.
+//! Any program may have added rules to Docker's chains. Facts that only restrict are learned from any
+//! rule. Facts that let packets through (a bridge's containers are inside, a network is routed) are learned
+//! only from rules that one version of Docker always writes together, each in its exact form, and only
+//! about interfaces that are bridges.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::model::{
     Action, ChainPath, Docker, Family, Interface, IpVersion, Link, Name, PublishedPort, RuleFacts,
 };
 
-/// The kinds of links (`IFLA_INFO_KIND`) that a bridge and a container's link to it are of.
+/// The kinds (`IFLA_INFO_KIND`) of a bridge and of a container's link to it.
 const BRIDGE: &str = "bridge";
 const VETH: &str = "veth";
 
@@ -30,13 +30,13 @@ pub(crate) struct Discovery {
     translated: BTreeSet<(IpVersion, Name)>,
     /// Containers' addresses and ports that are accepted, by their bridges.
     ports: BTreeSet<(Name, PublishedPort)>,
-    /// The place of the next rule in its chain, and the one before it.
+    /// The position of the next rule in its chain, and the form of the rule before it.
     position: usize,
     previous: Option<(Name, Form)>,
 }
 
 impl Discovery {
-    /// Learns what a chain reveals by being there. Its rules follow, in order.
+    /// Learns what the existence of a chain reveals. Its rules follow, in order.
     pub(crate) fn begin_chain(&mut self, path: &ChainPath) {
         (self.position, self.previous) = (0, None);
         let Some(version) = path.table.family.version() else { return };
@@ -151,7 +151,7 @@ impl Discovery {
         self.note(version, form.map(|form| (bridge, form)));
     }
 
-    /// Whether there is anything for which the host's links have to be known.
+    /// Whether [`Discovery::conclude`] needs the host's links.
     pub(crate) fn needs_links(&self) -> bool {
         !self.forms.is_empty()
     }
@@ -238,9 +238,9 @@ impl Evidence {
         self.has(&[Form::NativeIn, Form::NativeOut, Form::NativeEstablished])
     }
 
-    /// Whether it is enough to judge what goes to the bridge: two kinds of rules that are for bridges
-    /// of Docker's. The two of the isolation are one kind: they are a way to shut out a bridge of
-    /// somebody else's.
+    /// Whether the evidence suffices to filter packets to the bridge: two kinds of rules that Docker
+    /// writes for its bridges. The two isolation rules count as one kind, because an operator may use
+    /// them to isolate a bridge that is not Docker's.
     fn is_sufficient(&self) -> bool {
         let kinds = [
             Form::Return,
@@ -266,9 +266,9 @@ impl Evidence {
             || self.is_native()
     }
 
-    /// Whether its containers are meant to be reached by their own addresses. Docker translates
-    /// nothing for such a network, appends the rule for ICMP right before the one that drops the rest,
-    /// from Docker 28 on, and lets it through where there is isolation.
+    /// Whether clients are meant to reach its containers by their own addresses. For such a network
+    /// Docker translates nothing, from 28 on it appends the ICMP rule directly before the rule that
+    /// drops the rest, and it accepts the network's packets in the isolation chains.
     fn is_routed(&self, is_translated: bool) -> bool {
         let is_placed = match (self.has(&[Form::Default]), self.is_isolated()) {
             (false, _) => true,

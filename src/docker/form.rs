@@ -51,7 +51,7 @@ pub(super) enum Form {
     NativeRouted,
 }
 
-/// The bridge that a rule is for, and its form. In the table of the nftables backend the chains tell.
+/// The bridge that a rule is for, and its form. In the table of the nftables backend the chain's name identifies both.
 pub(super) fn recognize(path: &ChainPath, rule: &RuleFacts) -> Option<(Name, Form)> {
     let (table, chain) = (path.table.table.as_ref(), path.chain.as_ref());
     if rule.has_unknown || (table != NAT && table != FILTER) {
@@ -134,7 +134,7 @@ fn to(path: &ChainPath, rule: &RuleFacts, action: &Action) -> Option<Form> {
     })
 }
 
-/// What a rule says of the interfaces.
+/// The interface conditions of a rule.
 enum Interfaces {
     /// `-i BR`
     From(Name),
@@ -167,7 +167,7 @@ fn interfaces(rule: &RuleFacts) -> Option<Interfaces> {
     })
 }
 
-/// What a rule asks besides.
+/// The other conditions of a rule.
 #[derive(PartialEq, Eq)]
 enum Conditions {
     None,

@@ -13,14 +13,13 @@ use crate::model::{ChainPath, Family, Name, Ports, Protocol, PublishedPort};
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
 pub(crate) use discovery::Discovery;
 
-/// The table of iptables in which Docker translates, and its chains there: that of published ports,
-/// and that of Swarm's ingress network.
+/// Docker's nat table, and its chains there: for published ports, and for Swarm's ingress network.
 pub(crate) const NAT: &str = "nat";
 pub(crate) const DOCKER: &str = "DOCKER";
 pub(crate) const INGRESS: &str = "DOCKER-INGRESS";
 
-/// The table of iptables in which Docker filters, and its chains there. `DOCKER-USER` is not among
-/// them: its rules are the operator's.
+/// Docker's filter table, and its chains there. `DOCKER-USER` is not among them: its rules belong to the
+/// operator.
 const FILTER: &str = "filter";
 const BRIDGE: &str = "DOCKER-BRIDGE";
 const CT: &str = "DOCKER-CT";
@@ -28,23 +27,22 @@ const DOCKER_FORWARD: &str = "DOCKER-FORWARD";
 const INTERNAL: &str = "DOCKER-INTERNAL";
 const ISOLATION_1: &str = "DOCKER-ISOLATION-STAGE-1";
 const ISOLATION_2: &str = "DOCKER-ISOLATION-STAGE-2";
-/// Up to Docker 28 this chain, which is not Docker's, has a few of its rules for each bridge.
+/// Up to Docker 28 this chain, which Docker does not own, has a few of its rules for each bridge.
 const FORWARD: &str = "FORWARD";
 const FILTER_CHAINS: [&str; 8] =
     [DOCKER, BRIDGE, CT, DOCKER_FORWARD, INTERNAL, ISOLATION_1, ISOLATION_2, FORWARD];
-/// The chain in which it translates the sources of containers that have no addresses of their own
-/// outside.
+/// The chain in which Docker masquerades packets of containers.
 const POSTROUTING: &str = "POSTROUTING";
 
-/// The table of Docker's nftables backend, in each family; its chain of published ports, and the
-/// beginning of the names of the chains that filter what goes to a bridge and comes from it.
+/// The table of Docker's nftables backend, in each family; its chain of published ports, and the name
+/// prefixes of the chains that filter packets to a bridge and from it.
 const NATIVE: &str = "docker-bridges";
 const NATIVE_PORTS: &str = "nat-prerouting-and-output";
 const NATIVE_IN: &str = "filter-forward-in__";
 const NATIVE_OUT: &str = "filter-forward-out__";
 
-/// The bridges that Docker may create at any time and whose names are always these. Those of other
-/// networks it makes up, unless the operator chooses them.
+/// The bridges with fixed names that Docker may create at any time. For other networks it generates a
+/// name, unless the operator chooses one.
 pub(crate) const NAMED_BRIDGES: [&str; 2] = ["docker0", "docker_gwbridge"];
 
 /// What dockerd listens on as a node of a Swarm: cluster management, the gossip of the nodes, and the
@@ -63,7 +61,7 @@ pub(crate) fn is_generated_bridge_name(name: &str) -> bool {
     name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.chars().all(is_digit))
 }
 
-/// Whether the rules of a chain tell something about Docker.
+/// Whether the rules of a chain reveal something about Docker.
 pub(crate) fn is_docker_chain(path: &ChainPath) -> bool {
     let chain = path.chain.as_ref();
     path.table.family != Family::Inet
@@ -80,7 +78,7 @@ fn native_bridge(chain: &str) -> Option<Name> {
     chain.strip_prefix(NATIVE_IN).or_else(|| chain.strip_prefix(NATIVE_OUT)).map(Name::from)
 }
 
-/// Published ports with consecutive ones made one.
+/// Merges consecutive published ports into ranges.
 pub(crate) fn ranges<'a>(
     published: impl IntoIterator<Item = &'a PublishedPort>,
 ) -> Vec<PublishedPort> {

@@ -47,7 +47,7 @@ pub enum Error {
     },
     /// A foreign object conflicts with the desired ruleset.
     #[error(transparent)]
-    Obstacle(#[from] PlanError),
+    Plan(#[from] PlanError),
     /// The ruleset must not be installed on this host.
     #[error(transparent)]
     Resolve(#[from] ResolveError),

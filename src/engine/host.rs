@@ -71,7 +71,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether rules can match the cgroup of a listening socket. Only a probe can tell for certain, but
+    /// Whether rules can match the cgroup of a listening socket. Only a probe can determine this, but
     /// an installed guard without such rules shows that an earlier probe failed.
     fn matches_sockets(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
         match self.socket_match {

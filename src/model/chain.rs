@@ -54,7 +54,7 @@ pub struct Ruleset {
     pub unused: Vec<Arc<ChainPath>>,
     /// What the guard looks for on the host. `None`: the ruleset has no guard.
     pub guard: Option<GuardScope>,
-    /// Translations of other programs, because of which the second jump is left out or, where it
+    /// Translations of other programs, because of which the RETURN rule is left out or, where it
     /// is not, that it cuts off. Empty until the ruleset is resolved.
     pub foreign_translations: Vec<ForeignTranslations>,
 }

@@ -46,4 +46,4 @@ pub(crate) use set::{coalesce, from_u128, to_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };
-pub use translations::{ForeignTranslations, SecondJump};
+pub use translations::{ForeignTranslations, ReturnRule};

@@ -15,12 +15,12 @@ pub struct ForeignTranslations {
     /// target or expression of a rule in `PREROUTING`.
     pub via: Vec<Name>,
     /// What becomes of the RETURN rule.
-    pub second_jump: SecondJump,
+    pub return_rule: ReturnRule,
 }
 
 /// What becomes of the RETURN rule where other programs forward ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecondJump {
+pub enum ReturnRule {
     /// It is left out, because the guard blocks without it.
     Guarded,
     /// It is left out, because the policy allows everyone to reach every port.
@@ -32,7 +32,7 @@ pub enum SecondJump {
 impl ForeignTranslations {
     /// Whether the RETURN rule is left out.
     pub fn is_left_out(&self) -> bool {
-        self.second_jump != SecondJump::Kept
+        self.return_rule != ReturnRule::Kept
     }
 }
 
@@ -41,10 +41,10 @@ impl ForeignTranslations {
 impl fmt::Display for ForeignTranslations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (table, via) = (&self.table, self.via.join(", "));
-        let reason = match self.second_jump {
-            SecondJump::Guarded => "the guard blocks without it",
-            SecondJump::Open => "the policy allows everyone to reach every port",
-            SecondJump::Kept => {
+        let reason = match self.return_rule {
+            ReturnRule::Guarded => "the guard blocks without it",
+            ReturnRule::Open => "the policy allows everyone to reach every port",
+            ReturnRule::Kept => {
                 return write!(
                     f,
                     "the RETURN rule in {table} PREROUTING hides port forwards of other programs \

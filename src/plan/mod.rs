@@ -33,7 +33,7 @@ pub struct Plan {
     pub unchanged: usize,
     /// How many of these are set elements.
     pub unchanged_elements: usize,
-    /// Translations of other programs, because of which the second jump is left out or, where it
+    /// Translations of other programs, because of which the RETURN rule is left out or, where it
     /// is not, that it cuts off.
     pub foreign_translations: Vec<ForeignTranslations>,
 }

@@ -53,7 +53,8 @@ impl Datagrams {
     /// Sends a datagram and waits for the echo.
     pub fn echo(&self) -> Answer {
         let mut answer = [0; 4];
-        self.0.send(b"ping").and_then(|_| self.0.recv(&mut answer)).map_or_else(failure, success)
+        let sent = self.0.send(b"ping");
+        sent.and_then(|_| restarted(|| self.0.recv(&mut answer))).map_or_else(failure, success)
     }
 }
 
@@ -94,6 +95,16 @@ impl Connection {
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Starts a system call again that was interrupted: the kernel does not where a time-out is set.
+fn restarted<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 fn success<T>(_: T) -> Answer {

@@ -61,7 +61,7 @@ fn unreadable(rule: &str) -> String {
 #[cfg(test)]
 mod tests {
     use dwnl::Plan;
-    use dwnl::model::{Family, Ports, Protocol, PublishedPort, SecondJump, TablePath};
+    use dwnl::model::{Family, Ports, Protocol, PublishedPort, ReturnRule, TablePath};
     use dwnl::policy::Guard;
 
     use super::*;
@@ -80,7 +80,7 @@ mod tests {
         let translations = ForeignTranslations {
             table: TablePath { family: Family::Ip, table: "nat".into() },
             via: vec!["KUBE-SERVICES".into()],
-            second_jump: SecondJump::Kept,
+            return_rule: ReturnRule::Kept,
         };
         let plan = Plan { foreign_translations: vec![translations], ..Plan::default() };
         let mut outcome = Outcome::default();

@@ -85,7 +85,7 @@ fn rules_keep_their_handles_and_counters_when_elements_change() {
         apply(&host, &policy(number));
         assert_eq!(rule(), counted);
     }
-    // So many elements are removed that the set is replaced, together with the rule that looks it
+    // Enough elements are removed that the set is replaced, together with the rule that looks it
     // up.
     apply(&host, &policy(4000));
     apply(&host, &policy(70));

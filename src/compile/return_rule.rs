@@ -1,4 +1,4 @@
-//! Whether the second jump, which returns all packets for this host, can be installed alongside the
+//! Whether the RETURN rule in `PREROUTING`, which returns all packets for this host, can be installed alongside the
 //! translations of other programs.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use super::{BLOCK, GUARD};
 use crate::docker::{DOCKER, INGRESS};
 use crate::model::{
     Chain, DesiredRule, ForeignTranslations, InstalledTable, Match, Name, Ownership, Protocol,
-    Rule, Ruleset, SecondJump, Snapshot, TablePath, Verdict,
+    ReturnRule, Rule, Ruleset, Snapshot, TablePath, Verdict,
 };
 
 /// Chains whose translations are Docker's, and dwnl's own chains.
@@ -23,8 +23,8 @@ pub(super) fn foreign_translations(
     let found = heads.filter_map(|head| {
         let path = &head.path.table;
         let via = via(head, snapshot.tables.get(path)?);
-        let second_jump = second_jump(rules(desired, path, BLOCK));
-        (!via.is_empty()).then(|| ForeignTranslations { table: path.clone(), via, second_jump })
+        let return_rule = return_rule(rules(desired, path, BLOCK));
+        (!via.is_empty()).then(|| ForeignTranslations { table: path.clone(), via, return_rule })
     });
     found.collect()
 }
@@ -35,13 +35,13 @@ pub fn installed_translations(frame: &Ruleset, snapshot: &Snapshot) -> Vec<Forei
     for translations in &mut found {
         let block = snapshot.tables.get(&translations.table).and_then(|it| it.chains.get(BLOCK));
         let block = block.into_iter().flat_map(|chain| &chain.rules);
-        translations.second_jump = second_jump(block.filter_map(|rule| rule.content.known()));
+        translations.return_rule = return_rule(block.filter_map(|rule| rule.content.known()));
     }
     found
 }
 
-/// Removes the second jump from the head of a chain, if it is left out there.
-pub(super) fn leave_out_second_jump(head: &mut Chain, translations: &[ForeignTranslations]) {
+/// Removes the RETURN rule from the head of a chain, if it is left out there.
+pub(super) fn leave_out_return_rule(head: &mut Chain, translations: &[ForeignTranslations]) {
     let mut here = translations.iter().filter(|it| it.table == head.path.table);
     if here.any(ForeignTranslations::is_left_out) {
         let is_second = |desired: &mut DesiredRule| has_verdict(&desired.rule, &Verdict::Return);
@@ -60,16 +60,16 @@ fn rules<'a>(
     chain.into_iter().flat_map(|chain| chain.rules.iter()).map(|desired| &desired.rule)
 }
 
-/// What becomes of the second jump, given these rules of `DOCKER-BLOCK`.
-fn second_jump<'a>(block: impl Iterator<Item = &'a Rule>) -> SecondJump {
+/// What becomes of the RETURN rule, given these rules of `DOCKER-BLOCK`.
+fn return_rule<'a>(block: impl Iterator<Item = &'a Rule>) -> ReturnRule {
     let mut admitted = BTreeSet::new();
     for rule in block {
         if has_verdict(rule, &Verdict::Goto(GUARD.into())) {
-            return SecondJump::Guarded;
+            return ReturnRule::Guarded;
         }
         admitted.extend(admits_everyone(rule));
     }
-    if admitted.len() == Protocol::ALL.len() { SecondJump::Open } else { SecondJump::Kept }
+    if admitted.len() == Protocol::ALL.len() { ReturnRule::Open } else { ReturnRule::Kept }
 }
 
 fn has_verdict(rule: &Rule, verdict: &Verdict) -> bool {
@@ -204,9 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn the_second_jump_is_kept_where_nothing_else_blocks() {
+    fn the_return_rule_is_kept_where_nothing_else_blocks() {
         let redirect = snapshot(vec![("PREROUTING", vec![rule(None, Some("REDIRECT"))])]);
-        let second_jump = |policy: &Policy| found(policy, &redirect)[0].second_jump;
+        let return_rule = |policy: &Policy| found(policy, &redirect)[0].return_rule;
         let all = |protocol| Ports::new(protocol, 1, u16::MAX).expect("ports");
         let open = || Allow::builder(Protocol::ALL.map(all));
         let off = |entry: Option<AllowBuilder>| {
@@ -214,13 +214,13 @@ mod tests {
             let policy = Policy::builder().allow_all(entry).guard(Guard::off());
             policy.build().expect("a policy")
         };
-        assert_eq!(second_jump(&Policy::default()), SecondJump::Guarded);
-        assert_eq!(second_jump(&off(Some(open()))), SecondJump::Open);
-        assert_eq!(second_jump(&off(None)), SecondJump::Kept);
+        assert_eq!(return_rule(&Policy::default()), ReturnRule::Guarded);
+        assert_eq!(return_rule(&off(Some(open()))), ReturnRule::Open);
+        assert_eq!(return_rule(&off(None)), ReturnRule::Kept);
         let conditional = open().in_interface(Interface::named("eth0".into()));
-        assert_eq!(second_jump(&off(Some(conditional))), SecondJump::Kept);
+        assert_eq!(return_rule(&off(Some(conditional))), ReturnRule::Kept);
         let two = Allow::builder([Protocol::Tcp, Protocol::Udp].map(all));
-        assert_eq!(second_jump(&off(Some(two))), SecondJump::Kept);
+        assert_eq!(return_rule(&off(Some(two))), ReturnRule::Kept);
     }
 
     #[test]
@@ -230,9 +230,9 @@ mod tests {
         let snapshot = |block| {
             snapshot(vec![("PREROUTING", vec![rule(None, Some("REDIRECT"))]), (BLOCK, block)])
         };
-        let second_jump =
-            |block| installed_translations(&managed_objects(), &snapshot(block))[0].second_jump;
-        assert_eq!(second_jump(vec![guarded]), SecondJump::Guarded);
-        assert_eq!(second_jump(Vec::new()), SecondJump::Kept);
+        let return_rule =
+            |block| installed_translations(&managed_objects(), &snapshot(block))[0].return_rule;
+        assert_eq!(return_rule(vec![guarded]), ReturnRule::Guarded);
+        assert_eq!(return_rule(Vec::new()), ReturnRule::Kept);
     }
 }
