@@ -28,7 +28,7 @@ pub struct Applied {
 impl Engine {
     /// Puts a policy in force: compiles it, makes the kernel hold the rules in one transaction (see
     /// [`Engine::apply`]), and then brings the conntrack entries of existing flows in line with it (see
-    /// [`FlowChanges`](super::FlowChanges)). A failure of that last step is part of the result, because
+    /// [`FlowChanges`]). A failure of that last step is part of the result, because
     /// the rules are in force all the same.
     ///
     /// # Errors

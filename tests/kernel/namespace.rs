@@ -23,5 +23,5 @@ fn commands_work_in_the_given_namespace() {
 fn a_missing_namespace_is_an_error() {
     let output = dwnl(&Namespace::new(), &["show", "--netns", "/nonexistent"], "");
     let message = output.failed(1);
-    assert!(message.contains("the network namespace /nonexistent cannot be entered"), "{message}");
+    assert!(message.contains("cannot enter network namespace /nonexistent"), "{message}");
 }
