@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::diag::{Diagnostics, IssueList, Text, without_mark};
+use super::diag::{Diagnostic, Diagnostics, IssueList, Text, without_mark};
 use super::parse::document::Document;
 use super::parse::group::Groups;
 use super::parse::read_text::{self, ReadError};
 use super::parse::source_file::SourceFiles;
 use super::parse::{allow, settings, syntax};
+use super::warning::{PolicyWarning, WarningList};
 use super::{Policy, PolicyError};
 
 /// The result of loading a policy.
@@ -19,6 +20,9 @@ use super::{Policy, PolicyError};
 pub struct LoadedPolicy {
     /// The policy, or every error in the file and its source files, in order.
     pub policy: Result<Policy, Diagnostics>,
+    /// What the operator should be warned of, sorted by file, line and column. There may be warnings
+    /// about a policy with errors, too.
+    pub warnings: Vec<PolicyWarning>,
     /// The file and the source files that it names, whether they could be read or not. A program
     /// that waits for the policy to change watches these; after a change there may be others.
     pub watch_paths: Vec<PathBuf>,
@@ -36,33 +40,37 @@ impl LoadedPolicy {
             read_text::read_file(path, &name, &read_text::POLICY)
         };
         let directory = path.parent().unwrap_or(Path::new(""));
-        let failed = |diagnostic| (Err(Diagnostics(vec![diagnostic])), Vec::new());
-        let (policy, mut files) = match text {
+        let mut loaded = match text {
             Ok(text) => parse(&text, &name, directory),
-            Err(ReadError::Byte(diagnostic)) => failed(diagnostic),
-            Err(ReadError::File(issue)) => failed(issue.of_file(&name)),
+            Err(ReadError::Byte(diagnostic)) => LoadedPolicy::failed(diagnostic),
+            Err(ReadError::File(issue)) => LoadedPolicy::failed(issue.of_file(&name)),
         };
-        files.insert(0, path.to_owned());
-        LoadedPolicy { policy, watch_paths: files }
+        loaded.watch_paths.insert(0, path.to_owned());
+        loaded
+    }
+
+    fn failed(diagnostic: Diagnostic) -> LoadedPolicy {
+        let policy = Err(Diagnostics(vec![diagnostic]));
+        LoadedPolicy { policy, warnings: Vec::new(), watch_paths: Vec::new() }
     }
 }
 
-/// The policy in the text or the errors in it, and the paths of the source files that it names.
-pub(super) fn parse(
-    text: &str,
-    file: &str,
-    directory: &Path,
-) -> (Result<Policy, Diagnostics>, Vec<PathBuf>) {
+/// The policy in the text or the errors in it, the warnings, and the paths of the source files that
+/// it names.
+pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     let text = without_mark(text);
     let (root, syntax_errors) = DeTable::parse_recoverable(text);
     let root = root.get_ref();
     let text = Text::new(file.into(), text);
     let mut errors = IssueList::default();
     let poisoned = syntax::report(&syntax_errors, root, &text, &mut errors);
-    let mut document = Document { text, errors, poisoned };
+    let warnings = WarningList::default();
+    let mut document = Document { text, errors, warnings, poisoned };
     let mut files = SourceFiles::new(directory);
     let policy = interpret(&mut document, root, &mut files);
-    let (paths, mut file_errors) = files.into_parts();
+    document.warn_if_unfinished();
+    let (paths, mut file_errors, file_warnings) = files.into_parts();
+    document.warnings.append(file_warnings);
     let policy = match policy {
         Err(error) if document.errors.len() + file_errors.len() == 0 => {
             document.check(Err(error), 0..0)
@@ -72,7 +80,8 @@ pub(super) fn parse(
     let mut errors = document.errors.into_vec();
     errors.append(&mut file_errors);
     errors.sort_by(|a, b| a.at.cmp(&b.at));
-    (policy.filter(|_| errors.is_empty()).ok_or(Diagnostics(errors)), paths)
+    let policy = policy.filter(|_| errors.is_empty()).ok_or(Diagnostics(errors));
+    LoadedPolicy { policy, warnings: document.warnings.into_vec(), watch_paths: paths }
 }
 
 /// Reads the document: groups first, because entries name them. The errors of single entries and

@@ -33,6 +33,7 @@ mod revoke;
 pub(crate) mod strategies;
 #[cfg(test)]
 mod tests;
+mod warning;
 
 use std::path::Path;
 
@@ -46,6 +47,7 @@ pub use load::LoadedPolicy;
 pub use mark::{Mark, MarkError};
 pub use name::NAME_MAX;
 pub use revoke::{Established, Revoke};
+pub use warning::{PolicyWarning, WarningKind};
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl Policy {
     /// # Errors
     /// Every error in the text and its source files, in order.
     pub fn parse(text: &str, file: &str, directory: &Path) -> Result<Policy, Diagnostics> {
-        load::parse(text, file, directory).0
+        load::parse(text, file, directory).policy
     }
 
     /// The `[[allow]]` entries, in the order of the file.

@@ -8,14 +8,16 @@ use toml::de::{DeTable, DeValue};
 
 use crate::model::Location;
 use crate::policy::diag::{Issue, IssueList, Quoted, Text, list, suggest};
+use crate::policy::warning::{WarningKind, WarningList};
 
 /// A value with its span.
 pub(in crate::policy) type Value<'d> = Spanned<DeValue<'d>>;
 
-/// The text of a policy and the errors found in it.
+/// The text of a policy, and the errors and warnings about it.
 pub(in crate::policy) struct Document<'t> {
     pub text: Text<'t>,
     pub errors: IssueList,
+    pub warnings: WarningList,
     /// The spans whose meaning is uncertain because of syntax errors, in order.
     pub poisoned: Vec<Range<usize>>,
 }
@@ -39,6 +41,19 @@ impl Document<'_> {
         let is_missing = span.is_empty() && !self.is_sound();
         if !is_poisoned && !is_missing {
             self.errors.push(self.text.diagnostic(span, issue.into()));
+        }
+    }
+
+    /// Warns of a part of the text.
+    pub fn warn(&mut self, span: Range<usize>, kind: WarningKind) {
+        self.warnings.push_span(kind, &self.text, span);
+    }
+
+    /// Warns if the last line has no line feed.
+    pub fn warn_if_unfinished(&mut self) {
+        let last = self.text.last_line();
+        if !last.is_empty() {
+            self.warn(last, WarningKind::UnfinishedFile);
         }
     }
 

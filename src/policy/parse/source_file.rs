@@ -12,6 +12,7 @@ use crate::policy::Source;
 use crate::policy::diag::{
     Diagnostic, Issue, IssueList, Quoted, count_chars, diagnose, saturate, without_mark,
 };
+use crate::policy::warning::{WarningKind, WarningList};
 
 /// The sources of a source file; `None` if there was an error in it.
 pub(super) type Sources = Option<Arc<Vec<Source>>>;
@@ -21,12 +22,18 @@ pub(in crate::policy) struct SourceFiles<'p> {
     directory: &'p Path,
     read: HashMap<PathBuf, Sources>,
     errors: Vec<Diagnostic>,
+    warnings: WarningList,
 }
 
 impl<'p> SourceFiles<'p> {
     /// Source files whose paths are relative to `directory`.
     pub fn new(directory: &'p Path) -> SourceFiles<'p> {
-        SourceFiles { directory, read: HashMap::new(), errors: Vec::new() }
+        SourceFiles {
+            directory,
+            read: HashMap::new(),
+            errors: Vec::new(),
+            warnings: WarningList::default(),
+        }
     }
 
     /// The sources in the file at `path`. The error of an unreadable file is returned the first
@@ -39,7 +46,12 @@ impl<'p> SourceFiles<'p> {
         let file: Arc<str> = slot.key().to_string_lossy().into();
         let mut errors = IssueList::default();
         let sources = match read_text::read_file(slot.key(), &file, &read_text::SOURCE_FILE) {
-            Ok(text) => parse(&text, &file, &mut errors),
+            Ok(text) => {
+                if !text.is_empty() && !text.ends_with('\n') {
+                    self.warnings.push_file(WarningKind::UnfinishedFile, &file);
+                }
+                parse(&text, &file, &mut errors)
+            }
             Err(ReadError::Byte(diagnostic)) => {
                 errors.push(diagnostic);
                 Vec::new()
@@ -56,11 +68,12 @@ impl<'p> SourceFiles<'p> {
         Ok(slot.insert(sources).clone())
     }
 
-    /// The paths of the files, including those that could not be read, and the errors in them.
-    pub fn into_parts(self) -> (Vec<PathBuf>, Vec<Diagnostic>) {
+    /// The paths of the files, including those that could not be read, and the errors and warnings
+    /// about them.
+    pub fn into_parts(self) -> (Vec<PathBuf>, Vec<Diagnostic>, WarningList) {
         let mut paths: Vec<PathBuf> = self.read.into_keys().collect();
         paths.sort();
-        (paths, self.errors)
+        (paths, self.errors, self.warnings)
     }
 }
 
