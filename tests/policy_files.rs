@@ -1,15 +1,17 @@
-//! Unusual policy files: missing files, directories, binary data, endless input, and files that are
-//! not on a disk.
+//! Unusual policy files: missing files, directories, binary data, files that are not regular, and files
+//! that others can change.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use dwnl::Policy;
 use dwnl::policy::LoadedPolicy;
 use tempfile::TempDir;
+
+/// The help for a policy that is not a regular file.
+const REGULAR_POLICY: &str = "  = help: a policy must be a regular file: write it to one, or pass it to standard input: `-f -`";
 
 /// A directory with these files.
 fn directory(files: &[(&str, &[u8])]) -> TempDir {
@@ -68,7 +70,7 @@ fn a_directory_is_an_error() {
     fs::create_dir(directory.path().join("policy.toml")).expect("a directory");
     assert_eq!(
         messages(&directory.path().join("policy.toml")),
-        "cannot read policy.toml: it is a directory"
+        format!("cannot read policy.toml: it is a directory\n{REGULAR_POLICY}")
     );
 }
 
@@ -106,50 +108,79 @@ fn a_binary_file_has_one_short_message() {
     assert!(message.chars().all(|c| c == '\n' || !c.is_control()), "{message:?}");
 }
 
+/// Opening a device or a FIFO could block or have side effects.
 #[test]
-fn an_endless_device_is_an_error() {
-    let message = messages(Path::new("/dev/zero"));
-    assert!(message.starts_with("zero:1:1: not a text file: it contains a NUL byte\n"));
+fn only_regular_files_are_read() {
+    let directory = directory(&[]);
+    let fifo = fifo(&directory);
+    assert_eq!(
+        messages(&fifo),
+        format!("cannot read fifo: it is a FIFO, not a regular file\n{REGULAR_POLICY}")
+    );
+    let message = messages_of_source_file(&fifo.to_string_lossy());
+    assert!(message.contains("source file `cdn.txt`: it is a FIFO, not a regular file"));
     assert!(
-        message.ends_with("\n  = help: a policy must be UTF-8 text of at most 16 MiB"),
+        message.ends_with("= help: a source file must be a regular file: write it to one"),
         "{message}"
     );
-
     let message = messages_of_source_file("/dev/zero");
-    assert!(message.starts_with("cdn.txt:1:1: not a text file: it contains a NUL byte\n"));
-    assert!(message.ends_with("a source file must be UTF-8 text of at most 256 MiB"), "{message}");
+    assert!(message.contains("it is a device, not a regular file"), "{message}");
+    let socket = directory.path().join("socket");
+    let _listener = UnixListener::bind(&socket).expect("a socket");
+    assert!(messages(&socket).contains("it is a socket, not a regular file"));
 }
 
 #[test]
-fn endless_text_is_an_error() {
-    let directory = directory(&[]);
-    let path = fifo(&directory);
-    let writer = thread::spawn({
-        let path = path.clone();
-        move || {
-            let mut fifo = fs::File::options().write(true).open(path).expect("the FIFO");
-            // Until the reader closes the FIFO.
-            while fifo.write_all(&[b'#'; 1 << 16]).is_ok() {}
-        }
-    });
+fn a_large_file_is_an_error() {
+    let directory = directory(&[("policy.toml", &[b'#'; (16 << 20) + 1])]);
     assert_eq!(
-        messages(&path),
-        "cannot read fifo: the file is larger than 16 MiB\n  = help: a policy must be UTF-8 text of at most 16 MiB"
+        messages(&directory.path().join("policy.toml")),
+        "cannot read policy.toml: the file is larger than 16 MiB\n  = help: a policy must be UTF-8 text of at most 16 MiB"
     );
-    writer.join().expect("the writer");
+}
+
+/// The kinds of the warnings about the policy in this directory.
+fn warnings(directory: &TempDir) -> Vec<String> {
+    let loaded = LoadedPolicy::load(&directory.path().join("policy.toml"));
+    assert!(loaded.policy.is_ok(), "{:?}", loaded.policy);
+    loaded.warnings.iter().map(|warning| warning.kind().id().to_owned()).collect()
 }
 
 #[test]
-fn a_fifo_is_read_like_a_file() {
-    let directory = directory(&[]);
-    let path = fifo(&directory);
-    let writer = thread::spawn({
-        let path = path.clone();
-        move || fs::write(path, "[[allow]]\nports = ['443']\n").expect("the FIFO")
-    });
-    let policy = Policy::read(&path).expect("a policy");
-    writer.join().expect("the writer");
-    assert_eq!(policy.allow().len(), 1);
+fn files_that_others_can_change_are_warned_of() {
+    let directory = directory(&[("policy.toml", b"# empty\n")]);
+    let chmod = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("to change the mode");
+    };
+    let (file, shared) = (directory.path().join("policy.toml"), 12_345);
+    chmod(&file, 0o666);
+    assert_eq!(warnings(&directory), ["writable-file"]);
+    chmod(&file, 0o664);
+    assert!(warnings(&directory).is_empty(), "the group is that of this process");
+    chown(&file, None, Some(shared)).expect("to change the group");
+    assert_eq!(warnings(&directory), ["writable-file"]);
+    chmod(&file, 0o644);
+    chmod(directory.path(), 0o777);
+    assert_eq!(warnings(&directory), ["writable-directory"]);
+    chmod(directory.path(), 0o1777);
+    assert!(warnings(&directory).is_empty());
+}
+
+#[test]
+fn unfinished_files_are_warned_of() {
+    let policy = "[sources]\nlist = { file = \"list.txt\" }\n";
+    let unfinished = |policy: &str, list: &str| {
+        let files = [("policy.toml", policy.as_bytes()), ("list.txt", list.as_bytes())];
+        let directory = directory(&files);
+        let loaded = LoadedPolicy::load(&directory.path().join("policy.toml"));
+        let kinds = loaded.warnings.iter().map(|it| it.kind().id());
+        let is_warned = kinds.filter(|id| ["unfinished-file", "empty-file"].contains(id)).count();
+        (loaded.is_unfinished(), is_warned)
+    };
+    assert_eq!(unfinished(policy, "192.0.2.1\n"), (false, 0));
+    assert_eq!(unfinished(policy.trim_end(), "192.0.2.1\n"), (true, 1));
+    assert_eq!(unfinished(policy, "192.0.2.1"), (true, 1));
+    assert_eq!(unfinished("", "192.0.2.1"), (true, 1));
 }
 
 #[test]

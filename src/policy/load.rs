@@ -26,6 +26,7 @@ pub struct LoadedPolicy {
     /// The file and the source files that it names, whether they could be read or not. A program
     /// that waits for the policy to change watches these; after a change there may be others.
     pub watch_paths: Vec<PathBuf>,
+    is_unfinished: bool,
 }
 
 impl LoadedPolicy {
@@ -34,10 +35,11 @@ impl LoadedPolicy {
         let is_stdin = path == Path::new("-");
         let name: Arc<str> =
             if is_stdin { "<stdin>".into() } else { path.to_string_lossy().into() };
+        let mut warnings = WarningList::default();
         let text = if is_stdin {
             read_text::read(std::io::stdin().lock(), &name, &read_text::POLICY)
         } else {
-            read_text::read_file(path, &name, &read_text::POLICY)
+            read_text::read_file(path, &name, &read_text::POLICY, &mut warnings)
         };
         let directory = path.parent().unwrap_or(Path::new(""));
         let mut loaded = match text {
@@ -46,12 +48,21 @@ impl LoadedPolicy {
             Err(ReadError::File(issue)) => LoadedPolicy::failed(issue.of_file(&name)),
         };
         loaded.watch_paths.insert(0, path.to_owned());
+        loaded.warnings.splice(..0, warnings.into_vec());
         loaded
+    }
+
+    /// Whether the file or a source file is empty or has no line feed at its end: a program may be
+    /// writing it. A program that waits for the policy to change should wait until the files have not
+    /// changed for a while.
+    pub fn is_unfinished(&self) -> bool {
+        self.is_unfinished
     }
 
     fn failed(diagnostic: Diagnostic) -> LoadedPolicy {
         let policy = Err(Diagnostics(vec![diagnostic]));
-        LoadedPolicy { policy, warnings: Vec::new(), watch_paths: Vec::new() }
+        let (warnings, watch_paths) = (Vec::new(), Vec::new());
+        LoadedPolicy { policy, warnings, watch_paths, is_unfinished: false }
     }
 }
 
@@ -68,9 +79,10 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     let mut document = Document { text, errors, warnings, poisoned };
     let mut files = SourceFiles::new(directory);
     let policy = interpret(&mut document, root, &mut files);
-    document.warn_if_unfinished();
-    let (paths, mut file_errors, file_warnings) = files.into_parts();
-    document.warnings.append(file_warnings);
+    let is_unfinished = document.warn_if_unfinished();
+    let (paths, found) = files.into_parts();
+    let mut file_errors = found.errors;
+    document.warnings.append(found.warnings);
     let policy = match policy {
         Err(error) if document.errors.len() + file_errors.len() == 0 => {
             document.check(Err(error), 0..0)
@@ -81,7 +93,12 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     errors.append(&mut file_errors);
     errors.sort_by(|a, b| a.at.cmp(&b.at));
     let policy = policy.filter(|_| errors.is_empty()).ok_or(Diagnostics(errors));
-    LoadedPolicy { policy, warnings: document.warnings.into_vec(), watch_paths: paths }
+    LoadedPolicy {
+        policy,
+        warnings: document.warnings.into_vec(),
+        watch_paths: paths,
+        is_unfinished: is_unfinished || found.is_unfinished,
+    }
 }
 
 /// Reads the document: groups first, because entries name them. The errors of single entries and

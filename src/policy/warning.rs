@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Issue, Text};
@@ -15,6 +16,27 @@ pub enum WarningKind {
     /// A file has no line feed at its end.
     #[error("the last line has no line feed, so the file may be incomplete")]
     UnfinishedFile,
+    /// The file of the policy is empty.
+    #[error("the file is empty, so every published port is blocked")]
+    EmptyFile,
+    /// No directory has an entry for a file any more.
+    #[error("the file has been deleted or replaced, and this is its old content")]
+    UnlinkedFile,
+    /// Other users can write to a file.
+    #[error("other users can write to the file (mode {mode:04o})")]
+    WritableFile {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Other users can replace a file.
+    #[error("other users can replace the file, because they can write to {} (mode {mode:04o})",
+        path.display())]
+    WritableDirectory {
+        /// The directory of the file.
+        path: PathBuf,
+        /// The permission bits of the directory.
+        mode: u32,
+    },
 }
 
 impl WarningKind {
@@ -22,14 +44,24 @@ impl WarningKind {
     pub fn id(&self) -> &'static str {
         match self {
             WarningKind::UnfinishedFile => "unfinished-file",
+            WarningKind::EmptyFile => "empty-file",
+            WarningKind::UnlinkedFile => "unlinked-file",
+            WarningKind::WritableFile { .. } => "writable-file",
+            WarningKind::WritableDirectory { .. } => "writable-directory",
         }
     }
 
     /// How to correct the policy, or what to check.
     pub fn help(&self) -> Option<String> {
-        match self {
-            WarningKind::UnfinishedFile => Some("end the last line with a line feed".into()),
-        }
+        Some(match self {
+            WarningKind::UnfinishedFile => "end the last line with a line feed".to_owned(),
+            WarningKind::EmptyFile => "write a comment into it if this is intended".to_owned(),
+            WarningKind::UnlinkedFile => {
+                "if a container mounts this single file, mount its directory instead".to_owned()
+            }
+            WarningKind::WritableFile { .. } => "run `chmod go-w` on it".to_owned(),
+            WarningKind::WritableDirectory { .. } => "run `chmod go-w` on the directory".to_owned(),
+        })
     }
 
     fn issue(&self) -> Issue {

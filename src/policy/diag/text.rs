@@ -34,6 +34,11 @@ impl<'t> Text<'t> {
         Text { file, text, lines, blocks: counts.collect() }
     }
 
+    /// The name of the file.
+    pub fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
     /// The text of a span.
     pub fn get(&self, span: Range<usize>) -> &'t str {
         self.text.get(span).unwrap_or_default()

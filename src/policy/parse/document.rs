@@ -49,12 +49,15 @@ impl Document<'_> {
         self.warnings.push_span(kind, &self.text, span);
     }
 
-    /// Warns if the last line has no line feed.
-    pub fn warn_if_unfinished(&mut self) {
+    /// Warns if the text is empty or its last line has no line feed. Returns whether it is so.
+    pub fn warn_if_unfinished(&mut self) -> bool {
         let last = self.text.last_line();
-        if !last.is_empty() {
-            self.warn(last, WarningKind::UnfinishedFile);
+        match (last.start, last.end) {
+            (_, 0) => self.warnings.push_file(WarningKind::EmptyFile, self.text.file()),
+            (start, end) if start < end => self.warn(last, WarningKind::UnfinishedFile),
+            _ => return false,
         }
+        true
     }
 
     /// Reports that something is missing, unless a syntax error may hide it.

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::read_text::{self, ReadError};
+use super::read_text::{self, ReadError, is_unfinished};
 use super::source;
 use crate::model::Location;
 use crate::policy::Source;
@@ -21,19 +21,22 @@ pub(super) type Sources = Option<Arc<Vec<Source>>>;
 pub(in crate::policy) struct SourceFiles<'p> {
     directory: &'p Path,
     read: HashMap<PathBuf, Sources>,
-    errors: Vec<Diagnostic>,
-    warnings: WarningList,
+    found: Found,
+}
+
+/// What is found in source files besides sources.
+#[derive(Default)]
+pub(in crate::policy) struct Found {
+    pub errors: Vec<Diagnostic>,
+    pub warnings: WarningList,
+    /// Whether a file has no line feed at its end.
+    pub is_unfinished: bool,
 }
 
 impl<'p> SourceFiles<'p> {
     /// Source files whose paths are relative to `directory`.
     pub fn new(directory: &'p Path) -> SourceFiles<'p> {
-        SourceFiles {
-            directory,
-            read: HashMap::new(),
-            errors: Vec::new(),
-            warnings: WarningList::default(),
-        }
+        SourceFiles { directory, read: HashMap::new(), found: Found::default() }
     }
 
     /// The sources in the file at `path`. The error of an unreadable file is returned the first
@@ -45,10 +48,13 @@ impl<'p> SourceFiles<'p> {
         };
         let file: Arc<str> = slot.key().to_string_lossy().into();
         let mut errors = IssueList::default();
-        let sources = match read_text::read_file(slot.key(), &file, &read_text::SOURCE_FILE) {
+        let warnings = &mut self.found.warnings;
+        let kind = &read_text::SOURCE_FILE;
+        let sources = match read_text::read_file(slot.key(), &file, kind, warnings) {
             Ok(text) => {
-                if !text.is_empty() && !text.ends_with('\n') {
-                    self.warnings.push_file(WarningKind::UnfinishedFile, &file);
+                self.found.is_unfinished |= is_unfinished(&text);
+                if is_unfinished(&text) && !text.is_empty() {
+                    self.found.warnings.push_file(WarningKind::UnfinishedFile, &file);
                 }
                 parse(&text, &file, &mut errors)
             }
@@ -64,16 +70,15 @@ impl<'p> SourceFiles<'p> {
             }
         };
         let sources = (errors.len() == 0).then(|| Arc::new(sources));
-        self.errors.extend(errors.into_vec());
+        self.found.errors.extend(errors.into_vec());
         Ok(slot.insert(sources).clone())
     }
 
-    /// The paths of the files, including those that could not be read, and the errors and warnings
-    /// about them.
-    pub fn into_parts(self) -> (Vec<PathBuf>, Vec<Diagnostic>, WarningList) {
+    /// The paths of the files, including those that could not be read, and what was found in them.
+    pub fn into_parts(self) -> (Vec<PathBuf>, Found) {
         let mut paths: Vec<PathBuf> = self.read.into_keys().collect();
         paths.sort();
-        (paths, self.errors, self.warnings)
+        (paths, self.found)
     }
 }
 

@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use dwnl::Reconciler;
 use dwnl::policy::LoadedPolicy;
 use dwnl::reconcile::Debounce;
@@ -65,16 +65,13 @@ impl Watch {
     /// Prepares to keep the policy at `path` in force. Changes nothing yet.
     ///
     /// # Errors
-    /// If the path is not a file, or files cannot be watched, or systemd cannot be reached.
+    /// If files cannot be watched, or the service manager cannot be reached.
     pub fn new(
         path: &Path,
         reconciler: Reconciler,
         signals: Signals,
         log: Log,
     ) -> anyhow::Result<Watch> {
-        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            bail!("cannot watch {}: not a regular file", path.display());
-        }
         Ok(Watch {
             path: path.to_owned(),
             reconciler,
