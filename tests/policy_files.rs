@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use dwnl::Policy;
-use dwnl::policy::LoadedPolicy;
+use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use tempfile::TempDir;
 
 /// The help for a policy that is not a regular file.
@@ -70,7 +70,7 @@ fn a_directory_is_an_error() {
     fs::create_dir(directory.path().join("policy.toml")).expect("a directory");
     assert_eq!(
         messages(&directory.path().join("policy.toml")),
-        format!("cannot read policy.toml: it is a directory\n{REGULAR_POLICY}")
+        "cannot read policy.toml: it is a directory"
     );
 }
 
@@ -128,6 +128,62 @@ fn only_regular_files_are_read() {
     let socket = directory.path().join("socket");
     let _listener = UnixListener::bind(&socket).expect("a socket");
     assert!(messages(&socket).contains("it is a socket, not a regular file"));
+}
+
+#[test]
+fn an_empty_list_allows_nobody_and_is_warned_of() {
+    let policy = b"[sources]\ncdn = { file = 'cdn.txt' }\nnone = []\n\
+        [[allow]]\nports = ['443']\nfrom = ['cdn', 'none']\n";
+    let directory = directory(&[("policy.toml", policy), ("cdn.txt", b"# nobody\n")]);
+    let loaded = LoadedPolicy::load(&directory.path().join("policy.toml"));
+    let lines: Vec<String> = loaded.warnings.iter().map(PolicyWarning::to_line).collect();
+    let directory = format!("{}/", directory.path().display());
+    assert_eq!(
+        lines.join("\n").replace(&directory, ""),
+        "policy.toml:2:1: group `cdn` has no sources, so it allows nobody\n\
+         policy.toml:3:1: group `none` has no sources, so it allows nobody"
+    );
+    let blocked = Policy::parse("[[allow]]\nports = ['443']\n", "", Path::new("")).expect("valid");
+    let rules = |policy: &Policy| -> usize {
+        dwnl::compile(policy).chains.iter().map(|chain| chain.rules.len()).sum()
+    };
+    let nobody = loaded.policy.expect("a valid policy");
+    assert_eq!(rules(&nobody), rules(&Policy::default()));
+    assert!(rules(&blocked) > rules(&nobody));
+}
+
+#[test]
+fn a_list_that_shrinks_too_much_is_refused() {
+    let load = |limit: &str, list: &str| {
+        let policy = format!(
+            "[sources]\ncdn = {{ file = 'cdn.txt', max-shrink = '{limit}' }}\n\
+             [[allow]]\nports = ['443']\nfrom = ['cdn']\n"
+        );
+        let files = [("policy.toml", policy.as_bytes()), ("cdn.txt", list.as_bytes())];
+        let directory = directory(&files);
+        LoadedPolicy::load(&directory.path().join("policy.toml"))
+    };
+    let list: String = (0..10).map(|host| format!("192.0.2.{host}\n")).collect();
+    let previous = load("50%", &list).policy.expect("a policy");
+    let is_refused = |limit: &str, list: &str| {
+        let mut loaded = load(limit, list);
+        loaded.check_shrink(&previous);
+        loaded.policy.err().map(|errors| errors.0[0].message.clone())
+    };
+    assert_eq!(is_refused("50%", &list), None);
+    assert_eq!(is_refused("50%", "192.0.2.0/29\n"), None, "eight of ten are covered");
+    assert_eq!(is_refused("40%", "192.0.2.0/30\n192.0.2.8\n192.0.2.9\n"), None);
+    let message = |lost, limit| {
+        Some(format!(
+            "group `cdn` has lost {lost} of its 10 sources, more than the {limit}% permitted"
+        ))
+    };
+    assert_eq!(is_refused("50%", "192.0.2.0/30\n"), message(6, 50));
+    assert_eq!(is_refused("99%", ""), message(10, 99));
+    assert_eq!(is_refused("100%", ""), None);
+    let mut first = load("0%", "");
+    first.check_shrink(&Policy::default());
+    assert!(first.policy.is_ok(), "no entry used the group before");
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub enum PolicyError {
     /// The name of a group looks like an address.
     #[error("{} is not a valid group name", Quoted(.0))]
     InvalidGroupName(Name),
-    /// A group has no sources.
+    /// A group without a name has no sources, or a group that `allow-empty = false` forbids to be
+    /// empty.
     #[error("{} has no sources", group(.0))]
     EmptyGroup(Option<Name>),
     /// Groups of the same name have different sources.

@@ -11,6 +11,7 @@ use super::parse::group::Groups;
 use super::parse::read_text::{self, ReadError};
 use super::parse::source_file::SourceFiles;
 use super::parse::{allow, settings, syntax};
+use super::shrink::{self, ShrinkLimit};
 use super::warning::{PolicyWarning, WarningList};
 use super::{Policy, PolicyError};
 
@@ -27,6 +28,7 @@ pub struct LoadedPolicy {
     /// that waits for the policy to change watches these; after a change there may be others.
     pub watch_paths: Vec<PathBuf>,
     is_unfinished: bool,
+    limits: Vec<ShrinkLimit>,
 }
 
 impl LoadedPolicy {
@@ -59,10 +61,21 @@ impl LoadedPolicy {
         self.is_unfinished
     }
 
+    /// Turns the policy into errors if a group with `max-shrink` has lost more of its sources than that
+    /// since `previous`, the policy that is in force or was applied last. A source is lost if the new
+    /// ones do not cover all its addresses. A group that no entry of `previous` uses is not checked.
+    pub fn check_shrink(&mut self, previous: &Policy) {
+        let Ok(policy) = &self.policy else { return };
+        let errors = shrink::check(&self.limits, previous, policy);
+        if !errors.is_empty() {
+            self.policy = Err(Diagnostics(errors));
+        }
+    }
+
     fn failed(diagnostic: Diagnostic) -> LoadedPolicy {
         let policy = Err(Diagnostics(vec![diagnostic]));
         let (warnings, watch_paths) = (Vec::new(), Vec::new());
-        LoadedPolicy { policy, warnings, watch_paths, is_unfinished: false }
+        LoadedPolicy { policy, warnings, watch_paths, is_unfinished: false, limits: Vec::new() }
     }
 }
 
@@ -76,7 +89,7 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     let mut errors = IssueList::default();
     let poisoned = syntax::report(&syntax_errors, root, &text, &mut errors);
     let warnings = WarningList::default();
-    let mut document = Document { text, errors, warnings, poisoned };
+    let mut document = Document { text, errors, warnings, limits: Vec::new(), poisoned };
     let mut files = SourceFiles::new(directory);
     let policy = interpret(&mut document, root, &mut files);
     let is_unfinished = document.warn_if_unfinished();
@@ -98,6 +111,7 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
         warnings: document.warnings.into_vec(),
         watch_paths: paths,
         is_unfinished: is_unfinished || found.is_unfinished,
+        limits: document.limits,
     }
 }
 

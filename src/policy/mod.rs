@@ -29,6 +29,7 @@ mod mark;
 mod name;
 mod parse;
 mod revoke;
+mod shrink;
 #[cfg(test)]
 pub(crate) mod strategies;
 #[cfg(test)]

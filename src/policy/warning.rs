@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::diag::{Diagnostic, Issue, Text};
-use crate::model::Location;
+use super::diag::{Diagnostic, Issue, Quoted, Text};
+use crate::model::{Location, Name};
 
 /// What a warning is about. `Display` is one sentence without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,12 @@ pub enum WarningKind {
     /// The file of the policy is empty.
     #[error("the file is empty, so every published port is blocked")]
     EmptyFile,
+    /// A group has no sources.
+    #[error("group {} has no sources, so it allows nobody", Quoted(name))]
+    EmptyGroup {
+        /// Its name.
+        name: Name,
+    },
     /// No directory has an entry for a file any more.
     #[error("the file has been deleted or replaced, and this is its old content")]
     UnlinkedFile,
@@ -45,6 +51,7 @@ impl WarningKind {
         match self {
             WarningKind::UnfinishedFile => "unfinished-file",
             WarningKind::EmptyFile => "empty-file",
+            WarningKind::EmptyGroup { .. } => "empty-group",
             WarningKind::UnlinkedFile => "unlinked-file",
             WarningKind::WritableFile { .. } => "writable-file",
             WarningKind::WritableDirectory { .. } => "writable-directory",
@@ -56,6 +63,7 @@ impl WarningKind {
         Some(match self {
             WarningKind::UnfinishedFile => "end the last line with a line feed".to_owned(),
             WarningKind::EmptyFile => "write a comment into it if this is intended".to_owned(),
+            WarningKind::EmptyGroup { .. } => return None,
             WarningKind::UnlinkedFile => {
                 "if a container mounts this single file, mount its directory instead".to_owned()
             }

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::model::Location;
 use crate::policy::diag::{Issue, IssueList, Quoted, Text, list, suggest};
+use crate::policy::shrink::ShrinkLimit;
 use crate::policy::warning::{WarningKind, WarningList};
 
 /// A value with its span.
@@ -18,6 +19,8 @@ pub(in crate::policy) struct Document<'t> {
     pub text: Text<'t>,
     pub errors: IssueList,
     pub warnings: WarningList,
+    /// The limits of groups that must not lose too many sources.
+    pub limits: Vec<ShrinkLimit>,
     /// The spans whose meaning is uncertain because of syntax errors, in order.
     pub poisoned: Vec<Range<usize>>,
 }
@@ -110,6 +113,16 @@ impl Document<'_> {
             self.wrong_type(value, "a string", format!("write `{key} = \"{example}\"`"));
         }
         text
+    }
+
+    /// The boolean of `key`.
+    pub fn boolean(&mut self, key: &str, value: &Value) -> Option<bool> {
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
+            let help = format!("write `{key} = true` or `{key} = false`");
+            self.wrong_type(value, "a boolean", help);
+        }
+        boolean
     }
 
     /// The table of `key`.

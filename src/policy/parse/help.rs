@@ -19,8 +19,7 @@ impl From<PolicyError> for Issue {
             PolicyError::InvalidGroupName(_) => {
                 issue.help("choose a name that does not look like an address")
             }
-            PolicyError::EmptyGroup(_) => issue
-                .help("add a source or remove the group: an entry that uses it would never match"),
+            PolicyError::EmptyGroup(_) => issue.help("`allow-empty = false` makes this an error"),
             PolicyError::EmptyPorts => issue.help("write `ports = [\"443/tcp\"]`"),
             PolicyError::EmptyFrom => {
                 issue.help("add a group or a source, or omit `from` to allow anyone")

@@ -26,6 +26,7 @@ const STICKY: u32 = 0o1000;
 /// keeps such a FIFO from blocking; it has no effect on a regular file.
 pub(super) fn open(path: &Path, kind: &Kind) -> Result<(File, Vec<WarningKind>), Issue> {
     let check = |found: &Metadata| match unsuitable(found.file_type()) {
+        Some(what) if found.is_dir() => Err(Issue::new(what)),
         Some(what) => Err(Issue::new(what).help(kind.regular_file_help())),
         None => Ok(()),
     };
