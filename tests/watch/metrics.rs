@@ -48,7 +48,7 @@ fn the_socket_serves_current_metrics() {
     let now = UNIX_EPOCH.elapsed().expect("a time").as_secs_f64();
     assert!((now - 60.0..=now).contains(&at), "{at}");
 
-    fs::write(watch.files().policy(), "x").expect("to write");
+    fs::write(watch.files().policy(), "x\n").expect("to write");
     watch.logged("policy has 1 error");
     assert_eq!(value(&socket, "dwnl_reload_failures_total"), 1.0);
     assert_eq!(value(&socket, "dwnl_policy_current"), 0.0);

@@ -26,7 +26,7 @@ use nix::sys::time::TimeSpec;
 
 use crate::apply::Findings;
 use crate::report::Event;
-use files::Files;
+use files::{Change, Files};
 use metrics::{Counters, MetricsExporter};
 use signals::SignalAction;
 use systemd::Notifier;
@@ -125,8 +125,10 @@ impl Watch {
                 SignalAction::Reload => reload = true,
             }
         }
-        if self.files.changed().context("cannot read file events")? {
-            self.debounce.changed(Instant::now());
+        match self.files.changed().context("cannot read file events")? {
+            Some(Change::Written) => self.debounce.written(Instant::now()),
+            Some(Change::Replaced) => self.debounce.changed(Instant::now()),
+            None => {}
         }
         if reload || is_due(self.debounce.due()) {
             self.read_policy(reload);

@@ -30,7 +30,13 @@ impl Watch {
 
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
     pub(super) fn read_policy(&mut self, is_requested: bool) {
-        let loaded = LoadedPolicy::load(&self.path);
+        let mut loaded = LoadedPolicy::load(&self.path);
+        if !is_requested && loaded.is_unfinished() && self.debounce.defer(Instant::now()) {
+            return self.follow(&loaded.watch_paths);
+        }
+        if let Some(policy) = self.reconciler.policy() {
+            loaded.check_shrink(policy);
+        }
         self.debounce.read();
         self.follow(&loaded.watch_paths);
         if !is_requested && self.loaded.as_ref() == Some(&loaded) {
