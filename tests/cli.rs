@@ -123,7 +123,7 @@ fn warnings_about_the_policy_are_printed_by_every_command_that_reads_it() {
         assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
     }
     let warnings = &json(&run("check -f - --json", unfinished))["warnings"];
-    assert_eq!(warnings[0]["kind"], "unfinished-file");
+    assert_eq!(warnings[0]["kind"], "unfinished_file");
     assert_eq!(warnings[0]["line"], 10);
     for line in ["plan -f - --json", "apply -f - --json"] {
         let mut command = Command::new("unshare");

@@ -82,7 +82,7 @@ fn a_byte_that_is_not_utf8_is_an_error() {
          \x20 |\n\
          2 | name = \"caf\u{fffd}\" # é\n\
          \x20 |            ^\n\
-         \x20 = help: a policy must be UTF-8 text of at most 16 MiB"
+         \x20 = help: a policy must be UTF-8 text of at most 4 MiB"
     );
 }
 
@@ -94,7 +94,7 @@ fn a_nul_byte_is_an_error() {
          \x20 |\n\
          2 | mark = 1␀ \u{fffd}\n\
          \x20 |         ^\n\
-         \x20 = help: a policy must be UTF-8 text of at most 16 MiB"
+         \x20 = help: a policy must be UTF-8 text of at most 4 MiB"
     );
 }
 
@@ -188,10 +188,10 @@ fn a_list_that_shrinks_too_much_is_refused() {
 
 #[test]
 fn a_large_file_is_an_error() {
-    let directory = directory(&[("policy.toml", &[b'#'; (16 << 20) + 1])]);
+    let directory = directory(&[("policy.toml", &[b'#'; (4 << 20) + 1])]);
     assert_eq!(
         messages(&directory.path().join("policy.toml")),
-        "cannot read policy.toml: the file is larger than 16 MiB\n  = help: a policy must be UTF-8 text of at most 16 MiB"
+        "cannot read policy.toml: the file is larger than 4 MiB\n  = help: a policy must be UTF-8 text of at most 4 MiB"
     );
 }
 
@@ -210,14 +210,14 @@ fn files_that_others_can_change_are_warned_of() {
     };
     let (file, shared) = (directory.path().join("policy.toml"), 12_345);
     chmod(&file, 0o666);
-    assert_eq!(warnings(&directory), ["writable-file"]);
+    assert_eq!(warnings(&directory), ["writable_file"]);
     chmod(&file, 0o664);
     assert!(warnings(&directory).is_empty(), "the group is that of this process");
     chown(&file, None, Some(shared)).expect("to change the group");
-    assert_eq!(warnings(&directory), ["writable-file"]);
+    assert_eq!(warnings(&directory), ["writable_file"]);
     chmod(&file, 0o644);
     chmod(directory.path(), 0o777);
-    assert_eq!(warnings(&directory), ["writable-directory"]);
+    assert_eq!(warnings(&directory), ["writable_directory"]);
     chmod(directory.path(), 0o1777);
     assert!(warnings(&directory).is_empty());
 }
@@ -230,7 +230,7 @@ fn unfinished_files_are_warned_of() {
         let directory = directory(&files);
         let loaded = LoadedPolicy::load(&directory.path().join("policy.toml"));
         let kinds = loaded.warnings.iter().map(|it| it.kind().id());
-        let is_warned = kinds.filter(|id| ["unfinished-file", "empty-file"].contains(id)).count();
+        let is_warned = kinds.filter(|id| ["unfinished_file", "empty_file"].contains(id)).count();
         (loaded.is_unfinished(), is_warned)
     };
     assert_eq!(unfinished(policy, "192.0.2.1\n"), (false, 0));
@@ -261,7 +261,7 @@ fn a_source_file_that_is_not_utf8_is_an_error() {
          \x20 |\n\
          1 | 192.0.2.1 # caf\u{fffd}\n\
          \x20 |                ^\n\
-         \x20 = help: a source file must be UTF-8 text of at most 256 MiB"
+         \x20 = help: a source file must be UTF-8 text of at most 64 MiB"
     );
 }
 

@@ -98,7 +98,12 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     document.warnings.append(found.warnings);
     let policy = match policy {
         Err(error) if document.errors.len() + file_errors.len() == 0 => {
-            document.check(Err(error), 0..0)
+            let at = match &error {
+                PolicyError::TooManyRules { at, .. } => at.as_ref(),
+                _ => None,
+            };
+            let span = at.and_then(|at| document.text.rest_of_line(at)).unwrap_or_default();
+            document.check(Err(error), span)
         }
         policy => policy.ok(),
     };

@@ -30,6 +30,7 @@ mod name;
 mod parse;
 mod revoke;
 mod shrink;
+pub(crate) mod size;
 #[cfg(test)]
 pub(crate) mod strategies;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use load::LoadedPolicy;
 pub use mark::{Mark, MarkError};
 pub use name::NAME_MAX;
 pub use revoke::{Established, Revoke};
+pub use size::{FILE_SOURCES_MAX, RULES_MAX};
 pub use warning::{PolicyWarning, WarningKind};
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.

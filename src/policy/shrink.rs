@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::diag::{Diagnostic, Quoted};
 use super::{Allow, Group, Policy, Source};
-use crate::model::{Family, Interval, Name, coalesce};
+use crate::model::{Interval, IpVersion, Name, coalesce};
 
 /// The largest share of its sources that a group may lose, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +78,10 @@ fn groups(policy: &Policy) -> HashMap<&Name, &Group> {
 
 /// How many sources have an address that no source of `new` covers.
 fn lost(previous: &[Source], new: &[Source]) -> usize {
-    let covered = [Family::Ip, Family::Ip6].map(|family| covered(new, family));
+    let covered = [IpVersion::V4, IpVersion::V6].map(|version| covered(new, version));
     let is_lost = |source: &&Source| {
         let [v4, v6] = &covered;
-        let intervals = if source.addresses().family() == Family::Ip6 { v6 } else { v4 };
+        let intervals = if source.addresses().version() == IpVersion::V6 { v6 } else { v4 };
         let source = Interval::of(source.addresses());
         let behind = intervals.partition_point(|interval| interval.first <= source.first);
         let before = behind.checked_sub(1).and_then(|index| intervals.get(index));
@@ -90,10 +90,10 @@ fn lost(previous: &[Source], new: &[Source]) -> usize {
     previous.iter().filter(is_lost).count()
 }
 
-/// The addresses of the sources of one family: sorted intervals that neither overlap nor touch.
-fn covered(sources: &[Source], family: Family) -> Vec<Interval> {
-    let of_family = sources.iter().filter(|source| source.addresses().family() == family);
-    let (hosts, intervals) = coalesce(of_family.map(|source| Interval::of(source.addresses())));
+/// The addresses of the sources of one IP version: sorted intervals that neither overlap nor touch.
+fn covered(sources: &[Source], version: IpVersion) -> Vec<Interval> {
+    let of_version = sources.iter().filter(|source| source.addresses().version() == version);
+    let (hosts, intervals) = coalesce(of_version.map(|source| Interval::of(source.addresses())));
     let mut all = intervals;
     all.extend(hosts.into_iter().map(Interval::host));
     all.sort_unstable();

@@ -46,15 +46,15 @@ pub enum WarningKind {
 }
 
 impl WarningKind {
-    /// The kind as programs read it, in kebab-case.
+    /// The kind in JSON, in snake_case.
     pub fn id(&self) -> &'static str {
         match self {
-            WarningKind::UnfinishedFile => "unfinished-file",
-            WarningKind::EmptyFile => "empty-file",
-            WarningKind::EmptyGroup { .. } => "empty-group",
-            WarningKind::UnlinkedFile => "unlinked-file",
-            WarningKind::WritableFile { .. } => "writable-file",
-            WarningKind::WritableDirectory { .. } => "writable-directory",
+            WarningKind::UnfinishedFile => "unfinished_file",
+            WarningKind::EmptyFile => "empty_file",
+            WarningKind::EmptyGroup { .. } => "empty_group",
+            WarningKind::UnlinkedFile => "unlinked_file",
+            WarningKind::WritableFile { .. } => "writable_file",
+            WarningKind::WritableDirectory { .. } => "writable_directory",
         }
     }
 

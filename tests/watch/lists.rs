@@ -60,7 +60,7 @@ fn a_half_written_list_is_not_taken_until_it_is_finished() {
         assert!(is_in_force(&host, &hosts(&[1, 2, 3, 4])), "{}", watch.log());
     }
     list.write_all(b"00\n").expect("to write");
-    watch.logged("the policy was read again");
+    watch.logged("policy reloaded");
     assert!(is_in_force(&host, &hosts(&[5, 100])), "{}", watch.log());
     assert!(started.elapsed() < UNFINISHED_PERIOD, "{:?}", started.elapsed());
     assert!(!watch.log().contains("may be incomplete"), "{}", watch.log());

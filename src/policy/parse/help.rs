@@ -41,6 +41,10 @@ impl From<PolicyError> for Issue {
             PolicyError::NeedsGuard(key) => {
                 issue.help(format!("remove `{key}` or set `enabled = true`"))
             }
+            PolicyError::TooManyRules { .. } => issue.help(
+                "write consecutive ports as a range and neighbouring addresses as a prefix or range; \
+                 a group of 64 sources or more of one IP version needs only a few rules",
+            ),
             PolicyError::DuplicateName(_) | PolicyError::ConflictingGroups(_) => issue,
         }
     }

@@ -20,11 +20,11 @@ pub(in crate::policy) struct Kind {
 }
 
 /// A policy.
-pub(in crate::policy) const POLICY: Kind = Kind { noun: "a policy", is_policy: true, max: 16 };
+pub(in crate::policy) const POLICY: Kind = Kind { noun: "a policy", is_policy: true, max: 4 };
 
 /// A source file.
 pub(in crate::policy) const SOURCE_FILE: Kind =
-    Kind { noun: "a source file", is_policy: false, max: 256 };
+    Kind { noun: "a source file", is_policy: false, max: 64 };
 
 /// Why a file could not be read as text.
 pub(in crate::policy) enum ReadError {
