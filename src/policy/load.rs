@@ -34,6 +34,11 @@ pub struct LoadedPolicy {
 impl LoadedPolicy {
     /// Reads a policy from a file, with the source files that it names. `-` is standard input.
     pub fn load(path: &Path) -> LoadedPolicy {
+        LoadedPolicy::load_from(path, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Like [`LoadedPolicy::load`], but the paths of source files are relative to `directory`.
+    pub fn load_from(path: &Path, directory: &Path) -> LoadedPolicy {
         let is_stdin = path == Path::new("-");
         let name: Arc<str> =
             if is_stdin { "<stdin>".into() } else { path.to_string_lossy().into() };
@@ -43,7 +48,6 @@ impl LoadedPolicy {
         } else {
             read_text::read_file(path, &name, &read_text::POLICY, &mut warnings)
         };
-        let directory = path.parent().unwrap_or(Path::new(""));
         let mut loaded = match text {
             Ok(text) => parse(&text, &name, directory),
             Err(ReadError::Byte(diagnostic)) => LoadedPolicy::failed(diagnostic),

@@ -9,10 +9,7 @@ use nix::unistd::mkfifo;
 use tempfile::TempDir;
 
 use super::support::output;
-use super::{dwnl, text};
-
-const LISTED: &str = "[sources]\nlist = { file = \"list.txt\" }\n\n\
-                      [[allow]]\nports = [\"443\"]\nfrom = [\"list\"]\n";
+use super::{LISTED, dwnl, text};
 
 /// A directory with a policy that names a list, and the paths of both.
 fn site() -> (TempDir, PathBuf, PathBuf) {

@@ -6,12 +6,17 @@
 
 mod files;
 mod limits;
+mod services;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::path::Path;
 
 use support::{Output, output};
+
+/// A policy that names a list.
+const LISTED: &str = "[sources]\nlist = { file = \"list.txt\" }\n\n\
+                      [[allow]]\nports = [\"443\"]\nfrom = [\"list\"]\n";
 
 /// Runs dwnl with these arguments.
 fn dwnl(args: &[&str]) -> Output {

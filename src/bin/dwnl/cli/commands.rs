@@ -11,8 +11,10 @@ use dwnl::model::Ruleset;
 use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
-use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
-use super::{Console, capabilities};
+use super::args::{
+    ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs,
+};
+use super::{Console, capabilities, service_user};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::warnings::warnings as host_warnings;
@@ -27,7 +29,7 @@ const WOULD_CHANGE: u8 = 3;
 /// [`dwnl::policy::Diagnostics`] if the policy is invalid, any other error if the operation failed.
 pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
     match verb {
-        Command::Check(policy) => check(&policy, console),
+        Command::Check(args) => check(&args, console),
         Command::Rules(args) => rules(&args, console),
         Command::Plan(args) => plan(&args, console),
         Command::Apply(args) => apply(&args, console, started),
@@ -37,15 +39,21 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
     }
 }
 
-fn check(policy: &PolicyFile, console: &Console) -> anyhow::Result<ExitCode> {
-    let path = policy.path();
-    let loaded = load(path, console);
-    console.report(&Check::passed(path, &loaded.policy?, &loaded.warnings))?;
+fn check(args: &CheckArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    if let Some(user) = &args.as_service {
+        service_user::become_user(user.as_deref())?;
+    }
+    let mut loaded = load(&args.policy, console);
+    if args.as_service.is_some() {
+        service_user::check_sandbox(&mut loaded);
+    }
+    let policy = loaded.policy?;
+    console.report(&Check::passed(args.policy.path(), &policy, &loaded.warnings))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let ruleset = compile(&load(args.policy.path(), console).policy?);
+    let ruleset = compile(&load(&args.policy, console).policy?);
     console.report(&Rules { ruleset: &ruleset, family: args.family() })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -91,7 +99,13 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
         None => Reconciler::open()?,
     };
     capabilities::keep_net_admin()?;
-    let mut watch = Watch::new(args.policy.path(), reconciler, signals, console.log())?;
+    let mut watch = Watch::new(
+        args.policy.path(),
+        args.policy.base_directory(),
+        reconciler,
+        signals,
+        console.log(),
+    )?;
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)
@@ -141,7 +155,7 @@ fn prepare(
     };
     thread::scope(|scope| {
         let kernel = thread::Builder::new().spawn_scoped(scope, connect);
-        let loaded = load(file.path(), console);
+        let loaded = load(file, console);
         let policy = loaded.policy?;
         let desired = compile(&policy);
         let kernel = kernel.context("cannot start a thread")?.join();
@@ -153,8 +167,8 @@ fn prepare(
 }
 
 /// Loads the policy and prints the warnings about it.
-fn load(path: &Path, console: &Console) -> LoadedPolicy {
-    let loaded = LoadedPolicy::load(path);
+fn load(file: &PolicyFile, console: &Console) -> LoadedPolicy {
+    let loaded = LoadedPolicy::load_from(file.path(), file.base_directory());
     console.warn_of_policy(&loaded.warnings);
     loaded
 }

@@ -45,6 +45,8 @@ const WRITING: &str = "write the metrics";
 /// Keeps the policy of a file in force.
 pub struct Watch {
     path: PathBuf,
+    /// The directory to which the paths of source files are relative.
+    base_directory: PathBuf,
     reconciler: Reconciler,
     log: Log,
     signals: Signals,
@@ -68,12 +70,14 @@ impl Watch {
     /// If files cannot be watched, or the service manager cannot be reached.
     pub fn new(
         path: &Path,
+        base_directory: &Path,
         reconciler: Reconciler,
         signals: Signals,
         log: Log,
     ) -> anyhow::Result<Watch> {
         Ok(Watch {
             path: path.to_owned(),
+            base_directory: base_directory.to_owned(),
             reconciler,
             log,
             signals,

@@ -15,7 +15,7 @@ impl Watch {
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
         let path = self.path.clone();
         self.follow(std::slice::from_ref(&path));
-        let loaded = LoadedPolicy::load(&self.path);
+        let loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
         let policy = loaded.policy.clone()?;
         let applied = self.set_policy(policy, policy_warnings(&loaded))?;
         self.follow(&loaded.watch_paths);
@@ -30,7 +30,7 @@ impl Watch {
 
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
     pub(super) fn read_policy(&mut self, is_requested: bool) {
-        let mut loaded = LoadedPolicy::load(&self.path);
+        let mut loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
         if !is_requested && loaded.is_unfinished() && self.debounce.defer(Instant::now()) {
             return self.follow(&loaded.watch_paths);
         }
