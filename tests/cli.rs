@@ -106,9 +106,34 @@ fn check_counts_entries_and_sources() {
     assert_eq!(stderr(&output), "");
     assert_eq!(stdout(&run("-q check -f -", POLICY)), "");
     let expected = serde_json::json!({
-        "schema": 1, "is_valid": true, "entry_count": 2, "source_count": 2, "errors": []
+        "schema": 1, "is_valid": true, "entry_count": 2, "source_count": 2, "errors": [],
+        "warnings": []
     });
     assert_eq!(json(&run("check -f - --json", POLICY)), expected);
+}
+
+#[test]
+fn warnings_about_the_policy_are_printed_by_every_command_that_reads_it() {
+    let unfinished = POLICY.trim_end();
+    let message = "the last line has no line feed, so the file may be incomplete";
+    for line in ["check -f -", "rules -f -"] {
+        let output = run(line, unfinished);
+        expect_status(&output, 0);
+        let expected = format!("warning: <stdin>:10:1: {message}\n");
+        assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+    }
+    let warnings = &json(&run("check -f - --json", unfinished))["warnings"];
+    assert_eq!(warnings[0]["kind"], "unfinished_file");
+    assert_eq!(warnings[0]["line"], 10);
+    for line in ["plan -f - --json", "apply -f - --json"] {
+        let mut command = Command::new("unshare");
+        command.args(["-rn", env!("CARGO_BIN_EXE_dwnl")]).args(line.split(' '));
+        let output = feed(command, unfinished);
+        expect_status(&output, 0);
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+        let first = json(&output)["warnings"][0].as_str().expect("a sentence").to_owned();
+        assert!(first.starts_with(&format!("<stdin>:10:1: {message}")), "{first}");
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
-//! Unusual policy files: missing files, directories, binary data, endless input, and files that are
-//! not on a disk.
+//! Unusual policy files: missing files, directories, binary data, files that are not regular, and files
+//! that others can change.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use dwnl::Policy;
-use dwnl::policy::LoadedPolicy;
+use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use tempfile::TempDir;
+
+/// The help for a policy that is not a regular file.
+const REGULAR_POLICY: &str = "  = help: a policy must be a regular file: write it to one, or pass it to standard input: `-f -`";
 
 /// A directory with these files.
 fn directory(files: &[(&str, &[u8])]) -> TempDir {
@@ -80,7 +82,7 @@ fn a_byte_that_is_not_utf8_is_an_error() {
          \x20 |\n\
          2 | name = \"caf\u{fffd}\" # é\n\
          \x20 |            ^\n\
-         \x20 = help: a policy must be UTF-8 text of at most 16 MiB"
+         \x20 = help: a policy must be UTF-8 text of at most 4 MiB"
     );
 }
 
@@ -92,7 +94,7 @@ fn a_nul_byte_is_an_error() {
          \x20 |\n\
          2 | mark = 1␀ \u{fffd}\n\
          \x20 |         ^\n\
-         \x20 = help: a policy must be UTF-8 text of at most 16 MiB"
+         \x20 = help: a policy must be UTF-8 text of at most 4 MiB"
     );
 }
 
@@ -106,50 +108,135 @@ fn a_binary_file_has_one_short_message() {
     assert!(message.chars().all(|c| c == '\n' || !c.is_control()), "{message:?}");
 }
 
+/// Opening a device or a FIFO could block or have side effects.
 #[test]
-fn an_endless_device_is_an_error() {
-    let message = messages(Path::new("/dev/zero"));
-    assert!(message.starts_with("zero:1:1: not a text file: it contains a NUL byte\n"));
+fn only_regular_files_are_read() {
+    let directory = directory(&[]);
+    let fifo = fifo(&directory);
+    assert_eq!(
+        messages(&fifo),
+        format!("cannot read fifo: it is a FIFO, not a regular file\n{REGULAR_POLICY}")
+    );
+    let message = messages_of_source_file(&fifo.to_string_lossy());
+    assert!(message.contains("source file `cdn.txt`: it is a FIFO, not a regular file"));
     assert!(
-        message.ends_with("\n  = help: a policy must be UTF-8 text of at most 16 MiB"),
+        message.ends_with("= help: a source file must be a regular file: write it to one"),
         "{message}"
     );
-
     let message = messages_of_source_file("/dev/zero");
-    assert!(message.starts_with("cdn.txt:1:1: not a text file: it contains a NUL byte\n"));
-    assert!(message.ends_with("a source file must be UTF-8 text of at most 256 MiB"), "{message}");
+    assert!(message.contains("it is a device, not a regular file"), "{message}");
+    let socket = directory.path().join("socket");
+    let _listener = UnixListener::bind(&socket).expect("a socket");
+    assert!(messages(&socket).contains("it is a socket, not a regular file"));
 }
 
 #[test]
-fn endless_text_is_an_error() {
-    let directory = directory(&[]);
-    let path = fifo(&directory);
-    let writer = thread::spawn({
-        let path = path.clone();
-        move || {
-            let mut fifo = fs::File::options().write(true).open(path).expect("the FIFO");
-            // Until the reader closes the FIFO.
-            while fifo.write_all(&[b'#'; 1 << 16]).is_ok() {}
-        }
-    });
+fn an_empty_list_allows_nobody_and_is_warned_of() {
+    let policy = b"[sources]\ncdn = { file = 'cdn.txt' }\nnone = []\n\
+        [[allow]]\nports = ['443']\nfrom = ['cdn', 'none']\n";
+    let directory = directory(&[("policy.toml", policy), ("cdn.txt", b"# nobody\n")]);
+    let loaded = LoadedPolicy::load(&directory.path().join("policy.toml"));
+    let lines: Vec<String> = loaded.warnings.iter().map(PolicyWarning::to_line).collect();
+    let directory = format!("{}/", directory.path().display());
     assert_eq!(
-        messages(&path),
-        "cannot read fifo: the file is larger than 16 MiB\n  = help: a policy must be UTF-8 text of at most 16 MiB"
+        lines.join("\n").replace(&directory, ""),
+        "policy.toml:2:1: group `cdn` has no sources, so it allows nobody\n\
+         policy.toml:3:1: group `none` has no sources, so it allows nobody"
     );
-    writer.join().expect("the writer");
+    let blocked = Policy::parse("[[allow]]\nports = ['443']\n", "", Path::new("")).expect("valid");
+    let rules = |policy: &Policy| -> usize {
+        dwnl::compile(policy).chains.iter().map(|chain| chain.rules.len()).sum()
+    };
+    let nobody = loaded.policy.expect("a valid policy");
+    assert_eq!(rules(&nobody), rules(&Policy::default()));
+    assert!(rules(&blocked) > rules(&nobody));
 }
 
 #[test]
-fn a_fifo_is_read_like_a_file() {
-    let directory = directory(&[]);
-    let path = fifo(&directory);
-    let writer = thread::spawn({
-        let path = path.clone();
-        move || fs::write(path, "[[allow]]\nports = ['443']\n").expect("the FIFO")
-    });
-    let policy = Policy::read(&path).expect("a policy");
-    writer.join().expect("the writer");
-    assert_eq!(policy.allow().len(), 1);
+fn a_list_that_shrinks_too_much_is_refused() {
+    let load = |limit: &str, list: &str| {
+        let policy = format!(
+            "[sources]\ncdn = {{ file = 'cdn.txt', max-shrink = '{limit}' }}\n\
+             [[allow]]\nports = ['443']\nfrom = ['cdn']\n"
+        );
+        let files = [("policy.toml", policy.as_bytes()), ("cdn.txt", list.as_bytes())];
+        let directory = directory(&files);
+        LoadedPolicy::load(&directory.path().join("policy.toml"))
+    };
+    let list: String = (0..10).map(|host| format!("192.0.2.{host}\n")).collect();
+    let previous = load("50%", &list).policy.expect("a policy");
+    let is_refused = |limit: &str, list: &str| {
+        let mut loaded = load(limit, list);
+        loaded.check_shrink(&previous);
+        loaded.policy.err().map(|errors| errors.0[0].message.clone())
+    };
+    assert_eq!(is_refused("50%", &list), None);
+    assert_eq!(is_refused("50%", "192.0.2.0/29\n"), None, "eight of ten are covered");
+    assert_eq!(is_refused("40%", "192.0.2.0/30\n192.0.2.8\n192.0.2.9\n"), None);
+    let message = |lost, limit| {
+        Some(format!(
+            "group `cdn` has lost {lost} of its 10 sources, more than the {limit}% permitted"
+        ))
+    };
+    assert_eq!(is_refused("50%", "192.0.2.0/30\n"), message(6, 50));
+    assert_eq!(is_refused("99%", ""), message(10, 99));
+    assert_eq!(is_refused("100%", ""), None);
+    let mut first = load("0%", "");
+    first.check_shrink(&Policy::default());
+    assert!(first.policy.is_ok(), "no entry used the group before");
+}
+
+#[test]
+fn a_large_file_is_an_error() {
+    let directory = directory(&[("policy.toml", &[b'#'; (4 << 20) + 1])]);
+    assert_eq!(
+        messages(&directory.path().join("policy.toml")),
+        "cannot read policy.toml: the file is larger than 4 MiB\n  = help: a policy must be UTF-8 text of at most 4 MiB"
+    );
+}
+
+/// The kinds of the warnings about the policy in this directory.
+fn warnings(directory: &TempDir) -> Vec<String> {
+    let loaded = LoadedPolicy::load(&directory.path().join("policy.toml"));
+    assert!(loaded.policy.is_ok(), "{:?}", loaded.policy);
+    loaded.warnings.iter().map(|warning| warning.kind().id().to_owned()).collect()
+}
+
+#[test]
+fn files_that_others_can_change_are_warned_of() {
+    let directory = directory(&[("policy.toml", b"# empty\n")]);
+    let chmod = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("to change the mode");
+    };
+    let (file, shared) = (directory.path().join("policy.toml"), 12_345);
+    chmod(&file, 0o666);
+    assert_eq!(warnings(&directory), ["writable_file"]);
+    chmod(&file, 0o664);
+    assert!(warnings(&directory).is_empty(), "the group is that of this process");
+    chown(&file, None, Some(shared)).expect("to change the group");
+    assert_eq!(warnings(&directory), ["writable_file"]);
+    chmod(&file, 0o644);
+    chmod(directory.path(), 0o777);
+    assert_eq!(warnings(&directory), ["writable_directory"]);
+    chmod(directory.path(), 0o1777);
+    assert!(warnings(&directory).is_empty());
+}
+
+#[test]
+fn unfinished_files_are_warned_of() {
+    let policy = "[sources]\nlist = { file = \"list.txt\" }\n";
+    let unfinished = |policy: &str, list: &str| {
+        let files = [("policy.toml", policy.as_bytes()), ("list.txt", list.as_bytes())];
+        let directory = directory(&files);
+        let loaded = LoadedPolicy::load(&directory.path().join("policy.toml"));
+        let kinds = loaded.warnings.iter().map(|it| it.kind().id());
+        let is_warned = kinds.filter(|id| ["unfinished_file", "empty_file"].contains(id)).count();
+        (loaded.is_unfinished(), is_warned)
+    };
+    assert_eq!(unfinished(policy, "192.0.2.1\n"), (false, 0));
+    assert_eq!(unfinished(policy.trim_end(), "192.0.2.1\n"), (true, 1));
+    assert_eq!(unfinished(policy, "192.0.2.1"), (true, 1));
+    assert_eq!(unfinished("", "192.0.2.1"), (true, 1));
 }
 
 #[test]
@@ -174,7 +261,7 @@ fn a_source_file_that_is_not_utf8_is_an_error() {
          \x20 |\n\
          1 | 192.0.2.1 # caf\u{fffd}\n\
          \x20 |                ^\n\
-         \x20 = help: a source file must be UTF-8 text of at most 256 MiB"
+         \x20 = help: a source file must be UTF-8 text of at most 64 MiB"
     );
 }
 

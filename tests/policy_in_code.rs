@@ -140,8 +140,8 @@ fn restrictions_that_never_match_are_errors() {
     assert_same(&with("from = []"), entry(|entry| Ok(entry.sources(none()))));
     assert_same(&with("from = []"), entry(|entry| Ok(entry.from([]))));
     assert_same(&with("to = []"), entry(|entry| Ok(entry.to(none()))));
-    let empty = entry(|entry| Ok(entry.from([Group::named("office", none())?])));
-    assert_same("[sources]\noffice = []\n", empty);
+    let unnamed = entry(|entry| Ok(entry.from([Group::unnamed(none())?])));
+    assert_eq!(unnamed.expect_err("an error").to_string(), "a group has no sources");
     let mixed = entry(|entry| {
         let (from, to) = ("192.0.2.1".parse::<AddressSpec>()?, "2001:db8::1".parse()?);
         Ok(entry.sources([from]).to([to]))

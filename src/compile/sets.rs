@@ -7,10 +7,11 @@ use super::expand::{destinations, of_version};
 use super::shard::{capacity, shard};
 use super::{own_table, swarm};
 use crate::model::{Interval, IpVersion, Name, Set, SetKind, SetPath, Shard, coalesce};
+use crate::policy::size::SET_SIZE_MIN;
 use crate::policy::{Allow, Group, Policy, Source};
 
 /// Minimum number of sources of one IP version for which a group becomes a set.
-pub(super) const LARGE: usize = 64;
+pub(super) const LARGE: usize = SET_SIZE_MIN;
 
 /// A group's identity: groups of one name share their sources, and an entry's own sources are a group
 /// of their own.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Allow, Group, Guard, Policy, PolicyError, Revoke};
+use super::{Allow, Group, Guard, Policy, PolicyError, Revoke, size};
 use crate::model::Name;
 
 /// Builds a [`Policy`]. What is wrong is reported by [`PolicyBuilder::build`].
@@ -40,7 +40,8 @@ impl PolicyBuilder {
     /// The policy.
     ///
     /// # Errors
-    /// [`PolicyError::DuplicateName`] and [`PolicyError::ConflictingGroups`].
+    /// [`PolicyError::DuplicateName`], [`PolicyError::ConflictingGroups`] and
+    /// [`PolicyError::TooManyRules`].
     pub fn build(self) -> Result<Policy, PolicyError> {
         let PolicyBuilder { allow, guard, revoke } = self;
         let mut names = HashSet::new();
@@ -51,6 +52,7 @@ impl PolicyBuilder {
         }
         let groups = allow.iter().filter_map(Allow::from).chain(guard.swarm_peers());
         check_groups(groups.flatten())?;
+        size::check(&allow, guard.swarm_peers().unwrap_or_default())?;
         Ok(Policy { allow, guard, revoke })
     }
 }

@@ -2,7 +2,7 @@
 //! in memory.
 
 use super::diag::Quoted;
-use crate::model::{IpVersion, Name};
+use crate::model::{IpVersion, Location, Name};
 
 /// Why a part of a policy is invalid. The texts name the keys of the policy file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,8 @@ pub enum PolicyError {
     /// The name of a group looks like an address.
     #[error("{} is not a valid group name", Quoted(.0))]
     InvalidGroupName(Name),
-    /// A group has no sources.
+    /// A group without a name has no sources, or a group that `allow-empty = false` forbids to be
+    /// empty.
     #[error("{} has no sources", group(.0))]
     EmptyGroup(Option<Name>),
     /// Groups of the same name have different sources.
@@ -66,6 +67,27 @@ pub enum PolicyError {
     /// The list of the other nodes of a Swarm is empty.
     #[error("`swarm-peers` is empty")]
     EmptySwarmPeers,
+    /// The entries need more rules than [`RULES_MAX`](super::RULES_MAX): for each port, source and
+    /// destination one.
+    #[error("{} needs {}: {}; a policy may need at most {}",
+        entry_name(entry), count(*rules, "rule"), product(*ports, *sources, *destinations),
+        thousands(super::RULES_MAX))]
+    TooManyRules {
+        /// The name of the entry that needs most.
+        entry: Option<Name>,
+        /// Where it begins; `None` if it was not read from a file.
+        at: Option<Location>,
+        /// The number of its ports.
+        ports: usize,
+        /// The number of its sources; `None`: anyone.
+        sources: Option<usize>,
+        /// The number of its destinations; `None`: any.
+        destinations: Option<usize>,
+        /// The number of rules that it needs.
+        rules: u64,
+        /// The number of rules that all entries need.
+        total: u64,
+    },
     /// A setting that only the guard uses is set while the guard is off.
     #[error("`{0}` requires the guard, which is disabled")]
     NeedsGuard(&'static str),
@@ -80,4 +102,33 @@ fn name(version: IpVersion) -> &'static str {
         IpVersion::V4 => "IPv4",
         IpVersion::V6 => "IPv6",
     }
+}
+
+fn entry_name(name: &Option<Name>) -> String {
+    name.as_ref().map_or("an entry without a name".to_owned(), |it| format!("entry {}", Quoted(it)))
+}
+
+/// `60,000 ports × 60 sources × 60 destinations`
+fn product(ports: usize, sources: Option<usize>, destinations: Option<usize>) -> String {
+    let factors = [(Some(ports), "port"), (sources, "source"), (destinations, "destination")];
+    let factors = factors.into_iter().filter_map(|(number, noun)| Some((number?, noun)));
+    let factors = factors.map(|(number, noun)| count(number as u64, noun));
+    factors.collect::<Vec<String>>().join(" × ")
+}
+
+/// `1 port`, `60,000 ports`
+fn count(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// `216,000,000`
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<String> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| String::from_utf8_lossy(group).into_owned())
+        .collect();
+    groups.join(",")
 }

@@ -23,7 +23,7 @@ pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     let name = "list.txt".into();
     let text = text(bytes, &name, &read_text::SOURCE_FILE)?;
     let mut errors = IssueList::default();
-    let sources = source_file::parse(&text, &name, &mut errors);
+    let sources = source_file::parse(&text, &name, usize::MAX, &mut errors);
     if errors.len() > 0 {
         return Err(Diagnostics(errors.into_vec()));
     }

@@ -15,16 +15,17 @@ pub struct Group {
 impl Group {
     /// A group with a name, as `[sources]` defines it. The name is not empty, has at most
     /// [`NAME_MAX`](super::NAME_MAX) bytes of visible characters and does not look like an address.
+    /// A group without sources allows nobody.
     ///
     /// # Errors
-    /// A [`PolicyError`] if the name is invalid or there are no sources.
+    /// A [`PolicyError`] if the name is invalid.
     pub fn named(
         name: &str,
         sources: impl IntoIterator<Item = impl Into<Source>>,
     ) -> Result<Group, PolicyError> {
         let name = name::group_name(name)?;
         let sources: Vec<Source> = sources.into_iter().map(Into::into).collect();
-        Group::of(Some(name), Arc::new(sources))
+        Ok(Group::of(name, Arc::new(sources)))
     }
 
     /// A group without a name, as an entry lists its own sources.
@@ -34,15 +35,16 @@ impl Group {
     pub fn unnamed(
         sources: impl IntoIterator<Item = impl Into<Source>>,
     ) -> Result<Group, PolicyError> {
-        Group::of(None, Arc::new(sources.into_iter().map(Into::into).collect()))
+        let sources: Vec<Source> = sources.into_iter().map(Into::into).collect();
+        if sources.is_empty() {
+            return Err(PolicyError::EmptyGroup(None));
+        }
+        Ok(Group { name: None, sources: Arc::new(sources) })
     }
 
     /// A group with a name that has been checked.
-    pub(super) fn of(name: Option<Name>, sources: Arc<Vec<Source>>) -> Result<Group, PolicyError> {
-        if sources.is_empty() {
-            return Err(PolicyError::EmptyGroup(name));
-        }
-        Ok(Group { name, sources })
+    pub(super) fn of(name: Name, sources: Arc<Vec<Source>>) -> Group {
+        Group { name: Some(name), sources }
     }
 
     /// The name under `[sources]`; `None` for sources that an entry lists itself.
@@ -50,7 +52,7 @@ impl Group {
         self.name.as_ref()
     }
 
-    /// The sources; at least one. Groups that are clones of each other return the same slice.
+    /// The sources; at least one if the group has no name. Groups that are clones of each other return the same slice.
     pub fn sources(&self) -> &[Source] {
         &self.sources
     }

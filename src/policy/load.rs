@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::diag::{Diagnostics, IssueList, Text, without_mark};
+use super::diag::{Diagnostic, Diagnostics, IssueList, Text, without_mark};
 use super::parse::document::Document;
 use super::parse::group::Groups;
 use super::parse::read_text::{self, ReadError};
 use super::parse::source_file::SourceFiles;
 use super::parse::{allow, settings, syntax};
+use super::shrink::{self, ShrinkLimit};
+use super::warning::{PolicyWarning, WarningList};
 use super::{Policy, PolicyError};
 
 /// The result of loading a policy.
@@ -19,60 +21,107 @@ use super::{Policy, PolicyError};
 pub struct LoadedPolicy {
     /// The policy, or every error in the file and its source files, in order.
     pub policy: Result<Policy, Diagnostics>,
+    /// What the operator should be warned of, sorted by file, line and column. There may be warnings
+    /// about a policy with errors, too.
+    pub warnings: Vec<PolicyWarning>,
     /// The file and the source files that it names, whether they could be read or not. A program
     /// that waits for the policy to change watches these; after a change there may be others.
     pub watch_paths: Vec<PathBuf>,
+    is_unfinished: bool,
+    limits: Vec<ShrinkLimit>,
 }
 
 impl LoadedPolicy {
     /// Reads a policy from a file, with the source files that it names. `-` is standard input.
     pub fn load(path: &Path) -> LoadedPolicy {
+        LoadedPolicy::load_from(path, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Like [`LoadedPolicy::load`], but the paths of source files are relative to `directory`.
+    pub fn load_from(path: &Path, directory: &Path) -> LoadedPolicy {
         let is_stdin = path == Path::new("-");
         let name: Arc<str> =
             if is_stdin { "<stdin>".into() } else { path.to_string_lossy().into() };
+        let mut warnings = WarningList::default();
         let text = if is_stdin {
             read_text::read(std::io::stdin().lock(), &name, &read_text::POLICY)
         } else {
-            read_text::read_file(path, &name, &read_text::POLICY)
+            read_text::read_file(path, &name, &read_text::POLICY, &mut warnings)
         };
-        let directory = path.parent().unwrap_or(Path::new(""));
-        let failed = |diagnostic| (Err(Diagnostics(vec![diagnostic])), Vec::new());
-        let (policy, mut files) = match text {
+        let mut loaded = match text {
             Ok(text) => parse(&text, &name, directory),
-            Err(ReadError::Byte(diagnostic)) => failed(diagnostic),
-            Err(ReadError::File(issue)) => failed(issue.of_file(&name)),
+            Err(ReadError::Byte(diagnostic)) => LoadedPolicy::failed(diagnostic),
+            Err(ReadError::File(issue)) => LoadedPolicy::failed(issue.of_file(&name)),
         };
-        files.insert(0, path.to_owned());
-        LoadedPolicy { policy, watch_paths: files }
+        loaded.watch_paths.insert(0, path.to_owned());
+        loaded.warnings.splice(..0, warnings.into_vec());
+        loaded
+    }
+
+    /// Whether the file or a source file is empty or has no line feed at its end: a program may be
+    /// writing it. A program that waits for the policy to change should wait until the files have not
+    /// changed for a while.
+    pub fn is_unfinished(&self) -> bool {
+        self.is_unfinished
+    }
+
+    /// Turns the policy into errors if a group with `max-shrink` has lost more of its sources than that
+    /// since `previous`, the policy that is in force or was applied last. A source is lost if the new
+    /// ones do not cover all its addresses. A group that no entry of `previous` uses is not checked.
+    pub fn check_shrink(&mut self, previous: &Policy) {
+        let Ok(policy) = &self.policy else { return };
+        let errors = shrink::check(&self.limits, previous, policy);
+        if !errors.is_empty() {
+            self.policy = Err(Diagnostics(errors));
+        }
+    }
+
+    fn failed(diagnostic: Diagnostic) -> LoadedPolicy {
+        let policy = Err(Diagnostics(vec![diagnostic]));
+        let (warnings, watch_paths) = (Vec::new(), Vec::new());
+        LoadedPolicy { policy, warnings, watch_paths, is_unfinished: false, limits: Vec::new() }
     }
 }
 
-/// The policy in the text or the errors in it, and the paths of the source files that it names.
-pub(super) fn parse(
-    text: &str,
-    file: &str,
-    directory: &Path,
-) -> (Result<Policy, Diagnostics>, Vec<PathBuf>) {
+/// The policy in the text or the errors in it, the warnings, and the paths of the source files that
+/// it names.
+pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     let text = without_mark(text);
     let (root, syntax_errors) = DeTable::parse_recoverable(text);
     let root = root.get_ref();
     let text = Text::new(file.into(), text);
     let mut errors = IssueList::default();
     let poisoned = syntax::report(&syntax_errors, root, &text, &mut errors);
-    let mut document = Document { text, errors, poisoned };
+    let warnings = WarningList::default();
+    let mut document = Document { text, errors, warnings, limits: Vec::new(), poisoned };
     let mut files = SourceFiles::new(directory);
     let policy = interpret(&mut document, root, &mut files);
-    let (paths, mut file_errors) = files.into_parts();
+    let is_unfinished = document.warn_if_unfinished();
+    let (paths, found) = files.into_parts();
+    let mut file_errors = found.errors;
+    document.warnings.append(found.warnings);
     let policy = match policy {
         Err(error) if document.errors.len() + file_errors.len() == 0 => {
-            document.check(Err(error), 0..0)
+            let at = match &error {
+                PolicyError::TooManyRules { at, .. } => at.as_ref(),
+                _ => None,
+            };
+            let span = at.and_then(|at| document.text.rest_of_line(at)).unwrap_or_default();
+            document.check(Err(error), span)
         }
         policy => policy.ok(),
     };
     let mut errors = document.errors.into_vec();
     errors.append(&mut file_errors);
     errors.sort_by(|a, b| a.at.cmp(&b.at));
-    (policy.filter(|_| errors.is_empty()).ok_or(Diagnostics(errors)), paths)
+    let policy = policy.filter(|_| errors.is_empty()).ok_or(Diagnostics(errors));
+    LoadedPolicy {
+        policy,
+        warnings: document.warnings.into_vec(),
+        watch_paths: paths,
+        is_unfinished: is_unfinished || found.is_unfinished,
+        limits: document.limits,
+    }
 }
 
 /// Reads the document: groups first, because entries name them. The errors of single entries and

@@ -29,10 +29,13 @@ mod mark;
 mod name;
 mod parse;
 mod revoke;
+mod shrink;
+pub(crate) mod size;
 #[cfg(test)]
 pub(crate) mod strategies;
 #[cfg(test)]
 mod tests;
+mod warning;
 
 use std::path::Path;
 
@@ -46,6 +49,8 @@ pub use load::LoadedPolicy;
 pub use mark::{Mark, MarkError};
 pub use name::NAME_MAX;
 pub use revoke::{Established, Revoke};
+pub use size::{FILE_SOURCES_MAX, RULES_MAX};
+pub use warning::{PolicyWarning, WarningKind};
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +80,7 @@ impl Policy {
     /// # Errors
     /// Every error in the text and its source files, in order.
     pub fn parse(text: &str, file: &str, directory: &Path) -> Result<Policy, Diagnostics> {
-        load::parse(text, file, directory).0
+        load::parse(text, file, directory).policy
     }
 
     /// The `[[allow]]` entries, in the order of the file.

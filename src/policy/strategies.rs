@@ -77,7 +77,8 @@ fn name() -> impl Strategy<Value = String> {
 fn group() -> impl Strategy<Value = Group> {
     let few = prop::collection::vec(addresses(), 1..4);
     let many = prop::collection::vec(addresses(), 60..140);
-    let sources = prop_oneof![3 => few, 1 => many];
+    let none = Just(Vec::new());
+    let sources = prop_oneof![6 => few, 2 => many, 1 => none];
     (prop::option::of(name()), sources).prop_filter_map("a valid group", |(name, sources)| {
         match name {
             Some(name) => Group::named(&name, sources).ok(),

@@ -10,6 +10,7 @@ mod firewalld;
 mod flapping;
 mod idle;
 mod listeners;
+mod lists;
 mod metrics;
 mod podman;
 mod policy;

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use super::support::{Answer, Files, Topology, Watch, tcp, tcp_echo, wait_for};
 use super::{host, policy, wait_until_in_force};
@@ -48,7 +51,7 @@ fn the_socket_serves_current_metrics() {
     let now = UNIX_EPOCH.elapsed().expect("a time").as_secs_f64();
     assert!((now - 60.0..=now).contains(&at), "{at}");
 
-    fs::write(watch.files().policy(), "x").expect("to write");
+    fs::write(watch.files().policy(), "x\n").expect("to write");
     watch.logged("policy has 1 error");
     assert_eq!(value(&socket, "dwnl_reload_failures_total"), 1.0);
     assert_eq!(value(&socket, "dwnl_policy_current"), 0.0);
@@ -106,4 +109,32 @@ fn guard_drops_are_counted() {
     assert_eq!(connect(), Answer::TimedOut);
     assert!(value(&socket, name) >= 1.0);
     assert!(value(&socket, &name.replace("packets", "bytes")) >= 40.0);
+}
+
+/// Names that another user may have created in the directory, before the file and its replacement.
+#[test]
+fn the_file_is_never_written_through_a_link_or_a_fifo() {
+    let (host, policy) = (host(), policy());
+    let files = Files::new(&policy);
+    let precious = files.path("precious");
+    fs::write(&precious, "precious").expect("a file");
+    let file = files.path("dwnl.prom");
+    symlink(&precious, &file).expect("a link");
+    symlink(&precious, files.path("dwnl.prom.new")).expect("a link");
+    let options = ["--metrics-file", &file.to_string_lossy()];
+    let watch = Watch::start_with(&host, files, &options);
+    let is_written = || fs::symlink_metadata(&file).is_ok_and(|found| found.is_file());
+    wait_for("the file", || is_written().then_some(()));
+    assert_eq!(fs::read_to_string(&precious).expect("the file"), "precious");
+    let mode = fs::metadata(&file).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+
+    fs::remove_file(&file).expect("to remove it");
+    mkfifo(&file, Mode::S_IRWXU).expect("a FIFO");
+    host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+    wait_for("the file in place of the FIFO", || is_written().then_some(()));
+    let names = fs::read_dir(file.parent().expect("a directory")).expect("its files");
+    let names = names.map(|entry| entry.expect("a file").file_name().into_string().expect("UTF-8"));
+    assert!(names.into_iter().all(|name| !name.starts_with(".dwnl-")), "a file is left behind");
+    drop(watch);
 }

@@ -176,8 +176,8 @@ fn an_invalid_policy_prevents_the_start() {
     fs::remove_file(files.policy()).expect("to remove it");
     mkfifo(&files.policy(), Mode::S_IRWXU).expect("a FIFO");
     let mut watch = files.launch(&host, &[], &[]);
-    assert_eq!(watch.ended().code(), Some(1), "{}", watch.log());
-    assert!(watch.log().contains("not a regular file"), "{}", watch.log());
+    assert_eq!(watch.ended().code(), Some(2), "{}", watch.log());
+    assert!(watch.log().contains("it is a FIFO, not a regular file"), "{}", watch.log());
     assert_eq!(host.run(&["nft", "list", "ruleset"]), before);
 }
 

@@ -32,6 +32,20 @@ impl Diagnostic {
         self.excerpt.is_empty() && self.at.line == 1 && self.at.column == 1
     }
 
+    /// Writes the message, the excerpt with the wrong part underlined, and the help.
+    pub(in crate::policy) fn write_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut gutter = 2;
+        if !self.excerpt.is_empty() {
+            self.write_excerpt(f)?;
+            gutter = self.at.line.to_string().len() + 1;
+        }
+        match &self.help {
+            Some(help) => write!(f, "\n{:gutter$}= help: {help}", ""),
+            None => Ok(()),
+        }
+    }
+
     fn write_excerpt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = self.at.line.to_string();
         let gutter = " ".repeat(line.len());
@@ -48,20 +62,10 @@ impl Diagnostic {
 /// text, without a line feed at the end.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_about_file() {
-            f.write_str(&self.message)?;
-        } else {
-            write!(f, "{}: {}", self.at, self.message)?;
+        if !self.is_about_file() {
+            write!(f, "{}: ", self.at)?;
         }
-        let mut gutter = 2;
-        if !self.excerpt.is_empty() {
-            self.write_excerpt(f)?;
-            gutter = self.at.line.to_string().len() + 1;
-        }
-        match &self.help {
-            Some(help) => write!(f, "\n{:gutter$}= help: {help}", ""),
-            None => Ok(()),
-        }
+        self.write_message(f)
     }
 }
 

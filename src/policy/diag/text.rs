@@ -34,6 +34,11 @@ impl<'t> Text<'t> {
         Text { file, text, lines, blocks: counts.collect() }
     }
 
+    /// The name of the file.
+    pub fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
     /// The text of a span.
     pub fn get(&self, span: Range<usize>) -> &'t str {
         self.text.get(span).unwrap_or_default()
@@ -46,6 +51,11 @@ impl<'t> Text<'t> {
         let end = self.lines.get(number).map_or(self.text.len(), |next| next - 1);
         let line = self.get(start..end);
         start..start + line.strip_suffix('\r').unwrap_or(line).len()
+    }
+
+    /// The span of what follows the last line feed.
+    pub fn last_line(&self) -> Range<usize> {
+        self.line_start(self.lines.len())..self.text.len()
     }
 
     /// The span of the line below the line with this span.
@@ -63,6 +73,17 @@ impl<'t> Text<'t> {
         let line = self.line_number(offset);
         let column = self.chars_before(offset) - self.chars_before(self.line_start(line)) + 1;
         Location { file: self.file.clone(), line: saturate(line), column: saturate(column) }
+    }
+
+    /// The span from a position to the end of its line; `None` if it is in another file.
+    pub fn rest_of_line(&self, at: &Location) -> Option<Range<usize>> {
+        if at.file != self.file {
+            return None;
+        }
+        let line = self.line_span(self.line_start(usize::try_from(at.line).ok()?));
+        let column = usize::try_from(at.column.saturating_sub(1)).ok()?;
+        let before = self.get(line.clone()).char_indices().nth(column);
+        Some(before.map_or(line.end, |(offset, _)| line.start + offset)..line.end)
     }
 
     /// The issue at its position. Of a span of several lines, the first is shown.

@@ -8,14 +8,19 @@ use toml::de::{DeTable, DeValue};
 
 use crate::model::Location;
 use crate::policy::diag::{Issue, IssueList, Quoted, Text, list, suggest};
+use crate::policy::shrink::ShrinkLimit;
+use crate::policy::warning::{WarningKind, WarningList};
 
 /// A value with its span.
 pub(in crate::policy) type Value<'d> = Spanned<DeValue<'d>>;
 
-/// The text of a policy and the errors found in it.
+/// The text of a policy, and the errors and warnings about it.
 pub(in crate::policy) struct Document<'t> {
     pub text: Text<'t>,
     pub errors: IssueList,
+    pub warnings: WarningList,
+    /// The limits of groups that must not lose too many sources.
+    pub limits: Vec<ShrinkLimit>,
     /// The spans whose meaning is uncertain because of syntax errors, in order.
     pub poisoned: Vec<Range<usize>>,
 }
@@ -40,6 +45,22 @@ impl Document<'_> {
         if !is_poisoned && !is_missing {
             self.errors.push(self.text.diagnostic(span, issue.into()));
         }
+    }
+
+    /// Warns of a part of the text.
+    pub fn warn(&mut self, span: Range<usize>, kind: WarningKind) {
+        self.warnings.push_span(kind, &self.text, span);
+    }
+
+    /// Warns if the text is empty or its last line has no line feed. Returns whether it is so.
+    pub fn warn_if_unfinished(&mut self) -> bool {
+        let last = self.text.last_line();
+        match (last.start, last.end) {
+            (_, 0) => self.warnings.push_file(WarningKind::EmptyFile, self.text.file()),
+            (start, end) if start < end => self.warn(last, WarningKind::UnfinishedFile),
+            _ => return false,
+        }
+        true
     }
 
     /// Reports that something is missing, unless a syntax error may hide it.
@@ -92,6 +113,16 @@ impl Document<'_> {
             self.wrong_type(value, "a string", format!("write `{key} = \"{example}\"`"));
         }
         text
+    }
+
+    /// The boolean of `key`.
+    pub fn boolean(&mut self, key: &str, value: &Value) -> Option<bool> {
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
+            let help = format!("write `{key} = true` or `{key} = false`");
+            self.wrong_type(value, "a boolean", help);
+        }
+        boolean
     }
 
     /// The table of `key`.

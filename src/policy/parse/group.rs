@@ -7,12 +7,12 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
-use super::source;
 use super::source_file::{SourceFiles, Sources};
+use super::{list, source};
 use crate::model::Name;
 use crate::policy::diag::{Issue, Quoted, list, suggest};
 use crate::policy::name::{group_name, looks_like_address};
-use crate::policy::{Group, PolicyError, Source};
+use crate::policy::{Group, PolicyError, Source, WarningKind};
 
 /// The groups of a policy by name; `None`: there is an error in the group.
 #[derive(Default)]
@@ -28,9 +28,14 @@ impl Groups {
         for (key, value) in table.iter() {
             let name = group_name(key.get_ref());
             let sources = sources(document, key.get_ref(), table, value, files);
-            let group = name
-                .and_then(|name| sources.map(|sources| Group::of(Some(name), sources)).transpose());
+            let group = name.map(|name| sources.map(|sources| Group::of(name, sources)));
             let group = document.check(group, key.span()).flatten();
+            if group.as_ref().is_some_and(|group| group.sources().is_empty()) {
+                document.warn(
+                    key.span(),
+                    WarningKind::EmptyGroup { name: key.get_ref().as_ref().into() },
+                );
+            }
             groups.insert(key.get_ref().as_ref().into(), group);
         }
         Groups(groups)
@@ -128,7 +133,7 @@ fn sources(
 ) -> Sources {
     let before = document.errors.len();
     let sources = match value.get_ref() {
-        DeValue::Table(table) => return file(document, name, table, value, files),
+        DeValue::Table(table) => return list::read(document, name, table, value, files),
         DeValue::Array(_) => {
             let expected = Strings { key: name, example: "192.0.2.0/24", suffix: "" };
             let strings = document.strings(value, &expected)?;
@@ -145,29 +150,4 @@ fn sources(
         }
     };
     (document.errors.len() == before).then(|| Arc::new(sources))
-}
-
-fn file(
-    document: &mut Document,
-    name: &str,
-    table: &DeTable,
-    value: &Value,
-    files: &mut SourceFiles,
-) -> Sources {
-    document.check_keys(table, &format!(" in group {}", Quoted(name)), &["file"]);
-    let Some(file) = table.get("file") else {
-        let issue = Issue::new(format!("group {} has no `file` key", Quoted(name)));
-        let help = "write `{ file = \"sources.txt\" }`";
-        document.missing_error(value.span(), issue.help(help));
-        return None;
-    };
-    let path = document.string(file, "file", "sources.txt")?;
-    if path.is_empty() {
-        document.error(file.span(), Issue::new("the path of the source file is empty"));
-        return None;
-    }
-    files.read(path).unwrap_or_else(|issue| {
-        document.error(file.span(), issue);
-        None
-    })
 }

@@ -19,8 +19,7 @@ impl From<PolicyError> for Issue {
             PolicyError::InvalidGroupName(_) => {
                 issue.help("choose a name that does not look like an address")
             }
-            PolicyError::EmptyGroup(_) => issue
-                .help("add a source or remove the group: an entry that uses it would never match"),
+            PolicyError::EmptyGroup(_) => issue.help("`allow-empty = false` makes this an error"),
             PolicyError::EmptyPorts => issue.help("write `ports = [\"443/tcp\"]`"),
             PolicyError::EmptyFrom => {
                 issue.help("add a group or a source, or omit `from` to allow anyone")
@@ -42,6 +41,10 @@ impl From<PolicyError> for Issue {
             PolicyError::NeedsGuard(key) => {
                 issue.help(format!("remove `{key}` or set `enabled = true`"))
             }
+            PolicyError::TooManyRules { .. } => issue.help(
+                "write consecutive ports as a range and neighbouring addresses as a prefix or range; \
+                 a group of 64 sources or more of one IP version needs only a few rules",
+            ),
             PolicyError::DuplicateName(_) | PolicyError::ConflictingGroups(_) => issue,
         }
     }

@@ -5,6 +5,8 @@ pub(super) mod document;
 pub(super) mod group;
 mod help;
 mod interface;
+mod list;
+mod open;
 mod port;
 pub(super) mod read_text;
 pub(super) mod settings;

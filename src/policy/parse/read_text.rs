@@ -1,26 +1,30 @@
-//! Reads a text file, which may be missing, a directory, binary or endless.
+//! Reads a text file, which may be missing, binary or too large.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::open::{describe, open};
 use crate::model::Location;
 use crate::policy::diag::{Diagnostic, Issue, count_chars, diagnose, saturate};
+use crate::policy::warning::WarningList;
 
 /// A kind of file.
 pub(in crate::policy) struct Kind {
     /// What messages call it.
     noun: &'static str,
+    /// Whether it is the policy itself.
+    is_policy: bool,
     /// Its maximum size in MiB.
     max: u64,
 }
 
 /// A policy.
-pub(in crate::policy) const POLICY: Kind = Kind { noun: "a policy", max: 16 };
+pub(in crate::policy) const POLICY: Kind = Kind { noun: "a policy", is_policy: true, max: 4 };
 
 /// A source file.
-pub(in crate::policy) const SOURCE_FILE: Kind = Kind { noun: "a source file", max: 256 };
+pub(in crate::policy) const SOURCE_FILE: Kind =
+    Kind { noun: "a source file", is_policy: false, max: 64 };
 
 /// Why a file could not be read as text.
 pub(in crate::policy) enum ReadError {
@@ -30,14 +34,21 @@ pub(in crate::policy) enum ReadError {
     Byte(Diagnostic),
 }
 
-/// Reads the file at `path`, which messages call `name`.
+/// Reads the file at `path`, which messages call `name`. Warnings are added to `found`.
 pub(in crate::policy) fn read_file(
     path: &Path,
     name: &Arc<str>,
     kind: &Kind,
+    found: &mut WarningList,
 ) -> Result<String, ReadError> {
-    let file = File::open(path).map_err(|error| ReadError::File(describe(&error)))?;
+    let (file, warnings) = open(path, kind).map_err(ReadError::File)?;
+    warnings.into_iter().for_each(|kind| found.push_file(kind, name));
     read(file, name, kind)
+}
+
+/// Whether a text has no line feed at its end, so that it may not have been written to its end.
+pub(in crate::policy) fn is_unfinished(text: &str) -> bool {
+    !text.ends_with('\n')
 }
 
 /// Reads `input`, which messages call `name`.
@@ -91,6 +102,12 @@ impl Kind {
         ReadError::Byte(diagnose(at, &line, lead.len()..lead.len(), issue))
     }
 
+    /// What to do about a file that is not a regular one.
+    pub fn regular_file_help(&self) -> String {
+        let other = if self.is_policy { ", or pass it to standard input: `-f -`" } else { "" };
+        format!("{} must be a regular file: write it to one{other}", self.noun)
+    }
+
     fn expectation(&self) -> String {
         format!("{} must be UTF-8 text of at most {} MiB", self.noun, self.max)
     }
@@ -111,14 +128,4 @@ fn read_bounded(input: impl Read, limit: u64) -> io::Result<Vec<u8>> {
             return Ok(bytes);
         }
     }
-}
-
-/// The reason, without the path.
-fn describe(error: &io::Error) -> Issue {
-    Issue::new(match error.kind() {
-        ErrorKind::NotFound => "no such file".to_owned(),
-        ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    })
 }

@@ -32,12 +32,12 @@ pub(in crate::policy) fn guard(
     let before = document.errors.len();
     document.check_keys(table, " in `[guard]`", &GUARD_KEYS);
     let mut guard = Guard::builder();
-    let enabled = table.get("enabled").and_then(|value| boolean(document, "enabled", value));
+    let enabled = table.get("enabled").and_then(|value| document.boolean("enabled", value));
     guard = set(guard, enabled, GuardBuilder::enabled);
     let mark = table.get("mark").and_then(|value| mark(document, value));
     guard = set(guard, mark, GuardBuilder::mark);
     let network = table.get("host-network");
-    let network = network.and_then(|value| boolean(document, "host-network", value));
+    let network = network.and_then(|value| document.boolean("host-network", value));
     guard = set(guard, network, GuardBuilder::host_network);
     let routing = table.get("direct-routing").and_then(|value| direct_routing(document, value));
     guard = set(guard, routing, GuardBuilder::direct_routing);
@@ -74,15 +74,6 @@ fn check_unused(document: &mut Document, table: &DeTable) {
             document.error(value.span(), PolicyError::NeedsGuard(key));
         }
     }
-}
-
-fn boolean(document: &mut Document, key: &str, value: &Value) -> Option<bool> {
-    let boolean = value.get_ref().as_bool();
-    if boolean.is_none() {
-        let help = format!("write `{key} = true` or `{key} = false`");
-        document.wrong_type(value, "a boolean", help);
-    }
-    boolean
 }
 
 fn direct_routing(document: &mut Document, value: &Value) -> Option<DirectRouting> {

@@ -5,13 +5,14 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::read_text::{self, ReadError};
+use super::read_text::{self, ReadError, is_unfinished};
 use super::source;
 use crate::model::Location;
-use crate::policy::Source;
 use crate::policy::diag::{
     Diagnostic, Issue, IssueList, Quoted, count_chars, diagnose, saturate, without_mark,
 };
+use crate::policy::warning::{WarningKind, WarningList};
+use crate::policy::{FILE_SOURCES_MAX, Source};
 
 /// The sources of a source file; `None` if there was an error in it.
 pub(super) type Sources = Option<Arc<Vec<Source>>>;
@@ -20,13 +21,29 @@ pub(super) type Sources = Option<Arc<Vec<Source>>>;
 pub(in crate::policy) struct SourceFiles<'p> {
     directory: &'p Path,
     read: HashMap<PathBuf, Sources>,
-    errors: Vec<Diagnostic>,
+    found: Found,
+    /// How many more sources they may have.
+    room: usize,
+}
+
+/// What is found in source files besides sources.
+#[derive(Default)]
+pub(in crate::policy) struct Found {
+    pub errors: Vec<Diagnostic>,
+    pub warnings: WarningList,
+    /// Whether a file has no line feed at its end.
+    pub is_unfinished: bool,
 }
 
 impl<'p> SourceFiles<'p> {
     /// Source files whose paths are relative to `directory`.
     pub fn new(directory: &'p Path) -> SourceFiles<'p> {
-        SourceFiles { directory, read: HashMap::new(), errors: Vec::new() }
+        SourceFiles {
+            directory,
+            read: HashMap::new(),
+            found: Found::default(),
+            room: FILE_SOURCES_MAX,
+        }
     }
 
     /// The sources in the file at `path`. The error of an unreadable file is returned the first
@@ -38,8 +55,16 @@ impl<'p> SourceFiles<'p> {
         };
         let file: Arc<str> = slot.key().to_string_lossy().into();
         let mut errors = IssueList::default();
-        let sources = match read_text::read_file(slot.key(), &file, &read_text::SOURCE_FILE) {
-            Ok(text) => parse(&text, &file, &mut errors),
+        let warnings = &mut self.found.warnings;
+        let kind = &read_text::SOURCE_FILE;
+        let sources = match read_text::read_file(slot.key(), &file, kind, warnings) {
+            Ok(text) => {
+                self.found.is_unfinished |= is_unfinished(&text);
+                if is_unfinished(&text) && !text.is_empty() {
+                    self.found.warnings.push_file(WarningKind::UnfinishedFile, &file);
+                }
+                parse(&text, &file, self.room, &mut errors)
+            }
             Err(ReadError::Byte(diagnostic)) => {
                 errors.push(diagnostic);
                 Vec::new()
@@ -51,29 +76,42 @@ impl<'p> SourceFiles<'p> {
                 return Err(Issue { message, ..issue });
             }
         };
+        self.room -= sources.len();
         let sources = (errors.len() == 0).then(|| Arc::new(sources));
-        self.errors.extend(errors.into_vec());
+        self.found.errors.extend(errors.into_vec());
         Ok(slot.insert(sources).clone())
     }
 
-    /// The paths of the files, including those that could not be read, and the errors in them.
-    pub fn into_parts(self) -> (Vec<PathBuf>, Vec<Diagnostic>) {
+    /// The paths of the files, including those that could not be read, and what was found in them.
+    pub fn into_parts(self) -> (Vec<PathBuf>, Found) {
         let mut paths: Vec<PathBuf> = self.read.into_keys().collect();
         paths.sort();
-        (paths, self.errors)
+        (paths, self.found)
     }
 }
 
-/// Reads the text of a source file.
-pub(in crate::policy) fn parse(text: &str, file: &Arc<str>, errors: &mut IssueList) -> Vec<Source> {
+/// Reads the text of a source file with at most `room` sources.
+pub(in crate::policy) fn parse(
+    text: &str,
+    file: &Arc<str>,
+    room: usize,
+    errors: &mut IssueList,
+) -> Vec<Source> {
     // Most lines have ten bytes or more.
-    let mut sources = Vec::with_capacity(text.len() / 10);
+    let mut sources = Vec::with_capacity((text.len() / 10).min(room));
     for (index, line) in without_mark(text).lines().enumerate() {
         let at = |column| Location {
             file: file.clone(),
             line: saturate(index + 1),
             column: saturate(column),
         };
+        if sources.len() == room {
+            let issue = Issue::new(format!(
+                "the source files of this policy have more than {FILE_SOURCES_MAX} sources"
+            ));
+            errors.push(diagnose(at(1), line, 0..line.len(), issue));
+            break;
+        }
         // Most lines are a single address.
         if let Some(addresses) = source::parse_host(line) {
             sources.push(Source::located(addresses, at(1)));
@@ -105,7 +143,7 @@ mod tests {
     fn comments_blank_lines_and_line_ends_are_ignored() {
         let text = "\u{feff}# a comment\r\n\r\n \t192.0.2.1 # a host\r\n2001:db8::/32#a network";
         let mut errors = IssueList::default();
-        let sources = parse(text, &"list".into(), &mut errors);
+        let sources = parse(text, &"list".into(), FILE_SOURCES_MAX, &mut errors);
         assert_eq!(errors.len(), 0);
         let places: Vec<_> = sources
             .iter()
@@ -118,7 +156,8 @@ mod tests {
     #[test]
     fn parsing_stops_after_too_many_errors() {
         let mut errors = IssueList::default();
-        let sources = parse(&"garbage\n".repeat(100_000), &"list".into(), &mut errors);
+        let sources =
+            parse(&"garbage\n".repeat(100_000), &"list".into(), FILE_SOURCES_MAX, &mut errors);
         assert!(sources.is_empty());
         let errors = errors.into_vec();
         assert_eq!(errors.len(), IssueList::MAX + 1);

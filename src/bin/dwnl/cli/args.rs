@@ -52,7 +52,7 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check the policy and report every error in it
-    Check(PolicyFile),
+    Check(CheckArgs),
     /// Print the rules that the policy compiles to, for iptables-restore or nft
     Rules(RulesArgs),
     /// Show how the kernel differs from the policy; change nothing
@@ -73,12 +73,21 @@ pub struct PolicyFile {
     /// Read the policy from PATH; `-` is standard input [default: /etc/dwnl/policy.toml]
     #[arg(short, long, value_name = "PATH")]
     pub(super) file: Option<PathBuf>,
+    /// Read source files relative to DIR [default: the directory of the policy]
+    #[arg(long, value_name = "DIR")]
+    pub(super) base_dir: Option<PathBuf>,
 }
 
 impl PolicyFile {
     /// The path of the policy.
     pub fn path(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new(POLICY_FILE))
+    }
+
+    /// The directory to which the paths of source files are relative.
+    pub fn base_directory(&self) -> &Path {
+        let parent = || self.path().parent().unwrap_or(Path::new(""));
+        self.base_dir.as_deref().unwrap_or_else(parent)
     }
 }
 
@@ -95,6 +104,17 @@ impl Namespace {
     pub fn path(&self) -> Option<&Path> {
         self.netns.as_deref()
     }
+}
+
+/// The arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The policy to check.
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    /// Read as the user of the services, or as USER, and report files that the services cannot read
+    #[arg(long, value_name = "USER", num_args = 0..=1)]
+    pub as_service: Option<Option<String>>,
 }
 
 /// The arguments of `rules`.

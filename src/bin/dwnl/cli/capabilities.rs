@@ -35,6 +35,12 @@ pub fn keep_net_admin() -> anyhow::Result<()> {
     prctl::set_no_new_privs().context("cannot set no_new_privs")
 }
 
+/// Drops every capability permanently, for the calling thread and those that it starts.
+pub fn drop_all() -> anyhow::Result<()> {
+    drop_all_but(&CapsHashSet::new()).context("cannot drop capabilities")?;
+    prctl::set_no_new_privs().context("cannot set no_new_privs")
+}
+
 fn drop_all_but(kept: &CapsHashSet) -> anyhow::Result<()> {
     if is_effective(Capability::CAP_SETPCAP)? {
         for capability in caps::read(None, CapSet::Bounding)?.difference(kept) {

@@ -8,13 +8,16 @@ use std::time::Instant;
 
 use anyhow::Context;
 use dwnl::model::Ruleset;
+use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
-use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
-use super::{Console, capabilities};
+use super::args::{
+    ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs,
+};
+use super::{Console, capabilities, service_user};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
-use crate::warnings::warnings;
+use crate::warnings::warnings as host_warnings;
 use crate::watch::{Signals, Watch};
 
 /// The exit status of `plan --exit-code` if something would change.
@@ -26,7 +29,7 @@ const WOULD_CHANGE: u8 = 3;
 /// [`dwnl::policy::Diagnostics`] if the policy is invalid, any other error if the operation failed.
 pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
     match verb {
-        Command::Check(policy) => check(&policy, console),
+        Command::Check(args) => check(&args, console),
         Command::Rules(args) => rules(&args, console),
         Command::Plan(args) => plan(&args, console),
         Command::Apply(args) => apply(&args, console, started),
@@ -36,41 +39,52 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
     }
 }
 
-fn check(policy: &PolicyFile, console: &Console) -> anyhow::Result<ExitCode> {
-    let path = policy.path();
-    let policy = Policy::read(path)?;
-    console.report(&Check::passed(path, &policy))?;
+fn check(args: &CheckArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    if let Some(user) = &args.as_service {
+        service_user::become_user(user.as_deref())?;
+    }
+    let mut loaded = load(&args.policy, console);
+    if args.as_service.is_some() {
+        service_user::check_sandbox(&mut loaded);
+    }
+    let policy = loaded.policy?;
+    console.report(&Check::passed(args.policy.path(), &policy, &loaded.warnings))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let ruleset = compile(&Policy::read(args.policy.path())?);
+    let ruleset = compile(&load(&args.policy, console).policy?);
     console.report(&Rules { ruleset: &ruleset, family: args.family() })?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let prepared = prepare(&args.policy, &args.namespace, console)?;
+    let Prepared { policy, desired, mut engine, mut warnings } = prepared;
     let progress = console.progress("comparing the policy with the kernel");
     let outcome = engine.preview(&desired)?;
     drop(progress);
     let plan = &outcome.plan;
     let mut difference = Difference::new(plan, console.verbose());
-    difference.warnings = warnings(&policy, &outcome);
-    console.warn(&difference.warnings);
+    let found = host_warnings(&policy, &outcome);
+    console.warn(&found);
+    warnings.extend(found);
+    difference.warnings = warnings;
     console.report(&difference)?;
     let changes = args.exit_code && !plan.is_empty();
     Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
-    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let prepared = prepare(&args.policy, &args.namespace, console)?;
+    let Prepared { policy, desired, mut engine, warnings } = prepared;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
-    let findings = Findings::of(&policy, &applied);
+    let mut findings = Findings::of(&policy, &applied);
     let elapsed = started.elapsed();
     drop(progress);
     console.warn(&findings.warnings);
+    findings.warnings.splice(..0, warnings);
     console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -85,7 +99,13 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
         None => Reconciler::open()?,
     };
     capabilities::keep_net_admin()?;
-    let mut watch = Watch::new(args.policy.path(), reconciler, signals, console.log())?;
+    let mut watch = Watch::new(
+        args.policy.path(),
+        args.policy.base_directory(),
+        reconciler,
+        signals,
+        console.log(),
+    )?;
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)
@@ -117,11 +137,17 @@ struct Prepared {
     policy: Policy,
     desired: Ruleset,
     engine: Engine,
+    /// What the policy itself gives reason to warn of, one line each. They have been printed.
+    warnings: Vec<String>,
 }
 
 /// Reads the policy, and the kernel's ruleset on another thread: with large policies, both take
 /// long. An error in the policy is reported before any other error.
-fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
+fn prepare(
+    file: &PolicyFile,
+    namespace: &Namespace,
+    console: &Console,
+) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
         engine.prefetch()?;
@@ -129,13 +155,22 @@ fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared>
     };
     thread::scope(|scope| {
         let kernel = thread::Builder::new().spawn_scoped(scope, connect);
-        let policy = Policy::read(file.path())?;
+        let loaded = load(file, console);
+        let policy = loaded.policy?;
         let desired = compile(&policy);
         let kernel = kernel.context("cannot start a thread")?.join();
         let engine = kernel.unwrap_or_else(|panic| resume_unwind(panic))?;
         capabilities::keep_net_admin()?;
-        Ok(Prepared { policy, desired, engine })
+        let warnings = loaded.warnings.iter().map(PolicyWarning::to_line).collect();
+        Ok(Prepared { policy, desired, engine, warnings })
     })
+}
+
+/// Loads the policy and prints the warnings about it.
+fn load(file: &PolicyFile, console: &Console) -> LoadedPolicy {
+    let loaded = LoadedPolicy::load_from(file.path(), file.base_directory());
+    console.warn_of_policy(&loaded.warnings);
+    loaded
 }
 
 /// Opens the engine and drops the capabilities that only opening it needs, for the calling thread.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anstream::AutoStream;
 use anyhow::Context;
 use clap::ColorChoice;
-use dwnl::policy::Diagnostics;
+use dwnl::policy::{Diagnostics, PolicyWarning};
 use serde::Serialize;
 
 use super::args::Options;
@@ -74,6 +74,13 @@ impl Console {
     pub fn warn(&self, warnings: &[String]) {
         for warning in warnings {
             self.stderr.write(Level::Warning, |out| report::write_warning(out, warning));
+        }
+    }
+
+    /// Prints the warnings about a policy.
+    pub fn warn_of_policy(&self, warnings: &[PolicyWarning]) {
+        if !warnings.is_empty() {
+            self.stderr.write(Level::Warning, |out| report::write_policy_warnings(out, warnings));
         }
     }
 

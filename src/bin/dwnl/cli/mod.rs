@@ -5,6 +5,7 @@ mod capabilities;
 mod commands;
 mod console;
 mod normalize;
+mod service_user;
 mod spinner;
 
 pub use args::Cli;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use super::args::{Cli, Command, Options};
+use super::args::{Cli, Command, Options, PolicyFile};
 
 impl Cli {
     /// Reads the program's arguments. Ends the program after `--help` and `--version`, and with
@@ -22,6 +22,8 @@ impl Cli {
         reject(quiet && json, "--quiet", "--json")?;
         let verb = self.verb.name();
         reject(!propagate(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
+        let base_dir = self.policy.base_dir.take();
+        reject(!propagate(base_dir, self.verb.base_dir()), "--base-dir <DIR>", verb)?;
         reject(!propagate(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
         let stdin =
             matches!(&self.verb, Command::Watch(args) if args.policy.path() == Path::new("-"));
@@ -43,15 +45,23 @@ impl Command {
         }
     }
 
-    fn file(&mut self) -> Option<&mut Option<PathBuf>> {
+    fn policy(&mut self) -> Option<&mut PolicyFile> {
         match self {
-            Command::Check(policy) => Some(&mut policy.file),
-            Command::Rules(args) => Some(&mut args.policy.file),
-            Command::Plan(args) => Some(&mut args.policy.file),
-            Command::Apply(args) => Some(&mut args.policy.file),
-            Command::Watch(args) => Some(&mut args.policy.file),
+            Command::Check(args) => Some(&mut args.policy),
+            Command::Rules(args) => Some(&mut args.policy),
+            Command::Plan(args) => Some(&mut args.policy),
+            Command::Apply(args) => Some(&mut args.policy),
+            Command::Watch(args) => Some(&mut args.policy),
             Command::Show(_) | Command::Remove(_) => None,
         }
+    }
+
+    fn file(&mut self) -> Option<&mut Option<PathBuf>> {
+        self.policy().map(|policy| &mut policy.file)
+    }
+
+    fn base_dir(&mut self) -> Option<&mut Option<PathBuf>> {
+        self.policy().map(|policy| &mut policy.base_dir)
     }
 
     fn netns(&mut self) -> Option<&mut Option<PathBuf>> {
@@ -109,7 +119,7 @@ mod tests {
     fn the_policy_has_a_default_path() {
         let verb = parse("dwnl check").expect("check").verb;
         let Command::Check(policy) = verb else { unreachable!("{verb:?}") };
-        assert_eq!(policy.path(), Path::new(POLICY_FILE));
+        assert_eq!(policy.policy.path(), Path::new(POLICY_FILE));
         assert!(Cli::command().render_help().to_string().contains(POLICY_FILE));
     }
 

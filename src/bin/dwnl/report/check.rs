@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use dwnl::Policy;
-use dwnl::policy::{Allow, Diagnostic, Diagnostics};
+use dwnl::policy::{Allow, Diagnostic, Diagnostics, PolicyWarning};
 use serde::Serialize;
 
 use super::Report;
@@ -20,6 +20,16 @@ pub struct Check<'a> {
     entry_count: Option<usize>,
     source_count: Option<usize>,
     errors: Vec<ErrorReport<'a>>,
+    /// `None` if the policy has errors.
+    warnings: Option<Vec<WarningReport<'a>>>,
+}
+
+/// [`PolicyWarning`] for programs.
+#[derive(Debug, Serialize)]
+struct WarningReport<'a> {
+    kind: &'static str,
+    #[serde(flatten)]
+    text: ErrorReport<'a>,
 }
 
 /// [`Diagnostic`] as JSON.
@@ -35,7 +45,7 @@ struct ErrorReport<'a> {
 
 impl<'a> Check<'a> {
     /// A policy without errors, read from `path`.
-    pub fn passed(path: &Path, policy: &Policy) -> Check<'a> {
+    pub fn passed(path: &Path, policy: &Policy, warnings: &'a [PolicyWarning]) -> Check<'a> {
         let is_stdin = path == Path::new("-");
         Check {
             name: if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() },
@@ -43,6 +53,7 @@ impl<'a> Check<'a> {
             entry_count: Some(policy.allow().len()),
             source_count: Some(count_sources(policy)),
             errors: Vec::new(),
+            warnings: Some(warnings.iter().map(WarningReport::from).collect()),
         }
     }
 
@@ -54,6 +65,7 @@ impl<'a> Check<'a> {
             entry_count: None,
             source_count: None,
             errors: diagnostics.0.iter().map(ErrorReport::from).collect(),
+            warnings: None,
         }
     }
 }
@@ -81,6 +93,12 @@ impl<'a> From<&'a Diagnostic> for ErrorReport<'a> {
     }
 }
 
+impl<'a> From<&'a PolicyWarning> for WarningReport<'a> {
+    fn from(warning: &'a PolicyWarning) -> WarningReport<'a> {
+        WarningReport { kind: warning.kind().id(), text: warning.diagnostic().into() }
+    }
+}
+
 impl Report for Check<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let entries = Count(self.entry_count.unwrap_or(0), "entry");
@@ -89,7 +107,11 @@ impl Report for Check<'_> {
             0 => "no errors".to_owned(),
             errors => Count(errors, "error").to_string(),
         };
-        writeln!(out, "{}: {entries}, {sources}, {errors}", self.name)
+        write!(out, "{}: {entries}, {sources}, {errors}", self.name)?;
+        match self.warnings.as_ref().map_or(0, Vec::len) {
+            0 => writeln!(out),
+            warnings => writeln!(out, ", {}", Count(warnings, "warning")),
+        }
     }
 }
 
@@ -111,17 +133,18 @@ mod tests {
 
     #[test]
     fn sources_of_a_shared_group_count_once() {
-        let check = Check::passed(Path::new("policy.toml"), &policy());
+        let policy = policy();
+        let check = Check::passed(Path::new("policy.toml"), &policy, &[]);
         assert_eq!(text(&check), "policy.toml: 2 entries, 2 sources, no errors\n");
         assert_eq!(
             json(&check),
-            r#"{"is_valid":true,"entry_count":2,"source_count":2,"errors":[]}"#
+            r#"{"is_valid":true,"entry_count":2,"source_count":2,"errors":[],"warnings":[]}"#
         );
     }
 
     #[test]
     fn standard_input_is_named() {
-        let check = Check::passed(Path::new("-"), &Policy::default());
+        let check = Check::passed(Path::new("-"), &Policy::default(), &[]);
         assert_eq!(text(&check), "<stdin>: 0 entries, 0 sources, no errors\n");
     }
 
@@ -139,7 +162,7 @@ mod tests {
             concat!(
                 r#"{"is_valid":false,"entry_count":null,"source_count":null,"errors":["#,
                 r#"{"file":"p.toml","line":3,"column":9,"message":"unknown group `ofice`","#,
-                r#""help":"did you mean `office`?","excerpt":"from = [\"ofice\"]"}]}"#
+                r#""help":"did you mean `office`?","excerpt":"from = [\"ofice\"]"}],"warnings":null}"#
             )
         );
     }

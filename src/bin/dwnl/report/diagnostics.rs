@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use dwnl::policy::Diagnostics;
+use dwnl::policy::{Diagnostics, PolicyWarning};
 use serde::Serialize;
 
 use super::format::Escaped;
@@ -32,6 +32,21 @@ pub fn write_diagnostics(out: &mut dyn Write, diagnostics: &Diagnostics) -> io::
     match &diagnostics.0[..] {
         [only] if only.is_about_file() => write_error(out, &text),
         _ => write_paragraphs(out, &text),
+    }
+}
+
+/// Maximum number of warnings about a policy that are printed.
+const WARNINGS_MAX: usize = 50;
+
+/// Writes the warnings about a policy like its errors, with their label.
+pub fn write_policy_warnings(out: &mut dyn Write, warnings: &[PolicyWarning]) -> io::Result<()> {
+    for warning in warnings.iter().take(WARNINGS_MAX) {
+        write!(out, "{WARNING}warning:{WARNING:#} ")?;
+        write_paragraphs(out, &warning.to_string())?;
+    }
+    match warnings.len().saturating_sub(WARNINGS_MAX) {
+        0 => Ok(()),
+        more => write_warning(out, &format!("{more} more warnings about the policy")),
     }
 }
 

@@ -77,13 +77,16 @@ impl Files {
         error.map_or(Ok(!self.watched.iter().all(is_known)), |errno| Err(errno.into()))
     }
 
-    /// Whether something on the paths has changed since the last call. Never blocks; further events
-    /// stay for the next call.
-    pub fn changed(&self) -> io::Result<bool> {
-        let mut changed = false;
+    /// How the files have changed since the last call, if at all. Never blocks; further events stay for
+    /// the next call.
+    pub fn changed(&self) -> io::Result<Option<Change>> {
+        let mut changed = None;
         for _ in 0..READS_MAX {
             match self.inotify.read_events() {
-                Ok(events) => changed |= events.iter().any(|event| self.is_watched(event)),
+                Ok(events) => {
+                    let watched = events.iter().filter(|event| self.is_watched(event));
+                    changed = changed.max(watched.map(|event| Change::of(event.mask)).max());
+                }
                 Err(Errno::EAGAIN) => break,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
@@ -105,6 +108,24 @@ impl Files {
 impl AsFd for Files {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inotify.as_fd()
+    }
+}
+
+/// How files have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// They were replaced or removed.
+    Replaced,
+    /// At least one was created or written to in place, perhaps not to its end.
+    Written,
+}
+
+impl Change {
+    fn of(events: AddWatchFlags) -> Change {
+        let written = AddWatchFlags::IN_CREATE
+            .union(AddWatchFlags::IN_MODIFY)
+            .union(AddWatchFlags::IN_Q_OVERFLOW);
+        if events.intersects(written) { Change::Written } else { Change::Replaced }
     }
 }
 

@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use dwnl::Reconciler;
 use dwnl::policy::LoadedPolicy;
 use dwnl::reconcile::Debounce;
@@ -26,7 +26,7 @@ use nix::sys::time::TimeSpec;
 
 use crate::apply::Findings;
 use crate::report::Event;
-use files::Files;
+use files::{Change, Files};
 use metrics::{Counters, MetricsExporter};
 use signals::SignalAction;
 use systemd::Notifier;
@@ -45,6 +45,8 @@ const WRITING: &str = "write the metrics";
 /// Keeps the policy of a file in force.
 pub struct Watch {
     path: PathBuf,
+    /// The directory to which the paths of source files are relative.
+    base_directory: PathBuf,
     reconciler: Reconciler,
     log: Log,
     signals: Signals,
@@ -65,18 +67,17 @@ impl Watch {
     /// Prepares to keep the policy at `path` in force. Changes nothing yet.
     ///
     /// # Errors
-    /// If the path is not a file, or files cannot be watched, or systemd cannot be reached.
+    /// If files cannot be watched, or the service manager cannot be reached.
     pub fn new(
         path: &Path,
+        base_directory: &Path,
         reconciler: Reconciler,
         signals: Signals,
         log: Log,
     ) -> anyhow::Result<Watch> {
-        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            bail!("cannot watch {}: not a regular file", path.display());
-        }
         Ok(Watch {
             path: path.to_owned(),
+            base_directory: base_directory.to_owned(),
             reconciler,
             log,
             signals,
@@ -128,8 +129,10 @@ impl Watch {
                 SignalAction::Reload => reload = true,
             }
         }
-        if self.files.changed().context("cannot read file events")? {
-            self.debounce.changed(Instant::now());
+        match self.files.changed().context("cannot read file events")? {
+            Some(Change::Written) => self.debounce.written(Instant::now()),
+            Some(Change::Replaced) => self.debounce.changed(Instant::now()),
+            None => {}
         }
         if reload || is_due(self.debounce.due()) {
             self.read_policy(reload);

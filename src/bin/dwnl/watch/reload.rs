@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use dwnl::engine::Applied;
-use dwnl::policy::{LoadedPolicy, Policy};
+use dwnl::policy::{LoadedPolicy, Policy, PolicyWarning};
 
 use super::events::conflicts;
 use super::{NOTIFYING, RELOADING, WATCHING, Watch};
@@ -15,9 +15,9 @@ impl Watch {
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
         let path = self.path.clone();
         self.follow(std::slice::from_ref(&path));
-        let loaded = LoadedPolicy::load(&self.path);
+        let loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
         let policy = loaded.policy.clone()?;
-        let applied = self.set_policy(policy)?;
+        let applied = self.set_policy(policy, policy_warnings(&loaded))?;
         self.follow(&loaded.watch_paths);
         self.loaded = Some(loaded);
         let done = self.report(&applied);
@@ -30,7 +30,13 @@ impl Watch {
 
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
     pub(super) fn read_policy(&mut self, is_requested: bool) {
-        let loaded = LoadedPolicy::load(&self.path);
+        let mut loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
+        if !is_requested && loaded.is_unfinished() && self.debounce.defer(Instant::now()) {
+            return self.follow(&loaded.watch_paths);
+        }
+        if let Some(policy) = self.reconciler.policy() {
+            loaded.check_shrink(policy);
+        }
         self.debounce.read();
         self.follow(&loaded.watch_paths);
         if !is_requested && self.loaded.as_ref() == Some(&loaded) {
@@ -41,6 +47,7 @@ impl Watch {
         match &loaded.policy {
             Ok(policy) => self.reload(policy.clone(), loaded),
             Err(diagnostics) => {
+                self.warn(&policy_warnings(&loaded));
                 self.log.emit(&Event::policy_errors(diagnostics));
                 self.counters.reloads.failed += 1;
                 self.counters.is_current = false;
@@ -52,7 +59,7 @@ impl Watch {
     }
 
     fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) {
-        match self.set_policy(policy) {
+        match self.set_policy(policy, policy_warnings(&loaded)) {
             Ok(applied) => {
                 self.log.clear(RELOADING);
                 let had_errors = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
@@ -71,7 +78,12 @@ impl Watch {
         }
     }
 
-    fn set_policy(&mut self, policy: Policy) -> Result<Applied, dwnl::Error> {
+    /// Applies a policy about which there are these warnings.
+    fn set_policy(
+        &mut self,
+        policy: Policy,
+        warnings: Vec<String>,
+    ) -> Result<Applied, dwnl::Error> {
         let applied = self.reconciler.set_policy(policy);
         self.counters.conflicts += conflicts(&applied.as_ref().map(|applied| &applied.outcome));
         let applied = applied?;
@@ -79,6 +91,7 @@ impl Watch {
         self.counters.is_current = true;
         let policy = self.reconciler.policy();
         self.reported = policy.map(|it| Findings::of(it, &applied)).unwrap_or_default();
+        self.reported.warnings.splice(..0, warnings);
         Ok(applied)
     }
 
@@ -95,4 +108,9 @@ impl Watch {
             Err(error) => self.log.warn_once(WATCHING, &error),
         }
     }
+}
+
+/// The warnings about a policy, one line each.
+fn policy_warnings(loaded: &LoadedPolicy) -> Vec<String> {
+    loaded.warnings.iter().map(PolicyWarning::to_line).collect()
 }

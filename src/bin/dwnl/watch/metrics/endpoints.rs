@@ -8,6 +8,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sys::stat::{Mode, umask};
+
 /// The time between two writes of the file without events.
 const INTERVAL: Duration = Duration::from_secs(60);
 
@@ -29,14 +31,21 @@ impl MetricsFile {
         self.next
     }
 
-    /// Replaces the file atomically: a reader sees the old text or the new one.
+    /// Replaces the file atomically: a reader sees the old text or the new one. A link, FIFO or file
+    /// of another program is never opened: the new file has an unpredictable name and must not exist, and
+    /// what is at the path is replaced.
     pub fn write(&mut self, text: &str, now: Instant) -> io::Result<()> {
         self.next = now + INTERVAL;
-        let mut new = self.path.clone().into_os_string();
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         // The textfile collector ignores files that do not end in `.prom`.
-        new.push(".new");
-        fs::write(&new, text)?;
-        fs::rename(new, &self.path)
+        let mut new = tempfile::Builder::new()
+            .prefix(".dwnl-")
+            .suffix(".new")
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(parent.unwrap_or(Path::new(".")))?;
+        new.write_all(text.as_bytes())?;
+        new.persist(&self.path)?;
+        Ok(())
     }
 }
 
@@ -55,9 +64,12 @@ impl MetricsSocket {
         if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
             fs::remove_file(path)?;
         }
-        let listener = UnixListener::bind(path)?;
+        // Not by a later change of the mode, which would follow a link in place of the socket.
+        let before = umask(Mode::from_bits_truncate(0o117));
+        let listener = UnixListener::bind(path);
+        umask(before);
+        let listener = listener?;
         listener.set_nonblocking(true)?;
-        fs::set_permissions(path, Permissions::from_mode(0o660))?;
         let inode = fs::symlink_metadata(path)?.ino();
         Ok(MetricsSocket { listener, path: path.to_owned(), inode })
     }
