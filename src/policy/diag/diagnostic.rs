@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use unicode_width::UnicodeWidthChar;
+
 use super::snippet;
 use crate::model::Location;
 
@@ -50,12 +52,21 @@ impl Diagnostic {
         let line = self.at.line.to_string();
         let gutter = " ".repeat(line.len());
         let column = snippet::column(self.at.column);
-        let indent: String =
-            self.excerpt.chars().take(column).map(|c| if c == '\t' { c } else { ' ' }).collect();
-        let rest = self.excerpt.chars().count().saturating_sub(column);
-        let carets = "^".repeat(self.width.min(rest).max(1));
+        let indent: String = self.excerpt.chars().take(column).map(blank).collect();
+        let wrong = self.excerpt.chars().skip(column).take(self.width);
+        let carets = "^".repeat(wrong.map(cells).sum::<usize>().max(1));
         write!(f, "\n{gutter} |\n{line} | {}\n{gutter} | {indent}{carets}", self.excerpt)
     }
+}
+
+/// The number of cells that a terminal takes for the character.
+fn cells(c: char) -> usize {
+    if c == '\t' { 1 } else { c.width().unwrap_or(0) }
+}
+
+/// Blanks as wide as the character. A tab stays one, because its width depends on its place.
+fn blank(c: char) -> String {
+    if c == '\t' { c.to_string() } else { " ".repeat(cells(c)) }
 }
 
 /// The message with its position, the excerpt with the wrong part underlined, and the help; plain
