@@ -87,6 +87,9 @@ impl LoadedPolicy {
 /// it names.
 pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     let text = without_mark(text);
+    if let Some(diagnostic) = syntax::other_format(text, file) {
+        return LoadedPolicy::failed(diagnostic);
+    }
     let (root, syntax_errors) = DeTable::parse_recoverable(text);
     let root = root.get_ref();
     let text = Text::new(file.into(), text);

@@ -100,7 +100,7 @@ impl<'r, 't> Reader<'r, 't> {
     }
 
     fn ports(&mut self, value: &Value) -> Vec<Ports> {
-        let expected = Strings { key: "ports", example: "443/tcp", suffix: "/tcp" };
+        let expected = Strings { key: "ports", example: "443/tcp", meant: &port::values };
         self.parse_all(value, &expected, PolicyError::EmptyPorts, port::parse)
     }
 
@@ -111,12 +111,20 @@ impl<'r, 't> Reader<'r, 't> {
     }
 
     fn in_interface(&mut self, value: &Value) -> Option<Interface> {
-        let text = self.document.string(value, "in-interface", "eth1")?;
+        let text = match value.get_ref() {
+            DeValue::Array(_) => {
+                let help = "an entry has one interface: write an entry for each, or \"eth+\" for all \
+                            whose names begin with eth";
+                self.document.wrong_type(value, "a string", help.to_owned());
+                return None;
+            }
+            _ => self.document.string(value, "in-interface", "eth1")?,
+        };
         self.document.check(interface::parse(text), value.span())
     }
 
     fn to(&mut self, value: &Value) -> Vec<AddressSpec> {
-        let expected = Strings { key: "to", example: "192.0.2.1", suffix: "" };
+        let expected = Strings { key: "to", example: "192.0.2.1", meant: &source::values };
         let groups = self.groups;
         self.parse_all(value, &expected, PolicyError::EmptyTo, |text| {
             if groups.contains(text) {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys;
 use crate::model::Location;
 use crate::policy::diag::{Issue, IssueList, Quoted, Text, list, suggest};
 use crate::policy::shrink::ShrinkLimit;
@@ -31,8 +32,8 @@ pub(in crate::policy) struct Strings<'k> {
     pub key: &'k str,
     /// A valid element.
     pub example: &'k str,
-    /// What has to follow a bare number, in addition to the quotes.
-    pub suffix: &'k str,
+    /// The valid elements that a text was probably meant as; the text itself if it is valid.
+    pub meant: &'k dyn Fn(&str) -> Option<Vec<String>>,
 }
 
 impl Document<'_> {
@@ -87,11 +88,16 @@ impl Document<'_> {
     /// Reports the keys of `table` that are not in `known`; `context` says where they are.
     pub fn check_keys(&mut self, table: &DeTable, context: &str, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let issue = Issue::new(format!("unknown key {}{context}", Quoted(key.get_ref())));
-            let issue = match (suggest(key.get_ref(), known.iter().copied()), known) {
+            let name = key.get_ref();
+            let issue = Issue::new(format!("unknown key {}{context}", Quoted(name)));
+            let issue = match (suggest(name, known.iter().copied()), known) {
                 (Some(near), _) => issue.help(format!("did you mean `{near}`?")),
                 (None, [only]) => issue.help(format!("the only valid key is `{only}`")),
                 (None, _) => issue.help(format!("valid keys are {}", list(known.iter().copied()))),
+            };
+            let issue = match keys::help(name, known) {
+                Some(help) => issue.help(help),
+                None => issue,
             };
             self.error(key.span(), issue);
         }
@@ -157,28 +163,30 @@ impl Document<'_> {
 
     /// How to write the value as an array.
     fn array_help(&self, value: &Value, expected: &Strings) -> String {
-        let Strings { key, example, .. } = expected;
-        match value.get_ref() {
-            DeValue::String(_) => {
-                let array = format!("{key} = [{}]", self.text.get(value.span()));
-                format!("write {}", Quoted(&array))
-            }
-            DeValue::Integer(_) => format!("write `{key} = [{}]`", self.quote(value, expected)),
-            _ => format!("write {}", Quoted(&format!("{key} = [\"{example}\"]"))),
-        }
+        let array = match self.elements(value, expected) {
+            Some(elements) => format!("{} = [{elements}]", expected.key),
+            None => format!("{} = [\"{}\"]", expected.key, expected.example),
+        };
+        format!("write {}", Quoted(&array))
     }
 
     fn element_help(&self, element: &Value, expected: &Strings) -> String {
-        match element.get_ref() {
-            DeValue::Integer(_) | DeValue::Float(_) => {
-                format!("write `{}`", self.quote(element, expected))
-            }
-            _ => format!("write a string such as \"{}\"", expected.example),
+        match self.elements(element, expected) {
+            Some(elements) => format!("write {}", Quoted(&elements)),
+            None => format!("write a string such as \"{}\"", expected.example),
         }
     }
 
-    fn quote(&self, number: &Value, expected: &Strings) -> String {
-        format!("\"{}{}\"", self.text.get(number.span()), expected.suffix)
+    /// The valid elements that a string or number was probably meant as, in quotes.
+    fn elements(&self, value: &Value, expected: &Strings) -> Option<String> {
+        let text = match value.get_ref() {
+            DeValue::String(text) => text,
+            DeValue::Integer(_) | DeValue::Float(_) => self.text.get(value.span()),
+            _ => return None,
+        };
+        let meant = (expected.meant)(text)?;
+        let quoted: Vec<String> = meant.iter().map(|value| format!("\"{value}\"")).collect();
+        Some(quoted.join(", ")).filter(|elements| elements.len() < 80)
     }
 
     /// Whether there is no syntax error.

@@ -55,8 +55,13 @@ impl Groups {
         value: &Value,
         empty: PolicyError,
     ) -> Option<Vec<Group>> {
-        let expected = Strings { key, example: "192.0.2.0/24", suffix: "" };
+        let meant = |word: &str| self.meant(word);
+        let expected = Strings { key, example: "192.0.2.0/24", meant: &meant };
         let before = document.errors.len();
+        if let Some(advice) = value.get_ref().as_str().and_then(source::advice) {
+            document.error(value.span(), advice);
+            return None;
+        }
         let strings = document.strings(value, &expected)?;
         if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
             document.error(value.span(), empty);
@@ -94,10 +99,18 @@ impl Groups {
         groups
     }
 
+    /// The groups and sources that a text in `from` stands for.
+    fn meant(&self, text: &str) -> Option<Vec<String>> {
+        if self.contains(text) { Some(vec![text.to_owned()]) } else { source::values(text) }
+    }
+
     /// Why a word in `from` that is not a source is not a group either.
     fn unknown(&self, word: &str) -> Issue {
         let names = || self.0.keys().map(AsRef::as_ref);
         let issue = Issue::new(format!("unknown group {}", Quoted(word)));
+        if let Some(advice) = source::advice(word) {
+            return advice;
+        }
         match suggest(word, names().take(Self::COMPARED_MAX)) {
             Some(near) => issue.help(format!("did you mean {}?", Quoted(near))),
             None if word.contains('.') => source::parse(word).err().unwrap_or(issue),
@@ -135,7 +148,7 @@ fn sources(
     let sources = match value.get_ref() {
         DeValue::Table(table) => return list::read(document, name, table, value, files),
         DeValue::Array(_) => {
-            let expected = Strings { key: name, example: "192.0.2.0/24", suffix: "" };
+            let expected = Strings { key: name, example: "192.0.2.0/24", meant: &source::values };
             let strings = document.strings(value, &expected)?;
             inline_sources(document, strings, |text, issue| match groups.contains_key(text) {
                 true => Issue::new(format!("{} is a group, not a source", Quoted(text)))
@@ -144,10 +157,22 @@ fn sources(
             })
         }
         _ => {
-            let help = "write `[\"192.0.2.0/24\"]` or `{ file = \"sources.txt\" }`".to_owned();
+            let help = group_help(value);
             document.wrong_type(value, "an array of sources or a table with `file`", help);
             return None;
         }
     };
     (document.errors.len() == before).then(|| Arc::new(sources))
+}
+
+/// How to write the value as a group.
+fn group_help(value: &Value) -> String {
+    if let Some(path) = value.get_ref().as_str().filter(|text| source::is_path(text)) {
+        return format!("write {}", Quoted(&format!("{{ file = \"{path}\" }}")));
+    }
+    let sources = value.get_ref().as_str().and_then(source::values).filter(|it| it.len() < 4);
+    match sources {
+        Some(sources) => format!("write `[\"{}\"]`", sources.join("\", \"")),
+        None => "write `[\"192.0.2.0/24\"]` or `{ file = \"sources.txt\" }`".to_owned(),
+    }
 }

@@ -1,7 +1,5 @@
 //! What to write instead of an invalid value: the help that belongs to each error of a value.
 
-use ipnetwork::IpNetwork;
-
 use crate::model::{AddressError, INTERFACE_NAME_MAX, InterfaceError};
 use crate::policy::diag::Issue;
 use crate::policy::{Mark, MarkError, NAME_MAX, PolicyError};
@@ -75,12 +73,9 @@ impl From<AddressError> for Issue {
                 let meant = format!("{}/{prefix}", network.network());
                 issue.help(format!("write `{meant}` for the network or `{address}` for the host"))
             }
-            AddressError::Ipv4Mapped(network) => match ipv4(&network) {
-                Some(meant) => issue.help(format!("write `{meant}`")),
-                None => issue,
-            },
             AddressError::MixedVersions => issue.help("both ends must be of the same IP version"),
-            AddressError::ReversedRange => issue,
+            AddressError::Ipv4Mapped(_) => issue.help("write the IPv4 address"),
+            AddressError::ReversedRange => issue.help("write the lower address first"),
         }
     }
 }
@@ -96,20 +91,10 @@ impl From<InterfaceError> for Issue {
             InterfaceError::TooLong { .. } => issue.help(format!(
                 "an interface name has at most {INTERFACE_NAME_MAX} bytes, including a `+`"
             )),
-            InterfaceError::InnerPlus => issue.help("write `+` only at the end, as in \"eth+\""),
+            InterfaceError::InnerPlus => issue.help("a `+` belongs at the end, as in \"eth+\""),
             InterfaceError::MatchesNone
             | InterfaceError::Character(_)
             | InterfaceError::Reserved(_) => issue.help(EXAMPLES),
         }
-    }
-}
-
-/// The IPv4 address or network that is mapped.
-fn ipv4(mapped: &IpNetwork) -> Option<String> {
-    let IpNetwork::V6(network) = mapped else { return None };
-    let address = network.ip().to_ipv4_mapped()?;
-    match network.prefix() {
-        128 => Some(address.to_string()),
-        prefix => Some(format!("{address}/{}", prefix.checked_sub(96)?)),
     }
 }

@@ -2,11 +2,13 @@
 
 use std::str::FromStr;
 
-use crate::model::{Ports, PortsError, Protocol};
+use super::meant::{self, Meant};
+use crate::model::{Ports, Protocol};
 use crate::policy::ParseError;
-use crate::policy::diag::{Issue, Quoted, suggest};
+use crate::policy::diag::{Issue, Quoted};
 
 const EXPECTED: &str = "a port is a number from 1 to 65535";
+const EXAMPLES: &str = "write a port such as \"443/tcp\" or a range such as \"8000-8100/tcp\"";
 
 /// As a policy writes ports: without a protocol they are TCP, as with `docker run -p`.
 impl FromStr for Ports {
@@ -28,43 +30,40 @@ impl FromStr for Protocol {
 
 /// Reads a port or a range of ports.
 pub(super) fn parse(text: &str) -> Result<Ports, Issue> {
+    strict(text).map_err(|issue| issue.suggest(meant(text)))
+}
+
+/// The ports that an invalid text was probably meant as.
+fn meant(text: &str) -> Option<Meant> {
+    meant::port(text, &|text| strict(text).is_ok())
+}
+
+/// The valid ports that a text stands for: itself, or those that it was probably meant as.
+pub(super) fn values(text: &str) -> Option<Vec<String>> {
+    Meant::values_of(strict(text), || meant(text))
+}
+
+/// The grammar, with general help.
+fn strict(text: &str) -> Result<Ports, Issue> {
     if text.contains(char::is_whitespace) {
-        let joined: String = text.split_whitespace().collect();
-        return Err(Issue::new(format!("{} contains whitespace", Quoted(text)))
-            .help(format!("write {}", Quoted(&joined))));
+        return Err(Issue::new(format!("{} contains whitespace", Quoted(text))).help(EXAMPLES));
+    }
+    if text.starts_with('!') {
+        return Err(Issue::new(format!("{} excludes a port", Quoted(text)))
+            .help("list the ports that are allowed; all others stay blocked"));
     }
     let (numbers, name) = text.split_once('/').unwrap_or((text, Protocol::Tcp.name()));
-    if let Some((published, _)) = numbers.rsplit_once(':') {
-        return Err(mapping(text, published));
+    let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    if numbers.contains("->") || numbers.rsplit_once(':').is_some_and(|(_, port)| is_number(port)) {
+        return Err(Issue::new(format!("{} is a port mapping", Quoted(text)))
+            .help("write only the published port, such as \"8080/tcp\""));
     }
-    let protocol = protocol(name).map_err(|issue| match nearest(name) {
-        Some(near) => issue.help(format!("write {}", Quoted(&format!("{numbers}/{near}")))),
-        None => issue,
-    })?;
+    let protocol = protocol(name)?;
     let (first, last) = match numbers.split_once('-') {
         Some((first, last)) => (port(first)?, port(last)?),
         None => (port(numbers)?, port(numbers)?),
     };
-    Ports::new(protocol, first, last).map_err(|error| explain(error, protocol))
-}
-
-fn explain(error: PortsError, protocol: Protocol) -> Issue {
-    let issue = Issue::new(error.to_string());
-    match error {
-        PortsError::Zero => issue.help(EXPECTED),
-        PortsError::Reversed { first, last } => {
-            issue.help(format!("write `{last}-{first}/{protocol}`"))
-        }
-    }
-}
-
-/// Docker's form, `[[address:]published:]container`.
-fn mapping(text: &str, published: &str) -> Issue {
-    let published = published.rsplit(':').next().unwrap_or(published);
-    let protocol = text.split_once('/').map_or(Protocol::Tcp.name(), |(_, protocol)| protocol);
-    let meant = format!("{published}/{protocol}");
-    Issue::new(format!("{} is a port mapping", Quoted(text)))
-        .help(format!("write only the published port: {}", Quoted(&meant)))
+    Ports::new(protocol, first, last).map_err(|error| Issue::new(error.to_string()).help(EXPECTED))
 }
 
 fn protocol(name: &str) -> Result<Protocol, Issue> {
@@ -78,23 +77,16 @@ fn protocol(name: &str) -> Result<Protocol, Issue> {
     })
 }
 
-/// The protocol that was probably meant.
-fn nearest(name: &str) -> Option<&'static str> {
-    suggest(name, Protocol::ALL.map(Protocol::name))
-}
-
 fn port(text: &str) -> Result<u16, Issue> {
     if text.is_empty() {
-        return Err(Issue::new("missing port number")
-            .help("write a port such as \"443/tcp\" or a range such as \"8000-8100/tcp\""));
+        return Err(Issue::new("missing port number").help(EXAMPLES));
     }
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Issue::new(format!("{} is not a port number", Quoted(text))).help(EXPECTED));
     }
     match text.parse::<u16>() {
         Ok(port) if port > 0 && text.starts_with('0') => {
-            Err(Issue::new(format!("port {} has leading zeros", Quoted(text)))
-                .help(format!("write `{port}`")))
+            Err(Issue::new(format!("port {} has leading zeros", Quoted(text))).help(EXPECTED))
         }
         Ok(port) => Ok(port),
         Err(_) => Err(Issue::new(format!("port {} is out of range", Quoted(text))).help(EXPECTED)),
@@ -112,11 +104,65 @@ mod tests {
         assert_eq!(parse("7-7/udp").map(|ports| ports.to_string()), Ok("7/udp".into()));
     }
 
+    fn help(text: &str) -> String {
+        parse(text).expect_err("not a port").help.unwrap_or_default()
+    }
+
     #[test]
-    fn docker_mappings_are_reduced_to_the_published_port() {
-        let help = |text| parse(text).expect_err("not a port").help;
-        assert_eq!(help("127.0.0.1:8080:80").as_deref(), help("8080:80/tcp").as_deref());
-        let expected = "write only the published port: `8080/udp`";
-        assert_eq!(help("8080:80/udp").as_deref(), Some(expected));
+    fn other_forms_are_understood() {
+        let cases = [
+            ("8080->80/tcp", "8080/tcp"),
+            ("0.0.0.0:8080->80/udp", "8080/udp"),
+            (":::8080-8081->80-81/tcp", "8080-8081/tcp"),
+            ("80/udp -> 0.0.0.0:8080", "8080/udp"),
+            ("127.0.0.1:8080:80", "8080/tcp"),
+            ("[::1]:8080:80/sctp", "8080/sctp"),
+            ("127.0.0.1:8080", "8080/tcp"),
+            ("443tcp", "443/tcp"),
+            ("tcp/443", "443/tcp"),
+            ("udp:53", "53/udp"),
+            ("443:udp", "443/udp"),
+            ("443 udp", "443/udp"),
+            ("00443/UPD", "443/udp"),
+            ("8100..8000", "8000-8100/tcp"),
+            ("8000 – 8100 / tcp", "8000-8100/tcp"),
+            ("*/udp", "1-65535/udp"),
+            ("'443'", "443/tcp"),
+        ];
+        for (text, expected) in cases {
+            assert!(
+                help(text).starts_with(&format!("write `{expected}`")),
+                "{text}: {}",
+                help(text)
+            );
+        }
+    }
+
+    #[test]
+    fn lists_are_taken_apart() {
+        let cases = [
+            ("80,443", "`80/tcp`, `443/tcp`"),
+            ("80, 443/udp", "`80/udp`, `443/udp`"),
+            ("80/tcp 443/udp", "`80/tcp`, `443/udp`"),
+            ("443/tcp+udp", "`443/tcp`, `443/udp`"),
+            ("443/any", "`443/tcp`, `443/udp`"),
+            ("443 80", "`443/tcp`, `80/tcp`"),
+            ("*", "`1-65535/tcp`, `1-65535/udp`"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(help(text), format!("list each separately: {expected}"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_guessed_gets_general_help() {
+        for text in ["8080:80/tpx", ":80", "0/tpc", "70000/TCP", "imap", "", "!443", "x->y", "1,x"]
+        {
+            let help = help(text);
+            assert!(
+                !help.starts_with("write `") && !help.starts_with("list each"),
+                "{text}: {help}"
+            );
+        }
     }
 }

@@ -87,9 +87,12 @@ fn docker_cgroup<'v>(document: &mut Document, value: &'v Value) -> Option<&'v st
 }
 
 fn host_cgroups<'v>(document: &mut Document, value: &'v Value) -> Option<Vec<&'v str>> {
-    let expected = Strings { key: "host-cgroups", example: "machine.slice", suffix: "" };
+    let meant = |text: &str| cgroup::top_level(text).ok().map(|_| vec![text.to_owned()]);
+    let expected = Strings { key: "host-cgroups", example: "machine.slice", meant: &meant };
     let strings = document.strings(value, &expected)?;
-    let mut check = |(text, span)| document.check(cgroup::top_level(text), span).map(|_| text);
+    let help = "write the name of a slice or scope, such as \"machine.slice\"";
+    let name = |text| cgroup::top_level(text).map_err(|error| Issue::from(error).help(help));
+    let mut check = |(text, span)| document.check(name(text), span).map(|_| text);
     Some(strings.into_iter().filter_map(&mut check).collect())
 }
 

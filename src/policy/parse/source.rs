@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use ipnetwork::IpNetwork;
 
-use crate::model::{AddressError, AddressRange, AddressSpec, IpVersion};
+use super::meant::{self, Meant};
+use crate::model::{AddressRange, AddressSpec, Interface, IpVersion};
 use crate::policy::ParseError;
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::{begins_with_numbers, is_number, looks_like_address};
+
+const EXAMPLES: &str = "write an address, prefix or range, such as \"192.0.2.0/24\"";
 
 /// As a policy writes a source.
 impl FromStr for AddressSpec {
@@ -40,15 +43,41 @@ pub(super) fn parse_host(text: &str) -> Option<AddressSpec> {
 
 /// Reads an address, a prefix or a range.
 pub(super) fn parse(text: &str) -> Result<AddressSpec, Issue> {
+    strict(text).map_err(|issue| match advice(text) {
+        Some(advice) => advice,
+        None => issue.suggest(meant(text)),
+    })
+}
+
+/// The sources that an invalid text was probably meant as.
+fn meant(text: &str) -> Option<Meant> {
+    meant::source(text, &is_valid)
+}
+
+/// The valid sources that a text stands for: itself, or those that it was probably meant as.
+pub(super) fn values(text: &str) -> Option<Vec<String>> {
+    Meant::values_of(strict(text), || meant(text))
+}
+
+/// The line of a source file, if it is valid with `#` before its comment.
+pub(super) fn commented(line: &str) -> Option<String> {
+    meant::commented(line, &is_valid)
+}
+
+fn is_valid(text: &str) -> bool {
+    strict(text).is_ok()
+}
+
+/// The grammar, with general help.
+fn strict(text: &str) -> Result<AddressSpec, Issue> {
     if let Ok(address) = text.parse() {
         return Ok(AddressSpec::host(address)?);
     }
     if text.is_empty() {
-        return Err(Issue::new("the address is empty")
-            .help("write an address, prefix or range, such as \"192.0.2.0/24\""));
+        return Err(Issue::new("the address is empty").help(EXAMPLES));
     }
     if text.contains(char::is_whitespace) {
-        return Err(whitespace(text));
+        return Err(Issue::new(format!("{} contains whitespace", Quoted(text))).help(EXAMPLES));
     }
     if !looks_like_address(text) {
         return Err(not_an_address(text));
@@ -62,54 +91,38 @@ pub(super) fn parse(text: &str) -> Result<AddressSpec, Issue> {
     }
 }
 
-fn whitespace(text: &str) -> Issue {
-    let issue = Issue::new(format!("{} contains whitespace", Quoted(text)));
-    let joined: String = text.split_whitespace().collect();
-    match parse(&joined) {
-        Ok(_) if text.trim() == joined || text.contains('-') || text.contains('/') => {
-            issue.help(format!("write `{joined}`"))
-        }
-        _ => issue.help("list each source separately"),
-    }
-}
-
 fn range(first: &str, last: &str) -> Result<AddressSpec, Issue> {
     let start = address(first)?;
     if start.is_ipv4() && is_number(last) && last.len() <= 3 {
-        let network = first.rsplit_once('.').map_or(first, |(network, _)| network);
-        return Err(Issue::new(format!("the range ends with `{last}`, which is not an address"))
-            .help(format!("write both addresses in full: `{first}-{network}.{last}`")));
+        let message = format!("the range ends with `{last}`, which is not an address");
+        return Err(Issue::new(message).help("write both addresses in full"));
     }
-    AddressSpec::range(start, address(last)?).map_err(|error| match error {
-        AddressError::ReversedRange => Issue::from(error).help(format!("write `{last}-{first}`")),
-        _ => error.into(),
-    })
+    Ok(AddressSpec::range(start, address(last)?)?)
 }
 
 fn prefix(text: &str, length: &str) -> Result<AddressSpec, Issue> {
     let address = address(text)?;
-    let prefix = prefix_length(text, length, &address)?;
+    let prefix = prefix_length(length, &address)?;
     let network = IpNetwork::new(address, prefix).map_err(|_| out_of_range(length, &address))?;
     Ok(AddressSpec::network(network)?)
 }
 
-fn prefix_length(address_text: &str, text: &str, address: &IpAddr) -> Result<u8, Issue> {
-    if let Ok(mask) = text.parse::<Ipv4Addr>() {
-        return Err(netmask(address_text, mask, address));
+fn prefix_length(text: &str, address: &IpAddr) -> Result<u8, Issue> {
+    let issue = |message| Err(Issue::new(message).help(expected_length(address)));
+    if text.parse::<Ipv4Addr>().is_ok() {
+        return issue(format!("`{text}` is a netmask, not a prefix length"));
+    }
+    if text.is_empty() {
+        return issue("missing prefix length".to_owned());
     }
     if !is_number(text) {
-        let message = match text {
-            "" => "missing prefix length".to_owned(),
-            _ => format!("{} is not a prefix length", Quoted(text)),
-        };
-        return Err(Issue::new(message).help(expected_length(address)));
+        return issue(format!("{} is not a prefix length", Quoted(text)));
     }
     let length = text.parse().unwrap_or(u32::MAX);
     match u8::try_from(length) {
         Ok(length) if length > max_length(address) => Err(out_of_range(text, address)),
-        Ok(length) if text.len() > 1 && text.starts_with('0') => {
-            Err(Issue::new(format!("prefix length {} has leading zeros", Quoted(text)))
-                .help(format!("write `{address_text}/{length}`")))
+        Ok(_) if text.len() > 1 && text.starts_with('0') => {
+            issue(format!("prefix length {} has leading zeros", Quoted(text)))
         }
         Ok(length) => Ok(length),
         Err(_) => Err(out_of_range(text, address)),
@@ -119,14 +132,6 @@ fn prefix_length(address_text: &str, text: &str, address: &IpAddr) -> Result<u8,
 fn out_of_range(length: &str, address: &IpAddr) -> Issue {
     Issue::new(format!("prefix length {} is out of range", Quoted(length)))
         .help(expected_length(address))
-}
-
-fn netmask(address_text: &str, mask: Ipv4Addr, address: &IpAddr) -> Issue {
-    let issue = Issue::new(format!("`{mask}` is a netmask, not a prefix length"));
-    match ipnetwork::ipv4_mask_to_prefix(mask) {
-        Ok(length) if address.is_ipv4() => issue.help(format!("write `{address_text}/{length}`")),
-        _ => issue.help(expected_length(address)),
-    }
 }
 
 fn expected_length(address: &IpAddr) -> String {
@@ -147,17 +152,10 @@ fn address(text: &str) -> Result<IpAddr, Issue> {
 fn not_an_address(text: &str) -> Issue {
     let issue = Issue::new(format!("{} is not an address", Quoted(text)));
     if let Some((address, zone)) = text.split_once('%') {
-        let message = format!("{} has a zone index", Quoted(text));
-        let (address, zone) = (Quoted(address), Quoted(zone));
-        return Issue::new(message)
-            .help(format!("write {address} and set `in-interface` to {zone}"));
+        return zone_index(text, address, zone);
     }
-    if let Ok(socket) = text.parse::<SocketAddr>() {
-        return Issue::new(format!("`{text}` includes a port"))
-            .help(format!("write `{}`; ports belong in `ports`", socket.ip()));
-    }
-    if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        return issue.help(format!("write {} without the brackets", Quoted(inner)));
+    if text.parse::<SocketAddr>().is_ok() {
+        return Issue::new(format!("`{text}` includes a port")).help("ports belong in `ports`");
     }
     if text.contains(':') {
         return issue.help("an IPv6 address looks like 2001:db8::1");
@@ -168,25 +166,61 @@ fn not_an_address(text: &str) -> Issue {
     issue.help("host names are not resolved; write the address of the host")
 }
 
+fn zone_index(text: &str, address: &str, zone: &str) -> Issue {
+    let issue = Issue::new(format!("{} has a zone index", Quoted(text)));
+    match is_valid(address) && zone.parse::<Interface>().is_ok() {
+        true => issue.help(format!("write `{address}` and set `in-interface` to `{zone}`")),
+        false => issue.help(EXAMPLES),
+    }
+}
+
 fn not_an_ipv4_address(text: &str, issue: Issue) -> Issue {
     let parts: Vec<&str> = text.split('.').take(5).collect();
     if parts.len() != 4 || !parts.iter().all(|part| is_number(part)) {
         return issue.help("an IPv4 address has four numbers, as in 192.0.2.1");
     }
-    let stripped: Vec<&str> = parts.iter().map(|part| without_zeros(part)).collect();
-    if let Some(large) = stripped.iter().find(|part| part.parse::<u8>().is_err()) {
+    let is_large = |part: &&&str| part.trim_start_matches('0').parse::<u16>().unwrap_or(0) > 255;
+    if let Some(large) = parts.iter().find(is_large) {
         return issue.help(format!("{} is above 255", Quoted(large)));
     }
-    let meant = stripped.join(".");
-    Issue::new(format!("`{text}` has leading zeros"))
-        .help(format!("write `{meant}`; some programs read numbers with leading zeros as octal"))
+    Issue::new(format!("`{text}` has leading zeros")).help(EXAMPLES)
 }
 
-fn without_zeros(number: &str) -> &str {
-    match number.trim_start_matches('0') {
-        "" => "0",
-        stripped => stripped,
+/// What to do instead, where the text is no source of any form.
+pub(super) fn advice(text: &str) -> Option<Issue> {
+    const EVERYONE: [&str; 8] =
+        ["*", "all", "any", "anyone", "anywhere", "everybody", "everyone", "world"];
+    if EVERYONE.contains(&text.to_lowercase().as_str()) {
+        return Some(Issue::new(format!("{} is not a source", Quoted(text))).help(
+            "an entry without `from` allows anyone, and one without `to` matches every address of \
+             the host",
+        ));
     }
+    if text.starts_with('!') {
+        return Some(
+            Issue::new(format!("{} excludes a source", Quoted(text)))
+                .help("list the sources that are allowed; all others stay blocked"),
+        );
+    }
+    if text.contains("://") {
+        return Some(Issue::new(format!("{} is a URL", Quoted(text))).help(
+            "dwnl downloads nothing: save the list in a file that a group under `[sources]` names, \
+             as in `cdn = { file = \"cdn.txt\" }`",
+        ));
+    }
+    is_path(text).then(|| {
+        Issue::new(format!("{} is a file, not a source", Quoted(text))).help(
+            "name it in a group under `[sources]`, as in `cdn = { file = \"cdn.txt\" }`, and the \
+             group here",
+        )
+    })
+}
+
+/// Whether the text looks like the path of a file.
+pub(super) fn is_path(text: &str) -> bool {
+    const ENDS: [&str; 7] = [".txt", ".list", ".lst", ".csv", ".json", ".netset", ".ipset"];
+    let is_below = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+    (is_below && text.contains(char::is_alphabetic)) || ENDS.iter().any(|end| text.ends_with(end))
 }
 
 #[cfg(test)]
@@ -210,6 +244,77 @@ mod tests {
         for (text, expected) in cases {
             let found = parse(text).map(|addresses| addresses.to_string());
             assert_eq!(found.as_deref(), Ok(expected), "{text}");
+        }
+    }
+    fn help(text: &str) -> String {
+        parse(text).expect_err("not a source").help.unwrap_or_default()
+    }
+
+    #[test]
+    fn other_forms_are_understood() {
+        let cases = [
+            ("192.0.02.010", "192.0.2.10"),
+            ("192.0.02.0/024", "192.0.2.0/24"),
+            ("192.0.2.0 255.255.255.0", "192.0.2.0/24"),
+            ("192.0.2.0 / 24", "192.0.2.0/24"),
+            ("192.0.2.9 - 192.0.2.1", "192.0.2.1-192.0.2.9"),
+            ("192.0.2.1–9", "192.0.2.1-192.0.2.9"),
+            ("192.0.2.1..192.0.2.9", "192.0.2.1-192.0.2.9"),
+            ("192.0.2.*", "192.0.2.0/24"),
+            ("10.x.x.x", "10.0.0.0/8"),
+            ("10/8", "10.0.0.0/8"),
+            ("0/0", "0.0.0.0/0"),
+            ("[2001:db8::]/32", "2001:db8::/32"),
+            ("::ffff:192.0.2.1-::ffff:192.0.2.9", "192.0.2.1-192.0.2.9"),
+            ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("\"192.0.2.1\",", "192.0.2.1"),
+            ("192.0.2.1;", "192.0.2.1"),
+            ("192.0.2.0/24 ; SBL123", "192.0.2.0/24"),
+        ];
+        for (text, expected) in cases {
+            assert!(
+                help(text).starts_with(&format!("write `{expected}`")),
+                "{text}: {}",
+                help(text)
+            );
+        }
+        let expected = "list each separately: `192.0.2.1`, `2001:db8::/32`";
+        assert_eq!(help("192.0.2.1, 2001:db8::/32"), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_guessed_gets_general_help() {
+        let texts = [
+            "",
+            "192.0.2",
+            "192.0.2.256",
+            "192.0.2.1/33",
+            "192.0.02.1/24",
+            "[x]",
+            "x%y",
+            "::x%eth0",
+            "192.0.2.1 92",
+            "192.0.2.1 255.0.255.0",
+            "192.0.2.0/255.0.255.0",
+            "1-2",
+            "a/b",
+            "*.*",
+            "add list 192.0.2.1",
+            "deny 192.0.2.1;",
+            "::ffff:0:0/90-",
+            "any",
+            "!192.0.2.1",
+            "https://192.0.2.1/list.txt",
+            "/etc/list.txt",
+            "192.0.2.1-2001:db8::1",
+        ];
+        for text in texts {
+            let help = help(text);
+            assert!(
+                !help.starts_with("write `") && !help.starts_with("list each"),
+                "{text}: {help}"
+            );
         }
     }
 }

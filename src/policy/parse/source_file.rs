@@ -124,15 +124,49 @@ pub(in crate::policy) fn parse(
             continue;
         }
         let at = at(count_chars(line.as_bytes().get(..start).unwrap_or_default()) + 1);
-        match source::parse(content) {
-            Ok(addresses) => sources.push(Source::located(addresses, at)),
-            Err(issue) => errors.push(diagnose(at, line, start..start + content.len(), issue)),
+        let issue = match source::parse(content) {
+            Ok(addresses) => {
+                sources.push(Source::located(addresses, at));
+                continue;
+            }
+            Err(issue) => issue,
+        };
+        let span = start..start + content.len();
+        // What is of another format has an error in every line.
+        if sources.is_empty()
+            && errors.len() == 0
+            && let Some(issue) = other_format(content)
+        {
+            errors.push(diagnose(at, line, span, issue));
+            break;
         }
+        let issue = match source::commented(content) {
+            Some(meant) => {
+                issue.help(format!("write {}: a comment begins with `#`", Quoted(&meant)))
+            }
+            None => issue,
+        };
+        errors.push(diagnose(at, line, span, issue));
         if errors.is_full() {
             break;
         }
     }
     sources
+}
+
+/// That the first line with content begins JSON or a page of the web.
+fn other_format(content: &str) -> Option<Issue> {
+    let is_address = content.ends_with(']') && content.contains(':');
+    let format = match content.chars().next()? {
+        '{' => "JSON",
+        '[' if !is_address => "JSON",
+        '<' => "HTML or XML",
+        _ => return None,
+    };
+    Some(
+        Issue::new(format!("the file is {format}"))
+            .help("convert it to a text file with one address, prefix or range in each line"),
+    )
 }
 
 #[cfg(test)]

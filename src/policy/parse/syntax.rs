@@ -5,7 +5,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
-use crate::policy::diag::{Issue, IssueList, Quoted, Text};
+use super::{interface, port, source};
+use crate::policy::diag::{Diagnostic, Issue, IssueList, Quoted, Text};
+use crate::policy::name::looks_like_address;
 
 /// Reports syntax errors, at most one per line, and returns the spans of the text whose meaning is
 /// uncertain because of them, in order.
@@ -45,6 +47,15 @@ pub(in crate::policy) fn report(
     poisoned
 }
 
+/// That the text is not TOML at all but JSON: it begins with a brace, as no TOML does.
+pub(in crate::policy) fn other_format(text: &str, file: &str) -> Option<Diagnostic> {
+    let start = text.len() - text.trim_start().len();
+    let issue = Issue::new("the policy is JSON, not TOML")
+        .help("write an entry as `[[allow]]` and below it lines such as `ports = [\"443/tcp\"]`");
+    let text = Text::new(file.into(), text);
+    (text.get(start..start + 1) == "{").then(|| text.diagnostic(start..start + 1, issue))
+}
+
 /// A syntax error.
 struct Located<'e> {
     message: &'e str,
@@ -65,7 +76,11 @@ fn locate<'e>(error: &'e Error, values: &[Range<usize>], text: &Text) -> Located
     };
     let is_unclosed =
         span.start == value.end && text.line_number(value.start) < text.line_number(value.end);
-    let span = if is_unclosed { value.start..value.start } else { span };
+    let span = match is_unclosed {
+        true => value.start..value.start,
+        false if is_bare(message) => bare(text, span),
+        false => span,
+    };
     Located { message, span, value: value.clone(), is_unclosed }
 }
 
@@ -73,14 +88,73 @@ impl Located<'_> {
     /// The message of the parser, or a clearer one.
     fn issue(&self, text: &Text) -> Issue {
         let wrong = text.get(self.span.clone());
-        if !self.message.contains("must be quoted") {
+        if !is_bare(self.message) {
             Issue::new(self.message)
         } else if wrong.is_empty() {
             Issue::new("missing value")
         } else {
-            Issue::new("missing quotes around this string")
-                .help(format!("write {}", Quoted(&format!("\"{wrong}\""))))
+            let line = text.line_span(self.value.start);
+            let before = text.get(line.start..self.span.start);
+            Issue::new("missing quotes around this string").help(quoted(key(before), wrong))
         }
+    }
+}
+
+/// Whether the parser misses quotes, or read the beginning of a string without them as a value of
+/// another type: `192.0.2.1`, `true-ports`.
+fn is_bare(message: &str) -> bool {
+    let is_of = |kind: &str| message.starts_with(kind);
+    message.contains("must be quoted")
+        || ["invalid float", "invalid integer", "invalid boolean", "invalid date"]
+            .iter()
+            .any(|it| is_of(it))
+}
+
+/// The span of the word in which the parser found something wrong.
+fn bare(text: &Text, span: Range<usize>) -> Range<usize> {
+    let is_end = |c: char| c.is_whitespace() || "=,[]{}#\"'".contains(c);
+    let line = text.line_span(span.start);
+    let before = text.get(line.start..span.start);
+    let start = before.char_indices().rfind(|(_, c)| is_end(*c));
+    let start = line.start + start.map_or(0, |(index, c)| index + c.len_utf8());
+    let word = text.get(start..line.end);
+    start..start + word.find(is_end).unwrap_or(word.len())
+}
+
+/// The key of a value, of which `before` is the text before it.
+fn key(before: &str) -> &str {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let before = before.rsplit_once('=').map_or("", |(before, _)| before.trim_end());
+    before.rsplit(|c| !is_part(c)).next().unwrap_or_default()
+}
+
+/// How to write a string without quotes that is the value of `key` or an element of it.
+fn quoted(key: &str, wrong: &str) -> String {
+    let as_it_is = Some(vec![wrong.to_owned()]);
+    let (values, example) = match key {
+        "ports" => (port::values(wrong), "write a string such as \"443/tcp\""),
+        "in-interface" => (interface::values(wrong), "write a string such as \"eth1\""),
+        "enabled" | "host-network" => (None, "write `true` or `false`"),
+        "mark" => (None, "write a number with one bit, such as 0x2000"),
+        "established" if !["keep", "cut"].contains(&wrong) => {
+            (None, "write `\"keep\"` or `\"cut\"`")
+        }
+        "direct-routing" if !["drop", "allowed"].contains(&wrong) => {
+            (None, "write `\"drop\"` or `\"allowed\"`")
+        }
+        "to" => (source::values(wrong), "write a string such as \"192.0.2.1\""),
+        // What is not an address may be the name of a group.
+        "from" if looks_like_address(wrong) => {
+            (source::values(wrong), "write a string such as \"192.0.2.0/24\"")
+        }
+        _ => (source::values(wrong).or(as_it_is), ""),
+    };
+    match values {
+        Some(values) => {
+            let quoted: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
+            format!("write {}", Quoted(&quoted.join(", ")))
+        }
+        None => example.to_owned(),
     }
 }
 

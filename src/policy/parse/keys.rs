@@ -1,0 +1,78 @@
+//! Keys of other firewalls and of Docker, and what a policy has in their place.
+
+/// Keys by what to do instead, and a key of the table that the advice is for.
+const ADVICE: [(&[&str], &str, &str); 16] = [
+    (
+        &["deny", "block", "drop", "reject", "blocklist", "blacklist", "except", "exclude"],
+        "",
+        "a policy only allows: what no `[[allow]]` entry lists is blocked",
+    ),
+    (
+        &["default", "default-policy", "policy", "action", "verdict", "target"],
+        "",
+        "a policy only allows: what no `[[allow]]` entry lists is blocked",
+    ),
+    (
+        &["rate", "rate-limit", "limit", "burst", "connlimit", "max-connections"],
+        "",
+        "dwnl does not limit rates or connections; a rule in the chain `DOCKER-USER` can",
+    ),
+    (&["log", "logging", "log-prefix"], "", "dwnl does not log packets"),
+    (
+        &["country", "countries", "geoip", "geo", "asn"],
+        "",
+        "put the addresses in a list that a group under `[sources]` names",
+    ),
+    (
+        &["url", "urls", "download"],
+        "",
+        "dwnl downloads nothing: save the list in a file and name it by `file`",
+    ),
+    (
+        &["container", "containers", "service", "services", "image", "network", "networks"],
+        "ports",
+        "an entry is for published ports: list in `ports` those of the container",
+    ),
+    (
+        &["protocol", "protocols", "proto", "tcp", "udp"],
+        "ports",
+        "the protocol belongs behind the port, as in `ports = [\"443/udp\"]`",
+    ),
+    (
+        &["dport", "dports", "destination-port", "listen", "publish", "published"],
+        "ports",
+        "did you mean `ports`?",
+    ),
+    (
+        &["source", "sources", "src", "saddr", "allow", "group", "groups", "ips", "addresses"],
+        "ports",
+        "did you mean `from`?",
+    ),
+    (
+        &["interface", "iif", "iifname", "in", "device", "dev"],
+        "ports",
+        "did you mean `in-interface`?",
+    ),
+    (
+        &["destination", "dst", "daddr", "address", "host-ip", "listen-address"],
+        "ports",
+        "did you mean `to`?",
+    ),
+    (&["comment", "description", "title", "label"], "ports", "did you mean `name`?"),
+    (
+        &["enabled", "disabled", "enable", "disable"],
+        "ports",
+        "begin each line of an entry with `#` to disable it",
+    ),
+    (&["groups", "group", "lists", "sets", "aliases"], "allow", "did you mean `sources`?"),
+    (&["rule", "rules", "entry", "entries"], "allow", "did you mean `allow`?"),
+];
+
+/// What to do in place of writing the key in a table that has the keys `known`.
+pub(super) fn help(key: &str, known: &[&str]) -> Option<&'static str> {
+    let key = key.to_lowercase().replace('_', "-");
+    let is_meant = |(keys, table, _): &&(&[&str], &str, &str)| {
+        keys.contains(&key.as_str()) && (table.is_empty() || known.contains(table))
+    };
+    ADVICE.iter().find(is_meant).map(|(_, _, help)| *help)
+}
