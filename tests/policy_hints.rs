@@ -1,4 +1,4 @@
-//! The help of the errors in policies: what it says to write is valid.
+//! The help of errors and warnings about policies: what it says to write is valid.
 
 use std::fs;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use dwnl::Policy;
 use dwnl::model::{AddressSpec, Interface, Ports};
-use dwnl::policy::{Diagnostic, ParseError};
+use dwnl::policy::{Diagnostic, LoadedPolicy, ParseError, PolicyWarning};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -42,8 +42,15 @@ fn suggestions(help: &str) -> Vec<String> {
         Vec::new()
     } else if help.starts_with("write `") || help.starts_with("did you mean `") {
         // What follows explains the suggestion.
-        let ends =
-            [" and set ", "; some programs", "; ports belong", ": a comment", ": the published"];
+        let ends = [
+            " and set ",
+            "; some programs",
+            "; ports belong",
+            ": a comment",
+            ": the published",
+            ": `+`",
+            "; an entry",
+        ];
         let end = ends.iter().filter_map(|end| help.find(end)).min().unwrap_or(help.len());
         between(&help[..end], '`').into_iter().map(str::to_owned).collect()
     } else if help.starts_with("write a string") || help.starts_with("write a name") {
@@ -113,6 +120,57 @@ fn what_the_help_suggests_is_valid() {
         }
     }
     assert!(count >= 120, "only {count} suggestions");
+}
+
+/// The warnings about a policy in a file of this directory, without the path of the directory.
+fn warnings(policy: &str, directory: &Path) -> Vec<PolicyWarning> {
+    let path = directory.join("policy.toml");
+    fs::write(&path, policy).expect("a policy");
+    let loaded = LoadedPolicy::load(&path);
+    assert_eq!(loaded.policy.err(), None);
+    loaded.warnings
+}
+
+/// `lint.txt` holds policies with the exact warnings about them, as `malformed.txt` does errors.
+#[test]
+fn warnings_about_policies_have_their_exact_messages() {
+    let directory = directory();
+    let table = fs::read_to_string(Path::new(FIXTURES).join("lint.txt")).expect("the table");
+    let mut wrong = String::new();
+    for case in table.split("=== ").skip(1) {
+        let (title, rest) = case.split_once('\n').expect("a title");
+        let (policy, expected) = rest.split_once("---\n").expect("a line between");
+        let found = warnings(policy, directory.path());
+        let found: Vec<String> = found.iter().map(PolicyWarning::to_string).collect();
+        let path = format!("{}/", directory.path().display());
+        let found = found.join("\n\n").replace(&path, "");
+        if found != expected.trim_end() {
+            wrong += &format!("=== {title}\n{policy}---\n{found}\n\n");
+        }
+    }
+    assert!(wrong.is_empty(), "unexpected messages:\n{wrong}");
+}
+
+/// What the help of a warning suggests ends it.
+#[test]
+fn what_the_help_of_a_warning_suggests_ends_it() {
+    let directory = directory();
+    let table = fs::read_to_string(Path::new(FIXTURES).join("lint.txt")).expect("the table");
+    let mut count = 0;
+    for case in table.split("=== ").skip(1) {
+        let (policy, _) =
+            case.split_once('\n').expect("a title").1.split_once("---\n").expect("a line");
+        for warning in warnings(policy, directory.path()) {
+            let diagnostic = warning.diagnostic();
+            let suggestions = diagnostic.help.as_deref().map(suggestions).unwrap_or_default();
+            for suggestion in suggestions.iter().filter(|_| !diagnostic.excerpt.is_empty()) {
+                count += 1;
+                let left = warnings(&apply(policy, diagnostic, suggestion), directory.path());
+                assert!(left.iter().all(|it| it.diagnostic().at != diagnostic.at), "{warning}");
+            }
+        }
+    }
+    assert!(count >= 4, "only {count} suggestions");
 }
 
 /// The suggestions in an error of a value.

@@ -1,5 +1,6 @@
 //! Loads a policy: the file, the document in it, and the source files that it names.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use super::parse::read_text::{self, ReadError};
 use super::parse::source_file::SourceFiles;
 use super::parse::{allow, settings, syntax};
 use super::shrink::{self, ShrinkLimit};
-use super::warning::{PolicyWarning, WarningList};
-use super::{Policy, PolicyError};
+use super::warning::{PolicyWarning, WarningKind, WarningList};
+use super::{Allow, Policy, PolicyError, lint};
 
 /// The result of loading a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,10 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     let mut document = Document { text, errors, warnings, limits: Vec::new(), poisoned };
     let mut files = SourceFiles::new(directory);
     let policy = interpret(&mut document, root, &mut files);
+    if let Ok(policy) = &policy {
+        warn_of_entries(&mut document, policy);
+        warn_of_groups(&mut document, root, policy);
+    }
     let is_unfinished = document.warn_if_unfinished();
     let (paths, found) = files.into_parts();
     let mut file_errors = found.errors;
@@ -124,6 +129,30 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
         watch_paths: paths,
         is_unfinished: is_unfinished || found.is_unfinished,
         limits: document.limits,
+    }
+}
+
+fn warn_of_entries(document: &mut Document, policy: &Policy) {
+    for (entry, kind) in lint::ineffective_entries(policy) {
+        if let Some(at) = entry.at() {
+            document.warnings.push_at(kind, &document.text, at);
+        }
+    }
+}
+
+/// Warns of groups that nothing names. If there are errors, an entry that names them may be missing.
+fn warn_of_groups(document: &mut Document, root: &DeTable, policy: &Policy) {
+    let Some(table) = root.get("sources").and_then(|value| value.get_ref().as_table()) else {
+        return;
+    };
+    if document.errors.len() > 0 {
+        return;
+    }
+    let groups = policy.allow().iter().filter_map(Allow::from).chain(policy.guard().swarm_peers());
+    let used: HashSet<&str> =
+        groups.flatten().filter_map(|it| it.name()).map(AsRef::as_ref).collect();
+    for key in table.keys().filter(|key| !used.contains(key.get_ref().as_ref())) {
+        document.warn(key.span(), WarningKind::UnusedGroup(key.get_ref().as_ref().into()));
     }
 }
 

@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::EntryLabel;
 use super::diag::{Diagnostic, Issue, Quoted, Text};
-use crate::model::{Location, Name};
+use crate::model::{AddressSpec, Interface, IpVersion, Location, Name};
 
 /// What a warning is about. `Display` is one sentence without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +44,30 @@ pub enum WarningKind {
         /// The permission bits of the directory.
         mode: u32,
     },
+    /// Another entry allows all that the entry allows, and more.
+    #[error("the entry has no effect: {by} allows all that it allows")]
+    ShadowedEntry {
+        /// The other entry.
+        by: EntryLabel,
+    },
+    /// The entry allows exactly what an earlier one allows.
+    #[error("the entry has no effect: {of} allows the same")]
+    DuplicateEntry {
+        /// The earlier entry.
+        of: EntryLabel,
+    },
+    /// `0.0.0.0` or `::` as a source.
+    #[error("`{0}` is a single address, which no client has")]
+    UnspecifiedSource(AddressSpec),
+    /// `0.0.0.0` or `::` in `to`.
+    #[error("`{0}` is a single address, which no packet has as its destination")]
+    UnspecifiedDestination(AddressSpec),
+    /// A `*` in the name of an interface.
+    #[error("`{0}` matches only an interface of that very name: `*` is no wildcard")]
+    StarInInterface(Interface),
+    /// A group that no entry names.
+    #[error("no entry uses group {}", Quoted(.0))]
+    UnusedGroup(Name),
 }
 
 impl WarningKind {
@@ -55,6 +80,12 @@ impl WarningKind {
             WarningKind::UnlinkedFile => "unlinked_file",
             WarningKind::WritableFile { .. } => "writable_file",
             WarningKind::WritableDirectory { .. } => "writable_directory",
+            WarningKind::ShadowedEntry { .. } => "shadowed_entry",
+            WarningKind::DuplicateEntry { .. } => "duplicate_entry",
+            WarningKind::UnspecifiedSource(_) => "unspecified_source",
+            WarningKind::UnspecifiedDestination(_) => "unspecified_destination",
+            WarningKind::StarInInterface(_) => "star_in_interface",
+            WarningKind::UnusedGroup(_) => "unused_group",
         }
     }
 
@@ -69,12 +100,35 @@ impl WarningKind {
             }
             WarningKind::WritableFile { .. } => "run `chmod go-w` on it".to_owned(),
             WarningKind::WritableDirectory { .. } => "run `chmod go-w` on the directory".to_owned(),
+            WarningKind::ShadowedEntry { .. } => "remove it, or restrict the other entry".into(),
+            WarningKind::DuplicateEntry { .. } => "remove it".into(),
+            WarningKind::UnspecifiedSource(address) if address.version() == IpVersion::V6 => {
+                "write `::/0` for every IPv6 address; an entry without `from` allows anyone".into()
+            }
+            WarningKind::UnspecifiedSource(_) => {
+                "write `0.0.0.0/0` for every IPv4 address; an entry without `from` allows anyone"
+                    .into()
+            }
+            WarningKind::UnspecifiedDestination(_) => {
+                "omit `to` to match every address of the host".into()
+            }
+            WarningKind::StarInInterface(interface) => match meant(interface) {
+                Some(meant) => format!("write `{meant}`: `+` is the wildcard"),
+                None => "omit `in-interface` to match any interface".into(),
+            },
+            WarningKind::UnusedGroup(_) => "name it in `from`, or remove it".into(),
         })
     }
 
     fn issue(&self) -> Issue {
         Issue { message: self.to_string(), help: self.help() }
     }
+}
+
+/// The condition with a wildcard in place of a `*` at its end.
+fn meant(interface: &Interface) -> Option<Interface> {
+    let start = interface.name().strip_suffix('*')?;
+    Interface::new(start, true, interface.is_negated()).ok()
 }
 
 /// A warning about a policy or a source file, with its position.
@@ -140,7 +194,6 @@ impl WarningList {
     }
 
     /// Adds a warning about what begins at this position, in the policy's text or in a source file.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no warning about an entry exists yet"))]
     pub fn push_at(&mut self, kind: WarningKind, text: &Text, at: &Location) {
         match text.rest_of_line(at) {
             Some(span) => self.push_span(kind, text, span),
@@ -152,6 +205,11 @@ impl WarningList {
     pub fn push_file(&mut self, kind: WarningKind, file: &Arc<str>) {
         let at = Location { file: file.clone(), line: 1, column: 1 };
         self.push_without_excerpt(kind, at, true);
+    }
+
+    /// Adds a warning about what is at this position in a source file.
+    pub fn push_in_file(&mut self, kind: WarningKind, at: Location) {
+        self.push_without_excerpt(kind, at, false);
     }
 
     /// All of them, sorted by file, line and column.

@@ -11,7 +11,7 @@ use super::{interface, port, source};
 use crate::model::{AddressSpec, Interface, Location, Name, Ports};
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::entry_name;
-use crate::policy::{Allow, PolicyError};
+use crate::policy::{Allow, PolicyError, lint};
 
 const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
 
@@ -120,12 +120,17 @@ impl<'r, 't> Reader<'r, 't> {
             }
             _ => self.document.string(value, "in-interface", "eth1")?,
         };
-        self.document.check(interface::parse(text), value.span())
+        let interface = self.document.check(interface::parse(text), value.span())?;
+        if let Some(kind) = lint::interface(&interface) {
+            self.document.warn(value.span(), kind);
+        }
+        Some(interface)
     }
 
     fn to(&mut self, value: &Value) -> Vec<AddressSpec> {
         let expected = Strings { key: "to", example: "192.0.2.1", meant: &source::values };
         let groups = self.groups;
+        self.warn_of_destinations(value);
         self.parse_all(value, &expected, PolicyError::EmptyTo, |text| {
             if groups.contains(text) {
                 let message = format!("{} is a group of sources", Quoted(text));
@@ -134,6 +139,16 @@ impl<'r, 't> Reader<'r, 't> {
             }
             source::parse(text)
         })
+    }
+
+    fn warn_of_destinations(&mut self, value: &Value) {
+        let Some(array) = value.get_ref().as_array() else { return };
+        for element in array.iter() {
+            let addresses = element.get_ref().as_str().and_then(source::parse_host);
+            if let Some(kind) = addresses.and_then(|addresses| lint::destination(&addresses)) {
+                self.document.warn(element.span(), kind);
+            }
+        }
     }
 
     /// Parses each string of an array, and reports the errors and an empty array.

@@ -12,7 +12,7 @@ use super::{list, source};
 use crate::model::Name;
 use crate::policy::diag::{Issue, Quoted, list, suggest};
 use crate::policy::name::{group_name, looks_like_address};
-use crate::policy::{Group, PolicyError, Source, WarningKind};
+use crate::policy::{Group, PolicyError, Source, WarningKind, lint};
 
 /// The groups of a policy by name; `None`: there is an error in the group.
 #[derive(Default)]
@@ -130,7 +130,12 @@ fn inline_sources<'v>(
     let mut sources = Vec::new();
     for (text, span) in strings {
         match source::parse(text) {
-            Ok(addresses) => sources.push(Source::located(addresses, document.at(&span))),
+            Ok(addresses) => {
+                sources.push(Source::located(addresses, document.at(&span)));
+                if let Some(kind) = lint::source(&addresses) {
+                    document.warn(span, kind);
+                }
+            }
             Err(issue) => document.error(span, explain(text, issue)),
         }
     }

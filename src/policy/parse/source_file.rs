@@ -12,7 +12,7 @@ use crate::policy::diag::{
     Diagnostic, Issue, IssueList, Quoted, count_chars, diagnose, saturate, without_mark,
 };
 use crate::policy::warning::{WarningKind, WarningList};
-use crate::policy::{FILE_SOURCES_MAX, Source};
+use crate::policy::{FILE_SOURCES_MAX, Source, lint};
 
 /// The sources of a source file; `None` if there was an error in it.
 pub(super) type Sources = Option<Arc<Vec<Source>>>;
@@ -77,6 +77,11 @@ impl<'p> SourceFiles<'p> {
             }
         };
         self.room -= sources.len();
+        for source in &sources {
+            if let (Some(kind), Some(at)) = (lint::source(source.addresses()), source.at()) {
+                self.found.warnings.push_in_file(kind, at.clone());
+            }
+        }
         let sources = (errors.len() == 0).then(|| Arc::new(sources));
         self.found.errors.extend(errors.into_vec());
         Ok(slot.insert(sources).clone())

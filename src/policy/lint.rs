@@ -1,0 +1,267 @@
+//! What is valid in a policy but probably not meant: entries without effect, and values that no packet
+//! matches. Nothing but the policy itself is looked at.
+
+use std::cell::OnceCell;
+use std::fmt;
+
+use super::diag::Quoted;
+use super::warning::WarningKind;
+use super::{Allow, Group, Policy};
+use crate::model::{AddressSpec, Interface, Interval, IpVersion, Location, Name};
+
+/// Maximum number of entries that are compared with each other: the time grows with its square.
+const COMPARED_MAX: usize = 1000;
+
+/// An entry as a message names it: by its name and its position, as far as it has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryLabel {
+    name: Option<Name>,
+    at: Option<Location>,
+}
+
+impl EntryLabel {
+    fn of(entry: &Allow) -> EntryLabel {
+        EntryLabel { name: entry.name().cloned(), at: entry.at().cloned() }
+    }
+
+    /// The name of the entry.
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    /// Where the entry begins.
+    pub fn at(&self) -> Option<&Location> {
+        self.at.as_ref()
+    }
+}
+
+/// ``entry `web` at policy.toml:3:1``
+impl fmt::Display for EntryLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "entry {}", Quoted(name))?,
+            None => f.write_str("the entry")?,
+        }
+        self.at.as_ref().map_or(Ok(()), |at| write!(f, " at {at}"))
+    }
+}
+
+/// The entries that change nothing because another entry allows all that they allow, each with the
+/// reason. Of entries that allow the same, the first one stays.
+pub(super) fn ineffective_entries(policy: &Policy) -> Vec<(&Allow, WarningKind)> {
+    let entries = policy.allow();
+    if entries.len() > COMPARED_MAX {
+        return Vec::new();
+    }
+    let scopes: Vec<Scope> = entries.iter().map(Scope::of).collect();
+    let found = scopes.iter().enumerate().filter_map(|(index, scope)| {
+        let cover = scopes.iter().enumerate().find_map(|(other, wider)| {
+            let is_covered = index != other && wider.covers(scope);
+            let is_same = is_covered && scope.covers(wider);
+            (is_covered && (!is_same || other < index)).then_some((wider.entry, is_same))
+        });
+        let (other, is_same) = cover?;
+        let label = EntryLabel::of(other);
+        let kind = match is_same {
+            true => WarningKind::DuplicateEntry { of: label },
+            false => WarningKind::ShadowedEntry { by: label },
+        };
+        Some((scope.entry, kind))
+    });
+    found.collect()
+}
+
+/// That the source is `0.0.0.0` or `::` alone.
+pub(super) fn source(addresses: &AddressSpec) -> Option<WarningKind> {
+    is_unspecified(addresses).then_some(WarningKind::UnspecifiedSource(*addresses))
+}
+
+/// The same of a destination.
+pub(super) fn destination(addresses: &AddressSpec) -> Option<WarningKind> {
+    is_unspecified(addresses).then_some(WarningKind::UnspecifiedDestination(*addresses))
+}
+
+/// That the name of an interface contains `*`, which is no wildcard.
+pub(super) fn interface(interface: &Interface) -> Option<WarningKind> {
+    let has_star = interface.name().contains('*');
+    has_star.then(|| WarningKind::StarInInterface(interface.clone()))
+}
+
+fn is_unspecified(addresses: &AddressSpec) -> bool {
+    addresses.first() == addresses.last() && addresses.first().is_unspecified()
+}
+
+/// What one entry allows. The addresses are prepared when they are needed first.
+struct Scope<'p> {
+    entry: &'p Allow,
+    from: OnceCell<Addresses>,
+    to: OnceCell<Addresses>,
+}
+
+impl<'p> Scope<'p> {
+    fn of(entry: &'p Allow) -> Scope<'p> {
+        Scope { entry, from: OnceCell::new(), to: OnceCell::new() }
+    }
+
+    /// Whether this entry allows all that the other one allows.
+    fn covers(&self, other: &Scope) -> bool {
+        let ports = self.entry.ports();
+        other.entry.ports().iter().all(|port| ports.iter().any(|wider| wider.includes(port)))
+            && covers_interface(self.entry.in_interface(), other.entry.in_interface())
+            && self.covers_destinations(other)
+            && self.covers_sources(other)
+    }
+
+    fn covers_destinations(&self, other: &Scope) -> bool {
+        let (wider, narrower) = (self.entry.to(), other.entry.to());
+        wider.is_empty()
+            || wider == narrower
+            || (!narrower.is_empty() && self.destinations().cover(other.destinations()))
+    }
+
+    fn covers_sources(&self, other: &Scope) -> bool {
+        let (Some(wider), Some(narrower)) = (self.entry.from(), other.entry.from()) else {
+            return self.entry.from().is_none();
+        };
+        narrower.iter().all(|group| wider.iter().any(|it| is_same_list(it, group)))
+            || self.sources().cover(other.sources())
+    }
+
+    fn sources(&self) -> &Addresses {
+        let groups = || self.entry.from().into_iter().flatten();
+        self.from.get_or_init(|| {
+            Addresses::of(groups().flat_map(Group::sources).map(|source| source.addresses()))
+        })
+    }
+
+    fn destinations(&self) -> &Addresses {
+        self.to.get_or_init(|| Addresses::of(self.entry.to().iter()))
+    }
+}
+
+fn is_same_list(a: &Group, b: &Group) -> bool {
+    std::ptr::eq(a.sources(), b.sources())
+}
+
+/// Whether every interface that `narrower` matches is matched by `wider`, as far as is obvious.
+fn covers_interface(wider: Option<&Interface>, narrower: Option<&Interface>) -> bool {
+    match (wider, narrower) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wider), Some(narrower)) => {
+            let is_prefix = wider.is_wildcard() && !wider.is_negated() && !narrower.is_negated();
+            wider == narrower || (is_prefix && narrower.name().starts_with(&**wider.name()))
+        }
+    }
+}
+
+/// Addresses of both IP versions as sorted intervals that neither overlap nor touch.
+struct Addresses([Vec<Interval>; 2]);
+
+impl Addresses {
+    fn of<'a>(addresses: impl Iterator<Item = &'a AddressSpec>) -> Addresses {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for addresses in addresses {
+            let intervals = if addresses.version() == IpVersion::V6 { &mut v6 } else { &mut v4 };
+            intervals.push(Interval::of(addresses));
+        }
+        Addresses([merged(v4), merged(v6)])
+    }
+
+    fn cover(&self, other: &Addresses) -> bool {
+        self.0.iter().zip(&other.0).all(|(wider, narrower)| {
+            narrower.iter().all(|part| {
+                let end = wider.partition_point(|interval| interval.first <= part.first);
+                let interval = end.checked_sub(1).and_then(|index| wider.get(index));
+                interval.is_some_and(|interval| part.last <= interval.last)
+            })
+        })
+    }
+}
+
+fn merged(mut intervals: Vec<Interval>) -> Vec<Interval> {
+    intervals.sort_unstable();
+    let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
+    for interval in intervals {
+        match merged.last_mut() {
+            Some(last) if interval.first <= last.last.saturating_add(1) => {
+                last.last = last.last.max(interval.last);
+            }
+            _ => merged.push(interval),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(text: &str) -> Policy {
+        Policy::parse(text, "p", std::path::Path::new("")).expect("a policy")
+    }
+
+    /// The names of the entries without effect, each with the id of the warning.
+    fn found(entries: &[&str]) -> Vec<String> {
+        let entry = |(index, entry): (usize, &&str)| {
+            format!("[[allow]]\nname = '{index}'\n{}\n", entry.replace("; ", "\n"))
+        };
+        let text: String = entries.iter().enumerate().map(entry).collect();
+        let policy = policy(&text);
+        let name = |entry: &Allow| entry.name().expect("a name").to_string();
+        let found = ineffective_entries(&policy);
+        found.iter().map(|(entry, kind)| format!("{} {}", name(entry), kind.id())).collect()
+    }
+
+    #[test]
+    fn an_entry_is_shadowed_by_one_that_allows_more() {
+        let narrow = "ports = ['443']; from = ['192.0.2.0/25', '192.0.2.128/25']";
+        for wide in [
+            "ports = ['443']",
+            "ports = ['1-1000']; from = ['192.0.2.0/24']",
+            "ports = ['443']; from = ['192.0.0.0-192.0.3.0', '2001:db8::1']",
+        ] {
+            assert_eq!(found(&[narrow, wide]), ["0 shadowed-entry"], "{wide}");
+            assert_eq!(found(&[wide, narrow]), ["1 shadowed-entry"], "{wide}");
+        }
+        for other in [
+            "ports = ['443/udp']",
+            "ports = ['443']; from = ['192.0.2.0/23']; in-interface = 'eth0'",
+            "ports = ['443']; from = ['192.0.1.1-192.0.2.254']",
+            "ports = ['443']; to = ['192.0.2.1']",
+        ] {
+            assert_eq!(found(&[narrow, other]), [""; 0], "{other}");
+        }
+    }
+
+    #[test]
+    fn of_equal_entries_the_later_ones_are_duplicates() {
+        let entry = "ports = ['443', '80']; from = ['192.0.2.0/24']; to = ['192.0.2.1']";
+        let same = "ports = ['80', '443']; from = ['192.0.2.0-192.0.2.255']; to = ['192.0.2.1']";
+        assert_eq!(found(&[entry, same, entry]), ["1 duplicate-entry", "2 duplicate-entry"]);
+    }
+
+    #[test]
+    fn interfaces_and_destinations_are_compared() {
+        let one = "ports = ['443']; in-interface = 'eth0'; to = ['192.0.2.1']";
+        for wide in [
+            "ports = ['443']; in-interface = 'eth0'",
+            "ports = ['443']; in-interface = 'eth+'; to = ['192.0.2.0/24']",
+            "ports = ['443']; to = ['192.0.2.1', '2001:db8::1']",
+        ] {
+            assert_eq!(found(&[one, wide]), ["0 shadowed-entry"], "{wide}");
+        }
+        for other in
+            ["ports = ['443']; in-interface = 'eth1'", "ports = ['443']; in-interface = '!eth0'"]
+        {
+            assert_eq!(found(&[one, other]), [""; 0], "{other}");
+        }
+    }
+
+    #[test]
+    fn many_entries_are_not_compared() {
+        let entries = vec!["ports = ['443']"; COMPARED_MAX + 1];
+        assert_eq!(found(&entries), [""; 0]);
+        assert_eq!(found(&entries[1..]).len(), COMPARED_MAX - 1);
+    }
+}
