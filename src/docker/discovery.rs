@@ -126,6 +126,9 @@ impl Discovery {
         if is_native {
             self.docker.native.insert(published.clone());
         }
+        if let Some(port) = rule.container_port {
+            self.docker.container_ports.insert(published.clone(), port);
+        }
         self.docker.published.insert(published);
     }
 

@@ -29,6 +29,8 @@ pub struct Docker {
     pub published: BTreeSet<PublishedPort>,
     /// Those among them that its nftables backend publishes; `DOCKER-BLOCK` does not block them.
     pub native: BTreeSet<PublishedPort>,
+    /// The ports of containers, each by the port as its rule publishes it, as far as they can be read.
+    pub container_ports: BTreeMap<PublishedPort, u16>,
     /// The IP versions in whose nat table Swarm has a chain.
     pub ingress: BTreeSet<IpVersion>,
     /// Translations in its chains whose ports cannot be read: the chain, and the rule's

@@ -19,6 +19,8 @@ pub struct RuleFacts {
     pub protocol: Option<u8>,
     /// `--dport`.
     pub ports: Option<Ports>,
+    /// The port of `--to-destination`.
+    pub container_port: Option<u16>,
     /// `-m conntrack --ctstate RELATED,ESTABLISHED`.
     pub is_ongoing: bool,
     /// What it does, if that is one of these.
@@ -45,6 +47,8 @@ pub enum Action {
     Accept,
     /// `-j DROP`.
     Drop,
+    /// `-j REJECT`.
+    Reject,
     /// `-j RETURN`.
     Return,
     /// `-j CHAIN`.

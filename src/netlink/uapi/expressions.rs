@@ -109,6 +109,15 @@ pub mod immediate {
     pub const DATA: u16 = 2;
 }
 
+/// `NFTA_NAT_*`.
+pub mod nat {
+    /// `NFT_NAT_DNAT`.
+    pub const DESTINATION_NAT: u32 = 1;
+
+    pub const TYPE: u16 = 1;
+    pub const REGISTER_PORT_MIN: u16 = 5;
+}
+
 /// `NFTA_FIB_*`.
 pub mod fib {
     /// `NFT_FIB_RESULT_ADDRTYPE` and `NFTA_FIB_F_DADDR`.

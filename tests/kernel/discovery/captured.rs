@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dwnl::model::{Docker, IpVersion};
+use dwnl::model::{Docker, Family, IpVersion};
 
 use super::super::support::{Iptables, Namespace};
 use super::{docker, texts};
@@ -99,6 +99,22 @@ fn published_ports_are_read_with_their_addresses() {
             ],
             "{version}"
         );
+    }
+}
+
+#[test]
+fn the_ports_of_containers_are_read() {
+    for (version, iptables) in VERSIONS {
+        let docker = restored(&format!("{version}-stock"), iptables);
+        let ports = docker.container_ports.iter();
+        let mut ports: Vec<_> = ports.map(|(it, port)| (it.ports.first(), *port)).collect();
+        ports.sort();
+        let expected =
+            [(8053, 53), (8080, 80), (8081, 80), (8082, 82), (8083, 83), (8090, 80), (8091, 80)];
+        assert_eq!(ports, expected, "{version}");
+        let docker = restored(&format!("{version}-ipv6"), iptables);
+        let six = docker.container_ports.iter().filter(|(it, _)| it.family == Family::Ip6);
+        assert!(six.clone().count() > 0 && six.clone().all(|(_, port)| *port < 1024), "{docker:?}");
     }
 }
 

@@ -67,6 +67,7 @@ fn bridges_routed_networks_and_ports_are_discovered() {
     assert_eq!(texts(&found.routed_ports), ["80/tcp on 198.51.100.2"]);
     assert_eq!(texts(&found.published), ["8080/tcp", "8081/tcp on 127.0.0.1"]);
     assert_eq!(found.native, found.published);
+    assert_eq!(found.container_ports.values().collect::<Vec<_>>(), [&80, &80]);
     assert!(found.unreadable.is_empty(), "{found:?}");
 }
 

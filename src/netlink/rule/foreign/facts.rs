@@ -1,6 +1,7 @@
 //! Foreign rules → the conditions and actions that Docker's rules have, whichever version of iptables
 //! or nft wrote them. Anything else is recorded as unknown.
 
+use super::container_port::container_port;
 use super::translation::translation;
 use super::words;
 use crate::model::{
@@ -22,7 +23,7 @@ const PROTOCOL: Expression =
 
 /// The facts about a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
 pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFacts {
-    let expressions = read_expressions(attributes);
+    let expressions = read_expressions(attributes.clone());
     let mut facts = RuleFacts::default();
     let mut rest = expressions.as_slice();
     while let Some((first, behind)) = rest.split_first() {
@@ -37,6 +38,9 @@ pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFa
     }
     if facts.ports.is_none() && translation(&expressions).is_some() {
         facts.unreadable = Some(words(&expressions).into());
+    }
+    if facts.action == Some(Action::Translate) {
+        facts.container_port = container_port(attributes);
     }
     facts
 }
@@ -117,6 +121,8 @@ impl RuleFacts {
             Expression::Other(name) if name == "nat" || name == "redir" => Action::Translate,
             Expression::Verdict(VerdictCode::Accept) => Action::Accept,
             Expression::Verdict(VerdictCode::Drop) => Action::Drop,
+            Expression::Target { name, .. } if name == "REJECT" => Action::Reject,
+            Expression::Other(name) if name == "reject" => Action::Reject,
             Expression::Verdict(VerdictCode::Return) => Action::Return,
             Expression::Verdict(VerdictCode::Jump(chain)) => Action::Jump(chain.as_ref().into()),
             _ => return self.has_unknown = true,

@@ -1,6 +1,7 @@
 //! Rules that other programs wrote: what is shown of them, what they reveal of Docker, and whether
 //! they translate addresses.
 
+mod container_port;
 mod facts;
 mod translation;
 
