@@ -58,6 +58,7 @@
 //! |---|---|
 //! | [`reconcile`] | keeps a policy in force |
 //! | [`engine`] | dump → resolve → plan → commit, with retries; reports commits of other programs |
+//! | [`mismatch`] | what a policy allows without effect on this host |
 //! | `conntrack` | which existing flows a policy contradicts |
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
@@ -75,6 +76,7 @@ pub mod engine;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod mismatch;
 pub mod model;
 mod netlink;
 pub mod plan;

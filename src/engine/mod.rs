@@ -11,6 +11,7 @@ mod error;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod host;
+mod host_facts;
 mod monitor;
 mod outcome;
 mod probe;

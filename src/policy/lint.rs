@@ -2,49 +2,13 @@
 //! matches. Nothing but the policy itself is looked at.
 
 use std::cell::OnceCell;
-use std::fmt;
 
-use super::diag::Quoted;
 use super::warning::WarningKind;
 use super::{Allow, Group, Policy};
-use crate::model::{AddressSpec, Interface, Interval, IpVersion, Location, Name};
+use crate::model::{AddressSpec, Interface, Interval, IpVersion};
 
 /// Maximum number of entries that are compared with each other: the time grows with its square.
 const COMPARED_MAX: usize = 1000;
-
-/// An entry as a message names it: by its name and its position, as far as it has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryLabel {
-    name: Option<Name>,
-    at: Option<Location>,
-}
-
-impl EntryLabel {
-    fn of(entry: &Allow) -> EntryLabel {
-        EntryLabel { name: entry.name().cloned(), at: entry.at().cloned() }
-    }
-
-    /// The name of the entry.
-    pub fn name(&self) -> Option<&Name> {
-        self.name.as_ref()
-    }
-
-    /// Where the entry begins.
-    pub fn at(&self) -> Option<&Location> {
-        self.at.as_ref()
-    }
-}
-
-/// ``entry `web` at policy.toml:3:1``
-impl fmt::Display for EntryLabel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "entry {}", Quoted(name))?,
-            None => f.write_str("the entry")?,
-        }
-        self.at.as_ref().map_or(Ok(()), |at| write!(f, " at {at}"))
-    }
-}
 
 /// The entries that change nothing because another entry allows all that they allow, each with the
 /// reason. Of entries that allow the same, the first one stays.
@@ -61,7 +25,7 @@ pub(super) fn ineffective_entries(policy: &Policy) -> Vec<(&Allow, WarningKind)>
             (is_covered && (!is_same || other < index)).then_some((wider.entry, is_same))
         });
         let (other, is_same) = cover?;
-        let label = EntryLabel::of(other);
+        let label = other.label();
         let kind = match is_same {
             true => WarningKind::DuplicateEntry { of: label },
             false => WarningKind::ShadowedEntry { by: label },

@@ -17,6 +17,7 @@ mod foreign;
 mod guard;
 mod host;
 mod jumps;
+mod mismatches;
 mod monitor;
 mod namespace;
 mod native;

@@ -1,8 +1,10 @@
 //! Warnings: what the operator has to take care of, because the policy cannot.
 
 use dwnl::engine::Outcome;
-use dwnl::model::{Docker, ForeignTranslations, Name};
-use dwnl::{Limitation, Policy, blocked_swarm_ports, unprotected_ports};
+use dwnl::mismatch::{DropCause, Mismatch, mismatches};
+use dwnl::model::{Docker, ForeignTranslations, Interface, Name, Ports};
+use dwnl::policy::EntryLabel;
+use dwnl::{Engine, Limitation, Policy, blocked_swarm_ports, unprotected_ports};
 
 /// The warnings for a policy that was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
@@ -58,10 +60,98 @@ fn unreadable(rule: &str) -> String {
     format!("cannot determine which ports Docker publishes with a rule in {rule}")
 }
 
+/// The warnings for what the policy allows without effect on this host, for a command that looks once.
+/// If the host cannot be read, that is the only one.
+pub fn host_warnings(engine: &mut Engine, policy: &Policy, docker: &Docker) -> Vec<String> {
+    match engine.host_facts(policy) {
+        Ok(host) => sentences(&mismatches(policy, docker, &host)),
+        Err(error) => vec![format!("cannot compare the policy with the host: {error}")],
+    }
+}
+
+/// One for each mismatch, but a single one for all ports that are simply not published.
+fn sentences(mismatches: &[Mismatch]) -> Vec<String> {
+    let unpublished = mismatches.iter().filter_map(|mismatch| match mismatch {
+        Mismatch::NotPublished { ports, published_as } if published_as.is_empty() => Some(ports),
+        _ => None,
+    });
+    let unpublished: Vec<String> = unpublished.map(Ports::to_string).collect();
+    let one = (!unpublished.is_empty()).then(|| {
+        format!("Docker does not publish {}, which the policy allows", some(&unpublished))
+    });
+    one.into_iter().chain(mismatches.iter().filter_map(sentence)).collect()
+}
+
+fn sentence(mismatch: &Mismatch) -> Option<String> {
+    Some(match mismatch {
+        Mismatch::NotPublished { ports, published_as } => {
+            let published: Vec<String> = published_as.iter().map(Ports::to_string).collect();
+            if published.is_empty() {
+                return None;
+            }
+            format!(
+                "Docker does not publish {ports}, which the policy allows: {} is the container's \
+                 port; it is published as {}",
+                ports.first(),
+                some(&published)
+            )
+        }
+        Mismatch::NoInterface { entry, interface } => {
+            format!("the host has no interface {}, which {entry} names", name(interface))
+        }
+        Mismatch::NoAddress { entry, addresses } => {
+            format!("the host has no address in {addresses}, which `to` of {entry} lists")
+        }
+        Mismatch::Dropped { chain, cause, entries } => {
+            let entries: Vec<String> = entries.iter().map(EntryLabel::to_string).collect();
+            format!("{chain} drops {}, which {} allows", dropped(cause), some(&entries))
+        }
+        _ => return None,
+    })
+}
+
+/// What a chain drops: `everything that comes in by eth0 except from 192.0.2.0/24`.
+fn dropped(cause: &DropCause) -> String {
+    let DropCause::Rule { in_interface, source } = cause else {
+        return "what reaches its end (policy drop)".to_owned();
+    };
+    let interface = match in_interface {
+        Some(interface) if interface.is_negated() => {
+            format!(" that does not come in by {}", name(interface))
+        }
+        Some(interface) => format!(" that comes in by {}", name(interface)),
+        None => String::new(),
+    };
+    let source = match source {
+        Some(source) if source.negated => format!(" except from {}", source.network),
+        Some(source) => format!(" from {}", source.network),
+        None => String::new(),
+    };
+    format!("everything{interface}{source}")
+}
+
+/// The interface without `!`.
+fn name(interface: &Interface) -> String {
+    interface.to_string().trim_start_matches('!').to_owned()
+}
+
+/// The first words of a list, and the number of the others.
+fn some(words: &[String]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let shown = words.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match words.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use dwnl::Plan;
-    use dwnl::model::{Family, Ports, Protocol, PublishedPort, ReturnRule, TablePath};
+    use dwnl::mismatch::HostFacts;
+    use dwnl::model::{
+        AddressMatch, Family, Ports, Protocol, PublishedPort, ReturnRule, TablePath,
+    };
     use dwnl::policy::Guard;
 
     use super::*;
@@ -98,5 +188,59 @@ mod tests {
             starts(&Policy::builder().guard(Guard::off()).build().expect("a policy")),
             ["the RETURN rule in", "unprotected while the guard", "cannot determine which ports"]
         );
+    }
+
+    #[test]
+    fn mismatches_are_sentences() {
+        let text = "[[allow]]\nname = 'web'\nports = ['80', '443', '53/udp']\nin-interface = 'wg+'\n\
+                    to = ['192.0.2.1']\n";
+        let policy = Policy::parse(text, "p", std::path::Path::new("")).expect("a policy");
+        let ports = |text: &str| text.parse::<Ports>().expect("ports");
+        let port = PublishedPort { address: None, family: Family::Inet, ports: ports("81") };
+        let docker = Docker {
+            has_rules: true,
+            container_ports: [(port.clone(), 80)].into(),
+            published: [port].into(),
+            ..Docker::default()
+        };
+        let host = HostFacts {
+            interfaces: ["eth0".into()].into(),
+            addresses: Some(Vec::new()),
+            ..HostFacts::default()
+        };
+        assert_eq!(
+            sentences(&mismatches(&policy, &docker, &host)),
+            [
+                "Docker does not publish 443/tcp, 53/udp, which the policy allows",
+                "Docker does not publish 80/tcp, which the policy allows: 80 is the container's port; \
+                 it is published as 81/tcp",
+                "the host has no interface wg+, which entry `web` at p:1:1 names",
+                "the host has no address in 192.0.2.1, which `to` of entry `web` at p:1:1 lists",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_chain_drops_is_described() {
+        let network = "192.0.2.0/24".parse().expect("a network");
+        let rule = |interface: Option<&str>, negated: Option<bool>| DropCause::Rule {
+            in_interface: interface.map(|it| it.parse().expect("an interface")),
+            source: negated.map(|negated| AddressMatch { network, negated }),
+        };
+        let cases = [
+            (rule(None, None), "everything"),
+            (rule(Some("eth0"), None), "everything that comes in by eth0"),
+            (
+                rule(Some("!lo"), Some(true)),
+                "everything that does not come in by lo except from 192.0.2.0/24",
+            ),
+            (rule(None, Some(false)), "everything from 192.0.2.0/24"),
+            (DropCause::Policy, "what reaches its end (policy drop)"),
+        ];
+        for (cause, expected) in cases {
+            assert_eq!(dropped(&cause), expected);
+        }
+        let many: Vec<String> = (1..=7).map(|number| number.to_string()).collect();
+        assert_eq!(some(&many), "1, 2, 3, 4, 5 and 2 more");
     }
 }

@@ -84,12 +84,16 @@ fn candidates(
 }
 
 fn local_addresses(routes: &mut Connection) -> Result<AddressSet, Error> {
-    let local = retry_interrupted(|local: &mut Vec<IpNetwork>| {
+    Ok(address_set(local_networks(routes)?))
+}
+
+/// The networks whose addresses are the host's own.
+pub(super) fn local_networks(routes: &mut Connection) -> Result<Vec<IpNetwork>, Error> {
+    retry_interrupted(|local: &mut Vec<IpNetwork>| {
         list_both(routes, RouteDump::LocalRoutes, |message| {
             local.extend(decode_local_route(message))
         })
-    })?;
-    Ok(address_set(local))
+    })
 }
 
 /// The networks of these interfaces.

@@ -17,7 +17,7 @@ use super::args::{
 use super::{Console, capabilities, service_user};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
-use crate::warnings::warnings as host_warnings;
+use crate::warnings::{host_warnings, warnings as outcome_warnings};
 use crate::watch::{Signals, Watch};
 
 /// The exit status of `plan --exit-code` if something would change.
@@ -66,7 +66,8 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     drop(progress);
     let plan = &outcome.plan;
     let mut difference = Difference::new(plan, console.verbose());
-    let found = host_warnings(&policy, &outcome);
+    let mut found = outcome_warnings(&policy, &outcome);
+    found.extend(host_warnings(&mut engine, &policy, &outcome.docker));
     console.warn(&found);
     warnings.extend(found);
     difference.warnings = warnings;
@@ -80,8 +81,9 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let Prepared { policy, desired, mut engine, warnings } = prepared;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
-    let mut findings = Findings::of(&policy, &applied);
     let elapsed = started.elapsed();
+    let mut findings = Findings::of(&policy, &applied);
+    findings.warnings.extend(host_warnings(&mut engine, &policy, &applied.outcome.docker));
     drop(progress);
     console.warn(&findings.warnings);
     findings.warnings.splice(..0, warnings);

@@ -72,6 +72,6 @@ fn hidden(path: &Path) -> Option<Diagnostic> {
     })
 }
 
-fn hiding(path: &PathBuf) -> Option<(&'static str, &'static str)> {
+fn hiding(path: &Path) -> Option<(&'static str, &'static str)> {
     HIDDEN.into_iter().find(|(directory, _)| path.starts_with(directory))
 }
