@@ -185,8 +185,8 @@ mod tests {
             "ports = ['1-1000']; from = ['192.0.2.0/24']",
             "ports = ['443']; from = ['192.0.0.0-192.0.3.0', '2001:db8::1']",
         ] {
-            assert_eq!(found(&[narrow, wide]), ["0 shadowed-entry"], "{wide}");
-            assert_eq!(found(&[wide, narrow]), ["1 shadowed-entry"], "{wide}");
+            assert_eq!(found(&[narrow, wide]), ["0 shadowed_entry"], "{wide}");
+            assert_eq!(found(&[wide, narrow]), ["1 shadowed_entry"], "{wide}");
         }
         for other in [
             "ports = ['443/udp']",
@@ -202,7 +202,7 @@ mod tests {
     fn of_equal_entries_the_later_ones_are_duplicates() {
         let entry = "ports = ['443', '80']; from = ['192.0.2.0/24']; to = ['192.0.2.1']";
         let same = "ports = ['80', '443']; from = ['192.0.2.0-192.0.2.255']; to = ['192.0.2.1']";
-        assert_eq!(found(&[entry, same, entry]), ["1 duplicate-entry", "2 duplicate-entry"]);
+        assert_eq!(found(&[entry, same, entry]), ["1 duplicate_entry", "2 duplicate_entry"]);
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
             "ports = ['443']; in-interface = 'eth+'; to = ['192.0.2.0/24']",
             "ports = ['443']; to = ['192.0.2.1', '2001:db8::1']",
         ] {
-            assert_eq!(found(&[one, wide]), ["0 shadowed-entry"], "{wide}");
+            assert_eq!(found(&[one, wide]), ["0 shadowed_entry"], "{wide}");
         }
         for other in
             ["ports = ['443']; in-interface = 'eth1'", "ports = ['443']; in-interface = '!eth0'"]

@@ -61,6 +61,9 @@ fn policy_commands(checker: &mut Checker) {
     let host = Namespace::new();
     let large = policy(0..100);
     checker.expect("check", &printed(&host, &["check", "-f", "-"], &large, 0));
+    // An empty group, and no line feed at the end.
+    let doubtful = "[sources]\nnobody = []";
+    checker.expect("check", &printed(&host, &["check", "-f", "-"], doubtful, 0));
     let invalid = "[[allow]]\nports = [\"0\"]\nfrom = [\"ofice\"]\n[sources]\noffice = []\n";
     for command in ["check", "rules", "plan", "apply"] {
         checker.expect("check", &printed(&host, &[command, "-f", "-"], invalid, 2));

@@ -9,7 +9,6 @@ use std::path::Path;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::getegid;
 
-use super::read_text::Kind;
 use crate::policy::WarningKind;
 use crate::policy::diag::Issue;
 
@@ -19,15 +18,15 @@ const WORLD_WRITE: u32 = 0o002;
 /// In a directory with this bit, only the owners of a file and of the directory can replace the file.
 const STICKY: u32 = 0o1000;
 
-/// Opens the file at `path`.
+/// Opens the file at `path`. `help` says what to pass in place of a FIFO, a socket or a device.
 ///
 /// The type is checked before the file is opened, because opening a device or a FIFO can have side
 /// effects, and again afterwards, because the file may have been replaced in between. `O_NONBLOCK`
 /// keeps such a FIFO from blocking; it has no effect on a regular file.
-pub(super) fn open(path: &Path, kind: &Kind) -> Result<(File, Vec<WarningKind>), Issue> {
+pub(super) fn open(path: &Path, help: &str) -> Result<(File, Vec<WarningKind>), Issue> {
     let check = |found: &Metadata| match unsuitable(found.file_type()) {
         Some(what) if found.is_dir() => Err(Issue::new(what)),
-        Some(what) => Err(Issue::new(what).help(kind.regular_file_help())),
+        Some(what) => Err(Issue::new(what).help(help)),
         None => Ok(()),
     };
     check(&fs::metadata(path).map_err(|error| describe(&error))?)?;

@@ -41,7 +41,7 @@ pub(in crate::policy) fn read_file(
     kind: &Kind,
     found: &mut WarningList,
 ) -> Result<String, ReadError> {
-    let (file, warnings) = open(path, kind).map_err(ReadError::File)?;
+    let (file, warnings) = open(path, &kind.regular_file_help()).map_err(ReadError::File)?;
     warnings.into_iter().for_each(|kind| found.push_file(kind, name));
     read(file, name, kind)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use dwnl::model::Location;
@@ -61,7 +61,7 @@ fn hidden(path: &Path) -> Option<Diagnostic> {
         return None;
     }
     let paths = [std::path::absolute(path).ok(), fs::canonicalize(path).ok()];
-    let (directory, setting) = paths.iter().flatten().find_map(|path| hiding(path))?;
+    let (directory, setting) = paths.iter().flatten().find_map(|path| hiding(path.as_path()))?;
     let file = path.to_string_lossy();
     Some(Diagnostic {
         at: Location { file: file.as_ref().into(), line: 1, column: 1 },
