@@ -33,6 +33,7 @@ mod revoke;
 pub(crate) mod strategies;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::path::Path;
 
