@@ -116,19 +116,19 @@ impl Text {
     }
 
     fn string(&mut self, key: &str, text: &str) {
-        self.value(key, string(text));
+        self.value(key, quoted(text));
     }
 
     /// One value, or one on each line.
     fn list(&mut self, key: &str, values: impl Iterator<Item = String>) {
         let mut values = values.peekable();
-        let first = values.next().map(|text| string(&text)).unwrap_or_default();
+        let first = values.next().map(|text| quoted(&text)).unwrap_or_default();
         if values.peek().is_none() {
             return self.value(key, format_args!("[{first}]"));
         }
         self.line(format_args!("{key} = [\n    {first},"));
         for text in values {
-            self.line(format_args!("    {},", string(&text)));
+            self.line(format_args!("    {},", quoted(&text)));
         }
         self.line("]");
     }
@@ -144,6 +144,6 @@ impl Text {
 }
 
 /// A basic string, with quotes and escapes.
-pub(crate) fn string(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     TomlStringBuilder::new(text).as_basic().to_toml_value()
 }
