@@ -14,6 +14,7 @@ mod metrics;
 mod podman;
 mod policy;
 mod service;
+mod state;
 #[path = "../support/mod.rs"]
 mod support;
 mod translations;

@@ -32,6 +32,12 @@ impl Findings {
             foreign_translations: plan.foreign_translations.clone(),
         }
     }
+
+    /// Warns of a policy that was applied but could not be stored, with the reason.
+    pub fn not_stored(&mut self, stored: Result<(), String>) {
+        let warning = |reason| format!("policy applied, but it could not be stored: {reason}");
+        self.warnings.extend(stored.err().map(warning));
+    }
 }
 
 /// The report of an applied policy; with `verbose`, the changes are listed.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use dwnl::model::Family;
 
+use crate::state::StateOptions;
+
 /// The path of the policy without `--file`.
 pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
 
@@ -97,6 +99,22 @@ impl Namespace {
     }
 }
 
+/// Where the policy in force is stored.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// Store the policy in DIR [default: $STATE_DIRECTORY, else /var/lib/dwnl; none in other network
+    /// namespaces than the host's]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// What decides which directory holds the state of this namespace.
+    pub fn options<'a>(&'a self, namespace: &'a Namespace) -> StateOptions<'a> {
+        StateOptions { directory: self.state_dir.as_deref(), namespace: namespace.path() }
+    }
+}
+
 /// The arguments of `rules`.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("family"))]
@@ -150,6 +168,9 @@ pub struct ApplyArgs {
     /// The network namespace to apply it in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Where it is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// The arguments of `watch`.
@@ -161,6 +182,9 @@ pub struct WatchArgs {
     /// The network namespace to keep it in force in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Where it is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,

@@ -14,6 +14,7 @@ use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
+use crate::state::Recorder;
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
 
@@ -64,11 +65,14 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    let state = args.state.options(&args.namespace);
+    let recorder = Recorder::open(state, args.policy.path(), "apply");
     let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
-    let findings = Findings::of(&policy, &applied);
+    let mut findings = Findings::of(&policy, &applied);
     let elapsed = started.elapsed();
+    findings.not_stored(recorder.record(&policy));
     drop(progress);
     console.warn(&findings.warnings);
     console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
@@ -80,12 +84,15 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
+    let state = args.state.options(&args.namespace);
+    let recorder = Recorder::open(state, args.policy.path(), "watch");
     let reconciler = match namespace {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
     };
     capabilities::keep_net_admin()?;
     let mut watch = Watch::new(args.policy.path(), reconciler, signals, console.log())?;
+    watch.record_in(recorder);
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ use dwnl::engine::Applied;
 use dwnl::policy::{LoadedPolicy, Policy};
 
 use super::events::conflicts;
-use super::{NOTIFYING, RELOADING, WATCHING, Watch};
+use super::{NOTIFYING, RELOADING, STORING, WATCHING, Watch};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Event};
 
@@ -20,6 +20,7 @@ impl Watch {
         let applied = self.set_policy(policy)?;
         self.follow(&loaded.watch_paths);
         self.loaded = Some(loaded);
+        self.record();
         let done = self.report(&applied);
         self.log.emit(&Event::Start { policy: &self.path, done });
         self.warn(&self.reported.warnings.clone());
@@ -57,6 +58,7 @@ impl Watch {
                 self.log.clear(RELOADING);
                 let had_errors = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
                 self.loaded = Some(loaded);
+                self.record();
                 let done = self.report(&applied);
                 self.log.emit(&Event::Reload { had_errors, done });
                 self.warn(&self.reported.warnings.clone());
@@ -80,6 +82,17 @@ impl Watch {
         let policy = self.reconciler.policy();
         self.reported = policy.map(|it| Findings::of(it, &applied)).unwrap_or_default();
         Ok(applied)
+    }
+
+    /// Stores the policy in force. The rules do not depend on it, so a failure is only reported.
+    fn record(&mut self) {
+        let Some((recorder, policy)) = self.recorder.as_ref().zip(self.reconciler.policy()) else {
+            return;
+        };
+        match recorder.record(policy) {
+            Ok(()) => self.log.clear(STORING),
+            Err(reason) => self.log.warn_once(STORING, &reason),
+        }
     }
 
     fn report<'a>(&self, applied: &'a Applied) -> ApplyReport<'a> {
