@@ -109,3 +109,43 @@ fn another_network_namespace_has_no_state() {
     assert_eq!(fs::read_to_string("/var/lib/dwnl/policy.applied").ok(), before);
     assert!(before.is_some() || !Path::new("/var/lib/dwnl/policy.applied").exists());
 }
+
+#[test]
+fn a_policy_with_errors_falls_back_to_the_last_valid_one() {
+    let host = Host::new();
+    host.apply(&allowing(1));
+    let stored = host.stored("policy.applied");
+    dwnl(&host.host, &["remove"], "").succeeded();
+    let rules = || host.host.run(&["iptables", "-t", "nat", "-S", "DOCKER-BLOCK"]);
+    let output = host.run(&["apply", "--fallback", "--json"], "mistake");
+    assert_eq!(output.status.code(), Some(4), "{output}");
+    let report: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!((&report["is_fallback"], &report["has_changes"]), (&true.into(), &true.into()));
+    assert!(output.stderr.starts_with("<stdin>:1:8: "), "{output}");
+    let sentence = "error: policy has 1 error; applying the last valid policy instead, from -, first \
+                    applied 20";
+    assert!(output.stderr.contains(sentence), "{output}");
+    assert!(rules().contains("--dport 1 "), "{}", rules());
+    assert_eq!(host.stored("policy.applied"), stored);
+    let report = host.run(&["apply", "--fallback", "--json"], &allowing(2)).succeeded();
+    assert!(report.contains(r#""is_fallback":false"#), "{report}");
+    assert!(rules().contains("--dport 2 "), "{}", rules());
+}
+
+#[test]
+fn without_a_last_valid_policy_nothing_is_applied() {
+    let host = Host::new();
+    let refuses = |reason: &str| {
+        let output = host.run(&["apply", "--fallback"], "mistake");
+        assert_eq!(output.status.code(), Some(2), "{output}");
+        let warning = "warning: cannot apply the last valid policy instead: ";
+        assert!(output.stderr.contains(warning) && output.stderr.contains(reason), "{output}");
+        assert!(output.stderr.contains("<stdin>:1:8: "), "{output}");
+        assert_eq!(host.host.run(&["iptables-save"]), "");
+    };
+    refuses("none is stored yet");
+    fs::write(host.state.path().join("policy.applied"), allowing(1)).expect("to write");
+    refuses("policy.applied: not a stored policy");
+    fs::set_permissions(host.state.path(), fs::Permissions::from_mode(0o777)).expect("the mode");
+    refuses("every user may write to the directory");
+}

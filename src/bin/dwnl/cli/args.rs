@@ -18,7 +18,8 @@ pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
     disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Exit status: 0 success, 1 the operation failed, 2 invalid policy or command line, \
-                  3 the kernel differs from the policy (plan --exit-code)."
+                  3 the kernel differs from the policy (plan --exit-code), 4 the last valid policy \
+                  was applied instead (apply --fallback)."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -106,6 +107,9 @@ pub struct StateArgs {
     /// namespaces than the host's]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// If the policy has errors, apply the last valid one instead
+    #[arg(long)]
+    pub fallback: bool,
 }
 
 impl StateArgs {

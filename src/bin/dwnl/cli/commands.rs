@@ -14,12 +14,15 @@ use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
-use crate::state::Recorder;
+use crate::state::{Fallback, Recorder};
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
 
 /// The exit status of `plan --exit-code` if something would change.
 const WOULD_CHANGE: u8 = 3;
+
+/// The exit status of `apply --fallback` if the last valid policy was applied instead.
+const FELL_BACK: u8 = 4;
 
 /// Runs a command and returns the exit status.
 ///
@@ -51,7 +54,8 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let Prepared { policy, desired, mut engine } =
+        prepare(&args.namespace, || Ok(Policy::read(args.policy.path())?))?;
     let progress = console.progress("comparing the policy with the kernel");
     let outcome = engine.preview(&desired)?;
     drop(progress);
@@ -67,16 +71,49 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
     let state = args.state.options(&args.namespace);
     let recorder = Recorder::open(state, args.policy.path(), "apply");
-    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let recorder = recorder.falling_back(args.state.fallback);
+    let mut fallback = None;
+    let Prepared { policy, desired, mut engine } = prepare(&args.namespace, || {
+        let (policy, instead) = read_or_fall_back(args.policy.path(), &recorder, console)?;
+        fallback = instead;
+        Ok(policy)
+    })?;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
     let mut findings = Findings::of(&policy, &applied);
     let elapsed = started.elapsed();
-    findings.not_stored(recorder.record(&policy));
+    findings.is_fallback = fallback.is_some();
+    if fallback.is_none() {
+        findings.not_stored(recorder.record(&policy));
+    }
     drop(progress);
     console.warn(&findings.warnings);
     console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if fallback.is_some() { ExitCode::from(FELL_BACK) } else { ExitCode::SUCCESS })
+}
+
+/// Reads the policy. If it has errors, they are reported, and the last valid policy replaces it if that
+/// is permitted.
+fn read_or_fall_back(
+    path: &Path,
+    recorder: &Recorder,
+    console: &Console,
+) -> anyhow::Result<(Policy, Option<Fallback>)> {
+    let errors = match Policy::read(path) {
+        Ok(policy) => return Ok((policy, None)),
+        Err(errors) => errors,
+    };
+    match recorder.fall_back(&errors) {
+        Some(Ok((policy, fallback))) => {
+            console.fall_back(&fallback);
+            Ok((policy, Some(fallback)))
+        }
+        Some(Err(reason)) => {
+            console.warn(&[format!("cannot apply the last valid policy instead: {reason}")]);
+            Err(errors.into())
+        }
+        None => Err(errors.into()),
+    }
 }
 
 fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
@@ -86,6 +123,7 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     capabilities::require_capabilities(namespace)?;
     let state = args.state.options(&args.namespace);
     let recorder = Recorder::open(state, args.policy.path(), "watch");
+    let recorder = recorder.falling_back(args.state.fallback);
     let reconciler = match namespace {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
@@ -128,7 +166,10 @@ struct Prepared {
 
 /// Reads the policy, and the kernel's ruleset on another thread: with large policies, both take
 /// long. An error in the policy is reported before any other error.
-fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
+fn prepare(
+    namespace: &Namespace,
+    read: impl FnOnce() -> anyhow::Result<Policy>,
+) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
         engine.prefetch()?;
@@ -136,7 +177,7 @@ fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared>
     };
     thread::scope(|scope| {
         let kernel = thread::Builder::new().spawn_scoped(scope, connect);
-        let policy = Policy::read(file.path())?;
+        let policy = read()?;
         let desired = compile(&policy);
         let kernel = kernel.context("cannot start a thread")?.join();
         let engine = kernel.unwrap_or_else(|panic| resume_unwind(panic))?;

@@ -28,7 +28,7 @@ use serde::Serialize;
 pub use apply_report::{ApplyReport, Operation, PolicyEffects};
 pub use attribution::Attribution;
 pub use check::Check;
-pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
+pub use diagnostics::{Failure, fallback_sentence, write_diagnostics, write_error, write_warning};
 pub use difference::Difference;
 pub use event::Event;
 pub use json_object::JsonObject;

@@ -47,7 +47,6 @@ pub enum StoreError {
         /// The reason.
         error: StateError,
     },
-    #[allow(dead_code, reason = "a later command reads it")]
     /// A stored policy has errors.
     #[error("{0}")]
     Policy(Diagnostics),
@@ -90,7 +89,6 @@ impl Store {
         self.read(PREVIOUS)
     }
 
-    #[allow(dead_code, reason = "a later command reads it")]
     /// The policy that was put in force last, read; `None` if there is none.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ const REPAIRING: &str = "repair the rules";
 const RELOADING: &str = "apply the policy";
 const NOTIFYING: &str = "notify systemd";
 const COUNTING: &str = "read the guard's drop counters";
+const FALLING_BACK: &str = "apply the last valid policy instead";
 const STORING: &str = "store the policy";
 const WRITING: &str = "write the metrics";
 
