@@ -89,12 +89,27 @@ impl Directory {
     /// Replaces a file by another one that every user may read: a reader finds the old content or the
     /// new one. What has the name is replaced itself, also if it is a link.
     pub fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        self.exchange(name, content, |_| Ok(()))
+    }
+
+    /// [`Directory::replace`] for a file that has to survive a loss of power, the old content or the new
+    /// one.
+    pub fn replace_durably(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        self.exchange(name, content, |file| file.sync_all())?;
+        Ok(fsync(&self.directory)?)
+    }
+
+    fn exchange(
+        &self,
+        name: &str,
+        content: &[u8],
+        sync: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<()> {
         let new = format!(".{name}.new");
         let file = self.create(&new)?;
-        let written = self.fill(file, content).and_then(|()| {
-            renameat(&self.directory, new.as_str(), &self.directory, name)?;
-            Ok(fsync(&self.directory)?)
-        });
+        let written = fill(file, content)
+            .and_then(|file| sync(&file))
+            .and_then(|()| Ok(renameat(&self.directory, new.as_str(), &self.directory, name)?));
         if written.is_err() {
             // What is left is removed by the next attempt.
             let _ = unlinkat(&self.directory, new.as_str(), UnlinkatFlags::NoRemoveDir);
@@ -115,14 +130,15 @@ impl Directory {
             file => Ok(file?),
         }
     }
+}
 
-    fn fill(&self, file: OwnedFd, content: &[u8]) -> io::Result<()> {
-        let mut file = File::from(file);
-        file.write_all(content)?;
-        let readable = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
-        fchmod(file.as_fd(), readable)?;
-        file.sync_all()
-    }
+/// Writes the content, for every user to read.
+fn fill(file: OwnedFd, content: &[u8]) -> io::Result<File> {
+    let mut file = File::from(file);
+    file.write_all(content)?;
+    let readable = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
+    fchmod(file.as_fd(), readable)?;
+    Ok(file)
 }
 
 fn is_regular(found: &FileStat) -> bool {

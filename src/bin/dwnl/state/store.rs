@@ -132,7 +132,7 @@ impl Store {
     }
 
     fn write(&self, name: &str, stored: &StoredPolicy) -> Result<(), StoreError> {
-        let written = self.directory.replace(name, stored.as_bytes());
+        let written = self.directory.replace_durably(name, stored.as_bytes());
         written.map_err(|error| self.io(name, error))
     }
 
