@@ -149,3 +149,47 @@ fn without_a_last_valid_policy_nothing_is_applied() {
     fs::set_permissions(host.state.path(), fs::Permissions::from_mode(0o777)).expect("the mode");
     refuses("every user may write to the directory");
 }
+
+#[test]
+fn the_status_compares_the_stored_policy_with_the_file_and_the_kernel() {
+    let host = Host::new();
+    let file = host.state.path().join("policy.toml");
+    let (path, state) = (file.to_string_lossy(), host.state.path().to_string_lossy());
+    let run = |args: &[&str]| {
+        dwnl(&host.host, &[args, &["--state-dir", &state]].concat(), "").succeeded()
+    };
+    let status = || serde_json::from_str::<Value>(&run(&["status", "--json"])).expect("JSON");
+    let text = |part: &str| {
+        let text = run(&["status"]);
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    };
+    text("policy:   none is stored\n");
+    fs::write(&file, allowing(1)).expect("to write");
+    run(&["apply", "-f", &path]);
+    fs::write(&file, allowing(2)).expect("to write");
+    run(&["apply", "-f", &path]);
+    text(&format!("from {path}, by dwnl apply as "));
+    text(": current\nkernel:   in sync: ");
+    text("\nprevious: applied 20");
+    let found = status();
+    assert_eq!(found["applied"]["source"], *path);
+    assert_eq!(
+        (&found["file"]["state"], &found["kernel"]["is_in_sync"]),
+        (&"current".into(), &true.into())
+    );
+    fs::write(&file, allowing(3)).expect("to write");
+    host.host.run(&["iptables", "-t", "nat", "-F", "DOCKER-BLOCK"]);
+    text(": changed since, and not applied\nkernel:   differs from the policy: ");
+    fs::write(&file, "mistake").expect("to write");
+    text("policy.toml: 1 error, so the last valid policy is the one above\n");
+    let found = status();
+    assert_eq!(
+        (&found["file"]["state"], &found["file"]["error_count"]),
+        (&"invalid".into(), &1.into())
+    );
+    assert_eq!(found["kernel"]["is_in_sync"], false);
+    let damaged = fs::read(host.state.path().join("policy.applied")).expect("the file");
+    fs::write(host.state.path().join("policy.applied"), &damaged[1..]).expect("to write");
+    let warning = status()["warnings"][0].as_str().map(ToOwned::to_owned);
+    assert!(warning.is_some_and(|it| it.starts_with("cannot read the state: ")));
+}

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use dwnl::model::Family;
 
-use crate::state::StateOptions;
-
 /// The path of the policy without `--file`.
 pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
 
@@ -64,6 +62,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Keep the kernel in sync with the policy until stopped
     Watch(WatchArgs),
+    /// Show which policy is in force, and whether the kernel matches it
+    Status(StatusArgs),
     /// Show the installed rules with their packet and byte counters
     Show(Namespace),
     /// Remove everything dwnl installed, in one transaction
@@ -79,6 +79,11 @@ pub struct PolicyFile {
 }
 
 impl PolicyFile {
+    /// The path that was given.
+    pub fn given(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The path of the policy.
     pub fn path(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new(POLICY_FILE))
@@ -103,19 +108,16 @@ impl Namespace {
 /// Where the policy in force is stored.
 #[derive(Debug, Args)]
 pub struct StateArgs {
-    /// Store the policy in DIR [default: $STATE_DIRECTORY, else /var/lib/dwnl; none in other network
-    /// namespaces than the host's]
+    /// The directory with the stored policies [default: $STATE_DIRECTORY, else /var/lib/dwnl; none in
+    /// other network namespaces than the host's]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// If the policy has errors, apply the last valid one instead
-    #[arg(long)]
-    pub fallback: bool,
 }
 
 impl StateArgs {
-    /// What decides which directory holds the state of this namespace.
-    pub fn options<'a>(&'a self, namespace: &'a Namespace) -> StateOptions<'a> {
-        StateOptions { directory: self.state_dir.as_deref(), namespace: namespace.path() }
+    /// The directory that was given.
+    pub fn directory(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
     }
 }
 
@@ -163,6 +165,20 @@ pub struct PlanArgs {
     pub exit_code: bool,
 }
 
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The policy file [default: the file that the policy in force was read from].
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    /// The network namespace to compare.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// Where the policy in force is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
 /// The arguments of `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -175,6 +191,9 @@ pub struct ApplyArgs {
     /// Where it is stored.
     #[command(flatten)]
     pub state: StateArgs,
+    /// If the policy has errors, apply the last valid one instead
+    #[arg(long)]
+    pub fallback: bool,
 }
 
 /// The arguments of `watch`.
@@ -189,6 +208,9 @@ pub struct WatchArgs {
     /// Where it is stored.
     #[command(flatten)]
     pub state: StateArgs,
+    /// If the policy has errors, apply the last valid one instead
+    #[arg(long)]
+    pub fallback: bool,
     /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,

@@ -10,11 +10,14 @@ use anyhow::Context;
 use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
-use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
+use super::args::{
+    ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, StateArgs, WatchArgs,
+};
+use super::status::status;
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
-use crate::state::{Fallback, Recorder};
+use crate::state::{Fallback, Recorder, StateOptions};
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
 
@@ -35,6 +38,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Plan(args) => plan(&args, console),
         Command::Apply(args) => apply(&args, console, started),
         Command::Watch(args) => watch(&args, console),
+        Command::Status(args) => status(&args, console),
         Command::Show(namespace) => show(&namespace, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }
@@ -69,12 +73,12 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
-    let state = args.state.options(&args.namespace);
-    let recorder = Recorder::open(state, args.policy.path(), "apply");
-    let recorder = recorder.falling_back(args.state.fallback);
+    let path = args.policy.path();
+    let recorder = Recorder::open(state_options(&args.state, &args.namespace), path, "apply");
+    let recorder = recorder.falling_back(args.fallback);
     let mut fallback = None;
     let Prepared { policy, desired, mut engine } = prepare(&args.namespace, || {
-        let (policy, instead) = read_or_fall_back(args.policy.path(), &recorder, console)?;
+        let (policy, instead) = read_or_fall_back(path, &recorder, console)?;
         fallback = instead;
         Ok(policy)
     })?;
@@ -121,9 +125,9 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
-    let state = args.state.options(&args.namespace);
+    let state = state_options(&args.state, &args.namespace);
     let recorder = Recorder::open(state, args.policy.path(), "watch");
-    let recorder = recorder.falling_back(args.state.fallback);
+    let recorder = recorder.falling_back(args.fallback);
     let reconciler = match namespace {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
@@ -157,6 +161,14 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
+/// What decides which directory holds the state of a namespace.
+pub(super) fn state_options<'a>(
+    state: &'a StateArgs,
+    namespace: &'a Namespace,
+) -> StateOptions<'a> {
+    StateOptions { directory: state.directory(), namespace: namespace.path() }
+}
+
 /// A policy, and an engine to compare the kernel with it.
 struct Prepared {
     policy: Policy,
@@ -187,7 +199,7 @@ fn prepare(
 }
 
 /// Opens the engine and drops the capabilities that only opening it needs, for the calling thread.
-fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
+pub(super) fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     capabilities::require_capabilities(namespace)?;
     let engine = match namespace {
         Some(path) => Engine::open_in(path)?,

@@ -38,6 +38,7 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Apply(_) => "apply",
             Command::Watch(_) => "watch",
+            Command::Status(_) => "status",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
         }
@@ -50,6 +51,7 @@ impl Command {
             Command::Plan(args) => Some(&mut args.policy.file),
             Command::Apply(args) => Some(&mut args.policy.file),
             Command::Watch(args) => Some(&mut args.policy.file),
+            Command::Status(args) => Some(&mut args.policy.file),
             Command::Show(_) | Command::Remove(_) => None,
         }
     }
@@ -60,6 +62,7 @@ impl Command {
             Command::Plan(args) => Some(&mut args.namespace.netns),
             Command::Apply(args) => Some(&mut args.namespace.netns),
             Command::Watch(args) => Some(&mut args.namespace.netns),
+            Command::Status(args) => Some(&mut args.namespace.netns),
             Command::Show(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
         }
     }

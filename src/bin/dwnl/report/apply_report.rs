@@ -130,7 +130,8 @@ impl<'a> ApplyReport<'a> {
     }
 }
 
-fn uncovered_ports<S: Serializer>(
+/// Serializes published ports.
+pub(super) fn uncovered_ports<S: Serializer>(
     ports: &[PublishedPort],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -17,6 +17,7 @@ mod object;
 mod rules;
 mod set_elements;
 mod show;
+mod status;
 mod style;
 #[cfg(test)]
 mod test_support;
@@ -34,6 +35,7 @@ pub use event::Event;
 pub use json_object::JsonObject;
 pub use rules::Rules;
 pub use show::Show;
+pub use status::{FileReport, FileState, KernelReport, Status, StoredReport};
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].
 pub trait Report: Serialize {

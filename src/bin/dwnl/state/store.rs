@@ -80,7 +80,6 @@ impl Store {
         self.read(APPLIED)
     }
 
-    #[allow(dead_code, reason = "a later command reads it")]
     /// The policy that was in force before the last change of the policy; `None` if there is none.
     ///
     /// # Errors
