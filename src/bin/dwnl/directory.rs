@@ -117,7 +117,7 @@ impl Directory {
         written
     }
 
-    /// Creates a file. What has the name is from a program that was killed, or from somebody who may
+    /// Creates a file. What has the name is from a program that was killed, or from a user who may
     /// write to the directory; it is removed and not opened.
     fn create(&self, name: &str) -> io::Result<OwnedFd> {
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | SAFE;

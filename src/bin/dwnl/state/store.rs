@@ -19,7 +19,7 @@ const APPLIED: &str = "policy.applied";
 const PREVIOUS: &str = "policy.previous";
 /// The mode of a state directory that the program itself creates.
 const PRIVATE: u32 = 0o700;
-/// The user ID of processes that nobody has logged in to start.
+/// The login ID of a process that was not started from a login.
 const NO_LOGIN: u32 = u32::MAX;
 
 /// The state directory.
