@@ -38,6 +38,7 @@ pub(crate) mod strategies;
 #[cfg(test)]
 mod tests;
 mod warning;
+mod write;
 
 use std::path::Path;
 
@@ -54,6 +55,8 @@ pub use name::NAME_MAX;
 pub use revoke::{Established, Revoke};
 pub use size::{FILE_SOURCES_MAX, RULES_MAX};
 pub use warning::{PolicyWarning, WarningKind};
+#[cfg(feature = "state")]
+pub(crate) use write::quoted;
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

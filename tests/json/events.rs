@@ -35,7 +35,25 @@ pub fn check_all(checker: &mut Checker) {
     for event in events(&watch) {
         checker.expect("watch", &event);
     }
+    fall_back(checker);
     drop_messages(checker);
+}
+
+/// A policy with errors at the start, and a stored policy.
+fn fall_back(checker: &mut Checker) {
+    let host = Namespace::new();
+    let files = Files::new(&policy(0..0));
+    let state = files.path("state");
+    fs::create_dir(&state).expect("a directory");
+    let state = state.to_string_lossy().into_owned();
+    let files = Watch::start_with(&host, files, &["--state-dir", &state]).killed();
+    fs::write(files.policy(), "x").expect("to write");
+    let options = ["--json", "--fallback", "--state-dir", &state];
+    let watch = Watch::start_with(&host, files, &options);
+    await_event(&watch, "start");
+    for event in events(&watch) {
+        checker.expect("watch", &event);
+    }
 }
 
 /// The lines so far. The last one may be incomplete.

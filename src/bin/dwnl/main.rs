@@ -5,6 +5,8 @@
 //! | `cli` | arguments, commands, capabilities |
 //! | `watch` | the command that does not end: policy files, signals, log, metrics |
 //! | `apply` | the report of an applied policy |
+//! | `state` | the last valid policy and the one before it |
+//! | `directory` | files that are replaced as a whole |
 //! | `warnings` | warnings for the operator |
 //! | `report` | text for people and JSON for programs |
 //! | `logging` | standard error, with levels for the journal |
@@ -12,8 +14,10 @@
 
 mod apply;
 mod cli;
+mod directory;
 mod logging;
 mod report;
+mod state;
 mod warnings;
 mod watch;
 

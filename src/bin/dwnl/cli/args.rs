@@ -16,7 +16,8 @@ pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
     disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Exit status: 0 success, 1 the operation failed, 2 invalid policy or command line, \
-                  3 the kernel differs from the policy (plan --exit-code)."
+                  3 the kernel differs from the policy (plan --exit-code), 4 the last valid policy \
+                  was applied instead (apply --fallback)."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -61,6 +62,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Keep the kernel in sync with the policy until stopped
     Watch(WatchArgs),
+    /// Show which policy is in force, and whether the kernel matches it
+    Status(StatusArgs),
     /// Show the installed rules with their packet and byte counters
     Show(Namespace),
     /// Remove everything dwnl installed, in one transaction
@@ -79,6 +82,11 @@ pub struct PolicyFile {
 }
 
 impl PolicyFile {
+    /// The path that was given.
+    pub fn given(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The path of the policy.
     pub fn path(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new(POLICY_FILE))
@@ -86,7 +94,12 @@ impl PolicyFile {
 
     /// The directory to which the paths of source files are relative.
     pub fn base_directory(&self) -> &Path {
-        let parent = || self.path().parent().unwrap_or(Path::new(""));
+        self.base_directory_of(self.path())
+    }
+
+    /// The same for the policy at `path`.
+    pub fn base_directory_of<'a>(&'a self, path: &'a Path) -> &'a Path {
+        let parent = || path.parent().unwrap_or(Path::new(""));
         self.base_dir.as_deref().unwrap_or_else(parent)
     }
 }
@@ -115,6 +128,22 @@ pub struct CheckArgs {
     /// Read as the user of the services, or as USER, and report files that the services cannot read
     #[arg(long, value_name = "USER", num_args = 0..=1)]
     pub as_service: Option<Option<String>>,
+}
+
+/// Where the policy in force is stored.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// The directory with the stored policies [default: $STATE_DIRECTORY, else /var/lib/dwnl; none in
+    /// other network namespaces than the host's]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// The directory that was given.
+    pub fn directory(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
+    }
 }
 
 /// The arguments of `rules`.
@@ -161,6 +190,20 @@ pub struct PlanArgs {
     pub exit_code: bool,
 }
 
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The policy file [default: the file that the policy in force was read from].
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    /// The network namespace to compare.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// Where the policy in force is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
 /// The arguments of `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -170,6 +213,12 @@ pub struct ApplyArgs {
     /// The network namespace to apply it in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Where it is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// If the policy has errors, apply the last valid one instead
+    #[arg(long)]
+    pub fallback: bool,
 }
 
 /// The arguments of `watch`.
@@ -181,6 +230,12 @@ pub struct WatchArgs {
     /// The network namespace to keep it in force in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Where it is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// If the policy has errors, apply the last valid one instead
+    #[arg(long)]
+    pub fallback: bool,
     /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,

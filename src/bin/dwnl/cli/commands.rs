@@ -12,16 +12,21 @@ use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
 use super::args::{
-    ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs,
+    ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, StateArgs, WatchArgs,
 };
+use super::status::status;
 use super::{Console, capabilities, service_user};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
+use crate::state::{Fallback, Recorder, StateOptions};
 use crate::warnings::{host_warnings, warnings as outcome_warnings};
 use crate::watch::{Signals, Watch};
 
 /// The exit status of `plan --exit-code` if something would change.
 const WOULD_CHANGE: u8 = 3;
+
+/// The exit status of `apply --fallback` if the last valid policy was applied instead.
+const FELL_BACK: u8 = 4;
 
 /// Runs a command and returns the exit status.
 ///
@@ -34,6 +39,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Plan(args) => plan(&args, console),
         Command::Apply(args) => apply(&args, console, started),
         Command::Watch(args) => watch(&args, console),
+        Command::Status(args) => status(&args, console),
         Command::Show(namespace) => show(&namespace, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }
@@ -59,8 +65,8 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let prepared = prepare(&args.policy, &args.namespace, console)?;
-    let Prepared { policy, desired, mut engine, mut warnings } = prepared;
+    let Prepared { policy, desired, mut engine, mut warnings } =
+        prepare(&args.namespace, || read(&args.policy, console))?;
     let progress = console.progress("comparing the policy with the kernel");
     let outcome = engine.preview(&desired)?;
     drop(progress);
@@ -77,18 +83,58 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
-    let prepared = prepare(&args.policy, &args.namespace, console)?;
-    let Prepared { policy, desired, mut engine, warnings } = prepared;
+    let recorder =
+        Recorder::open(state_options(&args.state, &args.namespace), args.policy.path(), "apply");
+    let recorder = recorder.falling_back(args.fallback);
+    let mut fallback = None;
+    let Prepared { policy, desired, mut engine, warnings } = prepare(&args.namespace, || {
+        let (policy, warnings, instead) = read_or_fall_back(&args.policy, &recorder, console)?;
+        fallback = instead;
+        Ok((policy, warnings))
+    })?;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
     let elapsed = started.elapsed();
     let mut findings = Findings::of(&policy, &applied);
     findings.warnings.extend(host_warnings(&mut engine, &policy, &applied.outcome.docker));
+    findings.is_fallback = fallback.is_some();
+    if fallback.is_none() {
+        findings.not_stored(recorder.record(&policy));
+    }
     drop(progress);
     console.warn(&findings.warnings);
     findings.warnings.splice(..0, warnings);
     console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if fallback.is_some() { ExitCode::from(FELL_BACK) } else { ExitCode::SUCCESS })
+}
+
+/// Reads the policy. If it has errors, they are reported, and the last valid policy replaces it if that
+/// is permitted. A source file may not have lost more than its `max-shrink` since the policy in force.
+fn read_or_fall_back(
+    file: &PolicyFile,
+    recorder: &Recorder,
+    console: &Console,
+) -> anyhow::Result<(Policy, Vec<String>, Option<Fallback>)> {
+    let mut loaded = load(file, console);
+    if let Some(previous) = recorder.applied() {
+        loaded.check_shrink(&previous);
+    }
+    let warnings = lines(&loaded.warnings);
+    let errors = match loaded.policy {
+        Ok(policy) => return Ok((policy, warnings, None)),
+        Err(errors) => errors,
+    };
+    match recorder.fall_back(&errors) {
+        Some(Ok((policy, fallback))) => {
+            console.fall_back(&fallback);
+            Ok((policy, warnings, Some(fallback)))
+        }
+        Some(Err(reason)) => {
+            console.warn(&[format!("cannot apply the last valid policy instead: {reason}")]);
+            Err(errors.into())
+        }
+        None => Err(errors.into()),
+    }
 }
 
 fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
@@ -96,6 +142,9 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
+    let state = state_options(&args.state, &args.namespace);
+    let recorder = Recorder::open(state, args.policy.path(), "watch");
+    let recorder = recorder.falling_back(args.fallback);
     let reconciler = match namespace {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
@@ -108,6 +157,7 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
         signals,
         console.log(),
     )?;
+    watch.record_in(recorder);
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)
@@ -134,6 +184,14 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
+/// What decides which directory holds the state of a namespace.
+pub(super) fn state_options<'a>(
+    state: &'a StateArgs,
+    namespace: &'a Namespace,
+) -> StateOptions<'a> {
+    StateOptions { directory: state.directory(), namespace: namespace.path() }
+}
+
 /// A policy, and an engine to compare the kernel with it.
 struct Prepared {
     policy: Policy,
@@ -146,9 +204,8 @@ struct Prepared {
 /// Reads the policy, and the kernel's ruleset on another thread: with large policies, both take
 /// long. An error in the policy is reported before any other error.
 fn prepare(
-    file: &PolicyFile,
     namespace: &Namespace,
-    console: &Console,
+    read: impl FnOnce() -> anyhow::Result<(Policy, Vec<String>)>,
 ) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
@@ -157,15 +214,24 @@ fn prepare(
     };
     thread::scope(|scope| {
         let kernel = thread::Builder::new().spawn_scoped(scope, connect);
-        let loaded = load(file, console);
-        let policy = loaded.policy?;
+        let (policy, warnings) = read()?;
         let desired = compile(&policy);
         let kernel = kernel.context("cannot start a thread")?.join();
         let engine = kernel.unwrap_or_else(|panic| resume_unwind(panic))?;
         capabilities::keep_net_admin()?;
-        let warnings = loaded.warnings.iter().map(PolicyWarning::to_line).collect();
         Ok(Prepared { policy, desired, engine, warnings })
     })
+}
+
+/// Reads the policy, and what it gives reason to warn of.
+fn read(file: &PolicyFile, console: &Console) -> anyhow::Result<(Policy, Vec<String>)> {
+    let loaded = load(file, console);
+    Ok((loaded.policy?, lines(&loaded.warnings)))
+}
+
+/// The warnings, one line each.
+fn lines(warnings: &[PolicyWarning]) -> Vec<String> {
+    warnings.iter().map(PolicyWarning::to_line).collect()
 }
 
 /// Loads the policy and prints the warnings about it.
@@ -176,7 +242,7 @@ fn load(file: &PolicyFile, console: &Console) -> LoadedPolicy {
 }
 
 /// Opens the engine and drops the capabilities that only opening it needs, for the calling thread.
-fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
+pub(super) fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     capabilities::require_capabilities(namespace)?;
     let engine = match namespace {
         Some(path) => Engine::open_in(path)?,

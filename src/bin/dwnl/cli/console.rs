@@ -14,6 +14,7 @@ use super::args::Options;
 use super::spinner::Spinner;
 use crate::logging::{Level, StderrLog};
 use crate::report::{self, Check, Failure, JsonObject, Report};
+use crate::state::Fallback;
 use crate::watch::Log;
 
 /// The exit status if the operation failed.
@@ -82,6 +83,14 @@ impl Console {
         if !warnings.is_empty() {
             self.stderr.write(Level::Warning, |out| report::write_policy_warnings(out, warnings));
         }
+    }
+
+    /// Reports that the last valid policy is applied in place of one with errors.
+    pub fn fall_back(&self, fallback: &Fallback) {
+        self.diagnose(|out| {
+            report::write_diagnostics(out, &fallback.errors)?;
+            report::write_error(out, &report::fallback_sentence(fallback))
+        });
     }
 
     /// Shows on a terminal that a long action is in progress, until the value is dropped.

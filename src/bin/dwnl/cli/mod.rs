@@ -7,6 +7,7 @@ mod console;
 mod normalize;
 mod service_user;
 mod spinner;
+mod status;
 
 pub use args::Cli;
 pub use commands::run;

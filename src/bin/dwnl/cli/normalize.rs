@@ -40,6 +40,7 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Apply(_) => "apply",
             Command::Watch(_) => "watch",
+            Command::Status(_) => "status",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
         }
@@ -52,6 +53,7 @@ impl Command {
             Command::Plan(args) => Some(&mut args.policy),
             Command::Apply(args) => Some(&mut args.policy),
             Command::Watch(args) => Some(&mut args.policy),
+            Command::Status(args) => Some(&mut args.policy),
             Command::Show(_) | Command::Remove(_) => None,
         }
     }
@@ -70,6 +72,7 @@ impl Command {
             Command::Plan(args) => Some(&mut args.namespace.netns),
             Command::Apply(args) => Some(&mut args.namespace.netns),
             Command::Watch(args) => Some(&mut args.namespace.netns),
+            Command::Status(args) => Some(&mut args.namespace.netns),
             Command::Show(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
         }
     }

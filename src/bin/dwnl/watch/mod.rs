@@ -26,6 +26,7 @@ use nix::sys::time::TimeSpec;
 
 use crate::apply::Findings;
 use crate::report::Event;
+use crate::state::Recorder;
 use files::{Change, Files};
 use metrics::{Counters, MetricsExporter};
 use signals::SignalAction;
@@ -40,6 +41,8 @@ const REPAIRING: &str = "repair the rules";
 const RELOADING: &str = "apply the policy";
 const NOTIFYING: &str = "notify systemd";
 const COUNTING: &str = "read the guard's drop counters";
+const FALLING_BACK: &str = "apply the last valid policy instead";
+const STORING: &str = "store the policy";
 const WRITING: &str = "write the metrics";
 
 /// Keeps the policy of a file in force.
@@ -55,6 +58,7 @@ pub struct Watch {
     exporter: MetricsExporter,
     counters: Counters,
     debounce: Debounce,
+    recorder: Option<Recorder>,
     /// What the files held when they were last read, if it is in force or has errors.
     loaded: Option<LoadedPolicy>,
     /// The findings of the last report, so that they are not repeated.
@@ -86,6 +90,7 @@ impl Watch {
             exporter: MetricsExporter::default(),
             counters: Counters::default(),
             debounce: Debounce::default(),
+            recorder: None,
             loaded: None,
             reported: Findings::default(),
             repaired: Vec::new(),
@@ -99,6 +104,11 @@ impl Watch {
     pub fn publish(&mut self, file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<()> {
         self.exporter = MetricsExporter::open(file, socket)?;
         Ok(())
+    }
+
+    /// Stores each policy that is put in force.
+    pub fn record_in(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     /// Applies the policy and keeps it in force until a signal asks to stop. The rules stay in place.
