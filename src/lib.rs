@@ -58,6 +58,7 @@
 //! |---|---|
 //! | [`reconcile`] | keeps a policy in force |
 //! | [`engine`] | dump → resolve → plan → commit, with retries; reports commits of other programs |
+//! | [`access`] | who may reach which port, read from rules, and what a change of rules means for them |
 //! | `conntrack` | which existing flows a policy contradicts |
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
@@ -67,6 +68,7 @@
 //! | `netlink` | sockets, batches, encoding and decoding: the only unsafe code |
 //! | [`model`] | tables, chains, rules, sets, addresses; `Display` is the syntax of iptables or nft |
 
+pub mod access;
 pub mod cgroup;
 mod compile;
 mod conntrack;
