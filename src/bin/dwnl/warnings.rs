@@ -1,6 +1,7 @@
 //! Warnings: what the operator has to take care of, because the policy cannot.
 
-use dwnl::engine::Outcome;
+use dwnl::Error;
+use dwnl::engine::{Outcome, Preview};
 use dwnl::model::{Docker, ForeignTranslations, Name};
 use dwnl::{Limitation, Policy, blocked_swarm_ports, unprotected_ports};
 
@@ -16,6 +17,14 @@ pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
         .chain(blocked_swarm(policy, docker))
         .chain(outcome.limitations.iter().map(Limitation::to_string))
         .collect()
+}
+
+/// The warnings of `plan`.
+pub fn plan_warnings(policy: &Policy, preview: &Preview) -> Vec<String> {
+    let unread = |error: &Error| format!("cannot read the flows in conntrack: {error}");
+    let mut warnings = warnings(policy, &preview.outcome);
+    warnings.extend(preview.conntrack.as_ref().err().map(unread));
+    warnings
 }
 
 fn unprotected(policy: &Policy, docker: &Docker) -> Option<String> {

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use super::count::{Count, Counts};
 use super::foreign_translations::{self, write_left_out};
 use super::format::{self, Elapsed};
-use super::{Difference, Report};
+use super::{AccessReport, Difference, Report};
 
 /// The changes that were made to the kernel's ruleset.
 #[derive(Debug, Serialize)]
@@ -50,6 +50,9 @@ pub enum Operation {
 /// The effects of a policy besides its rules.
 #[derive(Debug, Serialize)]
 pub struct PolicyEffects {
+    /// Which sources gained and lost access.
+    #[serde(flatten)]
+    pub access: AccessReport,
     /// The changes of conntrack entries; `None` if they could not be updated.
     #[serde(flatten)]
     pub flows: Flows,
@@ -128,7 +131,8 @@ impl<'a> ApplyReport<'a> {
     }
 }
 
-fn uncovered_ports<S: Serializer>(
+/// Serializes a list of objects.
+pub(super) fn uncovered_ports<S: Serializer>(
     ports: &[PublishedPort],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -159,8 +163,17 @@ fn changes<S: Serializer>(
     difference.as_ref().map(Difference::changes).serialize(serializer)
 }
 
+/// Writes a line for each published port that no entry of the policy covers.
+pub(super) fn write_uncovered(out: &mut dyn Write, ports: &[PublishedPort]) -> io::Result<()> {
+    for published in ports {
+        writeln!(out, "blocked: Docker publishes {published} but no policy entry covers it")?;
+    }
+    Ok(())
+}
+
 impl Report for ApplyReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_access(out)?;
         self.write_difference(out)?;
         self.write_summary(out)?;
         self.write_effects(out)
@@ -168,6 +181,11 @@ impl Report for ApplyReport<'_> {
 }
 
 impl ApplyReport<'_> {
+    /// Writes which sources gained and lost access.
+    pub(super) fn write_access(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.effects.as_ref().map_or(Ok(()), |effects| effects.access.write(out))
+    }
+
     /// Writes the changes, if they are to be listed.
     pub(super) fn write_difference(&self, out: &mut dyn Write) -> io::Result<()> {
         self.difference.as_ref().map_or(Ok(()), |difference| difference.write_changes(out))
@@ -177,9 +195,7 @@ impl ApplyReport<'_> {
     pub(super) fn write_effects(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some(effects) = &self.effects else { return Ok(()) };
         write_left_out(out, &effects.foreign_translations)?;
-        for published in &effects.uncovered_ports {
-            writeln!(out, "blocked: Docker publishes {published} but no policy entry covers it")?;
-        }
+        write_uncovered(out, &effects.uncovered_ports)?;
         effects.flows.write(out)
     }
 
@@ -217,6 +233,7 @@ impl Flows {
 mod tests {
     use dwnl::model::{Family, Ports, Position, Protocol, RuleContent};
 
+    use super::super::Tense;
     use super::super::test_support::{allow, json, outcome, path, set_path, text};
     use super::*;
 
@@ -304,6 +321,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     fn applied(outcome: &Outcome, flows: Option<FlowChanges>) -> ApplyReport<'_> {
         let mut done = ApplyReport::new(Operation::Apply, outcome, ELAPSED);
         done.effects = Some(PolicyEffects {
+            access: AccessReport::new(outcome, Tense::Done, false),
             flows: flows.into(),
             uncovered_ports: Vec::new(),
             foreign_translations: Vec::new(),
