@@ -130,11 +130,10 @@ fn except(all: &str, sources: &Addresses, versions: &[IpVersion], maximum: usize
     if number == 0 {
         return all.to_owned();
     }
-    let texts = match versions {
-        // The addresses of IPv4 come first.
-        [IpVersion::V6] => others.texts().skip(others.of(IpVersion::V4).len()),
-        _ => others.texts().skip(0),
-    };
+    // The addresses of IPv4 come first.
+    let has_v4 = versions.contains(&IpVersion::V4);
+    let skipped = if has_v4 { 0 } else { others.of(IpVersion::V4).len() };
+    let texts = others.texts().skip(skipped);
     let texts: Vec<String> = texts.take(number.min(maximum)).map(|it| it.to_string()).collect();
     format!("{all} except {}", list(&texts, number))
 }
