@@ -60,6 +60,7 @@
 //! | [`engine`] | dump → resolve → plan → commit, with retries; reports commits of other programs |
 //! | [`mismatch`] | what a policy allows without effect on this host |
 //! | `state` | the form in which a policy is stored (feature `state`) |
+//! | [`access`] | who may reach which port, read from rules, and what a change of rules means for them |
 //! | `conntrack` | which existing flows a policy contradicts |
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
@@ -69,6 +70,7 @@
 //! | `netlink` | sockets, batches, encoding and decoding: the only unsafe code |
 //! | [`model`] | tables, chains, rules, sets, addresses; `Display` is the syntax of iptables or nft |
 
+pub mod access;
 pub mod cgroup;
 mod compile;
 mod conntrack;

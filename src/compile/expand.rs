@@ -49,10 +49,14 @@ pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
     condition(addresses)?.as_range()
 }
 
-/// The entry's name as a comment that nft can read: it knows no escapes, and its comments have at
-/// most 127 bytes.
+/// The entry's name as a comment that nft can read.
 pub(super) fn comment(entry: &Allow) -> Option<Name> {
-    let name = entry.name()?;
+    Some(nft_comment(entry.name()?))
+}
+
+/// A name as a comment that nft can read: it knows no escapes, and its comments have at most 127
+/// bytes.
+pub(crate) fn nft_comment(name: &str) -> Name {
     let end = (0..=name.len().min(NFT_COMMENT_MAX)).rev().find(|end| name.is_char_boundary(*end));
-    Some(name[..end.unwrap_or(0)].replace('"', "'").into())
+    name[..end.unwrap_or(0)].replace('"', "'").into()
 }

@@ -21,19 +21,19 @@ use crate::policy::{Allow, DirectRouting, Policy};
 /// What every policy allows: the host itself and the containers.
 pub(super) const INSIDE: &str = "inside";
 /// What the policy allows.
-pub(super) const ALLOWED: &str = "allowed";
+pub(crate) const ALLOWED: &str = "allowed";
 /// What Docker or another program has translated; it has to be allowed.
-pub(super) const TRANSLATED: &str = "translated";
+pub(crate) const TRANSLATED: &str = "translated";
 /// What goes out to one of Docker's bridges.
-pub(super) const BRIDGED: &str = "bridged";
-pub(super) const FORWARD: &str = "forward";
+pub(crate) const BRIDGED: &str = "bridged";
+pub(crate) const FORWARD: &str = "forward";
 /// What Docker has translated although no rule of `DOCKER-BLOCK` allowed it.
 const MARKED: &str = "marked";
 /// What is for a published port and was not translated, so that docker-proxy would accept it.
-pub(super) const PROXIED: &str = "proxied";
-pub(super) const INPUT: &str = "input";
+pub(crate) const PROXIED: &str = "proxied";
+pub(crate) const INPUT: &str = "input";
 /// What is for a port of the communication between the nodes of a Swarm.
-const SWARM: &str = "swarm";
+pub(crate) const SWARM: &str = "swarm";
 /// The comment of a rule that drops, up to the path that it closes.
 pub(super) const DROPPED: &str = "not allowed: ";
 
@@ -181,9 +181,14 @@ fn marked(mark: u32) -> DesiredRule {
 /// `ct state established,related counter accept`, `oifname "docker0" counter goto bridged` and the same
 /// for `docker_gwbridge`, and `oifname "br-*" … counter goto bridged`
 fn forward() -> Vec<DesiredRule> {
+    [established()].into_iter().chain(named_bridges()).collect()
+}
+
+/// The rules of `forward` that every policy has for Docker's bridges.
+pub(crate) fn named_bridges() -> [DesiredRule; 3] {
     let [docker0, gwbridge] = NAMED_BRIDGES.map(|name| to_bridge(name.into()));
     let docker_name = rule([NftMatch::DockerBridgeName(Direction::Out)], goto(BRIDGED));
-    vec![established(), docker0, gwbridge, docker_name]
+    [docker0, gwbridge, docker_name]
 }
 
 /// `oifname "docker0" counter goto bridged`

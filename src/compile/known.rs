@@ -30,7 +30,7 @@ pub(super) fn known_ports(
 }
 
 /// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
-fn known_port(rule: &Rule) -> Option<PublishedPort> {
+pub(super) fn known_port(rule: &Rule) -> Option<PublishedPort> {
     let rule = rule.as_nft().filter(|rule| rule.statement == goto(PROXIED))?;
     let (address, family, ports) = match &*rule.matches {
         [NftMatch::Ports(ports)] => (None, Family::Inet, ports),

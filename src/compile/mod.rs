@@ -18,6 +18,7 @@ mod coverage;
 mod expand;
 mod guard;
 mod known;
+mod learned;
 mod limitation;
 mod resolve;
 mod return_rule;
@@ -42,21 +43,28 @@ use sets::SetGroups;
 
 pub use counters::{EntryCounters, GuardDrops, entry_counters, guard_drops};
 pub use coverage::{blocked_swarm_ports, uncovered_ports, unprotected_ports};
+pub(crate) use expand::nft_comment;
+pub(crate) use guard::{
+    ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, TRANSLATED, named_bridges as guarded_bridges,
+};
 pub(crate) use known::unknown_ports;
+pub(crate) use learned::is_learned;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
 pub(crate) use resolve::forgets_ports;
 pub use resolve::{ResolveError, resolve};
 pub use return_rule::installed_translations;
-pub(crate) use sockets::{holds_guard, holds_socket_match, judges_all_others, publish_listeners};
+pub(crate) use sockets::{
+    CONTAINER_SOCKET, holds_guard, holds_socket_match, judges_all_others, publish_listeners,
+};
 pub(crate) use swarm::entry as swarm_entry;
 
 /// The chain of allowed sources, and the chain for all others if the guard is on.
-const BLOCK: &str = "DOCKER-BLOCK";
-const GUARD: &str = "DOCKER-BLOCK-GUARD";
+pub(crate) const BLOCK: &str = "DOCKER-BLOCK";
+pub(crate) const GUARD: &str = "DOCKER-BLOCK-GUARD";
 /// dwnl's own table, and its chain of rules that look up sets.
-const DWNL: &str = "dwnl";
-const ALLOW: &str = "allow";
+pub(crate) const DWNL: &str = "dwnl";
+pub(crate) const ALLOW: &str = "allow";
 
 /// Compiles a policy to the chains and rules that enforce it, for both IP versions. The empty policy
 /// compiles to the [`managed_objects`] alone, which blocks every published port.

@@ -19,7 +19,7 @@ use crate::policy::Guard;
 /// What is for a socket of dockerd or docker-proxy.
 const DOCKER_SOCKET: &str = "docker-socket";
 /// What is for a socket of a container in the host's network.
-const CONTAINER_SOCKET: &str = "container-socket";
+pub(crate) const CONTAINER_SOCKET: &str = "container-socket";
 /// What is for a port on which Docker listens, or has listened recently.
 const DOCKER_PORT: &str = "docker-port";
 /// The TCP ports on which Docker was found to listen.

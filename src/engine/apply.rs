@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::monitor::PAUSE_THRESHOLD;
-use super::{ATTEMPTS_MAX, Engine, Error, FlowChanges, Outcome, commit};
+use super::{ATTEMPTS_MAX, Engine, Error, FlowChanges, FlowPreview, Outcome, commit};
 use crate::compile::{compile, managed_objects, resolve, uncovered_ports};
-use crate::model::{GuardScope, PublishedPort, Ruleset, Snapshot};
+use crate::model::{PublishedPort, Ruleset, Snapshot};
 use crate::plan::Plan;
 use crate::policy::Policy;
 
@@ -23,6 +23,18 @@ pub struct Applied {
     pub uncovered: Vec<PublishedPort>,
     /// How long the call took.
     pub elapsed: Duration,
+}
+
+/// What [`Engine::preview_policy`] found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Preview {
+    /// What an apply would do to the ruleset.
+    pub outcome: Outcome,
+    /// What it would do to conntrack entries.
+    pub conntrack: Result<FlowPreview, Error>,
+    /// The ports that Docker publishes and no entry of the policy covers.
+    pub uncovered: Vec<PublishedPort>,
 }
 
 impl Engine {
@@ -76,9 +88,22 @@ impl Engine {
     /// See [`Error`].
     pub fn preview(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
         let snapshot = self.current_for(desired, false)?;
-        let plan = Plan::diff(&resolve(desired, &snapshot)?, &snapshot)?;
+        let desired = resolve(desired, &snapshot)?;
+        let plan = Plan::diff(&desired, &snapshot)?;
         let generation = snapshot.generation;
-        Ok(Outcome::new(plan, generation, desired.guard.as_ref(), snapshot, 1))
+        Ok(Outcome::new(plan, generation, &desired, snapshot, 1))
+    }
+
+    /// What [`Engine::apply_policy`] would do and report. Changes nothing. `desired` is
+    /// [`compile(policy)`](compile).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn preview_policy(&mut self, policy: &Policy, desired: &Ruleset) -> Result<Preview, Error> {
+        let outcome = self.preview(desired)?;
+        let conntrack = self.preview_conntrack(policy, &outcome);
+        let uncovered = uncovered_ports(policy, &outcome.docker);
+        Ok(Preview { outcome, conntrack, uncovered })
     }
 
     /// Commits a plan in one transaction and returns the generation afterwards. An empty plan sends
@@ -110,8 +135,11 @@ impl Engine {
     pub fn apply(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
         let epoch = self.set_cache.epoch();
         let current = |engine: &mut Engine| engine.current_for(desired, true);
-        let plan = |snapshot: &Snapshot| Ok(Plan::diff(&resolve(desired, snapshot)?, snapshot)?);
-        let outcome = self.converge(desired.guard.as_ref(), current, plan)?;
+        let plan = |snapshot: &Snapshot| {
+            let desired = resolve(desired, snapshot)?;
+            Ok((Plan::diff(&desired, snapshot)?, desired))
+        };
+        let outcome = self.converge(current, plan)?;
         self.set_cache.store_ruleset(epoch, outcome.generation, desired);
         Ok(outcome)
     }
@@ -123,21 +151,23 @@ impl Engine {
     /// See [`Error`]. The ruleset is unchanged.
     pub fn remove(&mut self) -> Result<Outcome, Error> {
         let owned = managed_objects();
-        self.converge(None, Engine::current, |snapshot| Ok(Plan::teardown(&owned, snapshot)?))
+        let plan =
+            |snapshot: &Snapshot| Ok((Plan::teardown(&owned, snapshot)?, Ruleset::default()));
+        self.converge(Engine::current, plan)
     }
 
+    /// Commits the plan for the ruleset that `plan` returns with it.
     fn converge(
         &mut self,
-        scope: Option<&GuardScope>,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
-        plan: impl Fn(&Snapshot) -> Result<Plan, Error>,
+        plan: impl Fn(&Snapshot) -> Result<(Plan, Ruleset), Error>,
     ) -> Result<Outcome, Error> {
         for attempts in 1..=ATTEMPTS_MAX {
             let snapshot = current(self)?;
-            let plan = plan(&snapshot)?;
+            let (plan, desired) = plan(&snapshot)?;
             match self.commit(&plan) {
                 Ok(generation) => {
-                    return Ok(Outcome::new(plan, generation, scope, snapshot, attempts));
+                    return Ok(Outcome::new(plan, generation, &desired, snapshot, attempts));
                 }
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),

@@ -34,8 +34,8 @@ use monitor::Subscription;
 use probe::Probe;
 use set_cache::SetCache;
 
-pub use apply::Applied;
-pub use conntrack::FlowChanges;
+pub use apply::{Applied, Preview};
+pub use conntrack::{FlowChanges, FlowPreview};
 pub use counters::PolicyCounters;
 pub use error::Error;
 pub(crate) use monitor::wait_readable;

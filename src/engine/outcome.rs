@@ -1,7 +1,8 @@
 //! The results of applying and removing.
 
+use crate::access::{Access, AccessDiff, Cause};
 use crate::compile::{Limitation, limitations, unknown_ports};
-use crate::model::{Docker, GuardScope, PublishedPort, Snapshot};
+use crate::model::{Docker, PublishedPort, Ruleset, Snapshot};
 use crate::plan::Plan;
 
 /// What [`Engine::apply`](super::Engine::apply) and [`Engine::remove`](super::Engine::remove) did to the
@@ -11,6 +12,10 @@ use crate::plan::Plan;
 pub struct Outcome {
     /// The plan that was committed; empty if the kernel was as desired and nothing was sent.
     pub plan: Plan,
+    /// Which sources gain and lose access.
+    pub access: AccessDiff,
+    /// Why the kernel differed; `None` if it did not.
+    pub cause: Option<Cause>,
     /// The generation of the ruleset afterwards.
     pub generation: u32,
     /// What was discovered of Docker: published ports, bridges, networks.
@@ -25,17 +30,23 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The outcome of a plan that was made from this snapshot; `desired` is the resolved ruleset.
     pub(super) fn new(
         plan: Plan,
         generation: u32,
-        scope: Option<&GuardScope>,
+        desired: &Ruleset,
         snapshot: Snapshot,
         attempts: u32,
     ) -> Outcome {
+        let access = match plan.is_empty() {
+            true => AccessDiff::default(),
+            false => Access::of_snapshot(&snapshot).diff(&Access::of_ruleset(desired)),
+        };
+        let cause = Cause::of(&plan, &access);
         let learned = unknown_ports(&snapshot);
         let Snapshot { docker, host, .. } = snapshot;
-        let limitations = scope.map(|scope| limitations(scope, &docker, &host));
+        let limitations = desired.guard.as_ref().map(|scope| limitations(scope, &docker, &host));
         let limitations = limitations.unwrap_or_default();
-        Outcome { plan, generation, docker, learned, limitations, attempts }
+        Outcome { plan, access, cause, generation, docker, learned, limitations, attempts }
     }
 }

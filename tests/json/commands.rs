@@ -104,6 +104,7 @@ fn kernel_commands(checker: &mut Checker) {
             checker.expect("show", &printed(&host, args, "", 0));
         }
     }
+    restrictions(checker, &host);
     forwards(checker, &host);
     status(checker, &host);
     checker.expect("remove", &printed(&host, &["remove", "-v"], "", 0));
@@ -130,6 +131,17 @@ fn status(checker: &mut Checker, host: &Namespace) {
     let stored = stored.expect("a small policy");
     fs::write(directory.path().join("policy.applied"), stored.as_bytes()).expect("to write");
     checker.expect("status", &run("status"));
+}
+
+/// An entry that is restricted to an interface and a destination.
+fn restrictions(checker: &mut Checker, host: &Namespace) {
+    let open = policy(0..0).replace("\"2001:db8:10::/64\"", "\"198.51.100.9\"");
+    let entry = "from = [\"office\"]\n";
+    let restricted =
+        open.replace(entry, &format!("{entry}in-interface = \"eth0\"\nto = [\"192.0.2.1\"]\n"));
+    for policy in [&restricted, &open, &restricted] {
+        checker.expect("apply", &printed(host, &["apply", "-f", "-"], policy, 0));
+    }
 }
 
 /// A port forward of another program.

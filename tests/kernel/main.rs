@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod access;
 mod bytes;
 mod cgroups;
 mod conflict;

@@ -127,7 +127,10 @@ fn an_invalid_policy_keeps_the_last_valid_one_in_force() {
     host.run(&["nft", "flush", "ruleset"]);
     wait_until_in_force(&host, &allowing(1), "a repair with the last valid policy");
     write(&watch.files().policy(), &allowing(2));
-    watch.logged("policy reloaded (errors fixed)\n  applied: ");
+    watch.logged(
+        "policy reloaded (errors fixed)\n  + 2/tcp: 192.0.2.2 gained access\n  \
+         - 1/tcp: 192.0.2.2 lost access\n  applied: ",
+    );
     assert!(is_in_force(&host, &allowing(2)));
 }
 

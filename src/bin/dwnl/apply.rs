@@ -6,7 +6,7 @@ use dwnl::engine::{Applied, Outcome};
 use dwnl::model::{ForeignTranslations, PublishedPort};
 use dwnl::{Error, Policy};
 
-use crate::report::{ApplyReport, Difference, Operation, PolicyEffects};
+use crate::report::{AccessReport, ApplyReport, Difference, Operation, PolicyEffects, Tense};
 use crate::warnings::warnings;
 
 /// What to report about an applied policy besides the changes.
@@ -55,6 +55,7 @@ pub fn report<'a>(
     let mut done = ApplyReport::new(Operation::Apply, outcome, elapsed);
     done.effects = Some(PolicyEffects {
         is_fallback,
+        access: AccessReport::new(outcome, Tense::Done, verbose),
         flows: conntrack.as_ref().ok().copied().into(),
         uncovered_ports: uncovered,
         foreign_translations,

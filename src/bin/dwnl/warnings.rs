@@ -1,10 +1,10 @@
 //! Warnings: what the operator has to take care of, because the policy cannot.
 
-use dwnl::engine::Outcome;
+use dwnl::engine::{Outcome, Preview};
 use dwnl::mismatch::{DropCause, Mismatch, mismatches};
 use dwnl::model::{Docker, ForeignTranslations, Interface, Name, Ports};
 use dwnl::policy::EntryLabel;
-use dwnl::{Engine, Limitation, Policy, blocked_swarm_ports, unprotected_ports};
+use dwnl::{Engine, Error, Limitation, Policy, blocked_swarm_ports, unprotected_ports};
 
 /// The warnings for a policy that was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
@@ -18,6 +18,14 @@ pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
         .chain(blocked_swarm(policy, docker))
         .chain(outcome.limitations.iter().map(Limitation::to_string))
         .collect()
+}
+
+/// The warnings of `plan`.
+pub fn plan_warnings(policy: &Policy, preview: &Preview) -> Vec<String> {
+    let unread = |error: &Error| format!("cannot read the flows in conntrack: {error}");
+    let mut warnings = warnings(policy, &preview.outcome);
+    warnings.extend(preview.conntrack.as_ref().err().map(unread));
+    warnings
 }
 
 fn unprotected(policy: &Policy, docker: &Docker) -> Option<String> {

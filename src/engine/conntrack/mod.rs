@@ -9,7 +9,9 @@ use ipnetwork::IpNetwork;
 
 use super::connection::{Connection, DumpStatus};
 use super::{Engine, Error, Outcome, retry_interrupted};
-use crate::conntrack::{AddressSet, FlowClassifier, FlowState, PolicyMatcher, flow_action};
+use crate::conntrack::{
+    AddressSet, FlowAction, FlowClassifier, FlowState, PolicyMatcher, flow_action,
+};
 use crate::model::{AddressSpec, Flow, IpVersion, Name, Status};
 use crate::netlink::{
     Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
@@ -29,6 +31,26 @@ pub struct FlowChanges {
     pub terminated: usize,
 }
 
+/// What an apply would do to the conntrack entries of existing flows. Counts the same flows as
+/// [`FlowChanges`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlowPreview {
+    /// Rejected flows that would be judged again.
+    pub cleared: usize,
+    /// Established flows that would be terminated.
+    pub terminated: usize,
+    /// Established flows that would go on although the policy does not allow them.
+    pub kept: usize,
+}
+
+/// A flow to a published port, and whether the policy may allow it.
+struct Judged {
+    state: FlowState,
+    flow: Flow,
+    is_allowed: bool,
+}
+
 impl Engine {
     /// Deletes the conntrack entries of flows on which the policy, which was applied with this outcome,
     /// decides differently: see [`FlowChanges`].
@@ -43,25 +65,65 @@ impl Engine {
         policy: &Policy,
         outcome: &Outcome,
     ) -> Result<FlowChanges, Error> {
+        let established = policy.revoke().established();
+        let unanswered_alone = established == Established::Keep && outcome.learned.is_empty();
+        let flows = self.judged_flows(policy, outcome, unanswered_alone)?;
+        let stale = flows.into_iter().filter_map(|Judged { state, flow, is_allowed }| {
+            Some((flow_action(state, is_allowed, established)?, flow))
+        });
+        let stale: Vec<_> = stale.collect();
+        if stale.is_empty() {
+            return Ok(FlowChanges::default());
+        }
+        delete::delete(&mut self.connections[0], &stale)
+    }
+
+    /// What [`Engine::reconcile_conntrack`] would do after an apply with this outcome.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) fn preview_conntrack(
+        &mut self,
+        policy: &Policy,
+        outcome: &Outcome,
+    ) -> Result<FlowPreview, Error> {
+        let established = policy.revoke().established();
+        let mut preview = FlowPreview::default();
+        for Judged { state, is_allowed, .. } in self.judged_flows(policy, outcome, false)? {
+            match flow_action(state, is_allowed, established) {
+                Some(FlowAction::Clear) => preview.cleared += 1,
+                Some(FlowAction::Terminate) => preview.terminated += 1,
+                None if state == FlowState::Admitted && !is_allowed => preview.kept += 1,
+                None => {}
+            }
+        }
+        Ok(preview)
+    }
+
+    /// The flows to published ports, or only those without a reply.
+    fn judged_flows(
+        &mut self,
+        policy: &Policy,
+        outcome: &Outcome,
+        unanswered_alone: bool,
+    ) -> Result<Vec<Judged>, Error> {
         let Outcome { docker, learned, .. } = outcome;
         if docker.published.is_empty() {
-            return Ok(FlowChanges::default());
+            return Ok(Vec::new());
         }
         let local = local_addresses(&mut self.routes)?;
         let containers = networks(&mut self.routes, &docker.inside)?;
         let host = FlowClassifier::new(&docker.published, learned, local, containers);
-        let established = policy.revoke().established();
-        let unanswered_alone = established == Established::Keep && learned.is_empty();
         let candidates = candidates(&mut self.connections[0], &host, unanswered_alone)?;
         if candidates.is_empty() {
-            return Ok(FlowChanges::default());
+            return Ok(Vec::new());
         }
         let matcher = PolicyMatcher::new(policy, host.ports());
-        let stale = candidates.into_iter().filter_map(|(state, flow)| {
-            let action = flow_action(state, matcher.allows(&flow.original), established)?;
-            Some((action, flow))
+        let judged = candidates.into_iter().map(|(state, flow)| {
+            let is_allowed = matcher.allows(&flow.original);
+            Judged { state, flow, is_allowed }
         });
-        delete::delete(&mut self.connections[0], &stale.collect::<Vec<_>>())
+        Ok(judged.collect())
     }
 }
 

@@ -5,13 +5,21 @@ mod published;
 mod server;
 mod site;
 
+use serde_json::Value;
+
 use super::support::{
-    Answer, Connection, Datagrams, Namespace, Topology, apply, tcp_echo, udp_echo_at,
+    Answer, Connection, Datagrams, Namespace, Topology, apply, plan, tcp_echo, udp_echo_at,
 };
 use site::{CUT, FAMILIES, HOSTS_OWN, PUBLISHED, Site, policy};
 
 /// An address that no client has.
 const UNRELATED: &str = "203.0.113.1";
+
+/// How many flows `plan` says that an apply would clear, terminate and keep without access.
+fn flows(planned: &Value) -> [u64; 3] {
+    let number = |key: &str| planned[key].as_u64().expect("a number");
+    ["flows_to_clear", "flows_to_terminate", "flows_kept"].map(number)
+}
 
 #[test]
 fn a_refused_client_gets_in_once_allowed() {
@@ -30,6 +38,8 @@ fn a_refused_client_gets_in_once_allowed() {
         assert_eq!(fresh.echo(), Answer::Answered, "{family:?}");
         assert_eq!(client.echo(), Answer::Refused, "{family:?}");
 
+        let planned = plan(host, &policy(&[family.client], ""));
+        assert_eq!(flows(&planned), [1, 0, 0], "{family:?}: {planned}");
         let outcome = apply(host, &policy(&[family.client], ""));
         assert_eq!(outcome["flows_cleared"], 1, "{family:?}: {outcome}");
         assert_eq!(outcome["flows_terminated"], 0, "{family:?}: {outcome}");
@@ -114,11 +124,15 @@ fn established_flows_survive_unless_the_policy_says_cut() {
         unaffected("before");
         revoked.expect(Answer::Answered, "before");
 
+        let planned = plan(host, &policy(&[family.other], ""));
+        assert_eq!(flows(&planned), [0, 0, 2], "{family:?}: {planned}");
         let outcome = apply(host, &policy(&[family.other], ""));
         assert_eq!(outcome["flows_terminated"], 0, "{family:?}: {outcome}");
         revoked.expect(Answer::Answered, "kept");
         unaffected("kept");
 
+        let planned = plan(host, &policy(&[family.other], CUT));
+        assert_eq!(flows(&planned), [0, 2, 0], "{family:?}: {planned}");
         let outcome = apply(host, &policy(&[family.other], CUT));
         assert_eq!(outcome["has_changes"], false, "{outcome}");
         assert_eq!(outcome["flows_terminated"], 2, "{family:?}: {outcome}");

@@ -16,8 +16,9 @@ pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
     disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Exit status: 0 success, 1 the operation failed, 2 invalid policy or command line, \
-                  3 the kernel differs from the policy (plan --exit-code), 4 the last valid policy \
-                  was applied instead (apply --fallback)."
+                  3 access would change, 4 only the rules' form or order, 5 only what Docker \
+                  publishes (plan --exit-code), 4 the last valid policy was applied instead \
+                  (apply --fallback)."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -185,7 +186,8 @@ pub struct PlanArgs {
     /// The network namespace to compare.
     #[command(flatten)]
     pub namespace: Namespace,
-    /// Exit with status 3 if the kernel differs from the policy
+    /// Exit with status 3 to 5 if the kernel differs from the policy: 3 sources would gain or lose
+    /// access, 4 only the form or order of rules differs, 5 only what Docker publishes
     #[arg(long)]
     pub exit_code: bool,
 }

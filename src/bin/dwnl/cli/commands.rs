@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
+use dwnl::access::Cause;
 use dwnl::model::Ruleset;
 use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
@@ -19,11 +20,15 @@ use super::{Console, capabilities, service_user};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::state::{Fallback, Recorder, StateOptions};
-use crate::warnings::{host_warnings, warnings as outcome_warnings};
+use crate::warnings::{host_warnings, plan_warnings};
 use crate::watch::{Signals, Watch};
 
-/// The exit status of `plan --exit-code` if something would change.
-const WOULD_CHANGE: u8 = 3;
+/// The exit status of `plan --exit-code` if sources would gain or lose access.
+const ACCESS_CHANGES: u8 = 3;
+/// The exit status of `plan --exit-code` if only the form or order of the rules would change.
+const DRIFT: u8 = 4;
+/// The exit status of `plan --exit-code` if the rules would only follow what Docker publishes.
+const FOLLOWS_DOCKER: u8 = 5;
 
 /// The exit status of `apply --fallback` if the last valid policy was applied instead.
 const FELL_BACK: u8 = 4;
@@ -68,18 +73,21 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let Prepared { policy, desired, mut engine, mut warnings } =
         prepare(&args.namespace, || read(&args.policy, console))?;
     let progress = console.progress("comparing the policy with the kernel");
-    let outcome = engine.preview(&desired)?;
+    let preview = engine.preview_policy(&policy, &desired)?;
     drop(progress);
-    let plan = &outcome.plan;
-    let mut difference = Difference::new(plan, console.verbose());
-    let mut found = outcome_warnings(&policy, &outcome);
-    found.extend(host_warnings(&mut engine, &policy, &outcome.docker));
+    let mut difference = Difference::preview(&preview, console.verbose());
+    let mut found = plan_warnings(&policy, &preview);
+    found.extend(host_warnings(&mut engine, &policy, &preview.outcome.docker));
     console.warn(&found);
     warnings.extend(found);
     difference.warnings = warnings;
     console.report(&difference)?;
-    let changes = args.exit_code && !plan.is_empty();
-    Ok(if changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
+    let status = preview.outcome.cause.filter(|_| args.exit_code).map_or(0, |cause| match cause {
+        Cause::Access => ACCESS_CHANGES,
+        Cause::Drift => DRIFT,
+        Cause::Docker => FOLLOWS_DOCKER,
+    });
+    Ok(ExitCode::from(status))
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use super::count::{Count, Counts};
 use super::foreign_translations::{self, write_left_out};
 use super::format::{self, Elapsed};
-use super::{Difference, Report};
+use super::{AccessReport, Difference, Report};
 
 /// The changes that were made to the kernel's ruleset.
 #[derive(Debug, Serialize)]
@@ -52,6 +52,9 @@ pub enum Operation {
 pub struct PolicyEffects {
     /// Whether the policy is the last valid one, because the file has errors.
     pub is_fallback: bool,
+    /// Which sources gained and lost access.
+    #[serde(flatten)]
+    pub access: AccessReport,
     /// The changes of conntrack entries; `None` if they could not be updated.
     #[serde(flatten)]
     pub flows: Flows,
@@ -130,7 +133,7 @@ impl<'a> ApplyReport<'a> {
     }
 }
 
-/// Serializes published ports.
+/// Serializes a list of objects.
 pub(super) fn uncovered_ports<S: Serializer>(
     ports: &[PublishedPort],
     serializer: S,
@@ -162,8 +165,17 @@ fn changes<S: Serializer>(
     difference.as_ref().map(Difference::changes).serialize(serializer)
 }
 
+/// Writes a line for each published port that no entry of the policy covers.
+pub(super) fn write_uncovered(out: &mut dyn Write, ports: &[PublishedPort]) -> io::Result<()> {
+    for published in ports {
+        writeln!(out, "blocked: Docker publishes {published} but no policy entry covers it")?;
+    }
+    Ok(())
+}
+
 impl Report for ApplyReport<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_access(out)?;
         self.write_difference(out)?;
         self.write_summary(out)?;
         self.write_effects(out)
@@ -171,6 +183,11 @@ impl Report for ApplyReport<'_> {
 }
 
 impl ApplyReport<'_> {
+    /// Writes which sources gained and lost access.
+    pub(super) fn write_access(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.effects.as_ref().map_or(Ok(()), |effects| effects.access.write(out))
+    }
+
     /// Writes the changes, if they are to be listed.
     pub(super) fn write_difference(&self, out: &mut dyn Write) -> io::Result<()> {
         self.difference.as_ref().map_or(Ok(()), |difference| difference.write_changes(out))
@@ -180,9 +197,7 @@ impl ApplyReport<'_> {
     pub(super) fn write_effects(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some(effects) = &self.effects else { return Ok(()) };
         write_left_out(out, &effects.foreign_translations)?;
-        for published in &effects.uncovered_ports {
-            writeln!(out, "blocked: Docker publishes {published} but no policy entry covers it")?;
-        }
+        write_uncovered(out, &effects.uncovered_ports)?;
         effects.flows.write(out)
     }
 
@@ -220,6 +235,7 @@ impl Flows {
 mod tests {
     use dwnl::model::{Family, Ports, Position, Protocol, RuleContent};
 
+    use super::super::Tense;
     use super::super::test_support::{allow, json, outcome, path, set_path, text};
     use super::*;
 
@@ -308,6 +324,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
         let mut done = ApplyReport::new(Operation::Apply, outcome, ELAPSED);
         done.effects = Some(PolicyEffects {
             is_fallback: false,
+            access: AccessReport::new(outcome, Tense::Done, false),
             flows: flows.into(),
             uncovered_ports: Vec::new(),
             foreign_translations: Vec::new(),

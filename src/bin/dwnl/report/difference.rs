@@ -2,21 +2,26 @@
 
 use std::io::{self, Write};
 
+use dwnl::engine::Preview;
 use dwnl::model::ForeignTranslations;
 use dwnl::plan::Plan;
 use serde::{Serialize, Serializer};
 
-use super::Report;
+use super::access::{AccessReport, Tense};
 use super::change::ChangeReport;
 use super::count::Counts;
 use super::foreign_translations::{self, write_left_out};
 use super::object::Object;
 use super::style::HEADING;
+use super::{Report, preview::PreviewReport};
 
 /// The difference between the policy and the kernel.
 #[derive(Debug, Serialize)]
 pub struct Difference<'a> {
     has_changes: bool,
+    /// What the changes mean. `None`: only the changes are of interest.
+    #[serde(flatten)]
+    preview: Option<PreviewReport>,
     #[serde(flatten)]
     counts: Counts,
     generation: u32,
@@ -35,6 +40,7 @@ impl<'a> Difference<'a> {
     pub fn new(plan: &'a Plan, verbose: bool) -> Difference<'a> {
         Difference {
             has_changes: !plan.is_empty(),
+            preview: None,
             counts: Counts::of(plan),
             generation: plan.generation,
             changes: ChangeReport::list(&plan.changes),
@@ -42,6 +48,16 @@ impl<'a> Difference<'a> {
             warnings: Vec::new(),
             verbose,
         }
+    }
+
+    /// What an apply would change, and what that means for sources, ports and flows.
+    pub fn preview(preview: &'a Preview, verbose: bool) -> Difference<'a> {
+        let report = PreviewReport {
+            access: AccessReport::new(&preview.outcome, Tense::Planned, verbose),
+            flows: preview.conntrack.as_ref().ok().copied().into(),
+            uncovered_ports: preview.uncovered.clone(),
+        };
+        Difference { preview: Some(report), ..Difference::new(&preview.outcome.plan, verbose) }
     }
 
     /// The changes.
@@ -92,11 +108,17 @@ struct Group<'a> {
 
 impl Report for Difference<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.write_changes(out)?;
+        if let Some(preview) = &self.preview {
+            preview.write(out)?;
+        }
+        if self.verbose {
+            self.write_changes(out)?;
+        }
         let Difference { counts, generation, .. } = self;
         if self.has_changes {
             let changes = counts.changes("to add", "to remove");
-            writeln!(out, "plan: {changes} (generation {generation})")?;
+            let hint = if self.verbose { "" } else { "; -v lists them" };
+            writeln!(out, "kernel: {changes} (generation {generation}{hint})")?;
         } else {
             writeln!(out, "up to date: {} (generation {generation})", counts.unchanged())?;
         }
@@ -117,7 +139,8 @@ mod tests {
     use dwnl::plan::Change;
 
     use super::super::test_support::{
-        HOSTS, allow, hosts, json, jump, local, lookup, origin, own_path, path, set_path, text,
+        HOSTS, allow, hosts, json, jump, local, lookup, origin, own_path, path, plain, set_path,
+        text,
     };
     use super::*;
 
@@ -147,10 +170,16 @@ mod tests {
         Plan { generation: 16, changes, unchanged: 4, ..Plan::default() }
     }
 
+    /// The changes as a line each, and then the summary.
+    fn lines(plan: &Plan) -> String {
+        let difference = Difference::new(plan, false);
+        plain(|out| difference.write_changes(out)) + &text(&difference)
+    }
+
     #[test]
     fn changes_are_grouped_by_chain() {
         assert_eq!(
-            text(&Difference::new(&plan(), false)),
+            lines(&plan()),
             "\
 ip nat (new table)
 ip nat PREROUTING (new chain: type nat hook prerouting priority dstnat)
@@ -161,7 +190,7 @@ ip nat DOCKER-BLOCK (new chain)
 ip6 nat DOCKER-BLOCK (chain deleted)
 - -A DOCKER-BLOCK -s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j DOCKER
 - -A DOCKER-BLOCK [meta mark 1]
-plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
+kernel: 2 rules to add, 3 to remove, 4 unchanged (generation 16; -v lists them)
 "
         );
     }
@@ -275,7 +304,7 @@ plan: 2 rules to add, 3 to remove, 4 unchanged (generation 16)
     #[test]
     fn few_elements_are_listed() {
         assert_eq!(
-            text(&Difference::new(&set_plan(), false)),
+            lines(&set_plan()),
             "\
 inet dwnl cdn-4 (new set: type ipv4_addr; size 1024)
 + 11 elements
@@ -295,7 +324,7 @@ inet dwnl allow
 inet dwnl old-6 (set deleted)
 - all 2 elements
 inet dwnl older-6 (set deleted)
-plan: 1 rule to add, 0 to remove, 4 unchanged; set elements: 26 to add, 16 to remove, 1,230 unchanged (generation 16)
+kernel: 1 rule to add, 0 to remove, 4 unchanged; set elements: 26 to add, 16 to remove, 1,230 unchanged (generation 16; -v lists them)
 "
         );
     }
@@ -313,10 +342,10 @@ plan: 1 rule to add, 0 to remove, 4 unchanged; set elements: 26 to add, 16 to re
         let changes = vec![Change::AddSet(set_path("docker-tcp"), SetKind::DynamicPorts)];
         let plan = Plan { generation: 16, changes, unchanged: 43, ..Plan::default() };
         assert_eq!(
-            text(&Difference::new(&plan, false)),
+            lines(&plan),
             "\
 inet dwnl docker-tcp (new set: type inet_service; size 65535; flags dynamic,timeout)
-plan: 0 rules to add, 0 to remove, 43 unchanged (generation 16)
+kernel: 0 rules to add, 0 to remove, 43 unchanged (generation 16; -v lists them)
 "
         );
     }

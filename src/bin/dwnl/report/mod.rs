@@ -1,6 +1,7 @@
 //! Reports: plain values that are written as text for people, and serialized as JSON for programs
 //! (docs/json.md).
 
+mod access;
 mod apply_report;
 mod attribution;
 mod change;
@@ -14,6 +15,7 @@ mod format;
 mod indented;
 mod json_object;
 mod object;
+mod preview;
 mod rules;
 mod set_elements;
 mod show;
@@ -26,6 +28,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use access::{AccessReport, Tense};
 pub use apply_report::{ApplyReport, Operation, PolicyEffects};
 pub use attribution::Attribution;
 pub use check::Check;

@@ -1,0 +1,171 @@
+//! The sentences of the summary.
+
+use dwnl::access::{AccessChange, AccessDiff, Addresses, EntryChange, Permit};
+use dwnl::model::IpVersion;
+
+use super::super::count::{Count, Thousands};
+use super::super::format::join_limited;
+use super::{Tense, shown, texts};
+
+/// Maximum number of sources in a sentence.
+const NAMED_MAX: usize = 3;
+
+/// What changes for all entries.
+pub fn protection(diff: &AccessDiff, tense: Tense) -> Vec<String> {
+    let (before, after) = (diff.before, diff.after);
+    let mut sentences = Vec::new();
+    let is_changed = |before, after| before != after;
+    if after.has_guard && is_changed(before.judges_host_network, after.judges_host_network) {
+        sentences.push(match after.judges_host_network {
+            true => "containers with --network=host: only sources that an entry allows can connect",
+            false => "containers with --network=host: no longer restricted",
+        });
+    }
+    if after.has_guard && is_changed(before.allows_direct_routing, after.allows_direct_routing) {
+        sentences.push(match after.allows_direct_routing {
+            true => "direct routing: entries also apply to the containers' own addresses",
+            false => "direct routing: the containers' own addresses are blocked",
+        });
+    }
+    if before.is_enforced && is_changed(before.has_guard, after.has_guard) {
+        sentences.push(match after.has_guard {
+            true => "guard on: paths around Docker's port forwards are blocked too",
+            false => {
+                "guard off: paths around Docker's port forwards are open (docker-proxy, the \
+                 containers' own addresses, Docker's nftables backend)"
+            }
+        });
+    }
+    let mut sentences: Vec<String> = sentences.into_iter().map(str::to_owned).collect();
+    if before.foreign_rules > 0 && after.foreign_rules == 0 {
+        let rules = Count(before.foreign_rules, "foreign rule");
+        let verb = match (tense, before.foreign_rules) {
+            (Tense::Done, _) => "removed",
+            (Tense::Planned, _) => "to remove",
+        };
+        sentences.push(format!("{rules} {verb} from dwnl's chains, with unknown effect on access"));
+    }
+    sentences.extend(enforcement(diff, tense));
+    sentences
+}
+
+/// Whether published ports become blocked, or open. The entries that keep access follow.
+fn enforcement(diff: &AccessDiff, tense: Tense) -> Option<String> {
+    let verb = |planned: &'static str, done| if tense == Tense::Planned { planned } else { done };
+    match (diff.before.is_enforced, diff.after.is_enforced) {
+        (false, true) => {
+            let except = if diff.changes.is_empty() { "" } else { ", except:" };
+            let loses = verb("loses", "lost");
+            Some(format!("- everyone {loses} access to the ports that Docker publishes{except}"))
+        }
+        (true, false) => {
+            let gains = verb("gains", "gained");
+            Some(format!("+ everyone {gains} access to the ports that Docker publishes"))
+        }
+        _ => None,
+    }
+}
+
+/// `web 443/tcp, 443/udp through eth1 to 203.0.113.5`, and with `has_kind` ` (new entry)`.
+pub fn service(change: &AccessChange, has_kind: bool) -> String {
+    let AccessChange { entry, kind, ports, in_interface, to, .. } = change;
+    let mut parts: Vec<String> = entry.iter().map(ToString::to_string).collect();
+    parts.push(join_limited(&texts(ports)));
+    parts.extend(in_interface.as_ref().map(|interface| format!("through {interface}")));
+    if !to.is_empty() {
+        parts.push(format!("to {}", join_limited(&texts(to))));
+    }
+    match (kind, entry) {
+        (EntryChange::Added, Some(_)) if has_kind => parts.push("(new entry)".to_owned()),
+        (EntryChange::Removed, Some(_)) if has_kind => parts.push("(entry removed)".to_owned()),
+        _ => {}
+    }
+    parts.join(" ")
+}
+
+/// `192.0.2.1, 192.0.2.2 and 5 others gain access`
+pub fn effect(change: &AccessChange, tense: Tense, verbose: bool) -> String {
+    let (who, is_one) = subject(&change.sources, verbose);
+    let verb = match (change.is_gain, tense, is_one) {
+        (true, Tense::Planned, true) => "gains",
+        (true, Tense::Planned, false) => "gain",
+        (true, Tense::Done, _) => "gained",
+        (false, Tense::Planned, true) => "loses",
+        (false, Tense::Planned, false) => "lose",
+        (false, Tense::Done, _) => "lost",
+    };
+    format!("{who} {verb} access")
+}
+
+/// `192.0.2.1, 192.0.2.2 and 5 others`
+pub fn who(change: &AccessChange, verbose: bool) -> String {
+    subject(&change.sources, verbose).0
+}
+
+/// The sources, and whether the verb is in the singular.
+fn subject(sources: &Addresses, verbose: bool) -> (String, bool) {
+    let maximum = if verbose { usize::MAX } else { NAMED_MAX };
+    let most = IpVersion::ALL.map(|version| sources.is_most_of(version));
+    if sources.is_everyone() {
+        return ("everyone".to_owned(), true);
+    }
+    match most {
+        [true, true] => (except("everyone", sources, &IpVersion::ALL, maximum), true),
+        [true, false] if sources.of(IpVersion::V6).is_empty() => {
+            (except("every IPv4 address", sources, &[IpVersion::V4], maximum), true)
+        }
+        [false, true] if sources.of(IpVersion::V4).is_empty() => {
+            (except("every IPv6 address", sources, &[IpVersion::V6], maximum), true)
+        }
+        _ => {
+            let texts = shown(sources, maximum);
+            (list(&texts, sources.count()), sources.count() == 1)
+        }
+    }
+}
+
+fn except(all: &str, sources: &Addresses, versions: &[IpVersion], maximum: usize) -> String {
+    let others = sources.complement();
+    let number: usize = versions.iter().map(|version| others.of(*version).len()).sum();
+    if number == 0 {
+        return all.to_owned();
+    }
+    // The addresses of IPv4 come first.
+    let has_v4 = versions.contains(&IpVersion::V4);
+    let skipped = if has_v4 { 0 } else { others.of(IpVersion::V4).len() };
+    let texts = others.texts().skip(skipped);
+    let texts: Vec<String> = texts.take(number.min(maximum)).map(|it| it.to_string()).collect();
+    format!("{all} except {}", list(&texts, number))
+}
+
+/// `a`, `a and b`, `a, b and 5 others`
+fn list(texts: &[String], number: usize) -> String {
+    match (number - texts.len(), texts) {
+        (0, [first @ .., last]) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        (0, _) => texts.concat(),
+        (1, _) => format!("{} and 1 other", texts.join(", ")),
+        (others, _) => format!("{} and {} others", texts.join(", "), Thousands(others)),
+    }
+}
+
+/// ` (still allowed to 203.0.113.5)`
+pub fn exceptions(change: &AccessChange) -> String {
+    if change.except.is_empty() {
+        return String::new();
+    }
+    let mut conditions: Vec<String> = change.except.iter().map(condition).collect();
+    conditions.dedup();
+    let adverb = if change.is_gain { "so far only" } else { "still allowed" };
+    format!(" ({adverb} {})", join_limited(&conditions))
+}
+
+/// `through eth1 to 203.0.113.5`
+fn condition(permit: &Permit) -> String {
+    let interface = permit.in_interface.as_ref().map(|interface| format!("through {interface}"));
+    let to = permit.to.as_ref().map(|to| format!("to {to}"));
+    let conditions: Vec<String> = [interface, to].into_iter().flatten().collect();
+    match conditions.is_empty() {
+        true => "by another entry".to_owned(),
+        false => conditions.join(" "),
+    }
+}
