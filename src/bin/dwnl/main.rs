@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cli` | arguments, commands, capabilities |
 //! | `watch` | the command that does not end: policy files, signals, log, metrics |
+//! | `control` | the lock of a running `watch`, and requests to it |
 //! | `apply` | the report of an applied policy |
 //! | `warnings` | warnings for the operator |
 //! | `report` | text for people and JSON for programs |
@@ -12,6 +13,7 @@
 
 mod apply;
 mod cli;
+mod control;
 mod logging;
 mod report;
 mod warnings;

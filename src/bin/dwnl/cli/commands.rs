@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
 use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
+use crate::control::{ControlSocket, RunningWatch, running_watch};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
@@ -64,6 +65,20 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    if let Some(watch) = find_watch(&args.namespace, console) {
+        let path = args.policy.path();
+        if !watch.keeps(path) {
+            Policy::read(path)?;
+            bail!(
+                "{watch} keeps its policy in force in this network namespace and would undo this apply; \
+                 change that policy, or stop the watch first"
+            );
+        }
+        let progress = console.progress("waiting for dwnl watch");
+        let report = watch.reload(path, console.verbose())?;
+        drop(progress);
+        return console.relay(&format!("applied by {watch}"), &report);
+    }
     let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
@@ -80,12 +95,15 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
+    let (control, warning) = ControlSocket::open(namespace)?;
+    console.warn(warning.as_slice());
     let reconciler = match namespace {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
     };
     capabilities::keep_net_admin()?;
     let mut watch = Watch::new(args.policy.path(), reconciler, signals, console.log())?;
+    watch.serve(control);
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)
@@ -102,6 +120,9 @@ fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    if let Some(watch) = find_watch(namespace, console) {
+        bail!("{watch} would install the rules again; stop it first");
+    }
     let mut engine = open(namespace.path())?;
     let progress = console.progress("removing dwnl's rules");
     let outcome = engine.remove()?;
@@ -110,6 +131,13 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     done.difference = console.verbose().then(|| Difference::new(&outcome.plan, true));
     console.report(&done)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The `watch` that runs in the namespace.
+fn find_watch(namespace: &Namespace, console: &Console) -> Option<RunningWatch> {
+    let (watch, warning) = running_watch(namespace.path());
+    console.warn(warning.as_slice());
+    watch
 }
 
 /// A policy, and an engine to compare the kernel with it.

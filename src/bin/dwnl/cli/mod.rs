@@ -9,4 +9,4 @@ mod spinner;
 
 pub use args::Cli;
 pub use commands::run;
-pub use console::Console;
+pub use console::{Console, FAILED, INVALID};

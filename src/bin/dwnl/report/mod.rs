@@ -39,4 +39,17 @@ pub use show::Show;
 pub trait Report: Serialize {
     /// Writes the report as text, with ANSI styles that the stream may strip.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The report as text with ANSI styles.
+    fn to_text(&self) -> String {
+        styled(|out| self.write(out))
+    }
+}
+
+/// What `write` writes, as text with ANSI styles.
+pub fn styled(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }

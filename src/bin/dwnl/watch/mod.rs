@@ -2,6 +2,7 @@
 //! watches and repairs the rules; this module adds the policy's files, signals, the log, systemd and the
 //! metrics. One thread waits for all of them.
 
+mod control;
 mod events;
 mod files;
 mod log;
@@ -25,6 +26,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use crate::apply::Findings;
+use crate::control::{ControlSocket, PendingRequest};
 use crate::report::Event;
 use files::Files;
 use metrics::{Counters, MetricsExporter};
@@ -49,6 +51,7 @@ pub struct Watch {
     log: Log,
     signals: Signals,
     files: Files,
+    control: ControlSocket,
     notifier: Notifier,
     exporter: MetricsExporter,
     counters: Counters,
@@ -80,6 +83,7 @@ impl Watch {
             reconciler,
             log,
             signals,
+            control: ControlSocket::default(),
             files: Files::new().context("cannot watch files")?,
             notifier: Notifier::from_env(Instant::now()).context("cannot reach systemd")?,
             exporter: MetricsExporter::default(),
@@ -98,6 +102,11 @@ impl Watch {
     pub fn publish(&mut self, file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<()> {
         self.exporter = MetricsExporter::open(file, socket)?;
         Ok(())
+    }
+
+    /// Takes requests from other commands at this socket.
+    pub fn serve(&mut self, control: ControlSocket) {
+        self.control = control;
     }
 
     /// Applies the policy and keeps it in force until a signal asks to stop. The rules stay in place.
@@ -131,8 +140,11 @@ impl Watch {
         if self.files.changed().context("cannot read file events")? {
             self.debounce.changed(Instant::now());
         }
+        let requests = self.requests();
+        reload |= !requests.is_empty();
         if reload || is_due(self.debounce.due()) {
-            self.read_policy(reload);
+            let reload = self.read_policy(reload);
+            self.reply(requests, reload);
         }
         if is_due(self.notifier.due()) {
             let ping = self.notifier.ping(Instant::now());
@@ -146,12 +158,13 @@ impl Watch {
     /// Waits until something happens or is due.
     fn wait(&self) -> nix::Result<()> {
         let reconciler = self.reconciler.next_deadline();
-        let others = [self.notifier.due(), self.exporter.due(), self.debounce.due()];
+        let others =
+            [self.notifier.due(), self.exporter.due(), self.debounce.due(), self.control.due()];
         let next = others.into_iter().chain([reconciler]).flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
         let others = [self.signals.as_fd(), self.files.as_fd()];
         let sources = self.reconciler.poll_fds().into_iter().chain(others);
-        let sources = sources.chain(self.exporter.socket());
+        let sources = sources.chain(self.exporter.socket()).chain(self.control.poll_fds());
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));
         let mut sources: Vec<PollFd> = sources.chain(readers).collect();

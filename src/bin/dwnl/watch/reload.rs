@@ -4,12 +4,24 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use dwnl::engine::Applied;
-use dwnl::policy::{LoadedPolicy, Policy};
+use dwnl::policy::{Diagnostics, LoadedPolicy, Policy};
 
 use super::events::conflicts;
 use super::{NOTIFYING, RELOADING, WATCHING, Watch};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Event};
+
+/// What reading the policy led to.
+pub(super) enum Reload {
+    /// It has not changed.
+    Unchanged,
+    /// It was applied.
+    Applied(Box<Applied>),
+    /// It has errors.
+    Invalid(Diagnostics),
+    /// It could not be applied.
+    Failed(dwnl::Error),
+}
 
 impl Watch {
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
@@ -29,29 +41,32 @@ impl Watch {
     }
 
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
-    pub(super) fn read_policy(&mut self, is_requested: bool) {
+    pub(super) fn read_policy(&mut self, is_requested: bool) -> Reload {
         let loaded = LoadedPolicy::load(&self.path);
         self.debounce.read();
         self.follow(&loaded.watch_paths);
         if !is_requested && self.loaded.as_ref() == Some(&loaded) {
-            return;
+            return Reload::Unchanged;
         }
         let reloading = self.notifier.reloading();
         self.log.report_result(NOTIFYING, reloading);
-        match &loaded.policy {
+        let reload = match &loaded.policy {
             Ok(policy) => self.reload(policy.clone(), loaded),
             Err(diagnostics) => {
                 self.log.emit(&Event::policy_errors(diagnostics));
                 self.counters.reloads.failed += 1;
                 self.counters.is_current = false;
+                let diagnostics = diagnostics.clone();
                 self.loaded = Some(loaded);
+                Reload::Invalid(diagnostics)
             }
-        }
+        };
         self.notify_ready();
         self.exporter.mark_dirty();
+        reload
     }
 
-    fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) {
+    fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) -> Reload {
         match self.set_policy(policy) {
             Ok(applied) => {
                 self.log.clear(RELOADING);
@@ -60,6 +75,7 @@ impl Watch {
                 let done = self.report(&applied);
                 self.log.emit(&Event::Reload { had_errors, done });
                 self.warn(&self.reported.warnings.clone());
+                Reload::Applied(Box::new(applied))
             }
             Err(error) => {
                 self.log.warn_once(RELOADING, &error);
@@ -67,6 +83,7 @@ impl Watch {
                 self.loaded = None;
                 self.counters.reloads.failed += 1;
                 self.counters.is_current = false;
+                Reload::Failed(error)
             }
         }
     }
