@@ -35,7 +35,20 @@ pub fn check_all(checker: &mut Checker) {
     for event in events(&watch) {
         checker.expect("watch", &event);
     }
+    change(checker);
     drop_messages(checker);
+}
+
+/// A changed policy that a manual watch does not apply.
+fn change(checker: &mut Checker) {
+    let host = Namespace::new();
+    let options = ["--json", "--manual"];
+    let watch = Watch::start_with(&host, Files::new(&policy(0..0)), &options);
+    fs::write(watch.files().policy(), policy(0..1)).expect("to write");
+    await_event(&watch, "changed");
+    for event in events(&watch) {
+        checker.expect("watch", &event);
+    }
 }
 
 /// The lines so far. The last one may be incomplete.

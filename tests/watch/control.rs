@@ -133,6 +133,31 @@ fn a_watch_that_does_not_answer_is_not_circumvented() {
 }
 
 #[test]
+fn a_manual_watch_applies_a_changed_policy_on_request_only() {
+    let host = host();
+    let watch = Watch::start_with(&host, Files::new(ONE), &["--manual"]);
+    let change = |policy| fs::write(watch.files().policy(), policy).expect("to write");
+    let announced = |times| watch.logged_times("has changed; apply it with `dwnl apply`", times);
+    change(TWO);
+    announced(1);
+    assert!(is_in_force(&host, ONE));
+    // Drift is repaired all the same.
+    host.run(&["iptables", "-t", "nat", "-F", "DOCKER-BLOCK"]);
+    wait_until_in_force(&host, ONE, "the repair");
+    watch.signal(Signal::SIGHUP);
+    wait_until_in_force(&host, TWO, "SIGHUP");
+    change("x");
+    announced(2);
+    apply(&host, &watch, &[]).failed(2);
+    change(ONE);
+    announced(3);
+    assert!(is_in_force(&host, TWO));
+    apply(&host, &watch, &[]).succeeded();
+    assert!(is_in_force(&host, ONE));
+    assert!(!watch.log().contains("cannot "), "{}", watch.log());
+}
+
+#[test]
 fn malformed_requests_do_not_disturb_the_watch() {
     let host = host();
     let mut watch = Watch::start(&host, ONE);

@@ -161,6 +161,9 @@ pub struct WatchArgs {
     /// The network namespace to keep it in force in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Apply a changed policy only on SIGHUP or `dwnl apply`
+    #[arg(long)]
+    pub manual: bool,
     /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,

@@ -104,6 +104,7 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     capabilities::keep_net_admin()?;
     let mut watch = Watch::new(args.policy.path(), reconciler, signals, console.log())?;
     watch.serve(control);
+    watch.set_manual(args.manual);
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)

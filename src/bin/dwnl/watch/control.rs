@@ -39,7 +39,7 @@ impl Watch {
     fn control_status(&self) -> WatchStatus {
         // While the file is missing, the path is reported as it was given.
         let policy = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        WatchStatus { policy, manual: false }
+        WatchStatus { policy, manual: self.is_manual }
     }
 
     fn reload_report(&self, reload: &Reload, verbose: bool) -> Report {

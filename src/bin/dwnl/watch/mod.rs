@@ -56,6 +56,10 @@ pub struct Watch {
     exporter: MetricsExporter,
     counters: Counters,
     debounce: Debounce,
+    /// Whether a changed policy is applied only on request.
+    is_manual: bool,
+    /// Whether the files may have changed since they were read, as far as it was logged.
+    is_change_logged: bool,
     /// What the files held when they were last read, if it is in force or has errors.
     loaded: Option<LoadedPolicy>,
     /// The findings of the last report, so that they are not repeated.
@@ -89,6 +93,8 @@ impl Watch {
             exporter: MetricsExporter::default(),
             counters: Counters::default(),
             debounce: Debounce::default(),
+            is_manual: false,
+            is_change_logged: false,
             loaded: None,
             reported: Findings::default(),
             repaired: Vec::new(),
@@ -107,6 +113,11 @@ impl Watch {
     /// Takes requests from other commands at this socket.
     pub fn serve(&mut self, control: ControlSocket) {
         self.control = control;
+    }
+
+    /// Sets whether a changed policy is applied only on request.
+    pub fn set_manual(&mut self, is_manual: bool) {
+        self.is_manual = is_manual;
     }
 
     /// Applies the policy and keeps it in force until a signal asks to stop. The rules stay in place.
@@ -142,9 +153,11 @@ impl Watch {
         }
         let requests = self.requests();
         reload |= !requests.is_empty();
-        if reload || is_due(self.debounce.due()) {
-            let reload = self.read_policy(reload);
+        if reload {
+            let reload = self.read_policy(true);
             self.reply(requests, reload);
+        } else if is_due(self.debounce.due()) {
+            self.on_files_changed();
         }
         if is_due(self.notifier.due()) {
             let ping = self.notifier.ping(Instant::now());

@@ -40,10 +40,27 @@ impl Watch {
         Ok(())
     }
 
+    /// Reads the policy after its files have changed, or only logs that they have.
+    pub(super) fn on_files_changed(&mut self) {
+        if !self.is_manual {
+            self.read_policy(false);
+            return;
+        }
+        let loaded = LoadedPolicy::load(&self.path);
+        self.debounce.read();
+        self.follow(&loaded.watch_paths);
+        let has_changed = self.loaded.as_ref() != Some(&loaded);
+        if has_changed && !self.is_change_logged {
+            self.log.emit(&Event::Changed { policy: &self.path });
+        }
+        self.is_change_logged = has_changed;
+    }
+
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
     pub(super) fn read_policy(&mut self, is_requested: bool) -> Reload {
         let loaded = LoadedPolicy::load(&self.path);
         self.debounce.read();
+        self.is_change_logged = false;
         self.follow(&loaded.watch_paths);
         if !is_requested && self.loaded.as_ref() == Some(&loaded) {
             return Reload::Unchanged;
@@ -79,7 +96,9 @@ impl Watch {
             }
             Err(error) => {
                 self.log.warn_once(RELOADING, &error);
-                self.debounce.failed(Instant::now());
+                if !self.is_manual {
+                    self.debounce.failed(Instant::now());
+                }
                 self.loaded = None;
                 self.counters.reloads.failed += 1;
                 self.counters.is_current = false;
