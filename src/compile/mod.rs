@@ -17,6 +17,7 @@ mod counters;
 mod coverage;
 mod expand;
 mod guard;
+mod installed;
 mod known;
 mod limitation;
 mod resolve;
@@ -42,6 +43,7 @@ use sets::SetGroups;
 
 pub use counters::{EntryCounters, GuardDrops, entry_counters, guard_drops};
 pub use coverage::{blocked_swarm_ports, uncovered_ports, unprotected_ports};
+pub(crate) use installed::{Installed, admitting_rules, blocks, installed};
 pub(crate) use known::unknown_ports;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};

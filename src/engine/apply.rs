@@ -126,7 +126,7 @@ impl Engine {
         self.converge(None, Engine::current, |snapshot| Ok(Plan::teardown(&owned, snapshot)?))
     }
 
-    fn converge(
+    pub(super) fn converge(
         &mut self,
         scope: Option<&GuardScope>,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cli` | arguments, commands, capabilities |
 //! | `watch` | the command that does not end: policy files, signals, log, metrics |
+//! | `confirm` | the trial of a policy that has to be confirmed |
 //! | `control` | the lock of a running `watch`, and requests to it |
 //! | `apply` | the report of an applied policy |
 //! | `warnings` | warnings for the operator |
@@ -13,6 +14,7 @@
 
 mod apply;
 mod cli;
+mod confirm;
 mod control;
 mod logging;
 mod report;

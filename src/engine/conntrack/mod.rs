@@ -2,15 +2,18 @@
 //! and the flows, and deletes the entries that the policy contradicts.
 
 mod delete;
+mod restore;
 
 use std::collections::{BTreeSet, HashSet};
 
 use ipnetwork::IpNetwork;
 
+pub(super) use restore::FlowKey;
+
 use super::connection::{Connection, DumpStatus};
 use super::{Engine, Error, Outcome, retry_interrupted};
 use crate::conntrack::{AddressSet, FlowClassifier, FlowState, PolicyMatcher, flow_action};
-use crate::model::{AddressSpec, Flow, IpVersion, Name, Status};
+use crate::model::{AddressSpec, Docker, Flow, IpVersion, Name, PublishedPort, Status};
 use crate::netlink::{
     Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
 };
@@ -44,12 +47,9 @@ impl Engine {
         outcome: &Outcome,
     ) -> Result<FlowChanges, Error> {
         let Outcome { docker, learned, .. } = outcome;
-        if docker.published.is_empty() {
+        let Some(host) = self.classifier(docker, learned)? else {
             return Ok(FlowChanges::default());
-        }
-        let local = local_addresses(&mut self.routes)?;
-        let containers = networks(&mut self.routes, &docker.inside)?;
-        let host = FlowClassifier::new(&docker.published, learned, local, containers);
+        };
         let established = policy.revoke().established();
         let unanswered_alone = established == Established::Keep && learned.is_empty();
         let candidates = candidates(&mut self.connections[0], &host, unanswered_alone)?;
@@ -62,6 +62,20 @@ impl Engine {
             Some((action, flow))
         });
         delete::delete(&mut self.connections[0], &stale.collect::<Vec<_>>())
+    }
+
+    /// The classifier of flows on this host; `None` if Docker publishes no ports.
+    fn classifier(
+        &mut self,
+        docker: &Docker,
+        learned: &[PublishedPort],
+    ) -> Result<Option<FlowClassifier>, Error> {
+        if docker.published.is_empty() {
+            return Ok(None);
+        }
+        let local = local_addresses(&mut self.routes)?;
+        let containers = networks(&mut self.routes, &docker.inside)?;
+        Ok(Some(FlowClassifier::new(&docker.published, learned, local, containers)))
     }
 }
 

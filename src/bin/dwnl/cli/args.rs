@@ -2,6 +2,7 @@
 //! but only if the command uses them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use dwnl::model::Family;
@@ -61,6 +62,10 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Keep the kernel in sync with the policy until stopped
     Watch(WatchArgs),
+    /// Confirm the policy on trial: it stays in force
+    Confirm(Namespace),
+    /// End the trial of a policy: restore the previous rules
+    Rollback(Namespace),
     /// Show the installed rules with their packet and byte counters
     Show(Namespace),
     /// Remove everything dwnl installed, in one transaction
@@ -150,6 +155,21 @@ pub struct ApplyArgs {
     /// The network namespace to apply it in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Restore the previous rules after DURATION (such as 60s or 5m) unless the policy is confirmed
+    /// with Enter or `dwnl confirm`
+    #[arg(long, value_name = "DURATION", value_parser = trial_duration)]
+    pub confirm: Option<Duration>,
+}
+
+/// The longest trial.
+const TRIAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn trial_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() || duration > TRIAL_MAX {
+        return Err("use a duration of up to 24h".to_owned());
+    }
+    Ok(duration)
 }
 
 /// The arguments of `watch`.

@@ -11,9 +11,9 @@ use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
 use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
-use super::{Console, capabilities};
+use super::{Console, capabilities, trial};
 use crate::apply::{self, Findings};
-use crate::control::{ControlSocket, RunningWatch, running_watch};
+use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
@@ -31,6 +31,8 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Rules(args) => rules(&args, console),
         Command::Plan(args) => plan(&args, console),
         Command::Apply(args) => apply(&args, console, started),
+        Command::Confirm(namespace) => trial::confirm(&namespace, console),
+        Command::Rollback(namespace) => trial::rollback(&namespace, console),
         Command::Watch(args) => watch(&args, console),
         Command::Show(namespace) => show(&namespace, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
@@ -65,6 +67,9 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    if let Some(duration) = args.confirm {
+        return trial::apply(args, duration, console, started);
+    }
     if let Some(watch) = find_watch(&args.namespace, console) {
         let path = args.policy.path();
         if !watch.keeps(path) {
@@ -80,6 +85,7 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
         return console.relay(&format!("applied by {watch}"), &report);
     }
     let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
+    trial::refuse_if_pending(&args.namespace)?;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
     let findings = Findings::of(&policy, &applied);
@@ -95,8 +101,9 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
-    let (control, warning) = ControlSocket::open(namespace)?;
+    let (control, warning) = lock_watch(namespace)?;
     console.warn(warning.as_slice());
+    trial::refuse_if_pending(&args.namespace)?;
     let reconciler = match namespace {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
@@ -124,6 +131,7 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     if let Some(watch) = find_watch(namespace, console) {
         bail!("{watch} would install the rules again; stop it first");
     }
+    trial::refuse_if_pending(namespace)?;
     let mut engine = open(namespace.path())?;
     let progress = console.progress("removing dwnl's rules");
     let outcome = engine.remove()?;

@@ -48,6 +48,16 @@ impl Console {
         self.verbose
     }
 
+    /// Whether reports are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Asks the operator for something, even if the output is quiet.
+    pub fn prompt(&self, text: &str) {
+        self.stderr.write(Level::Notice, |out| writeln!(out, "{text}"));
+    }
+
     /// The log of `watch`.
     pub fn log(&self) -> Log {
         let least = match self {

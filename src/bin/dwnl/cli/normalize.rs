@@ -38,6 +38,8 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Apply(_) => "apply",
             Command::Watch(_) => "watch",
+            Command::Confirm(_) => "confirm",
+            Command::Rollback(_) => "rollback",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
         }
@@ -50,7 +52,9 @@ impl Command {
             Command::Plan(args) => Some(&mut args.policy.file),
             Command::Apply(args) => Some(&mut args.policy.file),
             Command::Watch(args) => Some(&mut args.policy.file),
-            Command::Show(_) | Command::Remove(_) => None,
+            Command::Confirm(_) | Command::Rollback(_) | Command::Show(_) | Command::Remove(_) => {
+                None
+            }
         }
     }
 
@@ -60,7 +64,10 @@ impl Command {
             Command::Plan(args) => Some(&mut args.namespace.netns),
             Command::Apply(args) => Some(&mut args.namespace.netns),
             Command::Watch(args) => Some(&mut args.namespace.netns),
-            Command::Show(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
+            Command::Confirm(namespace)
+            | Command::Rollback(namespace)
+            | Command::Show(namespace)
+            | Command::Remove(namespace) => Some(&mut namespace.netns),
         }
     }
 }

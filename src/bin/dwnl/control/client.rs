@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::ControlSocket;
 use super::endpoint::Endpoint;
 use super::peer::Peer;
 use super::protocol::{Reply, Request, WatchStatus, receive, send};
 
 /// The name that a `watch` holds.
-pub(super) const WATCH: Endpoint = Endpoint("dwnl-watch");
+const WATCH: Endpoint = Endpoint("dwnl-watch");
 
 /// How long a `watch` may take to say who it is.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,7 +49,8 @@ pub fn running_watch(namespace: Option<&Path>) -> (Option<RunningWatch>, Option<
     if !peer.may_be_watch() {
         return (None, Some(foreign(&format!("{peer} of user {}", peer.uid))));
     }
-    let status = ask(stream, &Request::Status, STATUS_TIMEOUT).ok().and_then(|reply| match reply {
+    let status = ask(stream, &Request::Status, STATUS_TIMEOUT);
+    let status = status.ok().and_then(|reply| match reply {
         Reply::Status(status) => Some(status),
         _ => None,
     });
@@ -89,7 +93,30 @@ impl RunningWatch {
     }
 }
 
-fn ask(mut stream: UnixStream, request: &Request, timeout: Duration) -> io::Result<Reply> {
+/// Takes the lock of a network namespace for a `watch`. Returns a warning as well if a program that is
+/// no `watch` holds the name: that does not stop a watch.
+///
+/// # Errors
+/// If another `watch` runs in the namespace.
+pub fn lock_watch(namespace: Option<&Path>) -> anyhow::Result<(ControlSocket, Option<String>)> {
+    match ControlSocket::bind(WATCH, namespace) {
+        Ok(socket) => return Ok((socket, None)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+        Err(error) => return Err(error).context("cannot listen for requests"),
+    }
+    let (watch, warning) = running_watch(namespace);
+    if let Some(watch) = watch {
+        bail!("{watch} is already running in this network namespace; stop it first");
+    }
+    Ok((ControlSocket::default(), warning))
+}
+
+/// Sends a request and waits for the reply.
+pub fn ask<T: DeserializeOwned>(
+    mut stream: UnixStream,
+    request: &impl Serialize,
+    timeout: Duration,
+) -> io::Result<T> {
     stream.set_read_timeout(Some(timeout))?;
     send(&mut stream, request)?;
     receive(&stream)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())

@@ -10,6 +10,8 @@ mod peer;
 mod protocol;
 mod server;
 
-pub use client::{RunningWatch, running_watch};
-pub use protocol::{Reply, Report, Request, WatchStatus};
+pub use client::{RunningWatch, ask, lock_watch, running_watch};
+pub use endpoint::Endpoint;
+pub use peer::Peer;
+pub use protocol::{Reply, Report, Request, WatchStatus, send};
 pub use server::{ControlSocket, PendingRequest};

@@ -1,5 +1,4 @@
-//! The socket of a running `watch`: it is the lock of the network namespace, and takes requests
-//! without ever blocking the watch.
+//! Takes requests at an abstract socket, without ever blocking the process that serves them.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,18 +7,20 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use nix::sys::socket::{Backlog, listen};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::client::{WATCH, running_watch};
+use super::endpoint::Endpoint;
 use super::peer::Peer;
-use super::protocol::{REQUEST_MAX, Reply, Request, send};
+use super::protocol::{REQUEST_MAX, send};
 
 /// Maximum number of connections that have not sent their request yet.
 const CLIENTS_MAX: usize = 16;
 /// How long a client may take to send its request, or to read a part of the reply.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The socket of a `watch`. Without a listener, another program holds the name.
+/// A socket that takes requests. By default it has no listener, and takes none.
 #[derive(Default)]
 pub struct ControlSocket {
     listener: Option<UnixListener>,
@@ -34,35 +35,29 @@ struct Client {
 }
 
 /// A request that waits for its reply.
-pub struct PendingRequest {
+pub struct PendingRequest<R> {
     /// The request.
-    pub request: Request,
+    pub request: R,
     stream: UnixStream,
 }
 
 impl ControlSocket {
-    /// Takes the lock of a network namespace (`None`: that of the program), and listens. Returns a
-    /// warning as well if a program that is no `watch` holds the name: that does not stop a watch.
+    /// Takes a name in a network namespace (`None`: that of the program), and listens.
     ///
     /// # Errors
-    /// If another `watch` runs in the namespace.
-    pub fn open(namespace: Option<&Path>) -> anyhow::Result<(ControlSocket, Option<String>)> {
-        let error = match WATCH.bind(namespace) {
-            Ok(listener) => {
-                listener.set_nonblocking(true).context("cannot listen for requests")?;
-                let listener = Some(listener);
-                return Ok((ControlSocket { listener, ..ControlSocket::default() }, None));
-            }
-            Err(error) => error,
-        };
-        if error.kind() != io::ErrorKind::AddrInUse {
-            return Err(error).context("cannot listen for requests");
+    /// EADDRINUSE if another process holds the name.
+    pub fn bind(endpoint: Endpoint, namespace: Option<&Path>) -> io::Result<ControlSocket> {
+        let listener = endpoint.bind(namespace)?;
+        listener.set_nonblocking(true)?;
+        Ok(ControlSocket { listener: Some(listener), clients: Vec::new() })
+    }
+
+    /// Makes this process the one that clients see at the other end, after a fork.
+    pub fn adopt(&self) {
+        if let Some(listener) = &self.listener {
+            // The kernel records the process that called listen(2) last. A failure changes nothing else.
+            let _ = listen(listener, Backlog::MAXCONN);
         }
-        let (watch, warning) = running_watch(namespace);
-        if let Some(watch) = watch {
-            bail!("{watch} is already running in this network namespace; stop it first");
-        }
-        Ok((ControlSocket::default(), warning))
     }
 
     /// The file descriptors to poll for reading.
@@ -77,7 +72,7 @@ impl ControlSocket {
     }
 
     /// The requests that have arrived.
-    pub fn requests(&mut self, now: Instant) -> Vec<PendingRequest> {
+    pub fn requests<R: DeserializeOwned>(&mut self, now: Instant) -> Vec<PendingRequest<R>> {
         self.accept(now);
         let mut requests = Vec::new();
         for mut client in std::mem::take(&mut self.clients) {
@@ -106,7 +101,7 @@ impl ControlSocket {
 
 impl Client {
     /// Reads what has arrived; returns the request once it is complete.
-    fn read(&mut self) -> io::Result<Option<Request>> {
+    fn read<R: DeserializeOwned>(&mut self) -> io::Result<Option<R>> {
         let mut buffer = [0; 4096];
         loop {
             match self.stream.read(&mut buffer) {
@@ -126,16 +121,21 @@ impl Client {
     }
 }
 
-impl PendingRequest {
-    /// Sends the reply, on a thread: it may be longer than the socket's buffer. If it cannot be sent,
-    /// the client sees the end of the connection.
-    pub fn reply(self, reply: Reply) {
-        let mut stream = self.stream;
-        let _ = thread::Builder::new().spawn(move || {
-            let _ = stream
-                .set_nonblocking(false)
-                .and_then(|()| stream.set_write_timeout(Some(CLIENT_TIMEOUT)))
-                .and_then(|()| send(&mut stream, &reply));
-        });
+impl<R> PendingRequest<R> {
+    /// Sends the reply. If it cannot be sent, the client sees the end of the connection.
+    pub fn reply(mut self, reply: &impl Serialize) {
+        let _ = self
+            .stream
+            .set_nonblocking(false)
+            .and_then(|()| self.stream.set_write_timeout(Some(CLIENT_TIMEOUT)))
+            .and_then(|()| send(&mut self.stream, reply));
+    }
+
+    /// Sends the reply on a thread, because it may be longer than the socket's buffer.
+    pub fn reply_later(self, reply: impl Serialize + Send + 'static)
+    where
+        R: Send + 'static,
+    {
+        let _ = thread::Builder::new().spawn(move || self.reply(&reply));
     }
 }

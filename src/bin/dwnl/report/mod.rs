@@ -20,6 +20,7 @@ mod show;
 mod style;
 #[cfg(test)]
 mod test_support;
+mod trial;
 
 use std::io::{self, Write};
 
@@ -34,6 +35,7 @@ pub use event::Event;
 pub use json_object::JsonObject;
 pub use rules::Rules;
 pub use show::Show;
+pub use trial::TrialReport;
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].
 pub trait Report: Serialize {

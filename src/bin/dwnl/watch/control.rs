@@ -13,26 +13,26 @@ use crate::report::{
 
 impl Watch {
     /// The requests to apply the policy again. The others are answered at once.
-    pub(super) fn requests(&mut self) -> Vec<PendingRequest> {
+    pub(super) fn requests(&mut self) -> Vec<PendingRequest<Request>> {
         let mut reloads = Vec::new();
         for pending in self.control.requests(Instant::now()) {
             match &pending.request {
-                Request::Status => pending.reply(Reply::Status(self.control_status())),
+                Request::Status => pending.reply(&Reply::Status(self.control_status())),
                 Request::Reload { policy, .. } if *policy == self.control_status().policy => {
                     reloads.push(pending);
                 }
-                Request::Reload { .. } => pending.reply(Reply::OtherPolicy(self.control_status())),
+                Request::Reload { .. } => pending.reply(&Reply::OtherPolicy(self.control_status())),
             }
         }
         reloads
     }
 
     /// Reports a reload to those who requested it.
-    pub(super) fn reply(&self, requests: Vec<PendingRequest>, reload: Reload) {
+    pub(super) fn reply(&self, requests: Vec<PendingRequest<Request>>, reload: Reload) {
         for pending in requests {
             let verbose = matches!(pending.request, Request::Reload { verbose: true, .. });
             let report = self.reload_report(&reload, verbose);
-            pending.reply(Reply::Report(report));
+            pending.reply_later(Reply::Report(report));
         }
     }
 

@@ -1,0 +1,100 @@
+//! The commands around a trial: `apply --confirm`, `confirm` and `rollback`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use dwnl::{Engine, Policy, compile};
+
+use super::args::{ApplyArgs, Namespace};
+use super::{Console, capabilities};
+use crate::apply::{self, Findings};
+use crate::confirm::{Trial, TrialRequest, Verdict, pending_trial};
+use crate::report::TrialReport;
+
+/// Applies a policy on trial.
+pub fn apply(
+    args: &ApplyArgs,
+    duration: Duration,
+    console: &Console,
+    started: Instant,
+) -> anyhow::Result<ExitCode> {
+    let policy = Policy::read(args.policy.path())?;
+    let desired = compile(&policy);
+    capabilities::require_capabilities(args.namespace.path())?;
+    let trial = Trial::open(args.namespace.path())?;
+    capabilities::keep_net_admin()?;
+    let apply = |engine: &mut Engine| {
+        let progress = console.progress("applying the policy");
+        let applied = engine.apply_compiled(&policy, &desired)?;
+        drop(progress);
+        let findings = Findings::of(&policy, &applied);
+        Ok((applied, findings, started.elapsed()))
+    };
+    let report = |(applied, findings, elapsed): &(_, Findings, _)| {
+        console.report(&apply::report(applied, findings.clone(), *elapsed, console.verbose()))
+    };
+    // A program gets one object, at the end.
+    let applied = trial.run(duration, apply, |trial| {
+        console.warn(&trial.applied.1.warnings);
+        let lost = trial.point.unrestorable().iter();
+        let lost = lost.map(|lost| format!("the end of the trial cannot restore {lost}"));
+        console.warn(&lost.collect::<Vec<_>>());
+        if !console.is_json() {
+            report(trial.applied)?;
+        }
+        console.prompt(&prompt(duration, trial.is_interactive));
+        Ok(())
+    })?;
+    if console.is_json() {
+        report(&applied)?;
+    } else {
+        console.report(&TrialReport::confirmed())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn prompt(duration: Duration, is_interactive: bool) -> String {
+    let duration = humantime::format_duration(duration);
+    let how = if is_interactive { "press Enter or run" } else { "run" };
+    format!("on trial for {duration}: {how} `dwnl confirm` to keep the policy")
+}
+
+/// Confirms the policy that is on trial.
+pub fn confirm(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
+    end(namespace, TrialRequest::Confirm, console)
+}
+
+/// Ends the trial, so that the previous rules return.
+pub fn rollback(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
+    end(namespace, TrialRequest::Rollback, console)
+}
+
+fn end(
+    namespace: &Namespace,
+    request: TrialRequest,
+    console: &Console,
+) -> anyhow::Result<ExitCode> {
+    capabilities::require_capabilities(namespace.path())?;
+    let Some(trial) = pending_trial(namespace.path()) else {
+        bail!("no policy is on trial in this network namespace");
+    };
+    capabilities::keep_net_admin()?;
+    match trial.request(request)? {
+        Verdict::Confirmed => console.report(&TrialReport::confirmed())?,
+        Verdict::Restored { notes } => console.report(&TrialReport::restored(notes))?,
+        Verdict::Failed { error } => bail!("{error}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to work while a policy is on trial in the namespace.
+///
+/// # Errors
+/// If one is.
+pub fn refuse_if_pending(namespace: &Namespace) -> anyhow::Result<()> {
+    match pending_trial(namespace.path()) {
+        Some(trial) => bail!("{trial}; run `dwnl confirm` or `dwnl rollback` first"),
+        None => Ok(()),
+    }
+}
