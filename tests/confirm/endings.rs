@@ -60,6 +60,21 @@ fn another_session_rolls_back() {
 }
 
 #[test]
+fn another_trial_can_begin_at_once() {
+    let host = host();
+    let policies = [OLD.to_owned(), new()];
+    for policy in policies.iter().cycle().take(20) {
+        let mut trial = Trial::start(&host, policy, Input::Nothing, &LONG);
+        answer(&host, "confirm").succeeded();
+        dwnl(&host, &["apply", "-f", "-"], policy).succeeded();
+        let mut second = Trial::start(&host, OLD, Input::Nothing, &LONG);
+        second.signal(Signal::SIGTERM);
+        assert_eq!((trial.ended(), second.ended()), (Some(0), Some(1)));
+        dwnl(&host, &["apply", "-f", "-"], policy).succeeded();
+    }
+}
+
+#[test]
 fn the_old_rules_return_when_the_time_is_over() {
     let host = host();
     let old = ruleset(&host);

@@ -65,7 +65,7 @@ fn a_trial_in_another_namespace() {
     let options = ["--confirm", "10m", "--netns", &path];
     let mut trial = Trial::start(&caller, &new(), Input::Nothing, &options);
     assert_eq!(ruleset(&host), new_ruleset());
-    assert!(answer(&caller, "rollback").failed(1).contains("no policy is on trial"));
+    assert!(answer(&caller, "confirm").failed(1).contains("no policy is on trial"));
     dwnl(&caller, &["rollback", "--netns", &path], "").succeeded();
     trial.fails("rolled back");
     assert_eq!(ruleset(&host), old);

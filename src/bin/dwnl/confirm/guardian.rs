@@ -20,6 +20,9 @@ const ATTEMPTS: u32 = 30;
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the applying process may take to notice the verdict.
+const DONE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The guardian of a trial.
 pub struct Guardian {
     pub engine: Engine,
@@ -133,22 +136,27 @@ impl Guardian {
     }
 
     /// Ends the trial. The applying process learns the verdict first: if this process dies before, that
-    /// one restores.
+    /// one restores. An operator who has asked for the end learns it once another trial can begin.
     fn end(mut self, end: End) {
-        match end {
-            End::Confirmed(request) => {
-                self.link.send(&Notice::Confirmed);
-                if let Some(request) = request {
-                    request.reply(&Verdict::Confirmed);
-                }
-            }
+        let (notice, verdict, request) = match end {
+            End::Confirmed(request) => (Notice::Confirmed, Verdict::Confirmed, request),
             End::Restore(Restoration { cause, request }) => {
                 let (notice, verdict) = self.restore(cause);
-                self.link.send(&notice);
-                if let Some(request) = request {
-                    request.reply(&verdict);
-                }
+                (notice, verdict, request)
             }
+        };
+        self.link.send(&notice);
+        self.control = ControlSocket::default();
+        let deadline = Instant::now() + DONE_TIMEOUT;
+        while !matches!(self.link.read(), Arrival::Message(Order::Done) | Arrival::Closed)
+            && Instant::now() < deadline
+        {
+            // It is too late for a signal.
+            self.signals.have_arrived();
+            self.wait(deadline);
+        }
+        if let Some(request) = request {
+            request.reply(&verdict);
         }
     }
 

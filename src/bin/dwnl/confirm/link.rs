@@ -20,6 +20,8 @@ pub enum Order {
     Confirm,
     /// Restore the previous rules.
     Restore,
+    /// The verdict has arrived; the name of the trial is free as far as this process goes.
+    Done,
 }
 
 /// What the guardian tells the applying process.

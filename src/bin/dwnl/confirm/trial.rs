@@ -118,8 +118,8 @@ struct Operator {
     terminal: Option<Terminal>,
     point: RestorePoint,
     duration: Duration,
-    /// Keeps the namespace taken until this process has ended, too.
-    _control: ControlSocket,
+    /// Keeps the namespace taken, in case the guardian dies.
+    control: Option<ControlSocket>,
 }
 
 impl Operator {
@@ -139,7 +139,8 @@ impl Operator {
             bail!("cannot start the guardian process")
         };
         let Trial { engine, control, .. } = trial;
-        Ok(Operator { engine, link, signals, terminal: None, point, duration, _control: control })
+        let (terminal, control) = (None, Some(control));
+        Ok(Operator { engine, link, signals, terminal, point, duration, control })
     }
 
     /// Waits for a notice that the guardian sends at once. If it does not, restores.
@@ -157,6 +158,24 @@ impl Operator {
 
     /// Waits for the verdict, and passes on what the operator decides. `Ok`: the policy is confirmed.
     fn verdict(&mut self) -> anyhow::Result<()> {
+        let verdict = self.awaited_verdict();
+        self.finish();
+        verdict
+    }
+
+    /// Frees the name of the trial, and waits until the guardian has done so.
+    fn finish(&mut self) {
+        (self.control, self.terminal) = (None, None);
+        self.link.send(&Order::Done);
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        while self.link.read::<Notice>() != Arrival::Closed && Instant::now() < deadline {
+            // It is too late for a signal.
+            self.signals.have_arrived();
+            self.wait(Some(deadline));
+        }
+    }
+
+    fn awaited_verdict(&mut self) -> anyhow::Result<()> {
         loop {
             match self.link.read::<Notice>() {
                 Arrival::Message(Notice::Confirmed) => return Ok(()),
