@@ -8,6 +8,7 @@ use crate::model::Snapshot;
 pub use crate::netlink::fuzzing::{link, listener, object, rule};
 use crate::policy::fuzzing;
 use crate::policy::{Diagnostics, Policy};
+use crate::state;
 use crate::{Plan, compile, resolve};
 
 /// The data are a policy.
@@ -18,6 +19,17 @@ pub fn policy(data: &[u8]) {
 /// The data are a source list.
 pub fn source_list(data: &[u8]) {
     check(fuzzing::source_list(data));
+}
+
+/// The data are a stored policy, or one without its first line.
+pub fn stored(data: &[u8]) {
+    for read in state::fuzzing::read(data) {
+        match read.map(|stored| state::fuzzing::policy(&stored)) {
+            Ok(Ok(_)) => {}
+            Ok(Err(errors)) => check_text(&errors.to_string()),
+            Err(error) => check_text(&error.to_string()),
+        }
+    }
 }
 
 /// A policy that was accepted compiles, and can be printed and planned. Errors can be printed.

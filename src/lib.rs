@@ -58,6 +58,7 @@
 //! |---|---|
 //! | [`reconcile`] | keeps a policy in force |
 //! | [`engine`] | dump → resolve → plan → commit, with retries; reports commits of other programs |
+//! | `state` | the form in which a policy is stored (feature `state`) |
 //! | `conntrack` | which existing flows a policy contradicts |
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
@@ -80,6 +81,8 @@ mod netlink;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;
+#[cfg(feature = "state")]
+pub mod state;
 
 pub use compile::{
     EntryCounters, GuardDrops, Limitation, ResolveError, UnknownSockets, blocked_swarm_ports,

@@ -33,6 +33,7 @@ mod revoke;
 pub(crate) mod strategies;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::path::Path;
 
@@ -46,6 +47,8 @@ pub use load::LoadedPolicy;
 pub use mark::{Mark, MarkError};
 pub use name::NAME_MAX;
 pub use revoke::{Established, Revoke};
+#[cfg(feature = "state")]
+pub(crate) use write::quoted;
 
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod endings;
 mod flows;
 mod killed;
 mod others;
+mod rollback;
 #[path = "../kernel/flows/site.rs"]
 #[allow(dead_code)]
 mod site;

@@ -3,7 +3,12 @@
 use std::fs;
 use std::io::Read;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+use dwnl::Policy;
+use dwnl::state::{Metadata, StoredPolicy};
 
 use super::checker::Checker;
 use super::support::{Namespace, companion, dwnl, wait_for};
@@ -99,6 +104,7 @@ fn kernel_commands(checker: &mut Checker) {
     }
     forwards(checker, &host);
     trials(checker, &host);
+    status(checker, &host);
     checker.expect("remove", &printed(&host, &["remove", "-v"], "", 0));
     checker.expect("remove", &printed(&host, &["remove"], "", 0));
 }
@@ -131,6 +137,28 @@ fn trials(checker: &mut Checker, host: &Namespace) {
         checker.expect(section, text.trim_end());
         trial.wait().expect("its end");
     }
+}
+
+/// Without a policy, with a policy file, and with two stored policies.
+fn status(checker: &mut Checker, host: &Namespace) {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let file = directory.path().join("policy.toml").to_string_lossy().into_owned();
+    let state = directory.path().to_string_lossy().into_owned();
+    let options = ["-f", &file, "--state-dir", &state];
+    let run = |command| printed(host, &[&[command], &options[..]].concat(), "", 0);
+    checker.expect("status", &run("status"));
+    for policy in [policy(0..100), policy(0..0)] {
+        fs::write(&file, policy).expect("to write");
+        checker.expect("status", &run("status"));
+        checker.expect("apply", &run("apply"));
+        checker.expect("status", &run("status"));
+    }
+    // Who has logged in is not known everywhere.
+    let metadata = Metadata::new(Path::new(&file), "apply", SystemTime::now(), 0);
+    let stored = StoredPolicy::new(&Policy::default(), metadata.with_login_uid(Some(1000)));
+    let stored = stored.expect("a small policy");
+    fs::write(directory.path().join("policy.applied"), stored.as_bytes()).expect("to write");
+    checker.expect("status", &run("status"));
 }
 
 /// A port forward of another program.

@@ -36,6 +36,7 @@ pub fn check_all(checker: &mut Checker) {
         checker.expect("watch", &event);
     }
     change(checker);
+    fall_back(checker);
     drop_messages(checker);
 }
 
@@ -46,6 +47,23 @@ fn change(checker: &mut Checker) {
     let watch = Watch::start_with(&host, Files::new(&policy(0..0)), &options);
     fs::write(watch.files().policy(), policy(0..1)).expect("to write");
     await_event(&watch, "changed");
+    for event in events(&watch) {
+        checker.expect("watch", &event);
+    }
+}
+
+/// A policy with errors at the start, and a stored policy.
+fn fall_back(checker: &mut Checker) {
+    let host = Namespace::new();
+    let files = Files::new(&policy(0..0));
+    let state = files.path("state");
+    fs::create_dir(&state).expect("a directory");
+    let state = state.to_string_lossy().into_owned();
+    let files = Watch::start_with(&host, files, &["--state-dir", &state]).killed();
+    fs::write(files.policy(), "x").expect("to write");
+    let options = ["--json", "--fallback", "--state-dir", &state];
+    let watch = Watch::start_with(&host, files, &options);
+    await_event(&watch, "start");
     for event in events(&watch) {
         checker.expect("watch", &event);
     }

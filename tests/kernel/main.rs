@@ -27,6 +27,7 @@ mod reconcile;
 mod rejection;
 mod removal;
 mod sets;
+mod state;
 #[path = "../support/mod.rs"]
 mod support;
 mod translations;

@@ -15,6 +15,7 @@ mod metrics;
 mod podman;
 mod policy;
 mod service;
+mod state;
 #[path = "../support/mod.rs"]
 mod support;
 mod translations;

@@ -12,6 +12,8 @@ use crate::warnings::warnings;
 /// What to report about an applied policy besides the changes.
 #[derive(Clone, Default)]
 pub struct Findings {
+    /// Whether the policy is the last valid one, because the file has errors.
+    pub is_fallback: bool,
     /// The warnings.
     pub warnings: Vec<String>,
     /// Published ports that no entry of the policy covers.
@@ -27,10 +29,17 @@ impl Findings {
         let mut warnings = warnings(policy, &applied.outcome);
         warnings.extend(applied.conntrack.as_ref().err().map(conntrack_warning));
         Findings {
+            is_fallback: false,
             warnings,
             uncovered: applied.uncovered.clone(),
             foreign_translations: plan.foreign_translations.clone(),
         }
+    }
+
+    /// Warns of a policy that was applied but could not be stored, with the reason.
+    pub fn not_stored(&mut self, stored: Result<(), String>) {
+        let warning = |reason| format!("policy applied, but it could not be stored: {reason}");
+        self.warnings.extend(stored.err().map(warning));
     }
 }
 
@@ -41,10 +50,11 @@ pub fn report<'a>(
     elapsed: Duration,
     verbose: bool,
 ) -> ApplyReport<'a> {
-    let Findings { warnings, uncovered, foreign_translations } = findings;
+    let Findings { is_fallback, warnings, uncovered, foreign_translations } = findings;
     let Applied { outcome, conntrack, .. } = applied;
     let mut done = ApplyReport::new(Operation::Apply, outcome, elapsed);
     done.effects = Some(PolicyEffects {
+        is_fallback,
         flows: conntrack.as_ref().ok().copied().into(),
         uncovered_ports: uncovered,
         foreign_translations,

@@ -7,6 +7,8 @@
 //! | `confirm` | the trial of a policy that has to be confirmed |
 //! | `control` | the lock of a running `watch`, and requests to it |
 //! | `apply` | the report of an applied policy |
+//! | `state` | the last valid policy and the one before it |
+//! | `directory` | files that are replaced as a whole |
 //! | `warnings` | warnings for the operator |
 //! | `report` | text for people and JSON for programs |
 //! | `logging` | standard error, with levels for the journal |
@@ -16,8 +18,10 @@ mod apply;
 mod cli;
 mod confirm;
 mod control;
+mod directory;
 mod logging;
 mod report;
+mod state;
 mod warnings;
 mod watch;
 

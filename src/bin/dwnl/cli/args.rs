@@ -17,7 +17,8 @@ pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
     disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Exit status: 0 success, 1 the operation failed, 2 invalid policy or command line, \
-                  3 the kernel differs from the policy (plan --exit-code)."
+                  3 the kernel differs from the policy (plan --exit-code), 4 the last valid policy \
+                  was applied instead (apply --fallback)."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -64,8 +65,10 @@ pub enum Command {
     Watch(WatchArgs),
     /// Confirm the policy on trial: it stays in force
     Confirm(Namespace),
-    /// End the trial of a policy: restore the previous rules
-    Rollback(Namespace),
+    /// End the trial of a policy, or apply the policy before the last one
+    Rollback(RollbackArgs),
+    /// Show which policy is in force, and whether the kernel matches it
+    Status(StatusArgs),
     /// Show the installed rules with their packet and byte counters
     Show(Namespace),
     /// Remove everything dwnl installed, in one transaction
@@ -81,6 +84,11 @@ pub struct PolicyFile {
 }
 
 impl PolicyFile {
+    /// The path that was given.
+    pub fn given(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The path of the policy.
     pub fn path(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new(POLICY_FILE))
@@ -99,6 +107,22 @@ impl Namespace {
     /// The path of the namespace; `None`: the namespace of the program.
     pub fn path(&self) -> Option<&Path> {
         self.netns.as_deref()
+    }
+}
+
+/// Where the policy in force is stored.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// The directory with the stored policies [default: $STATE_DIRECTORY, else /var/lib/dwnl; none in
+    /// other network namespaces than the host's]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// The directory that was given.
+    pub fn directory(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
     }
 }
 
@@ -146,6 +170,20 @@ pub struct PlanArgs {
     pub exit_code: bool,
 }
 
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The policy file [default: the file that the policy in force was read from].
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    /// The network namespace to compare.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// Where the policy in force is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
 /// The arguments of `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -157,8 +195,25 @@ pub struct ApplyArgs {
     pub namespace: Namespace,
     /// Restore the previous rules after DURATION (such as 60s or 5m) unless the policy is confirmed
     /// with Enter or `dwnl confirm`
-    #[arg(long, value_name = "DURATION", value_parser = trial_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = trial_duration, conflicts_with = "fallback")]
     pub confirm: Option<Duration>,
+    /// Where it is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// If the policy has errors, apply the last valid one instead
+    #[arg(long)]
+    pub fallback: bool,
+}
+
+/// The arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The network namespace to work in.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// Where the previous policy is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// The longest trial.
@@ -184,6 +239,12 @@ pub struct WatchArgs {
     /// Apply a changed policy only on SIGHUP or `dwnl apply`
     #[arg(long)]
     pub manual: bool,
+    /// Where it is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// If the policy has errors, apply the last valid one instead
+    #[arg(long)]
+    pub fallback: bool,
     /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,

@@ -10,16 +10,23 @@ use anyhow::{Context, bail};
 use dwnl::model::Ruleset;
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
-use super::args::{ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, WatchArgs};
-use super::{Console, capabilities, trial};
+use super::args::{
+    ApplyArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, StateArgs, WatchArgs,
+};
+use super::status::status;
+use super::{Console, INVALID, capabilities, trial};
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
+use crate::state::{Fallback, Recorder, StateOptions};
 use crate::warnings::warnings;
 use crate::watch::{Signals, Watch};
 
 /// The exit status of `plan --exit-code` if something would change.
 const WOULD_CHANGE: u8 = 3;
+
+/// The exit status of `apply --fallback` if the last valid policy was applied instead.
+const FELL_BACK: u8 = 4;
 
 /// Runs a command and returns the exit status.
 ///
@@ -32,8 +39,9 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Plan(args) => plan(&args, console),
         Command::Apply(args) => apply(&args, console, started),
         Command::Confirm(namespace) => trial::confirm(&namespace, console),
-        Command::Rollback(namespace) => trial::rollback(&namespace, console),
+        Command::Rollback(args) => trial::rollback(&args, console, started),
         Command::Watch(args) => watch(&args, console),
+        Command::Status(args) => status(&args, console),
         Command::Show(namespace) => show(&namespace, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }
@@ -53,7 +61,8 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let Prepared { policy, desired, mut engine } =
+        prepare(&args.namespace, || Ok(Policy::read(args.policy.path())?))?;
     let progress = console.progress("comparing the policy with the kernel");
     let outcome = engine.preview(&desired)?;
     drop(progress);
@@ -71,29 +80,77 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
         return trial::apply(args, duration, console, started);
     }
     if let Some(watch) = find_watch(&args.namespace, console) {
-        let path = args.policy.path();
-        if !watch.keeps(path) {
-            Policy::read(path)?;
-            bail!(
-                "{watch} keeps its policy in force in this network namespace and would undo this apply; \
-                 change that policy, or stop the watch first"
-            );
-        }
-        let progress = console.progress("waiting for dwnl watch");
-        let report = watch.reload(path, console.verbose())?;
-        drop(progress);
-        return console.relay(&format!("applied by {watch}"), &report);
+        return apply_through(&watch, args, console);
     }
-    let Prepared { policy, desired, mut engine } = prepare(&args.policy, &args.namespace)?;
+    let path = args.policy.path();
+    let recorder = Recorder::open(state_options(&args.state, &args.namespace), path, "apply");
+    let recorder = recorder.falling_back(args.fallback);
+    let mut fallback = None;
+    let Prepared { policy, desired, mut engine } = prepare(&args.namespace, || {
+        let (policy, instead) = read_or_fall_back(path, &recorder, console)?;
+        fallback = instead;
+        Ok(policy)
+    })?;
     trial::refuse_if_pending(&args.namespace)?;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
-    let findings = Findings::of(&policy, &applied);
+    let mut findings = Findings::of(&policy, &applied);
     let elapsed = started.elapsed();
+    findings.is_fallback = fallback.is_some();
+    if fallback.is_none() {
+        findings.not_stored(recorder.record(&policy));
+    }
     drop(progress);
     console.warn(&findings.warnings);
     console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if fallback.is_some() { ExitCode::from(FELL_BACK) } else { ExitCode::SUCCESS })
+}
+
+/// Has a running `watch` apply its policy, if it is the one to apply.
+fn apply_through(
+    watch: &RunningWatch,
+    args: &ApplyArgs,
+    console: &Console,
+) -> anyhow::Result<ExitCode> {
+    let path = args.policy.path();
+    if !watch.keeps(path) {
+        Policy::read(path)?;
+        bail!(
+            "{watch} keeps its policy in force in this network namespace and would undo this apply; \
+             change that policy, or stop the watch first"
+        );
+    }
+    let progress = console.progress("waiting for dwnl watch");
+    let report = watch.reload(path, console.verbose())?;
+    drop(progress);
+    let status = console.relay(&format!("applied by {watch}"), &report)?;
+    // The watch keeps the last valid policy in force.
+    let has_fallen_back = args.fallback && report.status == INVALID;
+    Ok(if has_fallen_back { ExitCode::from(FELL_BACK) } else { status })
+}
+
+/// Reads the policy. If it has errors, they are reported, and the last valid policy replaces it if that
+/// is permitted.
+fn read_or_fall_back(
+    path: &Path,
+    recorder: &Recorder,
+    console: &Console,
+) -> anyhow::Result<(Policy, Option<Fallback>)> {
+    let errors = match Policy::read(path) {
+        Ok(policy) => return Ok((policy, None)),
+        Err(errors) => errors,
+    };
+    match recorder.fall_back(&errors) {
+        Some(Ok((policy, fallback))) => {
+            console.fall_back(&fallback);
+            Ok((policy, Some(fallback)))
+        }
+        Some(Err(reason)) => {
+            console.warn(&[format!("cannot apply the last valid policy instead: {reason}")]);
+            Err(errors.into())
+        }
+        None => Err(errors.into()),
+    }
 }
 
 fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
@@ -104,6 +161,9 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let (control, warning) = lock_watch(namespace)?;
     console.warn(warning.as_slice());
     trial::refuse_if_pending(&args.namespace)?;
+    let state = state_options(&args.state, &args.namespace);
+    let recorder = Recorder::open(state, args.policy.path(), "watch");
+    let recorder = recorder.falling_back(args.fallback);
     let reconciler = match namespace {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
@@ -112,6 +172,7 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let mut watch = Watch::new(args.policy.path(), reconciler, signals, console.log())?;
     watch.serve(control);
     watch.set_manual(args.manual);
+    watch.record_in(recorder);
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)
@@ -143,22 +204,33 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
 }
 
 /// The `watch` that runs in the namespace.
-fn find_watch(namespace: &Namespace, console: &Console) -> Option<RunningWatch> {
+pub(super) fn find_watch(namespace: &Namespace, console: &Console) -> Option<RunningWatch> {
     let (watch, warning) = running_watch(namespace.path());
     console.warn(warning.as_slice());
     watch
 }
 
+/// What decides which directory holds the state of a namespace.
+pub(super) fn state_options<'a>(
+    state: &'a StateArgs,
+    namespace: &'a Namespace,
+) -> StateOptions<'a> {
+    StateOptions { directory: state.directory(), namespace: namespace.path() }
+}
+
 /// A policy, and an engine to compare the kernel with it.
-struct Prepared {
-    policy: Policy,
-    desired: Ruleset,
-    engine: Engine,
+pub(super) struct Prepared {
+    pub policy: Policy,
+    pub desired: Ruleset,
+    pub engine: Engine,
 }
 
 /// Reads the policy, and the kernel's ruleset on another thread: with large policies, both take
 /// long. An error in the policy is reported before any other error.
-fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared> {
+pub(super) fn prepare(
+    namespace: &Namespace,
+    read: impl FnOnce() -> anyhow::Result<Policy>,
+) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
         engine.prefetch()?;
@@ -166,7 +238,7 @@ fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared>
     };
     thread::scope(|scope| {
         let kernel = thread::Builder::new().spawn_scoped(scope, connect);
-        let policy = Policy::read(file.path())?;
+        let policy = read()?;
         let desired = compile(&policy);
         let kernel = kernel.context("cannot start a thread")?.join();
         let engine = kernel.unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -176,7 +248,7 @@ fn prepare(file: &PolicyFile, namespace: &Namespace) -> anyhow::Result<Prepared>
 }
 
 /// Opens the engine and drops the capabilities that only opening it needs, for the calling thread.
-fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
+pub(super) fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     capabilities::require_capabilities(namespace)?;
     let engine = match namespace {
         Some(path) => Engine::open_in(path)?,

@@ -15,6 +15,7 @@ use super::spinner::Spinner;
 use crate::control;
 use crate::logging::{Level, StderrLog};
 use crate::report::{self, Check, Failure, JsonObject, Report};
+use crate::state::Fallback;
 use crate::watch::Log;
 
 /// The exit status if the operation failed.
@@ -100,6 +101,14 @@ impl Console {
         for warning in warnings {
             self.stderr.write(Level::Warning, |out| report::write_warning(out, warning));
         }
+    }
+
+    /// Reports that the last valid policy is applied in place of one with errors.
+    pub fn fall_back(&self, fallback: &Fallback) {
+        self.diagnose(|out| {
+            report::write_diagnostics(out, &fallback.errors)?;
+            report::write_error(out, &report::fallback_sentence(fallback))
+        });
     }
 
     /// Shows on a terminal that a long action is in progress, until the value is dropped.

@@ -6,6 +6,7 @@ mod commands;
 mod console;
 mod normalize;
 mod spinner;
+mod status;
 mod trial;
 
 pub use args::Cli;

@@ -40,6 +40,7 @@ impl Command {
             Command::Watch(_) => "watch",
             Command::Confirm(_) => "confirm",
             Command::Rollback(_) => "rollback",
+            Command::Status(_) => "status",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
         }
@@ -52,6 +53,7 @@ impl Command {
             Command::Plan(args) => Some(&mut args.policy.file),
             Command::Apply(args) => Some(&mut args.policy.file),
             Command::Watch(args) => Some(&mut args.policy.file),
+            Command::Status(args) => Some(&mut args.policy.file),
             Command::Confirm(_) | Command::Rollback(_) | Command::Show(_) | Command::Remove(_) => {
                 None
             }
@@ -64,10 +66,11 @@ impl Command {
             Command::Plan(args) => Some(&mut args.namespace.netns),
             Command::Apply(args) => Some(&mut args.namespace.netns),
             Command::Watch(args) => Some(&mut args.namespace.netns),
-            Command::Confirm(namespace)
-            | Command::Rollback(namespace)
-            | Command::Show(namespace)
-            | Command::Remove(namespace) => Some(&mut namespace.netns),
+            Command::Status(args) => Some(&mut args.namespace.netns),
+            Command::Rollback(args) => Some(&mut args.namespace.netns),
+            Command::Confirm(namespace) | Command::Show(namespace) | Command::Remove(namespace) => {
+                Some(&mut namespace.netns)
+            }
         }
     }
 }

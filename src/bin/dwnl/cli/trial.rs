@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use dwnl::{Engine, Policy, compile};
 
-use super::args::{ApplyArgs, Namespace};
+use super::args::{ApplyArgs, Namespace, RollbackArgs};
+use super::commands::{Prepared, find_watch, prepare, state_options};
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
 use crate::confirm::{Trial, TrialRequest, Verdict, pending_trial};
 use crate::report::TrialReport;
+use crate::state::{Recorder, Store};
 
 /// Applies a policy on trial.
 pub fn apply(
@@ -22,6 +24,8 @@ pub fn apply(
     let policy = Policy::read(args.policy.path())?;
     let desired = compile(&policy);
     capabilities::require_capabilities(args.namespace.path())?;
+    let state = state_options(&args.state, &args.namespace);
+    let recorder = Recorder::open(state, args.policy.path(), "apply");
     let trial = Trial::open(args.namespace.path())?;
     capabilities::keep_net_admin()?;
     let apply = |engine: &mut Engine| {
@@ -46,6 +50,11 @@ pub fn apply(
         console.prompt(&prompt(duration, trial.is_interactive));
         Ok(())
     })?;
+    let (applied, mut findings, elapsed) = applied;
+    let known = findings.warnings.len();
+    findings.not_stored(recorder.record(&policy));
+    console.warn(&findings.warnings[known..]);
+    let applied = (applied, findings, elapsed);
     if console.is_json() {
         report(&applied)?;
     } else {
@@ -65,9 +74,41 @@ pub fn confirm(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitC
     end(namespace, TrialRequest::Confirm, console)
 }
 
-/// Ends the trial, so that the previous rules return.
-pub fn rollback(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
-    end(namespace, TrialRequest::Rollback, console)
+/// Ends the trial, so that the previous rules return. Without one, applies the policy before the last
+/// one.
+pub fn rollback(
+    args: &RollbackArgs,
+    console: &Console,
+    started: Instant,
+) -> anyhow::Result<ExitCode> {
+    if pending_trial(args.namespace.path()).is_some() {
+        return end(&args.namespace, TrialRequest::Rollback, console);
+    }
+    if let Some(watch) = find_watch(&args.namespace, console) {
+        bail!("{watch} would undo this; change its policy instead, or stop it first");
+    }
+    let state = state_options(&args.state, &args.namespace);
+    let Some(store) = Store::open(state)? else {
+        bail!("no policies are stored for other network namespaces than the host's");
+    };
+    let Some(stored) = store.previous()? else {
+        bail!("no policy is on trial, and no previous policy is stored");
+    };
+    let source = stored.metadata().source.clone();
+    let read = || Ok(stored.policy("policy.previous")?);
+    let Prepared { policy, desired, mut engine } = prepare(&args.namespace, read)?;
+    let applied = engine.apply_compiled(&policy, &desired)?;
+    let mut findings = Findings::of(&policy, &applied);
+    let recorded = store.record(&policy, &source, "rollback").map_err(|error| error.to_string());
+    findings.not_stored(recorded);
+    findings.warnings.push(format!(
+        "{} is unchanged: the next apply of it, for example at boot, undoes the rollback",
+        source.display()
+    ));
+    console.warn(&findings.warnings);
+    let elapsed = started.elapsed();
+    console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn end(

@@ -50,6 +50,8 @@ pub enum Operation {
 /// The effects of a policy besides its rules.
 #[derive(Debug, Serialize)]
 pub struct PolicyEffects {
+    /// Whether the policy is the last valid one, because the file has errors.
+    pub is_fallback: bool,
     /// The changes of conntrack entries; `None` if they could not be updated.
     #[serde(flatten)]
     pub flows: Flows,
@@ -128,7 +130,8 @@ impl<'a> ApplyReport<'a> {
     }
 }
 
-fn uncovered_ports<S: Serializer>(
+/// Serializes published ports.
+pub(super) fn uncovered_ports<S: Serializer>(
     ports: &[PublishedPort],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -304,6 +307,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
     fn applied(outcome: &Outcome, flows: Option<FlowChanges>) -> ApplyReport<'_> {
         let mut done = ApplyReport::new(Operation::Apply, outcome, ELAPSED);
         done.effects = Some(PolicyEffects {
+            is_fallback: false,
             flows: flows.into(),
             uncovered_ports: Vec::new(),
             foreign_translations: Vec::new(),

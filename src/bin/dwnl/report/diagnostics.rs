@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use dwnl::policy::Diagnostics;
 use serde::Serialize;
 
+use super::count::Count;
 use super::format::Escaped;
 use super::style::{ERROR, HEADING, WARNING};
+use crate::state::Fallback;
 
 /// An operation that failed, as JSON.
 #[derive(Debug, Serialize)]
@@ -18,6 +20,16 @@ pub struct Failure<'a> {
 /// Writes an error as one line.
 pub fn write_error(out: &mut dyn Write, message: &str) -> io::Result<()> {
     writeln!(out, "{ERROR}error:{ERROR:#} {message}")
+}
+
+/// That the last valid policy replaces one with errors.
+pub fn fallback_sentence(fallback: &Fallback) -> String {
+    let Fallback { errors, source, applied_at } = fallback;
+    let (errors, source) = (Count(errors.0.len(), "error"), Escaped(source.display()));
+    format!(
+        "policy has {errors}; applying the last valid policy instead, from {source}, first applied \
+         {applied_at}"
+    )
 }
 
 /// Writes a warning as one line.

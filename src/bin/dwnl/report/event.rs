@@ -10,8 +10,12 @@ use serde::{Serialize, Serializer};
 use super::count::Count;
 use super::format::{Elapsed, Escaped, join_limited};
 use super::indented::Indented;
-use super::{ApplyReport, Attribution, Check, Report, write_diagnostics, write_warning};
+use super::{
+    ApplyReport, Attribution, Check, Report, fallback_sentence, write_diagnostics, write_error,
+    write_warning,
+};
 use crate::logging::Level;
+use crate::state::Fallback;
 
 /// An event: a line of `watch --json`, and a line of the log with its details indented below it.
 #[derive(Debug, Serialize)]
@@ -89,6 +93,20 @@ pub enum Event<'a> {
         #[serde(flatten)]
         check: Check<'a>,
     },
+    /// The policy had errors at the start. The last valid policy is put in force instead.
+    Fallback {
+        /// What replaces the policy, and why.
+        #[serde(skip)]
+        fallback: &'a Fallback,
+        /// The path of the file that the last valid policy was read from.
+        #[serde(serialize_with = "path")]
+        source: &'a Path,
+        /// Since when it has been in force.
+        applied_at: &'a str,
+        /// The errors as JSON.
+        #[serde(flatten)]
+        check: Check<'a>,
+    },
     /// An action failed; it is retried.
     Failure {
         /// The action, as an infinitive: `repair the rules`.
@@ -116,9 +134,16 @@ impl<'a> Event<'a> {
         Event::PolicyErrors { diagnostics, check: Check::failed(diagnostics) }
     }
 
+    /// The last valid policy in place of one with errors.
+    pub fn fallback(fallback: &'a Fallback) -> Event<'a> {
+        let Fallback { errors, source, applied_at } = fallback;
+        Event::Fallback { fallback, source, applied_at, check: Check::failed(errors) }
+    }
+
     /// The severity.
     pub fn level(&self) -> Level {
         match self {
+            Event::Fallback { .. } => Level::Error,
             Event::Flapping { .. }
             | Event::PolicyErrors { .. }
             | Event::Failure { .. }
@@ -164,6 +189,7 @@ impl<'a> Event<'a> {
             Event::Overrun => {
                 writeln!(out, "netlink notifications lost (buffer overrun); re-checking everything")
             }
+            Event::Fallback { fallback, .. } => write_error(out, &fallback_sentence(fallback)),
             Event::Stop => writeln!(out, "stopped; the rules stay in place"),
             Event::Flapping { .. }
             | Event::PolicyErrors { .. }
@@ -205,6 +231,7 @@ impl<'a> Event<'a> {
                 done.write_effects(out)
             }
             Event::PolicyErrors { diagnostics, .. } => write_diagnostics(out, diagnostics),
+            Event::Fallback { fallback, .. } => write_diagnostics(out, &fallback.errors),
             _ => Ok(()),
         }
     }

@@ -17,6 +17,7 @@ mod object;
 mod rules;
 mod set_elements;
 mod show;
+mod status;
 mod style;
 #[cfg(test)]
 mod test_support;
@@ -29,12 +30,13 @@ use serde::Serialize;
 pub use apply_report::{ApplyReport, Operation, PolicyEffects};
 pub use attribution::Attribution;
 pub use check::Check;
-pub use diagnostics::{Failure, write_diagnostics, write_error, write_warning};
+pub use diagnostics::{Failure, fallback_sentence, write_diagnostics, write_error, write_warning};
 pub use difference::Difference;
 pub use event::Event;
 pub use json_object::JsonObject;
 pub use rules::Rules;
 pub use show::Show;
+pub use status::{FileReport, FileState, KernelReport, Status, StoredReport};
 pub use trial::TrialReport;
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::reload::Reload;
-use super::{PendingRequest, Watch};
+use super::{PendingRequest, REPAIRING, Watch};
 use crate::apply;
 use crate::cli::{FAILED, INVALID};
 use crate::control::{Reply, Report, Request, WatchStatus};
@@ -27,11 +27,19 @@ impl Watch {
         reloads
     }
 
-    /// Reports a reload to those who requested it.
-    pub(super) fn reply(&self, requests: Vec<PendingRequest<Request>>, reload: Reload) {
+    /// Reports a reload to those who requested it. If the policy has errors, the last valid one is
+    /// applied again: Docker may be about to start in a new cgroup.
+    pub(super) fn reply(&mut self, requests: Vec<PendingRequest<Request>>, reload: &Reload) {
+        let policy = self.reconciler.policy().filter(|_| !requests.is_empty());
+        if let (Reload::Invalid(_), Some(policy)) = (reload, policy.cloned()) {
+            let applied = self.reconciler.set_policy(policy);
+            if let Err(error) = applied {
+                self.log.warn_once(REPAIRING, &error);
+            }
+        }
         for pending in requests {
             let verbose = matches!(pending.request, Request::Reload { verbose: true, .. });
-            let report = self.reload_report(&reload, verbose);
+            let report = self.reload_report(reload, verbose);
             pending.reply_later(Reply::Report(report));
         }
     }

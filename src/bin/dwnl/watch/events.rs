@@ -62,6 +62,7 @@ impl Watch {
         self.log.clear(REPAIRING);
         let policy = self.reconciler.policy();
         let mut found = policy.map(|it| Findings::of(it, applied)).unwrap_or_default();
+        found.is_fallback = self.counters.is_fallback;
         let warnings = news(&mut self.reported.warnings, found.warnings.clone());
         found.uncovered = news(&mut self.reported.uncovered, found.uncovered);
         let translations = &mut self.reported.foreign_translations;

@@ -28,6 +28,7 @@ use nix::sys::time::TimeSpec;
 use crate::apply::Findings;
 use crate::control::{ControlSocket, PendingRequest};
 use crate::report::Event;
+use crate::state::Recorder;
 use files::Files;
 use metrics::{Counters, MetricsExporter};
 use signals::SignalAction;
@@ -42,6 +43,8 @@ const REPAIRING: &str = "repair the rules";
 const RELOADING: &str = "apply the policy";
 const NOTIFYING: &str = "notify systemd";
 const COUNTING: &str = "read the guard's drop counters";
+const FALLING_BACK: &str = "apply the last valid policy instead";
+const STORING: &str = "store the policy";
 const WRITING: &str = "write the metrics";
 
 /// Keeps the policy of a file in force.
@@ -60,6 +63,7 @@ pub struct Watch {
     is_manual: bool,
     /// Whether the files may have changed since they were read, as far as it was logged.
     is_change_logged: bool,
+    recorder: Option<Recorder>,
     /// What the files held when they were last read, if it is in force or has errors.
     loaded: Option<LoadedPolicy>,
     /// The findings of the last report, so that they are not repeated.
@@ -95,6 +99,7 @@ impl Watch {
             debounce: Debounce::default(),
             is_manual: false,
             is_change_logged: false,
+            recorder: None,
             loaded: None,
             reported: Findings::default(),
             repaired: Vec::new(),
@@ -118,6 +123,11 @@ impl Watch {
     /// Sets whether a changed policy is applied only on request.
     pub fn set_manual(&mut self, is_manual: bool) {
         self.is_manual = is_manual;
+    }
+
+    /// Stores each policy that is put in force.
+    pub fn record_in(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     /// Applies the policy and keeps it in force until a signal asks to stop. The rules stay in place.
@@ -155,7 +165,7 @@ impl Watch {
         reload |= !requests.is_empty();
         if reload {
             let reload = self.read_policy(true);
-            self.reply(requests, reload);
+            self.reply(requests, &reload);
         } else if is_due(self.debounce.due()) {
             self.on_files_changed();
         }

@@ -7,9 +7,10 @@ use dwnl::engine::Applied;
 use dwnl::policy::{Diagnostics, LoadedPolicy, Policy};
 
 use super::events::conflicts;
-use super::{NOTIFYING, RELOADING, WATCHING, Watch};
+use super::{FALLING_BACK, NOTIFYING, RELOADING, STORING, WATCHING, Watch};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Event};
+use crate::state::Fallback;
 
 /// What reading the policy led to.
 pub(super) enum Reload {
@@ -28,16 +29,38 @@ impl Watch {
         let path = self.path.clone();
         self.follow(std::slice::from_ref(&path));
         let loaded = LoadedPolicy::load(&self.path);
-        let policy = loaded.policy.clone()?;
+        let (policy, fallback) = match &loaded.policy {
+            Ok(policy) => (policy.clone(), None),
+            Err(errors) => self.fall_back(errors)?,
+        };
         let applied = self.set_policy(policy)?;
         self.follow(&loaded.watch_paths);
         self.loaded = Some(loaded);
+        match fallback {
+            Some(_) => self.counters.fell_back(),
+            None => self.record(),
+        }
         let done = self.report(&applied);
         self.log.emit(&Event::Start { policy: &self.path, done });
         self.warn(&self.reported.warnings.clone());
         self.notify_ready();
         self.exporter.mark_dirty();
         Ok(())
+    }
+
+    /// The last valid policy in place of one with these errors, which are reported.
+    fn fall_back(&mut self, errors: &Diagnostics) -> anyhow::Result<(Policy, Option<Fallback>)> {
+        match self.recorder.as_ref().and_then(|recorder| recorder.fall_back(errors)) {
+            Some(Ok((policy, fallback))) => {
+                self.log.emit(&Event::fallback(&fallback));
+                Ok((policy, Some(fallback)))
+            }
+            Some(Err(reason)) => {
+                self.log.warn_once(FALLING_BACK, &reason);
+                Err(errors.clone().into())
+            }
+            None => Err(errors.clone().into()),
+        }
     }
 
     /// Reads the policy after its files have changed, or only logs that they have.
@@ -89,6 +112,7 @@ impl Watch {
                 self.log.clear(RELOADING);
                 let had_errors = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
                 self.loaded = Some(loaded);
+                self.record();
                 let done = self.report(&applied);
                 self.log.emit(&Event::Reload { had_errors, done });
                 self.warn(&self.reported.warnings.clone());
@@ -113,13 +137,26 @@ impl Watch {
         let applied = applied?;
         self.counters.reloads.count(applied.elapsed);
         self.counters.is_current = true;
+        self.counters.is_fallback = false;
         let policy = self.reconciler.policy();
         self.reported = policy.map(|it| Findings::of(it, &applied)).unwrap_or_default();
         Ok(applied)
     }
 
+    /// Stores the policy in force. The rules do not depend on it, so a failure is only reported.
+    fn record(&mut self) {
+        let Some((recorder, policy)) = self.recorder.as_ref().zip(self.reconciler.policy()) else {
+            return;
+        };
+        match recorder.record(policy) {
+            Ok(()) => self.log.clear(STORING),
+            Err(reason) => self.log.warn_once(STORING, &reason),
+        }
+    }
+
     fn report<'a>(&self, applied: &'a Applied) -> ApplyReport<'a> {
-        let (found, verbose) = (self.reported.clone(), self.log.is_verbose());
+        let (mut found, verbose) = (self.reported.clone(), self.log.is_verbose());
+        found.is_fallback = self.counters.is_fallback;
         apply::report(applied, found, applied.elapsed, verbose)
     }
 

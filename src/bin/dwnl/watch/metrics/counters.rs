@@ -17,6 +17,17 @@ pub struct Counters {
     pub lost: u64,
     /// Whether the policy in force is that of the file.
     pub is_current: bool,
+    /// Whether the policy in force is the last valid one, because the file had errors at the start.
+    pub is_fallback: bool,
+}
+
+impl Counters {
+    /// Notes that the last valid policy is in force, because the file has errors.
+    pub fn fell_back(&mut self) {
+        self.reloads.failed += 1;
+        self.is_current = false;
+        self.is_fallback = true;
+    }
 }
 
 /// The counters of an operation.

@@ -1,12 +1,17 @@
 //! Where metrics can be read: a file that is replaced atomically, and a socket.
 
-use std::fs::{self, Permissions};
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use nix::sys::stat::{Mode, umask};
+
+use crate::directory::Directory;
 
 /// The time between two writes of the file without events.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -32,11 +37,12 @@ impl MetricsFile {
     /// Replaces the file atomically: a reader sees the old text or the new one.
     pub fn write(&mut self, text: &str, now: Instant) -> io::Result<()> {
         self.next = now + INTERVAL;
-        let mut new = self.path.clone().into_os_string();
-        // The textfile collector ignores files that do not end in `.prom`.
-        new.push(".new");
-        fs::write(&new, text)?;
-        fs::rename(new, &self.path)
+        let name = self.path.file_name().and_then(OsStr::to_str);
+        let name = name.ok_or_else(|| io::Error::other("the path does not end in a file name"))?;
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = Directory::open(parent.unwrap_or(Path::new(".")))?;
+        // The textfile collector ignores the file that is renamed, because its name ends in `.new`.
+        directory.replace(name, text.as_bytes())
     }
 }
 
@@ -55,9 +61,8 @@ impl MetricsSocket {
         if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
             fs::remove_file(path)?;
         }
-        let listener = UnixListener::bind(path)?;
+        let listener = bind(path)?;
         listener.set_nonblocking(true)?;
-        fs::set_permissions(path, Permissions::from_mode(0o660))?;
         let inode = fs::symlink_metadata(path)?.ino();
         Ok(MetricsSocket { listener, path: path.to_owned(), inode })
     }
@@ -67,6 +72,15 @@ impl MetricsSocket {
         // With too many open files, the connection keeps waiting.
         self.listener.accept().ok().map(|(connection, _)| connection)
     }
+}
+
+/// Binds a socket for the program's user and group. The mode is set by the mask: once the socket is at
+/// its path, something else may be there. No other thread creates files meanwhile.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let mask = umask(Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IRWXO);
+    let listener = UnixListener::bind(path);
+    umask(mask);
+    listener
 }
 
 /// Answers a connection and closes it, without waiting for the client: the answer is shorter than a
@@ -94,6 +108,7 @@ impl Drop for MetricsSocket {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use tempfile::TempDir;
 
@@ -113,6 +128,21 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("the file"), "new 2\n");
         assert_eq!(io::read_to_string(old).expect("the old file"), "old 1\n");
         assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);
+    }
+
+    #[test]
+    fn links_are_not_written_through() {
+        let directory = TempDir::new().expect("a directory");
+        let (path, victim) = (directory.path().join("dwnl.prom"), directory.path().join("victim"));
+        fs::write(&victim, "precious").expect("to write");
+        for name in [".dwnl.prom.new", "dwnl.prom.new", "dwnl.prom"] {
+            symlink(&victim, directory.path().join(name)).expect("a link");
+        }
+        let now = Instant::now();
+        MetricsFile::new(path.clone(), now).write("new 2\n", now).expect("to write");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "new 2\n");
+        assert_eq!(fs::read_to_string(&victim).expect("the victim"), "precious");
+        assert!(MetricsSocket::listen(&directory.path().join("dwnl.prom.new")).is_err());
     }
 
     #[test]

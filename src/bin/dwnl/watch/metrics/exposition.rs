@@ -9,7 +9,7 @@ use super::counters::{Counters, OpStats};
 
 /// The counters as text; without the drops of the guard if they could not be read.
 pub fn text(counters: &Counters, dropped: Option<&[GuardDrops]>) -> String {
-    let Counters { checks, reloads, repairs, conflicts, lost, is_current } = counters;
+    let Counters { checks, reloads, repairs, conflicts, lost, is_current, is_fallback } = counters;
     let mut text = Text::default();
     text.counter("reloads", "Successful policy loads, including the initial one.", reloads.done);
     text.counter(
@@ -22,6 +22,11 @@ pub fn text(counters: &Counters, dropped: Option<&[GuardDrops]>) -> String {
         "policy_current",
         "1 if the policy in force is that of the file, 0 if that could not be applied.",
         u8::from(*is_current),
+    );
+    text.gauge(
+        "policy_fallback",
+        "1 if the policy in force is the stored last valid one, because the file had errors at the start.",
+        u8::from(*is_fallback),
     );
     text.counter("checks", "Comparisons of the kernel's rules with the policy.", checks);
     text.counter(
@@ -134,6 +139,7 @@ mod tests {
             "dwnl_last_repair_duration_seconds 0.0015\n",
             "dwnl_last_reload_timestamp_seconds 0\n",
             "dwnl_policy_current 1\n",
+            "dwnl_policy_fallback 0\n",
             "# TYPE dwnl_guard_dropped_packets_total counter\n\
              dwnl_guard_dropped_packets_total{path=\"a \\\"path\\\"\\\\\"} 7\n",
             "dwnl_guard_dropped_bytes_total{path=\"a \\\"path\\\"\\\\\"} 420\n",

@@ -1,0 +1,259 @@
+//! The stored policies: `policy.applied` is the policy in force, `policy.previous` the one before its
+//! last change.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use dwnl::Policy;
+use dwnl::policy::Diagnostics;
+use dwnl::state::{Metadata, STATE_MAX, StateError, StoredPolicy};
+use nix::unistd::getuid;
+
+use super::location::{STATE_DIRECTORY, StateOptions};
+use crate::directory::Directory;
+
+const APPLIED: &str = "policy.applied";
+const PREVIOUS: &str = "policy.previous";
+/// The mode of a state directory that the program itself creates.
+const PRIVATE: u32 = 0o700;
+/// The login ID of a process that was not started from a login.
+const NO_LOGIN: u32 = u32::MAX;
+
+/// The state directory.
+#[derive(Debug)]
+pub struct Store {
+    directory: Directory,
+}
+
+/// Why the state cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory or a file cannot be used.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
+    /// A file is damaged, or another version of dwnl wrote it.
+    #[error("{}: {error}", .path.display())]
+    Invalid {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        error: StateError,
+    },
+    /// A stored policy has errors.
+    #[error("{0}")]
+    Policy(Diagnostics),
+}
+
+impl Store {
+    /// Opens the state directory; `None` if no state is kept. Has to precede the loss of capabilities,
+    /// with which the network namespace of the host could not be recognised any more.
+    ///
+    /// # Errors
+    /// If the directory cannot be opened, or if others may write to it.
+    pub fn open(options: StateOptions) -> Result<Option<Store>, StoreError> {
+        options.path().map(|path| Store::open_path(&path)).transpose()
+    }
+
+    fn open_path(path: &Path) -> Result<Store, StoreError> {
+        let failed = |error| StoreError::Io { path: path.to_owned(), error };
+        if path == Path::new(STATE_DIRECTORY) {
+            create(path).map_err(failed)?;
+        }
+        let directory = Directory::open(path).map_err(failed)?;
+        directory.require_private().map_err(failed)?;
+        Ok(Store { directory })
+    }
+
+    /// The policy that was put in force last; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged.
+    pub fn applied(&self) -> Result<Option<StoredPolicy>, StoreError> {
+        self.read(APPLIED)
+    }
+
+    /// The policy that was in force before the last change of the policy; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged.
+    pub fn previous(&self) -> Result<Option<StoredPolicy>, StoreError> {
+        self.read(PREVIOUS)
+    }
+
+    /// The policy that was put in force last, read; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged, or its policy has errors.
+    pub fn last_valid(&self) -> Result<Option<(Policy, Metadata)>, StoreError> {
+        let Some(stored) = self.applied()? else { return Ok(None) };
+        let name = self.path(APPLIED).to_string_lossy().into_owned();
+        let policy = stored.policy(&name).map_err(StoreError::Policy)?;
+        Ok(Some((policy, stored.metadata().clone())))
+    }
+
+    /// Notes that `command` has put a policy in force that was read from `source`. If it is not the
+    /// policy that was in force before, that one becomes the previous one.
+    ///
+    /// # Errors
+    /// If the files cannot be written. They are then as before.
+    pub fn record(&self, policy: &Policy, source: &Path, command: &str) -> Result<(), StoreError> {
+        let source = std::path::absolute(source).ok().filter(|_| source != Path::new("-"));
+        let source = source.unwrap_or_else(|| "-".into());
+        let metadata = Metadata::new(&source, command, SystemTime::now(), getuid().as_raw());
+        let new = StoredPolicy::new(policy, metadata.with_login_uid(login_uid()));
+        let new = new.map_err(|error| self.invalid(APPLIED, error))?;
+        let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
+        // A damaged file is replaced, and does not become the previous policy.
+        if let Some(old) = self.applied().unwrap_or_default() {
+            let is_same = old.policy_text() == new.policy_text();
+            if is_same && old.metadata().source == new.metadata().source {
+                return Ok(());
+            }
+            if !is_same {
+                self.write(PREVIOUS, &old)?;
+            }
+        }
+        self.write(APPLIED, &new)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<StoredPolicy>, StoreError> {
+        let bytes = self.directory.read(name, STATE_MAX).map_err(|error| self.io(name, error))?;
+        let stored = bytes.map(StoredPolicy::from_bytes).transpose();
+        stored.map_err(|error| self.invalid(name, error))
+    }
+
+    fn write(&self, name: &str, stored: &StoredPolicy) -> Result<(), StoreError> {
+        let written = self.directory.replace_durably(name, stored.as_bytes());
+        written.map_err(|error| self.io(name, error))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn io(&self, name: &str, error: io::Error) -> StoreError {
+        StoreError::Io { path: self.path(name), error }
+    }
+
+    fn invalid(&self, name: &str, error: StateError) -> StoreError {
+        StoreError::Invalid { path: self.path(name), error }
+    }
+}
+
+/// Creates the directory for the program's user alone, if it is missing. The package creates it for the
+/// services' user too.
+fn create(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(PRIVATE).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created,
+    }
+}
+
+/// The user who has logged in to start the program, as the kernel's audit knows it.
+fn login_uid() -> Option<u32> {
+    let text = fs::read_to_string("/proc/self/loginuid").ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != NO_LOGIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn policy(port: u16) -> Policy {
+        let text = format!("[[allow]]\nports = [\"{port}/tcp\"]\n");
+        Policy::parse(&text, "policy.toml", Path::new("")).expect("a policy")
+    }
+
+    fn store() -> (TempDir, Store) {
+        let directory = TempDir::new().expect("a directory");
+        let store = Store::open_path(directory.path()).expect("a store");
+        (directory, store)
+    }
+
+    fn text(stored: Result<Option<StoredPolicy>, StoreError>) -> Option<String> {
+        stored.expect("a store").map(|stored| stored.policy_text().to_owned())
+    }
+
+    fn record(store: &Store, port: u16) {
+        store.record(&policy(port), Path::new("/p.toml"), "apply").expect("to write");
+    }
+
+    #[test]
+    fn the_applied_and_the_previous_policy_are_kept() {
+        let (_directory, store) = store();
+        assert_eq!((text(store.applied()), text(store.previous())), (None, None));
+        record(&store, 1);
+        let first = Some(policy(1).to_toml());
+        assert_eq!((text(store.applied()), text(store.previous())), (first.clone(), None));
+        record(&store, 2);
+        record(&store, 2);
+        let second = Some(policy(2).to_toml());
+        assert_eq!(
+            (text(store.applied()), text(store.previous())),
+            (second.clone(), first.clone())
+        );
+        record(&store, 1);
+        assert_eq!((text(store.applied()), text(store.previous())), (first, second));
+    }
+
+    #[test]
+    fn the_same_policy_from_another_file_keeps_the_previous_one() {
+        let (_directory, store) = store();
+        record(&store, 1);
+        record(&store, 2);
+        store.record(&policy(2), Path::new("other.toml"), "watch").expect("to write");
+        assert_eq!(text(store.previous()), Some(policy(1).to_toml()));
+        let (read, metadata) = store.last_valid().expect("a store").expect("a policy");
+        assert_eq!(read.to_toml(), policy(2).to_toml());
+        assert_eq!(metadata.command, "watch");
+        assert!(metadata.source.is_absolute() && metadata.source.ends_with("other.toml"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported_and_replaced() {
+        let (directory, store) = store();
+        record(&store, 1);
+        record(&store, 2);
+        let path = directory.path().join(APPLIED);
+        let damaged = fs::read_to_string(&path).expect("the file").replace("2/tcp", "3/tcp");
+        fs::write(&path, damaged).expect("to write");
+        let error = store.last_valid().expect_err("an error").to_string();
+        assert!(error.ends_with("policy.applied: wrong checksum"), "{error}");
+        record(&store, 4);
+        assert_eq!(text(store.applied()), Some(policy(4).to_toml()));
+        assert_eq!(text(store.previous()), Some(policy(1).to_toml()));
+    }
+
+    #[test]
+    fn links_are_neither_read_nor_written_through() {
+        let (directory, store) = store();
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "precious").expect("to write");
+        symlink(&victim, directory.path().join(APPLIED)).expect("a link");
+        assert!(store.applied().is_err());
+        record(&store, 1);
+        assert_eq!(text(store.applied()), Some(policy(1).to_toml()));
+        assert_eq!(fs::read_to_string(&victim).expect("the victim"), "precious");
+    }
+
+    #[test]
+    fn a_directory_of_others_is_refused() {
+        let directory = TempDir::new().expect("a directory");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("the mode");
+        let error = Store::open_path(directory.path()).expect_err("an error").to_string();
+        assert!(error.ends_with("every user may write to the directory"), "{error}");
+        assert!(Store::open_path(&directory.path().join("missing")).is_err());
+    }
+}

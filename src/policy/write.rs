@@ -1,0 +1,149 @@
+//! Policies as text: the TOML that reads back as the same policy.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+
+use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
+
+use super::{Allow, DirectRouting, Established, Group, Guard, Mark, Policy, Revoke, Source};
+use crate::model::Name;
+
+impl Policy {
+    /// The policy as the text of a policy file, complete in itself: the sources of source files are
+    /// written out, and comments are lost. [`Policy::parse`] reads the same policy from it, with
+    /// other locations.
+    ///
+    /// Equal policies have the same text. The sources that an entry lists itself follow its named
+    /// groups, as one group. Groups that no entry uses are not part of a policy.
+    pub fn to_toml(&self) -> String {
+        let mut text = Text(String::new());
+        text.sources(self);
+        for entry in &self.allow {
+            text.entry(entry);
+        }
+        text.guard(&self.guard);
+        text.revoke(self.revoke);
+        text.0
+    }
+}
+
+/// TOML that grows by one line after the other.
+struct Text(String);
+
+impl Text {
+    fn sources(&mut self, policy: &Policy) {
+        let from = policy.allow.iter().filter_map(Allow::from);
+        let groups = from.chain(policy.guard.swarm_peers()).flatten();
+        let named: BTreeMap<&Name, &Group> =
+            groups.filter_map(|group| Some((group.name()?, group))).collect();
+        if named.is_empty() {
+            return;
+        }
+        self.header("[sources]");
+        for (name, group) in named {
+            let sources = group.sources().iter().map(Source::addresses);
+            self.list(&name.as_ref().to_toml_key(), sources.map(ToString::to_string));
+        }
+    }
+
+    fn entry(&mut self, entry: &Allow) {
+        self.header("[[allow]]");
+        if let Some(name) = entry.name() {
+            self.string("name", name);
+        }
+        self.list("ports", entry.ports().iter().map(ToString::to_string));
+        if let Some(groups) = entry.from() {
+            self.groups("from", groups);
+        }
+        if let Some(interface) = entry.in_interface() {
+            self.string("in-interface", &interface.to_string());
+        }
+        if !entry.to().is_empty() {
+            self.list("to", entry.to().iter().map(ToString::to_string));
+        }
+    }
+
+    /// Only the settings that differ from the default.
+    fn guard(&mut self, guard: &Guard) {
+        if *guard == Guard::default() {
+            return;
+        }
+        self.header("[guard]");
+        if !guard.is_enabled() {
+            self.value("enabled", false);
+        }
+        if guard.mark() != Mark::DEFAULT {
+            self.value("mark", guard.mark());
+        }
+        if guard.host_network() {
+            self.value("host-network", true);
+        }
+        match guard.direct_routing() {
+            DirectRouting::Drop => {}
+            DirectRouting::Allowed => self.string("direct-routing", "allowed"),
+        }
+        if let Some(path) = guard.docker_cgroup() {
+            self.string("docker-cgroup", path);
+        }
+        if !guard.host_cgroups().is_empty() {
+            self.list("host-cgroups", guard.host_cgroups().iter().map(ToString::to_string));
+        }
+        if let Some(groups) = guard.swarm_peers() {
+            self.groups("swarm-peers", groups);
+        }
+    }
+
+    fn revoke(&mut self, revoke: Revoke) {
+        match revoke.established() {
+            Established::Keep => {}
+            Established::Cut => {
+                self.header("[revoke]");
+                self.string("established", "cut");
+            }
+        }
+    }
+
+    /// The names of the groups that have one, and the sources of the others.
+    fn groups(&mut self, key: &str, groups: &[Group]) {
+        let names = groups.iter().filter_map(Group::name).map(ToString::to_string);
+        let own = groups.iter().filter(|group| group.name().is_none()).flat_map(Group::sources);
+        self.list(key, names.chain(own.map(|source| source.addresses().to_string())));
+    }
+
+    fn header(&mut self, header: &str) {
+        let separator = if self.0.is_empty() { "" } else { "\n" };
+        self.line(format_args!("{separator}{header}"));
+    }
+
+    fn string(&mut self, key: &str, text: &str) {
+        self.value(key, quoted(text));
+    }
+
+    /// One value, or one on each line.
+    fn list(&mut self, key: &str, values: impl Iterator<Item = String>) {
+        let mut values = values.peekable();
+        let first = values.next().map(|text| quoted(&text)).unwrap_or_default();
+        if values.peek().is_none() {
+            return self.value(key, format_args!("[{first}]"));
+        }
+        self.line(format_args!("{key} = [\n    {first},"));
+        for text in values {
+            self.line(format_args!("    {},", quoted(&text)));
+        }
+        self.line("]");
+    }
+
+    fn value(&mut self, key: &str, value: impl Display) {
+        self.line(format_args!("{key} = {value}"));
+    }
+
+    fn line(&mut self, line: impl Display) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+}
+
+/// A basic string, with quotes and escapes.
+pub(crate) fn quoted(text: &str) -> String {
+    TomlStringBuilder::new(text).as_basic().to_toml_value()
+}

@@ -1,0 +1,158 @@
+//! The form in which a policy is stored, to be put in force again when its file is broken. This module
+//! only converts between values and bytes; the program reads and writes the files.
+//!
+//! The form is that of a policy file. Its first line is `# dwnl-state 1 sha256:HASH LENGTH`, for the
+//! `LENGTH` bytes behind it. Comments follow that describe the policy, up to an empty line, and then
+//! the policy with its source lists resolved.
+
+mod error;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
+mod metadata;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use crate::Policy;
+use crate::policy::Diagnostics;
+
+pub use error::StateError;
+
+/// The maximum size of a stored policy in bytes: 256 MiB.
+pub const STATE_MAX: usize = 256 << 20;
+
+/// What every stored policy begins with.
+const MAGIC: &str = "# dwnl-state ";
+/// The version of the form.
+const VERSION: &str = "1";
+
+/// A policy that was put in force, with the bytes that are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPolicy {
+    metadata: Metadata,
+    /// All of it, the first line included.
+    text: String,
+    /// Where the policy begins.
+    policy: usize,
+}
+
+/// How a policy was put in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// The path of the policy file; `-` for standard input.
+    pub source: PathBuf,
+    /// When it was put in force, in whole seconds.
+    pub applied_at: SystemTime,
+    /// The command that did it: `apply` or `watch`.
+    pub command: String,
+    /// The ID of the user that the command ran as.
+    pub uid: u32,
+    /// The ID of the user who had logged in to run it, if it is known.
+    pub login_uid: Option<u32>,
+}
+
+impl StoredPolicy {
+    /// A policy to store.
+    ///
+    /// # Errors
+    /// [`StateError::TooLarge`].
+    pub fn new(policy: &Policy, metadata: Metadata) -> Result<StoredPolicy, StateError> {
+        let policy = policy.to_toml();
+        let text = seal(&format!("{metadata}\n{policy}"));
+        if text.len() > STATE_MAX {
+            return Err(StateError::TooLarge);
+        }
+        let policy = text.len() - policy.len();
+        Ok(StoredPolicy { metadata, text, policy })
+    }
+
+    /// Checks stored bytes.
+    ///
+    /// # Errors
+    /// Any [`StateError`]: nothing of damaged bytes is used.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<StoredPolicy, StateError> {
+        if bytes.len() > STATE_MAX {
+            return Err(StateError::TooLarge);
+        }
+        let text = String::from_utf8(bytes).map_err(|_| StateError::NotUtf8)?;
+        let body = unseal(&text)?;
+        let (metadata, policy) = body.split_once("\n\n").ok_or(StateError::Metadata("end"))?;
+        let policy = text.len() - policy.len();
+        Ok(StoredPolicy { metadata: metadata::parse(metadata)?, text, policy })
+    }
+
+    /// The bytes to store.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// How the policy was put in force.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The policy as [`Policy::to_toml`] wrote it. Equal policies have the same text.
+    pub fn policy_text(&self) -> &str {
+        self.text.get(self.policy..).unwrap_or_default()
+    }
+
+    /// The policy. `name` is the name that its locations give the stored file.
+    ///
+    /// # Errors
+    /// The errors in the policy. There are none, unless another version of dwnl wrote it.
+    pub fn policy(&self, name: &str) -> Result<Policy, Diagnostics> {
+        // Together with the lines before the policy, which are comments, locations are those in the
+        // file.
+        Policy::parse(&self.text, name, Path::new(""))
+    }
+}
+
+impl Metadata {
+    /// The metadata of a policy that `command` has just put in force.
+    pub fn new(source: &Path, command: &str, applied_at: SystemTime, uid: u32) -> Metadata {
+        let applied_at = metadata::whole_seconds(applied_at);
+        let (source, command) = (source.to_owned(), command.to_owned());
+        Metadata { source, applied_at, command, uid, login_uid: None }
+    }
+
+    /// The same metadata with the user who had logged in.
+    #[must_use]
+    pub fn with_login_uid(self, login_uid: Option<u32>) -> Metadata {
+        Metadata { login_uid, ..self }
+    }
+}
+
+/// The body with the first line before it.
+fn seal(body: &str) -> String {
+    format!("{MAGIC}{VERSION} sha256:{} {}\n{body}", hash(body), body.len())
+}
+
+/// The text behind the first line, if it is what that says.
+fn unseal(text: &str) -> Result<&str, StateError> {
+    let (header, body) = text.split_once('\n').ok_or(StateError::NotState)?;
+    let mut words = header.strip_prefix(MAGIC).ok_or(StateError::NotState)?.split(' ');
+    let version = words.next().unwrap_or_default();
+    if version != VERSION {
+        return Err(StateError::Version(
+            version.chars().take(16).flat_map(char::escape_debug).collect(),
+        ));
+    }
+    let expected = words.next().and_then(|word| word.strip_prefix("sha256:"));
+    let length = words.next().and_then(|word| word.parse().ok());
+    let (Some(expected), Some(length), None) = (expected, length, words.next()) else {
+        return Err(StateError::NotState);
+    };
+    if body.len() != length {
+        return Err(StateError::Length { expected: length, found: body.len() });
+    }
+    if hash(body) != expected { Err(StateError::Checksum) } else { Ok(body) }
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
