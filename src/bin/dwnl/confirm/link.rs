@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::send;
 
-/// What the applying process tells its guardian.
+/// What the applying process sends to its guardian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
@@ -24,7 +24,7 @@ pub enum Order {
     Done,
 }
 
-/// What the guardian tells the applying process.
+/// What the guardian sends to the applying process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
@@ -52,7 +52,7 @@ pub enum Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Nobody confirmed the policy in time.
+    /// The policy was not confirmed in time.
     TimeOver,
     /// The applying process ended.
     ProcessEnded,
