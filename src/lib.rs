@@ -96,6 +96,7 @@ pub use compile::{
 pub use engine::{Engine, Error};
 /// The crate whose [`IpNetwork`](ipnetwork::IpNetwork) the library takes and returns.
 pub use ipnetwork;
+pub use netlink::in_netns;
 pub use plan::Plan;
 pub use policy::Policy;
 pub use reconcile::Reconciler;

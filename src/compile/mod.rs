@@ -17,6 +17,7 @@ mod counters;
 mod coverage;
 mod expand;
 mod guard;
+mod installed;
 mod known;
 mod learned;
 mod limitation;
@@ -47,6 +48,7 @@ pub(crate) use expand::nft_comment;
 pub(crate) use guard::{
     ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, TRANSLATED, named_bridges as guarded_bridges,
 };
+pub(crate) use installed::{Installed, admitting_rules, blocks, installed};
 pub(crate) use known::unknown_ports;
 pub(crate) use learned::is_learned;
 pub(crate) use limitation::limitations;

@@ -8,6 +8,7 @@
 mod address_set;
 mod classifier;
 mod policy_matcher;
+mod rule_matcher;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::policy::Established;
 pub(crate) use address_set::AddressSet;
 pub(crate) use classifier::{FlowClassifier, FlowState};
 pub(crate) use policy_matcher::PolicyMatcher;
+pub(crate) use rule_matcher::RuleMatcher;
 
 /// What to do with a flow. Either action deletes its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

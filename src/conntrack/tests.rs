@@ -224,3 +224,41 @@ proptest! {
         prop_assert!(!set.contains(of_the_other_family));
     }
 }
+
+proptest! {
+    /// The rules that a policy compiles to admit what the policy allows.
+    #[test]
+    fn rules_admit_what_their_policy_allows(
+        policy in crate::policy::strategies::policy(),
+        sources in prop::collection::vec(any::<u32>(), 4),
+        pick in any::<prop::sample::Index>(),
+    ) {
+        let ruleset = crate::compile::compile(&policy);
+        let named = policy.allow().iter().flat_map(|entry| entry.from().into_iter().flatten());
+        let named: Vec<IpAddr> = named
+            .flat_map(|group| group.sources())
+            .flat_map(|source| [source.addresses().first(), source.addresses().last()])
+            .collect();
+        let ports: Vec<_> = policy.allow().iter().flat_map(|entry| entry.ports()).collect();
+        let ports = match ports.is_empty() {
+            true => Ports::single(Protocol::Tcp, 80).expect("a port"),
+            false => *ports[pick.index(ports.len())],
+        };
+        let port = (ports.protocol(), ports.first());
+        let by_policy = PolicyMatcher::new(&policy, [port].into_iter());
+        let by_rules = RuleMatcher::new(Some(&ruleset), [port].into_iter());
+        let others = sources.into_iter().map(|bits| std::net::Ipv4Addr::from(bits).into());
+        for source in named.into_iter().chain(others) {
+            let destination = if source.is_ipv4() { "192.0.2.1" } else { "2001:db8::1" };
+            let mut original = tuple("192.0.2.1", destination, port.0, port.1);
+            original.source = source;
+            prop_assert_eq!(by_policy.allows(&original), by_rules.allows(&original), "{:?}", original);
+        }
+    }
+}
+
+#[test]
+fn without_rules_everything_is_admitted() {
+    let matcher = RuleMatcher::new(None, [(Protocol::Tcp, 80)].into_iter());
+    assert!(matcher.allows(&tuple(CLIENT, HOST, Protocol::Tcp, 80)));
+}

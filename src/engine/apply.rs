@@ -157,7 +157,7 @@ impl Engine {
     }
 
     /// Commits the plan for the ruleset that `plan` returns with it.
-    fn converge(
+    pub(super) fn converge(
         &mut self,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
         plan: impl Fn(&Snapshot) -> Result<(Plan, Ruleset), Error>,

@@ -16,6 +16,7 @@ mod monitor;
 mod outcome;
 mod probe;
 mod rejection;
+mod restore;
 mod set_cache;
 mod set_reader;
 mod snapshot;
@@ -43,6 +44,7 @@ pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};
 pub use outcome::Outcome;
 pub use probe::CgroupProbe;
 pub use rejection::Rejection;
+pub use restore::RestorePoint;
 
 /// Maximum number of times that [`Engine::apply`] starts again from the dump because another program
 /// changed the ruleset meanwhile.

@@ -36,7 +36,7 @@ pub(crate) use finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch};
 pub(crate) use iptables_legacy::legacy_nat_holds_rules;
 pub(crate) use message::{KernelError, Message, Messages};
 pub(crate) use monitor::Membership;
-pub(crate) use netns::in_netns;
+pub use netns::in_netns;
 pub(crate) use notification::{Notification, ObjectChange, ObjectKind, decode_notification};
 pub(crate) use object::{decode_chain, decode_generation, decode_table};
 pub(crate) use request::{Dump, Request};

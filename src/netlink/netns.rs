@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, setns};
 ///
 /// # Errors
 /// If the path cannot be opened or the namespace cannot be entered (EPERM without CAP_SYS_ADMIN).
-pub(crate) fn in_netns<T: Send>(path: &Path, open: impl FnOnce() -> T + Send) -> io::Result<T> {
+pub fn in_netns<T: Send>(path: &Path, open: impl FnOnce() -> T + Send) -> io::Result<T> {
     let namespace = File::open(path)?;
     let enter = move || {
         setns(namespace, CloneFlags::CLONE_NEWNET)?;

@@ -3,6 +3,7 @@
 mod damage;
 mod dynamic;
 mod policies;
+mod restore;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! The objects that the commands print, except `watch`.
 
 use std::fs;
+use std::io::Read;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ use dwnl::Policy;
 use dwnl::state::{Metadata, StoredPolicy};
 
 use super::checker::Checker;
-use super::support::{Namespace, dwnl};
+use super::support::{Namespace, companion, dwnl, wait_for};
 
 /// Docker's rules: a published port, and one whose rule of the nftables backend cannot be read.
 pub const DOCKER: &str = "
@@ -106,9 +107,40 @@ fn kernel_commands(checker: &mut Checker) {
     }
     restrictions(checker, &host);
     forwards(checker, &host);
+    trials(checker, &host);
     status(checker, &host);
     checker.expect("remove", &printed(&host, &["remove", "-v"], "", 0));
     checker.expect("remove", &printed(&host, &["remove"], "", 0));
+}
+
+/// A trial that is rolled back, and one that is confirmed.
+fn trials(checker: &mut Checker, host: &Namespace) {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let file = directory.path().join("policy.toml");
+    fs::write(&file, policy(300..400)).expect("to write");
+    // A rule that cannot be restored.
+    host.run(&["iptables", "-t", "nat", "-A", "DOCKER-BLOCK", "-p", "icmp", "-j", "LOG"]);
+    for command in ["rollback", "confirm"] {
+        let mut trial = companion(&host.path())
+            .args([env!("CARGO_BIN_EXE_dwnl"), "apply", "--json", "--confirm", "10m", "-f"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("dwnl");
+        let printed = wait_for("the trial", || {
+            let output = dwnl(host, &[command, "--json"], "");
+            // A trial that is rolled back early has not applied anything yet.
+            output.status.success().then_some(output.stdout)
+        });
+        checker.expect("confirm", printed.trim_end());
+        let mut text = String::new();
+        trial.stdout.take().expect("its output").read_to_string(&mut text).expect("UTF-8");
+        let section = if command == "confirm" { "apply" } else { "failure" };
+        checker.expect(section, text.trim_end());
+        trial.wait().expect("its end");
+    }
 }
 
 /// Without a policy, with a policy file, and with two stored policies.

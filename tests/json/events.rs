@@ -35,8 +35,21 @@ pub fn check_all(checker: &mut Checker) {
     for event in events(&watch) {
         checker.expect("watch", &event);
     }
+    change(checker);
     fall_back(checker);
     drop_messages(checker);
+}
+
+/// A changed policy that a manual watch does not apply.
+fn change(checker: &mut Checker) {
+    let host = Namespace::new();
+    let options = ["--json", "--manual"];
+    let watch = Watch::start_with(&host, Files::new(&policy(0..0)), &options);
+    fs::write(watch.files().policy(), policy(0..1)).expect("to write");
+    await_event(&watch, "changed");
+    for event in events(&watch) {
+        checker.expect("watch", &event);
+    }
 }
 
 /// A policy with errors at the start, and a stored policy.

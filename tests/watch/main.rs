@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod control;
 mod disturbances;
 mod docker;
 mod firewalld;

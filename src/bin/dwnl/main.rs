@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `cli` | arguments, commands, capabilities |
 //! | `watch` | the command that does not end: policy files, signals, log, metrics |
+//! | `confirm` | the trial of a policy that has to be confirmed |
+//! | `control` | the lock of a running `watch`, and requests to it |
 //! | `apply` | the report of an applied policy |
 //! | `state` | the last valid policy and the one before it |
 //! | `directory` | files that are replaced as a whole |
@@ -14,6 +16,8 @@
 
 mod apply;
 mod cli;
+mod confirm;
+mod control;
 mod directory;
 mod logging;
 mod report;

@@ -2,17 +2,20 @@
 //! and the flows, and deletes the entries that the policy contradicts.
 
 mod delete;
+mod restore;
 
 use std::collections::{BTreeSet, HashSet};
 
 use ipnetwork::IpNetwork;
+
+pub(super) use restore::FlowKey;
 
 use super::connection::{Connection, DumpStatus};
 use super::{Engine, Error, Outcome, retry_interrupted};
 use crate::conntrack::{
     AddressSet, FlowAction, FlowClassifier, FlowState, PolicyMatcher, flow_action,
 };
-use crate::model::{AddressSpec, Flow, IpVersion, Name, Status};
+use crate::model::{AddressSpec, Docker, Flow, IpVersion, Name, PublishedPort, Status};
 use crate::netlink::{
     Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
 };
@@ -108,12 +111,9 @@ impl Engine {
         unanswered_alone: bool,
     ) -> Result<Vec<Judged>, Error> {
         let Outcome { docker, learned, .. } = outcome;
-        if docker.published.is_empty() {
+        let Some(host) = self.classifier(docker, learned)? else {
             return Ok(Vec::new());
-        }
-        let local = local_addresses(&mut self.routes)?;
-        let containers = networks(&mut self.routes, &docker.inside)?;
-        let host = FlowClassifier::new(&docker.published, learned, local, containers);
+        };
         let candidates = candidates(&mut self.connections[0], &host, unanswered_alone)?;
         if candidates.is_empty() {
             return Ok(Vec::new());
@@ -124,6 +124,20 @@ impl Engine {
             Judged { state, flow, is_allowed }
         });
         Ok(judged.collect())
+    }
+
+    /// The classifier of flows on this host; `None` if Docker publishes no ports.
+    fn classifier(
+        &mut self,
+        docker: &Docker,
+        learned: &[PublishedPort],
+    ) -> Result<Option<FlowClassifier>, Error> {
+        if docker.published.is_empty() {
+            return Ok(None);
+        }
+        let local = local_addresses(&mut self.routes)?;
+        let containers = networks(&mut self.routes, &docker.inside)?;
+        Ok(Some(FlowClassifier::new(&docker.published, learned, local, containers)))
     }
 }
 

@@ -2,6 +2,7 @@
 //! but only if the command uses them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use dwnl::model::Family;
@@ -63,6 +64,10 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Keep the kernel in sync with the policy until stopped
     Watch(WatchArgs),
+    /// Confirm the policy on trial: it stays in force
+    Confirm(Namespace),
+    /// End the trial of a policy, or apply the policy before the last one
+    Rollback(RollbackArgs),
     /// Show which policy is in force, and whether the kernel matches it
     Status(StatusArgs),
     /// Show the installed rules with their packet and byte counters
@@ -215,12 +220,38 @@ pub struct ApplyArgs {
     /// The network namespace to apply it in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Restore the previous rules after DURATION (such as 60s or 5m) unless the policy is confirmed
+    /// with Enter or `dwnl confirm`
+    #[arg(long, value_name = "DURATION", value_parser = trial_duration, conflicts_with = "fallback")]
+    pub confirm: Option<Duration>,
     /// Where it is stored.
     #[command(flatten)]
     pub state: StateArgs,
     /// If the policy has errors, apply the last valid one instead
     #[arg(long)]
     pub fallback: bool,
+}
+
+/// The arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The network namespace to work in.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// Where the previous policy is stored.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// The longest trial.
+const TRIAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn trial_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() || duration > TRIAL_MAX {
+        return Err("use a duration of up to 24h".to_owned());
+    }
+    Ok(duration)
 }
 
 /// The arguments of `watch`.
@@ -232,6 +263,9 @@ pub struct WatchArgs {
     /// The network namespace to keep it in force in.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Apply a changed policy only on SIGHUP or `dwnl apply`
+    #[arg(long)]
+    pub manual: bool,
     /// Where it is stored.
     #[command(flatten)]
     pub state: StateArgs,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use dwnl::access::Cause;
 use dwnl::model::Ruleset;
 use dwnl::policy::{LoadedPolicy, PolicyWarning};
@@ -16,8 +16,9 @@ use super::args::{
     ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, StateArgs, WatchArgs,
 };
 use super::status::status;
-use super::{Console, capabilities, service_user};
+use super::{Console, INVALID, capabilities, service_user, trial};
 use crate::apply::{self, Findings};
+use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::state::{Fallback, Recorder, StateOptions};
 use crate::warnings::{host_warnings, plan_warnings};
@@ -43,6 +44,8 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Rules(args) => rules(&args, console),
         Command::Plan(args) => plan(&args, console),
         Command::Apply(args) => apply(&args, console, started),
+        Command::Confirm(namespace) => trial::confirm(&namespace, console),
+        Command::Rollback(args) => trial::rollback(&args, console, started),
         Command::Watch(args) => watch(&args, console),
         Command::Status(args) => status(&args, console),
         Command::Show(namespace) => show(&namespace, console),
@@ -91,6 +94,12 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    if let Some(duration) = args.confirm {
+        return trial::apply(args, duration, console, started);
+    }
+    if let Some(watch) = find_watch(&args.namespace, console) {
+        return apply_through(&watch, args, console);
+    }
     let recorder =
         Recorder::open(state_options(&args.state, &args.namespace), args.policy.path(), "apply");
     let recorder = recorder.falling_back(args.fallback);
@@ -100,6 +109,7 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
         fallback = instead;
         Ok((policy, warnings))
     })?;
+    trial::refuse_if_pending(&args.namespace)?;
     let progress = console.progress("applying the policy");
     let applied = engine.apply_compiled(&policy, &desired)?;
     let elapsed = started.elapsed();
@@ -116,9 +126,32 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     Ok(if fallback.is_some() { ExitCode::from(FELL_BACK) } else { ExitCode::SUCCESS })
 }
 
+/// Has a running `watch` apply its policy, if it is the one to apply.
+fn apply_through(
+    watch: &RunningWatch,
+    args: &ApplyArgs,
+    console: &Console,
+) -> anyhow::Result<ExitCode> {
+    let path = args.policy.path();
+    if !watch.keeps(path) {
+        load(&args.policy, console).policy?;
+        bail!(
+            "{watch} keeps its policy in force in this network namespace and would undo this apply; \
+             change that policy, or stop the watch first"
+        );
+    }
+    let progress = console.progress("waiting for dwnl watch");
+    let report = watch.reload(path, console.verbose())?;
+    drop(progress);
+    let status = console.relay(&format!("applied by {watch}"), &report)?;
+    // The watch keeps the last valid policy in force.
+    let has_fallen_back = args.fallback && report.status == INVALID;
+    Ok(if has_fallen_back { ExitCode::from(FELL_BACK) } else { status })
+}
+
 /// Reads the policy. If it has errors, they are reported, and the last valid policy replaces it if that
 /// is permitted. A source file may not have lost more than its `max-shrink` since the policy in force.
-fn read_or_fall_back(
+pub(super) fn read_or_fall_back(
     file: &PolicyFile,
     recorder: &Recorder,
     console: &Console,
@@ -150,6 +183,9 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot wait for signals")?;
     let namespace = args.namespace.path();
     capabilities::require_capabilities(namespace)?;
+    let (control, warning) = lock_watch(namespace)?;
+    console.warn(warning.as_slice());
+    trial::refuse_if_pending(&args.namespace)?;
     let state = state_options(&args.state, &args.namespace);
     let recorder = Recorder::open(state, args.policy.path(), "watch");
     let recorder = recorder.falling_back(args.fallback);
@@ -165,6 +201,8 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
         signals,
         console.log(),
     )?;
+    watch.serve(control);
+    watch.set_manual(args.manual);
     watch.record_in(recorder);
     watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
     watch.run()?;
@@ -182,6 +220,10 @@ fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow::Result<ExitCode> {
+    if let Some(watch) = find_watch(namespace, console) {
+        bail!("{watch} would install the rules again; stop it first");
+    }
+    trial::refuse_if_pending(namespace)?;
     let mut engine = open(namespace.path())?;
     let progress = console.progress("removing dwnl's rules");
     let outcome = engine.remove()?;
@@ -190,6 +232,13 @@ fn remove(namespace: &Namespace, console: &Console, started: Instant) -> anyhow:
     done.difference = console.verbose().then(|| Difference::new(&outcome.plan, true));
     console.report(&done)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The `watch` that runs in the namespace.
+pub(super) fn find_watch(namespace: &Namespace, console: &Console) -> Option<RunningWatch> {
+    let (watch, warning) = running_watch(namespace.path());
+    console.warn(warning.as_slice());
+    watch
 }
 
 /// What decides which directory holds the state of a namespace.
@@ -201,17 +250,17 @@ pub(super) fn state_options<'a>(
 }
 
 /// A policy, and an engine to compare the kernel with it.
-struct Prepared {
-    policy: Policy,
-    desired: Ruleset,
-    engine: Engine,
+pub(super) struct Prepared {
+    pub policy: Policy,
+    pub desired: Ruleset,
+    pub engine: Engine,
     /// What the policy itself gives reason to warn of, one line each. They have been printed.
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Reads the policy, and the kernel's ruleset on another thread: with large policies, both take
 /// long. An error in the policy is reported before any other error.
-fn prepare(
+pub(super) fn prepare(
     namespace: &Namespace,
     read: impl FnOnce() -> anyhow::Result<(Policy, Vec<String>)>,
 ) -> anyhow::Result<Prepared> {

@@ -12,15 +12,16 @@ use serde::Serialize;
 
 use super::args::Options;
 use super::spinner::Spinner;
+use crate::control;
 use crate::logging::{Level, StderrLog};
 use crate::report::{self, Check, Failure, JsonObject, Report};
 use crate::state::Fallback;
 use crate::watch::Log;
 
 /// The exit status if the operation failed.
-const FAILED: u8 = 1;
+pub const FAILED: u8 = 1;
 /// The exit status if the policy is invalid.
-const INVALID: u8 = 2;
+pub const INVALID: u8 = 2;
 
 /// The two output streams, and how much to write to them.
 pub struct Console {
@@ -48,6 +49,16 @@ impl Console {
         self.verbose
     }
 
+    /// Whether reports are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Asks the operator for something, even if the output is quiet.
+    pub fn prompt(&self, text: &str) {
+        self.stderr.write(Level::Notice, |out| writeln!(out, "{text}"));
+    }
+
     /// The log of `watch`.
     pub fn log(&self) -> Log {
         let least = match self {
@@ -65,10 +76,24 @@ impl Console {
             Console { json: true, .. } => print_json(report),
             Console { .. } => print_text(report),
         };
-        match printed {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            printed => printed.context("cannot write to standard output"),
+        printed.or_else(ignore_closed_pipe)
+    }
+
+    /// Prints the report of another process after the line `by`, and returns its exit status.
+    pub fn relay(&self, by: &str, report: &control::Report) -> anyhow::Result<ExitCode> {
+        let control::Report { status, text, json, warnings, errors } = report;
+        self.warn(warnings);
+        if !errors.is_empty() {
+            self.diagnose(|out| out.write_all(errors.as_bytes()));
         }
+        let printed = match self {
+            Console { quiet: true, .. } => Ok(()),
+            Console { json: true, .. } => writeln!(io::stdout(), "{json}"),
+            Console { .. } if text.is_empty() => Ok(()),
+            Console { .. } => write!(AutoStream::auto(io::stdout()), "{by}\n{text}"),
+        };
+        printed.or_else(ignore_closed_pipe)?;
+        Ok(ExitCode::from(*status))
     }
 
     /// Prints warnings.
@@ -125,6 +150,13 @@ impl Console {
             // The error is already on standard error. A second one has nowhere to go.
             let _ = print_json(value);
         }
+    }
+}
+
+fn ignore_closed_pipe(error: io::Error) -> anyhow::Result<()> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error).context("cannot write to standard output"),
     }
 }
 

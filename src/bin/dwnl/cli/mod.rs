@@ -8,7 +8,8 @@ mod normalize;
 mod service_user;
 mod spinner;
 mod status;
+mod trial;
 
 pub use args::Cli;
 pub use commands::run;
-pub use console::Console;
+pub use console::{Console, FAILED, INVALID};

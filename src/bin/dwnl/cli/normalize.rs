@@ -40,6 +40,8 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Apply(_) => "apply",
             Command::Watch(_) => "watch",
+            Command::Confirm(_) => "confirm",
+            Command::Rollback(_) => "rollback",
             Command::Status(_) => "status",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
@@ -54,7 +56,9 @@ impl Command {
             Command::Apply(args) => Some(&mut args.policy),
             Command::Watch(args) => Some(&mut args.policy),
             Command::Status(args) => Some(&mut args.policy),
-            Command::Show(_) | Command::Remove(_) => None,
+            Command::Confirm(_) | Command::Rollback(_) | Command::Show(_) | Command::Remove(_) => {
+                None
+            }
         }
     }
 
@@ -73,7 +77,10 @@ impl Command {
             Command::Apply(args) => Some(&mut args.namespace.netns),
             Command::Watch(args) => Some(&mut args.namespace.netns),
             Command::Status(args) => Some(&mut args.namespace.netns),
-            Command::Show(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
+            Command::Rollback(args) => Some(&mut args.namespace.netns),
+            Command::Confirm(namespace) | Command::Show(namespace) | Command::Remove(namespace) => {
+                Some(&mut namespace.netns)
+            }
         }
     }
 }

@@ -38,6 +38,12 @@ pub enum Event<'a> {
         #[serde(flatten)]
         done: ApplyReport<'a>,
     },
+    /// With `--manual`: the policy's files have changed, and are not applied yet.
+    Changed {
+        /// The path of the policy.
+        #[serde(serialize_with = "path")]
+        policy: &'a Path,
+    },
     /// Drift was repaired, or the rules now follow what Docker published.
     Repair {
         /// The commits of other programs before the repair.
@@ -144,9 +150,11 @@ impl<'a> Event<'a> {
             | Event::Dropped { .. }
             | Event::Warning { .. } => Level::Warning,
             Event::Repair { is_flapping: false, .. } | Event::Stable { .. } => Level::Notice,
-            Event::Start { .. } | Event::Reload { .. } | Event::Overrun | Event::Stop => {
-                Level::Info
-            }
+            Event::Start { .. }
+            | Event::Reload { .. }
+            | Event::Changed { .. }
+            | Event::Overrun
+            | Event::Stop => Level::Info,
             Event::Repair { is_flapping: true, .. } | Event::Check { .. } => Level::Debug,
         }
     }
@@ -159,6 +167,10 @@ impl<'a> Event<'a> {
             Event::Reload { had_errors: false, .. } => writeln!(out, "policy reloaded"),
             Event::Reload { had_errors: true, .. } => {
                 writeln!(out, "policy reloaded (errors fixed)")
+            }
+            Event::Changed { policy } => {
+                let policy = Escaped(policy.display());
+                writeln!(out, "{policy} has changed; apply it with `dwnl apply` or SIGHUP")
             }
             Event::Repair { causes, objects, done, .. } => {
                 let (objects, summary) = (join_limited(objects), done.summary());
@@ -289,6 +301,14 @@ mod tests {
             "deleted table inet dwnl\n  ip nat DOCKER-BLOCK\n  \
              + -A DOCKER-BLOCK -p tcp -m tcp --dport 443 -j DOCKER\n"
         ));
+    }
+
+    #[test]
+    fn a_changed_file_is_a_line_that_says_what_to_do() {
+        assert_eq!(
+            text(&Event::Changed { policy: Path::new("p.toml") }),
+            "p.toml has changed; apply it with `dwnl apply` or SIGHUP\n"
+        );
     }
 
     #[test]

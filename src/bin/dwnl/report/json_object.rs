@@ -23,6 +23,12 @@ impl<'a, T: Serialize> JsonObject<'a, T> {
         JsonObject { schema: SCHEMA, time: None, value }
     }
 
+    /// The object as text.
+    pub fn to_text(&self) -> String {
+        // Serializing a report does not fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// An event at `time`, which is printed in UTC with milliseconds (RFC 3339).
     pub fn at(time: SystemTime, value: &'a T) -> JsonObject<'a, T> {
         let time = humantime::format_rfc3339_millis(time).to_string();

@@ -23,6 +23,7 @@ mod status;
 mod style;
 #[cfg(test)]
 mod test_support;
+mod trial;
 
 use std::io::{self, Write};
 
@@ -42,9 +43,23 @@ pub use json_object::JsonObject;
 pub use rules::Rules;
 pub use show::Show;
 pub use status::{FileReport, FileState, KernelReport, Status, StoredReport};
+pub use trial::TrialReport;
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].
 pub trait Report: Serialize {
     /// Writes the report as text, with ANSI styles that the stream may strip.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The report as text with ANSI styles.
+    fn to_text(&self) -> String {
+        styled(|out| self.write(out))
+    }
+}
+
+/// What `write` writes, as text with ANSI styles.
+pub fn styled(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }

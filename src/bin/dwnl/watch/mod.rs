@@ -2,6 +2,7 @@
 //! watches and repairs the rules; this module adds the policy's files, signals, the log, systemd and the
 //! metrics. One thread waits for all of them.
 
+mod control;
 mod events;
 mod files;
 mod log;
@@ -25,6 +26,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use crate::apply::Findings;
+use crate::control::{ControlSocket, PendingRequest};
 use crate::report::Event;
 use crate::state::Recorder;
 use files::{Change, Files};
@@ -54,10 +56,15 @@ pub struct Watch {
     log: Log,
     signals: Signals,
     files: Files,
+    control: ControlSocket,
     notifier: Notifier,
     exporter: MetricsExporter,
     counters: Counters,
     debounce: Debounce,
+    /// Whether a changed policy is applied only on request.
+    is_manual: bool,
+    /// Whether the files may have changed since they were read, as far as it was logged.
+    is_change_logged: bool,
     recorder: Option<Recorder>,
     /// What the files held when they were last read, if it is in force or has errors.
     loaded: Option<LoadedPolicy>,
@@ -85,11 +92,14 @@ impl Watch {
             reconciler,
             log,
             signals,
+            control: ControlSocket::default(),
             files: Files::new().context("cannot watch files")?,
             notifier: Notifier::from_env(Instant::now()).context("cannot reach systemd")?,
             exporter: MetricsExporter::default(),
             counters: Counters::default(),
             debounce: Debounce::default(),
+            is_manual: false,
+            is_change_logged: false,
             recorder: None,
             loaded: None,
             reported: Findings::default(),
@@ -104,6 +114,16 @@ impl Watch {
     pub fn publish(&mut self, file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<()> {
         self.exporter = MetricsExporter::open(file, socket)?;
         Ok(())
+    }
+
+    /// Takes requests from other commands at this socket.
+    pub fn serve(&mut self, control: ControlSocket) {
+        self.control = control;
+    }
+
+    /// Sets whether a changed policy is applied only on request.
+    pub fn set_manual(&mut self, is_manual: bool) {
+        self.is_manual = is_manual;
     }
 
     /// Stores each policy that is put in force.
@@ -144,8 +164,13 @@ impl Watch {
             Some(Change::Replaced) => self.debounce.changed(Instant::now()),
             None => {}
         }
-        if reload || is_due(self.debounce.due()) {
-            self.read_policy(reload);
+        let requests = self.requests();
+        reload |= !requests.is_empty();
+        if reload {
+            let reload = self.read_policy(true);
+            self.reply(requests, &reload);
+        } else if is_due(self.debounce.due()) {
+            self.on_files_changed();
         }
         if is_due(self.notifier.due()) {
             let ping = self.notifier.ping(Instant::now());
@@ -159,12 +184,13 @@ impl Watch {
     /// Waits until something happens or is due.
     fn wait(&self) -> nix::Result<()> {
         let reconciler = self.reconciler.next_deadline();
-        let others = [self.notifier.due(), self.exporter.due(), self.debounce.due()];
+        let others =
+            [self.notifier.due(), self.exporter.due(), self.debounce.due(), self.control.due()];
         let next = others.into_iter().chain([reconciler]).flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
         let others = [self.signals.as_fd(), self.files.as_fd()];
         let sources = self.reconciler.poll_fds().into_iter().chain(others);
-        let sources = sources.chain(self.exporter.socket());
+        let sources = sources.chain(self.exporter.socket()).chain(self.control.poll_fds());
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));
         let mut sources: Vec<PollFd> = sources.chain(readers).collect();

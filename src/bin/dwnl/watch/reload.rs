@@ -12,6 +12,18 @@ use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Event};
 use crate::state::{Fallback, Recorder};
 
+/// What reading the policy led to.
+pub(super) enum Reload {
+    /// It has not changed.
+    Unchanged,
+    /// It was applied.
+    Applied(Box<Applied>),
+    /// It has errors.
+    Invalid(Diagnostics),
+    /// It could not be applied.
+    Failed(dwnl::Error),
+}
+
 impl Watch {
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
         let path = self.path.clone();
@@ -54,37 +66,58 @@ impl Watch {
         }
     }
 
+    /// Reads the policy after its files have changed, or only logs that they have.
+    pub(super) fn on_files_changed(&mut self) {
+        if !self.is_manual {
+            self.read_policy(false);
+            return;
+        }
+        let loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
+        self.debounce.read();
+        self.follow(&loaded.watch_paths);
+        let has_changed = self.loaded.as_ref() != Some(&loaded);
+        if has_changed && !self.is_change_logged {
+            self.log.emit(&Event::Changed { policy: &self.path });
+        }
+        self.is_change_logged = has_changed;
+    }
+
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
-    pub(super) fn read_policy(&mut self, is_requested: bool) {
+    pub(super) fn read_policy(&mut self, is_requested: bool) -> Reload {
         let mut loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
         if !is_requested && loaded.is_unfinished() && self.debounce.defer(Instant::now()) {
-            return self.follow(&loaded.watch_paths);
+            self.follow(&loaded.watch_paths);
+            return Reload::Unchanged;
         }
         if let Some(policy) = self.reconciler.policy() {
             loaded.check_shrink(policy);
         }
         self.debounce.read();
+        self.is_change_logged = false;
         self.follow(&loaded.watch_paths);
         if !is_requested && self.loaded.as_ref() == Some(&loaded) {
-            return;
+            return Reload::Unchanged;
         }
         let reloading = self.notifier.reloading();
         self.log.report_result(NOTIFYING, reloading);
-        match &loaded.policy {
+        let reload = match &loaded.policy {
             Ok(policy) => self.reload(policy.clone(), loaded),
             Err(diagnostics) => {
                 self.warn(&policy_warnings(&loaded));
                 self.log.emit(&Event::policy_errors(diagnostics));
                 self.counters.reloads.failed += 1;
                 self.counters.is_current = false;
+                let diagnostics = diagnostics.clone();
                 self.loaded = Some(loaded);
+                Reload::Invalid(diagnostics)
             }
-        }
+        };
         self.notify_ready();
         self.exporter.mark_dirty();
+        reload
     }
 
-    fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) {
+    fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) -> Reload {
         match self.set_policy(policy, policy_warnings(&loaded)) {
             Ok(applied) => {
                 self.log.clear(RELOADING);
@@ -94,13 +127,17 @@ impl Watch {
                 let done = self.report(&applied);
                 self.log.emit(&Event::Reload { had_errors, done });
                 self.warn(&self.reported.warnings.clone());
+                Reload::Applied(Box::new(applied))
             }
             Err(error) => {
                 self.log.warn_once(RELOADING, &error);
-                self.debounce.failed(Instant::now());
+                if !self.is_manual {
+                    self.debounce.failed(Instant::now());
+                }
                 self.loaded = None;
                 self.counters.reloads.failed += 1;
                 self.counters.is_current = false;
+                Reload::Failed(error)
             }
         }
     }

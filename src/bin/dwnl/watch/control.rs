@@ -1,0 +1,80 @@
+//! Handles the requests of other commands.
+
+use std::time::Instant;
+
+use super::reload::Reload;
+use super::{PendingRequest, REPAIRING, Watch};
+use crate::apply;
+use crate::cli::{FAILED, INVALID};
+use crate::control::{Reply, Report, Request, WatchStatus};
+use crate::report::{
+    Check, Failure, JsonObject, Report as _, styled, write_diagnostics, write_error,
+};
+
+impl Watch {
+    /// The requests to apply the policy again. The others are answered at once.
+    pub(super) fn requests(&mut self) -> Vec<PendingRequest<Request>> {
+        let mut reloads = Vec::new();
+        for pending in self.control.requests(Instant::now()) {
+            match &pending.request {
+                Request::Status => pending.reply(&Reply::Status(self.control_status())),
+                Request::Reload { policy, .. } if *policy == self.control_status().policy => {
+                    reloads.push(pending);
+                }
+                Request::Reload { .. } => pending.reply(&Reply::OtherPolicy(self.control_status())),
+            }
+        }
+        reloads
+    }
+
+    /// Reports a reload to those who requested it. If the policy has errors, the last valid one is
+    /// applied again: Docker may be about to start in a new cgroup.
+    pub(super) fn reply(&mut self, requests: Vec<PendingRequest<Request>>, reload: &Reload) {
+        let policy = self.reconciler.policy().filter(|_| !requests.is_empty());
+        if let (Reload::Invalid(_), Some(policy)) = (reload, policy.cloned()) {
+            let applied = self.reconciler.set_policy(policy);
+            if let Err(error) = applied {
+                self.log.warn_once(REPAIRING, &error);
+            }
+        }
+        for pending in requests {
+            let verbose = matches!(pending.request, Request::Reload { verbose: true, .. });
+            let report = self.reload_report(reload, verbose);
+            pending.reply_later(Reply::Report(report));
+        }
+    }
+
+    fn control_status(&self) -> WatchStatus {
+        // While the file is missing, the path is reported as it was given.
+        let policy = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        WatchStatus { policy, manual: self.is_manual }
+    }
+
+    fn reload_report(&self, reload: &Reload, verbose: bool) -> Report {
+        match reload {
+            Reload::Unchanged => Report::default(),
+            Reload::Applied(applied) => {
+                let findings = self.reported.clone();
+                let warnings = findings.warnings.clone();
+                let done = apply::report(applied, findings, applied.elapsed, verbose);
+                let (text, json) = (done.to_text(), JsonObject::new(&done).to_text());
+                Report { text, json, warnings, ..Report::default() }
+            }
+            Reload::Invalid(diagnostics) => Report {
+                status: INVALID,
+                json: JsonObject::new(&Check::failed(diagnostics)).to_text(),
+                errors: styled(|out| write_diagnostics(out, diagnostics)),
+                ..Report::default()
+            },
+            Reload::Failed(error) => {
+                let error = error.to_string();
+                Report {
+                    status: FAILED,
+                    json: JsonObject::new(&Failure { error: &error }).to_text(),
+                    errors: styled(|out| write_error(out, &error)),
+                    ..Report::default()
+                }
+            }
+        }
+    }
+}

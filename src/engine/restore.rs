@@ -1,0 +1,76 @@
+//! Restores what dwnl had installed: rules, sets, and the conntrack entries of flows.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use super::conntrack::FlowKey;
+use super::{Applied, Engine, Error};
+use crate::compile::{Installed, installed};
+use crate::model::{Ruleset, Snapshot};
+use crate::plan::Plan;
+
+/// What dwnl had installed at one moment, for [`Engine::restore`]. It belongs to the network namespace
+/// of the engine that took it; any engine there can restore it.
+#[derive(Clone, Debug)]
+pub struct RestorePoint {
+    /// The resolved ruleset; `None` if nothing was installed.
+    ruleset: Option<Ruleset>,
+    unrestorable: Vec<String>,
+    /// The flows to published ports that were admitted.
+    flows: HashSet<FlowKey>,
+}
+
+impl RestorePoint {
+    /// What cannot be restored, because dwnl never creates it: foreign rules and objects in dwnl's own
+    /// chains and tables, in words. The next apply of any policy removes them.
+    pub fn unrestorable(&self) -> &[String] {
+        &self.unrestorable
+    }
+
+    /// Whether dwnl had installed nothing, so that restoring removes everything.
+    pub fn is_empty(&self) -> bool {
+        self.ruleset.is_none()
+    }
+}
+
+impl Engine {
+    /// Records what dwnl has installed, and which flows to published ports are admitted. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn restore_point(&mut self) -> Result<RestorePoint, Error> {
+        let snapshot = self.snapshot()?;
+        let Installed { ruleset, unrestorable } = installed(&snapshot);
+        let flows = self.admitted_flows(&snapshot.docker)?;
+        Ok(RestorePoint { ruleset, unrestorable, flows })
+    }
+
+    /// Makes the kernel hold again what it held at the restore point, in one transaction, with the same
+    /// retries as [`Engine::apply`]. Rules and sets that are unchanged keep their counters; the others
+    /// start at zero.
+    ///
+    /// Then deletes conntrack entries on which the restored rules decide differently: rejected flows
+    /// that they admit, and flows that were admitted since and that they do not. Flows that were
+    /// terminated since cannot be restored.
+    ///
+    /// # Errors
+    /// See [`Error`]. The ruleset is unchanged.
+    pub fn restore(&mut self, point: &RestorePoint) -> Result<Applied, Error> {
+        let started = Instant::now();
+        let outcome = match &point.ruleset {
+            None => self.remove()?,
+            Some(ruleset) => {
+                let epoch = self.set_cache.epoch();
+                let plan =
+                    |snapshot: &Snapshot| Ok((Plan::diff(ruleset, snapshot)?, ruleset.clone()));
+                let outcome = self.converge(Engine::current, plan)?;
+                self.set_cache.store_ruleset(epoch, outcome.generation, ruleset);
+                outcome
+            }
+        };
+        let ruleset = point.ruleset.as_ref();
+        let conntrack = self.restore_conntrack(ruleset, &point.flows, &outcome.docker);
+        Ok(Applied { outcome, conntrack, uncovered: Vec::new(), elapsed: started.elapsed() })
+    }
+}
