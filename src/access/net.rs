@@ -48,9 +48,9 @@ impl<'a> PermitIndex<'a> {
     /// The parts of a permit's ports for which other permits do not allow all of these sources.
     pub fn net(&self, permit: &Permit, addresses: &Arc<Addresses>) -> Vec<Net> {
         let others = self.overlapping(permit);
+        let parts = divide(permit.ports, others.iter().map(|(other, _)| other.ports));
         let (covering, partial): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|(other, _)| covers(other, permit));
-        let parts = divide(permit.ports, covering.iter().map(|(other, _)| other.ports));
         let net = parts.into_iter().filter_map(|ports| {
             let mut left = Arc::clone(addresses);
             for (_, sources) in covering.iter().filter(|(other, _)| other.ports.includes(&ports)) {

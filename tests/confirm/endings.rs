@@ -14,7 +14,7 @@ fn enter_confirms() {
     let host = host();
     let mut trial = Trial::start(&host, &new(), Input::Terminal, &LONG);
     assert!(trial.text("stderr").contains("press Enter or run `dwnl confirm`"));
-    assert!(trial.text("stdout").starts_with("applied: "), "{}", trial.text("stdout"));
+    assert!(trial.text("stdout").contains("\napplied: "), "{}", trial.text("stdout"));
     trial.types("no\n");
     trial.types("\n");
     assert_eq!(trial.ended(), Some(0), "{}", trial.text("stderr"));
