@@ -54,7 +54,7 @@ pub fn policy(large: impl Iterator<Item = u32>) -> String {
 
 /// What dwnl prints in the namespace, with this exit status.
 #[track_caller]
-fn printed(host: &Namespace, args: &[&str], policy: &str, status: i32) -> String {
+pub fn printed(host: &Namespace, args: &[&str], policy: &str, status: i32) -> String {
     let output = dwnl(host, &[args, &["--json"]].concat(), policy);
     assert_eq!(output.status.code(), Some(status), "{output}");
     let mut lines = output.stdout.lines();

@@ -11,7 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use super::checker::Checker;
-use super::commands::{DOCKER, policy};
+use super::commands::{DOCKER, policy, printed};
 use super::support::{Files, Namespace, Watch, wait_for};
 
 /// More rules than fit into the receive buffer of the monitor.
@@ -47,6 +47,7 @@ fn change(checker: &mut Checker) {
     let watch = Watch::start_with(&host, Files::new(&policy(0..0)), &options);
     fs::write(watch.files().policy(), policy(0..1)).expect("to write");
     await_event(&watch, "changed");
+    checker.expect("status", &printed(&host, &["status"], "", 0));
     for event in events(&watch) {
         checker.expect("watch", &event);
     }

@@ -10,7 +10,9 @@ use dwnl::{Policy, compile, uncovered_ports};
 use super::args::StatusArgs;
 use super::commands::{open, state_options};
 use super::{Console, capabilities};
-use crate::report::{FileReport, FileState, KernelReport, Status, StoredReport};
+use crate::confirm::pending_trial;
+use crate::control::running_watch;
+use crate::report::{FileReport, FileState, KernelReport, Status, StoredReport, WatchReport};
 use crate::state::{Store, StoreError};
 use crate::warnings::warnings;
 
@@ -21,6 +23,8 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
     let store = status.keep(Store::open(state_options(&args.state, &args.namespace))).flatten();
     let applied = store.as_ref().and_then(|store| status.keep(store.last_valid()).flatten());
     let previous = store.as_ref().and_then(|store| status.keep(store.previous()).flatten());
+    let (watch, doubt) = running_watch(args.namespace.path());
+    status.0.extend(doubt);
     let path = path(args, applied.as_ref().map(|(_, metadata)| metadata));
     let file = LoadedPolicy::load_from(&path, args.policy.base_directory_of(&path)).policy;
     let report = file_report(&path, applied.as_ref().map(|(policy, _)| policy), &file);
@@ -36,6 +40,8 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
         applied: metadata,
         previous: previous.as_ref().map(|stored| StoredReport::from(stored.metadata())),
         file: report,
+        watch: watch.as_ref().map(WatchReport::from),
+        is_on_trial: pending_trial(args.namespace.path()).is_some(),
         kernel: outcome.as_ref().map(KernelReport::from),
         uncovered_ports: uncovered.unwrap_or_default(),
         warnings: status.0,

@@ -65,6 +65,16 @@ fn foreign(holder: &str) -> String {
 }
 
 impl RunningWatch {
+    /// Its process ID.
+    pub fn pid(&self) -> i32 {
+        self.peer.pid
+    }
+
+    /// What it says about itself; `None` if it does not answer this program.
+    pub fn status(&self) -> Option<&WatchStatus> {
+        self.status.as_ref()
+    }
+
     /// Whether it keeps the policy at this path in force.
     pub fn keeps(&self, policy: &Path) -> bool {
         let path = policy.canonicalize().ok();

@@ -42,7 +42,7 @@ pub use event::Event;
 pub use json_object::JsonObject;
 pub use rules::Rules;
 pub use show::Show;
-pub use status::{FileReport, FileState, KernelReport, Status, StoredReport};
+pub use status::{FileReport, FileState, KernelReport, Status, StoredReport, WatchReport};
 pub use trial::TrialReport;
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].

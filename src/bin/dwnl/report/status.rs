@@ -14,6 +14,7 @@ use super::apply_report::uncovered_ports;
 use super::count::{Count, Counts};
 use super::format::{Escaped, join_and};
 use super::style::{ERROR, HEADING};
+use crate::control::RunningWatch;
 
 /// The state of dwnl on a host.
 #[derive(Debug, Serialize)]
@@ -24,6 +25,10 @@ pub struct Status {
     pub previous: Option<StoredReport>,
     /// The policy file.
     pub file: FileReport,
+    /// The `watch` that repairs the rules; `None` if none is running.
+    pub watch: Option<WatchReport>,
+    /// Whether a policy is on trial.
+    pub is_on_trial: bool,
     /// The comparison with the kernel; `None` without a policy to compare.
     pub kernel: Option<KernelReport>,
     /// Published ports that no entry of the policy covers.
@@ -68,6 +73,14 @@ pub enum FileState {
     Unknown,
 }
 
+/// A running `watch`.
+#[derive(Debug, Serialize)]
+pub struct WatchReport {
+    pid: i32,
+    policy: Option<String>,
+    is_manual: Option<bool>,
+}
+
 /// How the kernel differs from the policy.
 #[derive(Debug, Serialize)]
 pub struct KernelReport {
@@ -85,6 +98,17 @@ impl From<&Metadata> for StoredReport {
             command: metadata.command.clone(),
             uid: metadata.uid,
             login_uid: metadata.login_uid,
+        }
+    }
+}
+
+impl From<&RunningWatch> for WatchReport {
+    fn from(watch: &RunningWatch) -> WatchReport {
+        let status = watch.status();
+        WatchReport {
+            pid: watch.pid(),
+            policy: status.map(|status| status.policy.display().to_string()),
+            is_manual: status.map(|status| status.manual),
         }
     }
 }
@@ -111,6 +135,7 @@ impl Report for Status {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_policy(out)?;
         self.write_file(out)?;
+        self.write_watch(out)?;
         self.write_kernel(out)?;
         if !self.uncovered_ports.is_empty() {
             let ports: Vec<String> = self.uncovered_ports.iter().map(ToString::to_string).collect();
@@ -148,6 +173,25 @@ impl Status {
                 };
                 let text = format!("{path}: {ERROR}{errors}{ERROR:#}, so {effect}");
                 line(out, "file", &text)
+            }
+        }
+    }
+
+    fn write_watch(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.is_on_trial {
+            line(
+                out,
+                "trial",
+                "a policy is on trial: dwnl confirm keeps it, dwnl rollback ends it",
+            )?;
+        }
+        match &self.watch {
+            None => line(out, "watch", "none is running, so nothing repairs the rules"),
+            Some(WatchReport { pid, policy: None, .. }) => {
+                line(out, "watch", &format!("process {pid}"))
+            }
+            Some(WatchReport { pid, policy: Some(policy), .. }) => {
+                line(out, "watch", &format!("process {pid} keeps {} in force", Escaped(policy)))
             }
         }
     }
