@@ -121,7 +121,7 @@ fn a_policy_with_errors_falls_back_to_the_last_valid_one() {
     assert_eq!(output.status.code(), Some(4), "{output}");
     let report: Value = serde_json::from_str(&output.stdout).expect("JSON");
     assert_eq!((&report["is_fallback"], &report["has_changes"]), (&true.into(), &true.into()));
-    assert!(output.stderr.starts_with("<stdin>:1:8: "), "{output}");
+    assert!(output.stderr.contains("\n<stdin>:1:8: "), "{output}");
     let sentence = "error: policy has 1 error; applying the last valid policy instead, from -, first \
                     applied 20";
     assert!(output.stderr.contains(sentence), "{output}");
@@ -169,7 +169,8 @@ fn the_status_compares_the_stored_policy_with_the_file_and_the_kernel() {
     fs::write(&file, allowing(2)).expect("to write");
     run(&["apply", "-f", &path]);
     text(&format!("from {path}, by dwnl apply as "));
-    text(": current\nkernel:   in sync: ");
+    text(": current\nwatch:    none is running");
+    text("\nkernel:   in sync: ");
     text("\nprevious: applied 20");
     let found = status();
     assert_eq!(found["applied"]["source"], *path);

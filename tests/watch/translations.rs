@@ -51,6 +51,7 @@ fn without_the_guard_hidden_forwards_are_warned_of_once() {
     iptables(&host, "-D", "PREROUTING 1");
     watch.logged("repaired ip nat PREROUTING");
     assert_eq!(watch.log().matches("hides port forwards").count(), 1, "{}", watch.log());
+    drop(watch);
 
     let later = Watch::start(&host, &format!("{}{UNGUARDED}", policy()));
     later.logged("hides port forwards of other programs (CNI-HOSTPORT-DNAT)");
