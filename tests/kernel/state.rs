@@ -180,7 +180,8 @@ fn the_status_compares_the_stored_policy_with_the_file_and_the_kernel() {
     );
     fs::write(&file, allowing(3)).expect("to write");
     host.host.run(&["iptables", "-t", "nat", "-F", "DOCKER-BLOCK"]);
-    text(": changed since, and not applied\nkernel:   differs from the policy: ");
+    text(": changed since, and not applied\n");
+    text("\nkernel:   differs from the policy: ");
     fs::write(&file, "mistake").expect("to write");
     text("policy.toml: 1 error, so the last valid policy is the one above\n");
     let found = status();
