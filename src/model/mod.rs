@@ -42,7 +42,7 @@ pub use rule::{
 };
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub use set::{Interval, Set, SetKind, Shard};
-pub(crate) use set::{coalesce, from_u128, to_u128};
+pub(crate) use set::{coalesce, from_u128, merge_intervals, to_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };

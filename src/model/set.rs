@@ -175,6 +175,21 @@ pub(crate) fn from_u128(number: u128, version: IpVersion) -> IpAddr {
     }
 }
 
+/// Sorts intervals, and makes one of those that overlap or touch.
+pub(crate) fn merge_intervals(mut intervals: Vec<Interval>) -> Vec<Interval> {
+    intervals.sort_unstable();
+    let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
+    for interval in intervals {
+        match merged.last_mut() {
+            Some(last) if interval.first <= last.last.saturating_add(1) => {
+                last.last = last.last.max(interval.last);
+            }
+            _ => merged.push(interval),
+        }
+    }
+    merged
+}
+
 /// Sources as elements: single addresses that no interval covers, and intervals of which none
 /// overlaps or touches another; both sorted.
 pub(crate) fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
@@ -187,16 +202,7 @@ pub(crate) fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, V
             intervals.push(source);
         }
     }
-    intervals.sort_unstable();
-    let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
-    for interval in intervals {
-        match merged.last_mut() {
-            Some(last) if interval.first <= last.last.saturating_add(1) => {
-                last.last = last.last.max(interval.last);
-            }
-            _ => merged.push(interval),
-        }
-    }
+    let merged = merge_intervals(intervals);
     hosts.sort_unstable();
     hosts.dedup();
     let mut covers = merged.iter().peekable();

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use super::warning::WarningKind;
 use super::{Allow, Group, Policy};
-use crate::model::{AddressSpec, Interface, Interval, IpVersion};
+use crate::model::{AddressSpec, Interface, Interval, IpVersion, merge_intervals};
 
 /// Maximum number of entries that are compared with each other: the time grows with its square.
 const COMPARED_MAX: usize = 1000;
@@ -129,7 +129,7 @@ impl Addresses {
             let intervals = if addresses.version() == IpVersion::V6 { &mut v6 } else { &mut v4 };
             intervals.push(Interval::of(addresses));
         }
-        Addresses([merged(v4), merged(v6)])
+        Addresses([merge_intervals(v4), merge_intervals(v6)])
     }
 
     fn cover(&self, other: &Addresses) -> bool {
@@ -141,20 +141,6 @@ impl Addresses {
             })
         })
     }
-}
-
-fn merged(mut intervals: Vec<Interval>) -> Vec<Interval> {
-    intervals.sort_unstable();
-    let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
-    for interval in intervals {
-        match merged.last_mut() {
-            Some(last) if interval.first <= last.last.saturating_add(1) => {
-                last.last = last.last.max(interval.last);
-            }
-            _ => merged.push(interval),
-        }
-    }
-    merged
 }
 
 #[cfg(test)]
