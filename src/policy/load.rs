@@ -66,6 +66,11 @@ impl LoadedPolicy {
         self.is_unfinished
     }
 
+    /// Whether any group has a `max-shrink`, so that [`LoadedPolicy::check_shrink`] can find something.
+    pub fn has_shrink_limits(&self) -> bool {
+        !self.limits.is_empty()
+    }
+
     /// Turns the policy into errors if a group with `max-shrink` has lost more of its sources than that
     /// since `previous`, the policy that is in force or was applied last. A source is lost if the new
     /// ones do not cover all its addresses. A group that no entry of `previous` uses is not checked.

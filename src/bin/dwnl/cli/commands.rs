@@ -157,7 +157,9 @@ pub(super) fn read_or_fall_back(
     console: &Console,
 ) -> anyhow::Result<(Policy, Vec<String>, Option<Fallback>)> {
     let mut loaded = load(file, console);
-    if let Some(previous) = recorder.applied() {
+    // Reading the stored policy takes as long as reading the policy itself.
+    let previous = loaded.has_shrink_limits().then(|| recorder.applied()).flatten();
+    if let Some(previous) = previous {
         loaded.check_shrink(&previous);
     }
     let warnings = lines(&loaded.warnings);

@@ -29,7 +29,8 @@ impl Watch {
         let path = self.path.clone();
         self.follow(std::slice::from_ref(&path));
         let mut loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
-        if let Some(previous) = self.recorder.as_ref().and_then(Recorder::applied) {
+        let recorder = self.recorder.as_ref().filter(|_| loaded.has_shrink_limits());
+        if let Some(previous) = recorder.and_then(Recorder::applied) {
             loaded.check_shrink(&previous);
         }
         let (policy, fallback) = match &loaded.policy {
