@@ -2,10 +2,11 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use super::support::output;
 use super::{LISTED, dwnl, text};
 
 /// A directory with a policy and its list that every user can read, in a place that the services see.
@@ -76,8 +77,10 @@ fn the_user_of_the_services_must_exist_and_be_reachable() {
     let copy = TempDir::new_in("/var/lib").expect("a directory");
     fs::set_permissions(copy.path(), Permissions::from_mode(0o755)).expect("to change it");
     let binary = copy.path().join("dwnl");
-    fs::copy(Path::new(env!("CARGO_BIN_EXE_dwnl")), &binary).expect("to copy it");
+    // Another process makes the copy: other threads of this one would pass the open file to their
+    // children, and a file that is open for writing cannot be executed.
+    output(&["cp", env!("CARGO_BIN_EXE_dwnl"), text(&binary)], "").succeeded();
     let arguments = [text(&binary), "check", "--as-service", "nobody", "-f", text(&policy)];
-    let output = super::support::output(&[&setpriv[..], &arguments].concat(), "").failed(1);
+    let output = output(&[&setpriv[..], &arguments].concat(), "").failed(1);
     assert!(output.contains("cannot become user nobody: run dwnl as root"), "{output}");
 }
