@@ -2,7 +2,8 @@
 
 use super::view::{ChainView, PREROUTING, View};
 use crate::compile::{
-    ALLOWED, BLOCK, BRIDGED, CONTAINER_SOCKET, FORWARD, INPUT, PROXIED, TRANSLATED, guarded_bridges,
+    ALLOWED, BLOCK, BRIDGED, CONTAINER_SOCKET, FORWARD, INPUT, LOCAL_SOCKET, PROXIED, TRANSLATED,
+    guarded_bridges,
 };
 use crate::model::{BaseChain, Family, IpVersion, NftStatement, Rule, Verdict};
 
@@ -34,7 +35,7 @@ impl Protection {
             is_enforced: if has_guard { guard_blocks(view) } else { jumps_block(view) },
             has_guard,
             allows_direct_routing: has_target(BRIDGED, ALLOWED),
-            judges_host_network: has_target(INPUT, CONTAINER_SOCKET),
+            judges_host_network: has_target(LOCAL_SOCKET, CONTAINER_SOCKET),
             foreign_rules: view.foreign_rules(),
         }
     }

@@ -3,6 +3,7 @@
 use super::GUARD;
 use super::guard::{BRIDGED, FORWARD, INPUT, INSIDE, TRANSLATED, goto};
 use super::known::known_port;
+use super::sockets::LOCAL_SOCKET;
 use crate::docker::{INGRESS, NAMED_BRIDGES};
 use crate::model::{Direction, Interface, NftMatch, NftRule, NftStatement, Rule, Verdict};
 
@@ -11,7 +12,7 @@ pub(crate) fn is_learned(chain: &str, rule: &Rule) -> bool {
     match (chain, rule) {
         (GUARD, Rule::Iptables(rule)) => rule.verdict == Verdict::Jump(INGRESS.into()),
         (INPUT, _) if known_port(rule).is_some() => true,
-        (_, Rule::Nft(rule)) => is_of_bridge(chain, rule) || (chain == INPUT && tests_socket(rule)),
+        (_, Rule::Nft(rule)) => is_of_bridge(chain, rule) || tests_socket(chain, rule),
         _ => false,
     }
 }
@@ -36,8 +37,9 @@ fn is_other(bridge: &Interface) -> bool {
     !NAMED_BRIDGES.contains(&&**bridge.name())
 }
 
-/// `socket cgroupv2 level 2 ID …`, `tcp dport @docker-tcp …`
-fn tests_socket(rule: &NftRule) -> bool {
-    let is_socket = |it: &NftMatch| matches!(it, NftMatch::Cgroup(_) | NftMatch::PortSet(..));
-    rule.matches.iter().any(is_socket)
+/// `socket transparent 0 …`, `socket cgroupv2 level 2 ID …`, `tcp dport @docker-tcp …`
+fn tests_socket(chain: &str, rule: &NftRule) -> bool {
+    use NftMatch::{Cgroup, PortSet, SocketTransparent};
+    let is_socket = |it: &NftMatch| matches!(it, Cgroup(_) | PortSet(..) | SocketTransparent(_));
+    [INPUT, LOCAL_SOCKET].contains(&chain) && rule.matches.iter().any(is_socket)
 }

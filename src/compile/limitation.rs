@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::known::installed_input;
+use super::sockets::installed_socket_rules;
 use super::sockets::judges_all_others;
 use crate::docker::is_container;
 use crate::model::{Cgroup, Docker, GuardScope, HostState, NftMatch, Rule, Snapshot};
@@ -59,12 +60,12 @@ pub(crate) fn limitations(
 
 /// Whether the installed guard also covers ports that Docker publishes later; `None` without a guard.
 pub fn guards_new_ports(snapshot: &Snapshot) -> Option<bool> {
-    let rules = &installed_input(snapshot)?.rules;
+    installed_input(snapshot)?;
     let matches_socket = |rule: &Rule| {
         let conditions = rule.as_nft().into_iter().flat_map(|rule| rule.matches.iter());
         conditions.into_iter().any(|it| matches!(it, NftMatch::Cgroup(_)))
     };
-    Some(rules.iter().filter_map(|rule| rule.content.known()).any(matches_socket))
+    Some(installed_socket_rules(snapshot).any(matches_socket))
 }
 
 impl fmt::Display for Limitation {

@@ -57,7 +57,8 @@ pub(crate) use resolve::forgets_ports;
 pub use resolve::{ResolveError, resolve};
 pub use return_rule::installed_translations;
 pub(crate) use sockets::{
-    CONTAINER_SOCKET, holds_guard, holds_socket_match, judges_all_others, publish_listeners,
+    CONTAINER_SOCKET, LOCAL_SOCKET, holds_guard, holds_socket_match, judges_all_others,
+    publish_listeners,
 };
 pub(crate) use swarm::entry as swarm_entry;
 

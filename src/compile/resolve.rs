@@ -12,8 +12,8 @@ use super::return_rule::{foreign_translations, leave_out_return_rule};
 use super::{GUARD, base_rule, own_table, sockets};
 use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name, ranges};
 use crate::model::{
-    AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, GuardScope, HostState,
-    IptablesRule, Link, Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset, Snapshot, Verdict,
+    AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, HostState, IptablesRule, Link,
+    Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset, Snapshot, Verdict,
 };
 
 /// Why a ruleset must not be installed on this host.
@@ -49,12 +49,12 @@ pub fn resolve(desired: &Ruleset, snapshot: &Snapshot) -> Result<Ruleset, Resolv
             _ if chain.ownership == Ownership::Leading => {
                 leave_out_return_rule(chain, &resolved.foreign_translations);
             }
-            Some(scope) if is_guard(&chain.path) => resolve_chain(chain, snapshot, scope),
+            Some(_) if is_guard(&chain.path) => resolve_chain(chain, snapshot),
             _ => {}
         }
     }
-    if desired.guard.is_some() && snapshot.host.matches_sockets {
-        sockets::add_socket_match(&mut resolved);
+    if let Some(scope) = desired.guard.as_ref().filter(|_| snapshot.host.matches_sockets) {
+        sockets::add_socket_match(&mut resolved, scope, &snapshot.host);
     }
     Ok(resolved)
 }
@@ -74,7 +74,7 @@ fn is_guard(path: &ChainPath) -> bool {
     path.table == own_table() || path.chain.as_ref() == GUARD
 }
 
-fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
+fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot) {
     let Snapshot { docker, host, .. } = snapshot;
     if chain.path.chain.as_ref() == INSIDE {
         refuse_shared_bridges(chain, docker, host);
@@ -90,19 +90,12 @@ fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot, scope: &GuardScope) {
         INSIDE => (end, accepted_bridges(docker)),
         BRIDGED => (1, routed_bridges(docker)),
         FORWARD => (end, guarded_bridges(docker)),
-        INPUT => (end, guarded_ports(snapshot, scope)),
+        INPUT => (end, [proxied_ports(&snapshot.docker), retained_ports(snapshot)].concat()),
         _ => return,
     };
     if !rules.is_empty() {
         Arc::make_mut(&mut chain.rules).splice(place..place, rules);
     }
-}
-
-/// Rules for the ports that Docker is known to publish, and for the sockets by which the kernel
-/// recognises other ports.
-fn guarded_ports(snapshot: &Snapshot, scope: &GuardScope) -> Vec<DesiredRule> {
-    let ports = [proxied_ports(&snapshot.docker), retained_ports(snapshot)].concat();
-    [ports, sockets::rules(scope, &snapshot.host)].concat()
 }
 
 /// Rules for the bridges of containers, except those that Docker may create at any time.

@@ -10,12 +10,16 @@ use super::known::installed_input;
 use super::own_table;
 use crate::docker::is_container;
 use crate::model::{
-    Cgroup, CgroupMatch, Cgroups, Chain, DesiredRule, Docker, GuardScope, HostState, Listener,
-    NftMatch, NftStatement, Ports, Protocol, PublishedPort, Rule, Ruleset, Set, SetKind, SetPath,
-    SetUpdate, Snapshot,
+    Cgroup, CgroupMatch, Cgroups, Chain, ChainPath, DesiredRule, Docker, GuardScope, HostState,
+    Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, Rule, Ruleset, Set, SetKind,
+    SetPath, SetUpdate, Snapshot,
 };
 use crate::policy::Guard;
 
+/// What is for a local socket, whoever has it.
+pub(crate) const LOCAL_SOCKET: &str = "local-socket";
+/// What belongs to a flow of which an earlier packet was for no socket.
+const LATE_SOCKET: &str = "late-socket";
 /// What is for a socket of dockerd or docker-proxy.
 const DOCKER_SOCKET: &str = "docker-socket";
 /// What is for a socket of a container in the host's network.
@@ -26,6 +30,9 @@ const DOCKER_PORT: &str = "docker-port";
 const PORTS: &str = "docker-tcp";
 /// How long such a port is remembered. A server's TIME_WAIT lasts a minute.
 const REMEMBERED: NonZeroU32 = NonZeroU32::new(3600).expect("an hour");
+/// Together they hold if there is a local socket.
+const EVERY_SOCKET: [NftMatch; 2] =
+    [NftMatch::SocketTransparent(false), NftMatch::SocketTransparent(true)];
 /// The ID of the root of the cgroup v2 hierarchy.
 const ROOT: u64 = 1;
 
@@ -34,6 +41,7 @@ pub(super) fn scope(guard: &Guard) -> GuardScope {
     let host = Guard::HOST_CGROUPS.map(Arc::from).into_iter();
     GuardScope {
         host_network: guard.host_network(),
+        mark: guard.mark().bits(),
         docker_cgroup: guard.docker_cgroup().cloned(),
         host_cgroups: host.chain(guard.host_cgroups().iter().cloned()).collect(),
     }
@@ -113,16 +121,20 @@ pub(super) fn judged_service<'h>(
 }
 
 fn are_installed(rules: &[DesiredRule], snapshot: &Snapshot) -> bool {
-    let installed = installed_input(snapshot).into_iter().flat_map(|chain| &chain.rules);
-    let installed: HashSet<&Rule> = installed.filter_map(|rule| rule.content.known()).collect();
+    let installed: HashSet<&Rule> = installed_socket_rules(snapshot).collect();
     rules.iter().all(|desired| installed.contains(&desired.rule))
 }
 
 /// Adds to the guard the chains and the set by which the kernel recognises Docker's sockets.
-pub(super) fn add_socket_match(ruleset: &mut Ruleset) {
+pub(super) fn add_socket_match(ruleset: &mut Ruleset, scope: &GuardScope, host: &HostState) {
     let is_input = |chain: &Chain| chain.path.chain.as_ref() == INPUT;
     let input = ruleset.chains.iter().position(is_input).unwrap_or(ruleset.chains.len());
-    ruleset.chains.splice(input..input, chains());
+    if let Some(input) = ruleset.chains.get_mut(input) {
+        let rules = Arc::make_mut(&mut input.rules);
+        rules.insert(0, late(scope.mark));
+        rules.extend(tests_for_socket(scope.mark));
+    }
+    ruleset.chains.splice(input..input, chains(scope, host));
     let set = Set {
         path: Arc::new(SetPath { table: own_table(), set: PORTS.into() }),
         kind: SetKind::DynamicPorts,
@@ -131,6 +143,13 @@ pub(super) fn add_socket_match(ruleset: &mut Ruleset) {
     };
     // Before the sets that depend on the policy.
     ruleset.sets.insert(0, set);
+}
+
+/// The rules of the chain that distinguishes sockets by their cgroup.
+pub(super) fn installed_socket_rules(snapshot: &Snapshot) -> impl Iterator<Item = &Rule> {
+    let chain = snapshot.chain(&ChainPath { table: own_table(), chain: LOCAL_SOCKET.into() });
+    let rules = chain.into_iter().flat_map(|chain| &chain.rules);
+    rules.filter_map(|rule| rule.content.known())
 }
 
 /// Whether rules that match sockets are installed.
@@ -145,7 +164,8 @@ pub(crate) fn holds_guard(snapshot: &Snapshot) -> bool {
     installed_input(snapshot).is_some()
 }
 
-fn chains() -> [Chain; 3] {
+/// The chains, each before those whose rules jump to it.
+fn chains(scope: &GuardScope, host: &HostState) -> [Chain; 5] {
     // meta l4proto tcp counter update @docker-tcp { tcp dport timeout 1h }
     let remember = || {
         let update = SetUpdate { set: PORTS.into(), protocol: Protocol::Tcp, timeout: REMEMBERED };
@@ -156,7 +176,53 @@ fn chains() -> [Chain; 3] {
         chain(DOCKER_SOCKET, None, vec![remember(), rule([], goto(PROXIED))]),
         chain(CONTAINER_SOCKET, None, container.collect()),
         chain(DOCKER_PORT, None, docker_port()),
+        chain(LOCAL_SOCKET, None, local_socket(scope, host)),
+        chain(LATE_SOCKET, None, late_socket()),
     ]
+}
+
+/// `ct mark & MARK == MARK counter jump late-socket`
+fn late(mark: u32) -> DesiredRule {
+    rule([NftMatch::CtMark(mark)], NftStatement::Jump(LATE_SOCKET.into()))
+}
+
+/// The last rules of `input`. A packet may be for a socket that begins to listen after the rules were
+/// evaluated, and before the kernel looks for it again to deliver the packet. So a flow is marked if
+/// there is no socket for its first packet.
+fn tests_for_socket(mark: u32) -> impl Iterator<Item = DesiredRule> {
+    // socket transparent 0 counter goto local-socket
+    // socket transparent 1 counter goto local-socket
+    let is_local = EVERY_SOCKET.map(|socket| rule([socket], goto(LOCAL_SOCKET)));
+    // meta l4proto tcp counter ct mark set ct mark | MARK
+    // meta l4proto udp counter ct mark set ct mark | MARK
+    let mark = [Protocol::Tcp, Protocol::Udp]
+        .map(|protocol| rule([NftMatch::Protocol(protocol)], NftStatement::SetCtMark(mark)));
+    is_local.into_iter().chain(mark)
+}
+
+/// The flows that `input` has marked. If there is a socket for one now that the flow is established, it
+/// began to listen too late to be judged: for TCP the port was closed, and the answer is what a closed
+/// port answers; a socket of UDP is judged now. Without a socket the flow is of no interest.
+fn late_socket() -> Vec<DesiredRule> {
+    let of = |protocol, conditions: &[NftMatch], statement: NftStatement| {
+        EVERY_SOCKET.map(|socket| {
+            let protocol = NftMatch::Protocol(protocol);
+            rule([&[protocol], conditions, &[socket]].concat(), statement.clone())
+        })
+    };
+    // meta l4proto tcp ct state established,related socket transparent 0 counter reject with tcp reset
+    let established = [NftMatch::CtStateEstablished];
+    let tcp = of(Protocol::Tcp, &established, NftStatement::RejectWithReset);
+    // meta l4proto udp socket transparent 0 counter goto local-socket
+    let udp = of(Protocol::Udp, &[], goto(LOCAL_SOCKET));
+    tcp.into_iter().chain(udp).collect()
+}
+
+/// `ct mark & MARK == MARK counter ct mark set ct mark & ~MARK`, then [`rules`]: a flow is judged as soon
+/// as there is a socket for it.
+fn local_socket(scope: &GuardScope, host: &HostState) -> Vec<DesiredRule> {
+    let clear = rule([NftMatch::CtMark(scope.mark)], NftStatement::ClearCtMark(scope.mark));
+    [clear].into_iter().chain(rules(scope, host)).collect()
 }
 
 /// A socket in TIME_WAIT has no cgroup, but passes a new connection on to the listening one. Any
@@ -170,8 +236,8 @@ fn docker_port() -> Vec<DesiredRule> {
     vec![is_socket(false), is_socket(true), rule([], goto(PROXIED))]
 }
 
-/// The last rules of `input`.
-pub(super) fn rules(scope: &GuardScope, host: &HostState) -> Vec<DesiredRule> {
+/// The rules that distinguish sockets by their cgroup.
+fn rules(scope: &GuardScope, host: &HostState) -> Vec<DesiredRule> {
     let Some(cgroups) = host.cgroups.as_ref().filter(|_| host.matches_sockets) else {
         return Vec::new();
     };

@@ -147,12 +147,17 @@ fn rules(policy: &Policy, docker: &Docker, chain: &str) -> Vec<String> {
     chain.rules.iter().map(|desired| desired.rule.to_string()).collect()
 }
 
-/// The rules of the guard's chain `input`, resolved for a snapshot.
-fn completed_input(snapshot: &Snapshot) -> Vec<DesiredRule> {
+/// The rules of a chain of the guard, resolved for a snapshot; none if there is no such chain.
+fn completed(chain: &str, snapshot: &Snapshot) -> Vec<DesiredRule> {
     let completed = resolve(&compile(&Policy::default()), snapshot).expect("a ruleset");
     let mut chains = completed.chains.into_iter();
-    let chain = chains.find(|it| it.path.chain.as_ref() == guard::INPUT).expect("the chain");
-    chain.rules.to_vec()
+    let chain = chains.find(|it| it.path.chain.as_ref() == chain);
+    chain.map(|chain| chain.rules.to_vec()).unwrap_or_default()
+}
+
+/// The rules of the guard's chain `input`, resolved for a snapshot.
+fn completed_input(snapshot: &Snapshot) -> Vec<DesiredRule> {
+    completed(guard::INPUT, snapshot)
 }
 
 /// The same with this Docker and this host.

@@ -64,6 +64,8 @@ pub struct Ruleset {
 pub struct GuardScope {
     /// Whether containers with `--network=host` are guarded.
     pub host_network: bool,
+    /// The bits of the connection mark that the guard uses.
+    pub mark: u32,
     /// The path of the cgroup of dockerd and docker-proxy; `None`: it is found by its name.
     pub docker_cgroup: Option<Name>,
     /// The names of the cgroups at the top of the hierarchy whose services are the host's own.

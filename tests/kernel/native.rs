@@ -35,6 +35,8 @@ fn rules() -> Vec<Rule> {
         NftMatch::InBridge,
         NftMatch::SocketWildcard(false),
         NftMatch::SocketWildcard(true),
+        NftMatch::SocketTransparent(false),
+        NftMatch::SocketTransparent(true),
     ];
     let set = || Name::from(SET);
     let of = |protocol| {
@@ -45,9 +47,14 @@ fn rules() -> Vec<Rule> {
     let alone = conditions.into_iter().map(|condition| rule([condition], NftStatement::Drop));
     let updates = [(Protocol::Tcp, 3600), (Protocol::Udp, 90), (Protocol::Sctp, 93_784)]
         .map(|(protocol, seconds)| rule([NftMatch::Protocol(protocol)], update(protocol, seconds)));
+    let reset = rule([NftMatch::Protocol(Protocol::Tcp)], NftStatement::RejectWithReset);
     let seen = NftMatch::PortSet(Protocol::Tcp, set());
     let again = rule([NftMatch::InBridge, seen], update(Protocol::Tcp, 1));
-    alone.chain(Protocol::ALL.into_iter().flat_map(of)).chain(updates).chain([again]).collect()
+    alone
+        .chain(Protocol::ALL.into_iter().flat_map(of))
+        .chain(updates)
+        .chain([again, reset])
+        .collect()
 }
 
 /// Rules that match this cgroup.

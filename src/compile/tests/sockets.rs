@@ -2,10 +2,10 @@
 
 use super::super::guard::INPUT;
 use super::super::sockets::{
-    holds_socket_match, judged_service, judges_all_others, publish_listeners, scope,
+    LOCAL_SOCKET, holds_socket_match, judged_service, judges_all_others, publish_listeners, scope,
 };
 use super::super::{compile, own_table};
-use super::{cgroup, input, listener, published, resolve};
+use super::{cgroup, completed, listener, published, resolve};
 use crate::model::{
     Cgroup, Cgroups, Docker, Family, GuardScope, HostState, InstalledSet, IpVersion, Listener,
     Protocol, PublishedPort, SetKind, Snapshot,
@@ -173,8 +173,9 @@ fn a_service_below_a_cgroup_of_dockers_is_always_judged() {
     assert_eq!(judged(&scope, containers, &ssh), expected);
 }
 
-fn texts(host: &HostState) -> Vec<String> {
-    input(&Docker::default(), host).iter().skip(1).map(|it| it.rule.to_string()).collect()
+fn texts(chain: &str, host: &HostState) -> Vec<String> {
+    let snapshot = Snapshot { host: host.clone(), ..Snapshot::default() };
+    completed(chain, &snapshot).iter().map(|it| it.rule.to_string()).collect()
 }
 
 #[test]
@@ -183,11 +184,13 @@ fn rules_match_the_cgroups_of_docker_and_of_the_host() {
     let daemons = (5..).zip(daemons).map(|(id, path)| cgroup(path, id)).collect();
     let containers = vec![cgroup("docker", 8)];
     let known = Cgroups { daemons, containers, ..cgroups() };
+    let cleared = "ct mark & 0x00002000 == 0x00002000 counter ct mark set ct mark & 0xffffdfff";
     let remembered = "tcp dport @docker-tcp counter goto docker-port";
     // One of the two daemons is outside the host's own cgroups.
     assert_eq!(
-        texts(&host(known.clone(), &[])),
+        texts(LOCAL_SOCKET, &host(known.clone(), &[])),
         [
+            cleared,
             "socket cgroupv2 level 1 5 counter goto docker-socket",
             "socket cgroupv2 level 2 6 counter goto docker-socket",
             "socket cgroupv2 level 1 8 counter goto container-socket",
@@ -196,9 +199,36 @@ fn rules_match_the_cgroups_of_docker_and_of_the_host() {
             remembered,
         ]
     );
-    assert_eq!(texts(&host(Cgroups::default(), &[])), [remembered]);
+    assert_eq!(texts(LOCAL_SOCKET, &host(Cgroups::default(), &[])), [cleared, remembered]);
     let unmatched = HostState { matches_sockets: false, ..host(known, &[]) };
-    assert_eq!(texts(&unmatched), [""; 0]);
+    assert_eq!(texts(LOCAL_SOCKET, &unmatched), [""; 0]);
+}
+
+#[test]
+fn a_flow_whose_first_packet_is_for_no_socket_is_marked() {
+    let matching = host(cgroups(), &[]);
+    assert_eq!(
+        texts(INPUT, &matching),
+        [
+            "ct mark & 0x00002000 == 0x00002000 counter jump late-socket",
+            "ct state established,related counter accept",
+            "socket transparent 0 counter goto local-socket",
+            "socket transparent 1 counter goto local-socket",
+            "meta l4proto tcp counter ct mark set ct mark | 0x00002000",
+            "meta l4proto udp counter ct mark set ct mark | 0x00002000",
+        ]
+    );
+    assert_eq!(
+        texts("late-socket", &matching),
+        [
+            "meta l4proto tcp ct state established,related socket transparent 0 counter reject with tcp reset",
+            "meta l4proto tcp ct state established,related socket transparent 1 counter reject with tcp reset",
+            "meta l4proto udp socket transparent 0 counter goto local-socket",
+            "meta l4proto udp socket transparent 1 counter goto local-socket",
+        ]
+    );
+    let unmatched = HostState { matches_sockets: false, ..matching };
+    assert_eq!(texts(INPUT, &unmatched), ["ct state established,related counter accept"]);
 }
 
 #[test]
@@ -216,9 +246,10 @@ fn the_chains_and_the_set_of_the_match_are_added_if_the_kernel_has_it() {
     let (mut chains, sets) = names(true);
     assert_eq!(sets, ["docker-tcp"]);
     // Each chain before those whose rules jump to it.
-    let matching = ["docker-socket", "container-socket", "docker-port", INPUT];
-    assert_eq!(chains[chains.len() - 4..], matching);
-    chains.drain(chains.len() - 4..chains.len() - 1);
+    let matching =
+        ["docker-socket", "container-socket", "docker-port", LOCAL_SOCKET, "late-socket", INPUT];
+    assert_eq!(chains[chains.len() - 6..], matching);
+    chains.drain(chains.len() - 6..chains.len() - 1);
     assert_eq!(names(false), (chains, vec![]));
 }
 

@@ -58,6 +58,10 @@ pub enum NftMatch {
     /// `socket wildcard 0`, `socket wildcard 1`: there is a local socket that the packet is for,
     /// and it is bound to one address, or to any.
     SocketWildcard(bool),
+    /// `socket transparent 0`, `socket transparent 1`: there is a local socket that the packet is for,
+    /// in whatever state, and it has the option `IP_TRANSPARENT` or not. In contrast to the other
+    /// conditions on sockets this one holds for a connection that is being opened, and in TIME_WAIT.
+    SocketTransparent(bool),
 }
 
 impl NftMatch {
@@ -157,6 +161,9 @@ impl fmt::Display for NftMatch {
             NftMatch::Cgroup(cgroup) => write!(f, "{cgroup}"),
             NftMatch::SocketWildcard(is_wildcard) => {
                 write!(f, "socket wildcard {}", u8::from(*is_wildcard))
+            }
+            NftMatch::SocketTransparent(is_transparent) => {
+                write!(f, "socket transparent {}", u8::from(*is_transparent))
             }
         }
     }

@@ -12,6 +12,8 @@ pub enum NftStatement {
     Accept,
     /// `drop`.
     Drop,
+    /// `reject with tcp reset`, in a rule for TCP alone: answers as a closed port does.
+    RejectWithReset,
     /// `jump CHAIN`: on in that chain, and back here at its end.
     Jump(Name),
     /// `goto CHAIN`: on in that chain, never back here.
@@ -45,6 +47,7 @@ impl NftStatement {
             NftStatement::Jump(chain) | NftStatement::Goto(chain) => Some(chain),
             NftStatement::Accept
             | NftStatement::Drop
+            | NftStatement::RejectWithReset
             | NftStatement::SetCtMark(_)
             | NftStatement::ClearCtMark(_)
             | NftStatement::UpdateSet(_) => None,
@@ -57,6 +60,7 @@ impl NftStatement {
             NftStatement::UpdateSet(update) => Some(&update.set),
             NftStatement::Accept
             | NftStatement::Drop
+            | NftStatement::RejectWithReset
             | NftStatement::Jump(_)
             | NftStatement::Goto(_)
             | NftStatement::SetCtMark(_)
@@ -70,6 +74,7 @@ impl fmt::Display for NftStatement {
         match self {
             NftStatement::Accept => write!(f, "accept"),
             NftStatement::Drop => write!(f, "drop"),
+            NftStatement::RejectWithReset => write!(f, "reject with tcp reset"),
             NftStatement::Jump(chain) => write!(f, "jump {chain}"),
             NftStatement::Goto(chain) => write!(f, "goto {chain}"),
             NftStatement::SetCtMark(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),

@@ -70,14 +70,15 @@ fn an_altered_condition_is_rejected() {
     let key = |key| [8, 0, 1, 0, 0, 0, 0, key];
     let register = |number| [8, 0, 2, 0, 0, 0, 0, number];
     let compared = |value| [5, 0, 1, 0, value, 0, 0, 0];
-    let nearly: [(NftMatch, &[u8], &[u8]); 7] = [
+    let nearly: [(NftMatch, &[u8], &[u8]); 8] = [
         // `socket mark`, a level of 259, and another register.
         (NftMatch::Cgroup(cgroup), &key(3), &key(1)),
         (NftMatch::Cgroup(cgroup), &level, &[8, 0, 3, 0, 0, 0, 1, 3]),
         (NftMatch::Cgroup(cgroup), &register(1), &register(2)),
-        // `socket transparent 1`, and a number that is neither true nor false.
-        (NftMatch::SocketWildcard(true), &key(2), &key(0)),
+        // `socket mark 1`, and a number that is neither true nor false.
+        (NftMatch::SocketWildcard(true), &key(2), &key(1)),
         (NftMatch::SocketWildcard(true), &compared(1), &compared(2)),
+        (NftMatch::SocketTransparent(true), &compared(1), &compared(2)),
         // `meta iifkind "bond"`, and `== invalid,established,related`.
         (NftMatch::InBridge, b"bridge", b"bond\0\0"),
         (NftMatch::CtStateEstablished, &6u32.to_ne_bytes(), &7u32.to_ne_bytes()),

@@ -112,6 +112,7 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| NftMatch::PortSet(of, set.into())),
         cgroup().prop_map(NftMatch::Cgroup),
         any::<bool>().prop_map(NftMatch::SocketWildcard),
+        any::<bool>().prop_map(NftMatch::SocketTransparent),
         ports().prop_map(NftMatch::CtOriginalPorts),
         (end, any_addresses()).prop_map(|(end, it)| NftMatch::CtOriginalAddress(end, it)),
     ];
@@ -136,6 +137,7 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
     let statement = prop_oneof![
         Just(NftStatement::Accept),
         Just(NftStatement::Drop),
+        Just(NftStatement::RejectWithReset),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Jump(chain.into())),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Goto(chain.into())),
         any::<u32>().prop_map(NftStatement::ClearCtMark),
@@ -145,9 +147,12 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
     ];
     let comment = prop::option::of("[a-z ]{1,80}");
     (conditions(), comment, statement).prop_map(|(mut conditions, comment, statement)| {
-        if let NftStatement::UpdateSet(update) = &statement {
-            conditions.push(NftMatch::Protocol(update.protocol));
-        }
+        let protocol = match &statement {
+            NftStatement::UpdateSet(update) => Some(update.protocol),
+            NftStatement::RejectWithReset => Some(Protocol::Tcp),
+            _ => None,
+        };
+        conditions.extend(protocol.map(NftMatch::Protocol));
         let comment = comment.map(Into::into);
         NftRule { comment, ..NftRule::new(conditions, statement) }.into()
     })

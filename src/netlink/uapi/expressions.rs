@@ -49,6 +49,7 @@ pub mod ct_key {
 
 /// `NFT_SOCKET_*`.
 pub mod socket_key {
+    pub const TRANSPARENT: u32 = 0;
     pub const WILDCARD: u32 = 2;
     pub const CGROUPV2: u32 = 3;
 }
@@ -157,6 +158,14 @@ pub mod socket {
     pub const KEY: u16 = 1;
     pub const DESTINATION: u16 = 2;
     pub const LEVEL: u16 = 3;
+}
+
+/// `NFTA_REJECT_*`.
+pub mod reject {
+    /// `NFT_REJECT_TCP_RST`.
+    pub const TCP_RESET: u32 = 1;
+
+    pub const TYPE: u16 = 1;
 }
 
 /// `NFTA_CT_*`.

@@ -46,14 +46,8 @@ struct Tally {
     /// conntrack takes a SYN that reuses the ports of such a flow for part of it.
     first: u16,
     attempts: AtomicUsize,
-    connected: Mutex<Vec<Connection>>,
-}
-
-/// The ports of an established connection.
-#[derive(Clone, Copy, Debug)]
-struct Connection {
-    source: u16,
-    destination: u16,
+    /// The connections that were established, by their ports: `40000 to 8100`.
+    connected: Mutex<Vec<String>>,
 }
 
 impl Tally {
@@ -92,14 +86,15 @@ fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-fn connection(socket: &Socket, destination: u16) -> Connection {
+fn connection(socket: &Socket, destination: u16) -> String {
     let local = socket.local_addr().ok().and_then(|address| address.as_socket());
-    Connection { source: local.map_or(0, |address| address.port()), destination }
+    let source = local.map_or(0, |address| address.port());
+    format!("{source} to {destination}")
 }
 
 /// Publishes these ports one after the other. Returns the number of attempts, and the connections
 /// that were established.
-fn publish_under_attempts(site: &Site, ports: Range<u16>) -> (usize, Vec<Connection>) {
+fn publish_under_attempts(site: &Site, ports: Range<u16>) -> (usize, Vec<String>) {
     let tally = Tally { port: ports.start.into(), first: ports.start, ..Tally::default() };
     thread::scope(|scope| {
         for number in 0..CLIENTS {

@@ -2,6 +2,7 @@
 //! socket.
 
 mod fallback;
+mod late;
 mod rejection;
 mod time_wait;
 mod unlisted;

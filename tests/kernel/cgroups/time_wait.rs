@@ -54,7 +54,7 @@ fn remembers(host: &Namespace) -> bool {
 
 /// The handle of the rule for remembered ports.
 fn handle(host: &Namespace) -> String {
-    let listing = host.run(&["nft", "--handle", "list", "chain", "inet", "dwnl", "input"]);
+    let listing = host.run(&["nft", "--handle", "list", "chain", "inet", "dwnl", "local-socket"]);
     let mut rules = listing.lines().filter(|line| line.contains("goto docker-port"));
     let rule = rules.next().expect("the rule");
     rule.rsplit(' ').next().expect("a word").to_owned()
@@ -93,7 +93,7 @@ fn a_refused_client_cannot_connect_through_a_time_wait_socket() {
     }
 
     // Control: nothing else blocks these connections.
-    host.run(&["nft", "delete", "rule", "inet", "dwnl", "input", "handle", &handle(host)]);
+    host.run(&["nft", "delete", "rule", "inet", "dwnl", "local-socket", "handle", &handle(host)]);
     for tuple in &tuples {
         assert!(tuple.connect(client).is_some(), "{}", tuple.source);
         let (source, target) = (tuple.source.ip(), tuple.target.ip());

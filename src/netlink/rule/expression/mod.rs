@@ -99,6 +99,8 @@ pub enum Expression<'a> {
         /// Its blob.
         info: &'a [u8],
     },
+    /// Ends the rule, and resets the TCP connection.
+    RejectWithReset,
     /// Ends the rule.
     Verdict(VerdictCode<'a>),
     /// Any other, by its name.
@@ -125,6 +127,7 @@ impl fmt::Display for Expression<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Expression::Meta(key) => write!(f, "[meta {key}]"),
+            Expression::RejectWithReset => write!(f, "[reject type 1 code 0]"),
             Expression::Payload { base, offset, length } => {
                 write!(f, "[payload {length}b @ header {base} + {offset}]")
             }

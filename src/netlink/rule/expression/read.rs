@@ -101,6 +101,9 @@ impl<'a> Expression<'a> {
             "ct" if uses_register(uapi::ct::SOURCE) => {
                 Expression::Ct { key: number(uapi::ct::KEY)?, set: true }
             }
+            "reject" if number(uapi::reject::TYPE) == Some(uapi::reject::TCP_RESET) => {
+                Expression::RejectWithReset
+            }
             "immediate" if number(uapi::immediate::DESTINATION) == Some(0) => {
                 Expression::Verdict(read_verdict(data)?)
             }

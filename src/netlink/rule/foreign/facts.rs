@@ -122,6 +122,7 @@ impl RuleFacts {
             Expression::Verdict(VerdictCode::Accept) => Action::Accept,
             Expression::Verdict(VerdictCode::Drop) => Action::Drop,
             Expression::Target { name, .. } if name == "REJECT" => Action::Reject,
+            Expression::RejectWithReset => Action::Reject,
             Expression::Other(name) if name == "reject" => Action::Reject,
             Expression::Verdict(VerdictCode::Return) => Action::Return,
             Expression::Verdict(VerdictCode::Jump(chain)) => Action::Jump(chain.as_ref().into()),

@@ -149,7 +149,7 @@ fn own_ports<'a>(protocol: Protocol, expressions: Rest<'a>) -> Read<'a, NftMatch
     Some((NftMatch::Ports(ports), rest))
 }
 
-/// `socket cgroupv2 level 1 != 4711` and `socket wildcard 0`
+/// `socket cgroupv2 level 1 != 4711`, `socket wildcard 0` and `socket transparent 0`
 fn socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<NftMatch> {
     match (key, level, operation, data) {
         (socket_key::CGROUPV2, level, EQ | NEQ, id) => {
@@ -159,6 +159,9 @@ fn socket(key: u32, level: u32, operation: u32, data: &[u8]) -> Option<NftMatch>
         }
         (socket_key::WILDCARD, 0, EQ, [is_wildcard @ (0 | 1)]) => {
             Some(NftMatch::SocketWildcard(*is_wildcard == 1))
+        }
+        (socket_key::TRANSPARENT, 0, EQ, [is_transparent @ (0 | 1)]) => {
+            Some(NftMatch::SocketTransparent(*is_transparent == 1))
         }
         _ => None,
     }

@@ -96,6 +96,10 @@ pub fn add_match(nft: &mut nftnl::Rule, condition: &NftMatch) {
             nft.add_expr(&SocketKey { key: socket_key::WILDCARD, level: None });
             nft.add_expr(&Cmp::new(CmpOp::Eq, u8::from(*is_wildcard)));
         }
+        NftMatch::SocketTransparent(is_transparent) => {
+            nft.add_expr(&SocketKey { key: socket_key::TRANSPARENT, level: None });
+            nft.add_expr(&Cmp::new(CmpOp::Eq, u8::from(*is_transparent)));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use nftnl::expr::{Bitwise, Conntrack, Verdict};
+use nftnl::expr::{Bitwise, Conntrack, RejectionType, Verdict};
 
 use crate::model::{NftMatch, NftStatement, Protocol, SetUpdate};
 use crate::netlink::c_string::to_c_string;
@@ -19,6 +19,7 @@ pub fn add(nft: &mut nftnl::Rule, statement: &NftStatement) {
     let verdict = match statement {
         NftStatement::Accept => Verdict::Accept,
         NftStatement::Drop => Verdict::Drop,
+        NftStatement::RejectWithReset => Verdict::Reject(RejectionType::TcpRst),
         NftStatement::Jump(chain) => Verdict::Jump { chain: to_c_string(chain) },
         NftStatement::Goto(chain) => Verdict::Goto { chain: to_c_string(chain) },
         NftStatement::SetCtMark(bits) => return add_mark(nft, !bits, *bits),
@@ -48,6 +49,9 @@ pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
     Some(match expressions {
         [Expression::Verdict(VerdictCode::Accept)] => NftStatement::Accept,
         [Expression::Verdict(VerdictCode::Drop)] => NftStatement::Drop,
+        [Expression::RejectWithReset] if protocol_of(matches) == Some(Protocol::Tcp) => {
+            NftStatement::RejectWithReset
+        }
         [Expression::Verdict(VerdictCode::Jump(chain))] => {
             NftStatement::Jump(chain.as_ref().into())
         }
@@ -62,7 +66,7 @@ pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
         [loading, Expression::UpdateSet { set, timeout }] if loads_port(loading) => {
             NftStatement::UpdateSet(SetUpdate {
                 set: set.as_ref().into(),
-                protocol: matches.iter().rev().find_map(protocol)?,
+                protocol: protocol_of(matches)?,
                 timeout: seconds(*timeout)?,
             })
         }
@@ -76,6 +80,11 @@ fn mark(mask: &[u8], xor: &[u8]) -> Option<NftStatement> {
         return Some(NftStatement::ClearCtMark(bits));
     }
     (native_number(xor) == Some(bits)).then_some(NftStatement::SetCtMark(bits))
+}
+
+/// The protocol that the last condition on it lets through.
+fn protocol_of(matches: &[NftMatch]) -> Option<Protocol> {
+    matches.iter().rev().find_map(protocol)
 }
 
 /// The protocol that a condition lets through, if it is one on the protocol.
