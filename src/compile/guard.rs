@@ -9,12 +9,13 @@
 use std::sync::Arc;
 
 use super::allowed;
+use super::refused::{self, refuse};
 use super::sets::SetGroups;
 use super::{GUARD, base_rule, nat_chain, own_table, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
     BaseChain, Chain, ChainPath, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name,
-    NftMatch, NftRule, NftStatement, Ownership, Verdict,
+    NftMatch, NftRule, NftStatement, Ownership, RefusalPath, Set, Verdict,
 };
 use crate::policy::{Allow, DirectRouting, Policy};
 
@@ -61,7 +62,8 @@ pub(super) fn nat(version: IpVersion, mark: u32) -> Chain {
 pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
     let peers = swarm::entry(policy.guard());
-    let mut chains = vec![
+    let mut chains: Vec<Chain> = paths(policy).map(refused::chain).collect();
+    chains.extend([
         regular(INSIDE, inside()),
         regular(ALLOWED, allowed::rules(policy.allow(), large)),
         regular(TRANSLATED, translated(policy.guard().mark().bits())),
@@ -72,12 +74,25 @@ pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
             vec![established(), marked(policy.guard().mark().bits())],
         ),
         chain(FORWARD, Some(BaseChain::FORWARD), forward()),
-        regular(PROXIED, accept_or_drop("docker-proxy")),
-    ];
+        regular(PROXIED, accept_or_drop(RefusalPath::DockerProxy)),
+    ]);
     chains.extend(peers.as_ref().map(|peers| regular(SWARM, swarm_peers(peers, large))));
     let input = [established()].into_iter().chain(peers.iter().flat_map(swarm_ports));
     chains.push(chain(INPUT, Some(BaseChain::INPUT), input.collect()));
     chains
+}
+
+/// The sets of `inet dwnl` that the kernel fills.
+pub(super) fn sets(policy: &Policy) -> impl Iterator<Item = Set> {
+    paths(policy).flat_map(refused::sets)
+}
+
+/// The paths that the guard of the policy closes, except the one that depends on the match on sockets.
+fn paths(policy: &Policy) -> impl Iterator<Item = RefusalPath> {
+    let swarm = policy.guard().swarm_peers().map(|_| RefusalPath::Swarm);
+    let always =
+        [RefusalPath::PublishedPort, RefusalPath::DockerProxy, RefusalPath::ContainerAddress];
+    always.into_iter().chain(swarm)
 }
 
 pub(super) fn chain(
@@ -97,7 +112,7 @@ pub(super) fn rule(
     base_rule(NftRule::new(conditions, statement))
 }
 
-fn jump(chain: &str) -> NftStatement {
+pub(super) fn jump(chain: &str) -> NftStatement {
     NftStatement::Jump(chain.into())
 }
 
@@ -129,32 +144,29 @@ pub(super) fn by(direction: Direction, name: Name) -> NftMatch {
     NftMatch::Interface(direction, Interface::named(name))
 }
 
-/// `counter jump inside`, `counter jump allowed` and `counter drop comment "not allowed: …"`
-pub(super) fn accept_or_drop(dropped: &str) -> Vec<DesiredRule> {
-    vec![rule([], jump(INSIDE)), rule([], jump(ALLOWED)), drop(dropped)]
-}
-
+/// `counter jump inside`, `counter jump allowed`, `counter jump refused-PATH` and
 /// `counter drop comment "not allowed: PATH"`
-fn drop(path: &str) -> DesiredRule {
-    let comment = Some(format!("{DROPPED}{path}").into());
-    base_rule(NftRule { comment, ..NftRule::new([], NftStatement::Drop) })
+pub(super) fn accept_or_drop(path: RefusalPath) -> Vec<DesiredRule> {
+    let inside = [rule([], jump(INSIDE)), rule([], jump(ALLOWED))];
+    inside.into_iter().chain(refuse(path)).collect()
 }
 
 /// `ct mark & MARK == MARK counter ct mark set ct mark & ~MARK`, then [`accept_or_drop`]. The mark has
 /// served its purpose, so it is cleared.
 fn translated(mark: u32) -> Vec<DesiredRule> {
-    let mut rules = accept_or_drop("published port");
+    let mut rules = accept_or_drop(RefusalPath::PublishedPort);
     rules.insert(0, rule([NftMatch::CtMark(mark)], NftStatement::ClearCtMark(mark)));
     rules
 }
 
 /// `ct status dnat counter goto translated`, `counter jump inside`, `counter jump allowed` if direct
-/// routing is allowed, and `counter drop comment "not allowed: container's own address"`: what was
-/// not translated goes to a container's own address.
+/// routing is allowed, `counter jump refused-direct` and
+/// `counter drop comment "not allowed: container's own address"`: what was not translated goes to a
+/// container's own address.
 fn bridged(direct_routing: DirectRouting) -> Vec<DesiredRule> {
     let allowed = (direct_routing == DirectRouting::Allowed).then(|| rule([], jump(ALLOWED)));
     let inside = [rule([NftMatch::CtStatusDnat], goto(TRANSLATED)), rule([], jump(INSIDE))];
-    inside.into_iter().chain(allowed).chain([drop("container's own address")]).collect()
+    inside.into_iter().chain(allowed).chain(refuse(RefusalPath::ContainerAddress)).collect()
 }
 
 /// `tcp dport 2377 counter goto swarm`
@@ -162,12 +174,12 @@ fn swarm_ports(peers: &Allow) -> impl Iterator<Item = DesiredRule> {
     peers.ports().iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
 }
 
-/// `counter jump inside`, the rules for the other nodes, and
+/// `counter jump inside`, the rules for the other nodes, `counter jump refused-swarm` and
 /// `counter drop comment "not allowed: Swarm"`
 fn swarm_peers(peers: &Allow, large: &SetGroups) -> Vec<DesiredRule> {
     let mut rules = vec![rule([], jump(INSIDE))];
     rules.extend(allowed::rules(std::slice::from_ref(peers), large));
-    rules.push(drop("Swarm"));
+    rules.extend(refuse(RefusalPath::Swarm));
     rules
 }
 

@@ -21,6 +21,7 @@ mod installed;
 mod known;
 mod learned;
 mod limitation;
+mod refused;
 mod resolve;
 mod return_rule;
 mod set_rules;
@@ -53,6 +54,7 @@ pub(crate) use known::unknown_ports;
 pub(crate) use learned::is_learned;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
+pub(crate) use refused::refusal_sets;
 pub(crate) use resolve::forgets_ports;
 pub use resolve::{ResolveError, resolve};
 pub use return_rule::installed_translations;
@@ -73,8 +75,9 @@ pub(crate) const ALLOW: &str = "allow";
 /// compiles to the [`managed_objects`] alone, which blocks every published port.
 pub fn compile(policy: &Policy) -> Ruleset {
     let large = SetGroups::of(policy);
-    let (mut chains, mut unused) = (Vec::new(), Vec::new());
+    let (mut chains, mut sets, mut unused) = (Vec::new(), Vec::new(), Vec::new());
     if policy.guard().is_enabled() {
+        sets.extend(guard::sets(policy));
         chains.extend(guard::chains(policy, &large));
     } else {
         let mark = policy.guard().mark().bits();
@@ -84,10 +87,12 @@ pub fn compile(policy: &Policy) -> Ruleset {
     }
     chains
         .extend(IpVersion::ALL.into_iter().flat_map(|version| nat_chains(version, policy, &large)));
+    // Before them the sets that do not depend on the sources.
+    sets.extend(large.into_sets());
     let guard = policy.guard().is_enabled().then(|| sockets::scope(policy.guard()));
     Ruleset {
         chains,
-        sets: large.into_sets(),
+        sets,
         owned_tables: vec![own_table()],
         unused,
         guard,
@@ -100,6 +105,7 @@ pub fn compile(policy: &Policy) -> Ruleset {
 pub fn managed_objects() -> Ruleset {
     let mut managed = compile(&Policy::default());
     managed.chains.retain(|chain| !managed.owned_tables.contains(&chain.path.table));
+    managed.sets.clear();
     managed
 }
 

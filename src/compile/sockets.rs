@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::guard::{INPUT, PROXIED, accept_or_drop, chain, goto, rule};
 use super::known::installed_input;
-use super::own_table;
+use super::{own_table, refused};
 use crate::docker::is_container;
 use crate::model::{
     Cgroup, CgroupMatch, Cgroups, Chain, ChainPath, DesiredRule, Docker, GuardScope, HostState,
-    Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, Rule, Ruleset, Set, SetKind,
-    SetPath, SetUpdate, Snapshot,
+    Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RefusalPath, Rule, Ruleset,
+    Set, SetKind, SetPath, SetUpdate, Snapshot, UpdateKey,
 };
 use crate::policy::Guard;
 
@@ -125,7 +125,7 @@ fn are_installed(rules: &[DesiredRule], snapshot: &Snapshot) -> bool {
     rules.iter().all(|desired| installed.contains(&desired.rule))
 }
 
-/// Adds to the guard the chains and the set by which the kernel recognises Docker's sockets.
+/// Adds to the guard the chains and the sets by which the kernel recognises Docker's sockets.
 pub(super) fn add_socket_match(ruleset: &mut Ruleset, scope: &GuardScope, host: &HostState) {
     let is_input = |chain: &Chain| chain.path.chain.as_ref() == INPUT;
     let input = ruleset.chains.iter().position(is_input).unwrap_or(ruleset.chains.len());
@@ -142,7 +142,8 @@ pub(super) fn add_socket_match(ruleset: &mut Ruleset, scope: &GuardScope, host: 
         origin: "the ports on which Docker listens".into(),
     };
     // Before the sets that depend on the policy.
-    ruleset.sets.insert(0, set);
+    let sets = [set].into_iter().chain(refused::sets(RefusalPath::HostNetwork));
+    ruleset.sets.splice(0..0, sets);
 }
 
 /// The rules of the chain that distinguishes sockets by their cgroup.
@@ -165,14 +166,16 @@ pub(crate) fn holds_guard(snapshot: &Snapshot) -> bool {
 }
 
 /// The chains, each before those whose rules jump to it.
-fn chains(scope: &GuardScope, host: &HostState) -> [Chain; 5] {
+fn chains(scope: &GuardScope, host: &HostState) -> [Chain; 6] {
     // meta l4proto tcp counter update @docker-tcp { tcp dport timeout 1h }
     let remember = || {
-        let update = SetUpdate { set: PORTS.into(), protocol: Protocol::Tcp, timeout: REMEMBERED };
+        let key = UpdateKey::Port(Protocol::Tcp);
+        let update = SetUpdate { set: PORTS.into(), key, timeout: REMEMBERED };
         rule([NftMatch::Protocol(Protocol::Tcp)], NftStatement::UpdateSet(update))
     };
-    let container = [remember()].into_iter().chain(accept_or_drop("host network"));
+    let container = [remember()].into_iter().chain(accept_or_drop(RefusalPath::HostNetwork));
     [
+        refused::chain(RefusalPath::HostNetwork),
         chain(DOCKER_SOCKET, None, vec![remember(), rule([], goto(PROXIED))]),
         chain(CONTAINER_SOCKET, None, container.collect()),
         chain(DOCKER_PORT, None, docker_port()),

@@ -119,7 +119,8 @@ fn a_large_group_has_a_set_of_its_name_for_each_ip_version() {
     let entry = |group| tcp(443).from([group]);
     let sets = |entries: [AllowBuilder; 2]| -> Vec<String> {
         let ruleset = compile(&guarded(entries));
-        ruleset.sets.iter().map(|set| set.path.to_string()).collect()
+        let sets = ruleset.sets.iter().filter(|set| !set.kind.is_dynamic());
+        sets.map(|set| set.path.to_string()).collect()
     };
     let shared = group();
     let names = ["inet dwnl cdn-4", "inet dwnl cdn-6"];
@@ -279,8 +280,29 @@ fn only_the_peers_of_a_swarm_reach_its_ports() {
     let swarm = rules("swarm");
     assert_eq!(swarm[0], "counter jump inside");
     assert_eq!(swarm.last().expect("a rule"), "counter drop comment \"not allowed: Swarm\"");
-    assert_eq!(swarm.len(), 2 + 4 * 2);
+    assert_eq!(swarm[swarm.len() - 2], "counter jump refused-swarm");
+    assert_eq!(swarm.len(), 3 + 4 * 2);
     assert!(rules("allowed").is_empty());
+}
+
+#[test]
+fn what_is_dropped_is_recorded_by_protocol_ip_version_and_port() {
+    let rules = |chain| rules(&Policy::default(), &Docker::default(), chain);
+    let recorded = rules("refused-proxy");
+    assert_eq!(
+        recorded[3..6],
+        [
+            "meta l4proto udp counter update @refused-proxy-ip { ct original ip saddr . \
+             meta l4proto . ct original proto-dst timeout 1d counter }",
+            "meta l4proto udp counter update @refused-proxy-ip6 { ct original ip6 saddr . \
+             meta l4proto . ct original proto-dst timeout 1d counter }",
+            "meta l4proto udp counter update @refused-proxy-ports { meta l4proto . \
+             ct original proto-dst timeout 1d counter }",
+        ]
+    );
+    assert_eq!(recorded.len(), 3 * 3);
+    assert_eq!(rules("proxied")[2], "counter jump refused-proxy");
+    assert!(managed_objects().sets.is_empty());
 }
 
 #[test]
@@ -306,6 +328,7 @@ fn allowed_sources_reach_a_container_directly_if_the_policy_says_so() {
     let mut expected = vec![
         "ct status dnat counter goto translated",
         "counter jump inside",
+        "counter jump refused-direct",
         "counter drop comment \"not allowed: container's own address\"",
     ];
     assert_eq!(rules(&Policy::default()), expected);

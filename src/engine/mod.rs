@@ -15,6 +15,7 @@ mod host_facts;
 mod monitor;
 mod outcome;
 mod probe;
+mod refused;
 mod rejection;
 mod restore;
 mod set_cache;

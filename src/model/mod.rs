@@ -18,6 +18,7 @@ mod invisible;
 mod origin;
 mod path;
 mod port;
+mod refusal;
 mod rule;
 mod rule_facts;
 mod set;
@@ -36,9 +37,12 @@ pub(crate) use invisible::is_invisible;
 pub use origin::{Location, Origin};
 pub use path::{ChainPath, Name, SetPath, TablePath};
 pub use port::{Ports, PortsError, Protocol};
+pub use refusal::{
+    Recording, RefusalFill, RefusalPath, RefusalSet, RefusedPort, RefusedReport, RefusedSource,
+};
 pub use rule::{
     COMMENT_MAX, CgroupMatch, Direction, Endpoint, IptablesRule, Match, NftMatch, NftRule,
-    NftStatement, Position, Rule, SetUpdate, Verdict,
+    NftStatement, Position, Rule, SetUpdate, UpdateKey, Verdict,
 };
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub use set::{Interval, Set, SetKind, Shard};

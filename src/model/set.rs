@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{AddressSpec, IpVersion, Name, SetPath};
+use super::{AddressSpec, IpVersion, Name, RefusalSet, SetPath};
 
 /// What a set's elements are, and whether dwnl or the kernel maintains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,14 @@ pub enum SetKind {
     /// neither reads nor writes nor counts them, and they survive every commit that does not change
     /// the set.
     DynamicPorts,
+    /// Sources with a protocol and a port, to which rules refused something, with counters. As with
+    /// [`SetKind::DynamicPorts`], they belong to the kernel.
+    RefusedSources {
+        /// The IP version of the sources.
+        version: IpVersion,
+    },
+    /// Protocols and ports at which rules refused something, with counters, in the same way.
+    RefusedPorts,
 }
 
 impl SetKind {
@@ -40,14 +48,17 @@ impl SetKind {
 
     /// Whether rules maintain the elements.
     pub fn is_dynamic(self) -> bool {
-        self == SetKind::DynamicPorts
+        match self {
+            SetKind::Hosts { .. } | SetKind::Intervals { .. } => false,
+            SetKind::DynamicPorts | SetKind::RefusedSources { .. } | SetKind::RefusedPorts => true,
+        }
     }
 
     /// The IP version of the addresses, if the elements are addresses.
     pub fn version(self) -> Option<IpVersion> {
         match self {
             SetKind::Hosts { version, .. } | SetKind::Intervals { version } => Some(version),
-            SetKind::DynamicPorts => None,
+            SetKind::DynamicPorts | SetKind::RefusedSources { .. } | SetKind::RefusedPorts => None,
         }
     }
 }
@@ -65,6 +76,15 @@ impl fmt::Display for SetKind {
             }
             SetKind::DynamicPorts => {
                 write!(f, "type inet_service; size {}; flags dynamic,timeout", SetKind::PORTS)
+            }
+            SetKind::RefusedSources { version } => {
+                let size = RefusalSet::SOURCES_MAX;
+                let rest = "inet_proto . inet_service";
+                write!(f, "type {version}_addr . {rest}; size {size}; flags dynamic,timeout")
+            }
+            SetKind::RefusedPorts => {
+                let size = RefusalSet::PORTS_MAX;
+                write!(f, "type inet_proto . inet_service; size {size}; flags dynamic,timeout")
             }
         }
     }

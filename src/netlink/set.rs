@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
-use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
+use crate::model::{InstalledSet, Interval, IpVersion, Name, RefusalSet, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
@@ -20,7 +20,10 @@ const CATCH_ALL: u32 = 2;
 /// nft's own numbers of its data types, by which it prints the elements.
 const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
+const TYPE_PROTOCOL: u32 = 12;
 const TYPE_PORT: u32 = 13;
+/// The bits of the number of a type in that of a concatenation (`TYPE_BITS`).
+const TYPE_BITS: u32 = 6;
 /// Maximum length in bytes of the elements in one message, well below the 16 bits of an attribute's
 /// length.
 const LIST_MAX: usize = 60_000;
@@ -32,6 +35,8 @@ pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
         SetKind::Hosts { capacity, .. } => (0, Some(capacity)),
         SetKind::Intervals { .. } => (FLAG_INTERVAL, None),
         SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
+        SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(RefusalSet::SOURCES_MAX)),
+        SetKind::RefusedPorts => (FLAGS_DYNAMIC, Some(RefusalSet::PORTS_MAX)),
     };
     put_u32(bytes, uapi::set::FLAGS, flags);
     put_u32(bytes, uapi::set::KEY_TYPE, key_type(kind));
@@ -89,7 +94,7 @@ fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
 
 fn put_element(bytes: &mut Vec<u8>, kind: SetKind, key: u128, flags: u32) {
     let key = key.to_be_bytes();
-    let key = &key[key.len() - key_length(kind)..];
+    let key = &key[key.len() - element_length(kind)..];
     // The lengths are known, so each header is written once: element, key, value.
     let flags_length = if flags == 0 { 0 } else { 8 };
     put_header(bytes, uapi::LIST_ELEMENT | NESTED, 12 + key.len() + flags_length);
@@ -111,21 +116,41 @@ fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
 }
 
 fn key_type(kind: SetKind) -> u32 {
-    match kind.version() {
-        Some(IpVersion::V6) => TYPE_IPV6,
-        Some(IpVersion::V4) => TYPE_IPV4,
-        None => TYPE_PORT,
+    let concatenation = |types: &[u32]| types.iter().fold(0, |all, it| all << TYPE_BITS | it);
+    match kind {
+        SetKind::Hosts { version, .. } | SetKind::Intervals { version } => address_type(version),
+        SetKind::DynamicPorts => TYPE_PORT,
+        SetKind::RefusedSources { version } => {
+            concatenation(&[address_type(version), TYPE_PROTOCOL, TYPE_PORT])
+        }
+        SetKind::RefusedPorts => concatenation(&[TYPE_PROTOCOL, TYPE_PORT]),
     }
 }
 
-/// In bytes.
+fn address_type(version: IpVersion) -> u32 {
+    match version {
+        IpVersion::V6 => TYPE_IPV6,
+        IpVersion::V4 => TYPE_IPV4,
+    }
+}
+
+/// In bytes. Each field of a concatenation is padded to four.
 fn key_length(kind: SetKind) -> usize {
+    match kind {
+        SetKind::RefusedSources { version } => version.address_bytes() + 8,
+        SetKind::RefusedPorts => 8,
+        _ => element_length(kind),
+    }
+}
+
+/// Of an address or a port, in bytes.
+fn element_length(kind: SetKind) -> usize {
     kind.version().map_or(2, IpVersion::address_bytes)
 }
 
 /// The highest address or port.
 fn maximum(kind: SetKind) -> u128 {
-    u128::MAX >> (128 - 8 * key_length(kind))
+    u128::MAX >> (128 - 8 * element_length(kind))
 }
 
 /// Whether a set is part of the rule that looks it up. The bytes are the attributes of
@@ -147,21 +172,31 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
     let description = attributes.clone().find(uapi::set::DESCRIPTION);
     let size = description
         .and_then(|description| description.nested().find(uapi::set_description::SIZE)?.be_u32());
-    let version = match number(uapi::set::KEY_TYPE)? {
-        TYPE_IPV4 => Some(IpVersion::V4),
-        TYPE_IPV6 => Some(IpVersion::V6),
-        TYPE_PORT => None,
-        _ => return None,
-    };
+    let key = number(uapi::set::KEY_TYPE)?;
+    let version = IpVersion::ALL.into_iter().find(|version| address_type(*version) == key);
     let kind = match (version, number(uapi::set::FLAGS).unwrap_or(0), size) {
         (Some(version), 0, Some(capacity)) => SetKind::Hosts { version, capacity },
         (Some(version), FLAG_INTERVAL, None) => SetKind::Intervals { version },
-        (None, FLAGS_DYNAMIC, Some(SetKind::PORTS)) if !has_defaults(attributes) => {
-            SetKind::DynamicPorts
+        (None, FLAGS_DYNAMIC, Some(size)) if !has_defaults(attributes) => {
+            let (kind, capacity) = dynamic_kind(key)?;
+            (size == capacity).then_some(kind)?
         }
         _ => return None,
     };
     (number(uapi::set::KEY_LENGTH) == Some(key_length(kind) as u32)).then_some(kind)
+}
+
+/// The dynamic set whose keys are of this type, and its capacity.
+fn dynamic_kind(key: u32) -> Option<(SetKind, u32)> {
+    let [v4, v6] = IpVersion::ALL.map(|version| SetKind::RefusedSources { version });
+    let mut kinds = [
+        (SetKind::DynamicPorts, SetKind::PORTS),
+        (v4, RefusalSet::SOURCES_MAX),
+        (v6, RefusalSet::SOURCES_MAX),
+        (SetKind::RefusedPorts, RefusalSet::PORTS_MAX),
+    ]
+    .into_iter();
+    kinds.find(|(kind, _)| key_type(*kind) == key)
 }
 
 /// Whether the set gives its elements a timeout or a state.

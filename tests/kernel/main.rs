@@ -26,6 +26,7 @@ mod preview;
 mod privileges;
 mod probe;
 mod reconcile;
+mod refused;
 mod rejection;
 mod removal;
 mod sets;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dwnl::model::{
     CgroupMatch, Chain, ChainPath, DesiredRule, Family, Name, NftMatch, NftRule, NftStatement,
     Ownership, Protocol, Rule, RuleContent, Ruleset, Set, SetKind, SetPath, SetUpdate, TablePath,
+    UpdateKey,
 };
 use dwnl::{Engine, Policy, compile};
 
@@ -25,7 +26,7 @@ pub fn rule(conditions: impl IntoIterator<Item = NftMatch>, statement: NftStatem
 
 pub fn update(protocol: Protocol, seconds: u32) -> NftStatement {
     let timeout = seconds.try_into().expect("a time");
-    NftStatement::UpdateSet(SetUpdate { set: SET.into(), protocol, timeout })
+    NftStatement::UpdateSet(SetUpdate { set: SET.into(), key: UpdateKey::Port(protocol), timeout })
 }
 
 /// Every match that only the guard uses, and the statement that updates a set.

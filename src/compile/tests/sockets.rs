@@ -243,14 +243,22 @@ fn the_chains_and_the_set_of_the_match_are_added_if_the_kernel_has_it() {
         let sets: Vec<String> = completed.sets.iter().map(|it| it.path.set.to_string()).collect();
         (chains, sets)
     };
-    let (mut chains, sets) = names(true);
-    assert_eq!(sets, ["docker-tcp"]);
+    let (mut chains, mut sets) = names(true);
+    let recording = ["refused-host-ip", "refused-host-ip6", "refused-host-ports"];
+    assert_eq!(sets.drain(..4).collect::<Vec<_>>(), [&["docker-tcp"], &recording[..]].concat());
     // Each chain before those whose rules jump to it.
-    let matching =
-        ["docker-socket", "container-socket", "docker-port", LOCAL_SOCKET, "late-socket", INPUT];
-    assert_eq!(chains[chains.len() - 6..], matching);
-    chains.drain(chains.len() - 6..chains.len() - 1);
-    assert_eq!(names(false), (chains, vec![]));
+    let matching = [
+        "refused-host",
+        "docker-socket",
+        "container-socket",
+        "docker-port",
+        LOCAL_SOCKET,
+        "late-socket",
+        INPUT,
+    ];
+    assert_eq!(chains[chains.len() - 7..], matching);
+    chains.drain(chains.len() - 7..chains.len() - 1);
+    assert_eq!(names(false), (chains, sets));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::Name;
 pub use iptables::{COMMENT_MAX, IptablesRule, Match, Verdict};
 pub use nft::NftRule;
 pub use nft_match::{CgroupMatch, Direction, Endpoint, NftMatch};
-pub use nft_statement::{NftStatement, SetUpdate};
+pub use nft_statement::{NftStatement, SetUpdate, UpdateKey};
 
 /// A rule. Equal rules have the same effect; the counter that every rule has is not compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -57,7 +57,7 @@ impl fmt::Display for NftRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Direction, IpVersion, Ports, Protocol, SetUpdate, Shard};
+    use crate::model::{Direction, IpVersion, Ports, Protocol, SetUpdate, Shard, UpdateKey};
 
     #[test]
     fn a_rule_prints_as_nft_prints_it() {
@@ -103,7 +103,7 @@ mod tests {
     fn a_rule_names_its_sets() {
         let update = SetUpdate {
             set: "seen".into(),
-            protocol: Protocol::Tcp,
+            key: UpdateKey::Port(Protocol::Tcp),
             timeout: const { std::num::NonZeroU32::new(60).expect("a minute") },
         };
         let matches = [NftMatch::PortSet(Protocol::Tcp, "ports".into()), NftMatch::CtStatusDnat];

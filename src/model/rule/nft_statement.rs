@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::model::{Name, Protocol};
+use crate::model::{Family, IpVersion, Name, Protocol};
 
 /// What a rule of nft does with a packet that meets its conditions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,20 +24,55 @@ pub enum NftStatement {
     /// `ct mark set ct mark & ~BITS`: clears these bits of the connection mark and continues with
     /// the next rule.
     ClearCtMark(u32),
-    /// `update @SET { tcp dport timeout 1h }`: puts the packet's port into the set, or keeps it
-    /// there for as long again, and continues with the next rule.
+    /// `update @SET { tcp dport timeout 1h }`: puts a key into the set, or keeps it there for as long
+    /// again, and continues with the next rule. If the set is full, that is all it does.
     UpdateSet(SetUpdate),
 }
 
-/// What puts the port that a packet is for into a set of the rule's own table.
+/// What puts a key into a set of the rule's own table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SetUpdate {
     /// The set.
     pub set: Name,
-    /// The protocol that the rule's last condition on it lets through.
-    pub protocol: Protocol,
-    /// How long the port remains in the set, in seconds: the kernel rounds finer times.
+    /// The key.
+    pub key: UpdateKey,
+    /// How long it remains in the set, in seconds: the kernel rounds finer times.
     pub timeout: NonZeroU32,
+}
+
+/// What is put into a set. A key of several fields comes after a condition on the protocol, without
+/// which nft does not read the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpdateKey {
+    /// `tcp dport`: the packet's own port, with the protocol that the rule's last condition on it lets
+    /// through.
+    Port(Protocol),
+    /// `ct original ip saddr . meta l4proto . ct original proto-dst`, with a counter. Without effect on
+    /// packets of the other IP version, and on those that conntrack does not know.
+    OriginalSource(IpVersion),
+    /// `meta l4proto . ct original proto-dst`, with a counter.
+    OriginalPort,
+}
+
+impl UpdateKey {
+    /// Whether the packets of each key are counted.
+    pub fn is_counted(self) -> bool {
+        !matches!(self, UpdateKey::Port(_))
+    }
+}
+
+/// As nft writes it between the braces.
+impl fmt::Display for UpdateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpdateKey::Port(protocol) => write!(f, "{protocol} dport"),
+            UpdateKey::OriginalSource(version) => {
+                let header = Family::from(*version);
+                write!(f, "ct original {header} saddr . {}", UpdateKey::OriginalPort)
+            }
+            UpdateKey::OriginalPort => write!(f, "meta l4proto . ct original proto-dst"),
+        }
+    }
 }
 
 impl NftStatement {
@@ -79,8 +114,9 @@ impl fmt::Display for NftStatement {
             NftStatement::Goto(chain) => write!(f, "goto {chain}"),
             NftStatement::SetCtMark(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
             NftStatement::ClearCtMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
-            NftStatement::UpdateSet(SetUpdate { set, protocol, timeout }) => {
-                write!(f, "update @{set} {{ {protocol} dport timeout {} }}", Time(timeout.get()))
+            NftStatement::UpdateSet(SetUpdate { set, key, timeout }) => {
+                let counter = if key.is_counted() { " counter" } else { "" };
+                write!(f, "update @{set} {{ {key} timeout {}{counter} }}", Time(timeout.get()))
             }
         }
     }

@@ -8,7 +8,7 @@ use super::super::*;
 use crate::model::{
     AddressSpec, CgroupMatch, ChainPath, Family, Interval, IpVersion, NftMatch, NftRule,
     NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard,
-    TablePath,
+    TablePath, UpdateKey,
 };
 
 const IPV4_HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 8 };
@@ -94,7 +94,7 @@ fn an_altered_condition_is_rejected() {
 fn an_altered_update_is_rejected() {
     let update = SetUpdate {
         set: "seen".into(),
-        protocol: Protocol::Tcp,
+        key: UpdateKey::Port(Protocol::Tcp),
         timeout: const { NonZeroU32::new(3600).unwrap() },
     };
     let update = NftStatement::UpdateSet(update);
@@ -109,6 +109,31 @@ fn an_altered_update_is_rejected() {
     assert!(!altered(&milliseconds, &[0; 4]), "no time at all");
     assert!(!altered(&[8, 0, 3, 0, 0, 0, 0, 1], &[8, 0, 3, 0, 0, 0, 0, 0]), "add");
     assert!(!altered(&loading(2), &loading(4)), "more than the port");
+}
+
+#[test]
+fn an_altered_record_is_rejected() {
+    for (key, register) in [
+        (UpdateKey::OriginalSource(IpVersion::V4), 10),
+        (UpdateKey::OriginalSource(IpVersion::V6), 13),
+        (UpdateKey::OriginalPort, 9),
+    ] {
+        let timeout = const { NonZeroU32::new(86_400).unwrap() };
+        let record = NftStatement::UpdateSet(SetUpdate { set: "seen".into(), key, timeout });
+        let rule = NftRule::new([NftMatch::Protocol(Protocol::Tcp)], record.clone());
+        let bytes = message(&rule.into());
+        assert!(is_known(&bytes, Family::Inet), "{key}");
+        let without = message(&NftRule::new([], record).into());
+        assert!(!is_known(&without, Family::Inet), "{key}: nft reads no port of no protocol");
+        let altered = |from: &[u8], to: &[u8]| is_known(&altered(&bytes, from, to), Family::Inet);
+        // `NFTA_CT_KEY` and `NFTA_CT_DREG` of the port.
+        let port =
+            |key, register| [[8, 0, 2, 0, 0, 0, 0, key], [8, 0, 1, 0, 0, 0, 0, register]].concat();
+        assert!(!altered(&port(12, register), &port(12, 14)), "{key}: into another register");
+        assert!(!altered(&port(12, register), &port(11, register)), "{key}: the source port");
+        let update = [8, 0, 3, 0, 0, 0, 0, 1];
+        assert!(!altered(&update, &[8, 0, 3, 0, 0, 0, 0, 2]), "{key}: delete");
+    }
 }
 
 #[test]

@@ -132,6 +132,14 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
     })
 }
 
+fn update_key() -> impl Strategy<Value = UpdateKey> {
+    prop_oneof![
+        protocol().prop_map(UpdateKey::Port),
+        ip_version().prop_map(UpdateKey::OriginalSource),
+        Just(UpdateKey::OriginalPort),
+    ]
+}
+
 /// A rule of nft with any conditions and statement.
 pub fn nft_rule() -> impl Strategy<Value = Rule> {
     let statement = prop_oneof![
@@ -141,14 +149,17 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Jump(chain.into())),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Goto(chain.into())),
         any::<u32>().prop_map(NftStatement::ClearCtMark),
-        ("[a-z]{1,9}", protocol(), any::<NonZeroU32>()).prop_map(|(set, protocol, timeout)| {
-            NftStatement::UpdateSet(SetUpdate { set: set.into(), protocol, timeout })
+        ("[a-z]{1,9}", update_key(), any::<NonZeroU32>()).prop_map(|(set, key, timeout)| {
+            NftStatement::UpdateSet(SetUpdate { set: set.into(), key, timeout })
         }),
     ];
     let comment = prop::option::of("[a-z ]{1,80}");
     (conditions(), comment, statement).prop_map(|(mut conditions, comment, statement)| {
         let protocol = match &statement {
-            NftStatement::UpdateSet(update) => Some(update.protocol),
+            NftStatement::UpdateSet(SetUpdate { key: UpdateKey::Port(protocol), .. }) => {
+                Some(*protocol)
+            }
+            NftStatement::UpdateSet(_) => Some(Protocol::Udp),
             NftStatement::RejectWithReset => Some(Protocol::Tcp),
             _ => None,
         };
@@ -225,6 +236,12 @@ pub fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
 pub fn set_kind() -> impl Strategy<Value = SetKind> {
     ip_version().prop_flat_map(|version| {
         let hosts = SetKind::Hosts { version, capacity: 1024 };
-        prop::sample::select(vec![hosts, SetKind::Intervals { version }, SetKind::DynamicPorts])
+        prop::sample::select(vec![
+            hosts,
+            SetKind::Intervals { version },
+            SetKind::DynamicPorts,
+            SetKind::RefusedSources { version },
+            SetKind::RefusedPorts,
+        ])
     })
 }

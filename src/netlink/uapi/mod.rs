@@ -115,6 +115,9 @@ pub mod element_list {
 pub mod element {
     pub const KEY: u16 = 1;
     pub const FLAGS: u16 = 3;
+    pub const TIMEOUT: u16 = 4;
+    pub const EXPIRATION: u16 = 5;
+    pub const EXPRESSION: u16 = 7;
 }
 
 /// `NLMSGERR_ATTR_*`.

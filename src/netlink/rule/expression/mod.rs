@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use write::{
-    Counter, CtOriginal, FibDaddrType, Lookup, MetaKey, SocketKey, UpdateSet, XtMatch, XtTarget,
+    Counter, CtOriginal, FibDaddrType, Load, Lookup, MetaKey, SocketKey, UpdateSet, XtMatch,
+    XtTarget,
 };
 
 /// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
@@ -90,6 +91,21 @@ pub enum Expression<'a> {
     },
     /// Loads something about the first packet of the connection: `NFT_CT_*`.
     CtOriginal(u32),
+    /// Loads something into a register behind the first one: a further field of a concatenation.
+    Field {
+        /// `NFT_REG_*`.
+        register: u32,
+        /// What.
+        field: Field,
+    },
+    /// Adds the registers from the first one on to a set, or restarts their timeout there, and counts
+    /// the packets of each key.
+    CountInSet {
+        /// The set.
+        set: Cow<'a, str>,
+        /// The timeout in milliseconds.
+        timeout: u64,
+    },
     /// An xt target.
     Target {
         /// Its name.
@@ -105,6 +121,15 @@ pub enum Expression<'a> {
     Verdict(VerdictCode<'a>),
     /// Any other, by its name.
     Other(Cow<'a, str>),
+}
+
+/// A field of a concatenation behind the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Something about the packet: `NFT_META_*`.
+    Meta(u32),
+    /// Something about the first packet of the connection: `NFT_CT_*`.
+    CtOriginal(u32),
 }
 
 /// A verdict as it was read.
@@ -138,6 +163,15 @@ impl fmt::Display for Expression<'_> {
             Expression::Lookup(set) => write!(f, "[lookup @{set}]"),
             Expression::UpdateSet { set, timeout } => {
                 write!(f, "[dynset update @{set} timeout {timeout}ms]")
+            }
+            Expression::CountInSet { set, timeout } => {
+                write!(f, "[dynset update @{set} timeout {timeout}ms counter]")
+            }
+            Expression::Field { register, field: Field::Meta(key) } => {
+                write!(f, "[meta {key} => {register}]")
+            }
+            Expression::Field { register, field: Field::CtOriginal(key) } => {
+                write!(f, "[ct original {key} => {register}]")
             }
             Expression::Ct { key, set: false } => write!(f, "[ct {key}]"),
             Expression::Ct { key, set: true } => write!(f, "[ct {key} set]"),

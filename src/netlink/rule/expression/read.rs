@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Expression, VerdictCode};
+use super::{Expression, Field, VerdictCode};
 use crate::netlink::attribute::Attribute;
 use crate::netlink::uapi;
 
@@ -28,6 +28,10 @@ impl<'a> Expression<'a> {
             "meta" if uses_register(uapi::meta::DESTINATION) => {
                 Expression::Meta(number(uapi::meta::KEY)?)
             }
+            "meta" => Expression::Field {
+                register: number(uapi::meta::DESTINATION)?,
+                field: Field::Meta(number(uapi::meta::KEY)?),
+            },
             "payload" if uses_register(uapi::payload::DESTINATION) => Expression::Payload {
                 base: number(uapi::payload::BASE)?,
                 offset: number(uapi::payload::OFFSET)?,
@@ -82,10 +86,17 @@ impl<'a> Expression<'a> {
             {
                 Expression::Lookup(data.nested().find(uapi::lookup::SET)?.string())
             }
-            "dynset" if is_plain_update(data) => Expression::UpdateSet {
-                set: data.nested().find(uapi::dynset::SET)?.string(),
-                timeout: data.nested().find(uapi::dynset::TIMEOUT)?.be_u64()?,
-            },
+            "dynset" if is_update(data) => {
+                let set = data.nested().find(uapi::dynset::SET)?.string();
+                let timeout = data.nested().find(uapi::dynset::TIMEOUT)?.be_u64()?;
+                match data.nested().find(uapi::dynset::EXPRESSION) {
+                    None => Expression::UpdateSet { set, timeout },
+                    Some(expression) => match Expression::read(expression) {
+                        Expression::Counter { .. } => Expression::CountInSet { set, timeout },
+                        _ => return None,
+                    },
+                }
+            }
             "socket" if uses_register(uapi::socket::DESTINATION) => Expression::Socket {
                 key: number(uapi::socket::KEY)?,
                 level: number(uapi::socket::LEVEL).unwrap_or(0),
@@ -101,6 +112,14 @@ impl<'a> Expression<'a> {
             "ct" if uses_register(uapi::ct::SOURCE) => {
                 Expression::Ct { key: number(uapi::ct::KEY)?, set: true }
             }
+            "ct" if number(uapi::ct::SOURCE).is_none()
+                && data.nested().find(uapi::ct::DIRECTION)?.payload == [uapi::ct::ORIGINAL] =>
+            {
+                Expression::Field {
+                    register: number(uapi::ct::DESTINATION)?,
+                    field: Field::CtOriginal(number(uapi::ct::KEY)?),
+                }
+            }
             "reject" if number(uapi::reject::TYPE) == Some(uapi::reject::TCP_RESET) => {
                 Expression::RejectWithReset
             }
@@ -112,15 +131,16 @@ impl<'a> Expression<'a> {
     }
 }
 
-/// Whether a dynset expression only adds a key to the set or restarts its timeout.
-fn is_plain_update(data: Attribute) -> bool {
-    use uapi::dynset::{DATA, EXPRESSION, EXPRESSIONS, FLAGS, OPERATION, SOURCE};
+/// Whether a dynset expression only adds a key to the set or restarts its timeout, and may evaluate
+/// one expression.
+fn is_update(data: Attribute) -> bool {
+    use uapi::dynset::{DATA, EXPRESSIONS, FLAGS, OPERATION, SOURCE};
     let number = |attribute| data.nested().find(attribute).and_then(|number| number.be_u32());
     let has = |attribute| data.nested().find(attribute).is_some();
     number(SOURCE) == Some(uapi::REGISTER)
         && number(OPERATION) == Some(uapi::dynset::UPDATE)
         && number(FLAGS).unwrap_or(0) == 0
-        && ![DATA, EXPRESSION, EXPRESSIONS].into_iter().any(has)
+        && ![DATA, EXPRESSIONS].into_iter().any(has)
 }
 
 fn read_verdict(data: Attribute<'_>) -> Option<VerdictCode<'_>> {

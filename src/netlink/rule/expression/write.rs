@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 
 use nftnl::nftnl_sys as sys;
 
+use super::Field;
 use crate::netlink::uapi;
 
 /// An xt match.
@@ -114,6 +115,28 @@ impl nftnl::expr::Expression for MetaKey {
     }
 }
 
+/// A further field of a concatenation, loaded into the register that this number stands for
+/// (`NFT_REG_*`).
+pub struct Load {
+    pub field: Field,
+    pub register: u32,
+}
+
+impl nftnl::expr::Expression for Load {
+    fn to_expr(&self, rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let (expression, register) = match self.field {
+            Field::Meta(key) => (MetaKey(key).to_expr(rule), sys::NFTNL_EXPR_META_DREG),
+            Field::CtOriginal(key) => (CtOriginal(key).to_expr(rule), sys::NFTNL_EXPR_CT_DREG),
+        };
+        // SAFETY: `expression` is a fresh expression of the kind that this attribute belongs to; it
+        // replaces the first register.
+        unsafe {
+            sys::nftnl_expr_set_u32(expression.as_ptr(), register as u16, self.register);
+        }
+        expression
+    }
+}
+
 /// `socket KEY`: something about the local socket that the packet is for, `NFT_SOCKET_*`. The
 /// kernel looks for one that listens too.
 pub struct SocketKey {
@@ -179,13 +202,16 @@ pub struct UpdateSet {
     pub set: CString,
     /// In milliseconds.
     pub timeout: u64,
+    /// Whether the packets of each value are counted.
+    pub is_counted: bool,
 }
 
 impl nftnl::expr::Expression for UpdateSet {
-    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+    fn to_expr(&self, rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
         let expression = allocate(c"dynset");
+        let counter = self.is_counted.then(|| Counter::default().to_expr(rule));
         // SAFETY: `expression` is a fresh dynset expression, whose attributes these are. The name
-        // is copied.
+        // is copied. The counter is a fresh expression, which libnftnl frees with this one.
         unsafe {
             let expression = expression.as_ptr();
             sys::nftnl_expr_set_u32(
@@ -202,6 +228,10 @@ impl nftnl::expr::Expression for UpdateSet {
             sys::nftnl_expr_set_u64(expression, timeout, self.timeout);
             let name = self.set.as_ptr();
             sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_DYNSET_SET_NAME as u16, name);
+            if let Some(counter) = counter {
+                let attribute = sys::NFTNL_EXPR_DYNSET_EXPR as u16;
+                sys::nftnl_expr_set(expression, attribute, counter.as_ptr().cast(), 0);
+            }
         }
         expression
     }

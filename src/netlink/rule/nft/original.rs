@@ -1,15 +1,22 @@
 //! Conditions on the first packet of a flow as it was before translation: `ct original …`.
 
 use ipnetwork::IpNetwork;
-use nftnl::expr::{Bitwise, Cmp, CmpOp};
+use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta};
 
-use crate::model::{AddressSpec, Endpoint, IpVersion, NftMatch};
-use crate::netlink::rule::expression::{CtOriginal, Expression};
+use crate::model::{AddressSpec, Endpoint, IpVersion, NftMatch, UpdateKey};
+use crate::netlink::rule::expression::{CtOriginal, Expression, Field, Load};
 use crate::netlink::rule::header::{address, octets};
 use crate::netlink::rule::reader::{Read, Rest, is_zero, number, range, shard};
 use crate::netlink::rule::writer::add_between;
 use crate::netlink::uapi::cmp_operation::EQ;
-use crate::netlink::uapi::ct_key;
+use crate::netlink::uapi::{ct_key, meta_key};
+
+/// `NFT_REG32_01`: the second four bytes of the first register.
+const REGISTER_32_01: u32 = 9;
+/// `NFT_REG_2`: behind the sixteen bytes of the first register.
+const REGISTER_2: u32 = 2;
+/// `ct original proto-dst` as a further field.
+const PORT: Field = Field::CtOriginal(ct_key::PROTO_DST);
 
 /// `NFT_CT_SRC_IP`, `NFT_CT_DST_IP` and those of IPv6.
 fn key(end: Endpoint, version: IpVersion) -> u32 {
@@ -36,6 +43,46 @@ pub fn load_port(nft: &mut nftnl::Rule) {
 /// `ct original ip saddr`
 pub fn load_source(nft: &mut nftnl::Rule, version: IpVersion) {
     nft.add_expr(&CtOriginal(key(Endpoint::Source, version)));
+}
+
+/// `ct original ip saddr . meta l4proto . ct original proto-dst`
+pub fn load_source_and_port(nft: &mut nftnl::Rule, version: IpVersion) {
+    load_source(nft, version);
+    for (field, register) in source_fields(version) {
+        nft.add_expr(&Load { field, register });
+    }
+}
+
+/// `meta l4proto . ct original proto-dst`
+pub fn load_protocol_and_port(nft: &mut nftnl::Rule) {
+    nft.add_expr(&Meta::L4Proto);
+    nft.add_expr(&Load { field: PORT, register: REGISTER_32_01 });
+}
+
+/// The fields behind the source address, with their registers: the first free ones, as nft has them.
+fn source_fields(version: IpVersion) -> [(Field, u32); 2] {
+    let [protocol, port] = match version {
+        IpVersion::V4 => [REGISTER_32_01, REGISTER_32_01 + 1],
+        IpVersion::V6 => [REGISTER_2, REGISTER_32_01 + 4],
+    };
+    [(Field::Meta(meta_key::L4PROTO), protocol), (PORT, port)]
+}
+
+/// The key whose fields were loaded.
+pub fn decode_key(expressions: Rest) -> Option<UpdateKey> {
+    match expressions {
+        [Expression::CtOriginal(number), protocol, port] => {
+            let (Endpoint::Source, version) = end_of(*number)? else { return None };
+            let fields = source_fields(version);
+            let expected = fields.map(|(field, register)| Expression::Field { register, field });
+            ([protocol, port] == expected.each_ref()).then_some(UpdateKey::OriginalSource(version))
+        }
+        [
+            Expression::Meta(meta_key::L4PROTO),
+            Expression::Field { register: REGISTER_32_01, field: PORT },
+        ] => Some(UpdateKey::OriginalPort),
+        _ => None,
+    }
 }
 
 /// `ct original ip saddr 192.0.2.0/24`

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use nftnl::expr::{Bitwise, Conntrack, RejectionType, Verdict};
 
-use crate::model::{NftMatch, NftStatement, Protocol, SetUpdate};
+use super::original;
+use crate::model::{NftMatch, NftStatement, Protocol, SetUpdate, UpdateKey};
 use crate::netlink::c_string::to_c_string;
 use crate::netlink::rule::expression::{Expression, UpdateSet, VerdictCode};
 use crate::netlink::rule::reader::{Rest, is_zero, loads_port, native_number};
@@ -37,10 +38,14 @@ fn add_mark(nft: &mut nftnl::Rule, mask: u32, xor: u32) {
 }
 
 /// `update @SET { tcp dport timeout 1h }`
-fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, timeout, .. }: &SetUpdate) {
-    load_port(nft);
+fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, key, timeout }: &SetUpdate) {
+    match key {
+        UpdateKey::Port(_) => load_port(nft),
+        UpdateKey::OriginalSource(version) => original::load_source_and_port(nft, *version),
+        UpdateKey::OriginalPort => original::load_protocol_and_port(nft),
+    }
     let timeout = u64::from(timeout.get()) * MILLISECONDS;
-    nft.add_expr(&UpdateSet { set: to_c_string(set), timeout });
+    nft.add_expr(&UpdateSet { set: to_c_string(set), timeout, is_counted: key.is_counted() });
 }
 
 /// The statement of a rule with these conditions, if the expressions are of exactly the form that
@@ -64,14 +69,19 @@ pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
             Expression::Ct { key: ct_key::MARK, set: true },
         ] => mark(mask, xor)?,
         [loading, Expression::UpdateSet { set, timeout }] if loads_port(loading) => {
-            NftStatement::UpdateSet(SetUpdate {
-                set: set.as_ref().into(),
-                protocol: protocol_of(matches)?,
-                timeout: seconds(*timeout)?,
-            })
+            update(set, UpdateKey::Port(protocol_of(matches)?), *timeout)?
+        }
+        [fields @ .., Expression::CountInSet { set, timeout }] => {
+            protocol_of(matches)?;
+            update(set, original::decode_key(fields)?, *timeout)?
         }
         _ => return None,
     })
+}
+
+fn update(set: &str, key: UpdateKey, timeout: u64) -> Option<NftStatement> {
+    let timeout = seconds(timeout)?;
+    Some(NftStatement::UpdateSet(SetUpdate { set: set.into(), key, timeout }))
 }
 
 fn mark(mask: &[u8], xor: &[u8]) -> Option<NftStatement> {
