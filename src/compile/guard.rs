@@ -62,7 +62,8 @@ pub(super) fn nat(version: IpVersion, mark: u32) -> Chain {
 pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
     let peers = swarm::entry(policy.guard());
-    let mut chains: Vec<Chain> = paths(policy).map(refused::chain).collect();
+    let mut chains: Vec<Chain> =
+        paths(policy).map(|path| refused::chain(path, policy.log().refused())).collect();
     chains.extend([
         regular(INSIDE, inside()),
         regular(ALLOWED, allowed::rules(policy.allow(), large)),

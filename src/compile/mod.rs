@@ -89,7 +89,7 @@ pub fn compile(policy: &Policy) -> Ruleset {
         .extend(IpVersion::ALL.into_iter().flat_map(|version| nat_chains(version, policy, &large)));
     // Before them the sets that do not depend on the sources.
     sets.extend(large.into_sets());
-    let guard = policy.guard().is_enabled().then(|| sockets::scope(policy.guard()));
+    let guard = policy.guard().is_enabled().then(|| sockets::scope(policy));
     Ruleset {
         chains,
         sets,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::guard::{DROPPED, jump, rule};
 use super::{base_rule, guard, own_table};
 use crate::model::{
-    Chain, DesiredRule, InstalledTable, NftMatch, NftRule, NftStatement, Protocol, RefusalPath,
-    RefusalSet, Set, SetPath, SetUpdate, UpdateKey,
+    Chain, DesiredRule, InstalledTable, LogTarget, NftMatch, NftRule, NftStatement, Protocol,
+    RefusalPath, RefusalSet, Set, SetPath, SetUpdate, UpdateKey,
 };
 
 /// How long an entry remains in a set, in seconds.
@@ -23,10 +23,17 @@ pub(super) fn refuse(path: RefusalPath) -> [DesiredRule; 2] {
     [rule([], jump(&chain_name(path))), base_rule(drop)]
 }
 
-/// The chain that records what came by this path.
-pub(super) fn chain(path: RefusalPath) -> Chain {
-    let rules = Protocol::ALL.into_iter().flat_map(|protocol| record(path, protocol)).collect();
-    guard::chain(&chain_name(path), None, rules)
+/// The chain that records, and perhaps logs, what came by this path.
+pub(super) fn chain(path: RefusalPath, target: Option<LogTarget>) -> Chain {
+    let log = target.map(|target| log(path, target));
+    let records = Protocol::ALL.into_iter().flat_map(|protocol| record(path, protocol));
+    guard::chain(&chain_name(path), None, log.into_iter().chain(records).collect())
+}
+
+/// `counter limit rate 10/second burst 20 packets log prefix "dwnl refused: PATH: " …`
+fn log(path: RefusalPath, target: LogTarget) -> DesiredRule {
+    let prefix = format!("dwnl refused: {path}: ").into();
+    rule([], NftStatement::Log { target, prefix })
 }
 
 /// The sets of this path.

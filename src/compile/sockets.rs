@@ -14,7 +14,7 @@ use crate::model::{
     Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RefusalPath, Rule, Ruleset,
     Set, SetKind, SetPath, SetUpdate, Snapshot, UpdateKey,
 };
-use crate::policy::Guard;
+use crate::policy::{Guard, Policy};
 
 /// What is for a local socket, whoever has it.
 pub(crate) const LOCAL_SOCKET: &str = "local-socket";
@@ -37,13 +37,15 @@ const EVERY_SOCKET: [NftMatch; 2] =
 const ROOT: u64 = 1;
 
 /// What the guard of a policy looks for on the host.
-pub(super) fn scope(guard: &Guard) -> GuardScope {
+pub(super) fn scope(policy: &Policy) -> GuardScope {
+    let guard = policy.guard();
     let host = Guard::HOST_CGROUPS.map(Arc::from).into_iter();
     GuardScope {
         host_network: guard.host_network(),
         mark: guard.mark().bits(),
         docker_cgroup: guard.docker_cgroup().cloned(),
         host_cgroups: host.chain(guard.host_cgroups().iter().cloned()).collect(),
+        log_refused: policy.log().refused(),
     }
 }
 
@@ -175,7 +177,7 @@ fn chains(scope: &GuardScope, host: &HostState) -> [Chain; 6] {
     };
     let container = [remember()].into_iter().chain(accept_or_drop(RefusalPath::HostNetwork));
     [
-        refused::chain(RefusalPath::HostNetwork),
+        refused::chain(RefusalPath::HostNetwork, scope.log_refused),
         chain(DOCKER_SOCKET, None, vec![remember(), rule([], goto(PROXIED))]),
         chain(CONTAINER_SOCKET, None, container.collect()),
         chain(DOCKER_PORT, None, docker_port()),

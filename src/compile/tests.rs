@@ -5,11 +5,11 @@ mod sockets;
 
 use super::*;
 use crate::docker::swarm_ports;
-use crate::model::Protocol;
 use crate::model::{
     AddressSpec, Cgroup, Docker, HostState, Listener, Ports, PublishedPort, Snapshot,
 };
-use crate::policy::{Allow, AllowBuilder, DirectRouting, Group, Guard, GuardBuilder};
+use crate::model::{LogTarget, Protocol};
+use crate::policy::{Allow, AllowBuilder, DirectRouting, Group, Guard, GuardBuilder, Log};
 
 fn source(text: &str) -> AddressSpec {
     text.parse().expect("a source")
@@ -302,6 +302,15 @@ fn what_is_dropped_is_recorded_by_protocol_ip_version_and_port() {
     );
     assert_eq!(recorded.len(), 3 * 3);
     assert_eq!(rules("proxied")[2], "counter jump refused-proxy");
+    let logging = |target| {
+        let log = Log::default().with_refused(Some(target));
+        let policy = Policy::builder().log(log).build().expect("a policy");
+        self::rules(&policy, &Docker::default(), "refused-proxy")[0].clone()
+    };
+    let rule = "counter limit rate 10/second burst 20 packets log prefix \
+                \"dwnl refused: docker-proxy: \"";
+    assert_eq!(logging(LogTarget::Kernel), format!("{rule} level info"));
+    assert_eq!(logging(LogTarget::Nflog(5)), format!("{rule} group 5"));
     assert!(managed_objects().sets.is_empty());
 }
 

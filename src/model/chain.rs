@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{BaseChain, ChainPath, ForeignTranslations, Name, Origin, Rule, Set, TablePath};
+use super::{
+    BaseChain, ChainPath, ForeignTranslations, LogTarget, Name, Origin, Rule, Set, TablePath,
+};
 
 /// How much of a chain belongs to dwnl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct GuardScope {
     pub docker_cgroup: Option<Name>,
     /// The names of the cgroups at the top of the hierarchy whose services are the host's own.
     pub host_cgroups: Vec<Name>,
+    /// Where the packets are logged that it drops.
+    pub log_refused: Option<LogTarget>,
 }
 
 impl Ruleset {

@@ -111,7 +111,6 @@ impl fmt::Display for RefusalSet {
 
 /// What was refused to one source at one port, on one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RefusedSource {
     /// The path.
     pub path: RefusalPath,
@@ -132,7 +131,6 @@ pub struct RefusedSource {
 
 /// What was refused at one port, on one path, to any source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RefusedPort {
     /// The path.
     pub path: RefusalPath,
@@ -150,7 +148,6 @@ pub struct RefusedPort {
 
 /// How full one of the kernel's sets is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RefusalFill {
     /// Which set.
     pub set: RefusalSet,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Allow, Group, Guard, Policy, PolicyError, Revoke, size};
+use super::{Allow, Group, Guard, Log, Policy, PolicyError, Revoke, size};
 use crate::model::Name;
 
 /// Builds a [`Policy`]. What is wrong is reported by [`PolicyBuilder::build`].
@@ -12,6 +12,7 @@ pub struct PolicyBuilder {
     allow: Vec<Allow>,
     guard: Guard,
     revoke: Revoke,
+    log: Log,
 }
 
 impl PolicyBuilder {
@@ -37,13 +38,21 @@ impl PolicyBuilder {
         PolicyBuilder { revoke, ..self }
     }
 
+    /// Sets the `[log]` table.
+    pub fn log(self, log: Log) -> PolicyBuilder {
+        PolicyBuilder { log, ..self }
+    }
+
     /// The policy.
     ///
     /// # Errors
-    /// [`PolicyError::DuplicateName`], [`PolicyError::ConflictingGroups`] and
-    /// [`PolicyError::TooManyRules`].
+    /// [`PolicyError::DuplicateName`], [`PolicyError::ConflictingGroups`],
+    /// [`PolicyError::TooManyRules`], and [`PolicyError::NeedsGuard`] for a log without the guard.
     pub fn build(self) -> Result<Policy, PolicyError> {
-        let PolicyBuilder { allow, guard, revoke } = self;
+        let PolicyBuilder { allow, guard, revoke, log } = self;
+        if log.refused().is_some() && !guard.is_enabled() {
+            return Err(PolicyError::NeedsGuard("refused"));
+        }
         let mut names = HashSet::new();
         for name in allow.iter().filter_map(Allow::name) {
             if !names.insert(name) {
@@ -53,7 +62,7 @@ impl PolicyBuilder {
         let groups = allow.iter().filter_map(Allow::from).chain(guard.swarm_peers());
         check_groups(groups.flatten())?;
         size::check(&allow, guard.swarm_peers().unwrap_or_default())?;
-        Ok(Policy { allow, guard, revoke })
+        Ok(Policy { allow, guard, revoke, log })
     }
 }
 

@@ -168,7 +168,7 @@ fn interpret(
     root: &DeTable,
     files: &mut SourceFiles,
 ) -> Result<Policy, PolicyError> {
-    document.check_keys(root, "", &["sources", "allow", "guard", "revoke"]);
+    document.check_keys(root, "", &["sources", "allow", "guard", "revoke", "log"]);
     let groups = match root.get("sources").and_then(|value| document.table(value, "sources")) {
         Some(table) => Groups::read(document, table, files),
         None => Groups::default(),
@@ -177,10 +177,12 @@ fn interpret(
     let guard = guard.and_then(|table| settings::guard(document, table, &groups));
     let revoke = root.get("revoke").and_then(|value| document.table(value, "revoke"));
     let revoke = revoke.map(|table| settings::revoke(document, table));
+    let log = root.get("log").and_then(|value| document.table(value, "log"));
+    let log = log.map(|table| settings::log(document, table, guard.as_ref()));
     let allow = match root.get("allow") {
         Some(value) => allow::Reader::new(document, &groups).entries(value),
         None => Vec::new(),
     };
     let policy = Policy::builder().allow_all(allow).guard(guard.unwrap_or_default());
-    policy.revoke(revoke.unwrap_or_default()).build()
+    policy.revoke(revoke.unwrap_or_default()).log(log.unwrap_or_default()).build()
 }

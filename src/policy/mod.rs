@@ -27,6 +27,7 @@ mod group;
 mod guard;
 mod lint;
 mod load;
+mod log;
 mod mark;
 mod name;
 mod parse;
@@ -50,6 +51,7 @@ pub use error::PolicyError;
 pub use group::{Group, Source};
 pub use guard::{DirectRouting, Guard, GuardBuilder};
 pub use load::LoadedPolicy;
+pub use log::Log;
 pub use mark::{Mark, MarkError};
 pub use name::NAME_MAX;
 pub use revoke::{Established, Revoke};
@@ -64,6 +66,7 @@ pub struct Policy {
     allow: Vec<Allow>,
     guard: Guard,
     revoke: Revoke,
+    log: Log,
 }
 
 impl Policy {
@@ -102,5 +105,10 @@ impl Policy {
     /// The `[revoke]` table.
     pub fn revoke(&self) -> Revoke {
         self.revoke
+    }
+
+    /// The `[log]` table.
+    pub fn log(&self) -> Log {
+        self.log
     }
 }

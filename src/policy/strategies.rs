@@ -5,17 +5,22 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
 
-use super::{Allow, DirectRouting, Established, Group, Guard, Mark, Policy, Revoke};
-use crate::model::{AddressSpec, Interface, Ports, Protocol};
+use super::{Allow, DirectRouting, Established, Group, Guard, Log, Mark, Policy, Revoke};
+use crate::model::{AddressSpec, Interface, LogTarget, Ports, Protocol};
 
 /// A valid policy: with the guard and without, with named and unnamed groups, small and large.
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
-    (prop::collection::vec(entry(), 0..4), guard(), any::<bool>()).prop_filter_map(
+    let log = prop::option::of(prop_oneof![
+        Just(LogTarget::Kernel),
+        any::<u16>().prop_map(LogTarget::Nflog),
+    ]);
+    (prop::collection::vec(entry(), 0..4), guard(), any::<bool>(), log).prop_filter_map(
         "a valid policy",
-        |(entries, guard, is_cut)| {
+        |(entries, guard, is_cut, log)| {
+            let log = Log::default().with_refused(log.filter(|_| guard.is_enabled()));
             let established = if is_cut { Established::Cut } else { Established::Keep };
             let revoke = Revoke::default().with_established(established);
-            Policy::builder().allow_all(entries).guard(guard).revoke(revoke).build().ok()
+            Policy::builder().allow_all(entries).guard(guard).revoke(revoke).log(log).build().ok()
         },
     )
 }

@@ -47,7 +47,7 @@ fn contents(policy: &Policy) -> impl PartialEq + Debug + '_ {
     let settings = (guard.is_enabled(), guard.mark(), guard.host_network(), guard.direct_routing());
     let cgroups = (guard.docker_cgroup(), guard.host_cgroups());
     let peers = guard.swarm_peers().map(group_contents);
-    (entries.collect::<Vec<_>>(), settings, cgroups, peers, policy.revoke())
+    (entries.collect::<Vec<_>>(), settings, cgroups, peers, policy.revoke(), policy.log())
 }
 
 /// The named groups with their sources, each once, and the sources of the others.

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 
 use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
-use super::{Allow, DirectRouting, Established, Group, Guard, Mark, Policy, Revoke, Source};
+use super::{Allow, DirectRouting, Established, Group, Guard, Log, Mark, Policy, Revoke, Source};
 use crate::model::Name;
 
 impl Policy {
@@ -23,6 +23,7 @@ impl Policy {
         }
         text.guard(&self.guard);
         text.revoke(self.revoke);
+        text.log(self.log);
         text.0
     }
 }
@@ -100,6 +101,13 @@ impl Text {
                 self.header("[revoke]");
                 self.string("established", "cut");
             }
+        }
+    }
+
+    fn log(&mut self, log: Log) {
+        if let Some(target) = log.refused() {
+            self.header("[log]");
+            self.string("refused", &target.to_string());
         }
     }
 

@@ -5,7 +5,7 @@ use super::super::sockets::{
     LOCAL_SOCKET, holds_socket_match, judged_service, judges_all_others, publish_listeners, scope,
 };
 use super::super::{compile, own_table};
-use super::{cgroup, completed, listener, published, resolve};
+use super::{cgroup, completed, listener, policy, published, resolve};
 use crate::model::{
     Cgroup, Cgroups, Docker, Family, GuardScope, HostState, InstalledSet, IpVersion, Listener,
     Protocol, PublishedPort, SetKind, Snapshot,
@@ -16,7 +16,7 @@ const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 
 /// The scope of a guard that has only the setting for containers in the host's network.
 fn looking_for(host_network: bool) -> GuardScope {
-    scope(&Guard::builder().host_network(host_network).build().expect("a guard"))
+    scope(&policy([], Guard::builder().host_network(host_network)))
 }
 
 /// dockerd as a service of systemd on a host with 6 listening cgroups.
@@ -132,7 +132,7 @@ fn other_sockets_are_judged_if_docker_may_use_a_cgroup_that_does_not_exist_yet()
         assert_eq!(judges(host_network, daemons, hosts()), expected, "{daemons:?}");
         assert!(!judges(host_network, daemons, Vec::new()), "nothing would be left alone");
     }
-    let named = Guard::builder().host_cgroups(["docker.slice"]).build().expect("a guard");
+    let named = policy([], Guard::builder().host_cgroups(["docker.slice"]));
     let cgroups = Cgroups { daemons: vec![outside], host: hosts(), ..Cgroups::default() };
     assert!(!judges_all_others(&scope(&named), &cgroups), "the operator has named it");
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::model::{Family, IpVersion, Name, Protocol};
+use crate::model::{Family, IpVersion, LogTarget, Name, Protocol};
 
 /// What a rule of nft does with a packet that meets its conditions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,21 @@ pub enum NftStatement {
     /// `update @SET { tcp dport timeout 1h }`: puts a key into the set, or keeps it there for as long
     /// again, and continues with the next rule. If the set is full, that is all it does.
     UpdateSet(SetUpdate),
+    /// `limit rate 10/second burst 20 packets log prefix "PREFIX" level info` or `… group 5`: logs some
+    /// of the packets, and continues with the next rule.
+    Log {
+        /// Where to.
+        target: LogTarget,
+        /// What a line begins with: at most 127 bytes without `"` and NUL.
+        prefix: Name,
+    },
+}
+
+impl NftStatement {
+    /// Maximum number of packets that a rule logs per second, on average.
+    pub const LOG_RATE: u64 = 10;
+    /// Maximum number of packets that a rule logs at once.
+    pub const LOG_BURST: u32 = 20;
 }
 
 /// What puts a key into a set of the rule's own table.
@@ -85,7 +100,8 @@ impl NftStatement {
             | NftStatement::RejectWithReset
             | NftStatement::SetCtMark(_)
             | NftStatement::ClearCtMark(_)
-            | NftStatement::UpdateSet(_) => None,
+            | NftStatement::UpdateSet(_)
+            | NftStatement::Log { .. } => None,
         }
     }
 
@@ -99,7 +115,8 @@ impl NftStatement {
             | NftStatement::Jump(_)
             | NftStatement::Goto(_)
             | NftStatement::SetCtMark(_)
-            | NftStatement::ClearCtMark(_) => None,
+            | NftStatement::ClearCtMark(_)
+            | NftStatement::Log { .. } => None,
         }
     }
 }
@@ -117,6 +134,17 @@ impl fmt::Display for NftStatement {
             NftStatement::UpdateSet(SetUpdate { set, key, timeout }) => {
                 let counter = if key.is_counted() { " counter" } else { "" };
                 write!(f, "update @{set} {{ {key} timeout {}{counter} }}", Time(timeout.get()))
+            }
+            NftStatement::Log { target, prefix } => {
+                let (rate, burst) = (NftStatement::LOG_RATE, NftStatement::LOG_BURST);
+                write!(
+                    f,
+                    "limit rate {rate}/second burst {burst} packets log prefix \"{prefix}\" "
+                )?;
+                match target {
+                    LogTarget::Kernel => write!(f, "level info"),
+                    LogTarget::Nflog(group) => write!(f, "group {group}"),
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::super::attribute::{Attributes, put, put_nested};
 use super::super::*;
 use crate::model::{
-    AddressSpec, CgroupMatch, ChainPath, Family, Interval, IpVersion, NftMatch, NftRule,
+    AddressSpec, CgroupMatch, ChainPath, Family, Interval, IpVersion, LogTarget, NftMatch, NftRule,
     NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard,
     TablePath, UpdateKey,
 };
@@ -134,6 +134,23 @@ fn an_altered_record_is_rejected() {
         let update = [8, 0, 3, 0, 0, 0, 0, 1];
         assert!(!altered(&update, &[8, 0, 3, 0, 0, 0, 0, 2]), "{key}: delete");
     }
+}
+
+#[test]
+fn an_altered_log_is_rejected() {
+    let log = |target| {
+        let prefix = "dwnl refused: ".into();
+        message(&NftRule::new([], NftStatement::Log { target, prefix }).into())
+    };
+    let bytes = log(LogTarget::Kernel);
+    assert!(is_known(&bytes, Family::Inet) && is_known(&log(LogTarget::Nflog(5)), Family::Inet));
+    let altered = |from: &[u8], to: &[u8]| is_known(&altered(&bytes, from, to), Family::Inet);
+    let attribute = |number, value| [8, 0, number, 0, 0, 0, 0, value];
+    assert!(!altered(&attribute(3, 20), &attribute(3, 21)), "another burst");
+    assert!(!altered(&attribute(4, 0), &attribute(4, 1)), "bytes in place of packets");
+    assert!(!altered(&attribute(5, 0), &attribute(5, 1)), "only what is above the rate");
+    assert!(!altered(&attribute(5, 6), &attribute(5, 4)), "another level");
+    assert!(!altered(&attribute(5, 6), &attribute(6, 1)), "with flags");
 }
 
 #[test]

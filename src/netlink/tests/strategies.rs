@@ -132,6 +132,10 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
     })
 }
 
+fn log_target() -> impl Strategy<Value = LogTarget> {
+    prop_oneof![Just(LogTarget::Kernel), any::<u16>().prop_map(LogTarget::Nflog)]
+}
+
 fn update_key() -> impl Strategy<Value = UpdateKey> {
     prop_oneof![
         protocol().prop_map(UpdateKey::Port),
@@ -152,6 +156,8 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
         ("[a-z]{1,9}", update_key(), any::<NonZeroU32>()).prop_map(|(set, key, timeout)| {
             NftStatement::UpdateSet(SetUpdate { set: set.into(), key, timeout })
         }),
+        (log_target(), "[a-z: ]{1,60}")
+            .prop_map(|(target, prefix)| { NftStatement::Log { target, prefix: prefix.into() } }),
     ];
     let comment = prop::option::of("[a-z ]{1,80}");
     (conditions(), comment, statement).prop_map(|(mut conditions, comment, statement)| {

@@ -119,6 +119,28 @@ pub mod nat {
     pub const REGISTER_PORT_MIN: u16 = 5;
 }
 
+/// `NFTA_LOG_*`.
+pub mod log {
+    pub const GROUP: u16 = 1;
+    pub const PREFIX: u16 = 2;
+    pub const SNAPLEN: u16 = 3;
+    pub const THRESHOLD: u16 = 4;
+    pub const LEVEL: u16 = 5;
+    pub const FLAGS: u16 = 6;
+
+    /// `LOGLEVEL_INFO`.
+    pub const INFO: u32 = 6;
+}
+
+/// `NFTA_LIMIT_*`.
+pub mod limit {
+    pub const RATE: u16 = 1;
+    pub const UNIT: u16 = 2;
+    pub const BURST: u16 = 3;
+    pub const TYPE: u16 = 4;
+    pub const FLAGS: u16 = 5;
+}
+
 /// `NFTA_FIB_*`.
 pub mod fib {
     /// `NFT_FIB_RESULT_ADDRTYPE` and `NFTA_FIB_F_DADDR`.

@@ -17,7 +17,11 @@ const ADVICE: [(&[&str], &str, &str); 16] = [
         "",
         "dwnl does not limit rates or connections; a rule in the chain `DOCKER-USER` can",
     ),
-    (&["log", "logging", "log-prefix"], "", "dwnl does not log packets"),
+    (
+        &["log", "logging", "log-prefix"],
+        "",
+        "write `refused = \"kernel\"` in a table `[log]` to log what is refused",
+    ),
     (
         &["country", "countries", "geoip", "geo", "asn"],
         "",

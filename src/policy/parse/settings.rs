@@ -1,12 +1,13 @@
-//! The `[guard]` and `[revoke]` tables.
+//! The `[guard]`, `[revoke]` and `[log]` tables.
 
 use toml::de::DeTable;
 
 use super::document::{Document, Strings, Value};
 use super::group::Groups;
+use crate::model::LogTarget;
 use crate::policy::diag::{Issue, Quoted, suggest};
 use crate::policy::{
-    DirectRouting, Established, Guard, GuardBuilder, Mark, PolicyError, Revoke, cgroup,
+    DirectRouting, Established, Guard, GuardBuilder, Log, Mark, PolicyError, Revoke, cgroup,
 };
 
 /// The keys that only the guard uses.
@@ -121,6 +122,36 @@ pub(in crate::policy) fn revoke(document: &mut Document, table: &DeTable) -> Rev
 fn established(document: &mut Document, value: &Value) -> Option<Established> {
     let known = [("keep", Established::Keep), ("cut", Established::Cut)];
     one_of(document, "established", value, &known)
+}
+
+/// Reads the `[log]` table. `guard` is the guard of the policy, if it has no errors.
+pub(in crate::policy) fn log(
+    document: &mut Document,
+    table: &DeTable,
+    guard: Option<&Guard>,
+) -> Log {
+    document.check_keys(table, " in `[log]`", &["refused"]);
+    let Some(value) = table.get("refused") else { return Log::default() };
+    let target = document.string(value, "refused", "kernel");
+    let target = target.and_then(|text| document.check(log_target(text), value.span()));
+    if target.is_some() && guard.is_some_and(|guard| !guard.is_enabled()) {
+        document.error(value.span(), PolicyError::NeedsGuard("refused"));
+        return Log::default();
+    }
+    Log::default().with_refused(target)
+}
+
+/// `kernel`, `nflog:5`
+fn log_target(text: &str) -> Result<LogTarget, Issue> {
+    let group = |number: &str| number.parse().ok().filter(|_| !number.starts_with('+'));
+    match text.strip_prefix("nflog:").map(group) {
+        None if text == "kernel" => Ok(LogTarget::Kernel),
+        Some(Some(group)) => Ok(LogTarget::Nflog(group)),
+        Some(None) => Err(Issue::new(format!("{} has no valid group", Quoted(text)))
+            .help("write the number of a group from 0 to 65535, as in `nflog:5`")),
+        None => Err(Issue::new(format!("{} is not a place to log to", Quoted(text)))
+            .help("use `kernel`, or `nflog:5` with the number of an NFLOG group")),
+    }
 }
 
 /// The value of a key that takes one of two words.

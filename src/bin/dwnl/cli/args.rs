@@ -2,10 +2,12 @@
 //! but only if the command uses them.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
-use dwnl::model::Family;
+use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use dwnl::model::{AddressSpec, Family, Ports, Protocol};
+use dwnl::policy::ParseError;
 
 /// The path of the policy without `--file`.
 pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
@@ -70,6 +72,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Show which policy is in force, and whether the kernel matches it
     Status(StatusArgs),
+    /// Show which sources were refused at which ports
+    Refused(RefusedArgs),
     /// Show the installed rules with their packet and byte counters
     Show(Namespace),
     /// Remove everything dwnl installed, in one transaction
@@ -209,6 +213,54 @@ pub struct StatusArgs {
     /// Where the policy in force is stored.
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+/// The arguments of `refused`.
+#[derive(Debug, Args)]
+pub struct RefusedArgs {
+    /// Only these ports: 443, 443/udp or 8000-8100/tcp; without a protocol, of all protocols
+    #[arg(long, value_name = "PORT[/PROTO]", value_parser = ports)]
+    pub port: Option<PortFilter>,
+    /// Only sources of this address, prefix or range
+    #[arg(long, value_name = "SOURCE", value_parser = AddressSpec::from_str)]
+    pub source: Option<AddressSpec>,
+    /// Show at most N sources, and N ports [default: 20; all with --json or -v]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Only what was refused within DURATION, such as 10m or 1h
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub since: Option<Duration>,
+    /// What comes first: the most recent or the most packets
+    #[arg(long, value_enum, value_name = "ORDER", default_value_t = Order::Recent)]
+    pub sort: Order,
+    /// Print a line for each refusal from now on, until interrupted
+    #[arg(long, conflicts_with_all = ["top", "since", "sort"])]
+    pub follow: bool,
+    /// The network namespace to look at.
+    #[command(flatten)]
+    pub namespace: Namespace,
+}
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// The most recent.
+    Recent,
+    /// The most packets.
+    Packets,
+}
+
+/// Ports of one protocol or of all.
+#[derive(Clone, Debug)]
+pub struct PortFilter(pub Vec<Ports>);
+
+fn ports(text: &str) -> Result<PortFilter, ParseError> {
+    let ports: Ports = text.parse()?;
+    if text.contains('/') {
+        return Ok(PortFilter(vec![ports]));
+    }
+    let of = |protocol| Ports::new(protocol, ports.first(), ports.last()).ok();
+    Ok(PortFilter(Protocol::ALL.into_iter().filter_map(of).collect()))
 }
 
 /// The arguments of `apply`.

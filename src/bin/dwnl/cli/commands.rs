@@ -15,6 +15,7 @@ use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 use super::args::{
     ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, StateArgs, WatchArgs,
 };
+use super::refused::refused;
 use super::status::status;
 use super::{Console, INVALID, capabilities, service_user, trial};
 use crate::apply::{self, Findings};
@@ -48,6 +49,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Rollback(args) => trial::rollback(&args, console, started),
         Command::Watch(args) => watch(&args, console),
         Command::Status(args) => status(&args, console),
+        Command::Refused(args) => refused(&args, console),
         Command::Show(namespace) => show(&namespace, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }

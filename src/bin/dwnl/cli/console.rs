@@ -3,6 +3,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anstream::AutoStream;
 use anyhow::Context;
@@ -77,6 +78,22 @@ impl Console {
             Console { .. } => print_text(report),
         };
         printed.or_else(ignore_closed_pipe)
+    }
+
+    /// Prints a report of something that happens now, as text or as an object with the time. Returns
+    /// whether anybody still reads it.
+    pub fn line(&self, report: &impl Report) -> anyhow::Result<bool> {
+        let printed = match self {
+            Console { quiet: true, .. } => Ok(()),
+            Console { json: true, .. } => {
+                writeln!(io::stdout(), "{}", JsonObject::at(SystemTime::now(), report).to_text())
+            }
+            Console { .. } => print_text(report),
+        };
+        match printed {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            printed => printed.context("cannot write to standard output").map(|()| true),
+        }
     }
 
     /// Prints the report of another process after the line `by`, and returns its exit status.

@@ -5,6 +5,7 @@ mod capabilities;
 mod commands;
 mod console;
 mod normalize;
+mod refused;
 mod service_user;
 mod spinner;
 mod status;

@@ -43,6 +43,7 @@ impl Command {
             Command::Confirm(_) => "confirm",
             Command::Rollback(_) => "rollback",
             Command::Status(_) => "status",
+            Command::Refused(_) => "refused",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
         }
@@ -56,9 +57,11 @@ impl Command {
             Command::Apply(args) => Some(&mut args.policy),
             Command::Watch(args) => Some(&mut args.policy),
             Command::Status(args) => Some(&mut args.policy),
-            Command::Confirm(_) | Command::Rollback(_) | Command::Show(_) | Command::Remove(_) => {
-                None
-            }
+            Command::Confirm(_)
+            | Command::Rollback(_)
+            | Command::Refused(_)
+            | Command::Show(_)
+            | Command::Remove(_) => None,
         }
     }
 
@@ -78,6 +81,7 @@ impl Command {
             Command::Watch(args) => Some(&mut args.namespace.netns),
             Command::Status(args) => Some(&mut args.namespace.netns),
             Command::Rollback(args) => Some(&mut args.namespace.netns),
+            Command::Refused(args) => Some(&mut args.namespace.netns),
             Command::Confirm(namespace) | Command::Show(namespace) | Command::Remove(namespace) => {
                 Some(&mut namespace.netns)
             }
@@ -134,6 +138,17 @@ mod tests {
     }
 
     #[test]
+    fn a_port_to_look_for_may_have_a_protocol() {
+        let ports = |line| match parse(line).map(|cli| cli.verb) {
+            Ok(Command::Refused(args)) => args.port.map(|port| port.0.len()),
+            _ => None,
+        };
+        assert_eq!(ports("dwnl refused --port 443"), Some(3));
+        assert_eq!(ports("dwnl refused --port 443/udp"), Some(1));
+        assert_eq!(ports("dwnl refused --port 0"), None);
+    }
+
+    #[test]
     fn conflicting_options_are_rejected() {
         for line in [
             "dwnl -f p show",
@@ -147,6 +162,8 @@ mod tests {
             "dwnl watch -f -",
             "dwnl -f - watch",
             "dwnl apply --metrics-file m",
+            "dwnl refused -f p",
+            "dwnl refused --follow --top 5",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

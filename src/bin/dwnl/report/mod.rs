@@ -16,13 +16,14 @@ mod indented;
 mod json_object;
 mod object;
 mod preview;
+mod refused;
 mod rules;
 mod set_elements;
 mod show;
 mod status;
 mod style;
 #[cfg(test)]
-mod test_support;
+pub mod test_support;
 mod trial;
 
 use std::io::{self, Write};
@@ -40,6 +41,7 @@ pub use diagnostics::{
 pub use difference::Difference;
 pub use event::Event;
 pub use json_object::JsonObject;
+pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
 pub use show::Show;
 pub use status::{FileReport, FileState, KernelReport, Status, StoredReport, WatchReport};

@@ -2,14 +2,15 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anstream::StripStream;
 use dwnl::Plan;
 use dwnl::engine::Outcome;
 use dwnl::model::{
     BaseChain, Chain, ChainPath, DesiredRule, Family, Interval, IpVersion, IptablesRule, Location,
-    Match, NftMatch, NftRule, NftStatement, Origin, Ownership, Ports, Protocol, Rule, Ruleset, Set,
-    SetKind, SetPath, TablePath, Verdict,
+    Match, NftMatch, NftRule, NftStatement, Origin, Ownership, Ports, Protocol, RefusalPath,
+    RefusedSource, Rule, Ruleset, Set, SetKind, SetPath, TablePath, Verdict,
 };
 use dwnl::plan::Change;
 use serde::Serialize;
@@ -28,6 +29,19 @@ pub fn plain(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
 
 pub fn json(report: &impl Serialize) -> String {
     serde_json::to_string(report).expect("reports can be serialized")
+}
+
+/// A source 192.0.2.N that was refused at 8080/udp three seconds ago.
+pub fn refused_source(number: u8, packets: u64) -> RefusedSource {
+    RefusedSource {
+        path: RefusalPath::PublishedPort,
+        source: [192, 0, 2, number].into(),
+        protocol: Protocol::Udp,
+        port: 8080,
+        packets,
+        bytes: 50 * packets,
+        last: Duration::from_secs(3),
+    }
 }
 
 pub fn path(family: Family, chain: &str) -> Arc<ChainPath> {

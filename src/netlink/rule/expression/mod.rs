@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use write::{
-    Counter, CtOriginal, FibDaddrType, Load, Lookup, MetaKey, SocketKey, UpdateSet, XtMatch,
-    XtTarget,
+    Counter, CtOriginal, FibDaddrType, Limit, Load, Log, Lookup, MetaKey, SocketKey, UpdateSet,
+    XtMatch, XtTarget,
 };
 
 /// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
@@ -106,6 +106,27 @@ pub enum Expression<'a> {
         /// The timeout in milliseconds.
         timeout: u64,
     },
+    /// Ends the rule for packets above a rate.
+    Limit {
+        /// Packets per second.
+        rate: u64,
+        /// Packets at once.
+        burst: u32,
+    },
+    /// Logs the packet to the kernel's log.
+    LogToKernel {
+        /// What the line begins with.
+        prefix: Cow<'a, str>,
+        /// `LOGLEVEL_*`.
+        level: u32,
+    },
+    /// Logs the packet to a group of NFLOG.
+    LogToGroup {
+        /// What the message begins with.
+        prefix: Cow<'a, str>,
+        /// The group.
+        group: u16,
+    },
     /// An xt target.
     Target {
         /// Its name.
@@ -172,6 +193,15 @@ impl fmt::Display for Expression<'_> {
             }
             Expression::Field { register, field: Field::CtOriginal(key) } => {
                 write!(f, "[ct original {key} => {register}]")
+            }
+            Expression::Limit { rate, burst } => {
+                write!(f, "[limit rate {rate}/second burst {burst}]")
+            }
+            Expression::LogToKernel { prefix, level } => {
+                write!(f, "[log prefix {prefix:?} level {level}]")
+            }
+            Expression::LogToGroup { prefix, group } => {
+                write!(f, "[log prefix {prefix:?} group {group}]")
             }
             Expression::Ct { key, set: false } => write!(f, "[ct {key}]"),
             Expression::Ct { key, set: true } => write!(f, "[ct {key} set]"),

@@ -97,6 +97,11 @@ impl<'a> Expression<'a> {
                     },
                 }
             }
+            "limit" if is_packets_per_second(data) => Expression::Limit {
+                rate: data.nested().find(uapi::limit::RATE)?.be_u64()?,
+                burst: number(uapi::limit::BURST)?,
+            },
+            "log" => read_log(data)?,
             "socket" if uses_register(uapi::socket::DESTINATION) => Expression::Socket {
                 key: number(uapi::socket::KEY)?,
                 level: number(uapi::socket::LEVEL).unwrap_or(0),
@@ -141,6 +146,30 @@ fn is_update(data: Attribute) -> bool {
         && number(OPERATION) == Some(uapi::dynset::UPDATE)
         && number(FLAGS).unwrap_or(0) == 0
         && ![DATA, EXPRESSIONS].into_iter().any(has)
+}
+
+/// Whether a limit is one of packets per second, which lets through what is below it.
+fn is_packets_per_second(data: Attribute) -> bool {
+    let find = |attribute| data.nested().find(attribute);
+    let number = |attribute| find(attribute).map_or(Some(0), |number| number.be_u32());
+    find(uapi::limit::UNIT).and_then(|unit| unit.be_u64()) == Some(1)
+        && [uapi::limit::TYPE, uapi::limit::FLAGS].map(number) == [Some(0); 2]
+}
+
+fn read_log(data: Attribute<'_>) -> Option<Expression<'_>> {
+    use uapi::log::{FLAGS, GROUP, LEVEL, PREFIX, SNAPLEN, THRESHOLD};
+    let find = |attribute| data.nested().find(attribute);
+    if [FLAGS, SNAPLEN, THRESHOLD].into_iter().any(|attribute| find(attribute).is_some()) {
+        return None;
+    }
+    let prefix = find(PREFIX)?.string();
+    Some(match find(GROUP) {
+        Some(group) => {
+            let group = u16::from_be_bytes(group.payload.try_into().ok()?);
+            Expression::LogToGroup { prefix, group }
+        }
+        None => Expression::LogToKernel { prefix, level: find(LEVEL)?.be_u32()? },
+    })
 }
 
 fn read_verdict(data: Attribute<'_>) -> Option<VerdictCode<'_>> {

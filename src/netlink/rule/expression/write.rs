@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use nftnl::nftnl_sys as sys;
 
 use super::Field;
+use crate::model::LogTarget;
 use crate::netlink::uapi;
 
 /// An xt match.
@@ -192,6 +193,57 @@ impl nftnl::expr::Expression for Lookup {
             sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LOOKUP_SREG as u16, uapi::REGISTER);
             let name = self.0.as_ptr();
             sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_LOOKUP_SET as u16, name);
+        }
+        expression
+    }
+}
+
+/// `limit rate RATE/second burst BURST packets`: ends the rule for packets above it.
+pub struct Limit {
+    pub rate: u64,
+    pub burst: u32,
+}
+
+impl nftnl::expr::Expression for Limit {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"limit");
+        // SAFETY: `expression` is a fresh limit expression, whose attributes these are.
+        unsafe {
+            let expression = expression.as_ptr();
+            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_LIMIT_RATE as u16, self.rate);
+            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_LIMIT_UNIT as u16, 1);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LIMIT_BURST as u16, self.burst);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LIMIT_TYPE as u16, 0);
+            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LIMIT_FLAGS as u16, 0);
+        }
+        expression
+    }
+}
+
+/// `log prefix "PREFIX" level info`, `log prefix "PREFIX" group GROUP`.
+pub struct Log {
+    pub prefix: CString,
+    pub target: LogTarget,
+}
+
+impl nftnl::expr::Expression for Log {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"log");
+        // SAFETY: `expression` is a fresh log expression, whose attributes these are. The prefix is
+        // copied.
+        unsafe {
+            let expression = expression.as_ptr();
+            let prefix = self.prefix.as_ptr();
+            sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_LOG_PREFIX as u16, prefix);
+            match self.target {
+                LogTarget::Nflog(group) => {
+                    sys::nftnl_expr_set_u16(expression, sys::NFTNL_EXPR_LOG_GROUP as u16, group);
+                }
+                LogTarget::Kernel => {
+                    let level = sys::NFTNL_EXPR_LOG_LEVEL as u16;
+                    sys::nftnl_expr_set_u32(expression, level, uapi::log::INFO);
+                }
+            }
         }
         expression
     }

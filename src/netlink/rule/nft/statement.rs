@@ -5,13 +5,15 @@ use std::num::NonZeroU32;
 use nftnl::expr::{Bitwise, Conntrack, RejectionType, Verdict};
 
 use super::original;
-use crate::model::{NftMatch, NftStatement, Protocol, SetUpdate, UpdateKey};
+use crate::model::{LogTarget, NftMatch, NftStatement, Protocol, SetUpdate, UpdateKey};
 use crate::netlink::c_string::to_c_string;
-use crate::netlink::rule::expression::{Expression, UpdateSet, VerdictCode};
+use crate::netlink::rule::expression::{Expression, Limit, Log, UpdateSet, VerdictCode};
 use crate::netlink::rule::reader::{Rest, is_zero, loads_port, native_number};
 use crate::netlink::rule::writer::load_port;
-use crate::netlink::uapi::ct_key;
+use crate::netlink::uapi::{ct_key, log};
 
+/// How many packets a rule logs.
+const LIMIT: Limit = Limit { rate: NftStatement::LOG_RATE, burst: NftStatement::LOG_BURST };
 /// Of a second.
 const MILLISECONDS: u64 = 1000;
 
@@ -26,6 +28,7 @@ pub fn add(nft: &mut nftnl::Rule, statement: &NftStatement) {
         NftStatement::SetCtMark(bits) => return add_mark(nft, !bits, *bits),
         NftStatement::ClearCtMark(bits) => return add_mark(nft, !bits, 0),
         NftStatement::UpdateSet(update) => return add_update(nft, update),
+        NftStatement::Log { target, prefix } => return add_log(nft, *target, prefix),
     };
     nft.add_expr(&verdict);
 }
@@ -46,6 +49,12 @@ fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, key, timeout }: &SetUpdate
     }
     let timeout = u64::from(timeout.get()) * MILLISECONDS;
     nft.add_expr(&UpdateSet { set: to_c_string(set), timeout, is_counted: key.is_counted() });
+}
+
+/// `limit rate 10/second burst 20 packets log prefix "PREFIX" …`
+fn add_log(nft: &mut nftnl::Rule, target: LogTarget, prefix: &str) {
+    nft.add_expr(&LIMIT);
+    nft.add_expr(&Log { prefix: to_c_string(prefix), target });
 }
 
 /// The statement of a rule with these conditions, if the expressions are of exactly the form that
@@ -75,8 +84,22 @@ pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
             protocol_of(matches)?;
             update(set, original::decode_key(fields)?, *timeout)?
         }
+        [Expression::Limit { rate, burst }, log]
+            if (*rate, *burst) == (LIMIT.rate, LIMIT.burst) =>
+        {
+            decode_log(log)?
+        }
         _ => return None,
     })
+}
+
+fn decode_log(expression: &Expression) -> Option<NftStatement> {
+    let (target, prefix) = match expression {
+        Expression::LogToKernel { prefix, level: log::INFO } => (LogTarget::Kernel, prefix),
+        Expression::LogToGroup { prefix, group } => (LogTarget::Nflog(*group), prefix),
+        _ => return None,
+    };
+    Some(NftStatement::Log { target, prefix: prefix.as_ref().into() })
 }
 
 fn update(set: &str, key: UpdateKey, timeout: u64) -> Option<NftStatement> {
