@@ -1,17 +1,18 @@
 //! The objects that the commands print, except `watch`.
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::SystemTime;
 
 use dwnl::Policy;
 use dwnl::state::{Metadata, StoredPolicy};
 
 use super::checker::Checker;
-use super::support::{Namespace, companion, dwnl, wait_for};
+use super::support::{Answer, Namespace, Topology, companion, dwnl, udp, wait_for};
 
 /// Docker's rules: a published port, and one whose rule of the nftables backend cannot be read.
 pub const DOCKER: &str = "
@@ -109,6 +110,7 @@ fn kernel_commands(checker: &mut Checker) {
     forwards(checker, &host);
     trials(checker, &host);
     status(checker, &host);
+    refused(checker);
     checker.expect("remove", &printed(&host, &["remove", "-v"], "", 0));
     checker.expect("remove", &printed(&host, &["remove"], "", 0));
 }
@@ -163,6 +165,31 @@ fn status(checker: &mut Checker, host: &Namespace) {
     let stored = stored.expect("a small policy");
     fs::write(directory.path().join("policy.applied"), stored.as_bytes()).expect("to write");
     checker.expect("status", &run("status"));
+}
+
+/// A client that is refused, and one whose packets are followed.
+fn refused(checker: &mut Checker) {
+    let Topology { host, client } = Topology::new();
+    checker.expect("refused", &printed(&host, &["refused"], "", 0));
+    dwnl(&host, &["apply", "-f", "-"], &policy(0..0)).succeeded();
+    host.run(&["nft", "add rule inet dwnl input udp dport 8080 counter goto proxied"]);
+    let send = || udp(&client, Topology::REFUSED, Topology::HOST, 8080);
+    assert_eq!(send(), Answer::TimedOut);
+    checker.expect("refused", &printed(&host, &["refused"], "", 0));
+    let mut follower = companion(&host.path())
+        .args([env!("CARGO_BIN_EXE_dwnl"), "refused", "--follow", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("dwnl");
+    let output = BufReader::new(follower.stdout.take().expect("its output"));
+    let line = thread::spawn(|| output.lines().next().expect("a line").expect("UTF-8"));
+    // It prints what is refused once it has read the sets for the first time.
+    while !line.is_finished() {
+        send();
+    }
+    checker.expect("refusal", &line.join().expect("a line"));
+    follower.kill().expect("to end it");
+    follower.wait().expect("its end");
 }
 
 /// An entry that is restricted to an interface and a destination.

@@ -18,7 +18,7 @@ fn fill(site: &Site, set: RefusalSet) {
             None => String::new(),
         };
         let port = number + 10_000;
-        writeln!(script, "{source}udp . {port} timeout 1d counter,").expect("memory");
+        writeln!(script, "{source}udp . {port} counter timeout 1d,").expect("memory");
     }
     site.nft(&(script + "}"));
 }

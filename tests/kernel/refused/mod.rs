@@ -1,6 +1,7 @@
 //! What the kernel remembers of refused packets, with real packets.
 
 mod command;
+mod flood;
 mod full;
 mod log;
 
@@ -20,7 +21,7 @@ const PUBLISHED: RefusalPath = RefusalPath::PublishedPort;
 struct Site {
     topology: Topology,
     engine: Engine,
-    _container: (Namespace, UdpEcho),
+    container: (Namespace, UdpEcho),
 }
 
 impl Site {
@@ -32,7 +33,7 @@ impl Site {
         publish(host, "docker7");
         is_answered(&topology.client, Topology::HOST, 8080);
         let engine = host.inside(Engine::open).expect("an engine");
-        Site { topology, engine, _container: container }
+        Site { topology, engine, container }
     }
 
     /// The site with a policy that allows nobody to reach the port.
