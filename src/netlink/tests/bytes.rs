@@ -78,7 +78,7 @@ fn the_bytes_are_those_of_iptables() {
 fn a_rule_of_another_form_is_foreign() {
     for vector in vectors().into_iter().filter(|vector| vector.saved.contains("-m limit")) {
         let content = decoded(&vector.payload, Family::Ip).content;
-        assert!(content.to_string().contains("[limit]"), "{content}");
+        assert!(content.to_string().contains("[limit"), "{content}");
     }
 }
 

@@ -279,7 +279,9 @@ fn port(port: u16, protocol: Protocol) -> String {
 }
 
 fn time(now: SystemTime, last: Duration) -> String {
-    let at = now.checked_sub(last).unwrap_or(SystemTime::UNIX_EPOCH);
+    // A clock that was not set yet may be less than a day after the epoch.
+    let at =
+        now.checked_sub(last).map_or(SystemTime::UNIX_EPOCH, |at| at.max(SystemTime::UNIX_EPOCH));
     humantime::format_rfc3339_seconds(at).to_string()
 }
 
