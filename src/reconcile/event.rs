@@ -50,6 +50,9 @@ pub struct Repair {
     pub applied: Applied,
     /// The commits since the previous comparison.
     pub causes: Attribution,
+    /// Whether other programs had changed what dwnl installed, or may have. If not, the rules only
+    /// follow what Docker publishes.
+    pub is_drift: bool,
     /// Whether other programs have kept changing what is repaired since before this repair.
     pub is_flapping: bool,
 }

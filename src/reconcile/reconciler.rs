@@ -274,7 +274,12 @@ impl Reconciler {
             let causes = causes.clone();
             ReconcileEvent::Flapping { causes, pause }
         });
-        events.push(ReconcileEvent::Repaired(Repair { applied, causes, is_flapping }));
+        events.push(ReconcileEvent::Repaired(Repair {
+            applied,
+            causes,
+            is_drift: is_touched,
+            is_flapping,
+        }));
         events.extend(flapping);
     }
 }

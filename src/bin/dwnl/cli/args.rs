@@ -1,6 +1,7 @@
 //! The arguments of the command line. `--file` and `--netns` may precede the command or follow it,
 //! but only if the command uses them.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -327,7 +328,10 @@ pub struct WatchArgs {
     /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,
-    /// Serve metrics on a Unix socket at PATH
+    /// Serve metrics over HTTP on a Unix socket at PATH
     #[arg(long, value_name = "PATH")]
     pub metrics_socket: Option<PathBuf>,
+    /// Serve metrics over HTTP at ADDRESS:PORT, such as 127.0.0.1:9120 or [::1]:9120
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Vec<SocketAddr>,
 }

@@ -23,7 +23,7 @@ use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
 use crate::state::{Fallback, Recorder, StateOptions};
 use crate::warnings::{host_warnings, plan_warnings};
-use crate::watch::{Signals, Watch};
+use crate::watch::{Endpoints, Signals, Watch};
 
 /// The exit status of `plan --exit-code` if sources would gain or lose access.
 const ACCESS_CHANGES: u8 = 3;
@@ -208,7 +208,11 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     watch.serve(control);
     watch.set_manual(args.manual);
     watch.record_in(recorder);
-    watch.publish(args.metrics_file.as_deref(), args.metrics_socket.as_deref())?;
+    watch.publish(Endpoints {
+        file: args.metrics_file.as_deref(),
+        socket: args.metrics_socket.as_deref(),
+        listen: &args.metrics_listen,
+    })?;
     watch.run()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use dwnl::Error;
 use dwnl::engine::Outcome;
 use dwnl::reconcile::{ReconcileEvent, Repair};
+use dwnl::{Error, uncovered_ports};
 
 use super::{NOTIFYING, REPAIRING, Watch};
 use crate::apply::{self, Findings};
@@ -19,12 +19,14 @@ impl Watch {
                 self.on_in_sync(&outcome, &Attribution::from(&causes), elapsed);
             }
             ReconcileEvent::Flapping { causes, pause, .. } => {
+                self.counters.is_flapping = true;
                 let causes = &Attribution::from(&causes);
                 let objects = self.repaired.clone();
                 let repair_interval_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 self.log.emit(&Event::Flapping { causes, objects, repair_interval_ms });
             }
             ReconcileEvent::Stable { repairs, .. } => {
+                self.counters.is_flapping = false;
                 let objects = self.repaired.clone();
                 self.log.emit(&Event::Stable { objects, repairs });
             }
@@ -50,15 +52,19 @@ impl Watch {
         self.log.emit(&Event::Check { causes, elapsed_us });
         let policy = self.reconciler.policy();
         let found = policy.map(|policy| warnings(policy, outcome)).unwrap_or_default();
+        self.counters.uncovered_ports =
+            policy.map_or(0, |policy| uncovered_ports(policy, &outcome.docker).len());
         let warnings = news(&mut self.reported.warnings, found);
         self.warn(&warnings);
     }
 
     fn on_repaired(&mut self, repair: &Repair) {
-        let Repair { applied, causes, is_flapping, .. } = repair;
+        let Repair { applied, causes, is_drift, is_flapping, .. } = repair;
         self.counters.checks += 1;
         self.counters.conflicts += conflicts(&Ok(&applied.outcome));
         self.counters.repairs.count(applied.elapsed);
+        self.counters.uncovered_ports = applied.uncovered.len();
+        self.counters.drift_repairs += u64::from(*is_drift);
         self.log.clear(REPAIRING);
         let policy = self.reconciler.policy();
         let mut found = policy.map(|it| Findings::of(it, applied)).unwrap_or_default();

@@ -12,6 +12,7 @@ mod reload;
 mod signals;
 mod systemd;
 
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -30,11 +31,12 @@ use crate::control::{ControlSocket, PendingRequest};
 use crate::report::Event;
 use crate::state::Recorder;
 use files::{Change, Files};
-use metrics::{Counters, MetricsExporter};
+use metrics::{Counters, FileState, MetricsExporter, Sample};
 use signals::SignalAction;
 use systemd::Notifier;
 
 pub use log::Log;
+pub use metrics::Endpoints;
 pub use signals::Signals;
 
 /// The actions that can fail, for messages.
@@ -42,7 +44,7 @@ const WATCHING: &str = "watch the policy's files";
 const REPAIRING: &str = "repair the rules";
 const RELOADING: &str = "apply the policy";
 const NOTIFYING: &str = "notify systemd";
-const COUNTING: &str = "read the guard's drop counters";
+const COUNTING: &str = "read the counters of the rules";
 const FALLING_BACK: &str = "apply the last valid policy instead";
 const STORING: &str = "store the policy";
 const WRITING: &str = "write the metrics";
@@ -107,12 +109,15 @@ impl Watch {
         })
     }
 
-    /// Publishes metrics in a file and at a socket.
+    /// Publishes metrics at these places.
     ///
     /// # Errors
-    /// If the socket cannot be opened.
-    pub fn publish(&mut self, file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<()> {
-        self.exporter = MetricsExporter::open(file, socket)?;
+    /// If a socket cannot be opened.
+    pub fn publish(&mut self, endpoints: Endpoints) -> anyhow::Result<()> {
+        self.exporter = MetricsExporter::open(endpoints)?;
+        for address in endpoints.listen.iter().filter(|address| !address.ip().is_loopback()) {
+            self.log.emit(&Event::Warning { message: &exposed(*address) });
+        }
         Ok(())
     }
 
@@ -190,8 +195,9 @@ impl Watch {
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
         let others = [self.signals.as_fd(), self.files.as_fd()];
         let sources = self.reconciler.poll_fds().into_iter().chain(others);
-        let sources = sources.chain(self.exporter.socket()).chain(self.control.poll_fds());
+        let sources = sources.chain(self.control.poll_fds());
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
+        let sources = sources.chain(self.exporter.poll_fds());
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));
         let mut sources: Vec<PollFd> = sources.chain(readers).collect();
         match ppoll(&mut sources, timeout.map(TimeSpec::from_duration), None) {
@@ -202,14 +208,36 @@ impl Watch {
 
     /// Writes the metrics to the file and the clients that are waiting for them.
     fn publish_counters(&mut self) {
-        let now = Instant::now();
-        let Some(scrapers) = self.exporter.scrapers(now) else { return };
-        let rules = self.reconciler.counters();
-        let rules = rules.map_err(|error| self.log.warn_once(COUNTING, &error)).ok();
-        let drops = rules.as_ref().map(|rules| &rules.drops[..]);
-        let text = metrics::text(&self.counters, drops);
-        let written = self.exporter.publish(scrapers, &text, now);
-        self.log.report_result(WRITING, written);
+        let began = Instant::now();
+        let demand = self.exporter.demand(began);
+        if demand.needs_metrics() {
+            let metrics = self.metrics();
+            let written = self.exporter.publish(demand, &metrics, Instant::now());
+            self.log.report_result(WRITING, written);
+        }
+        self.exporter.pause(demand, began);
+    }
+
+    fn metrics(&mut self) -> String {
+        let kernel = self.reconciler.counters();
+        let kernel = kernel.map_err(|error| self.log.warn_once(COUNTING, &error)).ok();
+        let sample = Sample {
+            counters: &self.counters,
+            file: self.file_state(),
+            policy: self.reconciler.policy().zip(self.reconciler.ruleset()),
+            warnings: self.reported.warnings.len(),
+            kernel: kernel.as_ref(),
+        };
+        sample.to_text()
+    }
+
+    fn file_state(&self) -> FileState {
+        match &self.loaded {
+            _ if self.is_change_logged => FileState::Changed,
+            _ if self.counters.is_current => FileState::Current,
+            Some(LoadedPolicy { policy: Err(_), .. }) => FileState::Invalid,
+            _ => FileState::Failed,
+        }
     }
 
     /// Notifies systemd that the policy is in force, or which policy is.
@@ -234,6 +262,14 @@ impl Watch {
             self.log.emit(&Event::Warning { message: warning });
         }
     }
+}
+
+/// The warning about metrics that other hosts can read.
+fn exposed(address: SocketAddr) -> String {
+    format!(
+        "the metrics at {address} can be read by every host that reaches this address; they name policy \
+         entries, published ports and refused sources"
+    )
 }
 
 fn is_due(time: Option<Instant>) -> bool {

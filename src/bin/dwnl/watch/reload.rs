@@ -153,6 +153,7 @@ impl Watch {
         self.counters.conflicts += conflicts(&applied.as_ref().map(|applied| &applied.outcome));
         let applied = applied?;
         self.counters.reloads.count(applied.elapsed);
+        self.counters.uncovered_ports = applied.uncovered.len();
         self.counters.is_current = true;
         self.counters.is_fallback = false;
         let policy = self.reconciler.policy();

@@ -11,6 +11,12 @@ pub struct Counters {
     pub reloads: OpStats,
     /// Repairs. Those that failed include comparisons that failed.
     pub repairs: OpStats,
+    /// The repairs of what another program had changed.
+    pub drift_repairs: u64,
+    /// Whether another program keeps changing what is repaired.
+    pub is_flapping: bool,
+    /// Published ports that no entry of the policy covers, when the rules were compared last.
+    pub uncovered_ports: usize,
     /// Commits rejected because the ruleset changed concurrently.
     pub conflicts: u64,
     /// Overruns of the netlink buffer.
@@ -19,6 +25,35 @@ pub struct Counters {
     pub is_current: bool,
     /// Whether the policy in force is the last valid one, because the file had errors at the start.
     pub is_fallback: bool,
+}
+
+/// The policy file, compared with the policy in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// It is in force.
+    Current,
+    /// It has changed, and waits for a request to apply it.
+    Changed,
+    /// It has errors, or cannot be read.
+    Invalid,
+    /// It could not be applied.
+    Failed,
+}
+
+impl FileState {
+    /// All states.
+    pub const ALL: [FileState; 4] =
+        [FileState::Current, FileState::Changed, FileState::Invalid, FileState::Failed];
+
+    /// The word in the metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            FileState::Current => "current",
+            FileState::Changed => "changed",
+            FileState::Invalid => "invalid",
+            FileState::Failed => "failed",
+        }
+    }
 }
 
 impl Counters {

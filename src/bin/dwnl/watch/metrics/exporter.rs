@@ -1,46 +1,78 @@
-//! Publishes metrics: in a file after events and at intervals, and to clients of a socket.
+//! Publishes metrics: in a file after events and at intervals, and to clients over HTTP.
 
 use std::io;
-use std::iter;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use nix::poll::PollFd;
 
-use super::endpoints::{MetricsFile, MetricsSocket, respond};
+use super::file::MetricsFile;
+use super::http::{Listener, Server};
 
-/// Maximum number of clients answered in one turn of the event loop.
-const ANSWERS_MAX: usize = 16;
+/// How many times as long as it took to serve clients no client is served afterwards: whatever they do,
+/// they take a fifth of a core at most.
+const PAUSE_FACTOR: u32 = 4;
 
-/// Where metrics are published; nowhere by default.
+/// Where metrics are published.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Endpoints<'a> {
+    /// A file.
+    pub file: Option<&'a Path>,
+    /// A Unix socket.
+    pub socket: Option<&'a Path>,
+    /// TCP ports.
+    pub listen: &'a [SocketAddr],
+}
+
+/// Publishes metrics; by default nowhere.
 #[derive(Default)]
 pub struct MetricsExporter {
     file: Option<MetricsFile>,
-    socket: Option<MetricsSocket>,
+    server: Server,
+    /// Until when no client is served.
+    paused_until: Option<Instant>,
     /// Whether an event has happened since the file was written.
     is_dirty: bool,
 }
 
-/// The clients and the file that wait for metrics.
-pub struct Scrapers {
-    connections: Vec<UnixStream>,
+/// Who wants metrics now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Demand {
     is_file_due: bool,
+    /// Whether clients have been served.
+    is_serving: bool,
+    has_scrapers: bool,
+}
+
+impl Demand {
+    /// Whether the metrics are needed.
+    pub fn needs_metrics(self) -> bool {
+        self.is_file_due || self.has_scrapers
+    }
 }
 
 impl MetricsExporter {
-    /// Publishes metrics in this file and at this socket.
+    /// Publishes metrics at these places.
     ///
     /// # Errors
-    /// If the socket cannot be opened.
-    pub fn open(file: Option<&Path>, socket: Option<&Path>) -> anyhow::Result<MetricsExporter> {
-        let listen = |path: &Path| {
-            let socket = MetricsSocket::listen(path);
-            socket.with_context(|| format!("cannot listen at {}", path.display()))
-        };
+    /// If a socket cannot be opened.
+    pub fn open(endpoints: Endpoints) -> anyhow::Result<MetricsExporter> {
+        let Endpoints { file, socket, listen } = endpoints;
+        let mut listeners = Vec::new();
+        if let Some(path) = socket {
+            let listener = Listener::unix(path);
+            listeners
+                .push(listener.with_context(|| format!("cannot listen at {}", path.display()))?);
+        }
+        for address in listen {
+            let listener = Listener::tcp(*address);
+            listeners.push(listener.with_context(|| format!("cannot listen at {address}"))?);
+        }
         let file = file.map(|path| MetricsFile::new(path.to_owned(), Instant::now()));
-        Ok(MetricsExporter { file, socket: socket.map(listen).transpose()?, is_dirty: false })
+        let server = Server::new(listeners);
+        Ok(MetricsExporter { file, server, ..MetricsExporter::default() })
     }
 
     /// Notes an event, so that the file is written at once.
@@ -48,39 +80,51 @@ impl MetricsExporter {
         self.is_dirty = true;
     }
 
-    /// When the file is due next without an event.
+    /// When something is due without an event.
     pub fn due(&self) -> Option<Instant> {
-        self.file.as_ref().map(MetricsFile::due)
+        let clients = self.paused_until.or_else(|| self.server.due());
+        self.file.as_ref().map(MetricsFile::due).into_iter().chain(clients).min()
     }
 
-    /// The socket to poll for clients.
-    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.socket.as_ref().map(AsFd::as_fd)
+    /// What to poll for: clients, except in a pause.
+    pub fn poll_fds(&self) -> impl Iterator<Item = PollFd<'_>> {
+        let server = self.paused_until.is_none().then(|| self.server.poll_fds());
+        server.into_iter().flatten()
     }
 
-    /// The clients and the file that wait for metrics, if any do.
-    pub fn scrapers(&self, now: Instant) -> Option<Scrapers> {
-        let waiting = |socket: &MetricsSocket| {
-            iter::from_fn(|| socket.accept()).take(ANSWERS_MAX).collect::<Vec<UnixStream>>()
-        };
-        let connections = self.socket.as_ref().map(waiting).unwrap_or_default();
-        let is_file_due = self.due().is_some_and(|due| self.is_dirty || due <= now);
-        let scrapers = Scrapers { connections, is_file_due };
-        (scrapers.is_file_due || !scrapers.connections.is_empty()).then_some(scrapers)
+    /// Receives what clients send. Returns who wants metrics.
+    pub fn demand(&mut self, now: Instant) -> Demand {
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+        }
+        let is_file_due = self.file.as_ref().is_some_and(|file| self.is_dirty || file.due() <= now);
+        let is_serving = self.paused_until.is_none() && self.server.is_ready(now);
+        let has_scrapers = is_serving && self.server.advance(now);
+        Demand { is_file_due, is_serving, has_scrapers }
     }
 
-    /// Writes the text to them.
+    /// Writes the metrics to those that want them.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn publish(&mut self, mut scrapers: Scrapers, text: &str, now: Instant) -> io::Result<()> {
-        scrapers.connections.iter_mut().for_each(|connection| respond(connection, text));
-        match self.file.as_mut().filter(|_| scrapers.is_file_due) {
+    pub fn publish(&mut self, demand: Demand, metrics: &str, now: Instant) -> io::Result<()> {
+        if demand.has_scrapers {
+            self.server.publish(metrics, now);
+        }
+        match self.file.as_mut().filter(|_| demand.is_file_due) {
             Some(file) => {
                 self.is_dirty = false;
-                file.write(text, now)
+                file.write(metrics, now)
             }
             None => Ok(()),
+        }
+    }
+
+    /// Begins a pause if clients were served since `began`.
+    pub fn pause(&mut self, demand: Demand, began: Instant) {
+        if demand.is_serving {
+            let now = Instant::now();
+            self.paused_until = Some(now + (now - began) * PAUSE_FACTOR);
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Metrics for Prometheus, in a file and from a socket.
+//! Metrics for Prometheus, in a file and over HTTP.
 
 mod counters;
-mod endpoints;
 mod exporter;
 mod exposition;
+mod file;
+mod http;
+mod sample;
 
-pub use counters::Counters;
-pub use exporter::MetricsExporter;
-pub use exposition::text;
+pub use counters::{Counters, FileState};
+pub use exporter::{Endpoints, MetricsExporter};
+pub use sample::Sample;

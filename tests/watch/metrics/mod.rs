@@ -1,9 +1,11 @@
-//! The metrics, in a file and from a socket.
+//! The metrics, in a file and over HTTP.
+
+mod http;
+mod prometheus;
+mod queries;
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -11,18 +13,17 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::support::{Answer, Files, Topology, Watch, tcp, tcp_echo, wait_for};
+use super::support::{Answer, Files, Topology, Watch, http_unix, tcp, tcp_echo, wait_for};
 use super::{host, policy, wait_until_in_force};
 
 /// The text that the socket serves.
 fn answer(socket: &Path) -> String {
-    let mut text = String::new();
-    let mut connection = UnixStream::connect(socket).expect("to connect");
-    connection.read_to_string(&mut text).expect("an answer");
-    text
+    let answer = http_unix(socket, "/metrics");
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    answer.body
 }
 
-/// The value of a metric without labels.
+/// The value of a metric, named with its labels.
 #[track_caller]
 pub fn value(socket: &Path, name: &str) -> f64 {
     value_in(&answer(socket), name)
@@ -55,21 +56,49 @@ fn the_socket_serves_current_metrics() {
     watch.logged("policy has 1 error");
     assert_eq!(value(&socket, "dwnl_reload_failures_total"), 1.0);
     assert_eq!(value(&socket, "dwnl_policy_current"), 0.0);
+    assert_eq!(value(&socket, "dwnl_policy_file{state=\"invalid\"}"), 1.0);
+}
+
+/// A rule that another program removes is drift. A port that Docker publishes is not.
+#[test]
+fn drift_and_docker_are_told_apart() {
+    let (host, policy) = (host(), policy());
+    let (_watch, socket) = Watch::start_with_socket(&host, &policy);
+    let value = |name: &str| value(&socket, name);
+    assert_eq!(value("dwnl_uncovered_ports"), 0.0);
+    let rule =
+        "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 9 -j DNAT --to-destination 172.17.0.2:80";
+    let words = ["iptables", "-t", "nat"].into_iter().chain(rule.split(' '));
+    host.run(&words.collect::<Vec<_>>());
+    wait_until_in_force(&host, &policy, "the repair");
+    wait_for("the port", || (value("dwnl_uncovered_ports") == 1.0).then_some(()));
+    assert_eq!([value("dwnl_repairs_total"), value("dwnl_drift_repairs_total")], [1.0, 0.0]);
+    host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+    wait_until_in_force(&host, &policy, "the repair");
+    wait_for("the repair", || (value("dwnl_drift_repairs_total") == 1.0).then_some(()));
+    assert_eq!(value("dwnl_flapping"), 0.0);
 }
 
 #[test]
-fn clients_that_do_not_read_do_not_block_the_watch() {
+fn a_changed_policy_is_visible_until_it_is_applied() {
     let (host, policy) = (host(), policy());
-    let (mut watch, socket) = Watch::start_with_socket(&host, &policy);
-    let connect = |_| UnixStream::connect(&socket).expect("to connect");
-    let _clients: Vec<UnixStream> = (0..100).map(connect).collect();
-    host.run(&["nft", "flush", "ruleset"]);
-    wait_until_in_force(&host, &policy, "the repair");
-    assert_eq!(value(&socket, "dwnl_repairs_total"), 1.0);
-
-    watch.signal(Signal::SIGTERM);
-    assert_eq!(watch.ended().code(), Some(0));
-    assert!(!socket.exists());
+    let files = Files::new(&policy);
+    let socket = files.path("metrics");
+    let watch = Watch::start_with(
+        &host,
+        files,
+        &["--manual", "--metrics-socket", &socket.to_string_lossy()],
+    );
+    let state = |state: &str| value(&socket, &format!("dwnl_policy_file{{state=\"{state}\"}}"));
+    assert_eq!([state("current"), state("changed")], [1.0, 0.0]);
+    assert_eq!(value(&socket, "dwnl_policy_entries"), 1.0);
+    fs::write(watch.files().policy(), "").expect("to write");
+    watch.logged("has changed");
+    assert_eq!([state("current"), state("changed")], [0.0, 1.0]);
+    watch.signal(Signal::SIGHUP);
+    watch.logged("policy reloaded");
+    assert_eq!([state("current"), state("changed")], [1.0, 0.0]);
+    assert_eq!(value(&socket, "dwnl_policy_entries"), 0.0);
 }
 
 #[test]
@@ -92,7 +121,7 @@ fn the_file_is_written_after_each_event() {
 
 /// A listener on the host, reached over IPv6, takes the role of docker-proxy.
 #[test]
-fn guard_drops_are_counted() {
+fn drops_and_admitted_packets_are_counted() {
     let Topology { host, client } = Topology::new();
     host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
     let rule =
@@ -109,6 +138,11 @@ fn guard_drops_are_counted() {
     assert_eq!(connect(), Answer::TimedOut);
     assert!(value(&socket, name) >= 1.0);
     assert!(value(&socket, &name.replace("packets", "bytes")) >= 40.0);
+
+    let name = "dwnl_entry_admitted_packets_total{entry=\"web\"}";
+    assert_eq!(value(&socket, name), 0.0);
+    assert_eq!(tcp(&client, Topology::ALLOWED6, Topology::HOST6, 8080), Answer::Answered);
+    assert!(value(&socket, name) >= 1.0);
 }
 
 /// Names that another user may have created in the directory, before the file and its replacement.
