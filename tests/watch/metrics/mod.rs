@@ -121,7 +121,7 @@ fn the_file_is_written_after_each_event() {
 
 /// A listener on the host, reached over IPv6, takes the role of docker-proxy.
 #[test]
-fn drops_and_admitted_packets_are_counted() {
+fn refused_and_admitted_packets_are_counted() {
     let Topology { host, client } = Topology::new();
     host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
     let rule =
@@ -138,6 +138,16 @@ fn drops_and_admitted_packets_are_counted() {
     assert_eq!(connect(), Answer::TimedOut);
     assert!(value(&socket, name) >= 1.0);
     assert!(value(&socket, &name.replace("packets", "bytes")) >= 40.0);
+
+    let labels = "path=\"docker-proxy\",protocol=\"tcp\",port=\"8080\"";
+    let refused = || value(&socket, &format!("dwnl_refused_packets_total{{{labels}}}"));
+    let before = refused();
+    assert!(before >= 1.0);
+    assert_eq!(connect(), Answer::TimedOut);
+    assert!(refused() > before);
+    assert_eq!(value(&socket, "dwnl_refused_sources"), 1.0);
+    assert_eq!(value(&socket, "dwnl_refused_set_entries{set=\"refused-proxy-ip6\"}"), 1.0);
+    assert_eq!(value(&socket, "dwnl_refusals_recorded"), 1.0);
 
     let name = "dwnl_entry_admitted_packets_total{entry=\"web\"}";
     assert_eq!(value(&socket, name), 0.0);

@@ -197,6 +197,9 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
     };
+    let metrics = metrics_endpoints(args);
+    // A second engine, because metrics are read on a thread of their own.
+    let engine = (!metrics.is_empty()).then(|| open(namespace)).transpose()?;
     capabilities::keep_net_admin()?;
     let mut watch = Watch::new(
         args.policy.path(),
@@ -208,13 +211,19 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     watch.serve(control);
     watch.set_manual(args.manual);
     watch.record_in(recorder);
-    watch.publish(Endpoints {
+    if let Some(engine) = engine {
+        watch.publish(metrics, engine)?;
+    }
+    watch.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn metrics_endpoints(args: &WatchArgs) -> Endpoints<'_> {
+    Endpoints {
         file: args.metrics_file.as_deref(),
         socket: args.metrics_socket.as_deref(),
         listen: &args.metrics_listen,
-    })?;
-    watch.run()?;
-    Ok(ExitCode::SUCCESS)
+    }
 }
 
 fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {

@@ -67,9 +67,24 @@ impl Log {
 
     /// Logs the error of an action, or notes that it succeeded.
     pub fn report_result(&mut self, action: &'static str, done: io::Result<()>) {
-        match done {
-            Ok(()) => self.clear(action),
-            Err(error) => self.warn_once(action, &error),
+        self.success(action, done);
+    }
+
+    /// The result of an action; its error is logged.
+    pub fn success<T>(
+        &mut self,
+        action: &'static str,
+        result: Result<T, impl Display>,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => {
+                self.clear(action);
+                Some(value)
+            }
+            Err(error) => {
+                self.warn_once(action, &error);
+                None
+            }
         }
     }
 

@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use dwnl::Reconciler;
 use dwnl::policy::LoadedPolicy;
 use dwnl::reconcile::Debounce;
+use dwnl::{Engine, Reconciler};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -31,7 +31,7 @@ use crate::control::{ControlSocket, PendingRequest};
 use crate::report::Event;
 use crate::state::Recorder;
 use files::{Change, Files};
-use metrics::{Counters, FileState, MetricsExporter, Sample};
+use metrics::{Counters, FileState, MetricsExporter, ReadResult, Sample};
 use signals::SignalAction;
 use systemd::Notifier;
 
@@ -45,6 +45,7 @@ const REPAIRING: &str = "repair the rules";
 const RELOADING: &str = "apply the policy";
 const NOTIFYING: &str = "notify systemd";
 const COUNTING: &str = "read the counters of the rules";
+const READING_REFUSALS: &str = "read what the guard refused";
 const FALLING_BACK: &str = "apply the last valid policy instead";
 const STORING: &str = "store the policy";
 const WRITING: &str = "write the metrics";
@@ -109,12 +110,12 @@ impl Watch {
         })
     }
 
-    /// Publishes metrics at these places.
+    /// Publishes metrics at these places, and what was refused as far as this engine can read it.
     ///
     /// # Errors
-    /// If a socket cannot be opened.
-    pub fn publish(&mut self, endpoints: Endpoints) -> anyhow::Result<()> {
-        self.exporter = MetricsExporter::open(endpoints)?;
+    /// If a socket cannot be opened, or a thread cannot be started.
+    pub fn publish(&mut self, endpoints: Endpoints, engine: Engine) -> anyhow::Result<()> {
+        self.exporter = MetricsExporter::open(endpoints, engine)?;
         for address in endpoints.listen.iter().filter(|address| !address.ip().is_loopback()) {
             self.log.emit(&Event::Warning { message: &exposed(*address) });
         }
@@ -210,23 +211,26 @@ impl Watch {
     fn publish_counters(&mut self) {
         let began = Instant::now();
         let demand = self.exporter.demand(began);
-        if demand.needs_metrics() {
-            let metrics = self.metrics();
+        let refusals = demand.needs_metrics().then(|| self.exporter.refusals()).flatten();
+        if let Some(refusals) = refusals {
+            let metrics = self.metrics(refusals);
             let written = self.exporter.publish(demand, &metrics, Instant::now());
             self.log.report_result(WRITING, written);
         }
         self.exporter.pause(demand, began);
     }
 
-    fn metrics(&mut self) -> String {
+    fn metrics(&mut self, refusals: ReadResult) -> String {
+        let refusals = self.log.success(READING_REFUSALS, refusals);
         let kernel = self.reconciler.counters();
-        let kernel = kernel.map_err(|error| self.log.warn_once(COUNTING, &error)).ok();
+        let kernel = self.log.success(COUNTING, kernel);
         let sample = Sample {
             counters: &self.counters,
             file: self.file_state(),
             policy: self.reconciler.policy().zip(self.reconciler.ruleset()),
             warnings: self.reported.warnings.len(),
             kernel: kernel.as_ref(),
+            refusals: refusals.as_ref(),
         };
         sample.to_text()
     }

@@ -2,14 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use nix::poll::PollFd;
+use dwnl::Engine;
+use nix::poll::{PollFd, PollFlags};
 
 use super::file::MetricsFile;
 use super::http::{Listener, Server};
+use super::refusal_reader::{ReadResult, RefusalReader};
 
 /// How many times as long as it took to serve clients no client is served afterwards: whatever they do,
 /// they take a fifth of a core at most.
@@ -26,9 +29,17 @@ pub struct Endpoints<'a> {
     pub listen: &'a [SocketAddr],
 }
 
+impl Endpoints<'_> {
+    /// Whether metrics are published nowhere.
+    pub fn is_empty(&self) -> bool {
+        self.file.is_none() && self.socket.is_none() && self.listen.is_empty()
+    }
+}
+
 /// Publishes metrics; by default nowhere.
 #[derive(Default)]
 pub struct MetricsExporter {
+    reader: Option<RefusalReader>,
     file: Option<MetricsFile>,
     server: Server,
     /// Until when no client is served.
@@ -54,11 +65,11 @@ impl Demand {
 }
 
 impl MetricsExporter {
-    /// Publishes metrics at these places.
+    /// Publishes metrics at these places, and what was refused as far as this engine can read it.
     ///
     /// # Errors
-    /// If a socket cannot be opened.
-    pub fn open(endpoints: Endpoints) -> anyhow::Result<MetricsExporter> {
+    /// If a socket cannot be opened, or a thread cannot be started.
+    pub fn open(endpoints: Endpoints, engine: Engine) -> anyhow::Result<MetricsExporter> {
         let Endpoints { file, socket, listen } = endpoints;
         let mut listeners = Vec::new();
         if let Some(path) = socket {
@@ -71,8 +82,9 @@ impl MetricsExporter {
             listeners.push(listener.with_context(|| format!("cannot listen at {address}"))?);
         }
         let file = file.map(|path| MetricsFile::new(path.to_owned(), Instant::now()));
+        let reader = RefusalReader::start(engine).context("cannot start a thread")?;
         let server = Server::new(listeners);
-        Ok(MetricsExporter { file, server, ..MetricsExporter::default() })
+        Ok(MetricsExporter { reader: Some(reader), file, server, ..MetricsExporter::default() })
     }
 
     /// Notes an event, so that the file is written at once.
@@ -83,13 +95,25 @@ impl MetricsExporter {
     /// When something is due without an event.
     pub fn due(&self) -> Option<Instant> {
         let clients = self.paused_until.or_else(|| self.server.due());
-        self.file.as_ref().map(MetricsFile::due).into_iter().chain(clients).min()
+        // While the reader reads, it is its result that is waited for.
+        let file = self.file.as_ref().filter(|_| self.reading().is_none()).map(MetricsFile::due);
+        file.into_iter().chain(clients).min()
     }
 
-    /// What to poll for: clients, except in a pause.
+    /// What to poll for: what was refused, and clients, except in a pause.
     pub fn poll_fds(&self) -> impl Iterator<Item = PollFd<'_>> {
         let server = self.paused_until.is_none().then(|| self.server.poll_fds());
-        server.into_iter().flatten()
+        let reader = self.reading().map(|reader| PollFd::new(reader.as_fd(), PollFlags::POLLIN));
+        server.into_iter().flatten().chain(reader)
+    }
+
+    fn reading(&self) -> Option<&RefusalReader> {
+        self.reader.as_ref().filter(|reader| reader.is_reading())
+    }
+
+    /// What was refused; `None` while it is read.
+    pub fn refusals(&mut self) -> Option<ReadResult> {
+        self.reader.as_mut()?.fresh()
     }
 
     /// Receives what clients send. Returns who wants metrics.
@@ -99,8 +123,10 @@ impl MetricsExporter {
         }
         let is_file_due = self.file.as_ref().is_some_and(|file| self.is_dirty || file.due() <= now);
         let is_serving = self.paused_until.is_none() && self.server.is_ready(now);
-        let has_scrapers = is_serving && self.server.advance(now);
-        Demand { is_file_due, is_serving, has_scrapers }
+        if is_serving {
+            self.server.advance(now);
+        }
+        Demand { is_file_due, is_serving, has_scrapers: self.server.has_scrapers() }
     }
 
     /// Writes the metrics to those that want them.

@@ -8,6 +8,7 @@ use dwnl::{EntryCounters, Policy};
 
 use super::counters::{Counters, FileState};
 use super::exposition::Text;
+use super::refusals::Refusals;
 
 /// Maximum number of entries with a series of their own, which bounds what Prometheus has to store.
 const ENTRIES_MAX: usize = 500;
@@ -26,6 +27,8 @@ pub struct Sample<'a> {
     pub warnings: usize,
     /// What the rules counted; `None` if it could not be read.
     pub kernel: Option<&'a PolicyCounters>,
+    /// What was refused; `None` if it could not be read.
+    pub refusals: Option<&'a Refusals>,
 }
 
 impl Sample<'_> {
@@ -39,6 +42,9 @@ impl Sample<'_> {
         if let Some(kernel) = self.kernel {
             write_entries(&mut text, &kernel.entries);
             write_drops(&mut text, kernel);
+        }
+        if let Some(refusals) = self.refusals {
+            refusals.write(&mut text);
         }
         text.into_string()
     }
@@ -114,8 +120,8 @@ impl Sample<'_> {
         text.counter("netlink_overruns", "Overruns of the netlink notification buffer.", lost);
         text.flag(
             "kernel_counters_readable",
-            "1 if the counters of the rules could be read; without them they are left out.",
-            self.kernel.is_some(),
+            "1 if the kernel's counters and sets could be read; if not, they are left out.",
+            self.kernel.is_some() && self.refusals.is_some(),
         );
     }
 }
@@ -179,6 +185,7 @@ mod tests {
     use std::path::Path;
 
     use dwnl::compile;
+    use dwnl::model::RefusedReport;
 
     use super::*;
 
@@ -189,12 +196,14 @@ mod tests {
         let ruleset = compile(&policy);
         let counters = Counters { is_current: true, ..Counters::default() };
         let kernel = PolicyCounters::default();
+        let refusals = Refusals::from(RefusedReport::default());
         let sample = |kernel| Sample {
             counters: &counters,
             file: FileState::Current,
             policy: Some((&policy, &ruleset)),
             warnings: 2,
             kernel,
+            refusals: kernel.map(|_| &refusals),
         };
         let text = sample(Some(&kernel)).to_text();
         for line in [
@@ -206,6 +215,8 @@ mod tests {
             "dwnl_warnings 2",
             "dwnl_kernel_counters_readable 1",
             "# TYPE dwnl_guard_dropped_packets_total counter",
+            "dwnl_refusals_recorded 0",
+            "dwnl_refused_sources 0",
         ] {
             assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
         }

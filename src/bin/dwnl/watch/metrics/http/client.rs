@@ -64,7 +64,8 @@ impl Client {
     pub fn poll_fd(&self) -> PollFd<'_> {
         let events = match self.state {
             State::Sending { .. } => PollFlags::POLLOUT,
-            _ => PollFlags::POLLIN,
+            State::Receiving(_) | State::Closing => PollFlags::POLLIN,
+            State::Waiting(_) => PollFlags::empty(),
         };
         PollFd::new(self.connection.as_fd(), events)
     }

@@ -46,11 +46,14 @@ impl Server {
         self.clients.iter().map(Client::deadline).min()
     }
 
-    /// Accepts clients, receives requests and sends answers, without waiting. Returns whether clients
-    /// wait for the metrics.
-    pub fn advance(&mut self, now: Instant) -> bool {
+    /// Accepts clients, receives requests and sends answers, without waiting.
+    pub fn advance(&mut self, now: Instant) {
         self.accept(now);
         self.clients.retain_mut(|client| client.advance(now) == Progress::Open);
+    }
+
+    /// Whether clients wait for the metrics.
+    pub fn has_scrapers(&self) -> bool {
         self.clients.iter().any(Client::is_waiting)
     }
 
