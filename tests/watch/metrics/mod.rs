@@ -5,6 +5,7 @@ mod prometheus;
 mod queries;
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -153,6 +154,26 @@ fn refused_and_admitted_packets_are_counted() {
     assert_eq!(value(&socket, name), 0.0);
     assert_eq!(tcp(&client, Topology::ALLOWED6, Topology::HOST6, 8080), Answer::Answered);
     assert!(value(&socket, name) >= 1.0);
+}
+
+/// As after a flood of forged sources. It is no drift either.
+#[test]
+fn full_sets_of_refusals_are_counted() {
+    let (host, policy) = (host(), policy());
+    let (_watch, socket) = Watch::start_with_socket(&host, &policy);
+    let set = "refused-published-ip";
+    let capacity = value(&socket, &format!("dwnl_refused_set_capacity{{set=\"{set}\"}}"));
+    let sources = (0..capacity as u32).map(|n| Ipv4Addr::from(0x0a00_0000 + n));
+    let elements: Vec<String> =
+        sources.map(|it| format!("{it} . tcp . 8080 counter timeout 1d")).collect();
+    let script = format!("add element inet dwnl {set} {{ {} }}", elements.join(", "));
+    host.try_run(&["nft", "-f", "-"], &script).succeeded();
+    let entries = || value(&socket, &format!("dwnl_refused_set_entries{{set=\"{set}\"}}"));
+    wait_for("the entries", || (entries() == capacity).then_some(()));
+    assert_eq!(value(&socket, "dwnl_refused_sources"), capacity);
+    host.run(&["nft", "delete", "chain", "inet", "dwnl", "marked"]);
+    wait_until_in_force(&host, &policy, "the repair");
+    assert_eq!([entries(), value(&socket, "dwnl_repairs_total")], [capacity, 1.0]);
 }
 
 /// Names that another user may have created in the directory, before the file and its replacement.
