@@ -9,7 +9,8 @@ use super::sets::SetGroups;
 use super::{ALLOW, BLOCK, allow_rules, allowed, nat_path, own_table, set_rules};
 use crate::docker::DOCKER;
 use crate::model::{
-    ChainPath, DesiredRule, InstalledRule, IpVersion, Name, NftStatement, Rule, Snapshot,
+    ChainPath, DesiredRule, InstalledRule, IpVersion, Match, Name, NftMatch, NftStatement, Ports,
+    Rule, Snapshot,
 };
 use crate::policy::{Allow, Policy};
 
@@ -37,6 +38,20 @@ pub struct EntryCounters {
     pub packets: u64,
     /// Bytes of these packets, IP headers included.
     pub bytes: u64,
+    /// The same for each of the entry's [`Allow::ports`], in their order.
+    pub ports: Vec<PortCounters>,
+}
+
+/// What an entry of a policy admitted to one of its ports or ranges of ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PortCounters {
+    /// The ports, as the entry lists them.
+    pub ports: Ports,
+    /// Packets, of both IP versions.
+    pub packets: u64,
+    /// Bytes of these packets, IP headers included.
+    pub bytes: u64,
 }
 
 /// What the guard dropped on one path since its rules were written.
@@ -60,18 +75,52 @@ pub fn entry_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters
         name: entry.name().cloned(),
         packets: 0,
         bytes: 0,
+        ports: entry
+            .ports()
+            .iter()
+            .map(|it| PortCounters { ports: *it, packets: 0, bytes: 0 })
+            .collect(),
     };
     let mut counters: Vec<EntryCounters> = policy.allow().iter().enumerate().map(new).collect();
     for (path, entries) in rules_by_entry(policy) {
         for installed in snapshot.chain(&path).into_iter().flat_map(|chain| &chain.rules) {
-            let index = installed.content.known().and_then(|rule| entries.get(rule));
+            let rule = installed.content.known();
+            let index = rule.and_then(|rule| entries.get(rule));
             if let Some(counter) = index.and_then(|index| counters.get_mut(*index)) {
-                counter.packets += installed.packets;
-                counter.bytes += installed.bytes;
+                counter.count(rule.and_then(ports), installed);
             }
         }
     }
     counters
+}
+
+impl EntryCounters {
+    /// Adds what a rule of the entry for these ports counted.
+    fn count(&mut self, ports: Option<Ports>, rule: &InstalledRule) {
+        self.packets += rule.packets;
+        self.bytes += rule.bytes;
+        if let Some(counter) = self.ports.iter_mut().find(|it| Some(it.ports) == ports) {
+            counter.packets += rule.packets;
+            counter.bytes += rule.bytes;
+        }
+    }
+}
+
+/// The destination ports that a rule of an entry matches.
+fn ports(rule: &Rule) -> Option<Ports> {
+    let of_iptables = |condition: &Match| match condition {
+        Match::DestinationPorts(ports) => Some(*ports),
+        _ => None,
+    };
+    let of_nft = |condition: &NftMatch| match condition {
+        NftMatch::CtOriginalPorts(ports) | NftMatch::Ports(ports) => Some(*ports),
+        _ => None,
+    };
+    match (rule.as_iptables(), rule.as_nft()) {
+        (Some(rule), _) => rule.matches.iter().find_map(of_iptables),
+        (None, Some(rule)) => rule.matches.iter().find_map(of_nft),
+        (None, None) => None,
+    }
 }
 
 /// What the guard dropped, path by path, by the rules that the snapshot holds.
@@ -188,6 +237,10 @@ mod tests {
     fn packets(policy: &Policy, snapshot: &Snapshot) -> Vec<u64> {
         let counters = entry_counters(policy, snapshot);
         assert!(counters.iter().all(|counter| counter.bytes == 60 * counter.packets));
+        for counter in &counters {
+            let sum: u64 = counter.ports.iter().map(|ports| ports.packets).sum();
+            assert_eq!(sum, counter.packets, "each rule has one of the entry's ports");
+        }
         counters.iter().map(|counter| counter.packets).collect()
     }
 
@@ -197,6 +250,9 @@ mod tests {
         // `allowed`: one rule for each source and port, IPv4 before IPv6.
         let expected = [1 + 2, 3 + 4 + 5 + 6, 7, 8 + 9];
         assert_eq!(packets(&policy, &installed(&policy)), expected);
+        let web = &entry_counters(&policy, &installed(&policy))[1].ports;
+        let web = web.iter().map(|it| (it.ports.to_string(), it.packets)).collect::<Vec<_>>();
+        assert_eq!(web, [("80/tcp".to_owned(), 3 + 4), ("443/udp".to_owned(), 5 + 6)]);
         let names: Vec<Option<Arc<str>>> =
             entry_counters(&policy, &Snapshot::default()).into_iter().map(|it| it.name).collect();
         assert_eq!(names, [None, Some("web".into()), None, Some("unused".into())]);

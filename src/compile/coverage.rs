@@ -1,30 +1,77 @@
-//! Which of the ports that Docker publishes the policy covers, and which nothing protects.
+//! Which entries of the policy cover the ports that Docker publishes, and which nothing protects.
 
 use super::swarm;
-use crate::docker::{ranges, swarm_ports};
-use crate::model::{Docker, PublishedPort};
+use crate::docker::{extend, ranges, swarm_ports};
+use crate::model::{Docker, Ports, PublishedPort};
 use crate::policy::{Allow, Policy};
+
+/// A published port, or consecutive ones, and who may reach them under a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PortCoverage {
+    /// The ports.
+    pub published: PublishedPort,
+    /// The entries that cover them: the index in [`Policy::allow`], and the ports among which the entry
+    /// lists them.
+    pub entries: Vec<(usize, Ports)>,
+    /// Whether `[guard] swarm-peers` covers them.
+    pub is_for_swarm_peers: bool,
+    /// Whether the policy decides who may reach them. If not, nothing protects them: see
+    /// [`unprotected_ports`].
+    pub is_protected: bool,
+}
+
+impl PortCoverage {
+    /// Whether no outside host can reach the ports, because no entry covers them.
+    pub fn is_blocked(&self) -> bool {
+        self.is_protected && self.entries.is_empty() && !self.is_for_swarm_peers
+    }
+
+    /// Adds the ports of the other one, if both are consecutive and alike.
+    fn extend(&mut self, other: &PortCoverage) -> bool {
+        let alike = PortCoverage { published: self.published.clone(), ..other.clone() };
+        let extended = extend(&self.published, &other.published).filter(|_| alike == *self);
+        let is_extended = extended.is_some();
+        self.published = extended.unwrap_or_else(|| self.published.clone());
+        is_extended
+    }
+}
+
+/// The ports that Docker publishes to other hosts, each once, even if it is published for both IP
+/// versions, with the entries of the policy that cover it.
+pub fn port_coverage(policy: &Policy, docker: &Docker) -> Vec<PortCoverage> {
+    let unprotected = unprotected(policy, docker);
+    let peers = swarm::entry(policy.guard());
+    let mut all: Vec<PortCoverage> = Vec::new();
+    for published in docker.published.iter().chain(&docker.routed_ports) {
+        let is_other = |other: &PublishedPort| other != published && other.covers(published);
+        if published.is_loopback() || docker.published.iter().any(is_other) {
+            continue;
+        }
+        let covers =
+            |ports: &&Ports| ports.has(published.ports.protocol(), published.ports.first());
+        let of_entry = |(index, entry): (usize, &Allow)| {
+            entry.ports().iter().find(covers).map(|ports| (index, *ports))
+        };
+        let coverage = PortCoverage {
+            published: published.clone(),
+            entries: policy.allow().iter().enumerate().filter_map(of_entry).collect(),
+            is_for_swarm_peers: peers.iter().flat_map(Allow::ports).any(|it| covers(&it)),
+            is_protected: !unprotected.contains(&published),
+        };
+        if !all.last_mut().is_some_and(|last| last.extend(&coverage)) {
+            all.push(coverage);
+        }
+    }
+    all
+}
 
 /// The published ports that no entry of the policy covers, so that no outside host can reach them;
 /// each once, even if it is published for both IP versions. Without the guard, ports that nothing
 /// protects are not among them: see [`unprotected_ports`].
 pub fn uncovered_ports(policy: &Policy, docker: &Docker) -> Vec<PublishedPort> {
-    let peers = swarm::entry(policy.guard());
-    let is_covered = |PublishedPort { ports: published, .. }: &PublishedPort| {
-        let mut ports = policy.allow().iter().chain(&peers).flat_map(Allow::ports);
-        ports.any(|ports| ports.has(published.protocol(), published.first()))
-    };
-    let unprotected = unprotected(policy, docker);
-    let published = docker.published.iter().chain(&docker.routed_ports);
-    let is_other = |other: &&PublishedPort, it: &PublishedPort| *other != it && other.covers(it);
-    let published = published.filter(|it| {
-        let mut others = docker.published.iter();
-        !it.is_loopback()
-            && !is_covered(it)
-            && !unprotected.contains(it)
-            && !others.any(|other| is_other(&other, it))
-    });
-    ranges(published)
+    let all = port_coverage(policy, docker).into_iter();
+    all.filter(PortCoverage::is_blocked).map(|it| it.published).collect()
 }
 
 /// Ports of the communication between the nodes of a Swarm on which dockerd listens and which no entry
@@ -55,7 +102,7 @@ fn unprotected<'a>(policy: &Policy, docker: &'a Docker) -> Vec<&'a PublishedPort
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Family, Ports, Protocol};
+    use crate::model::{Family, Protocol};
     use crate::policy::Guard;
 
     fn published(port: u16) -> PublishedPort {
@@ -94,5 +141,26 @@ mod tests {
         let open = Policy::builder().guard(Guard::off()).build().expect("a policy");
         assert_eq!(texts(&uncovered_ports(&open, &docker)), ["443/tcp"]);
         assert_eq!(texts(&unprotected_ports(&open, &docker)), ["8080/tcp", "80/tcp on 10.81.0.2"]);
+    }
+
+    #[test]
+    fn consecutive_ports_are_one_only_if_the_same_entries_cover_them() {
+        let text = "[[allow]]\nports = ['80-82']\n[[allow]]\nports = ['443', '82-90']\n";
+        let policy = Policy::parse(text, "p", std::path::Path::new("")).expect("a policy");
+        let ports = [80, 81, 82, 443, 444];
+        let docker = Docker { published: ports.map(published).into(), ..Docker::default() };
+        let found = port_coverage(&policy, &docker);
+        let text = |it: &PortCoverage| {
+            let entries = it.entries.iter().map(|(index, ports)| format!(" {index}:{ports}"));
+            format!("{}{}", it.published, entries.collect::<String>())
+        };
+        let expected = [
+            "80-81/tcp 0:80-82/tcp",
+            "82/tcp 0:80-82/tcp 1:82-90/tcp",
+            "443/tcp 1:443/tcp",
+            "444/tcp",
+        ];
+        assert_eq!(found.iter().map(text).collect::<Vec<_>>(), expected);
+        assert!(found.iter().all(|it| it.is_protected && !it.is_for_swarm_peers));
     }
 }

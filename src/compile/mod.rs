@@ -43,8 +43,10 @@ use crate::model::{
 use crate::policy::Policy;
 use sets::SetGroups;
 
-pub use counters::{EntryCounters, GuardDrops, entry_counters, guard_drops};
-pub use coverage::{blocked_swarm_ports, uncovered_ports, unprotected_ports};
+pub use counters::{EntryCounters, GuardDrops, PortCounters, entry_counters, guard_drops};
+pub use coverage::{
+    PortCoverage, blocked_swarm_ports, port_coverage, uncovered_ports, unprotected_ports,
+};
 pub(crate) use expand::nft_comment;
 pub(crate) use guard::{
     ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, TRANSLATED, named_bridges as guarded_bridges,

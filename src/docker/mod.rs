@@ -93,7 +93,8 @@ pub(crate) fn ranges<'a>(
     ranges
 }
 
-fn extend(range: &PublishedPort, next: &PublishedPort) -> Option<PublishedPort> {
+/// Both as one range of ports, if they are consecutive and published alike.
+pub(crate) fn extend(range: &PublishedPort, next: &PublishedPort) -> Option<PublishedPort> {
     let is_same = (range.address, range.family) == (next.address, next.family);
     let (ports, next) = (range.ports, next.ports);
     let touches = ports.protocol() == next.protocol()
