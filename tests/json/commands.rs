@@ -165,6 +165,13 @@ fn status(checker: &mut Checker, host: &Namespace) {
     let stored = stored.expect("a small policy");
     fs::write(directory.path().join("policy.applied"), stored.as_bytes()).expect("to write");
     checker.expect("status", &run("status"));
+    let host = Namespace::new();
+    let docker = DOCKER.split_once("table ip docker-bridges").expect("a second table").0;
+    host.try_run(&["nft", "-f", "-"], docker).succeeded();
+    let entries = "[[allow]]\nports = ['8080']\n[[allow]]\nname = 'a'\nports = ['80', '8080']\n\
+        from = ['192.0.2.7']\nin-interface = 'eth0'\nto = ['192.0.2.1']\n";
+    fs::write(&file, entries).expect("to write");
+    checker.expect("status", &printed(&host, &["status", "-f", &file], "", 0));
 }
 
 /// A client that is refused, and one whose packets are followed.

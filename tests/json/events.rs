@@ -47,6 +47,8 @@ fn change(checker: &mut Checker) {
     let watch = Watch::start_with(&host, Files::new(&policy(0..0)), &options);
     fs::write(watch.files().policy(), policy(0..1)).expect("to write");
     await_event(&watch, "changed");
+    host.run(&["iptables", "-t", "nat", "-F", "DOCKER-BLOCK"]);
+    await_event(&watch, "repair");
     checker.expect("status", &printed(&host, &["status"], "", 0));
     for event in events(&watch) {
         checker.expect("watch", &event);

@@ -163,15 +163,16 @@ fn the_status_compares_the_stored_policy_with_the_file_and_the_kernel() {
         let text = run(&["status"]);
         assert!(text.contains(part), "{part} is not in\n{text}");
     };
-    text("policy:   none is stored\n");
+    text("policy:    none is stored\n");
     fs::write(&file, allowing(1)).expect("to write");
     run(&["apply", "-f", &path]);
     fs::write(&file, allowing(2)).expect("to write");
     run(&["apply", "-f", &path]);
+    text("policy:    in force since 20");
     text(&format!("from {path}, by dwnl apply as "));
-    text(": current\nwatch:    none is running");
-    text("\nkernel:   in sync: ");
-    text("\nprevious: applied 20");
+    text(": current\nwatch:     none is running");
+    text("\nkernel:    in sync: ");
+    text("\nprevious:  applied 20");
     let found = status();
     assert_eq!(found["applied"]["source"], *path);
     assert_eq!(
@@ -181,7 +182,7 @@ fn the_status_compares_the_stored_policy_with_the_file_and_the_kernel() {
     fs::write(&file, allowing(3)).expect("to write");
     host.host.run(&["iptables", "-t", "nat", "-F", "DOCKER-BLOCK"]);
     text(": changed since, and not applied\n");
-    text("\nkernel:   differs from the policy: ");
+    text("\nkernel:    differs from the policy: ");
     fs::write(&file, "mistake").expect("to write");
     text("policy.toml: 1 error, so the last valid policy is the one above\n");
     let found = status();

@@ -8,6 +8,13 @@ use dwnl::{Engine, Error, Limitation, Policy, blocked_swarm_ports, unprotected_p
 
 /// The warnings for a policy that was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
+    let mut warnings = besides_limitations(policy, outcome);
+    warnings.extend(outcome.limitations.iter().map(Limitation::to_string));
+    warnings
+}
+
+/// The same without the promises of the guard that do not hold on this host.
+pub fn besides_limitations(policy: &Policy, outcome: &Outcome) -> Vec<String> {
     let Outcome { plan, docker, .. } = outcome;
     let translations = plan.foreign_translations.iter().filter(|it| !it.is_left_out());
     translations
@@ -16,7 +23,6 @@ pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
         .chain(shared_bridges(policy, docker))
         .chain(docker.unreadable.iter().map(|rule| unreadable(rule)))
         .chain(blocked_swarm(policy, docker))
-        .chain(outcome.limitations.iter().map(Limitation::to_string))
         .collect()
 }
 
@@ -73,8 +79,13 @@ fn unreadable(rule: &str) -> String {
 pub fn host_warnings(engine: &mut Engine, policy: &Policy, docker: &Docker) -> Vec<String> {
     match engine.host_facts(policy) {
         Ok(host) => sentences(&mismatches(policy, docker, &host)),
-        Err(error) => vec![format!("cannot compare the policy with the host: {error}")],
+        Err(error) => vec![host_unread(&error)],
     }
+}
+
+/// The host could not be read.
+pub fn host_unread(error: &Error) -> String {
+    format!("cannot compare the policy with the host: {error}")
 }
 
 /// One for each mismatch, but a single one for all ports that are simply not published.
@@ -90,7 +101,8 @@ fn sentences(mismatches: &[Mismatch]) -> Vec<String> {
     one.into_iter().chain(mismatches.iter().filter_map(sentence)).collect()
 }
 
-fn sentence(mismatch: &Mismatch) -> Option<String> {
+/// `None` for ports that are simply not published.
+pub fn sentence(mismatch: &Mismatch) -> Option<String> {
     Some(match mismatch {
         Mismatch::NotPublished { ports, published_as } => {
             let published: Vec<String> = published_as.iter().map(Ports::to_string).collect();

@@ -55,6 +55,11 @@ impl Console {
         self.json
     }
 
+    /// Whether reports are text, and printed.
+    pub fn is_text(&self) -> bool {
+        !self.json && !self.quiet
+    }
+
     /// Asks the operator for something, even if the output is quiet.
     pub fn prompt(&self, text: &str) {
         self.stderr.write(Level::Notice, |out| writeln!(out, "{text}"));

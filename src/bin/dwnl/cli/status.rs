@@ -1,52 +1,120 @@
-//! `dwnl status`: the stored policy, the policy file and the kernel side by side.
+//! `dwnl status`: the stored policy, the policy file, the kernel and Docker's published ports side by
+//! side.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use dwnl::engine::{Outcome, PolicyCounters};
+use dwnl::mismatch::{Mismatch, mismatches};
+use dwnl::model::Ports;
 use dwnl::policy::{Diagnostics, LoadedPolicy};
 use dwnl::state::Metadata;
-use dwnl::{Policy, compile, uncovered_ports};
+use dwnl::{Engine, Policy, compile, port_coverage, uncovered_ports};
 
 use super::args::StatusArgs;
 use super::commands::{open, state_options};
 use super::{Console, capabilities};
 use crate::confirm::pending_trial;
 use crate::control::running_watch;
-use crate::report::{FileReport, FileState, KernelReport, Status, StoredReport, WatchReport};
+use crate::report::{
+    DropReport, FileReport, FileState, KernelReport, PortReport, Status, StoredReport,
+    UnpublishedReport, WatchReport,
+};
 use crate::state::{Store, StoreError};
-use crate::warnings::warnings;
+use crate::warnings::{besides_limitations, host_unread, sentence};
 
 /// Prints the status. Changes nothing.
 pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> {
     capabilities::require_capabilities(args.namespace.path())?;
-    let mut status = Warnings::default();
-    let store = status.keep(Store::open(state_options(&args.state, &args.namespace))).flatten();
-    let applied = store.as_ref().and_then(|store| status.keep(store.last_valid()).flatten());
-    let previous = store.as_ref().and_then(|store| status.keep(store.previous()).flatten());
+    let mut warnings = Warnings::default();
+    let store = warnings.keep(Store::open(state_options(&args.state, &args.namespace))).flatten();
+    let applied = store.as_ref().and_then(|store| warnings.keep(store.last_valid()).flatten());
+    let previous = store.as_ref().and_then(|store| warnings.keep(store.previous()).flatten());
     let (watch, doubt) = running_watch(args.namespace.path());
-    status.0.extend(doubt);
+    warnings.0.extend(doubt);
     let path = path(args, applied.as_ref().map(|(_, metadata)| metadata));
     let file = LoadedPolicy::load_from(&path, args.policy.base_directory_of(&path)).policy;
     let report = file_report(&path, applied.as_ref().map(|(policy, _)| policy), &file);
     let metadata = applied.as_ref().map(|(_, metadata)| StoredReport::from(metadata));
-    let policy = applied.map(|(policy, _)| policy).or(file.ok());
+    // The positions in the file are of more use than those in the stored policy.
+    let is_current = report.state == FileState::Current;
+    let stored = applied.map(|(policy, _)| policy);
+    let policy = if is_current { file.ok() } else { stored.or(file.ok()) };
     let mut engine = open(args.namespace.path())?;
-    let outcome = policy.as_ref().map(|it| engine.preview(&compile(it))).transpose()?;
-    let compared = policy.as_ref().zip(outcome.as_ref());
-    status.0.extend(compared.iter().flat_map(|(policy, outcome)| warnings(policy, outcome)));
-    let uncovered = compared.map(|(policy, outcome)| uncovered_ports(policy, &outcome.docker));
-    console.warn(&status.0);
-    console.report(&Status {
+    let progress = console.progress("comparing the policy with the kernel");
+    let host = policy.as_ref().map(|policy| Host::read(&mut engine, policy)).transpose()?;
+    drop(progress);
+    let mut status = Status {
         applied: metadata,
         previous: previous.as_ref().map(|stored| StoredReport::from(stored.metadata())),
         file: report,
         watch: watch.as_ref().map(WatchReport::from),
         is_on_trial: pending_trial(args.namespace.path()).is_some(),
-        kernel: outcome.as_ref().map(KernelReport::from),
-        uncovered_ports: uncovered.unwrap_or_default(),
-        warnings: status.0,
-    })?;
+        verbose: console.verbose(),
+        warnings: warnings.0,
+        ..Status::default()
+    };
+    if let Some((policy, host)) = policy.as_ref().zip(host.as_ref()) {
+        host.describe(policy, &mut status);
+    }
+    // The text contains them.
+    if !console.is_text() {
+        console.warn(&[&status.limitations[..], &status.warnings].concat());
+    }
+    console.report(&status)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the kernel holds, next to a policy.
+struct Host {
+    outcome: Outcome,
+    counters: PolicyCounters,
+    mismatches: Result<Vec<Mismatch>, dwnl::Error>,
+}
+
+impl Host {
+    fn read(engine: &mut Engine, policy: &Policy) -> Result<Host, dwnl::Error> {
+        let outcome = engine.preview(&compile(policy))?;
+        let counters = engine.counters(policy)?;
+        let facts = engine.host_facts(policy);
+        let mismatches = facts.map(|facts| mismatches(policy, &outcome.docker, &facts));
+        Ok(Host { outcome, counters, mismatches })
+    }
+
+    fn describe<'a>(&'a self, policy: &'a Policy, status: &mut Status<'a>) {
+        let Host { outcome, counters, mismatches } = self;
+        let docker = &outcome.docker;
+        let coverage = port_coverage(policy, docker);
+        status.kernel = Some(KernelReport::from(outcome));
+        status.ports = PortReport::all(policy, &coverage, counters, status.verbose);
+        status.uncovered_ports = uncovered_ports(policy, docker);
+        status.unpublished_ports = UnpublishedReport::all(policy, &self.unpublished());
+        let has_guard = policy.guard().is_enabled();
+        status.drops = has_guard.then(|| counters.drops.iter().map(DropReport::from).collect());
+        status.limitations = outcome.limitations.iter().map(ToString::to_string).collect();
+        status.warnings.extend(besides_limitations(policy, outcome));
+        match mismatches {
+            Ok(found) => {
+                let others = found.iter().filter(|it| !is_unpublished(it));
+                status.warnings.extend(others.filter_map(sentence));
+            }
+            Err(error) => status.warnings.push(host_unread(error)),
+        }
+    }
+
+    /// The ports that the policy lists but Docker does not publish, with those that it may mean.
+    fn unpublished(&self) -> BTreeMap<Ports, Vec<Ports>> {
+        let ports = self.mismatches.iter().flatten().filter_map(|mismatch| match mismatch {
+            Mismatch::NotPublished { ports, published_as } => Some((*ports, published_as.clone())),
+            _ => None,
+        });
+        ports.collect()
+    }
+}
+
+fn is_unpublished(mismatch: &Mismatch) -> bool {
+    matches!(mismatch, Mismatch::NotPublished { .. })
 }
 
 /// Errors that leave a part of the status out.

@@ -13,5 +13,5 @@ mod server;
 pub use client::{RunningWatch, ask, lock_watch, running_watch};
 pub use endpoint::Endpoint;
 pub use peer::Peer;
-pub use protocol::{Reply, Report, Request, WatchStatus, send};
+pub use protocol::{RepairRecord, Reply, Report, Request, WatchActivity, WatchStatus, send};
 pub use server::{ControlSocket, PendingRequest};

@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,31 @@ pub struct WatchStatus {
     pub policy: PathBuf,
     /// Whether it takes a changed policy only on request.
     pub manual: bool,
+    /// What it has done; `None` if it is of an older version.
+    #[serde(default)]
+    pub activity: Option<WatchActivity>,
+}
+
+/// What a `watch` has done since it started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchActivity {
+    /// When it put its first policy in force.
+    pub started_at: SystemTime,
+    /// How often it repaired the rules, or had them follow what Docker published.
+    pub repairs: u64,
+    /// The last repair.
+    pub last_repair: Option<RepairRecord>,
+}
+
+/// A repair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairRecord {
+    /// When it was finished.
+    pub at: SystemTime,
+    /// The tables, chains and sets that were repaired.
+    pub objects: Vec<String>,
+    /// What other programs had done before, one sentence for each different commit; the first ones.
+    pub causes: Vec<String>,
 }
 
 /// The output of a command that a `watch` has executed.

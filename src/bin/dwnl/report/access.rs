@@ -16,7 +16,7 @@ use super::style::{ADDED, REMOVED};
 use sentences::{effect, exceptions, protection, service, who};
 
 /// Maximum number of sources in a list, unless all are to be shown.
-const SHOWN_MAX: usize = 100;
+pub(super) const SHOWN_MAX: usize = 100;
 
 /// Which sources gain and lose access.
 #[derive(Debug, Serialize)]
@@ -144,7 +144,7 @@ impl From<&Permit> for ServiceReport {
     }
 }
 
-fn texts<T: Display>(values: &[T]) -> Vec<String> {
+pub(super) fn texts<T: Display>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The report of `apply` and `remove`.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -138,23 +139,31 @@ pub(super) fn uncovered_ports<S: Serializer>(
     ports: &[PublishedPort],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(ports.iter().map(PortReport::from))
+    serializer.collect_seq(ports.iter().map(PublishedReport::from))
 }
 
 /// [`PublishedPort`] as JSON.
-#[derive(Serialize)]
-struct PortReport {
+#[derive(Debug, Serialize)]
+pub(super) struct PublishedReport {
     ports: String,
     /// The only address on which Docker publishes the ports.
     address: Option<String>,
 }
 
-impl From<&PublishedPort> for PortReport {
-    fn from(port: &PublishedPort) -> PortReport {
-        PortReport {
+impl From<&PublishedPort> for PublishedReport {
+    fn from(port: &PublishedPort) -> PublishedReport {
+        PublishedReport {
             ports: port.ports.to_string(),
             address: port.address.map(|address| address.ip().to_string()),
         }
+    }
+}
+
+/// `8080/tcp`, `8080/tcp on 203.0.113.5`
+impl fmt::Display for PublishedReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.ports)?;
+        self.address.as_ref().map_or(Ok(()), |address| write!(f, " on {address}"))
     }
 }
 

@@ -50,14 +50,19 @@ impl From<&dwnl::reconcile::Cause> for Cause {
 impl Attribution {
     /// `, after process nft (pid 7) deleted table inet dwnl`
     pub fn words(&self) -> String {
-        let first = self.commits.iter().map(Cause::words);
-        let more =
-            (self.more_commits > 0).then(|| Count(self.more_commits, "other commit").to_string());
-        match &first.chain(more).collect::<Vec<_>>()[..] {
+        match &self.sentences()[..] {
             [] => String::new(),
             [one] => format!(", after {one}"),
             [others @ .., last] => format!(", after {}; and {last}", others.join("; ")),
         }
+    }
+
+    /// The first commits, and the number of the others.
+    pub fn sentences(&self) -> Vec<String> {
+        let first = self.commits.iter().map(Cause::words);
+        let more =
+            (self.more_commits > 0).then(|| Count(self.more_commits, "other commit").to_string());
+        first.chain(more).collect()
     }
 
     /// The author of the first commit, if it is known.

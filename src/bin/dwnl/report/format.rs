@@ -114,7 +114,7 @@ impl<'a> From<&'a Origin> for OriginReport<'a> {
 }
 
 /// [`Location`] as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LocationReport<'a> {
     file: &'a str,
     line: u32,

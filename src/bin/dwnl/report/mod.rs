@@ -22,6 +22,7 @@ mod set_elements;
 mod show;
 mod status;
 mod style;
+mod table;
 #[cfg(test)]
 pub mod test_support;
 mod trial;
@@ -44,7 +45,10 @@ pub use json_object::JsonObject;
 pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
 pub use show::Show;
-pub use status::{FileReport, FileState, KernelReport, Status, StoredReport, WatchReport};
+pub use status::{
+    DropReport, FileReport, FileState, KernelReport, PortReport, Status, StoredReport,
+    UnpublishedReport, WatchReport,
+};
 pub use trial::TrialReport;
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].

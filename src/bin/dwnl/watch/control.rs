@@ -6,7 +6,7 @@ use super::reload::Reload;
 use super::{PendingRequest, REPAIRING, Watch};
 use crate::apply;
 use crate::cli::{FAILED, INVALID};
-use crate::control::{Reply, Report, Request, WatchStatus};
+use crate::control::{Reply, Report, Request, WatchActivity, WatchStatus};
 use crate::report::{
     Check, Failure, JsonObject, Report as _, styled, write_diagnostics, write_error,
 };
@@ -47,7 +47,12 @@ impl Watch {
     fn control_status(&self) -> WatchStatus {
         // While the file is missing, the path is reported as it was given.
         let policy = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        WatchStatus { policy, manual: self.is_manual }
+        let activity = WatchActivity {
+            started_at: self.started_at,
+            repairs: self.counters.repairs.done,
+            last_repair: self.last_repair.clone(),
+        };
+        WatchStatus { policy, manual: self.is_manual, activity: Some(activity) }
     }
 
     fn reload_report(&self, reload: &Reload, verbose: bool) -> Report {

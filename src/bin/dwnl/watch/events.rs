@@ -1,6 +1,6 @@
 //! Logs and counts what the reconciler reports.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dwnl::engine::Outcome;
 use dwnl::reconcile::{ReconcileEvent, Repair};
@@ -8,6 +8,7 @@ use dwnl::{Error, uncovered_ports};
 
 use super::{NOTIFYING, REPAIRING, Watch};
 use crate::apply::{self, Findings};
+use crate::control::RepairRecord;
 use crate::report::{Attribution, Difference, Event};
 use crate::warnings::warnings;
 
@@ -21,13 +22,13 @@ impl Watch {
             ReconcileEvent::Flapping { causes, pause, .. } => {
                 self.counters.is_flapping = true;
                 let causes = &Attribution::from(&causes);
-                let objects = self.repaired.clone();
+                let objects = self.repaired_objects();
                 let repair_interval_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 self.log.emit(&Event::Flapping { causes, objects, repair_interval_ms });
             }
             ReconcileEvent::Stable { repairs, .. } => {
                 self.counters.is_flapping = false;
-                let objects = self.repaired.clone();
+                let objects = self.repaired_objects();
                 self.log.emit(&Event::Stable { objects, repairs });
             }
             ReconcileEvent::Overrun => {
@@ -73,11 +74,16 @@ impl Watch {
         found.uncovered = news(&mut self.reported.uncovered, found.uncovered);
         let translations = &mut self.reported.foreign_translations;
         found.foreign_translations = news(translations, found.foreign_translations);
-        self.repaired = Difference::new(&applied.outcome.plan, false).objects();
+        let causes = Attribution::from(causes);
+        self.last_repair = Some(RepairRecord {
+            at: SystemTime::now(),
+            objects: Difference::new(&applied.outcome.plan, false).objects(),
+            causes: causes.sentences(),
+        });
         let verbose = self.log.is_verbose();
         self.log.emit(&Event::Repair {
-            causes: &Attribution::from(causes),
-            objects: self.repaired.clone(),
+            causes: &causes,
+            objects: self.repaired_objects(),
             is_flapping: *is_flapping,
             done: apply::report(applied, found, applied.elapsed, verbose),
         });
@@ -85,6 +91,11 @@ impl Watch {
         let status = self.notifier.status(&self.status());
         self.log.report_result(NOTIFYING, status);
         self.exporter.mark_dirty();
+    }
+
+    /// The tables, chains and sets that were repaired last.
+    fn repaired_objects(&self) -> Vec<String> {
+        self.last_repair.as_ref().map(|repair| repair.objects.clone()).unwrap_or_default()
     }
 }
 

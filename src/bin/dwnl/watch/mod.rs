@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
 use dwnl::policy::LoadedPolicy;
@@ -27,7 +27,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use crate::apply::Findings;
-use crate::control::{ControlSocket, PendingRequest};
+use crate::control::{ControlSocket, PendingRequest, RepairRecord};
 use crate::report::Event;
 use crate::state::Recorder;
 use files::{Change, Files};
@@ -73,8 +73,9 @@ pub struct Watch {
     loaded: Option<LoadedPolicy>,
     /// The findings of the last report, so that they are not repeated.
     reported: Findings,
-    /// The tables, chains and sets that were repaired last.
-    repaired: Vec<String>,
+    /// When the first policy was put in force.
+    started_at: SystemTime,
+    last_repair: Option<RepairRecord>,
 }
 
 impl Watch {
@@ -106,7 +107,8 @@ impl Watch {
             recorder: None,
             loaded: None,
             reported: Findings::default(),
-            repaired: Vec::new(),
+            started_at: SystemTime::now(),
+            last_repair: None,
         })
     }
 

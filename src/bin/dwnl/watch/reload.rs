@@ -1,7 +1,7 @@
 //! Reads the policy's files at the start and when they change, and applies the policy.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use dwnl::engine::Applied;
 use dwnl::policy::{Diagnostics, LoadedPolicy, Policy, PolicyWarning};
@@ -44,6 +44,7 @@ impl Watch {
             Some(_) => self.counters.fell_back(),
             None => self.record(),
         }
+        self.started_at = SystemTime::now();
         let done = self.report(&applied);
         self.log.emit(&Event::Start { policy: &self.path, done });
         self.warn(&self.reported.warnings.clone());

@@ -1,0 +1,121 @@
+//! The published ports as a table of 80 columns.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::super::count::{Count, Thousands};
+use super::super::format::Escaped;
+use super::super::style::{ERROR, REMARK};
+use super::super::table::{Cell, Column, Table};
+use super::ports::{EntryReport, PortReport, PortState, RefusedReport};
+use super::sources::Sources;
+
+/// Maximum number of lines, unless all are to be shown.
+const LINES_MAX: usize = 20;
+/// The width of the table, and the least of its column of sources.
+const WIDTH: usize = 80;
+const SOURCES_MIN: usize = 16;
+
+const COLUMNS: [Column; 6] = [
+    Column("port", false),
+    Column("entry", false),
+    Column("open to", false),
+    Column("packets", true),
+    Column("refused", true),
+    Column("last refused", false),
+];
+/// The position of the column of sources.
+const SOURCES: usize = 2;
+
+/// A line of the table: published ports, or another entry of those above.
+struct Line<'a> {
+    ports: String,
+    entry: Option<&'a EntryReport<'a>>,
+    state: PortState,
+    refused: Option<RefusedReport>,
+    /// How many reports it stands for; 0 for another entry.
+    count: usize,
+}
+
+/// Writes the table. With `verbose`, neither lines nor sources are cut.
+pub fn write_ports(out: &mut dyn Write, ports: &[PortReport], verbose: bool) -> io::Result<()> {
+    let lines = lines(ports);
+    let shown = if verbose { lines.len() } else { shown(&lines) };
+    let (lines, hidden) = lines.split_at(shown);
+    let rows = |room| lines.iter().map(|line| line.cells(room)).collect();
+    let room = Table::new(COLUMNS, rows(0)).room(SOURCES, WIDTH);
+    let room = if verbose { usize::MAX } else { room.max(SOURCES_MIN) };
+    Table::new(COLUMNS, rows(room)).write(out)?;
+    match hidden.iter().map(|line| line.count).sum::<usize>() {
+        0 => Ok(()),
+        more => writeln!(out, "{REMARK}{} more; -v shows all{REMARK:#}", Count(more, "line")),
+    }
+}
+
+/// How many lines to show: no port without its last entry.
+fn shown(lines: &[Line]) -> usize {
+    if lines.len() <= LINES_MAX {
+        return lines.len();
+    }
+    let is_start = |index: &usize| lines[*index].count > 0;
+    (1..LINES_MAX).rev().find(is_start).unwrap_or(LINES_MAX - 1)
+}
+
+fn lines<'a>(ports: &'a [PortReport<'a>]) -> Vec<Line<'a>> {
+    let groups = ports.chunk_by(|one, next| one.shares_entries(next));
+    groups.flat_map(|group| lines_of(group)).collect()
+}
+
+/// The lines of published ports that the same entries cover, and whose packets they count together.
+fn lines_of<'a>(group: &'a [PortReport<'a>]) -> Vec<Line<'a>> {
+    let Some(first) = group.first() else { return Vec::new() };
+    let names: Vec<String> = group.iter().map(|it| it.published.to_string()).collect();
+    let ports = match (&names[..], first.entries.first()) {
+        ([_, _, _, ..], Some(entry)) => format!("{} of {}", names.len(), entry.ports),
+        _ => names.join(", "),
+    };
+    let line =
+        |ports, entry, count| Line { ports, entry, state: first.state, refused: None, count };
+    let mut lines = vec![Line {
+        refused: RefusedReport::sum(group.iter().filter_map(|it| it.refused.as_ref())),
+        ..line(ports, first.entries.first(), group.len())
+    }];
+    lines.extend(first.entries.iter().skip(1).map(|it| line(String::new(), Some(it), 0)));
+    lines
+}
+
+impl Line<'_> {
+    /// The cells, with this room for the sources.
+    fn cells(&self, room: usize) -> [Cell; 6] {
+        let name = match self.entry {
+            Some(entry) => entry.entry.unwrap_or("(no name)"),
+            None => "-",
+        };
+        let packets = self.entry.and_then(|entry| entry.packets);
+        let refused = self.refused.as_ref();
+        [
+            self.ports.clone().into(),
+            Escaped(name).to_string().into(),
+            self.sources(room),
+            packets.map(number).unwrap_or_default().into(),
+            refused.map(|it| number(it.packets)).unwrap_or_default().into(),
+            refused.and_then(RefusedReport::last).unwrap_or_default().into(),
+        ]
+    }
+
+    fn sources(&self, room: usize) -> Cell {
+        let style = |style, text: &str| Cell { text: text.to_owned(), style };
+        match (self.state, self.entry) {
+            (PortState::Unprotected, _) => style(ERROR, "everyone (unprotected)"),
+            (PortState::Blocked, _) | (_, None) => style(REMARK, "nobody"),
+            (PortState::Allowed, Some(entry)) => {
+                Cell { text: Sources(entry).fit(room), style: Style::new() }
+            }
+        }
+    }
+}
+
+fn number(number: u64) -> String {
+    Thousands(usize::try_from(number).unwrap_or(usize::MAX)).to_string()
+}

@@ -1,0 +1,225 @@
+//! The published ports, and who may reach each of them.
+
+use std::collections::BTreeMap;
+
+use dwnl::engine::PolicyCounters;
+use dwnl::model::{Ports, PublishedPort};
+use dwnl::policy::{Allow, Group};
+use dwnl::{Policy, PortCounters, PortCoverage};
+use serde::Serialize;
+
+use super::super::access::{SHOWN_MAX, texts};
+use super::super::apply_report::PublishedReport;
+use super::super::format::LocationReport;
+
+/// A published port, or consecutive ones, with the entries that cover it.
+#[derive(Debug, Serialize)]
+pub struct PortReport<'a> {
+    #[serde(flatten)]
+    pub(super) published: PublishedReport,
+    pub state: PortState,
+    pub entries: Vec<EntryReport<'a>>,
+    /// What was refused there; `None`: not recorded.
+    #[serde(skip)]
+    pub refused: Option<RefusedReport>,
+    #[serde(skip)]
+    order: (u16, PublishedPort),
+}
+
+/// What was refused at a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedReport {
+    pub packets: u64,
+    /// The source that was refused last, and how many seconds ago.
+    pub last_source: Option<String>,
+    pub last_seconds: Option<u64>,
+}
+
+/// Who may reach a published port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortState {
+    /// The sources of the entries.
+    Allowed,
+    /// Nobody: no entry covers it.
+    Blocked,
+    /// Everyone: the guard is off, and nothing else blocks it.
+    Unprotected,
+}
+
+/// An entry that covers a published port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EntryReport<'a> {
+    pub entry: Option<&'a str>,
+    pub entry_location: Option<LocationReport<'a>>,
+    /// The ports of the entry that cover the published one; the counters are of all of them.
+    #[serde(serialize_with = "super::super::format::display")]
+    pub ports: Ports,
+    pub in_interface: Option<String>,
+    pub to: Vec<String>,
+    /// The groups and the entry's own sources; `None`: anyone.
+    pub from: Option<Vec<String>>,
+    /// Addresses, prefixes and ranges; `None`: anyone.
+    pub source_count: Option<usize>,
+    /// Packets let in, and their bytes; `None`: not counted.
+    pub packets: Option<u64>,
+    pub bytes: Option<u64>,
+}
+
+/// Ports that an entry lists, but Docker does not publish.
+#[derive(Debug, Serialize)]
+pub struct UnpublishedReport<'a> {
+    #[serde(serialize_with = "super::super::format::display")]
+    pub ports: Ports,
+    /// The names of the entries that list them.
+    pub entries: Vec<&'a str>,
+    /// If it is the port of containers, the ports as which Docker publishes it.
+    pub published_as: Vec<String>,
+}
+
+impl<'a> PortReport<'a> {
+    /// The published ports in their order. With `verbose`, all sources are listed.
+    pub fn all(
+        policy: &'a Policy,
+        coverage: &[PortCoverage],
+        counters: &PolicyCounters,
+        verbose: bool,
+    ) -> Vec<PortReport<'a>> {
+        let mut reports: Vec<PortReport> =
+            coverage.iter().map(|it| PortReport::new(policy, it, counters, verbose)).collect();
+        reports.sort_by(|a, b| a.order.cmp(&b.order));
+        reports
+    }
+
+    fn new(
+        policy: &'a Policy,
+        coverage: &PortCoverage,
+        counters: &PolicyCounters,
+        verbose: bool,
+    ) -> PortReport<'a> {
+        let counted = |index: usize, ports: Ports| {
+            let entry = counters.entries.iter().find(|it| it.index == index)?;
+            entry.ports.iter().find(|it| it.ports == ports)
+        };
+        let entries = coverage.entries.iter().filter_map(|(index, ports)| {
+            let entry = policy.allow().get(*index)?;
+            Some(EntryReport::new(entry, *ports, counted(*index, *ports), verbose))
+        });
+        let peers = policy.guard().swarm_peers().filter(|_| coverage.is_for_swarm_peers);
+        let peers = peers.map(|peers| EntryReport::swarm_peers(coverage, peers, verbose));
+        let entries: Vec<EntryReport> = entries.chain(peers).collect();
+        PortReport {
+            published: PublishedReport::from(&coverage.published),
+            state: match coverage.is_protected {
+                false => PortState::Unprotected,
+                true if entries.is_empty() => PortState::Blocked,
+                true => PortState::Allowed,
+            },
+            entries,
+            refused: None,
+            order: (coverage.published.ports.first(), coverage.published.clone()),
+        }
+    }
+}
+
+impl PortReport<'_> {
+    /// Whether the same entries cover both, so that their packets are counted together.
+    pub fn shares_entries(&self, other: &PortReport) -> bool {
+        !self.entries.is_empty() && (self.state, &self.entries) == (other.state, &other.entries)
+    }
+}
+
+impl RefusedReport {
+    /// What was refused at several ports; `None` if it is recorded at none.
+    pub fn sum<'a>(all: impl Iterator<Item = &'a RefusedReport>) -> Option<RefusedReport> {
+        all.cloned().reduce(|sum, other| {
+            let packets = sum.packets.saturating_add(other.packets);
+            let age = |it: &RefusedReport| it.last_seconds.unwrap_or(u64::MAX);
+            let latest = if age(&other) < age(&sum) { other } else { sum };
+            RefusedReport { packets, ..latest }
+        })
+    }
+
+    /// `203.0.113.9 3m ago`
+    pub fn last(&self) -> Option<String> {
+        let source = self.last_source.as_ref()?;
+        let age = self.last_seconds.map(|seconds| format!(" {} ago", short(seconds)));
+        Some(format!("{source}{}", age.unwrap_or_default()))
+    }
+}
+
+/// A duration in its largest unit: `59s`, `3m`, `2h`, `5d`.
+fn short(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
+
+impl<'a> EntryReport<'a> {
+    fn new(
+        entry: &'a Allow,
+        ports: Ports,
+        counted: Option<&PortCounters>,
+        verbose: bool,
+    ) -> EntryReport<'a> {
+        EntryReport {
+            entry: entry.name().map(|name| &**name),
+            entry_location: entry.at().map(LocationReport::from),
+            ports,
+            in_interface: entry.in_interface().map(ToString::to_string),
+            to: texts(entry.to()),
+            from: entry.from().map(|groups| names(groups, verbose)),
+            source_count: entry.from().map(source_count),
+            packets: counted.map(|it| it.packets),
+            bytes: counted.map(|it| it.bytes),
+        }
+    }
+
+    /// `[guard] swarm-peers`, whose rules are not counted.
+    fn swarm_peers(coverage: &PortCoverage, peers: &'a [Group], verbose: bool) -> EntryReport<'a> {
+        EntryReport {
+            entry: Some("swarm-peers"),
+            entry_location: None,
+            ports: coverage.published.ports,
+            in_interface: None,
+            to: Vec::new(),
+            from: Some(names(peers, verbose)),
+            source_count: Some(source_count(peers)),
+            packets: None,
+            bytes: None,
+        }
+    }
+}
+
+fn source_count(groups: &[Group]) -> usize {
+    groups.iter().map(|group| group.sources().len()).sum()
+}
+
+/// The names of groups, and the sources of those without a name.
+fn names(groups: &[Group], verbose: bool) -> Vec<String> {
+    let names = groups.iter().filter_map(Group::name).map(|name| name.to_string());
+    let own = groups.iter().filter(|group| group.name().is_none()).flat_map(Group::sources);
+    let own = own.map(|source| source.addresses().to_string());
+    names.chain(own).take(if verbose { usize::MAX } else { SHOWN_MAX }).collect()
+}
+
+impl<'a> UnpublishedReport<'a> {
+    /// Ports of the policy that Docker does not publish, with those as which it publishes them.
+    pub fn all(
+        policy: &'a Policy,
+        ports: &BTreeMap<Ports, Vec<Ports>>,
+    ) -> Vec<UnpublishedReport<'a>> {
+        let report = |(ports, published_as): (&Ports, &Vec<Ports>)| {
+            let entries = policy.allow().iter().filter(|entry| entry.ports().contains(ports));
+            UnpublishedReport {
+                ports: *ports,
+                entries: entries.filter_map(Allow::name).map(|name| &**name).collect(),
+                published_as: texts(published_as),
+            }
+        };
+        ports.iter().map(report).collect()
+    }
+}
