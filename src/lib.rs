@@ -90,9 +90,9 @@ pub mod state;
 
 pub use compile::{
     EntryCounters, GuardDrops, Limitation, PortCounters, PortCoverage, ResolveError,
-    UnknownSockets, blocked_swarm_ports, compile, entry_counters, guard_drops, guards_new_ports,
-    installed_translations, managed_objects, port_coverage, resolve, uncovered_ports,
-    unprotected_ports,
+    UnknownSockets, blocked_swarm_ports, compile, entry_counters, group_of_set, guard_drops,
+    guards_new_ports, installed_translations, managed_objects, port_coverage, resolve,
+    uncovered_ports, unprotected_ports,
 };
 pub use engine::{Engine, Error};
 /// The crate whose [`IpNetwork`](ipnetwork::IpNetwork) the library takes and returns.

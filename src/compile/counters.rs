@@ -9,8 +9,7 @@ use super::sets::SetGroups;
 use super::{ALLOW, BLOCK, allow_rules, allowed, nat_path, own_table, set_rules};
 use crate::docker::DOCKER;
 use crate::model::{
-    ChainPath, DesiredRule, InstalledRule, IpVersion, Match, Name, NftMatch, NftStatement, Ports,
-    Rule, Snapshot,
+    ChainPath, DesiredRule, InstalledRule, IpVersion, Name, NftStatement, Ports, Rule, Snapshot,
 };
 use crate::policy::{Allow, Policy};
 
@@ -87,7 +86,7 @@ pub fn entry_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters
             let rule = installed.content.known();
             let index = rule.and_then(|rule| entries.get(rule));
             if let Some(counter) = index.and_then(|index| counters.get_mut(*index)) {
-                counter.count(rule.and_then(ports), installed);
+                counter.count(rule.and_then(Rule::ports), installed);
             }
         }
     }
@@ -103,23 +102,6 @@ impl EntryCounters {
             counter.packets += rule.packets;
             counter.bytes += rule.bytes;
         }
-    }
-}
-
-/// The destination ports that a rule of an entry matches.
-fn ports(rule: &Rule) -> Option<Ports> {
-    let of_iptables = |condition: &Match| match condition {
-        Match::DestinationPorts(ports) => Some(*ports),
-        _ => None,
-    };
-    let of_nft = |condition: &NftMatch| match condition {
-        NftMatch::CtOriginalPorts(ports) | NftMatch::Ports(ports) => Some(*ports),
-        _ => None,
-    };
-    match (rule.as_iptables(), rule.as_nft()) {
-        (Some(rule), _) => rule.matches.iter().find_map(of_iptables),
-        (None, Some(rule)) => rule.matches.iter().find_map(of_nft),
-        (None, None) => None,
     }
 }
 

@@ -42,6 +42,7 @@ use crate::model::{
 };
 use crate::policy::Policy;
 use sets::SetGroups;
+pub use sets::group_of_set;
 
 pub use counters::{EntryCounters, GuardDrops, PortCounters, entry_counters, guard_drops};
 pub use coverage::{

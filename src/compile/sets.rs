@@ -13,6 +13,9 @@ use crate::policy::{Allow, Group, Policy, Source};
 /// Minimum number of sources of one IP version for which a group becomes a set.
 pub(super) const LARGE: usize = SET_SIZE_MIN;
 
+/// The end of the name of a set that holds intervals.
+const INTERVALS: &str = "-intervals";
+
 /// A group's identity: groups of one name share their sources, and an entry's own sources are a group
 /// of their own.
 type Key = (IpVersion, *const Source);
@@ -108,7 +111,7 @@ impl SetGroups {
             let suffix = if part.is_some() { format!(".{index}") } else { String::new() };
             push(suffix, part, Some(capacity(hosts.len(), part)), hosts);
         }
-        push("-intervals".to_owned(), None, None, intervals);
+        push(INTERVALS.to_owned(), None, None, intervals);
         self.groups.insert(key, lookups);
     }
 
@@ -133,6 +136,22 @@ pub(super) struct Lookup {
 
 fn key(version: IpVersion, group: &Group) -> Key {
     (version, group.sources().as_ptr())
+}
+
+/// The group whose sources of an IP version a set of dwnl's holds, by the set's name: `big` for
+/// `big-4`, `big-6-intervals` and `big-4.12`. The name of an entry's own sources begins with a dot.
+/// `None` for a set of another kind.
+pub fn group_of_set(set: &str) -> Option<(&str, IpVersion)> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let shard = set.rsplit_once('.').filter(|(_, number)| is_number(number));
+    let shard = shard.map(|(name, _)| name).filter(|name| version_suffix(name).is_some());
+    let name = shard.or(set.strip_suffix(INTERVALS)).unwrap_or(set);
+    version_suffix(name)
+}
+
+fn version_suffix(name: &str) -> Option<(&str, IpVersion)> {
+    let v4 = name.strip_suffix("-4").map(|group| (group, IpVersion::V4));
+    v4.or(name.strip_suffix("-6").map(|group| (group, IpVersion::V6)))
 }
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
@@ -162,4 +181,47 @@ const NAME_MAX: usize = 100;
 /// FNV-1a: the same number for the same name in every version of dwnl.
 fn fingerprint(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_set_reveals_its_group() {
+        use IpVersion::{V4, V6};
+        for (set, group) in [
+            ("big-4", Some(("big", V4))),
+            ("big-6-intervals", Some(("big", V6))),
+            ("big-4.12", Some(("big", V4))),
+            ("a-4-6.3", Some(("a-4", V6))),
+            ("a-4-intervals-4", Some(("a-4-intervals", V4))),
+            (".3.2-4", Some((".3.2", V4))),
+            ("docker-tcp", None),
+            ("odd.4", None),
+            ("-intervals", None),
+        ] {
+            assert_eq!(group_of_set(set), group, "{set}");
+        }
+    }
+
+    #[test]
+    fn every_set_of_a_policy_has_its_group() {
+        let addresses: Vec<String> = (0..5000_u32)
+            .map(|n| std::net::Ipv4Addr::from(0x0a00_0000 + n * 7).to_string())
+            .chain((0..70).map(|n| format!("2001:db8::{n:x}:0/112")))
+            .collect();
+        let text = format!(
+            "[sources]\n'b g' = {addresses:?}\na-4 = {addresses:?}\n[[allow]]\nports = ['1']\n\
+             from = ['b g', 'a-4']\n[[allow]]\nports = ['2']\nfrom = {addresses:?}\n"
+        );
+        let policy = Policy::parse(&text, "p", std::path::Path::new("")).expect("a policy");
+        let sets = SetGroups::of(&policy).into_sets();
+        let mut groups: Vec<_> =
+            sets.iter().map(|set| group_of_set(&set.path.set).expect("a group")).collect();
+        assert!(sets.len() > 6, "shards");
+        groups.dedup();
+        assert_eq!(groups.len(), 6, "{groups:?}");
+        assert!(groups.iter().any(|(group, _)| *group == ".2"), "{groups:?}");
+    }
 }

@@ -12,7 +12,7 @@ use dwnl::Policy;
 use dwnl::state::{Metadata, StoredPolicy};
 
 use super::checker::Checker;
-use super::support::{Answer, Namespace, Topology, companion, dwnl, udp, wait_for};
+use super::support::{Answer, Namespace, Topology, companion, dwnl, tcp, udp, wait_for};
 
 /// Docker's rules: a published port, and one whose rule of the nftables backend cannot be read.
 pub const DOCKER: &str = "
@@ -111,6 +111,7 @@ fn kernel_commands(checker: &mut Checker) {
     trials(checker, &host);
     status(checker, &host);
     refused(checker);
+    refusal(checker);
     checker.expect("remove", &printed(&host, &["remove", "-v"], "", 0));
     checker.expect("remove", &printed(&host, &["remove"], "", 0));
 }
@@ -197,6 +198,23 @@ fn refused(checker: &mut Checker) {
     checker.expect("refusal", &line.join().expect("a line"));
     follower.kill().expect("to end it");
     follower.wait().expect("its end");
+}
+
+/// A packet that the guard refused.
+fn refusal(checker: &mut Checker) {
+    let Topology { host, client } = Topology::new();
+    host.run(&["ip", "link", "add", "docker0", "type", "bridge"]);
+    host.run(&["ip", "address", "add", "172.17.0.1/16", "dev", "docker0"]);
+    host.run(&["ip", "link", "set", "docker0", "up"]);
+    host.run(&["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+    host.try_run(&["nft", "-f", "-"], DOCKER).succeeded();
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let file = directory.path().join("policy.toml").to_string_lossy().into_owned();
+    fs::write(&file, policy(0..0)).expect("to write");
+    dwnl(&host, &["apply", "-f", &file], "").succeeded();
+    let answer = tcp(&client, Topology::REFUSED, Topology::HOST, 8080);
+    assert_eq!(answer, Answer::TimedOut);
+    checker.expect("status", &printed(&host, &["status", "-f", &file], "", 0));
 }
 
 /// An entry that is restricted to an interface and a destination.

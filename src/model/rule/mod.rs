@@ -8,7 +8,7 @@ mod nft_statement;
 
 use std::fmt;
 
-use super::Name;
+use super::{Name, Ports};
 
 pub use iptables::{COMMENT_MAX, IptablesRule, Match, Verdict};
 pub use nft::NftRule;
@@ -46,6 +46,33 @@ impl Rule {
         match self {
             Rule::Iptables(rule) => rule.verdict.target(),
             Rule::Nft(rule) => rule.statement.target(),
+        }
+    }
+
+    /// The destination ports that it matches, translated or not, if it matches any.
+    pub fn ports(&self) -> Option<Ports> {
+        let of_iptables = |condition: &Match| match condition {
+            Match::DestinationPorts(ports) => Some(*ports),
+            _ => None,
+        };
+        let of_nft = |condition: &NftMatch| match condition {
+            NftMatch::CtOriginalPorts(ports) | NftMatch::Ports(ports) => Some(*ports),
+            _ => None,
+        };
+        match self {
+            Rule::Iptables(rule) => rule.matches.iter().find_map(of_iptables),
+            Rule::Nft(rule) => rule.matches.iter().find_map(of_nft),
+        }
+    }
+
+    /// The comment, if it has one.
+    pub fn comment(&self) -> Option<&str> {
+        match self {
+            Rule::Iptables(rule) => rule.matches.iter().find_map(|condition| match condition {
+                Match::Comment(comment) => Some(&**comment),
+                _ => None,
+            }),
+            Rule::Nft(rule) => rule.comment.as_deref(),
         }
     }
 

@@ -76,7 +76,7 @@ pub enum Command {
     /// Show which sources were refused at which ports
     Refused(RefusedArgs),
     /// Show the installed rules with their packet and byte counters
-    Show(Namespace),
+    Show(ShowArgs),
     /// Remove everything dwnl installed, in one transaction
     Remove(Namespace),
 }
@@ -294,6 +294,18 @@ pub struct RollbackArgs {
     /// Where the previous policy is stored.
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+/// The arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Show only chains and sets of this name, rules of this entry, or rules for this port; `*` stands
+    /// for any characters
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// The network namespace to work in.
+    #[command(flatten)]
+    pub namespace: Namespace,
 }
 
 /// The longest trial.

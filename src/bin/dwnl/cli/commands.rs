@@ -13,7 +13,8 @@ use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
 
 use super::args::{
-    ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, StateArgs, WatchArgs,
+    ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, ShowArgs, StateArgs,
+    WatchArgs,
 };
 use super::refused::refused;
 use super::status::status;
@@ -50,7 +51,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Watch(args) => watch(&args, console),
         Command::Status(args) => status(&args, console),
         Command::Refused(args) => refused(&args, console),
-        Command::Show(namespace) => show(&namespace, console),
+        Command::Show(args) => show(&args, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }
 }
@@ -226,13 +227,17 @@ fn metrics_endpoints(args: &WatchArgs) -> Endpoints<'_> {
     }
 }
 
-fn show(namespace: &Namespace, console: &Console) -> anyhow::Result<ExitCode> {
-    let mut engine = open(namespace.path())?;
+fn show(args: &ShowArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    let mut engine = open(args.namespace.path())?;
     let progress = console.progress("reading the kernel's rules");
     let snapshot = engine.snapshot()?;
     drop(progress);
     let managed = managed_objects();
-    console.report(&Show::new(&managed, &snapshot, console.verbose()))?;
+    let mut show = Show::new(&managed, &snapshot, console.verbose());
+    if let Some(pattern) = &args.pattern {
+        show.retain(pattern);
+    }
+    console.report(&show)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -82,9 +82,8 @@ impl Command {
             Command::Status(args) => Some(&mut args.namespace.netns),
             Command::Rollback(args) => Some(&mut args.namespace.netns),
             Command::Refused(args) => Some(&mut args.namespace.netns),
-            Command::Confirm(namespace) | Command::Show(namespace) | Command::Remove(namespace) => {
-                Some(&mut namespace.netns)
-            }
+            Command::Show(args) => Some(&mut args.namespace.netns),
+            Command::Confirm(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use dwnl::engine::{Outcome, PolicyCounters};
 use dwnl::mismatch::{Mismatch, mismatches};
-use dwnl::model::Ports;
+use dwnl::model::{Ports, RefusedReport};
 use dwnl::policy::{Diagnostics, LoadedPolicy};
 use dwnl::state::Metadata;
 use dwnl::{Engine, Policy, compile, port_coverage, uncovered_ports};
@@ -18,7 +18,7 @@ use super::{Console, capabilities};
 use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::report::{
-    DropReport, FileReport, FileState, KernelReport, PortReport, Status, StoredReport,
+    DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status, StoredReport,
     UnpublishedReport, WatchReport,
 };
 use crate::state::{Store, StoreError};
@@ -70,6 +70,7 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
 struct Host {
     outcome: Outcome,
     counters: PolicyCounters,
+    refused: RefusedReport,
     mismatches: Result<Vec<Mismatch>, dwnl::Error>,
 }
 
@@ -77,17 +78,21 @@ impl Host {
     fn read(engine: &mut Engine, policy: &Policy) -> Result<Host, dwnl::Error> {
         let outcome = engine.preview(&compile(policy))?;
         let counters = engine.counters(policy)?;
+        let refused = engine.refused()?;
         let facts = engine.host_facts(policy);
         let mismatches = facts.map(|facts| mismatches(policy, &outcome.docker, &facts));
-        Ok(Host { outcome, counters, mismatches })
+        Ok(Host { outcome, counters, refused, mismatches })
     }
 
     fn describe<'a>(&'a self, policy: &'a Policy, status: &mut Status<'a>) {
-        let Host { outcome, counters, mismatches } = self;
+        let Host { outcome, counters, refused, mismatches } = self;
         let docker = &outcome.docker;
         let coverage = port_coverage(policy, docker);
         status.kernel = Some(KernelReport::from(outcome));
-        status.ports = PortReport::all(policy, &coverage, counters, status.verbose);
+        let refusals = Refusals::new(refused, docker);
+        status.is_record_full = refusals.as_ref().map(Refusals::is_full);
+        status.ports =
+            PortReport::all(policy, &coverage, counters, refusals.as_ref(), status.verbose);
         status.uncovered_ports = uncovered_ports(policy, docker);
         status.unpublished_ports = UnpublishedReport::all(policy, &self.unpublished());
         let has_guard = policy.guard().is_enabled();

@@ -46,7 +46,7 @@ pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
 pub use show::Show;
 pub use status::{
-    DropReport, FileReport, FileState, KernelReport, PortReport, Status, StoredReport,
+    DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status, StoredReport,
     UnpublishedReport, WatchReport,
 };
 pub use trial::TrialReport;
@@ -55,6 +55,11 @@ pub use trial::TrialReport;
 pub trait Report: Serialize {
     /// Writes the report as text, with ANSI styles that the stream may strip.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Whether its lines are for another program, so that they are not broken on a terminal.
+    fn has_whole_lines(&self) -> bool {
+        false
+    }
 
     /// The report as text with ANSI styles.
     fn to_text(&self) -> String {

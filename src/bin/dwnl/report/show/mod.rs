@@ -1,9 +1,11 @@
 //! The report of `show`: dwnl's rules in the kernel, and whether they are in place.
 
 mod chain_report;
+mod filter;
 mod owned_report;
 mod rule_table;
 mod sections;
+mod set_groups;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,12 @@ pub struct Show<'a> {
     foreign_translations: Vec<ForeignTranslations>,
     /// Whether the guard matches docker-proxy's sockets; `None` without a guard.
     has_socket_match: Option<bool>,
+    /// The pattern that names what is shown; `None`: everything is.
+    #[serde(skip)]
+    pattern: Option<&'a str>,
+    /// Whether every set is shown with its elements.
+    #[serde(skip)]
+    verbose: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,6 +82,8 @@ pub struct RuleReport<'a> {
 #[derive(Debug, Serialize)]
 struct SetReport<'a> {
     set: &'a str,
+    /// The group whose sources it holds; `None` if it holds something else.
+    group: Option<&'a str>,
     /// Its definition; `None` if dwnl does not create sets of this type.
     #[serde(serialize_with = "definition")]
     definition: Option<SetKind>,
@@ -108,7 +118,14 @@ impl<'a> Show<'a> {
         };
         let foreign_translations = translations.into_iter().filter(installed).collect();
         let has_socket_match = guards_new_ports(snapshot);
-        Show { generation: snapshot.generation, tables, foreign_translations, has_socket_match }
+        Show {
+            generation: snapshot.generation,
+            tables,
+            foreign_translations,
+            has_socket_match,
+            pattern: None,
+            verbose,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! A table that dwnl owns: everything that it contains.
 
+use dwnl::group_of_set;
 use dwnl::model::{
-    InstalledChain, InstalledSet, Match, Name, Ownership, RuleContent, Snapshot, TablePath,
+    InstalledChain, InstalledSet, Match, Name, Ownership, RuleContent, SetKind, Snapshot, TablePath,
 };
 
 use super::chain_report::all_rules;
@@ -62,6 +63,7 @@ impl<'a> SetReport<'a> {
         let is_counted = kind.is_none_or(|kind| !kind.is_dynamic());
         SetReport {
             set: name,
+            group: kind.and_then(SetKind::version).and_then(|_| group_of_set(name)).map(|it| it.0),
             definition: kind,
             element_count: is_counted.then_some(installed.elements.len()),
             elements: elements.filter(|_| verbose),

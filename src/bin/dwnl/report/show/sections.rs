@@ -10,12 +10,18 @@ use super::super::count::Count;
 use super::super::format::Escaped;
 use super::super::style::{ERROR, HEADING};
 use super::rule_table::write_rules;
-use super::{ChainReport, MissingRule, SetReport, Show, TableReport};
+use super::{ChainReport, MissingRule, SetReport, Show, TableReport, set_groups};
 
 impl Report for Show<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for table in &self.tables {
-            table.write(out)?;
+            table.write(out, self.verbose)?;
+        }
+        if let Some(pattern) = self.pattern {
+            return match self.tables.is_empty() {
+                true => writeln!(out, "nothing of dwnl's matches {}", Escaped(pattern)),
+                false => Ok(()),
+            };
         }
         for translations in &self.foreign_translations {
             writeln!(out, "{}", Escaped(translations))?;
@@ -32,7 +38,7 @@ impl Report for Show<'_> {
 }
 
 impl TableReport<'_> {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut dyn Write, verbose: bool) -> io::Result<()> {
         let name = self.name;
         if !self.is_installed {
             write!(out, "{HEADING}{name}:{HEADING:#} ")?;
@@ -42,9 +48,13 @@ impl TableReport<'_> {
                 _ => writeln!(out, "not installed\n"),
             };
         }
-        for set in &self.sets {
-            write!(out, "{HEADING}{name} {}:{HEADING:#} ", set.set)?;
-            set.write(out)?;
+        if verbose {
+            self.sets.iter().try_for_each(|set| {
+                write!(out, "{HEADING}{name} {}:{HEADING:#} ", Escaped(set.set))?;
+                set.write(out)
+            })?;
+        } else {
+            set_groups::write(out, name, &self.sets)?;
         }
         for chain in &self.chains {
             write!(out, "{HEADING}{name} {}:{HEADING:#} ", chain.chain)?;

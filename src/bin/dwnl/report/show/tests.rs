@@ -146,23 +146,95 @@ fn own_snapshot() -> Snapshot {
 #[test]
 fn sets_are_shown_with_the_chain_that_looks_them_up() {
     let (frame, snapshot) = (own_frame(), own_snapshot());
-    let expected = "\
-inet dwnl cdn-4: 2 elements (type ipv4_addr; size 1024)
-
-inet dwnl odd: foreign set (unsupported type)
-
+    let chain = "\
 inet dwnl allow: 1 rule
 position  handle  packets    bytes  rule
        1       9        7  1234567  tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000
 
 generation 16
 ";
-    assert_eq!(text(&Show::new(&frame, &snapshot, false)), expected);
-    let verbose = expected.replace(
-        "(type ipv4_addr; size 1024)\n",
-        "(type ipv4_addr; size 1024)\n203.0.113.0\n203.0.113.1\n",
-    );
-    assert_eq!(text(&Show::new(&frame, &snapshot, true)), verbose);
+    let sets = "\
+inet dwnl, sets:
+  cdn: 2 IPv4 sources
+  odd: foreign set (unsupported type)
+
+";
+    assert_eq!(text(&Show::new(&frame, &snapshot, false)), format!("{sets}{chain}"));
+    let sets = "\
+inet dwnl cdn-4: 2 elements (type ipv4_addr; size 1024)
+203.0.113.0
+203.0.113.1
+
+inet dwnl odd: foreign set (unsupported type)
+
+";
+    assert_eq!(text(&Show::new(&frame, &snapshot, true)), format!("{sets}{chain}"));
+}
+
+#[test]
+fn the_sets_of_a_group_are_one_line() {
+    let (frame, mut snapshot) = (own_frame(), own_snapshot());
+    let table = snapshot.tables.values_mut().next().expect("our table");
+    let intervals = |version| Some(SetKind::Intervals { version });
+    for (name, kind, number) in [
+        ("cdn-4.1", Some(HOSTS), 200),
+        ("cdn-4-intervals", intervals(IpVersion::V4), 1),
+        ("cdn-6-intervals", intervals(IpVersion::V6), 1),
+        (".3-4", Some(HOSTS), 70),
+        ("docker-tcp", Some(SetKind::DynamicPorts), 0),
+    ] {
+        let set = InstalledSet { kind, elements: hosts(number).into() };
+        table.sets.insert(name.into(), set);
+    }
+    let shown = text(&Show::new(&frame, &snapshot, false));
+    let sets = "\
+inet dwnl, sets:
+  entry 3: 70 IPv4 sources
+  cdn: 203 IPv4 sources (3 sets), 1 IPv6 source
+  docker-tcp: published ports, managed by the kernel
+  odd: foreign set (unsupported type)
+
+";
+    assert!(shown.starts_with(sets), "{shown}");
+}
+
+#[test]
+fn a_pattern_names_chains_sets_entries_and_ports() {
+    let frame = frame(Family::Ip, Vec::new());
+    let commented = |rule: Rule, comment: &str| {
+        let Rule::Iptables(rule) = rule else { unreachable!("a rule of iptables") };
+        let comment = Match::Comment(comment.into());
+        let matches = rule.matches.iter().cloned().chain([comment]).collect();
+        RuleContent::Known(IptablesRule { matches, ..rule }.into())
+    };
+    let rules = [commented(allow(None, 443), "web"), commented(allow(None, 8080), "api")];
+    let mut snapshot = snapshot(&[
+        ("PREROUTING", chain(jumps())),
+        ("DOCKER-BLOCK", chain(rules)),
+        ("DOCKER", chain([])),
+    ]);
+    snapshot.tables.extend(own_snapshot().tables);
+    let frame = Ruleset { owned_tables: own_frame().owned_tables, ..frame };
+    let shown = |pattern: &'static str| {
+        let mut show = Show::new(&frame, &snapshot, false);
+        show.retain(pattern);
+        let text = text(&show);
+        let is_heading = |line: &&str| !line.starts_with(' ') && !line.starts_with("position");
+        let headings = text.lines().filter(is_heading).filter(|line| !line.is_empty());
+        let rules = text.matches("-j DOCKER\n").count() + text.matches("@cdn-4").count();
+        (headings.map(str::to_owned).collect::<Vec<_>>(), rules)
+    };
+    let one = |heading: &str, rules| (vec![heading.to_owned()], rules);
+    assert_eq!(shown("web"), one("ip nat DOCKER-BLOCK: 1 rule", 1));
+    assert_eq!(shown("*i"), one("ip nat DOCKER-BLOCK: 1 rule", 1));
+    assert_eq!(shown("8000-8100/tcp"), one("ip nat DOCKER-BLOCK: 1 rule", 1));
+    assert_eq!(shown("443/udp"), one("nothing of dwnl's matches 443/udp", 0));
+    assert_eq!(shown("DOCKER-BLOCK"), one("ip nat DOCKER-BLOCK: 2 rules", 2));
+    assert_eq!(shown("cdn"), one("inet dwnl, sets:", 0));
+    assert_eq!(shown("odd"), one("inet dwnl, sets:", 0));
+    let (headings, rules) = shown("443");
+    assert_eq!((headings.len(), rules), (2, 2), "{headings:?}");
+    assert_eq!(shown("PRE*"), one("ip nat PREROUTING: in place", 0));
 }
 
 #[test]
@@ -173,8 +245,8 @@ fn sets_are_objects_in_json() {
         let (_, sets) = json.split_once(r#","sets":"#).expect("sets");
         sets.split_once(r#"}],"foreign_translations""#).expect("its end").0.to_owned()
     };
-    let odd = r#"{"set":"odd","definition":null,"element_count":0,"elements":null}]"#;
-    let cdn = r#"[{"set":"cdn-4","definition":"type ipv4_addr; size 1024","element_count":2"#;
+    let odd = r#"{"set":"odd","group":null,"definition":null,"element_count":0,"elements":null}]"#;
+    let cdn = r#"[{"set":"cdn-4","group":"cdn","definition":"type ipv4_addr; size 1024","element_count":2"#;
     assert_eq!(sets(false), format!(r#"{cdn},"elements":null}},{odd}"#));
     assert_eq!(sets(true), format!(r#"{cdn},"elements":["203.0.113.0","203.0.113.1"]}},{odd}"#));
 }
@@ -190,7 +262,7 @@ fn the_elements_of_a_dynamic_set_are_not_counted() {
     let line = format!("inet dwnl docker-tcp: elements managed by the kernel ({kind})\n\n");
     assert!(text(&show).starts_with(&line), "{}", text(&show));
     let set = format!(
-        r#""sets":[{{"set":"docker-tcp","definition":"{kind}","element_count":null,"elements":null}}]"#
+        r#""sets":[{{"set":"docker-tcp","group":null,"definition":"{kind}","element_count":null,"elements":null}}]"#
     );
     assert!(json(&show).contains(&set), "{}", json(&show));
 }

@@ -2,6 +2,7 @@
 
 mod port_table;
 mod ports;
+mod refusals;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::count::Counts;
 use crate::control::{RepairRecord, RunningWatch};
 
 pub use ports::{PortReport, UnpublishedReport};
+pub use refusals::Refusals;
 
 /// The state of dwnl on a host.
 #[derive(Debug, Default, Serialize)]
@@ -46,6 +48,8 @@ pub struct Status<'a> {
     pub unpublished_ports: Vec<UnpublishedReport<'a>>,
     /// What the guard dropped on each path; `None` without the guard.
     pub drops: Option<Vec<DropReport>>,
+    /// Whether sources that are refused now may not be recorded; `None` if none are recorded.
+    pub is_record_full: Option<bool>,
     /// Promises of the guard that do not hold on this host.
     pub limitations: Vec<String>,
     /// Warnings for the operator.

@@ -8,7 +8,8 @@ use super::super::count::{Count, Thousands};
 use super::super::format::Escaped;
 use super::super::style::{ERROR, REMARK};
 use super::super::table::{Cell, Column, Table};
-use super::ports::{EntryReport, PortReport, PortState, RefusedReport};
+use super::ports::{EntryReport, PortReport, PortState};
+use super::refusals::PortRefusals;
 use super::sources::Sources;
 
 /// Maximum number of lines, unless all are to be shown.
@@ -33,7 +34,7 @@ struct Line<'a> {
     ports: String,
     entry: Option<&'a EntryReport<'a>>,
     state: PortState,
-    refused: Option<RefusedReport>,
+    refused: Option<PortRefusals>,
     /// How many reports it stands for; 0 for another entry.
     count: usize,
 }
@@ -78,7 +79,7 @@ fn lines_of<'a>(group: &'a [PortReport<'a>]) -> Vec<Line<'a>> {
     let line =
         |ports, entry, count| Line { ports, entry, state: first.state, refused: None, count };
     let mut lines = vec![Line {
-        refused: RefusedReport::sum(group.iter().filter_map(|it| it.refused.as_ref())),
+        refused: PortRefusals::sum(group.iter().filter_map(|it| it.refused.as_ref())),
         ..line(ports, first.entries.first(), group.len())
     }];
     lines.extend(first.entries.iter().skip(1).map(|it| line(String::new(), Some(it), 0)));
@@ -100,7 +101,7 @@ impl Line<'_> {
             self.sources(room),
             packets.map(number).unwrap_or_default().into(),
             refused.map(|it| number(it.packets)).unwrap_or_default().into(),
-            refused.and_then(RefusedReport::last).unwrap_or_default().into(),
+            refused.and_then(PortRefusals::last).unwrap_or_default().into(),
         ]
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::super::access::{SHOWN_MAX, texts};
 use super::super::apply_report::PublishedReport;
 use super::super::format::LocationReport;
+use super::refusals::{PortRefusals, Refusals};
 
 /// A published port, or consecutive ones, with the entries that cover it.
 #[derive(Debug, Serialize)]
@@ -20,19 +21,9 @@ pub struct PortReport<'a> {
     pub state: PortState,
     pub entries: Vec<EntryReport<'a>>,
     /// What was refused there; `None`: not recorded.
-    #[serde(skip)]
-    pub refused: Option<RefusedReport>,
+    pub refused: Option<PortRefusals>,
     #[serde(skip)]
     order: (u16, PublishedPort),
-}
-
-/// What was refused at a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedReport {
-    pub packets: u64,
-    /// The source that was refused last, and how many seconds ago.
-    pub last_source: Option<String>,
-    pub last_seconds: Option<u64>,
 }
 
 /// Who may reach a published port.
@@ -83,10 +74,14 @@ impl<'a> PortReport<'a> {
         policy: &'a Policy,
         coverage: &[PortCoverage],
         counters: &PolicyCounters,
+        refusals: Option<&Refusals>,
         verbose: bool,
     ) -> Vec<PortReport<'a>> {
-        let mut reports: Vec<PortReport> =
-            coverage.iter().map(|it| PortReport::new(policy, it, counters, verbose)).collect();
+        let report = |coverage: &PortCoverage| PortReport {
+            refused: refusals.map(|refusals| refusals.at(&coverage.published)),
+            ..PortReport::new(policy, coverage, counters, verbose)
+        };
+        let mut reports: Vec<PortReport> = coverage.iter().map(report).collect();
         reports.sort_by(|a, b| a.order.cmp(&b.order));
         reports
     }
@@ -126,35 +121,6 @@ impl PortReport<'_> {
     /// Whether the same entries cover both, so that their packets are counted together.
     pub fn shares_entries(&self, other: &PortReport) -> bool {
         !self.entries.is_empty() && (self.state, &self.entries) == (other.state, &other.entries)
-    }
-}
-
-impl RefusedReport {
-    /// What was refused at several ports; `None` if it is recorded at none.
-    pub fn sum<'a>(all: impl Iterator<Item = &'a RefusedReport>) -> Option<RefusedReport> {
-        all.cloned().reduce(|sum, other| {
-            let packets = sum.packets.saturating_add(other.packets);
-            let age = |it: &RefusedReport| it.last_seconds.unwrap_or(u64::MAX);
-            let latest = if age(&other) < age(&sum) { other } else { sum };
-            RefusedReport { packets, ..latest }
-        })
-    }
-
-    /// `203.0.113.9 3m ago`
-    pub fn last(&self) -> Option<String> {
-        let source = self.last_source.as_ref()?;
-        let age = self.last_seconds.map(|seconds| format!(" {} ago", short(seconds)));
-        Some(format!("{source}{}", age.unwrap_or_default()))
-    }
-}
-
-/// A duration in its largest unit: `59s`, `3m`, `2h`, `5d`.
-fn short(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m", seconds / 60),
-        3600..86400 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86400),
     }
 }
 

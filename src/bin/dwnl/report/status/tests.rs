@@ -7,7 +7,7 @@ use dwnl::model::{Docker, Family};
 use dwnl::{Policy, entry_counters, port_coverage};
 
 use super::super::test_support::text;
-use super::ports::RefusedReport;
+use super::refusals::PortRefusals;
 use super::*;
 
 const POLICY: &str = r#"
@@ -51,7 +51,7 @@ fn ports<'a>(policy: &'a Policy, docker: &Docker) -> Vec<PortReport<'a>> {
     let mut counters = PolicyCounters::default();
     counters.entries = entry_counters(policy, &Default::default());
     counters.entries[0].ports[0].packets = 1_234_567;
-    PortReport::all(policy, &port_coverage(policy, docker), &counters, false)
+    PortReport::all(policy, &port_coverage(policy, docker), &counters, None, false)
 }
 
 /// The table of a host with these ports.
@@ -118,7 +118,7 @@ fn what_nothing_protects_is_open_to_everyone() {
 fn refusals_are_shown_with_the_last_source() {
     let (policy, docker) = (policy(true), words(&["443", "8001", "8003", "8005", "9001"]));
     let mut ports = ports(&policy, &docker);
-    let refused = |packets, source: &str, last_seconds| RefusedReport {
+    let refused = |packets, source: &str, last_seconds| PortRefusals {
         packets,
         last_source: Some(source.to_owned()),
         last_seconds: Some(last_seconds),
@@ -126,7 +126,7 @@ fn refusals_are_shown_with_the_last_source() {
     ports[0].refused = Some(refused(17, "203.0.113.9", 59));
     ports[1].refused = Some(refused(2, "203.0.113.1", 7200));
     ports[3].refused = Some(refused(3, "203.0.113.3", 3599));
-    ports[4].refused = Some(RefusedReport { packets: 0, last_source: None, last_seconds: None });
+    ports[4].refused = Some(PortRefusals { packets: 0, last_source: None, last_seconds: None });
     let printed =
         super::super::test_support::plain(|out| port_table::write_ports(out, &ports, false));
     let expected = "\

@@ -115,7 +115,11 @@ impl Status<'_> {
         let paths =
             if paths.is_empty() { String::new() } else { format!(": {}", paths.join(", ")) };
         let unit = if total == 1 { "packet" } else { "packets" };
-        line(out, "refused", &format!("{} {unit}{paths}", number(total)))
+        let full = match self.is_record_full {
+            Some(true) => "; no room to record further sources",
+            _ => "",
+        };
+        line(out, "refused", &format!("{} {unit}{paths}{full}", number(total)))
     }
 
     fn write_ports(&self, out: &mut dyn Write) -> io::Result<()> {

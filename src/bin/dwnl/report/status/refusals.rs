@@ -1,0 +1,87 @@
+//! What was refused at the published ports.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dwnl::model::{
+    Docker, PublishedPort, Recording, RefusalPath, RefusedPort, RefusedReport, RefusedSource,
+};
+use ipnetwork::IpNetwork;
+use serde::Serialize;
+
+/// What the guard refused, on a host with these routed networks.
+pub struct Refusals<'a> {
+    report: &'a RefusedReport,
+    /// The containers' addresses in routed networks.
+    routed: BTreeSet<IpNetwork>,
+}
+
+/// What was refused at a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PortRefusals {
+    pub packets: u64,
+    /// The source that was refused last, and how many seconds ago.
+    pub last_source: Option<String>,
+    pub last_seconds: Option<u64>,
+}
+
+impl<'a> Refusals<'a> {
+    /// `None` if refusals are not recorded.
+    pub fn new(report: &'a RefusedReport, docker: &Docker) -> Option<Refusals<'a>> {
+        let routed = docker.routed_ports.iter().filter_map(|it| it.address).collect();
+        (report.recording == Recording::Active).then_some(Refusals { report, routed })
+    }
+
+    /// What was refused at a published port, whatever the destination address was.
+    pub fn at(&self, published: &PublishedPort) -> PortRefusals {
+        let is_routed = published.address.is_some_and(|address| self.routed.contains(&address));
+        let is_there = |path: RefusalPath, protocol, port| {
+            (path == RefusalPath::ContainerAddress) == is_routed
+                && published.ports.has(protocol, port)
+        };
+        let ports = self.report.ports.iter();
+        let ports = ports.filter(|it: &&RefusedPort| is_there(it.path, it.protocol, it.port));
+        let sources = self.report.sources.iter();
+        let sources = sources.filter(|it: &&RefusedSource| is_there(it.path, it.protocol, it.port));
+        let last = sources.min_by_key(|it| it.last);
+        PortRefusals {
+            packets: ports.map(|it| it.packets).fold(0, u64::saturating_add),
+            last_source: last.map(|it| it.source.to_string()),
+            last_seconds: last.map(|it| it.last).as_ref().map(Duration::as_secs),
+        }
+    }
+
+    /// Whether sources that are refused now may not be recorded.
+    pub fn is_full(&self) -> bool {
+        self.report.fill.iter().any(dwnl::model::RefusalFill::is_full)
+    }
+}
+
+impl PortRefusals {
+    /// What was refused at several ports; `None` if it is recorded at none.
+    pub fn sum<'a>(all: impl Iterator<Item = &'a PortRefusals>) -> Option<PortRefusals> {
+        all.cloned().reduce(|sum, other| {
+            let packets = sum.packets.saturating_add(other.packets);
+            let age = |it: &PortRefusals| it.last_seconds.unwrap_or(u64::MAX);
+            let latest = if age(&other) < age(&sum) { other } else { sum };
+            PortRefusals { packets, ..latest }
+        })
+    }
+
+    /// `203.0.113.9 3m ago`
+    pub fn last(&self) -> Option<String> {
+        let source = self.last_source.as_ref()?;
+        let age = self.last_seconds.map(|seconds| format!(" {} ago", short(seconds)));
+        Some(format!("{source}{}", age.unwrap_or_default()))
+    }
+}
+
+/// A duration in its largest unit: `59s`, `3m`, `2h`, `5d`.
+fn short(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
