@@ -12,6 +12,7 @@
 //! | `warnings` | warnings for the operator |
 //! | `report` | text for people and JSON for programs |
 //! | `logging` | standard error, with levels for the journal |
+//! | `wrap` | long lines on a terminal |
 //! | the library | everything else |
 
 mod apply;
@@ -24,6 +25,7 @@ mod report;
 mod state;
 mod warnings;
 mod watch;
+mod wrap;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -18,6 +18,7 @@ use crate::logging::{Level, StderrLog};
 use crate::report::{self, Check, Failure, JsonObject, Report};
 use crate::state::Fallback;
 use crate::watch::Log;
+use crate::wrap::{Wrapping, terminal_width};
 
 /// The exit status if the operation failed.
 pub const FAILED: u8 = 1;
@@ -112,7 +113,7 @@ impl Console {
             Console { quiet: true, .. } => Ok(()),
             Console { json: true, .. } => writeln!(io::stdout(), "{json}"),
             Console { .. } if text.is_empty() => Ok(()),
-            Console { .. } => write!(AutoStream::auto(io::stdout()), "{by}\n{text}"),
+            Console { .. } => to_stdout(true, |out| write!(out, "{by}\n{text}")),
         };
         printed.or_else(ignore_closed_pipe)?;
         Ok(ExitCode::from(*status))
@@ -121,7 +122,7 @@ impl Console {
     /// Prints warnings.
     pub fn warn(&self, warnings: &[String]) {
         for warning in warnings {
-            self.stderr.write(Level::Warning, |out| report::write_warning(out, warning));
+            self.say(Level::Warning, |out| report::write_warning(out, warning));
         }
     }
 
@@ -158,11 +159,21 @@ impl Console {
             Some(error) => error.to_string(),
             None => format!("{error:#}"),
         };
-        self.diagnose(|out| report::write_error(out, &sentence));
+        self.say(Level::Error, |out| report::write_error(out, &sentence));
         self.fail_json(&Failure { error: &sentence });
         ExitCode::from(FAILED)
     }
 
+    /// Writes sentences, of which a terminal gets lines that fit.
+    fn say(&self, level: Level, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        self.stderr.write(level, |out| {
+            let mut out = Wrapping::new(out, terminal_width(io::stderr()));
+            write(&mut out)?;
+            out.flush()
+        });
+    }
+
+    /// Writes what may contain excerpts, whose lines stay whole.
     fn diagnose(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         self.stderr.write(Level::Error, write);
     }
@@ -183,8 +194,18 @@ fn ignore_closed_pipe(error: io::Error) -> anyhow::Result<()> {
 }
 
 fn print_text(report: &impl Report) -> io::Result<()> {
-    let mut out = BufWriter::new(AutoStream::auto(io::stdout().lock()));
-    report.write(&mut out)?;
+    to_stdout(!report.has_whole_lines(), |out| report.write(out))
+}
+
+/// Writes to standard output; lines that are too long for a terminal are broken if they may be.
+fn to_stdout(
+    may_break: bool,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let stdout = io::stdout().lock();
+    let width = terminal_width(&stdout).filter(|_| may_break);
+    let mut out = Wrapping::new(BufWriter::new(AutoStream::auto(stdout)), width);
+    write(&mut out)?;
     out.flush()
 }
 

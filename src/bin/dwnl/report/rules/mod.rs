@@ -99,6 +99,10 @@ impl<'a> Rules<'a> {
 }
 
 impl Report for Rules<'_> {
+    fn has_whole_lines(&self) -> bool {
+        true
+    }
+
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.family == Some(Family::Inet) {
             return nft_script::write_tables(out, self.ruleset);
