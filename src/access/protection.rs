@@ -2,8 +2,8 @@
 
 use super::view::{ChainView, PREROUTING, View};
 use crate::compile::{
-    ALLOWED, BLOCK, BRIDGED, CONTAINER_SOCKET, FORWARD, INPUT, LOCAL_SOCKET, PROXIED, TRANSLATED,
-    guarded_bridges,
+    ALLOWED, BLOCK, BRIDGED, CONTAINER_SOCKET, FORWARD, GUARD, INPUT, LOCAL_SOCKET, PROXIED,
+    TRANSLATED, guarded_bridges,
 };
 use crate::model::{BaseChain, Family, IpVersion, NftStatement, Rule, Verdict};
 
@@ -58,7 +58,8 @@ fn drops(chain: &ChainView) -> bool {
     last.is_some_and(|rule| rule.statement == NftStatement::Drop && rule.matches.is_empty())
 }
 
-/// Whether the first rules of `PREROUTING` send everything through `DOCKER-BLOCK` and back.
+/// Whether the first rules of `PREROUTING` send everything through `DOCKER-BLOCK` and back, and no rule
+/// there has all sources translated: only the guard could block them then.
 fn jumps_block(view: &View) -> bool {
     let verdicts = |version: IpVersion| {
         let chain = view.nat(Family::from(version), PREROUTING);
@@ -67,5 +68,11 @@ fn jumps_block(view: &View) -> bool {
         first
     };
     let desired = [Some(Verdict::Jump(BLOCK.into())), Some(Verdict::Return)];
-    IpVersion::ALL.into_iter().all(|version| verdicts(version) == desired)
+    let translates_all = |version: IpVersion| {
+        let chain = view.nat(Family::from(version), BLOCK);
+        chain.known().any(|rule| rule.target().is_some_and(|target| &**target == GUARD))
+    };
+    IpVersion::ALL
+        .into_iter()
+        .all(|version| verdicts(version) == desired && !translates_all(version))
 }

@@ -341,3 +341,12 @@ fn rules_that_block_have_to_be_in_place() {
     });
     assert_eq!((foreign.is_enforced, foreign.foreign_rules), (true, 1));
 }
+
+#[test]
+fn nothing_is_blocked_if_the_guard_alone_is_missing() {
+    let mut snapshot = installed(&ruleset(&parse("")));
+    assert!(Access::of_snapshot(&snapshot).protection().is_enforced);
+    snapshot.tables.retain(|path, _| path.family != Family::Inet);
+    let found = Access::of_snapshot(&snapshot).protection();
+    assert!(!found.has_guard && !found.is_enforced, "DOCKER-BLOCK has all sources translated");
+}
