@@ -3,55 +3,42 @@
 use std::io::{self, Write};
 
 use super::super::format::Escaped;
-use super::super::style::{ERROR, REMARK};
+use super::super::style::ERROR;
+use super::super::table::{Cell, Column, Table};
 use super::RuleReport;
 
-const HEADINGS: [&str; 4] = ["position", "handle", "packets", "bytes"];
+const COLUMNS: [Column; 6] = [
+    Column("position", true),
+    Column("handle", true),
+    Column("packets", true),
+    Column("bytes", true),
+    Column("rule", false),
+    Column("", false),
+];
 
-/// Writes the rules below their headings, with numbers aligned to the right. Writes nothing for no
-/// rules.
-pub fn write_rules(out: &mut dyn Write, rules: &[RuleReport]) -> io::Result<()> {
+/// Writes the rules below their headings; with `verbose` with positions and handles too. Writes nothing
+/// for no rules.
+pub fn write_rules(out: &mut dyn Write, rules: &[RuleReport], verbose: bool) -> io::Result<()> {
     if rules.is_empty() {
         return Ok(());
     }
-    let [position, handle, packets, bytes] = widths(rules);
-    let [first, second, third, fourth] = HEADINGS;
-    writeln!(
-        out,
-        "{REMARK}{first:>position$}  {second:>handle$}  {third:>packets$}  {fourth:>bytes$}  \
-         rule{REMARK:#}"
-    )?;
-    for rule in rules {
-        write!(
-            out,
-            "{:>position$}  {:>handle$}  {:>packets$}  {:>bytes$}  {}",
-            rule.position,
-            rule.handle,
-            rule.packets,
-            rule.bytes,
-            Escaped(&rule.rule)
-        )?;
-        match rule.expected_position {
-            Some(expected) if rule.is_misplaced() => {
-                writeln!(out, "  {ERROR}# should be at position {expected}{ERROR:#}")?;
-            }
-            _ => writeln!(out)?,
-        }
-    }
-    Ok(())
+    let detail = |number: String| if verbose { number } else { String::new() };
+    let cells = |rule: &RuleReport| {
+        [
+            detail(rule.position.to_string()).into(),
+            detail(rule.handle.to_string()).into(),
+            rule.packets.to_string().into(),
+            rule.bytes.to_string().into(),
+            Escaped(&rule.rule).to_string().into(),
+            remark(rule),
+        ]
+    };
+    Table::new(COLUMNS, rules.iter().map(cells).collect()).write(out)
 }
 
-fn widths(rules: &[RuleReport]) -> [usize; 4] {
-    let mut widths = HEADINGS.map(str::len);
-    for rule in rules {
-        let numbers = [rule.position as u64, rule.handle, rule.packets, rule.bytes];
-        for (width, number) in widths.iter_mut().zip(numbers) {
-            *width = digits(number).max(*width);
-        }
-    }
-    widths
-}
-
-fn digits(number: u64) -> usize {
-    number.checked_ilog10().unwrap_or(0) as usize + 1
+/// Where a misplaced rule is and should be.
+fn remark(rule: &RuleReport) -> Cell {
+    let expected = rule.expected_position.filter(|_| rule.is_misplaced());
+    let remark = |expected| format!("# at position {}, should be at {expected}", rule.position);
+    Cell { text: expected.map(remark).unwrap_or_default(), style: ERROR }
 }

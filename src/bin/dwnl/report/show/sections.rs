@@ -59,7 +59,7 @@ impl TableReport<'_> {
         for chain in &self.chains {
             write!(out, "{HEADING}{name} {}:{HEADING:#} ", chain.chain)?;
             chain.write_state(out)?;
-            write_rules(out, &chain.rules)?;
+            write_rules(out, &chain.rules, verbose)?;
             for MissingRule { expected_position, rule } in &chain.missing_rules {
                 writeln!(out, "missing, should be at position {expected_position}: {rule}")?;
             }

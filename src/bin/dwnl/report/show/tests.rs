@@ -48,7 +48,7 @@ fn rules_have_their_counters() {
     ]);
     let frame = frame(Family::Ip, Vec::new());
     assert_eq!(
-        text(&Show::new(&frame, &snapshot, false)),
+        text(&Show::new(&frame, &snapshot, true)),
         "\
 ip nat PREROUTING: in place
 position  handle  packets    bytes  rule
@@ -77,9 +77,9 @@ fn misplaced_and_missing_rules_are_reported() {
         text(&Show::new(&frame, &snapshot, false)),
         "\
 ip nat PREROUTING: not in place
-position  handle  packets    bytes  rule
-       2      10        7  1234567  -m addrtype --dst-type LOCAL -j DOCKER-BLOCK  # should be at position 1
-       3      11        7  1234567  -m addrtype --dst-type LOCAL -j DOCKER-BLOCK  # should be at position 1
+packets    bytes  rule
+      7  1234567  -m addrtype --dst-type LOCAL -j DOCKER-BLOCK  # at position 2, should be at 1
+      7  1234567  -m addrtype --dst-type LOCAL -j DOCKER-BLOCK  # at position 3, should be at 1
 missing, should be at position 2: -m addrtype --dst-type LOCAL -j RETURN
 
 ip nat DOCKER-BLOCK: 0 rules
@@ -146,13 +146,10 @@ fn own_snapshot() -> Snapshot {
 #[test]
 fn sets_are_shown_with_the_chain_that_looks_them_up() {
     let (frame, snapshot) = (own_frame(), own_snapshot());
-    let chain = "\
-inet dwnl allow: 1 rule
-position  handle  packets    bytes  rule
-       1       9        7  1234567  tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000
-
-generation 16
-";
+    let rule = "tcp dport 443 ip saddr @cdn-4 fib daddr type local counter ct mark set ct mark | 0x00002000";
+    let chain = format!(
+        "inet dwnl allow: 1 rule\npackets    bytes  rule\n      7  1234567  {rule}\n\ngeneration 16\n"
+    );
     let sets = "\
 inet dwnl, sets:
   cdn: 2 IPv4 sources
@@ -160,6 +157,10 @@ inet dwnl, sets:
 
 ";
     assert_eq!(text(&Show::new(&frame, &snapshot, false)), format!("{sets}{chain}"));
+    let chain = format!(
+        "inet dwnl allow: 1 rule\nposition  handle  packets    bytes  rule\n       1       9        7  \
+         1234567  {rule}\n\ngeneration 16\n"
+    );
     let sets = "\
 inet dwnl cdn-4: 2 elements (type ipv4_addr; size 1024)
 203.0.113.0
@@ -219,7 +220,7 @@ fn a_pattern_names_chains_sets_entries_and_ports() {
         let mut show = Show::new(&frame, &snapshot, false);
         show.retain(pattern);
         let text = text(&show);
-        let is_heading = |line: &&str| !line.starts_with(' ') && !line.starts_with("position");
+        let is_heading = |line: &&str| !line.starts_with(' ') && !line.starts_with("packets");
         let headings = text.lines().filter(is_heading).filter(|line| !line.is_empty());
         let rules = text.matches("-j DOCKER\n").count() + text.matches("@cdn-4").count();
         (headings.map(str::to_owned).collect::<Vec<_>>(), rules)
