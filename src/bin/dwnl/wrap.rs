@@ -127,7 +127,7 @@ limit:     later ports are open until the
         let expected = "  web 443/tcp: 192.0.2.1 and 192.0.2.2\n    gain access\n";
         assert_eq!(wrapped(line, 40), expected);
         let word = "x".repeat(50);
-        assert_eq!(wrapped(&format!("a {word}\n"), 40), format!("a\n  {word}\n"));
+        assert_eq!(wrapped(&format!("abc {word}\n"), 40), format!("abc\n  {word}\n"));
         assert_eq!(wrapped(&format!("{word}\n"), 40), format!("{word}\n"));
     }
 

@@ -18,13 +18,14 @@ const LINES_MAX: usize = 20;
 const WIDTH: usize = 80;
 const SOURCES_MIN: usize = 16;
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column("port", false),
     Column("entry", false),
     Column("open to", false),
     Column("packets", true),
     Column("refused", true),
     Column("last refused", false),
+    Column("ago", true),
 ];
 /// The position of the column of sources.
 const SOURCES: usize = 2;
@@ -71,10 +72,10 @@ fn lines<'a>(ports: &'a [PortReport<'a>]) -> Vec<Line<'a>> {
 /// The lines of published ports that the same entries cover, and whose packets they count together.
 fn lines_of<'a>(group: &'a [PortReport<'a>]) -> Vec<Line<'a>> {
     let Some(first) = group.first() else { return Vec::new() };
-    let names: Vec<String> = group.iter().map(|it| it.published.to_string()).collect();
-    let ports = match (&names[..], first.entries.first()) {
-        ([_, _, _, ..], Some(entry)) => format!("{} of {}", names.len(), entry.ports),
-        _ => names.join(", "),
+    let ports = match (group, first.entries.first()) {
+        ([one], _) | ([one, ..], None) => one.published.to_string(),
+        (_, Some(entry)) => format!("{} of {}", group.len(), entry.ports),
+        ([], None) => String::new(),
     };
     let line =
         |ports, entry, count| Line { ports, entry, state: first.state, refused: None, count };
@@ -88,7 +89,7 @@ fn lines_of<'a>(group: &'a [PortReport<'a>]) -> Vec<Line<'a>> {
 
 impl Line<'_> {
     /// The cells, with this room for the sources.
-    fn cells(&self, room: usize) -> [Cell; 6] {
+    fn cells(&self, room: usize) -> [Cell; 7] {
         let name = match self.entry {
             Some(entry) => entry.entry.unwrap_or("(no name)"),
             None => "-",
@@ -101,7 +102,8 @@ impl Line<'_> {
             self.sources(room),
             packets.map(number).unwrap_or_default().into(),
             refused.map(|it| number(it.packets)).unwrap_or_default().into(),
-            refused.and_then(PortRefusals::last).unwrap_or_default().into(),
+            refused.and_then(|it| it.last_source.clone()).unwrap_or_default().into(),
+            refused.and_then(PortRefusals::ago).unwrap_or_default().into(),
         ]
     }
 

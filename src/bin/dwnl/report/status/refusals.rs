@@ -68,11 +68,9 @@ impl PortRefusals {
         })
     }
 
-    /// `203.0.113.9 3m ago`
-    pub fn last(&self) -> Option<String> {
-        let source = self.last_source.as_ref()?;
-        let age = self.last_seconds.map(|seconds| format!(" {} ago", short(seconds)));
-        Some(format!("{source}{}", age.unwrap_or_default()))
+    /// When the last source was refused: `3m`, at most three columns wide.
+    pub fn ago(&self) -> Option<String> {
+        self.last_seconds.map(short)
     }
 }
 

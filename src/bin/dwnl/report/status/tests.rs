@@ -130,10 +130,10 @@ fn refusals_are_shown_with_the_last_source() {
     let printed =
         super::super::test_support::plain(|out| port_table::write_ports(out, &ports, false));
     let expected = "\
-port                entry      open to            packets  refused  last refused
-443/tcp             web        load-balancers…  1,234,567       17  203.0.113.9 59s ago
+port                entry      open to            packets  refused  last refused  ago
+443/tcp             web        load-balancers…  1,234,567       17  203.0.113.9   59s
                     (no name)  office through…          0
-3 of 8000-8100/tcp  api        anyone                   0        5  203.0.113.3 59m ago
+3 of 8000-8100/tcp  api        anyone                   0        5  203.0.113.3   59m
 9001/tcp            -          nobody                            0
 ";
     assert_eq!(printed, expected);
