@@ -18,6 +18,7 @@ mod probe;
 mod refused;
 mod rejection;
 mod restore;
+mod ruleset;
 mod set_cache;
 mod set_reader;
 mod snapshot;

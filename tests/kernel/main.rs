@@ -35,6 +35,7 @@ mod state;
 mod support;
 mod translations;
 mod verdicts;
+mod whole_ruleset;
 
 /// Allows one client of each IP version.
 const POLICY: &str = r#"

@@ -6,6 +6,7 @@ mod foreign;
 mod header;
 mod iptables;
 mod nft;
+mod parts;
 mod reader;
 mod writer;
 
@@ -16,6 +17,8 @@ use crate::model::{Family, InstalledRule, Name, Rule, RuleContent};
 pub(crate) use expression::Counter;
 pub use expression::Expression;
 pub(crate) use foreign::decode_facts;
+pub(crate) use parts::decode_kernel_rule;
+pub use parts::verdict;
 
 /// Appends the expressions of a rule to libnftnl's object.
 pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {

@@ -7,8 +7,10 @@ pub const REGISTER: u32 = 1;
 pub mod verdict_code {
     pub const DROP: i32 = 0;
     pub const ACCEPT: i32 = 1;
+    pub const QUEUE: i32 = 3;
     pub const JUMP: i32 = -3;
     pub const GOTO: i32 = -4;
+    pub const CONTINUE: i32 = -1;
     pub const RETURN: i32 = -5;
 }
 
@@ -64,6 +66,7 @@ pub mod expression {
 pub mod meta {
     pub const DESTINATION: u16 = 1;
     pub const KEY: u16 = 2;
+    pub const SOURCE: u16 = 3;
 }
 
 /// `NFTA_PAYLOAD_*`.
@@ -72,15 +75,26 @@ pub mod payload {
     pub const BASE: u16 = 2;
     pub const OFFSET: u16 = 3;
     pub const LENGTH: u16 = 4;
+    pub const SOURCE: u16 = 5;
 }
 
 /// `NFTA_BITWISE_*`.
 pub mod bitwise {
     pub const SOURCE: u16 = 1;
     pub const DESTINATION: u16 = 2;
+    pub const LENGTH: u16 = 3;
     pub const MASK: u16 = 4;
     pub const XOR: u16 = 5;
     pub const OPERATION: u16 = 6;
+    pub const DATA: u16 = 7;
+}
+
+/// `NFTA_BYTEORDER_*`.
+pub mod byteorder {
+    pub const SOURCE: u16 = 1;
+    pub const DESTINATION: u16 = 2;
+    pub const LENGTH: u16 = 4;
+    pub const SIZE: u16 = 5;
 }
 
 /// `NFTA_CMP_*`.
@@ -116,7 +130,44 @@ pub mod nat {
     pub const DESTINATION_NAT: u32 = 1;
 
     pub const TYPE: u16 = 1;
+    pub const FAMILY: u16 = 2;
+    pub const REGISTER_ADDRESS_MIN: u16 = 3;
+    pub const REGISTER_ADDRESS_MAX: u16 = 4;
     pub const REGISTER_PORT_MIN: u16 = 5;
+    pub const REGISTER_PORT_MAX: u16 = 6;
+    pub const FLAGS: u16 = 7;
+}
+
+/// `NFTA_MASQ_*`.
+pub mod masquerade {
+    pub const FLAGS: u16 = 1;
+    pub const REGISTER_PORT_MIN: u16 = 2;
+    pub const REGISTER_PORT_MAX: u16 = 3;
+}
+
+/// `NFTA_REDIR_*`.
+pub mod redirect {
+    pub const REGISTER_PORT_MIN: u16 = 1;
+    pub const REGISTER_PORT_MAX: u16 = 2;
+    pub const FLAGS: u16 = 3;
+}
+
+/// `NFTA_REJECT_*`.
+pub mod reject {
+    /// `NFT_REJECT_TCP_RST`.
+    pub const TCP_RESET: u32 = 1;
+
+    pub const TYPE: u16 = 1;
+    pub const CODE: u16 = 2;
+}
+
+/// `NFTA_LIMIT_*`.
+pub mod limit {
+    pub const RATE: u16 = 1;
+    pub const UNIT: u16 = 2;
+    pub const BURST: u16 = 3;
+    pub const TYPE: u16 = 4;
+    pub const FLAGS: u16 = 5;
 }
 
 /// `NFTA_LOG_*`.
@@ -180,14 +231,6 @@ pub mod socket {
     pub const KEY: u16 = 1;
     pub const DESTINATION: u16 = 2;
     pub const LEVEL: u16 = 3;
-}
-
-/// `NFTA_REJECT_*`.
-pub mod reject {
-    /// `NFT_REJECT_TCP_RST`.
-    pub const TCP_RESET: u32 = 1;
-
-    pub const TYPE: u16 = 1;
 }
 
 /// `NFTA_CT_*`.

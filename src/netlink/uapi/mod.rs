@@ -90,6 +90,12 @@ pub mod set {
 /// `NFTA_SET_DESC_*`.
 pub mod set_description {
     pub const SIZE: u16 = 1;
+    pub const CONCATENATION: u16 = 2;
+}
+
+/// `NFTA_SET_FIELD_*`.
+pub mod set_field {
+    pub const LENGTH: u16 = 1;
 }
 
 /// `NFTA_OBJ_*`.
@@ -114,10 +120,14 @@ pub mod element_list {
 /// `NFTA_SET_ELEM_*`.
 pub mod element {
     pub const KEY: u16 = 1;
+    pub const DATA: u16 = 2;
     pub const FLAGS: u16 = 3;
     pub const TIMEOUT: u16 = 4;
     pub const EXPIRATION: u16 = 5;
     pub const EXPRESSION: u16 = 7;
+    pub const OBJECT: u16 = 9;
+    pub const KEY_END: u16 = 10;
+    pub const EXPRESSIONS: u16 = 11;
 }
 
 /// `NLMSGERR_ATTR_*`.
