@@ -58,6 +58,7 @@
 //! |---|---|
 //! | [`reconcile`] | keeps a policy in force |
 //! | [`engine`] | dump → resolve → plan → commit, with retries; reports commits of other programs |
+//! | [`simulate`] | what becomes of a packet in a ruleset |
 //! | [`mismatch`] | what a policy allows without effect on this host |
 //! | `state` | the form in which a policy is stored (feature `state`) |
 //! | [`access`] | who may reach which port, read from rules, and what a change of rules means for them |
@@ -85,6 +86,7 @@ mod netlink;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;
+pub mod simulate;
 #[cfg(feature = "state")]
 pub mod state;
 

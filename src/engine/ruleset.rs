@@ -6,11 +6,10 @@ use std::sync::Arc;
 use super::connection::{Connection, DumpStatus};
 use super::{ATTEMPTS_MAX, Engine, Error};
 use crate::model::kernel::RulePart;
-use crate::model::{
-    Family, Hook, KernelBase, KernelChain, KernelRuleset, KernelSet, KernelTable, Name, TablePath,
-};
+use crate::model::{Family, KernelRuleset, KernelSet, KernelTable, Name, TablePath};
 use crate::netlink::{
-    Dump, DumpedKernelElements, decode_chain, decode_kernel_rule, decode_kernel_set, decode_table,
+    Dump, DumpedKernelElements, decode_kernel_chain, decode_kernel_rule, decode_kernel_set,
+    decode_kernel_table,
 };
 
 impl Engine {
@@ -53,9 +52,9 @@ impl Reader<'_> {
     fn tables(&mut self, family: Family) -> Result<DumpStatus, Error> {
         let Reader { connection, ruleset } = self;
         connection.dump(Dump::Tables, family, ruleset.generation, |message| {
-            let Some((table, installed)) = decode_table(message.attributes()) else { return false };
-            let (dormant, owner) = (installed.dormant, installed.owner);
-            let read = KernelTable { dormant, owner, ..KernelTable::default() };
+            let Some((table, read)) = decode_kernel_table(message.attributes()) else {
+                return false;
+            };
             ruleset.tables.insert(TablePath { family, table }, read);
             true
         })
@@ -64,17 +63,9 @@ impl Reader<'_> {
     fn chains(&mut self, family: Family) -> Result<DumpStatus, Error> {
         let Reader { connection, ruleset } = self;
         connection.dump(Dump::Chains, family, ruleset.generation, |message| {
-            let Some((table, name, chain)) = decode_chain(message.attributes()) else {
+            let Some((table, name, chain)) = decode_kernel_chain(message.attributes()) else {
                 return false;
             };
-            let drops = chain.drops;
-            let base = |(chain_type, hook, priority): (Name, Hook, i32)| KernelBase {
-                chain_type,
-                hook,
-                priority,
-                drops,
-            };
-            let chain = KernelChain { base: chain.base.map(base), rules: Vec::new() };
             if let Some(table) = ruleset.tables.get_mut(&TablePath { family, table }) {
                 table.chains.insert(name, chain);
             }

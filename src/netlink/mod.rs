@@ -41,7 +41,9 @@ pub(crate) use message::{KernelError, Message, Messages};
 pub(crate) use monitor::Membership;
 pub use netns::in_netns;
 pub(crate) use notification::{Notification, ObjectChange, ObjectKind, decode_notification};
-pub(crate) use object::{decode_chain, decode_generation, decode_table};
+pub(crate) use object::{
+    decode_chain, decode_generation, decode_kernel_chain, decode_kernel_table, decode_table,
+};
 pub(crate) use refused::{Refused, decode_refused};
 pub(crate) use request::{Dump, Request};
 pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decode_local_route};

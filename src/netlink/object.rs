@@ -2,7 +2,7 @@
 
 use super::attribute::Attributes;
 use super::{uapi, userdata};
-use crate::model::{InstalledChain, InstalledTable, Name};
+use crate::model::{InstalledChain, InstalledTable, KernelBase, KernelChain, KernelTable, Name};
 
 /// `NFT_TABLE_F_DORMANT`.
 const TABLE_DORMANT: u32 = 1;
@@ -36,6 +36,27 @@ pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, Instal
     let drops = policy == Some(POLICY_DROP);
     let created_by_dwnl = userdata::is_tagged(attributes.find(uapi::chain::USERDATA));
     Some((table, name, InstalledChain { base, drops, created_by_dwnl, rules: Vec::new() }))
+}
+
+/// A table with its name, without its chains. The bytes are the attributes of `NFT_MSG_NEWTABLE`.
+pub(crate) fn decode_kernel_table(attributes: Attributes) -> Option<(Name, KernelTable)> {
+    let handle = handle(&attributes, uapi::table::HANDLE);
+    let (name, InstalledTable { dormant, owner, .. }) = decode_table(attributes)?;
+    Some((name, KernelTable { handle, dormant, owner, ..KernelTable::default() }))
+}
+
+/// A chain with the names of its table and itself, without its rules. The bytes are the attributes of
+/// `NFT_MSG_NEWCHAIN`.
+pub(crate) fn decode_kernel_chain(attributes: Attributes) -> Option<(Name, Name, KernelChain)> {
+    let handle = handle(&attributes, uapi::chain::HANDLE);
+    let (table, name, InstalledChain { base, drops, .. }) = decode_chain(attributes)?;
+    let base =
+        base.map(|(chain_type, hook, priority)| KernelBase { chain_type, hook, priority, drops });
+    Some((table, name, KernelChain { handle, base, rules: Vec::new() }))
+}
+
+fn handle(attributes: &Attributes, number: u16) -> u64 {
+    attributes.clone().find(number).and_then(|handle| handle.be_u64()).unwrap_or(0)
 }
 
 /// The generation. The bytes are the attributes of `NFT_MSG_NEWGEN`.

@@ -5,7 +5,6 @@
 pub(crate) struct MetaKey(pub u32);
 
 impl MetaKey {
-    pub const LENGTH: MetaKey = MetaKey(0);
     pub const PROTOCOL: MetaKey = MetaKey(1);
     pub const MARK: MetaKey = MetaKey(3);
     pub const IIF: MetaKey = MetaKey(4);
@@ -15,6 +14,9 @@ impl MetaKey {
     pub const NFTRACE: MetaKey = MetaKey(12);
     pub const NFPROTO: MetaKey = MetaKey(15);
     pub const L4PROTO: MetaKey = MetaKey(16);
+    pub const SKUID: MetaKey = MetaKey(10);
+    pub const SKGID: MetaKey = MetaKey(11);
+    pub const CGROUP: MetaKey = MetaKey(23);
     pub const PKTTYPE: MetaKey = MetaKey(19);
     pub const IIFKIND: MetaKey = MetaKey(26);
     pub const OIFKIND: MetaKey = MetaKey(27);

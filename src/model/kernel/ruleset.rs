@@ -32,6 +32,8 @@ impl KernelRuleset {
 /// A table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KernelTable {
+    /// The kernel's number for it; a later table has a higher one.
+    pub handle: u64,
     /// Whether it is switched off: packets skip its base chains (`NFT_TABLE_F_DORMANT`).
     pub dormant: bool,
     /// The port ID of the only netlink socket that may change it (`NFTA_TABLE_OWNER`), if the table
@@ -46,6 +48,8 @@ pub struct KernelTable {
 /// A chain.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KernelChain {
+    /// The kernel's number for it; a later chain of the table has a higher one.
+    pub handle: u64,
     /// Where it is attached, if it is a base chain.
     pub base: Option<KernelBase>,
     /// Its rules, in order.

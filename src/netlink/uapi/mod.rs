@@ -34,6 +34,7 @@ pub mod generation {
 pub mod table {
     pub const NAME: u16 = 1;
     pub const FLAGS: u16 = 2;
+    pub const HANDLE: u16 = 4;
     pub const USERDATA: u16 = 6;
     pub const OWNER: u16 = 7;
 }
@@ -41,6 +42,7 @@ pub mod table {
 /// `NFTA_CHAIN_*`.
 pub mod chain {
     pub const TABLE: u16 = 1;
+    pub const HANDLE: u16 = 2;
     pub const NAME: u16 = 3;
     pub const HOOK: u16 = 4;
     pub const POLICY: u16 = 5;
