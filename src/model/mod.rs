@@ -15,11 +15,12 @@ mod hook;
 mod host;
 mod interface;
 mod invisible;
-mod log;
 pub(crate) mod kernel;
+mod log;
 mod origin;
 mod path;
 mod port;
+mod quoted;
 mod refusal;
 mod rule;
 mod rule_facts;
@@ -36,11 +37,12 @@ pub use hook::{BaseChain, Hook};
 pub use host::{Cgroup, Cgroups, HostState, Link, Listener};
 pub use interface::{INTERFACE_NAME_MAX, Interface, InterfaceError};
 pub(crate) use invisible::is_invisible;
-pub use log::LogTarget;
 pub use kernel::{KernelBase, KernelChain, KernelRule, KernelRuleset, KernelSet, KernelTable};
+pub use log::LogTarget;
 pub use origin::{Location, Origin};
 pub use path::{ChainPath, Name, SetPath, TablePath};
 pub use port::{Ports, PortsError, Protocol};
+pub(crate) use quoted::quoted;
 pub use refusal::{
     Recording, RefusalFill, RefusalPath, RefusalSet, RefusedPort, RefusedReport, RefusedSource,
 };

@@ -35,7 +35,6 @@ mod state;
 mod support;
 mod translations;
 mod verdicts;
-mod whole_ruleset;
 
 /// Allows one client of each IP version.
 const POLICY: &str = r#"

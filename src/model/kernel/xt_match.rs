@@ -67,6 +67,8 @@ pub(crate) struct PortMatch {
 pub(crate) struct ConntrackMatch {
     /// `XT_CONNTRACK_STATE_*`.
     pub states: Option<Tested<u16>>,
+    /// Whether it was written as `-m state --state`.
+    pub is_state_alias: bool,
     /// `IPS_*`.
     pub status: Option<Tested<u16>>,
     pub protocol: Option<Tested<u16>>,

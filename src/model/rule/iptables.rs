@@ -1,12 +1,13 @@
 //! A rule of iptables: header conditions, extension matches in order, and a verdict.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
 use crate::model::address_text::NetworkText;
 use crate::model::interface::InterfaceOption;
+use crate::model::quoted::quoted;
 use crate::model::{AddressRange, Interface, Name, Ports, Protocol};
 
 /// The longest comment in bytes (`XT_MAX_COMMENT_LEN` less its NUL).
@@ -113,28 +114,10 @@ impl fmt::Display for Match {
             Match::CtStateNew => write!(f, "-m conntrack --ctstate NEW"),
             Match::Connmark(mark) => write!(f, "-m connmark --mark {mark:#x}/{mark:#x}"),
             Match::Comment(text) => {
-                write!(f, "-m comment --comment ")?;
-                write_quoted(f, text)
+                write!(f, "-m comment --comment {}", quoted(text))
             }
         }
     }
-}
-
-/// Writes a string as iptables' `xtables_save_string` does: bare if nothing in it could be
-/// misread, else in double quotes with `"`, `\` and `'` escaped.
-fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return f.write_str(text);
-    }
-    f.write_char('"')?;
-    for c in text.chars() {
-        if matches!(c, '"' | '\\' | '\'') {
-            f.write_char('\\')?;
-        }
-        f.write_char(c)?;
-    }
-    f.write_char('"')
 }
 
 /// What a rule of iptables does with a packet that matched.

@@ -1,21 +1,28 @@
 //! A rule in the words of iptables or nft.
 
-use super::part::{RulePart, RuleVerdict};
+mod iptables;
+mod names;
+mod native;
+mod nft;
+mod selector;
+mod split;
+mod statement;
+mod value;
+mod xt_match;
+mod xt_target;
+
+use super::part::RulePart;
 use crate::model::Family;
 
-/// The rule's expressions in words.
-pub(crate) fn words(_family: Family, _in_iptables_table: bool, parts: &[RulePart]) -> String {
-    let words = parts.iter().map(part).filter(|word| !word.is_empty());
-    words.collect::<Vec<String>>().join(" ")
+/// The rule's expressions in words: those of `iptables -S` if iptables reads the table and the rule,
+/// else those of `nft list ruleset`.
+pub(crate) fn words(family: Family, in_iptables_table: bool, parts: &[RulePart]) -> String {
+    let parts = split::split(parts);
+    let iptables = family.version().filter(|_| in_iptables_table || has_xt(&parts));
+    let iptables = iptables.and_then(|version| iptables::words(version, &parts));
+    iptables.unwrap_or_else(|| nft::words(family, &parts))
 }
 
-fn part(part: &RulePart) -> String {
-    match part {
-        RulePart::Verdict(RuleVerdict::Accept) => "accept".to_owned(),
-        RulePart::Verdict(RuleVerdict::Drop) => "drop".to_owned(),
-        RulePart::Verdict(RuleVerdict::Jump(chain)) => format!("jump {chain}"),
-        RulePart::Verdict(RuleVerdict::Goto(chain)) => format!("goto {chain}"),
-        RulePart::Other(name) => format!("[{name}]"),
-        other => format!("{other:?}"),
-    }
+fn has_xt(parts: &[RulePart]) -> bool {
+    parts.iter().any(|part| matches!(part, RulePart::Match(_) | RulePart::Target(_)))
 }

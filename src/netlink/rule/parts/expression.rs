@@ -53,6 +53,10 @@ pub fn read(element: Attribute, family: Family) -> RulePart {
         return RulePart::Other("?".into());
     };
     let name = name.string();
+    // It has no data.
+    if name == "notrack" {
+        return RulePart::Notrack;
+    }
     let data = element.nested().find(uapi::expression::DATA).map(Data);
     let known = data.and_then(|data| read_data(&name, data, family));
     known.unwrap_or_else(|| RulePart::Other(name.as_ref().into()))

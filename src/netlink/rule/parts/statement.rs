@@ -20,7 +20,6 @@ pub fn read(name: &str, data: Data) -> Option<RulePart> {
             kind: data.number(uapi::reject::TYPE)?,
             code: byte(data, uapi::reject::CODE).unwrap_or(0),
         },
-        "notrack" => RulePart::Notrack,
         "queue" => RulePart::Verdict(RuleVerdict::Queue),
         "counter" => RulePart::Stateful(Stateful::Counter),
         "log" => RulePart::Stateful(log(data)),

@@ -79,6 +79,7 @@ fn conntrack(blob: Blob, version: Option<IpVersion>) -> Option<XtMatch> {
     let expires = (blob.u32(128)?, blob.u32(132)?);
     Some(XtMatch::Conntrack(Box::new(ConntrackMatch {
         states: number(0, 150)?,
+        is_state_alias: has(13),
         status: number(6, 152)?,
         protocol: number(1, 136)?,
         original_source: address(2, 0)?,
