@@ -42,6 +42,8 @@ impl Run<'_> {
             RulePart::Store { from, what } => self.store(*what, at.registers.get(*from, 4), at)?,
             RulePart::Reject { .. } => return Err(self.reject(at)),
             RulePart::Notrack => self.notrack(at),
+            // The kernel skips a translation to addresses of the other version.
+            RulePart::Nat { operands, .. } if !operands.is_for(self.packet.version) => {}
             RulePart::Nat { target, operands } => {
                 let range = Range::of_operands(operands, &at.registers, self.packet.version);
                 return self.nat(*target, range, at);

@@ -69,10 +69,13 @@ pub enum Route {
 }
 
 /// `RTN_*`: the types of addresses.
+pub const UNSPECIFIED: u8 = 0;
 pub const UNICAST: u8 = 1;
 pub const LOCAL: u8 = 2;
 pub const BROADCAST: u8 = 3;
+pub const ANYCAST: u8 = 4;
 pub const MULTICAST: u8 = 5;
+pub const UNREACHABLE: u8 = 7;
 
 impl HostView<'_> {
     /// The interface with this name.
@@ -94,9 +97,17 @@ impl HostView<'_> {
             MULTICAST
         } else if is_limited_broadcast(address) || networks.any(|it| is_broadcast(it, address)) {
             BROADCAST
+        } else if address.is_ipv6() && self.is_unreachable(address) {
+            UNREACHABLE
         } else {
             UNICAST
         }
+    }
+
+    /// Whether there is no route. Of an IPv4 address, the kernel looks for local routes alone.
+    fn is_unreachable(&self, destination: IpAddr) -> bool {
+        let query = RouteQuery { source: None, destination, mark: 0, in_interface: None };
+        (self.route)(&query) == Route::Unreachable
     }
 
     /// The address of an interface that `redirect` translates to.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::bits::{Answer, Bits};
-use super::host::HostView;
+use super::host::{ANYCAST, HostView, LOCAL, MULTICAST, UNICAST, UNREACHABLE, UNSPECIFIED};
 use super::load::ends;
 use super::packet::{DST_NAT, Packet, SRC_NAT, Tracking};
 use crate::model::kernel::{
@@ -30,8 +30,8 @@ pub fn matches(extension: &XtMatch, packet: &Packet, host: &HostView) -> Answer 
                 _ => None,
             };
             let is = |types: &Tested<u16>, address: IpAddr| {
-                let bit = 1u16 << host.address_type(address, interface);
-                types.value == 0 || (types.value & bit != 0) != types.negated
+                types.value == 0
+                    || is_of_type(types.value, address, interface, host) != types.negated
             };
             (is(source, packet.ends.source) && is(destination, packet.ends.destination)).into()
         }
@@ -62,6 +62,22 @@ pub fn matches(extension: &XtMatch, packet: &Packet, host: &HostView) -> Answer 
         XtMatch::Icmp { .. } => Answer::No,
         XtMatch::Limit { .. } | XtMatch::Other(_) => Answer::Maybe,
     }
+}
+
+/// Whether an address is of one of these types, `1 << RTN_*`. Of an IPv6 address, every one that is not
+/// multicast is unicast too, and several types have to apply (`match_type6` of
+/// `net/netfilter/xt_addrtype.c`).
+fn is_of_type(types: u16, address: IpAddr, interface: Option<&str>, host: &HostView) -> bool {
+    const LOOKED_UP: u16 = 1 << LOCAL | 1 << ANYCAST | 1 << UNREACHABLE;
+    let bit = 1u16 << host.address_type(address, interface);
+    if address.is_ipv4() {
+        return types & bit != 0;
+    }
+    let has = |kind: u8| types & 1 << kind != 0;
+    let is_possible = (!has(MULTICAST) || address.is_multicast())
+        && (!has(UNICAST) || !address.is_multicast() && !address.is_unspecified())
+        && (!has(UNSPECIFIED) || address.is_unspecified());
+    is_possible && (types & LOOKED_UP == 0 || types & bit != 0)
 }
 
 fn state(states: u32, packet: &Packet) -> Answer {

@@ -7,7 +7,7 @@ use super::key::{CtKey, MetaKey};
 use super::set::KernelSet;
 use super::xt_match::XtMatch;
 use super::xt_target::XtTarget;
-use crate::model::Name;
+use crate::model::{IpVersion, Name};
 
 /// Where a value begins in the registers, in words of four bytes; there are sixteen words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +163,17 @@ pub(crate) struct NatOperands {
     pub port_first: Option<Register>,
     pub port_last: Option<Register>,
     pub flags: u32,
+}
+
+impl NatOperands {
+    /// Whether flows of this version of IP are translated.
+    pub fn is_for(&self, version: IpVersion) -> bool {
+        match i32::from(self.family) {
+            libc::NFPROTO_IPV4 => version == IpVersion::V4,
+            libc::NFPROTO_IPV6 => version == IpVersion::V6,
+            _ => true,
+        }
+    }
 }
 
 /// A change of a set by a rule.
