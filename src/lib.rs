@@ -63,6 +63,7 @@
 //! | `state` | the form in which a policy is stored (feature `state`) |
 //! | [`access`] | who may reach which port, read from rules, and what a change of rules means for them |
 //! | `conntrack` | which existing flows a policy contradicts |
+//! | [`trace`] | the way of traced packets through the base chains, from the kernel's messages |
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
 //! | [`policy`] | text → `Policy`, with the position of every error |
@@ -89,6 +90,7 @@ pub mod reconcile;
 pub mod simulate;
 #[cfg(feature = "state")]
 pub mod state;
+pub mod trace;
 
 pub use compile::{
     EntryCounters, GuardDrops, Limitation, PortCounters, PortCoverage, ResolveError,

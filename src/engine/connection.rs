@@ -6,10 +6,10 @@ use nix::poll::PollTimeout;
 
 use super::Error;
 use super::error::io_error;
-use crate::model::Family;
+use crate::model::{ChainPath, Family, InstalledRule};
 use crate::netlink::{
     BEGIN_SEQUENCE, Dump, FinalizedBatch, KernelError, Message, Messages, Request, Transport,
-    decode_generation,
+    decode_generation, decode_rule,
 };
 
 /// How long the kernel may take for the next datagram of an answer, in milliseconds. It answers at once
@@ -49,16 +49,46 @@ impl Connection {
     pub fn generation(&mut self) -> Result<u32, Error> {
         const ASKING: &str = "asking for the generation";
         let request = Request::generation(self.next_sequence());
-        self.send(&request.bytes, ASKING)?;
+        let read = |message: Message| {
+            let is_answer = message.is_nft(libc::NFT_MSG_NEWGEN);
+            is_answer.then(|| decode_generation(message.attributes()))
+        };
+        let generation = self.ask(&request, ASKING, read)?;
+        let generation = generation.map_err(|error| Error::from_kernel(error, ASKING))?;
+        generation.ok_or(Error::Malformed("generation message without an id"))
+    }
+
+    /// Reads the rule with this handle; `None` if it does not exist.
+    pub fn rule(&mut self, path: &ChainPath, handle: u64) -> Result<Option<InstalledRule>, Error> {
+        const ASKING: &str = "asking for a rule";
+        let request = Request::rule(path, handle, self.next_sequence());
+        let read = |message: Message| {
+            let is_answer = message.is_nft(libc::NFT_MSG_NEWRULE);
+            is_answer.then(|| decode_rule(message.attributes(), path.table.family))
+        };
+        match self.ask(&request, ASKING, read)? {
+            Ok(rule) => Ok(rule.map(|(_, _, rule)| rule)),
+            Err(error) if error.errno == libc::ENOENT => Ok(None),
+            Err(error) => Err(Error::from_kernel(error, ASKING)),
+        }
+    }
+
+    /// Sends a request that one message answers, and returns what `read` makes of that.
+    fn ask<T>(
+        &mut self,
+        request: &Request,
+        what: &'static str,
+        read: impl Fn(Message) -> Option<T>,
+    ) -> Result<Result<T, KernelError>, Error> {
+        self.send(&request.bytes, what)?;
         loop {
             let datagram = receive(self.transport.as_mut())?;
             for message in answers(datagram, request.sequence) {
                 if let Some(error) = message.error() {
-                    return Err(Error::from_kernel(error, ASKING));
+                    return Ok(Err(error));
                 }
-                if message.is_nft(libc::NFT_MSG_NEWGEN) {
-                    let generation = decode_generation(message.attributes());
-                    return generation.ok_or(Error::Malformed("generation message without an id"));
+                if let Some(answer) = read(message) {
+                    return Ok(Ok(answer));
                 }
             }
         }

@@ -88,6 +88,13 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// The kernel cannot tie a table to a socket.
+    #[error(
+        "tracing needs Linux 5.12 or later, where the rule that marks the packets disappears with \
+         dwnl. On this kernel, add a rule with `meta nftrace set 1` by hand, run `nft monitor trace`, \
+         and remove the rule afterwards"
+    )]
+    NoOwnedTables,
     /// A reply of the kernel that does not follow the protocol.
     #[error("unexpected reply from the kernel: {0}")]
     Malformed(&'static str),

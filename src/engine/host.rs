@@ -133,12 +133,16 @@ fn containers(hierarchy: &Hierarchy, cgroups: &Cgroups) -> Vec<Cgroup> {
 
 /// Reads the interfaces.
 pub(super) fn links(routes: &mut Connection) -> Result<BTreeMap<Name, Link>, Error> {
-    let dumped = retry_interrupted(|dumped: &mut Vec<DumpedLink>| {
+    Ok(attach(&dumped_links(routes)?))
+}
+
+/// Reads the interfaces with their numbers.
+pub(super) fn dumped_links(routes: &mut Connection) -> Result<Vec<DumpedLink>, Error> {
+    retry_interrupted(|dumped: &mut Vec<DumpedLink>| {
         let request = |sequence| Request::routes(RouteDump::Links, sequence);
         let failure = |error| Err(Error::from_routing(error));
         routes.list(request, failure, |message| dumped.extend(decode_link(message)))
-    })?;
-    Ok(attach(&dumped))
+    })
 }
 
 /// The interfaces by name, each with the interfaces that are attached to it.

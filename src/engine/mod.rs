@@ -24,6 +24,7 @@ mod set_reader;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod tracer;
 
 use std::path::Path;
 use std::sync::{Arc, Weak};
@@ -47,6 +48,7 @@ pub use outcome::Outcome;
 pub use probe::CgroupProbe;
 pub use rejection::Rejection;
 pub use restore::RestorePoint;
+pub use tracer::{TraceEvent, Tracer};
 
 /// Maximum number of times that [`Engine::apply`] starts again from the dump because another program
 /// changed the ruleset meanwhile.

@@ -26,6 +26,7 @@ mod rule;
 mod rule_facts;
 mod set;
 mod snapshot;
+mod trace;
 mod translations;
 
 pub use address::{AddressError, AddressRange, AddressSpec};
@@ -56,4 +57,6 @@ pub(crate) use set::{coalesce, from_u128, merge_intervals, to_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };
+pub use trace::{PacketHeader, TraceCause, TraceFilter, TraceVerdict, TracedChain, Transport};
+pub(crate) use trace::{TraceMessage, TracedState};
 pub use translations::{ForeignTranslations, ReturnRule};

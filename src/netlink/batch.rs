@@ -10,13 +10,13 @@ use super::attribute::{self, put, put_nested, put_string};
 use super::c_string::to_c_string;
 use super::finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch, Sent};
 use super::request::put_headers;
-use super::rule::{Counter, add_expressions};
+use super::rule::{Counter, add_expressions, add_trace_expressions};
 use super::set::{put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, hook, rule, table};
 use super::{nfproto, userdata};
 use crate::model::{
     BaseChain, ChainPath, Family, Interval, NftRule, Position, Protocol, Rule, SetKind, SetPath,
-    TablePath,
+    TablePath, TraceFilter,
 };
 
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
@@ -138,6 +138,16 @@ impl Batch {
             }
             Rule::Nft(NftRule { comment: None, .. }) => {}
         });
+    }
+
+    /// `nft add rule TABLE CHAIN ip saddr 192.0.2.9 tcp dport 443 counter
+    /// limit rate 20/second burst 20 packets meta nftrace set 1`
+    pub fn add_trace_rule(&mut self, path: &ChainPath, filter: &TraceFilter) {
+        let table = nft_table(&path.table);
+        let chain = nftnl::Chain::new(to_c_string(&path.chain), &table);
+        let mut nft = nftnl::Rule::new(&chain);
+        add_trace_expressions(&mut nft, filter);
+        self.push(&nft, MsgType::Add, CREATE | APPEND);
     }
 
     /// `iptables -t TABLE -D CHAIN …`, by handle.

@@ -28,6 +28,7 @@ mod rule;
 mod set;
 mod sock_diag;
 mod socket;
+mod trace;
 mod uapi;
 mod userdata;
 
@@ -35,7 +36,7 @@ pub(crate) use batch::Batch;
 pub(crate) use conntrack::{decode_flow, put_deletion, put_tombstone};
 pub(crate) use ext_ack::describe_offset;
 pub(crate) use finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch};
-pub(crate) use iptables_legacy::legacy_nat_holds_rules;
+pub(crate) use iptables_legacy::{legacy_nat_holds_rules, legacy_tables};
 pub(crate) use kernel_set::{DumpedKernelElements, decode_kernel_set};
 pub(crate) use message::{KernelError, Message, Messages};
 pub(crate) use monitor::Membership;
@@ -51,6 +52,7 @@ pub(crate) use rule::{Counter, decode_facts, decode_kernel_rule, decode_rule};
 pub(crate) use set::{DumpedElements, decode_set, is_anonymous};
 pub(crate) use sock_diag::decode_listener;
 pub(crate) use socket::{Socket, Transport};
+pub(crate) use trace::decode_trace;
 
 #[cfg(test)]
 mod tests;

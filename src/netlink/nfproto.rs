@@ -20,3 +20,16 @@ pub fn family(value: u8) -> Option<Family> {
 pub fn version(value: u8) -> Option<IpVersion> {
     family(value)?.version()
 }
+
+/// nft's word for a family, whether or not dwnl works in it.
+pub fn name(value: u8) -> Option<&'static str> {
+    Some(match i32::from(value) {
+        libc::NFPROTO_INET => "inet",
+        libc::NFPROTO_IPV4 => "ip",
+        libc::NFPROTO_ARP => "arp",
+        libc::NFPROTO_NETDEV => "netdev",
+        libc::NFPROTO_BRIDGE => "bridge",
+        libc::NFPROTO_IPV6 => "ip6",
+        _ => return None,
+    })
+}

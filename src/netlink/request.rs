@@ -1,11 +1,11 @@
-//! Requests for the generation, and for dumps.
+//! Requests for the generation, for a rule, and for dumps.
 
-use super::attribute::put_string;
+use super::attribute::{put, put_string};
 use super::nfproto;
 use super::uapi::{
     FAMILY_HEADER, MESSAGE_HEADER, element_list, flowtable, message, object, rule, set,
 };
-use crate::model::Family;
+use crate::model::{ChainPath, Family};
 
 /// What can be dumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,17 @@ impl Request {
     /// `NFT_MSG_GETGEN`: answered by one `NFT_MSG_NEWGEN`.
     pub fn generation(sequence: u32) -> Request {
         Request { bytes: header(libc::NFT_MSG_GETGEN, 0, 0, sequence), sequence }
+    }
+
+    /// `NFT_MSG_GETRULE` without a dump: answered by one `NFT_MSG_NEWRULE`, or by ENOENT.
+    pub fn rule(path: &ChainPath, handle: u64, sequence: u32) -> Request {
+        let family = nfproto::number(path.table.family);
+        let mut bytes = header(libc::NFT_MSG_GETRULE, family, 0, sequence);
+        put_string(&mut bytes, rule::TABLE, &path.table.table);
+        put_string(&mut bytes, rule::CHAIN, &path.chain);
+        put(&mut bytes, rule::HANDLE, &handle.to_be_bytes());
+        set_length(&mut bytes, 0);
+        Request { bytes, sequence }
     }
 
     /// A dump: answered by a message for each object, then by `NLMSG_DONE`.

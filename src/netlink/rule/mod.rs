@@ -8,6 +8,7 @@ mod iptables;
 mod nft;
 mod parts;
 mod reader;
+mod trace;
 mod writer;
 
 use super::attribute::Attributes;
@@ -19,6 +20,7 @@ pub use expression::Expression;
 pub(crate) use foreign::decode_facts;
 pub(crate) use parts::decode_kernel_rule;
 pub use parts::verdict;
+pub use trace::add_trace_expressions;
 
 /// Appends the expressions of a rule to libnftnl's object.
 pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {

@@ -18,6 +18,7 @@ pub mod verdict_code {
 pub mod meta_key {
     pub const IIFNAME: u32 = 6;
     pub const OIFNAME: u32 = 7;
+    pub const NFTRACE: u32 = 12;
     pub const NFPROTO: u32 = 15;
     pub const L4PROTO: u32 = 16;
     pub const IIFKIND: u32 = 26;
@@ -159,15 +160,6 @@ pub mod reject {
 
     pub const TYPE: u16 = 1;
     pub const CODE: u16 = 2;
-}
-
-/// `NFTA_LIMIT_*`.
-pub mod limit {
-    pub const RATE: u16 = 1;
-    pub const UNIT: u16 = 2;
-    pub const BURST: u16 = 3;
-    pub const TYPE: u16 = 4;
-    pub const FLAGS: u16 = 5;
 }
 
 /// `NFTA_LOG_*`.

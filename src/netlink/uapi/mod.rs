@@ -3,9 +3,11 @@
 
 mod expressions;
 mod flows;
+mod tracing;
 
 pub use expressions::*;
 pub use flows::*;
+pub use tracing::*;
 
 /// Length of `struct nlmsghdr`.
 pub const MESSAGE_HEADER: usize = 16;

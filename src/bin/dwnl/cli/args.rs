@@ -2,11 +2,13 @@
 //! but only if the command uses them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use dwnl::ipnetwork::IpNetwork;
 use dwnl::model::{AddressSpec, Family, Ports, Protocol};
 use dwnl::policy::ParseError;
 
@@ -40,7 +42,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Print JSON; `watch` prints one object per line
+    /// Print JSON; `watch` and `trace` print one object per line
     #[arg(long, global = true)]
     pub json: bool,
     /// Print only warnings and errors
@@ -75,6 +77,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show which sources were refused at which ports
     Refused(RefusedArgs),
+    /// Show which chains and rules packets from a source pass, and what becomes of them
+    Trace(TraceArgs),
     /// Show the installed rules with their packet and byte counters
     Show(ShowArgs),
     /// Remove everything dwnl installed, in one transaction
@@ -312,9 +316,13 @@ pub struct ShowArgs {
 const TRIAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn trial_duration(text: &str) -> Result<Duration, String> {
+    duration_up_to(text, TRIAL_MAX, "24h")
+}
+
+fn duration_up_to(text: &str, max: Duration, name: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration.is_zero() || duration > TRIAL_MAX {
-        return Err("use a duration of up to 24h".to_owned());
+    if duration.is_zero() || duration > max {
+        return Err(format!("use a duration of up to {name}"));
     }
     Ok(duration)
 }
@@ -346,4 +354,36 @@ pub struct WatchArgs {
     /// Serve metrics over HTTP at ADDRESS:PORT, such as 127.0.0.1:9120 or [::1]:9120
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics_listen: Vec<SocketAddr>,
+}
+
+/// The arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The address or network that the packets come from
+    #[arg(value_name = "SOURCE", value_parser = trace_source)]
+    pub source: IpNetwork,
+    /// The published port or ports that they are for, such as 443 or 53/udp [default: any]
+    #[arg(value_name = "PORT[/PROTO]")]
+    pub ports: Option<Ports>,
+    /// The network namespace to trace in.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// End after DURATION, at most 10m
+    #[arg(long = "for", value_name = "DURATION", default_value = "30s", value_parser = trace_duration)]
+    pub duration: Duration,
+    /// End after N packets
+    #[arg(long, value_name = "N")]
+    pub count: Option<NonZeroU64>,
+}
+
+/// The longest trace.
+const TRACE_MAX: Duration = Duration::from_secs(10 * 60);
+
+fn trace_source(text: &str) -> Result<IpNetwork, String> {
+    let source: AddressSpec = text.parse().map_err(|error| format!("{error}"))?;
+    source.as_network().ok_or_else(|| "use an address or a network, not a range".to_owned())
+}
+
+fn trace_duration(text: &str) -> Result<Duration, String> {
+    duration_up_to(text, TRACE_MAX, "10m")
 }

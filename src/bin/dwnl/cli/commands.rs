@@ -18,6 +18,7 @@ use super::args::{
 };
 use super::refused::refused;
 use super::status::status;
+use super::trace::trace;
 use super::{Console, INVALID, capabilities, service_user, trial};
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
@@ -51,6 +52,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Watch(args) => watch(&args, console),
         Command::Status(args) => status(&args, console),
         Command::Refused(args) => refused(&args, console),
+        Command::Trace(args) => trace(&args, console),
         Command::Show(args) => show(&args, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }

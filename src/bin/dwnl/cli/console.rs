@@ -78,12 +78,19 @@ impl Console {
 
     /// Prints a report as text or JSON. A closed pipe is not an error.
     pub fn report(&self, report: &impl Report) -> anyhow::Result<()> {
+        self.emit(report).map(drop)
+    }
+
+    /// Prints one of several reports, and returns whether the next one can still be read: a closed pipe
+    /// is not an error.
+    pub fn emit(&self, report: &impl Report) -> anyhow::Result<bool> {
         let printed = match self {
             Console { quiet: true, .. } => Ok(()),
             Console { json: true, .. } => print_json(report),
             Console { .. } => print_text(report),
         };
-        printed.or_else(ignore_closed_pipe)
+        let is_closed = matches!(&printed, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        printed.or_else(ignore_closed_pipe).map(|()| !is_closed)
     }
 
     /// Prints a report of something that happens now, as text or as an object with the time. Returns

@@ -9,6 +9,7 @@ mod refused;
 mod service_user;
 mod spinner;
 mod status;
+mod trace;
 mod trial;
 
 pub use args::Cli;

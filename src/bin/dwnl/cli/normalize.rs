@@ -44,6 +44,7 @@ impl Command {
             Command::Rollback(_) => "rollback",
             Command::Status(_) => "status",
             Command::Refused(_) => "refused",
+            Command::Trace(_) => "trace",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
         }
@@ -60,6 +61,7 @@ impl Command {
             Command::Confirm(_)
             | Command::Rollback(_)
             | Command::Refused(_)
+            | Command::Trace(_)
             | Command::Show(_)
             | Command::Remove(_) => None,
         }
@@ -82,6 +84,7 @@ impl Command {
             Command::Status(args) => Some(&mut args.namespace.netns),
             Command::Rollback(args) => Some(&mut args.namespace.netns),
             Command::Refused(args) => Some(&mut args.namespace.netns),
+            Command::Trace(args) => Some(&mut args.namespace.netns),
             Command::Show(args) => Some(&mut args.namespace.netns),
             Command::Confirm(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
         }

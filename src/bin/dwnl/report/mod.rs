@@ -25,6 +25,7 @@ mod style;
 mod table;
 #[cfg(test)]
 pub mod test_support;
+mod trace;
 mod trial;
 
 use std::io::{self, Write};
@@ -49,6 +50,7 @@ pub use status::{
     DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status, StoredReport,
     UnpublishedReport, WatchReport,
 };
+pub use trace::TraceReport;
 pub use trial::TrialReport;
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].

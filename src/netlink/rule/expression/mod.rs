@@ -2,11 +2,13 @@
 //! crate `nftnl` cannot write.
 
 mod read;
+mod trace;
 mod write;
 
 use std::borrow::Cow;
 use std::fmt;
 
+pub use trace::SetNftrace;
 pub use write::{
     Counter, CtOriginal, FibDaddrType, Limit, Load, Log, Lookup, MetaKey, SocketKey, UpdateSet,
     XtMatch, XtTarget,

@@ -289,7 +289,7 @@ impl nftnl::expr::Expression for UpdateSet {
     }
 }
 
-fn allocate(name: &CStr) -> NonNull<sys::nftnl_expr> {
+pub(super) fn allocate(name: &CStr) -> NonNull<sys::nftnl_expr> {
     // SAFETY: the name is a C string. libnftnl returns null only where memory is exhausted, for
     // the expressions asked for here exist in all its versions since 1.1.1 of 2018.
     let expression = unsafe { sys::nftnl_expr_alloc(name.as_ptr()) };
