@@ -6,10 +6,10 @@ use nix::poll::PollTimeout;
 
 use super::Error;
 use super::error::io_error;
-use crate::model::{ChainPath, Family, InstalledRule};
+use crate::model::{ChainPath, Family, KernelRule};
 use crate::netlink::{
     BEGIN_SEQUENCE, Dump, FinalizedBatch, KernelError, Message, Messages, Request, Transport,
-    decode_generation, decode_rule,
+    decode_generation, decode_kernel_rule,
 };
 
 /// How long the kernel may take for the next datagram of an answer, in milliseconds. It answers at once
@@ -58,13 +58,13 @@ impl Connection {
         generation.ok_or(Error::Malformed("generation message without an id"))
     }
 
-    /// Reads the rule with this handle; `None` if it does not exist.
-    pub fn rule(&mut self, path: &ChainPath, handle: u64) -> Result<Option<InstalledRule>, Error> {
+    /// Reads the rule with this handle, without the sets that it looks up; `None` if it does not exist.
+    pub fn rule(&mut self, path: &ChainPath, handle: u64) -> Result<Option<KernelRule>, Error> {
         const ASKING: &str = "asking for a rule";
         let request = Request::rule(path, handle, self.next_sequence());
         let read = |message: Message| {
             let is_answer = message.is_nft(libc::NFT_MSG_NEWRULE);
-            is_answer.then(|| decode_rule(message.attributes(), path.table.family))
+            is_answer.then(|| decode_kernel_rule(message.attributes(), path.table.family))
         };
         match self.ask(&request, ASKING, read)? {
             Ok(rule) => Ok(rule.map(|(_, _, rule)| rule)),

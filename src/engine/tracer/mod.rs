@@ -2,6 +2,7 @@
 
 mod interfaces;
 mod rules;
+mod sets;
 mod table;
 
 use std::os::fd::{AsFd, BorrowedFd};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::super::connection::{Connection, DumpStatus};
-use super::Error;
+use super::{Error, sets};
 use crate::model::{ChainPath, Family, Hook, TablePath, TracedChain};
 use crate::netlink::{Dump, decode_chain};
 
@@ -76,8 +76,11 @@ impl RuleReader {
         if let Some(text) = self.texts.get(&key) {
             return Ok(text.clone());
         }
-        let rule = connection.rule(&key.0, handle)?;
-        let text: Option<Box<str>> = rule.map(|rule| rule.content.to_string().into());
+        let mut rule = connection.rule(&key.0, handle)?;
+        if let (Some(rule), Some(generation)) = (&mut rule, self.generation) {
+            sets::attach(connection, &key.0.table, rule, generation)?;
+        }
+        let text: Option<Box<str>> = rule.map(|rule| rule.to_string().into());
         self.texts.insert(key, text.clone());
         Ok(text)
     }
