@@ -160,6 +160,7 @@ impl OpenPacket {
                 self.packet.visits.push(Visit {
                     chain,
                     hook: None,
+                    is_nat: false,
                     header,
                     out_interface: out_interface.map(names),
                     steps: vec![step],

@@ -28,14 +28,15 @@ impl TracedPacket {
         self.visits.last()?.decision()
     }
 
-    /// The step that decided on the packet; of one that was let through, the last rule that accepted it.
-    /// `None` if no step did.
+    /// The step that decided on the packet; of one that was let through, the last rule that accepted it,
+    /// other than by translating it. `None` if no step did.
     pub fn decision(&self) -> Option<(&Visit, &Step)> {
         match self.fate {
             Fate::Lost { .. } => None,
-            Fate::Dropped | Fate::Queued | Fate::Stolen => self.last_step(),
+            Fate::Dropped | Fate::Rejected | Fate::Queued | Fate::Stolen => self.last_step(),
             Fate::Delivered | Fate::Sent { .. } => {
-                let mut decisions = self.visits.iter().rev().filter_map(Visit::decision);
+                let filters = self.visits.iter().rev().filter(|visit| !visit.is_nat);
+                let mut decisions = filters.filter_map(Visit::decision);
                 decisions.find(|(_, step)| step.accepts_by_rule())
             }
         }
@@ -50,6 +51,8 @@ pub struct Visit {
     pub chain: TracedChain,
     /// Where it is attached; `None` if it is of a family that dwnl does not work in, or already deleted.
     pub hook: Option<Hook>,
+    /// Whether it is of the type `nat`, so that it decides on translation alone.
+    pub is_nat: bool,
     /// The packet's headers as it entered the chain; `None` if it met no rule there.
     pub header: Option<PacketHeader>,
     /// The interface by which it goes out, once that is decided; `None` if it met no rule there.
@@ -69,17 +72,29 @@ impl Visit {
         Some((self, self.steps.last()?))
     }
 
-    /// The chains that the packet passed, in order, the base chain first. A chain to which it returns is
-    /// not repeated.
+    /// The chains that led to the decision, the base chain first: each sent the packet to the next one.
+    /// Chains from which it has returned are left out.
     pub fn path(&self) -> Vec<&Name> {
-        let mut path = vec![&self.chain.chain];
+        // Each with whether the packet returns behind it, to the one that jumped.
+        let mut path = vec![(&self.chain.chain, true)];
         for step in &self.steps {
-            if let TraceVerdict::Jump(chain) | TraceVerdict::Goto(chain) = &step.verdict {
-                path.push(chain);
+            match &step.verdict {
+                TraceVerdict::Jump(chain) => path.push((chain, true)),
+                TraceVerdict::Goto(chain) => path.push((chain, false)),
+                TraceVerdict::Continue if step.cause == TraceCause::End => leave(&mut path),
+                TraceVerdict::Return => leave(&mut path),
+                _ => {}
             }
         }
-        path
+        path.into_iter().map(|(chain, _)| chain).collect()
     }
+}
+
+/// Returns from a chain. What was reached by `goto` returns to where the last `jump` was; from the base
+/// chain nothing returns.
+fn leave(path: &mut Vec<(&Name, bool)>) {
+    let last_jump = path.iter().rposition(|(_, is_jump)| *is_jump).unwrap_or_default();
+    path.truncate(last_jump.max(1));
 }
 
 /// A rule that a packet met, or the end of a chain.
@@ -123,6 +138,8 @@ impl Step {
 pub enum Fate {
     /// The last step dropped it.
     Dropped,
+    /// The last step dropped it, and answered with a TCP reset or an ICMP message.
+    Rejected,
     /// It has passed all chains at the hook `input`: the kernel hands it to a local socket, if there is
     /// one for it.
     Delivered,

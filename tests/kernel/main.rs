@@ -33,6 +33,7 @@ mod sets;
 mod state;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;
 mod translations;
 mod verdicts;
 

@@ -24,6 +24,7 @@ mod server;
 mod slice;
 mod state;
 mod topology;
+mod trace;
 mod wait;
 mod watch;
 
@@ -48,6 +49,7 @@ pub use server::{Server, TcpEcho, UdpEcho, tcp_echo, tcp_echo_at, udp_echo, udp_
 pub use slice::Slice;
 pub use state::{saved, state, state_of};
 pub use topology::Topology;
+pub use trace::Trace;
 pub use wait::{wait_for, wait_if};
 pub use watch::{Files, Watch};
 

@@ -5,6 +5,7 @@ mod rules;
 mod sets;
 mod table;
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use nix::poll::PollTimeout;
 use super::connection::{Connection, is_overflow};
 use super::error::{io_error, join_error, open_error};
 use super::{Error, opened_in, wait_readable};
-use crate::model::{Family, IpVersion, Name, TraceCause, TraceFilter};
+use crate::model::{ChainPath, Family, IpVersion, Name, TraceCause, TraceFilter};
 use crate::netlink::{Messages, Socket, Transport, decode_trace, legacy_tables};
-use crate::trace::{PacketAssembler, ReadAt, TracedPacket};
+use crate::trace::{Fate, PacketAssembler, ReadAt, TracedPacket, Visit};
 use interfaces::Interfaces;
 use rules::RuleReader;
 use table::TraceTable;
@@ -80,7 +81,8 @@ impl Tracer {
         opened_in(path, || Tracer::open(filter))
     }
 
-    /// The tables of iptables-legacy that hold rules, which do not appear in the trace.
+    /// The tables of iptables-legacy that hold rules, which do not appear in the trace. Other users than
+    /// root cannot ask for them.
     pub fn legacy_tables(&self) -> &[(Family, Name)] {
         &self.legacy_tables
     }
@@ -167,18 +169,36 @@ impl Tracer {
         self.rules.refresh(&mut self.connection)?;
         let mut events = Vec::with_capacity(packets.len());
         for mut packet in packets {
+            let mut rejects = false;
             for visit in &mut packet.visits {
-                visit.hook = self.rules.hook(&visit.chain);
-                for step in &mut visit.steps {
-                    let TraceCause::Rule(handle) = step.cause else { continue };
-                    let mut chain = visit.chain.clone();
-                    chain.chain = step.chain.clone();
-                    step.rule = self.rules.text(&mut self.connection, &chain, handle)?;
-                }
+                rejects = self.describe_visit(visit)?;
+            }
+            if packet.fate == Fate::Dropped && rejects {
+                packet.fate = Fate::Rejected;
             }
             events.push(TraceEvent::Packet(packet));
         }
         Ok(events)
+    }
+
+    /// Returns whether the last rule rejects packets.
+    fn describe_visit(&mut self, visit: &mut Visit) -> Result<bool, Error> {
+        if let Some(base) = self.rules.base(&visit.chain) {
+            (visit.hook, visit.is_nat) = (Some(base.hook), base.is_nat);
+        }
+        let mut rejects = false;
+        for step in &mut visit.steps {
+            rejects = false;
+            let (TraceCause::Rule(handle), Some(path)) = (step.cause, visit.chain.path()) else {
+                continue;
+            };
+            let path = ChainPath { chain: step.chain.clone(), ..path };
+            if let Some(words) = self.rules.words(&mut self.connection, path, handle)? {
+                step.rule = Some(words.text);
+                rejects = words.rejects;
+            }
+        }
+        Ok(rejects)
     }
 }
 
@@ -189,11 +209,14 @@ impl AsFd for Tracer {
     }
 }
 
-/// The tables of iptables-legacy that hold rules.
+/// The tables of iptables-legacy that hold rules; none if only root may ask.
 fn legacy() -> Result<Vec<(Family, Name)>, Error> {
     let mut all = Vec::new();
     for version in IpVersion::ALL {
-        let tables = legacy_tables(version).map_err(io_error("asking iptables-legacy"))?;
+        let tables = match legacy_tables(version) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Vec::new(),
+            tables => tables.map_err(io_error("asking iptables-legacy"))?,
+        };
         all.extend(tables.into_iter().map(|table| (version.into(), table.into())));
     }
     Ok(all)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::super::connection::{Connection, DumpStatus};
 use super::{Error, sets};
+use crate::model::kernel::{RulePart, XtTarget};
 use crate::model::{ChainPath, Family, Hook, TablePath, TracedChain};
 use crate::netlink::{Dump, decode_chain};
 
@@ -15,8 +16,22 @@ const ATTEMPTS_MAX: usize = 10;
 #[derive(Default)]
 pub struct RuleReader {
     generation: Option<u32>,
-    hooks: HashMap<ChainPath, Hook>,
-    texts: HashMap<(ChainPath, u64), Option<Box<str>>>,
+    bases: HashMap<ChainPath, Base>,
+    rules: HashMap<(ChainPath, u64), Option<RuleWords>>,
+}
+
+/// Where a base chain is attached.
+#[derive(Clone, Copy)]
+pub struct Base {
+    pub hook: Hook,
+    pub is_nat: bool,
+}
+
+/// What is shown of a rule.
+#[derive(Clone)]
+pub struct RuleWords {
+    pub text: Box<str>,
+    pub rejects: bool,
 }
 
 impl RuleReader {
@@ -47,7 +62,8 @@ impl RuleReader {
                 };
                 if let Some(base) = installed.base() {
                     let table = TablePath { family, table };
-                    self.hooks.insert(ChainPath { table, chain }, base.hook);
+                    let base = Base { hook: base.hook, is_nat: base.chain_type == "nat" };
+                    self.bases.insert(ChainPath { table, chain }, base);
                 }
                 true
             })?;
@@ -58,30 +74,37 @@ impl RuleReader {
         Ok(DumpStatus::Complete)
     }
 
-    /// The hook of a base chain, if it is known.
-    pub fn hook(&self, chain: &TracedChain) -> Option<Hook> {
-        self.hooks.get(&chain.path()?).copied()
+    /// Where a base chain is attached, if it is known.
+    pub fn base(&self, chain: &TracedChain) -> Option<Base> {
+        self.bases.get(&chain.path()?).copied()
     }
 
     /// The words of a rule; `None` if it does not exist any more, or is of a family that dwnl does not
     /// work in.
-    pub fn text(
+    pub fn words(
         &mut self,
         connection: &mut Connection,
-        chain: &TracedChain,
+        path: ChainPath,
         handle: u64,
-    ) -> Result<Option<Box<str>>, Error> {
-        let Some(path) = chain.path() else { return Ok(None) };
+    ) -> Result<Option<RuleWords>, Error> {
         let key = (path, handle);
-        if let Some(text) = self.texts.get(&key) {
-            return Ok(text.clone());
+        if let Some(words) = self.rules.get(&key) {
+            return Ok(words.clone());
         }
         let mut rule = connection.rule(&key.0, handle)?;
         if let (Some(rule), Some(generation)) = (&mut rule, self.generation) {
             sets::attach(connection, &key.0.table, rule, generation)?;
         }
-        let text: Option<Box<str>> = rule.map(|rule| rule.to_string().into());
-        self.texts.insert(key, text.clone());
-        Ok(text)
+        let words = rule.map(|rule| RuleWords {
+            text: rule.to_string().into(),
+            rejects: rule.parts.iter().any(rejects),
+        });
+        self.rules.insert(key, words.clone());
+        Ok(words)
     }
+}
+
+/// Whether a part of a rule answers the packet that it drops.
+fn rejects(part: &RulePart) -> bool {
+    matches!(part, RulePart::Reject { .. } | RulePart::Target(XtTarget::Reject { .. }))
 }

@@ -119,7 +119,7 @@ impl Report for TraceReport<'_> {
             TraceReport::Start { source, ports, duration_ms, .. } => {
                 let ports = ports.as_ref().map(|ports| format!(" to {ports}")).unwrap_or_default();
                 let duration = humantime::format_duration(Duration::from_millis(*duration_ms));
-                writeln!(out, "tracing packets from {source}{ports} for {duration}")
+                writeln!(out, "tracing up to 20 packets/s from {source}{ports} for {duration}")
             }
             TraceReport::Packet(packet) => text::write(packet, out),
             TraceReport::Overrun => {
@@ -131,7 +131,7 @@ impl Report for TraceReport<'_> {
                     (0, 0) => write!(out, "{}", sentences::nothing(filter, &elapsed)),
                     (packets, matched) if matched > packets => writeln!(
                         out,
-                        "{} of {} packets traced in {elapsed}; at most 20 per second are",
+                        "{} of {} packets in {elapsed}",
                         Thousands(packets as usize),
                         Thousands(matched as usize),
                     ),

@@ -23,7 +23,7 @@ pub struct PacketReport<'a> {
     pub chains: Vec<VisitReport<'a>>,
     /// Its headers at the end of the last hook that it has passed.
     pub last_header: Option<HeaderReport>,
-    /// `dropped`, `delivered`, `sent`, `queued`, `stolen` or `lost`.
+    /// `dropped`, `rejected`, `delivered`, `sent`, `queued`, `stolen` or `lost`.
     pub fate: &'static str,
     /// The interface by which it goes out, of one that is sent.
     pub out_interface: Option<&'a str>,
@@ -86,6 +86,7 @@ impl<'a> PacketReport<'a> {
     pub fn new(packet: &'a TracedPacket, number: u64, is_verbose: bool) -> PacketReport<'a> {
         let (fate, out_interface) = match &packet.fate {
             Fate::Dropped => ("dropped", None),
+            Fate::Rejected => ("rejected", None),
             Fate::Delivered => ("delivered", None),
             Fate::Sent { out_interface } => ("sent", out_interface.as_deref()),
             Fate::Queued => ("queued", None),

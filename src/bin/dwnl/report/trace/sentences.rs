@@ -50,7 +50,8 @@ pub fn verdict(verdict: &TraceVerdict) -> String {
 /// What became of a packet, in a sentence.
 pub fn summary(packet: &TracedPacket) -> String {
     match &packet.fate {
-        Fate::Dropped => dropped(packet).to_owned(),
+        Fate::Dropped => "dropped".to_owned(),
+        Fate::Rejected => "rejected".to_owned(),
         Fate::Delivered => {
             "passed all chains of input: delivered to a socket of this host, if one \
                             listens"
@@ -62,14 +63,6 @@ pub fn summary(packet: &TracedPacket) -> String {
         Fate::Stolen => "taken out of the path of packets by the kernel".to_owned(),
         Fate::Lost { passed } => lost(*passed, packet),
         _ => String::new(),
-    }
-}
-
-fn dropped(packet: &TracedPacket) -> &'static str {
-    let rule = packet.last_step().and_then(|(_, step)| step.rule.as_deref());
-    match rule {
-        Some(rule) if rule.contains("-j REJECT") || rule.contains("reject") => "rejected",
-        _ => "dropped",
     }
 }
 
