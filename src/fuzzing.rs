@@ -9,6 +9,7 @@ pub use crate::netlink::fuzzing::{link, listener, object, rule};
 use crate::policy::fuzzing;
 use crate::policy::{Diagnostics, Policy};
 use crate::state;
+pub use crate::trace::fuzzing::trace;
 use crate::{Plan, compile, resolve};
 
 /// The data are a policy.

@@ -3,6 +3,8 @@
 
 mod assembler;
 mod chains;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod packet;
 #[cfg(test)]
 mod tests;

@@ -75,26 +75,18 @@ impl Visit {
     /// The chains that led to the decision, the base chain first: each sent the packet to the next one.
     /// Chains from which it has returned are left out.
     pub fn path(&self) -> Vec<&Name> {
-        // Each with whether the packet returns behind it, to the one that jumped.
-        let mut path = vec![(&self.chain.chain, true)];
+        let mut path = vec![&self.chain.chain];
         for step in &self.steps {
-            match &step.verdict {
-                TraceVerdict::Jump(chain) => path.push((chain, true)),
-                TraceVerdict::Goto(chain) => path.push((chain, false)),
-                TraceVerdict::Continue if step.cause == TraceCause::End => leave(&mut path),
-                TraceVerdict::Return => leave(&mut path),
-                _ => {}
+            // The kernel does not report every return, but where each rule is.
+            if let Some(index) = path.iter().rposition(|chain| **chain == step.chain) {
+                path.truncate(index + 1);
+            }
+            if let TraceVerdict::Jump(chain) | TraceVerdict::Goto(chain) = &step.verdict {
+                path.push(chain);
             }
         }
-        path.into_iter().map(|(chain, _)| chain).collect()
+        path
     }
-}
-
-/// Returns from a chain. What was reached by `goto` returns to where the last `jump` was; from the base
-/// chain nothing returns.
-fn leave(path: &mut Vec<(&Name, bool)>) {
-    let last_jump = path.iter().rposition(|(_, is_jump)| *is_jump).unwrap_or_default();
-    path.truncate(last_jump.max(1));
 }
 
 /// A rule that a packet met, or the end of a chain.

@@ -95,30 +95,22 @@ fn a_packet_is_followed_through_its_chains() {
 
 #[test]
 fn the_path_leads_to_the_decision() {
-    let jump = |chain: &str| TraceVerdict::Jump(chain.into());
-    let goto = |chain: &str| TraceVerdict::Goto(chain.into());
-    let path = |steps: &[(TraceCause, TraceVerdict)]| {
+    let path = |steps: &[(&str, TraceVerdict)]| {
         let mut script = Script::new();
         script.begin(ID);
-        for (cause, verdict) in steps {
-            // Which chain a step is in makes no difference.
-            script.add(ID, "ip t base", *cause, verdict.clone());
+        for (chain, verdict) in steps {
+            script.add(ID, &format!("ip t {chain}"), TraceCause::Rule(1), verdict.clone());
         }
-        script.add(ID, "ip t base", TraceCause::Rule(9), TraceVerdict::Drop);
         let path = script.only().visits[0].path();
         path.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(" ")
     };
-    let rule = TraceCause::Rule(1);
-    let end = (TraceCause::End, TraceVerdict::Continue);
-    let return_ = (rule, TraceVerdict::Return);
-    assert_eq!(path(&[]), "base");
-    assert_eq!(path(&[(rule, jump("a")), (rule, jump("b"))]), "base a b");
-    assert_eq!(path(&[(rule, jump("a")), (rule, jump("b")), end.clone()]), "base a");
-    assert_eq!(path(&[(rule, jump("a")), (rule, goto("b")), (rule, goto("c"))]), "base a b c");
-    let returned = path(&[(rule, jump("a")), (rule, goto("b")), return_.clone()]);
-    assert_eq!(returned, "base", "back to the jump");
-    assert_eq!(path(&[(rule, goto("a")), end]), "base", "to the policy");
-    assert_eq!(path(&[return_]), "base");
+    let jump = |chain: &str| TraceVerdict::Jump(chain.into());
+    let goto = |chain: &str| TraceVerdict::Goto(chain.into());
+    let drop = || TraceVerdict::Drop;
+    assert_eq!(path(&[("base", drop())]), "base");
+    assert_eq!(path(&[("base", jump("a")), ("a", goto("b")), ("b", drop())]), "base a b");
+    assert_eq!(path(&[("base", jump("a")), ("a", jump("b")), ("a", drop())]), "base a");
+    assert_eq!(path(&[("base", jump("a")), ("a", goto("b")), ("base", drop())]), "base");
 }
 
 #[test]

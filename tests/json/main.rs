@@ -9,6 +9,7 @@ mod document;
 mod events;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;
 
 use checker::Checker;
 use document::Document;
@@ -19,6 +20,7 @@ fn the_document_describes_the_output() {
     let mut checker = Checker::new(&document);
     commands::check_all(&mut checker);
     events::check_all(&mut checker);
+    trace::check_all(&mut checker);
     assert_eq!(checker.unseen(), [""; 0], "documented, but not in the output");
 }
 

@@ -24,6 +24,11 @@ pub struct Trace {
 impl Trace {
     /// Starts a trace with these arguments, and waits until it has begun.
     pub fn start(namespace: &Namespace, args: &[&str]) -> Trace {
+        Trace::start_with(namespace, args).0
+    }
+
+    /// [`Trace::start`], and its first event.
+    pub fn start_with(namespace: &Namespace, args: &[&str]) -> (Trace, Value) {
         let mut process = companion(&namespace.path())
             .args([env!("CARGO_BIN_EXE_dwnl"), "trace", "--json", "--for", "10m"])
             .args(args)
@@ -36,8 +41,9 @@ impl Trace {
             output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
         let trace = Trace { process, lines };
-        assert_eq!(trace.event()["event"], "start");
-        trace
+        let start = trace.event();
+        assert_eq!(start["event"], "start", "{start}");
+        (trace, start)
     }
 
     /// The next event.

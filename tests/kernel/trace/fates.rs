@@ -24,7 +24,7 @@ fn a_translated_packet_is_followed_to_the_container() {
     let connect = || tcp(client, Topology::ALLOWED, Topology::HOST, PORT);
     let (answer, packet) = first_packet(host, Topology::ALLOWED, connect);
     assert_eq!(answer, Answer::Answered);
-    assert_eq!((&packet["fate"], &packet["out_interface"]), (&"sent".into(), &"docker9".into()));
+    assert_eq!((&packet["fate"], &packet["out_interface"]), (&"sent".into(), &"docker0".into()));
     assert_eq!(chains(&packet), ["prerouting ip nat PREROUTING accept"]);
     assert_eq!(packet["header"]["destination"], Topology::HOST);
     assert_eq!(packet["header"]["flags"], "SYN");

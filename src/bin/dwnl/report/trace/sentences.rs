@@ -91,8 +91,8 @@ pub fn nothing(filter: &TraceFilter, elapsed: &impl Display) -> String {
     let ports = filter.ports().map(|ports| format!(" to {ports}")).unwrap_or_default();
     format!(
         "no packet from {}{ports} came in within {elapsed}.\n\
-         It was lost on its way here, has another source by now (NAT), or was dropped at ingress or by\n\
-         the network card.\n",
+         It was lost on its way, has another source here (NAT), or was dropped before\n\
+         prerouting (ingress, XDP, the network card).\n",
         source(filter)
     )
 }
