@@ -10,7 +10,7 @@ use super::support::{Namespace, Topology, Trace};
 
 /// Has every packet traced, and accepts or drops what is forwarded.
 const RULES: &str = "table inet t {
-    chain all { type filter hook prerouting priority -400; meta nftrace set 1; }
+    chain everything { type filter hook prerouting priority -400; meta nftrace set 1; }
     chain c { type filter hook forward priority 0; udp dport 9 accept; jump inner; }
     chain inner { udp dport 10 counter; udp dport 10 drop; }
 }";

@@ -32,7 +32,9 @@ fn a_watch_does_not_notice_a_trace() {
 fn an_apply_meanwhile_is_in_the_trace() {
     let Topology { host, client } = &Topology::new();
     let trace = Trace::start(host, &[Topology::ALLOWED]);
-    let connect = || drop(tcp(client, Topology::ALLOWED, Topology::HOST, 8080));
+    let connect = || {
+        let _ = tcp(client, Topology::ALLOWED, Topology::HOST, 8080);
+    };
     connect();
     assert_eq!(chains(&trace.packet()), [""; 0]);
     assert_eq!(apply(host, POLICY)["has_changes"], true);

@@ -42,7 +42,9 @@ fn ports(events: &[Value]) -> Vec<u64> {
 fn only_the_source_and_the_ports_are_traced() {
     let Topology { host, client } = &Topology::new();
     let trace = Trace::start(host, &[Topology::ALLOWED, "8080-8081"]);
-    let connect = |source, port| drop(tcp(client, source, Topology::HOST, port));
+    let connect = |source, port| {
+        let _ = tcp(client, source, Topology::HOST, port);
+    };
     connect(Topology::REFUSED, 8080);
     connect(Topology::ALLOWED, 8082);
     connect(Topology::ALLOWED, 8081);

@@ -9,7 +9,7 @@ fn rules_are_in_the_words_of_their_tools() {
     host.run(&[&["iptables", "-A"], &rule.split(' ').collect::<Vec<_>>()[..]].concat());
     let nft = "ip saddr 192.0.2.0/24 tcp dport { 8081, 9000-9010 } drop";
     let table =
-        format!("table inet t {{ chain c {{ type filter hook input priority 1; {nft}; }} }}");
+        format!("table inet t {{\nchain c {{ type filter hook input priority 1; {nft}; }}\n}}");
     host.try_run(&["nft", "-f", "-"], &table).succeeded();
     let oracle = [
         host.run(&["iptables", "-S", "INPUT"]),
