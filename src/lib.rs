@@ -58,6 +58,7 @@
 //! |---|---|
 //! | [`reconcile`] | keeps a policy in force |
 //! | [`engine`] | dump → resolve → plan → commit, with retries; reports commits of other programs |
+//! | [`explain`] | why a source gets in at a port, or does not |
 //! | [`simulate`] | what becomes of a packet in a ruleset |
 //! | [`mismatch`] | what a policy allows without effect on this host |
 //! | `state` | the form in which a policy is stored (feature `state`) |
@@ -78,6 +79,7 @@ mod compile;
 mod conntrack;
 mod docker;
 pub mod engine;
+pub mod explain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -48,12 +48,11 @@ impl Connection {
     /// Reads the generation of the ruleset.
     pub fn generation(&mut self) -> Result<u32, Error> {
         const ASKING: &str = "asking for the generation";
-        let request = Request::generation(self.next_sequence());
         let read = |message: Message| {
             let is_answer = message.is_nft(libc::NFT_MSG_NEWGEN);
             is_answer.then(|| decode_generation(message.attributes()))
         };
-        let generation = self.ask(&request, ASKING, read)?;
+        let generation = self.ask(Request::generation, read)?;
         let generation = generation.map_err(|error| Error::from_kernel(error, ASKING))?;
         generation.ok_or(Error::Malformed("generation message without an id"))
     }
@@ -61,36 +60,15 @@ impl Connection {
     /// Reads the rule with this handle, without the sets that it looks up; `None` if it does not exist.
     pub fn rule(&mut self, path: &ChainPath, handle: u64) -> Result<Option<KernelRule>, Error> {
         const ASKING: &str = "asking for a rule";
-        let request = Request::rule(path, handle, self.next_sequence());
+        let request = |sequence| Request::rule(path, handle, sequence);
         let read = |message: Message| {
             let is_answer = message.is_nft(libc::NFT_MSG_NEWRULE);
             is_answer.then(|| decode_kernel_rule(message.attributes(), path.table.family))
         };
-        match self.ask(&request, ASKING, read)? {
+        match self.ask(request, read)? {
             Ok(rule) => Ok(rule.map(|(_, _, rule)| rule)),
             Err(error) if error.errno == libc::ENOENT => Ok(None),
             Err(error) => Err(Error::from_kernel(error, ASKING)),
-        }
-    }
-
-    /// Sends a request that one message answers, and returns what `read` makes of that.
-    fn ask<T>(
-        &mut self,
-        request: &Request,
-        what: &'static str,
-        read: impl Fn(Message) -> Option<T>,
-    ) -> Result<Result<T, KernelError>, Error> {
-        self.send(&request.bytes, what)?;
-        loop {
-            let datagram = receive(self.transport.as_mut())?;
-            for message in answers(datagram, request.sequence) {
-                if let Some(error) = message.error() {
-                    return Ok(Err(error));
-                }
-                if let Some(answer) = read(message) {
-                    return Ok(Ok(answer));
-                }
-            }
         }
     }
 
@@ -139,6 +117,25 @@ impl Connection {
                 }
                 read(message);
             }
+        }
+    }
+
+    /// Sends a request that one message answers, and what `read` reads from that. `Err` in the result:
+    /// the kernel's error.
+    pub fn ask<T>(
+        &mut self,
+        request: impl Fn(u32) -> Request,
+        read: impl FnOnce(Message) -> Option<T>,
+    ) -> Result<Result<T, KernelError>, Error> {
+        let request = request(self.next_sequence());
+        self.send(&request.bytes, "sending a request")?;
+        loop {
+            let datagram = receive(self.transport.as_mut())?;
+            let Some(message) = answers(datagram, request.sequence).next() else { continue };
+            return match message.error() {
+                Some(error) => Ok(Err(error)),
+                None => read(message).map(Ok).ok_or(Error::Malformed("malformed answer")),
+            };
         }
     }
 

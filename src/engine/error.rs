@@ -1,11 +1,12 @@
 //! The errors of the engine.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::rejection::Rejection;
 use crate::compile::ResolveError;
-use crate::model::Family;
+use crate::model::{Family, Name};
 use crate::netlink::KernelError;
 use crate::plan::PlanError;
 
@@ -72,6 +73,18 @@ pub enum Error {
         /// The size of the batch in bytes.
         bytes: usize,
     },
+    /// It is not known by which interface packets of a source come in.
+    #[error(
+        "this host has no route to {0}, so it is not known by which interface its packets come in; name \
+         the interface"
+    )]
+    NoRoute(IpAddr),
+    /// There is no interface of this name.
+    #[error("this host has no interface {0}")]
+    NoInterface(Name),
+    /// The host has no address that a source of the other IP version could call.
+    #[error("this host has no address that {0} could call; name the destination")]
+    NoDestination(IpAddr),
     /// Changes of the cgroup hierarchy cannot be watched.
     #[error("{action}: {source}")]
     Cgroups {

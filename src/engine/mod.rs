@@ -8,6 +8,7 @@ mod conntrack;
 mod counters;
 mod docker;
 mod error;
+mod explain;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod host;
@@ -42,6 +43,7 @@ pub use apply::{Applied, Preview};
 pub use conntrack::{FlowChanges, FlowPreview};
 pub use counters::PolicyCounters;
 pub use error::Error;
+pub use explain::Explained;
 pub(crate) use monitor::wait_readable;
 pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};
 pub use outcome::Outcome;

@@ -99,6 +99,15 @@ impl Interface {
     pub fn is_negated(&self) -> bool {
         self.is_negated
     }
+
+    /// Whether the interface of this name meets the condition.
+    pub fn matches(&self, name: &str) -> bool {
+        let is_one = match self.is_wildcard {
+            true => name.starts_with(&*self.name),
+            false => name == &*self.name,
+        };
+        is_one != self.is_negated
+    }
 }
 
 /// The kernel rejects whitespace, `/` and `:`; the others have a meaning for iptables or in the
@@ -187,6 +196,16 @@ mod tests {
             let interface: Interface = text.parse().expect("an interface");
             assert_eq!(interface.to_string(), text);
             assert_eq!(InterfaceOption(&interface).to_string(), option);
+        }
+    }
+
+    #[test]
+    fn conditions_match_names() {
+        let cases = [("eth1", "eth1", true), ("eth1", "eth10", false), ("eth+", "eth10", true)];
+        for (condition, name, expected) in cases {
+            let interface = |text: &str| text.parse::<Interface>().expect("an interface");
+            assert_eq!(interface(condition).matches(name), expected);
+            assert_eq!(interface(&format!("!{condition}")).matches(name), !expected);
         }
     }
 

@@ -24,6 +24,7 @@ mod object;
 mod refused;
 mod request;
 mod route;
+mod route_query;
 mod rule;
 mod set;
 mod sock_diag;
@@ -48,6 +49,7 @@ pub(crate) use object::{
 pub(crate) use refused::{Refused, decode_refused};
 pub(crate) use request::{Dump, Request};
 pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decode_local_route};
+pub(crate) use route_query::{FoundRoute, RouteQuery, decode_route};
 pub(crate) use rule::{Counter, decode_facts, decode_kernel_rule, decode_rule};
 pub(crate) use set::{DumpedElements, decode_set, is_anonymous};
 pub(crate) use sock_diag::decode_listener;

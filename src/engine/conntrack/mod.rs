@@ -127,7 +127,7 @@ impl Engine {
     }
 
     /// The classifier of flows on this host; `None` if Docker publishes no ports.
-    fn classifier(
+    pub(super) fn classifier(
         &mut self,
         docker: &Docker,
         learned: &[PublishedPort],
@@ -193,7 +193,8 @@ fn networks(routes: &mut Connection, names: &BTreeSet<Name>) -> Result<AddressSe
     Ok(address_set(networks))
 }
 
-fn list_both(
+/// Lists objects of both IP versions.
+pub(super) fn list_both(
     routes: &mut Connection,
     what: fn(IpVersion) -> RouteDump,
     mut read: impl FnMut(crate::netlink::Message),
