@@ -12,6 +12,7 @@ use dwnl::Policy;
 use dwnl::state::{Metadata, StoredPolicy};
 
 use super::checker::Checker;
+use super::explain::explain;
 use super::support::{Answer, Namespace, Topology, companion, dwnl, tcp, udp, wait_for};
 
 /// Docker's rules: a published port, and one whose rule of the nftables backend cannot be read.
@@ -35,6 +36,7 @@ pub fn check_all(checker: &mut Checker) {
     policy_commands(checker);
     failures(checker);
     kernel_commands(checker);
+    explain(checker);
 }
 
 /// A policy with a small group, and with a large one of these addresses if there are any.

@@ -7,6 +7,7 @@ mod checker;
 mod commands;
 mod document;
 mod events;
+mod explain;
 #[path = "../support/mod.rs"]
 mod support;
 mod trace;

@@ -1,13 +1,14 @@
 //! The arguments of the command line. `--file` and `--netns` may precede the command or follow it,
 //! but only if the command uses them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgGroup, Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use dwnl::ipnetwork::IpNetwork;
 use dwnl::model::{AddressSpec, Family, Ports, Protocol};
 use dwnl::policy::ParseError;
@@ -77,6 +78,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show which sources were refused at which ports
     Refused(RefusedArgs),
+    /// Explain whether a source gets in at a port, and why; send no packet, change nothing
+    Explain(ExplainArgs),
     /// Show which chains and rules packets from a source pass, and what becomes of them
     Trace(TraceArgs),
     /// Show the installed rules with their packet and byte counters
@@ -266,6 +269,51 @@ fn ports(text: &str) -> Result<PortFilter, ParseError> {
     }
     let of = |protocol| Ports::new(protocol, ports.first(), ports.last()).ok();
     Ok(PortFilter(Protocol::ALL.into_iter().filter_map(of).collect()))
+}
+
+/// The arguments of `explain`.
+#[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub struct ExplainArgs {
+    /// The source's address
+    pub source: IpAddr,
+    /// The address of this host that it calls [default: the one by which the host answers it or, if
+    /// the port is not published there, one at which it is]
+    pub destination: Option<IpAddr>,
+    /// The published port, such as 443 or 53/udp
+    #[arg(value_name = "PORT[/PROTO]", value_parser = one_port)]
+    pub port: Ports,
+    /// The interface by which its packets come in [default: the one that leads to it]
+    #[arg(long, value_name = "IF")]
+    pub in_interface: Option<String>,
+    /// The policy to explain.
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    /// The network namespace to look at.
+    #[command(flatten)]
+    pub namespace: Namespace,
+}
+
+impl ExplainArgs {
+    /// Rejects a source and a destination of different IP versions.
+    pub(super) fn check_versions(&self) -> Result<(), clap::Error> {
+        let is_other = |to: &IpAddr| to.is_ipv4() != self.source.is_ipv4();
+        match self.destination.filter(is_other) {
+            None => Ok(()),
+            Some(to) => {
+                let message = format!("{} and {to} are of different IP versions", self.source);
+                Err(Cli::command().error(ErrorKind::ValueValidation, message))
+            }
+        }
+    }
+}
+
+fn one_port(text: &str) -> Result<Ports, String> {
+    let ports: Ports = text.parse().map_err(|error: ParseError| error.to_string())?;
+    match ports.first() == ports.last() {
+        true => Ok(ports),
+        false => Err("name one port".to_owned()),
+    }
 }
 
 /// The arguments of `apply`.

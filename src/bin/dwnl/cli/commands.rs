@@ -16,6 +16,7 @@ use super::args::{
     ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, ShowArgs, StateArgs,
     WatchArgs,
 };
+use super::explain::explain;
 use super::refused::refused;
 use super::status::status;
 use super::trace::trace;
@@ -52,6 +53,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Watch(args) => watch(&args, console),
         Command::Status(args) => status(&args, console),
         Command::Refused(args) => refused(&args, console),
+        Command::Explain(args) => explain(&args, console),
         Command::Trace(args) => trace(&args, console),
         Command::Show(args) => show(&args, console),
         Command::Remove(namespace) => remove(&namespace, console, started),

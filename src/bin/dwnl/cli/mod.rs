@@ -4,6 +4,7 @@ mod args;
 mod capabilities;
 mod commands;
 mod console;
+mod explain;
 mod normalize;
 mod refused;
 mod service_user;

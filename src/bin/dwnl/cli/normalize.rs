@@ -25,6 +25,9 @@ impl Cli {
         let base_dir = self.policy.base_dir.take();
         reject(!propagate(base_dir, self.verb.base_dir()), "--base-dir <DIR>", verb)?;
         reject(!propagate(self.namespace.netns.take(), self.verb.netns()), "--netns <PATH>", verb)?;
+        if let Command::Explain(args) = &self.verb {
+            args.check_versions()?;
+        }
         let stdin =
             matches!(&self.verb, Command::Watch(args) if args.policy.path() == Path::new("-"));
         reject(stdin, "--file -", verb)?;
@@ -44,6 +47,7 @@ impl Command {
             Command::Rollback(_) => "rollback",
             Command::Status(_) => "status",
             Command::Refused(_) => "refused",
+            Command::Explain(_) => "explain",
             Command::Trace(_) => "trace",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
@@ -58,6 +62,7 @@ impl Command {
             Command::Apply(args) => Some(&mut args.policy),
             Command::Watch(args) => Some(&mut args.policy),
             Command::Status(args) => Some(&mut args.policy),
+            Command::Explain(args) => Some(&mut args.policy),
             Command::Confirm(_)
             | Command::Rollback(_)
             | Command::Refused(_)
@@ -82,6 +87,7 @@ impl Command {
             Command::Apply(args) => Some(&mut args.namespace.netns),
             Command::Watch(args) => Some(&mut args.namespace.netns),
             Command::Status(args) => Some(&mut args.namespace.netns),
+            Command::Explain(args) => Some(&mut args.namespace.netns),
             Command::Rollback(args) => Some(&mut args.namespace.netns),
             Command::Refused(args) => Some(&mut args.namespace.netns),
             Command::Trace(args) => Some(&mut args.namespace.netns),
@@ -151,6 +157,19 @@ mod tests {
     }
 
     #[test]
+    fn the_destination_may_be_left_out() {
+        let args = |line: &str| match parse(line).expect(line).verb {
+            Command::Explain(args) => args,
+            verb => unreachable!("{verb:?}"),
+        };
+        let short = args("dwnl explain 192.0.2.2 53/udp");
+        assert_eq!((short.destination, short.port.to_string()), (None, "53/udp".to_owned()));
+        let long = args("dwnl explain 192.0.2.2 192.0.2.1 443 --in-interface eth0");
+        assert_eq!(long.destination, "192.0.2.1".parse().ok());
+        assert_eq!(long.port.to_string(), "443/tcp");
+    }
+
+    #[test]
     fn conflicting_options_are_rejected() {
         for line in [
             "dwnl -f p show",
@@ -166,6 +185,10 @@ mod tests {
             "dwnl apply --metrics-file m",
             "dwnl refused -f p",
             "dwnl refused --follow --top 5",
+            "dwnl explain 192.0.2.2",
+            "dwnl explain 192.0.2.2 80-81",
+            "dwnl explain 192.0.2.0/24 80",
+            "dwnl explain 192.0.2.2 2001:db8::1 80",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

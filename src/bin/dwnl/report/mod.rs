@@ -10,6 +10,7 @@ mod count;
 mod diagnostics;
 mod difference;
 mod event;
+mod explain;
 mod foreign_translations;
 mod format;
 mod indented;
@@ -42,6 +43,7 @@ pub use diagnostics::{
 };
 pub use difference::Difference;
 pub use event::Event;
+pub use explain::{Explain, PolicyRead};
 pub use json_object::JsonObject;
 pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
