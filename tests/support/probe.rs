@@ -19,7 +19,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum Answer {
     /// The server echoed the data.
     Answered,
-    /// The connection was refused or closed.
+    /// The connection was refused or closed, or a rule told the client that it is not permitted.
     Refused,
     /// Nothing came back.
     TimedOut,
@@ -114,9 +114,11 @@ fn success<T>(_: T) -> Answer {
 fn failure(error: std::io::Error) -> Answer {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Answer::TimedOut,
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
-            Answer::Refused
-        }
+        ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::HostUnreachable
+        | ErrorKind::PermissionDenied
+        | ErrorKind::UnexpectedEof => Answer::Refused,
         _ => panic!("an attempt to connect: {error}"),
     }
 }
