@@ -100,6 +100,7 @@ pub use compile::{
     guards_new_ports, installed_translations, managed_objects, port_coverage, resolve,
     uncovered_ports, unprotected_ports,
 };
+pub use docker::is_container as is_container_cgroup;
 pub use engine::{Engine, Error};
 /// The crate whose [`IpNetwork`](ipnetwork::IpNetwork) the library takes and returns.
 pub use ipnetwork;

@@ -8,7 +8,7 @@ pub(crate) const CGROUPFS_PARENT: &str = "docker";
 
 /// Whether Docker gives a container this path: `…/docker-ID.scope` with systemd as its cgroup driver,
 /// `…/docker/ID` with cgroupfs, and `PARENT/ID` where `--cgroup-parent` names another parent.
-pub(crate) fn is_container(path: &str) -> bool {
+pub fn is_container(path: &str) -> bool {
     let mut above = "";
     let mut last_is_id = false;
     for component in path.split('/') {

@@ -10,7 +10,8 @@ mod tests;
 
 use crate::model::{ChainPath, Family, Name, Ports, Protocol, PublishedPort};
 
-pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS, is_container};
+pub use cgroups::is_container;
+pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS};
 pub(crate) use discovery::Discovery;
 
 /// Docker's nat table, and its chains there: for published ports, and for Swarm's ingress network.

@@ -32,8 +32,10 @@ use std::sync::{Arc, Weak};
 
 use crate::cgroup::Hierarchy;
 use crate::compile::managed_objects;
-use crate::model::{IpVersion, Ruleset, Snapshot};
-use crate::netlink::{Socket, Transport, in_netns, legacy_nat_holds_rules};
+use crate::model::{IpVersion, Name, Ruleset, Snapshot};
+use crate::netlink::{
+    Socket, Transport, in_netns, legacy_nat_holds_rules, legacy_tables_with_rules,
+};
 use connection::{Connection, DumpStatus};
 use monitor::Subscription;
 use probe::Probe;
@@ -166,6 +168,40 @@ impl Engine {
     /// See [`Error`].
     pub fn loads_cgroup(&mut self) -> Result<bool, Error> {
         probe::loads_cgroup(&mut self.connections[0], self.port)
+    }
+
+    /// Whether the kernel accepts a table that belongs to one socket and goes with it
+    /// (`NFT_TABLE_F_OWNER`, Linux 5.12). Changes nothing.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn loads_owner(&mut self) -> Result<bool, Error> {
+        probe::loads_owner(&mut self.connections[0], self.port)
+    }
+
+    /// The tables of iptables-legacy in the calling thread's network namespace that hold rules, which
+    /// neither nft nor dwnl sees. Needs no engine, because with rules in its nat table none can be opened.
+    /// Empty for a user who may not read the list of tables.
+    ///
+    /// # Errors
+    /// [`Error::Socket`] if the kernel cannot be asked.
+    pub fn legacy_tables() -> Result<Vec<(IpVersion, Name)>, Error> {
+        let mut found = Vec::new();
+        for version in IpVersion::ALL {
+            let tables = legacy_tables_with_rules(version)
+                .map_err(|source| Error::Socket { action: "asking iptables-legacy", source })?;
+            found.extend(tables.into_iter().map(|table| (version, table)));
+        }
+        Ok(found)
+    }
+
+    /// As [`Engine::legacy_tables`], in the network namespace that `path` refers to; see
+    /// [`Engine::open_in`].
+    ///
+    /// # Errors
+    /// As [`Engine::legacy_tables`], and [`Error::Namespace`].
+    pub fn legacy_tables_in(path: &Path) -> Result<Vec<(IpVersion, Name)>, Error> {
+        opened_in(path, Engine::legacy_tables)
     }
 
     /// Reads the tables that dwnl works in, all at one generation.

@@ -139,6 +139,13 @@ pub(super) fn loads_cgroup(connection: &mut Connection, port: u32) -> Result<boo
     is_accepted(&connection.send_batch(&batch)?)
 }
 
+/// Whether the kernel accepts a table with an owner. It is sent in a batch without an end, which changes
+/// nothing.
+pub(super) fn loads_owner(connection: &mut Connection, port: u32) -> Result<bool, Error> {
+    let batch = batch(&chain(port), &[]).unended();
+    is_accepted(&connection.send_batch(&batch)?)
+}
+
 /// A chain in a table with a unique name: the port ID of a netlink socket of this process.
 fn chain(port: u32) -> ChainPath {
     let table = TablePath { family: Family::Inet, table: format!("dwnl-probe-{port}").into() };

@@ -1,4 +1,4 @@
-//! Whether iptables-legacy holds rules, in tables that nf_tables does not show.
+//! Which tables of iptables-legacy hold rules. nf_tables does not show them.
 
 use std::fs;
 use std::io;
@@ -8,13 +8,13 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
-use crate::model::IpVersion;
+use crate::model::{IpVersion, Name};
+
+/// The table in which Docker publishes ports.
+const NAT: &str = "nat";
 
 /// `IPT_SO_GET_INFO` and `IP6T_SO_GET_INFO`.
 const GET_INFO: libc::c_int = 64;
-
-/// The table in which Docker translates.
-const NAT: &str = "nat";
 
 /// `struct ipt_getinfo` and `struct ip6t_getinfo`
 /// (`linux/netfilter_ipv4/ip_tables.h`).
@@ -35,45 +35,40 @@ struct Info {
 /// # Errors
 /// If the kernel cannot be asked.
 pub(crate) fn legacy_nat_holds_rules(version: IpVersion) -> io::Result<bool> {
-    let is_in_use = match tables_in_use(version) {
-        Ok(names) => names.iter().any(|name| name == NAT),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => nat_may_be_there(version),
-        Err(error) => return Err(error),
-    };
-    if is_in_use { holds_rules(version, NAT) } else { Ok(false) }
+    match tables_in_use(version)? {
+        Some(tables) if tables.iter().all(|table| &**table != NAT) => Ok(false),
+        // Only root can read the list; for other users it counts whether the table's module is loaded.
+        None if !nat_may_be_there(version) => Ok(false),
+        _ => holds_rules(version, NAT),
+    }
 }
 
 /// The legacy tables of the calling thread's network namespace that hold rules or chains other than
-/// their initial policies. Only root can ask for them.
+/// their initial policies. None for a user who may not read the list of tables.
 ///
 /// # Errors
 /// If the kernel cannot be asked.
-pub(crate) fn legacy_tables(version: IpVersion) -> io::Result<Vec<String>> {
-    let mut tables = Vec::new();
-    for name in tables_in_use(version)? {
-        if holds_rules(version, &name)? {
-            tables.push(name);
+pub(crate) fn legacy_tables_with_rules(version: IpVersion) -> io::Result<Vec<Name>> {
+    let mut found = Vec::new();
+    for table in tables_in_use(version)?.unwrap_or_default() {
+        if holds_rules(version, &table)? {
+            found.push(table);
         }
     }
-    Ok(tables)
+    Ok(found)
 }
 
-fn holds_rules(version: IpVersion, table: &str) -> io::Result<bool> {
-    let info = table_info(version, table)?;
-    // A policy for each hook, and the entry that ends the table.
-    Ok(info.entries > info.valid_hooks.count_ones() + 1)
-}
-
-/// The tables that were ever used. A request for one that was not creates it, so they are read first.
-/// Only root can read them.
-fn tables_in_use(version: IpVersion) -> io::Result<Vec<String>> {
+/// The tables in use; `None` if the user may not read the list. A request for a table that was never
+/// used creates it, so the list is read first.
+fn tables_in_use(version: IpVersion) -> io::Result<Option<Vec<Name>>> {
     let list = match version {
         IpVersion::V6 => "/proc/thread-self/net/ip6_tables_names",
         IpVersion::V4 => "/proc/thread-self/net/ip_tables_names",
     };
     match fs::read_to_string(list) {
-        Ok(names) => Ok(names.lines().map(str::to_owned).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Ok(names) => Ok(Some(names.lines().map(Name::from).collect())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Vec::new())),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -88,6 +83,12 @@ fn nat_may_be_there(version: IpVersion) -> bool {
     Path::new(nat).exists() || !Path::new(tables).exists()
 }
 
+fn holds_rules(version: IpVersion, table: &str) -> io::Result<bool> {
+    let info = table_info(version, table)?;
+    // A policy for each hook, and the entry that ends the table.
+    Ok(info.entries > info.valid_hooks.count_ones() + 1)
+}
+
 fn table_info(version: IpVersion, table: &str) -> io::Result<Info> {
     let (domain, level) = match version {
         IpVersion::V6 => (AddressFamily::Inet6, libc::SOL_IPV6),
@@ -95,9 +96,9 @@ fn table_info(version: IpVersion, table: &str) -> io::Result<Info> {
     };
     let socket = socket(domain, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     let mut info = Info::default();
-    // The last byte remains the NUL.
-    let length = table.len().min(info.name.len() - 1);
-    info.name[..length].copy_from_slice(&table.as_bytes()[..length]);
+    // The rest stays zero, so that the name ends with a NUL.
+    let end = info.name.len() - 1;
+    info.name[..end].iter_mut().zip(table.bytes()).for_each(|(to, byte)| *to = byte);
     let mut length = size_of::<Info>() as libc::socklen_t;
     // SAFETY: the kernel reads the name from the structure and fills all of it; its size is given.
     let result = unsafe {

@@ -5,7 +5,6 @@ mod rules;
 mod sets;
 mod table;
 
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,9 +14,9 @@ use nix::poll::PollTimeout;
 
 use super::connection::{Connection, is_overflow};
 use super::error::{io_error, join_error, open_error};
-use super::{Error, opened_in, wait_readable};
-use crate::model::{ChainPath, Family, IpVersion, Name, TraceCause, TraceFilter};
-use crate::netlink::{Messages, Socket, Transport, decode_trace, legacy_tables};
+use super::{Engine, Error, opened_in, wait_readable};
+use crate::model::{ChainPath, Family, Name, TraceCause, TraceFilter};
+use crate::netlink::{Messages, Socket, Transport, decode_trace};
 use crate::trace::{Fate, PacketAssembler, ReadAt, TracedPacket, Visit};
 use interfaces::Interfaces;
 use rules::RuleReader;
@@ -65,7 +64,8 @@ impl Tracer {
         let port = socket.port();
         let mut connection = Connection::new(Box::new(socket));
         let interfaces = Interfaces::open()?;
-        let legacy_tables = legacy()?;
+        let legacy = Engine::legacy_tables()?.into_iter();
+        let legacy_tables = legacy.map(|(version, table)| (version.into(), table)).collect();
         let table = TraceTable::create(&mut connection, port, filter)?;
         let assembler = PacketAssembler::new(Arc::clone(&table.path.table));
         let rules = RuleReader::default();
@@ -207,17 +207,4 @@ impl AsFd for Tracer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.messages.as_fd()
     }
-}
-
-/// The tables of iptables-legacy that hold rules; none if only root may ask.
-fn legacy() -> Result<Vec<(Family, Name)>, Error> {
-    let mut all = Vec::new();
-    for version in IpVersion::ALL {
-        let tables = match legacy_tables(version) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Vec::new(),
-            tables => tables.map_err(io_error("asking iptables-legacy"))?,
-        };
-        all.extend(tables.into_iter().map(|table| (version.into(), table.into())));
-    }
-    Ok(all)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::part::RulePart;
+use super::part::{RulePart, RuleVerdict};
 use super::words::words;
 use crate::model::{Family, Name};
 
@@ -20,6 +20,16 @@ pub struct KernelRule {
     pub(crate) in_iptables_table: bool,
     /// Its expressions.
     pub(crate) parts: Vec<RulePart>,
+}
+
+impl KernelRule {
+    /// The chain that the rule jumps or goes to, if any. Those of a verdict map are not among them.
+    pub fn target(&self) -> Option<&Name> {
+        self.parts.iter().find_map(|part| match part {
+            RulePart::Verdict(RuleVerdict::Jump(chain) | RuleVerdict::Goto(chain)) => Some(chain),
+            _ => None,
+        })
+    }
 }
 
 /// What `iptables -S` prints behind `-A CHAIN `, if the rule is one that iptables reads; else a line
