@@ -63,7 +63,7 @@ fn help_and_version_go_to_standard_output() {
     assert_eq!(stdout(&version), concat!("dwnl ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = run("--help", "");
     expect_status(&help, 0);
-    for name in ["check", "rules", "plan", "apply", "watch", "show", "remove"] {
+    for name in ["check", "rules", "plan", "apply", "watch", "doctor", "show", "remove"] {
         let line = format!("\n  {name} ");
         assert!(stdout(&help).contains(&line), "{name} is missing in\n{}", stdout(&help));
         expect_status(&run(&format!("{name} --help"), ""), 0);

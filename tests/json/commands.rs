@@ -114,6 +114,8 @@ fn kernel_commands(checker: &mut Checker) {
     status(checker, &host);
     refused(checker);
     refusal(checker);
+    // Nothing keeps the rules that the policy of the trials differs from.
+    checker.expect("doctor", &printed(&host, &["doctor", "-f", "-"], &policy(0..0), 3));
     checker.expect("remove", &printed(&host, &["remove", "-v"], "", 0));
     checker.expect("remove", &printed(&host, &["remove"], "", 0));
 }

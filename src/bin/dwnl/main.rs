@@ -6,6 +6,7 @@
 //! | `watch` | the command that does not end: policy files, signals, log, metrics |
 //! | `confirm` | the trial of a policy that has to be confirmed |
 //! | `control` | the lock of a running `watch`, and requests to it |
+//! | `doctor` | checks of the host, and the facts that they need |
 //! | `apply` | the report of an applied policy |
 //! | `state` | the last valid policy and the one before it |
 //! | `directory` | files that are replaced as a whole |
@@ -20,6 +21,7 @@ mod cli;
 mod confirm;
 mod control;
 mod directory;
+mod doctor;
 mod logging;
 mod report;
 mod state;

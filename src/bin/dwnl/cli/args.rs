@@ -25,7 +25,7 @@ pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
     after_help = "Exit status: 0 success, 1 the operation failed, 2 invalid policy or command line, \
                   3 access would change, 4 only the rules' form or order, 5 only what Docker \
                   publishes (plan --exit-code), 4 the last valid policy was applied instead \
-                  (apply --fallback)."
+                  (apply --fallback), 3 warnings, 4 problems (doctor)."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -82,6 +82,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show which chains and rules packets from a source pass, and what becomes of them
     Trace(TraceArgs),
+    /// Examine the host: kernel, Docker, services, and other programs that write rules
+    Doctor(StatusArgs),
     /// Show the installed rules with their packet and byte counters
     Show(ShowArgs),
     /// Remove everything dwnl installed, in one transaction
@@ -209,7 +211,7 @@ pub struct PlanArgs {
     pub exit_code: bool,
 }
 
-/// The arguments of `status`.
+/// The arguments of `status` and `doctor`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// The policy file [default: the file that the policy in force was read from].

@@ -16,6 +16,7 @@ use super::args::{
     ApplyArgs, CheckArgs, Command, Namespace, PlanArgs, PolicyFile, RulesArgs, ShowArgs, StateArgs,
     WatchArgs,
 };
+use super::doctor::doctor;
 use super::explain::explain;
 use super::refused::refused;
 use super::status::status;
@@ -55,6 +56,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Refused(args) => refused(&args, console),
         Command::Explain(args) => explain(&args, console),
         Command::Trace(args) => trace(&args, console),
+        Command::Doctor(args) => doctor(&args, console),
         Command::Show(args) => show(&args, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }

@@ -4,6 +4,7 @@ mod args;
 mod capabilities;
 mod commands;
 mod console;
+mod doctor;
 mod explain;
 mod normalize;
 mod refused;

@@ -49,6 +49,7 @@ impl Command {
             Command::Refused(_) => "refused",
             Command::Explain(_) => "explain",
             Command::Trace(_) => "trace",
+            Command::Doctor(_) => "doctor",
             Command::Show(_) => "show",
             Command::Remove(_) => "remove",
         }
@@ -61,7 +62,7 @@ impl Command {
             Command::Plan(args) => Some(&mut args.policy),
             Command::Apply(args) => Some(&mut args.policy),
             Command::Watch(args) => Some(&mut args.policy),
-            Command::Status(args) => Some(&mut args.policy),
+            Command::Status(args) | Command::Doctor(args) => Some(&mut args.policy),
             Command::Explain(args) => Some(&mut args.policy),
             Command::Confirm(_)
             | Command::Rollback(_)
@@ -86,7 +87,7 @@ impl Command {
             Command::Plan(args) => Some(&mut args.namespace.netns),
             Command::Apply(args) => Some(&mut args.namespace.netns),
             Command::Watch(args) => Some(&mut args.namespace.netns),
-            Command::Status(args) => Some(&mut args.namespace.netns),
+            Command::Status(args) | Command::Doctor(args) => Some(&mut args.namespace.netns),
             Command::Explain(args) => Some(&mut args.namespace.netns),
             Command::Rollback(args) => Some(&mut args.namespace.netns),
             Command::Refused(args) => Some(&mut args.namespace.netns),

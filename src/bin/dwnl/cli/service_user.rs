@@ -2,11 +2,13 @@
 
 use std::ffi::CString;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use dwnl::model::Location;
 use dwnl::policy::{Diagnostic, Diagnostics, LoadedPolicy};
+use nix::sys::stat::Mode;
 use nix::unistd::{User, geteuid, initgroups, setresgid, setresuid};
 
 use super::capabilities;
@@ -40,6 +42,19 @@ pub fn become_user(name: Option<&str>) -> anyhow::Result<()> {
             .with_context(|| format!("cannot become user {}: run dwnl as root", user.name))?;
     }
     capabilities::drop_all()
+}
+
+/// Whether the permission bits let the user of the services read a file; `None` if the package did not
+/// create that user, or the file does not exist.
+pub fn may_read(path: &Path) -> Option<bool> {
+    let user = User::from_name(USERS[0]).ok().flatten()?;
+    let file = fs::metadata(path).ok()?;
+    let read = match () {
+        () if file.uid() == user.uid.as_raw() => Mode::S_IRUSR,
+        () if file.gid() == user.gid.as_raw() => Mode::S_IRGRP,
+        () => Mode::S_IROTH,
+    };
+    Some(Mode::from_bits_truncate(file.mode()).contains(read))
 }
 
 /// Turns a policy into errors if the sandbox of the services hides one of its files.

@@ -33,7 +33,7 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
     let previous = store.as_ref().and_then(|store| warnings.keep(store.previous()).flatten());
     let (watch, doubt) = running_watch(args.namespace.path());
     warnings.0.extend(doubt);
-    let path = path(args, applied.as_ref().map(|(_, metadata)| metadata));
+    let path = policy_path(args, applied.as_ref().map(|(_, metadata)| metadata));
     let file = LoadedPolicy::load_from(&path, args.policy.base_directory_of(&path)).policy;
     let report = file_report(&path, applied.as_ref().map(|(policy, _)| policy), &file);
     let metadata = applied.as_ref().map(|(_, metadata)| StoredReport::from(metadata));
@@ -133,7 +133,7 @@ impl Warnings {
 }
 
 /// The policy file: that of the command line, or that of the policy in force.
-fn path(args: &StatusArgs, applied: Option<&Metadata>) -> PathBuf {
+pub(super) fn policy_path(args: &StatusArgs, applied: Option<&Metadata>) -> PathBuf {
     let stored = applied.map(|metadata| &*metadata.source).filter(|it| *it != Path::new("-"));
     args.policy.given().or(stored).unwrap_or_else(|| args.policy.path()).to_owned()
 }

@@ -9,6 +9,7 @@ mod check;
 mod count;
 mod diagnostics;
 mod difference;
+mod doctor;
 mod event;
 mod explain;
 mod foreign_translations;
@@ -37,13 +38,16 @@ pub use access::{AccessReport, Tense};
 pub use apply_report::{ApplyReport, Operation, PolicyEffects};
 pub use attribution::Attribution;
 pub use check::Check;
+pub use count::{Count, Counts, Thousands};
 pub use diagnostics::{
     Failure, fallback_sentence, write_diagnostics, write_error, write_policy_warnings,
     write_warning,
 };
 pub use difference::Difference;
+pub use doctor::{Area, Doctor, Finding, Level};
 pub use event::Event;
 pub use explain::{Explain, PolicyRead};
+pub use format::join_limited;
 pub use json_object::JsonObject;
 pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;

@@ -39,7 +39,10 @@ impl StateOptions<'_> {
     }
 
     /// Whether the network namespace is that of process 1.
-    fn is_host(&self) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// If either cannot be seen, which needs privileges.
+    pub fn is_host(&self) -> io::Result<bool> {
         let namespace = self.namespace.unwrap_or(Path::new("/proc/self/ns/net"));
         let (own, host) = (fs::metadata(namespace)?, fs::metadata("/proc/1/ns/net")?);
         Ok((own.dev(), own.ino()) == (host.dev(), host.ino()))
