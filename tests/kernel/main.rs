@@ -12,6 +12,7 @@ mod counters;
 mod deferred_close;
 mod difference;
 mod discovery;
+mod doctor;
 mod explain;
 mod extremes;
 mod flows;
