@@ -7,6 +7,7 @@
 mod cgroups;
 mod conditions;
 mod containers;
+mod doctor;
 mod established;
 mod flows;
 mod guard;
