@@ -71,6 +71,12 @@ impl Firewalld<'_> {
         self.call("--reload").succeeded();
     }
 
+    /// Runs commands that call firewall-cmd; panics if one fails.
+    #[track_caller]
+    pub fn shell(&self, script: &str) {
+        self.host.run(&["env", &self.address(), "sh", "-ec", script]);
+    }
+
     /// The table of firewalld, as nft lists it.
     pub fn table(&self) -> String {
         self.host.run(&["nft", "list", "table", "inet", "firewalld"])
