@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::guard::{ALLOWED, DROPPED};
+use super::guard::ALLOWED;
+use super::refused::DROPPED;
 use super::sets::SetGroups;
 use super::{ALLOW, BLOCK, allow_rules, allowed, nat_path, own_table, set_rules};
 use crate::docker::DOCKER;

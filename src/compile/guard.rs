@@ -6,16 +6,15 @@
 //! accepted it. What the guard needs to know of Docker is read from Docker's rules when the ruleset
 //! is resolved (`resolve`); the rest depends on the policy alone.
 
-use std::sync::Arc;
-
 use super::allowed;
+use super::own::{chain, goto, jump, rule};
 use super::refused::{self, refuse};
 use super::sets::SetGroups;
-use super::{GUARD, base_rule, nat_chain, own_table, swarm};
+use super::{GUARD, base_rule, nat_chain, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
-    BaseChain, Chain, ChainPath, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name,
-    NftMatch, NftRule, NftStatement, Ownership, RefusalPath, Set, Verdict,
+    BaseChain, Chain, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name, NftMatch,
+    NftStatement, Ownership, RefusalPath, Set, Verdict,
 };
 use crate::policy::{Allow, DirectRouting, Policy};
 
@@ -35,8 +34,6 @@ pub(crate) const PROXIED: &str = "proxied";
 pub(crate) const INPUT: &str = "input";
 /// What is for a port of the communication between the nodes of a Swarm.
 pub(crate) const SWARM: &str = "swarm";
-/// The comment of a rule that drops, up to the path that it closes.
-pub(super) const DROPPED: &str = "not allowed: ";
 
 /// The rules of the chain of `ip nat` or `ip6 nat` for sources that no rule of `DOCKER-BLOCK`
 /// allowed. Docker's rules translate the packet, so that it never reaches docker-proxy, and it is
@@ -94,31 +91,6 @@ fn paths(policy: &Policy) -> impl Iterator<Item = RefusalPath> {
     let always =
         [RefusalPath::PublishedPort, RefusalPath::DockerProxy, RefusalPath::ContainerAddress];
     always.into_iter().chain(swarm)
-}
-
-pub(super) fn chain(
-    name: &str,
-    base: Option<BaseChain<'static>>,
-    rules: Vec<DesiredRule>,
-) -> Chain {
-    let path = Arc::new(ChainPath { table: own_table(), chain: name.into() });
-    super::chain(path, base, Ownership::Exclusive, rules)
-}
-
-/// `CONDITIONS counter STATEMENT`
-pub(super) fn rule(
-    conditions: impl IntoIterator<Item = NftMatch>,
-    statement: NftStatement,
-) -> DesiredRule {
-    base_rule(NftRule::new(conditions, statement))
-}
-
-pub(super) fn jump(chain: &str) -> NftStatement {
-    NftStatement::Jump(chain.into())
-}
-
-pub(super) fn goto(chain: &str) -> NftStatement {
-    NftStatement::Goto(chain.into())
 }
 
 /// `ct state established,related counter accept`: a flow is judged until it is answered, so that no

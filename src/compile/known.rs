@@ -1,6 +1,7 @@
 //! Which of the published ports the installed rules already guard against docker-proxy.
 
-use super::guard::{INPUT, PROXIED, goto};
+use super::guard::{INPUT, PROXIED};
+use super::own::goto;
 use super::own_table;
 use crate::model::{
     ChainPath, Docker, Family, InstalledChain, NftMatch, PublishedPort, Rule, Snapshot,

@@ -1,8 +1,9 @@
 //! Recognises the rules that follow what Docker publishes, whatever the policy says.
 
 use super::GUARD;
-use super::guard::{BRIDGED, FORWARD, INPUT, INSIDE, TRANSLATED, goto};
+use super::guard::{BRIDGED, FORWARD, INPUT, INSIDE, TRANSLATED};
 use super::known::known_port;
+use super::own::goto;
 use super::sockets::LOCAL_SOCKET;
 use crate::docker::{INGRESS, NAMED_BRIDGES};
 use crate::model::{Direction, Interface, NftMatch, NftRule, NftStatement, Rule, Verdict};

@@ -21,6 +21,7 @@ mod installed;
 mod known;
 mod learned;
 mod limitation;
+mod own;
 mod refused;
 mod resolve;
 mod return_rule;

@@ -4,13 +4,15 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::guard::{DROPPED, jump, rule};
-use super::{base_rule, guard, own_table};
+use super::own::{self, jump, rule};
+use super::{base_rule, own_table};
 use crate::model::{
     Chain, DesiredRule, InstalledTable, LogTarget, NftMatch, NftRule, NftStatement, Protocol,
     RefusalPath, RefusalSet, Set, SetPath, SetUpdate, UpdateKey,
 };
 
+/// The comment of a rule that drops, up to the path that it closes.
+pub(super) const DROPPED: &str = "not allowed: ";
 /// How long an entry remains in a set, in seconds.
 const TIMEOUT: NonZeroU32 =
     NonZeroU32::new(RefusalSet::TIMEOUT.as_secs() as u32).expect("more than nothing");
@@ -27,7 +29,7 @@ pub(super) fn refuse(path: RefusalPath) -> [DesiredRule; 2] {
 pub(super) fn chain(path: RefusalPath, target: Option<LogTarget>) -> Chain {
     let log = target.map(|target| log(path, target));
     let records = Protocol::ALL.into_iter().flat_map(|protocol| record(path, protocol));
-    guard::chain(&chain_name(path), None, log.into_iter().chain(records).collect())
+    own::chain(&chain_name(path), None, log.into_iter().chain(records).collect())
 }
 
 /// `counter limit rate 10/second burst 20 packets log prefix "dwnl refused: PATH: " …`

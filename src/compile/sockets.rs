@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::guard::{INPUT, PROXIED, accept_or_drop, chain, goto, rule};
+use super::guard::{INPUT, PROXIED, accept_or_drop};
 use super::known::installed_input;
+use super::own::{chain, goto, rule};
 use super::{own_table, refused};
 use crate::docker::is_container;
 use crate::model::{

@@ -6,12 +6,13 @@ use super::attribute::Attributes;
 use super::message::{Message, Messages};
 use super::rule::{Expression, read_expressions};
 use super::{
-    BEGIN_SEQUENCE, Batch, DumpedElements, decode_address, decode_chain, decode_facts,
-    decode_generation, decode_link, decode_listener, decode_local_route, decode_rule, decode_set,
-    decode_table, is_anonymous, uapi,
+    BEGIN_SEQUENCE, Batch, DumpedElements, Refused, decode_address, decode_chain, decode_facts,
+    decode_generation, decode_link, decode_listener, decode_local_route, decode_refused,
+    decode_rule, decode_set, decode_table, is_anonymous, uapi,
 };
 use crate::model::{
-    ChainPath, Family, IpVersion, Position, Protocol, RuleContent, SetKind, TablePath,
+    ChainPath, Family, IpVersion, Position, Protocol, RefusalPath, RefusalSet, RuleContent,
+    SetKind, TablePath,
 };
 
 /// The first byte selects the family of the rule, the others are its attributes. A known rule has
@@ -27,12 +28,13 @@ pub fn rule(data: &[u8]) {
 pub fn object(data: &[u8]) {
     let [what, kind, attributes @ ..] = data else { return };
     let attributes = Attributes::new(attributes);
-    match what % 5 {
+    match what % 6 {
         0 => drop(decode_table(attributes)),
         1 => drop(decode_chain(attributes)),
         2 => drop((decode_set(attributes.clone()), is_anonymous(attributes))),
         3 => drop(decode_generation(attributes)),
-        _ => check_elements(attributes, *kind),
+        4 => check_elements(attributes, *kind),
+        _ => read_refused(attributes, *kind),
     }
 }
 
@@ -83,6 +85,14 @@ fn expressions<'a>(attributes: &Attributes<'a>) -> Vec<Expression<'a>> {
 
 fn userdata<'a>(attributes: &Attributes<'a>) -> Option<&'a [u8]> {
     attributes.clone().find(uapi::rule::USERDATA).map(|userdata| userdata.payload)
+}
+
+fn read_refused(attributes: Attributes, kind: u8) {
+    let [v4, v6, ports] = RefusalSet::of(RefusalPath::PublishedPort);
+    let set = [v4, v6, ports][usize::from(kind) % 3];
+    let mut refused = Vec::new();
+    decode_refused(attributes, set, &mut refused);
+    assert!(refused.iter().all(|it| matches!(it, Refused::Port(_)) == set.version.is_none()));
 }
 
 /// Elements are sorted, and none is reversed or overlaps another.

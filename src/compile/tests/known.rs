@@ -1,8 +1,9 @@
 //! Ports that the guard knew at the last apply: which ports are new, and which known ones remain.
 
 use super::super::forgets_ports;
-use super::super::guard::{INPUT, goto, rule};
+use super::super::guard::INPUT;
 use super::super::known::{known_ports, unknown_ports};
+use super::super::own::{goto, rule};
 use super::super::own_table;
 use super::{cgroup, input, listener, published};
 use crate::model::{
