@@ -71,7 +71,8 @@ fn masked(text: &str) -> String {
     let text = after(&text, "(pid ", "4711");
     let text = before(&text, " ms", "1.2");
     let text = before(&text, " s)", "1.2").replace("1.2 s)", "1.2 ms)");
-    let text: String = text.split_inclusive('\n').map(with_age).collect();
+    let text: String =
+        text.split_inclusive('\n').map(|line| with_age(&with_first_age(line))).collect();
     match (text.find("(logged in as "), text.find(" as root")) {
         (Some(_), Some(_)) => without_login(&text),
         _ => text,
@@ -112,6 +113,23 @@ fn with_age(line: &str) -> String {
     match line.get(start..start + 3).is_some_and(|age| is_age(age.as_bytes())) {
         true => format!("{} 3s\n", &line[..start]),
         false => line.to_owned(),
+    }
+}
+
+/// A line with the same age in its first column.
+fn with_first_age(line: &str) -> String {
+    let (style, rest) = match line.split_once('m').filter(|_| line.starts_with('\x1b')) {
+        Some((style, rest)) => (format!("{style}m"), rest),
+        None => (String::new(), line),
+    };
+    let number = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+    let is_age =
+        number.len() < rest.len() && number.get(1..).is_some_and(|it| it.starts_with(" ago "));
+    let columns = rest.split_once(' ').map(|(_, rest)| rest.trim_start_matches("ago").trim_start());
+    match columns {
+        Some(rest) if is_age || line.starts_with("now ") => format!("{style}3s ago  {rest}"),
+        Some(columns) if rest.starts_with("last ") => format!("{style}last    {columns}"),
+        _ => line.to_owned(),
     }
 }
 

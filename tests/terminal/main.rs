@@ -65,6 +65,7 @@ fn the_status_of_a_host() {
     stage.send(Topology::ALLOWED, 5432, 1);
     stage.disturb();
     stage.expect("status", "status", Picture::Yes);
+    stage.expect("refused", "refused", Picture::Yes);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use dwnl::engine::{Outcome, PolicyCounters};
 use dwnl::mismatch::{Mismatch, mismatches};
@@ -89,7 +90,7 @@ impl Host {
         let docker = &outcome.docker;
         let coverage = port_coverage(policy, docker);
         status.kernel = Some(KernelReport::from(outcome));
-        let refusals = Refusals::new(refused, docker);
+        let refusals = Refusals::new(refused, docker, SystemTime::now());
         status.is_record_full = refusals.as_ref().map(Refusals::is_full);
         status.ports =
             PortReport::all(policy, &coverage, counters, refusals.as_ref(), status.verbose);

@@ -263,7 +263,7 @@ fn recording_key(recording: Recording) -> &'static str {
     }
 }
 
-fn path_key(path: RefusalPath) -> &'static str {
+pub(super) fn path_key(path: RefusalPath) -> &'static str {
     match path {
         RefusalPath::PublishedPort => "published_port",
         RefusalPath::DockerProxy => "docker_proxy",
@@ -278,7 +278,7 @@ fn port(port: u16, protocol: Protocol) -> String {
     format!("{port}/{protocol}")
 }
 
-fn time(now: SystemTime, last: Duration) -> String {
+pub(super) fn time(now: SystemTime, last: Duration) -> String {
     // A clock that was not set yet may be less than a day after the epoch.
     let at =
         now.checked_sub(last).map_or(SystemTime::UNIX_EPOCH, |at| at.max(SystemTime::UNIX_EPOCH));

@@ -13,12 +13,13 @@ use std::time::SystemTime;
 
 use dwnl::GuardDrops;
 use dwnl::engine::Outcome;
-use dwnl::model::PublishedPort;
+use dwnl::model::{PublishedPort, RefusalPath};
 use dwnl::state::Metadata;
 use serde::Serialize;
 
 use super::apply_report::uncovered_ports;
 use super::count::Counts;
+use super::refused::path_key;
 use crate::control::{RepairRecord, RunningWatch};
 
 pub use ports::{PortReport, UnpublishedReport};
@@ -119,6 +120,10 @@ struct RepairReport {
 /// What the guard dropped on a path.
 #[derive(Debug, Serialize)]
 pub struct DropReport {
+    #[serde(rename = "path")]
+    key: &'static str,
+    /// The path in words.
+    #[serde(skip)]
     path: String,
     packets: u64,
     bytes: u64,
@@ -172,7 +177,9 @@ impl From<&RepairRecord> for RepairReport {
 impl From<&GuardDrops> for DropReport {
     fn from(drops: &GuardDrops) -> DropReport {
         let GuardDrops { path, packets, bytes, .. } = drops.clone();
-        DropReport { path, packets, bytes }
+        let known = RefusalPath::ALL.into_iter().find(|known| known.to_string() == path);
+        let key = known.map_or("other", path_key);
+        DropReport { key, path, packets, bytes }
     }
 }
 

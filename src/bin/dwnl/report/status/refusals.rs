@@ -1,7 +1,7 @@
 //! What was refused at the published ports.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dwnl::model::{
     Docker, PublishedPort, Recording, RefusalPath, RefusedPort, RefusedReport, RefusedSource,
@@ -9,9 +9,13 @@ use dwnl::model::{
 use ipnetwork::IpNetwork;
 use serde::Serialize;
 
+use super::super::refused::time;
+
 /// What the guard refused, on a host with these routed networks.
 pub struct Refusals<'a> {
     report: &'a RefusedReport,
+    /// When it was read.
+    now: SystemTime,
     /// The containers' addresses in routed networks.
     routed: BTreeSet<IpNetwork>,
 }
@@ -20,16 +24,22 @@ pub struct Refusals<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PortRefusals {
     pub packets: u64,
-    /// The source that was refused last, and how many seconds ago.
+    /// The source that was refused last, when, and how many seconds ago.
     pub last_source: Option<String>,
+    pub last_at: Option<String>,
+    #[serde(skip)]
     pub last_seconds: Option<u64>,
 }
 
 impl<'a> Refusals<'a> {
     /// `None` if refusals are not recorded.
-    pub fn new(report: &'a RefusedReport, docker: &Docker) -> Option<Refusals<'a>> {
+    pub fn new(
+        report: &'a RefusedReport,
+        docker: &Docker,
+        now: SystemTime,
+    ) -> Option<Refusals<'a>> {
         let routed = docker.routed_ports.iter().filter_map(|it| it.address).collect();
-        (report.recording == Recording::Active).then_some(Refusals { report, routed })
+        (report.recording == Recording::Active).then_some(Refusals { report, now, routed })
     }
 
     /// What was refused at a published port, whatever the destination address was.
@@ -47,6 +57,7 @@ impl<'a> Refusals<'a> {
         PortRefusals {
             packets: ports.map(|it| it.packets).fold(0, u64::saturating_add),
             last_source: last.map(|it| it.source.to_string()),
+            last_at: last.map(|it| time(self.now, it.last)),
             last_seconds: last.map(|it| it.last).as_ref().map(Duration::as_secs),
         }
     }

@@ -121,12 +121,14 @@ fn refusals_are_shown_with_the_last_source() {
     let refused = |packets, source: &str, last_seconds| PortRefusals {
         packets,
         last_source: Some(source.to_owned()),
+        last_at: None,
         last_seconds: Some(last_seconds),
     };
     ports[0].refused = Some(refused(17, "203.0.113.9", 59));
     ports[1].refused = Some(refused(2, "203.0.113.1", 7200));
     ports[3].refused = Some(refused(3, "203.0.113.3", 3599));
-    ports[4].refused = Some(PortRefusals { packets: 0, last_source: None, last_seconds: None });
+    ports[4].refused =
+        Some(PortRefusals { packets: 0, last_source: None, last_at: None, last_seconds: None });
     let printed =
         super::super::test_support::plain(|out| port_table::write_ports(out, &ports, false));
     let expected = "\
@@ -157,7 +159,8 @@ fn a_status_is_one_screen() {
         elements_removed: 0,
         elements_unchanged: 100_000,
     };
-    let drops = |path: &str, packets| DropReport { path: path.to_owned(), packets, bytes: 0 };
+    let drops =
+        |path: &str, packets| DropReport { key: "other", path: path.to_owned(), packets, bytes: 0 };
     let mut status = Status {
         applied: Some(stored("2026-01-09T08:35:07Z")),
         previous: Some(stored("2026-01-02T17:20:41Z")),
