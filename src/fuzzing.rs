@@ -4,10 +4,14 @@
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
 pub use crate::engine::fuzzing::{answer, notice, snapshot};
-use crate::model::Snapshot;
+use crate::model::{
+    Hook, KernelBase, KernelChain, KernelRuleset, KernelTable, Protocol, Snapshot, TablePath,
+};
+use crate::netlink;
 pub use crate::netlink::fuzzing::{link, listener, object, rule};
 use crate::policy::fuzzing;
 use crate::policy::{Diagnostics, Policy};
+use crate::simulate::{HostView, Outcome, Probe, Route, simulate};
 use crate::state;
 pub use crate::trace::fuzzing::trace;
 use crate::{Plan, compile, resolve};
@@ -29,6 +33,43 @@ pub fn stored(data: &[u8]) {
             Ok(Ok(_)) => {}
             Ok(Err(errors)) => check_text(&errors.to_string()),
             Err(error) => check_text(&error.to_string()),
+        }
+    }
+}
+
+/// The data are rules of any program: see `kernel_rules`. They can be printed, and packets of both
+/// versions of IP end somewhere.
+pub fn simulated(data: &[u8]) {
+    let Some((family, rules)) = netlink::fuzzing::kernel_rules(data) else { return };
+    rules.iter().for_each(|rule| check_text(&format!("{rule} ")));
+    let table = TablePath { family, table: "fuzzed".into() };
+    let chain = |(chain_type, hook, priority): (&str, Hook, i32)| {
+        let base = KernelBase { chain_type: chain_type.into(), hook, priority, drops: false };
+        KernelChain { handle: 1, base: Some(base), rules: rules.clone() }
+    };
+    let places = [
+        ("filter", Hook::Prerouting, -300),
+        ("nat", Hook::Prerouting, -100),
+        ("filter", Hook::Input, 0),
+    ];
+    let chains = places.map(chain).into_iter().enumerate();
+    let chains = chains.map(|(number, chain)| (number.to_string().into(), chain)).collect();
+    let tables = [(table, KernelTable { chains, ..KernelTable::default() })].into();
+    let ruleset = KernelRuleset { generation: 1, tables };
+    let host = HostView { links: &[], local: &[], route: &|_| Route::Local, sockets: None };
+    for (source, destination) in [("192.0.2.2", "192.0.2.1"), ("2001:db8::2", "2001:db8::1")] {
+        let address = |text: &str| text.parse().expect("an address");
+        let probe = Probe {
+            protocol: Protocol::Tcp,
+            source: address(source),
+            source_port: None,
+            destination: address(destination),
+            port: 80,
+            in_interface: "eth0".into(),
+        };
+        let simulation = simulate(&ruleset, &host, &probe);
+        if let Outcome::Dropped(step) | Outcome::Rejected(step) = simulation.outcome {
+            assert!(step < simulation.steps.len(), "{simulation:?}");
         }
     }
 }

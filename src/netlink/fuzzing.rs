@@ -6,13 +6,14 @@ use super::attribute::Attributes;
 use super::message::{Message, Messages};
 use super::rule::{Expression, read_expressions};
 use super::{
-    BEGIN_SEQUENCE, Batch, DumpedElements, Refused, decode_address, decode_chain, decode_facts,
-    decode_generation, decode_link, decode_listener, decode_local_route, decode_refused,
-    decode_rule, decode_set, decode_table, is_anonymous, uapi,
+    BEGIN_SEQUENCE, Batch, DumpedElements, DumpedKernelElements, Refused, decode_address,
+    decode_chain, decode_facts, decode_generation, decode_kernel_rule, decode_kernel_set,
+    decode_link, decode_listener, decode_local_route, decode_refused, decode_rule, decode_set,
+    decode_table, is_anonymous, uapi,
 };
 use crate::model::{
-    ChainPath, Family, IpVersion, Position, Protocol, RefusalPath, RefusalSet, RuleContent,
-    SetKind, TablePath,
+    ChainPath, Family, IpVersion, KernelRule, Position, Protocol, RefusalPath, RefusalSet,
+    RuleContent, SetKind, TablePath,
 };
 
 /// The first byte selects the family of the rule, the others are its attributes. A known rule has
@@ -28,12 +29,13 @@ pub fn rule(data: &[u8]) {
 pub fn object(data: &[u8]) {
     let [what, kind, attributes @ ..] = data else { return };
     let attributes = Attributes::new(attributes);
-    match what % 6 {
+    match what % 7 {
         0 => drop(decode_table(attributes)),
         1 => drop(decode_chain(attributes)),
         2 => drop((decode_set(attributes.clone()), is_anonymous(attributes))),
         3 => drop(decode_generation(attributes)),
         4 => check_elements(attributes, *kind),
+        5 => check_kernel_set(attributes),
         _ => read_refused(attributes, *kind),
     }
 }
@@ -56,6 +58,31 @@ pub fn link(data: &[u8]) {
         drop((decode_link(message), decode_address(message), decode_local_route(message)));
     };
     Messages::new(data).for_each(read);
+}
+
+/// The first byte selects the family, the others are rules of any program, each preceded by its length
+/// in two bytes.
+pub fn kernel_rules(data: &[u8]) -> Option<(Family, Vec<KernelRule>)> {
+    let (family, mut rest) = data.split_first()?;
+    let family = Family::ALL[usize::from(*family) % Family::ALL.len()];
+    let mut rules = Vec::new();
+    while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(behind.len());
+        let (attributes, behind) = behind.split_at(length);
+        let rule = decode_kernel_rule(Attributes::new(attributes), family);
+        rules.extend(rule.map(|(_, _, rule)| rule));
+        rest = behind;
+    }
+    Some((family, rules))
+}
+
+/// The elements of a set of any program are sorted, unless it is concatenated.
+fn check_kernel_set(attributes: Attributes) {
+    let set = decode_kernel_set(attributes.clone());
+    let mut elements = DumpedKernelElements::default();
+    let Some(((_, mut set), ())) = set.zip(elements.read(attributes)) else { return };
+    elements.fill(&mut set);
+    assert!(set.elements.is_sorted_by(|a, b| a.first <= b.first), "{set:?}");
 }
 
 fn check_rule(attributes: Attributes, family: Family) {

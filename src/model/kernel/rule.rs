@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::part::{RulePart, RuleVerdict};
-use super::words::words;
+use super::words::{visible, words};
 use crate::model::{Family, Name};
 
 /// A rule.
@@ -38,7 +38,9 @@ impl fmt::Display for KernelRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&words(self.family, self.in_iptables_table, &self.parts))?;
         match &self.comment {
-            Some(comment) if !self.in_iptables_table => write!(f, " comment \"{comment}\""),
+            Some(comment) if !self.in_iptables_table => {
+                write!(f, " comment \"{}\"", visible(comment))
+            }
             _ => Ok(()),
         }
     }
