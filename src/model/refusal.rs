@@ -69,9 +69,9 @@ pub struct RefusalSet {
 
 impl RefusalSet {
     /// Maximum number of entries in a set of sources.
-    pub const SOURCES_MAX: u32 = 16_384;
+    pub const SOURCES_MAX: u32 = SetKind::REFUSED_SOURCES;
     /// Maximum number of entries in a set of ports.
-    pub const PORTS_MAX: u32 = 4_096;
+    pub const PORTS_MAX: u32 = SetKind::REFUSED_PORTS;
 
     /// How long an entry remains after the last packet that was dropped.
     pub const TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

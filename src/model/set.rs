@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{AddressSpec, IpVersion, Name, RefusalSet, SetPath};
+use super::{AddressSpec, IpVersion, Name, SetPath};
 
 /// What a set's elements are, and whether dwnl or the kernel maintains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +40,10 @@ pub enum SetKind {
 impl SetKind {
     /// The capacity of a set of ports.
     pub const PORTS: u32 = 65535;
+    /// The capacity of a set of refused sources.
+    pub const REFUSED_SOURCES: u32 = 16_384;
+    /// The capacity of a set of refused ports.
+    pub const REFUSED_PORTS: u32 = 4_096;
 
     /// Whether the elements are intervals.
     pub fn is_intervals(self) -> bool {
@@ -78,12 +82,12 @@ impl fmt::Display for SetKind {
                 write!(f, "type inet_service; size {}; flags dynamic,timeout", SetKind::PORTS)
             }
             SetKind::RefusedSources { version } => {
-                let size = RefusalSet::SOURCES_MAX;
+                let size = SetKind::REFUSED_SOURCES;
                 let rest = "inet_proto . inet_service";
                 write!(f, "type {version}_addr . {rest}; size {size}; flags dynamic,timeout")
             }
             SetKind::RefusedPorts => {
-                let size = RefusalSet::PORTS_MAX;
+                let size = SetKind::REFUSED_PORTS;
                 write!(f, "type inet_proto . inet_service; size {size}; flags dynamic,timeout")
             }
         }

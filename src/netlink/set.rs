@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
-use crate::model::{InstalledSet, Interval, IpVersion, Name, RefusalSet, SetKind, SetPath};
+use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
@@ -35,8 +35,8 @@ pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
         SetKind::Hosts { capacity, .. } => (0, Some(capacity)),
         SetKind::Intervals { .. } => (FLAG_INTERVAL, None),
         SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
-        SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(RefusalSet::SOURCES_MAX)),
-        SetKind::RefusedPorts => (FLAGS_DYNAMIC, Some(RefusalSet::PORTS_MAX)),
+        SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_SOURCES)),
+        SetKind::RefusedPorts => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_PORTS)),
     };
     put_u32(bytes, uapi::set::FLAGS, flags);
     put_u32(bytes, uapi::set::KEY_TYPE, key_type(kind));
@@ -191,9 +191,9 @@ fn dynamic_kind(key: u32) -> Option<(SetKind, u32)> {
     let [v4, v6] = IpVersion::ALL.map(|version| SetKind::RefusedSources { version });
     let mut kinds = [
         (SetKind::DynamicPorts, SetKind::PORTS),
-        (v4, RefusalSet::SOURCES_MAX),
-        (v6, RefusalSet::SOURCES_MAX),
-        (SetKind::RefusedPorts, RefusalSet::PORTS_MAX),
+        (v4, SetKind::REFUSED_SOURCES),
+        (v6, SetKind::REFUSED_SOURCES),
+        (SetKind::RefusedPorts, SetKind::REFUSED_PORTS),
     ]
     .into_iter();
     kinds.find(|(kind, _)| key_type(*kind) == key)
