@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod doubts;
 mod packets;
 mod rule_words;
 #[path = "../support/mod.rs"]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::key::{CtKey, MetaKey};
 use super::set::KernelSet;
+use super::verdict::RuleVerdict;
 use super::xt_match::XtMatch;
 use super::xt_target::XtTarget;
 use crate::model::{IpVersion, Name};
@@ -121,19 +122,6 @@ pub(crate) struct Lookup {
     pub to_verdict: bool,
     /// Whether the key must not be in the set.
     pub negated: bool,
-}
-
-/// What happens to a packet, or where it goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RuleVerdict {
-    Accept,
-    Drop,
-    Continue,
-    Return,
-    Jump(Name),
-    Goto(Name),
-    /// To a program, by `NF_QUEUE`.
-    Queue,
 }
 
 /// What a rule can set.

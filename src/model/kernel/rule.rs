@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::part::{RulePart, RuleVerdict};
+use super::part::RulePart;
+use super::verdict::RuleVerdict;
 use super::words::{visible, words};
 use crate::model::{Family, Name};
 

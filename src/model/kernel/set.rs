@@ -1,6 +1,6 @@
 //! Sets and maps as the kernel holds them.
 
-use super::part::RuleVerdict;
+use super::verdict::RuleVerdict;
 
 /// A set or map, named or part of a rule.
 #[derive(Clone, Debug, Default, PartialEq)]

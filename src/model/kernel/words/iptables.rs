@@ -1,6 +1,7 @@
 //! A rule in iptables' words: header conditions, matches in order, target.
 
-use super::super::part::{RulePart, RuleVerdict, Stateful};
+use super::super::part::{RulePart, Stateful};
+use super::super::verdict::RuleVerdict;
 use super::native::{self, Native, TransportMatch};
 use super::{xt_match, xt_target};
 use crate::model::IpVersion;

@@ -1,6 +1,7 @@
 //! nft's statements, in its words.
 
-use super::super::part::{NatTarget, RuleVerdict, Stateful, Update};
+use super::super::part::{NatTarget, Stateful, Update};
+use super::super::verdict::RuleVerdict;
 use super::names::LOG_LEVELS;
 use crate::model::{Family, IpVersion};
 

@@ -1,6 +1,7 @@
 //! Rules of any program → the parts that the simulation evaluates and that are shown in words.
 
 mod blob;
+mod data;
 mod expression;
 mod statement;
 mod xt_match;

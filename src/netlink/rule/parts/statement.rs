@@ -1,6 +1,6 @@
 //! An expression of a rule → what it does.
 
-use super::expression::Data;
+use super::data::Data;
 use crate::model::kernel::{
     Lookup, NatOperands, NatTarget, Register, RulePart, RuleVerdict, Stateful, Update,
 };

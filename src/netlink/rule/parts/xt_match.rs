@@ -3,7 +3,7 @@
 use ipnetwork::IpNetwork;
 
 use super::blob::Blob;
-use super::expression::Data;
+use super::data::Data;
 use crate::model::kernel::{ConntrackMatch, MaskMatch, PortMatch, Tested, XtMatch};
 use crate::model::{AddressRange, COMMENT_MAX, Family, IpVersion, Protocol};
 use crate::netlink::uapi::extension::{INFO, NAME, REVISION};

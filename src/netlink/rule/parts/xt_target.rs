@@ -1,7 +1,7 @@
 //! The blobs of xtables' targets, of every revision that iptables 1.8 writes.
 
 use super::blob::Blob;
-use super::expression::Data;
+use super::data::Data;
 use crate::model::kernel::{ConnmarkMode, Translation, XtTarget};
 use crate::model::{Family, IpVersion};
 use crate::netlink::uapi::extension::{INFO, NAME, REVISION};
