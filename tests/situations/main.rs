@@ -4,9 +4,11 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod explain;
 mod flows;
 mod inside;
 mod ipv6;
+mod observers;
 mod others;
 mod routed;
 mod service;
@@ -15,5 +17,4 @@ mod stock;
 #[path = "../support/mod.rs"]
 mod support;
 mod swarm;
-mod tools;
 mod unguarded;

@@ -1,7 +1,8 @@
 //! A situation: the policy, the rules of other programs, and a packet.
 
+use super::explain::explain;
+use super::observers::Observers;
 use super::support::{Answer, Docker, Namespace, Topology, apply, dwnl, tcp, udp, wait_if};
-use super::tools::TOOLS;
 
 /// Echoes TCP on port 80.
 pub const ECHO: &str = "exec nc -ll -p 80 -e cat";
@@ -25,7 +26,7 @@ pub struct Situation {
     pub packet: String,
     /// What the packet gets.
     pub answer: Answer,
-    /// What `explain` gives as the reason: see [`super::tools::explain`].
+    /// What `explain` gives as the reason: see [`super::explain::explain`].
     pub why: &'static str,
 }
 
@@ -126,18 +127,18 @@ impl Site {
             self.host().run(&words(command));
         }
         let mut differences = Vec::new();
-        for (tool, verdict) in TOOLS {
-            let (is_allowed, why) = verdict(self, situation);
-            if is_allowed.is_some_and(|it| it != (situation.answer == Answer::Answered)) {
-                differences.push(format!("{name}: {tool} is wrong: {why}"));
-            } else if why != situation.why {
-                differences.push(format!("{name}: {tool} says `{why}`"));
-            }
+        let (is_allowed, why) = explain(self, situation);
+        if is_allowed.is_some_and(|it| it != (situation.answer == Answer::Answered)) {
+            differences.push(format!("{name}: explain is wrong: {why}"));
+        } else if why != situation.why {
+            differences.push(format!("{name}: explain says `{why}`"));
         }
+        let observers = Observers::start(self, situation);
         let answer = answer(situation, client);
         if answer != situation.answer {
             differences.push(format!("{name}: the packet got {answer:?}"));
         }
+        differences.extend(observers.differences());
         let commands = situation.commands;
         for command in commands.iter().rev().filter_map(|it| undo(it, commands)) {
             self.host().run(&words(&command));

@@ -8,7 +8,7 @@ use crate::docker::is_docker_chain;
 use crate::model::{ChainPath, Ownership, Ruleset, SetPath, TablePath};
 use crate::netlink::{ObjectChange, ObjectKind};
 
-/// Maximum number of objects that are recorded by name.
+/// Maximum number of objects that are recorded by name, and of tables with others.
 const OBJECTS_MAX: usize = 16;
 /// Maximum number of dwnl's sets that are recorded; a commit that touches more may have touched any.
 const SETS_MAX: usize = 64;
@@ -54,7 +54,9 @@ impl WatchedTables {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChangeSummary {
     objects: Vec<TouchedObject>,
-    /// The number of changes to other objects.
+    /// The number of changes to other objects, by table.
+    others_by_table: Vec<(TablePath, usize)>,
+    /// The number of changes to further objects, of which not even the table is recorded.
     others: usize,
     is_relevant: bool,
     touches_managed: bool,
@@ -122,17 +124,19 @@ impl ChangeSummary {
     fn count(&mut self, change: &ObjectChange, table: TablePath) {
         if !change.is_added && !change.kind.is_counted() {
             self.objects.retain(|object| !object.is_superseded_by(change, &table));
+            if change.kind == ObjectKind::Table {
+                self.others_by_table.retain(|(other, _)| *other != table);
+            }
         }
         let name = change.name.as_deref();
         let is_same = |object: &TouchedObject| object.is_at(change.kind, &table, name);
         let end = self.objects.len();
         let index = self.objects.iter().rposition(is_same).unwrap_or(end);
         if index == end && end < OBJECTS_MAX {
-            let name = name.map(Box::from);
             self.objects.push(TouchedObject {
                 kind: change.kind,
-                table,
-                name,
+                table: table.clone(),
+                name: name.map(Box::from),
                 added: 0,
                 deleted: 0,
             });
@@ -140,9 +144,26 @@ impl ChangeSummary {
         let count = match self.objects.get_mut(index) {
             Some(object) if change.is_added => &mut object.added,
             Some(object) => &mut object.deleted,
-            None => &mut self.others,
+            None => self.others_in(table),
         };
         *count += change.count;
+    }
+
+    /// The number of changes in a table that are not recorded by name.
+    fn others_in(&mut self, table: TablePath) -> &mut usize {
+        let end = self.others_by_table.len();
+        let index = self.others_by_table.iter().position(|(other, _)| *other == table);
+        if index.is_none() && end < OBJECTS_MAX {
+            self.others_by_table.push((table, 0));
+        }
+        match self.others_by_table.get_mut(index.unwrap_or(end)) {
+            Some((_, others)) => others,
+            None => &mut self.others,
+        }
+    }
+
+    fn others(&self) -> usize {
+        self.others + self.others_by_table.iter().map(|(_, count)| count).sum::<usize>()
     }
 
     pub fn is_relevant(&self) -> bool {
@@ -176,7 +197,7 @@ impl fmt::Display for ChangeSummary {
             let separator = if i == 0 { "" } else { ", " };
             write!(f, "{separator}{object}")?;
         }
-        match (self.objects.is_empty(), self.others) {
+        match (self.objects.is_empty(), self.others()) {
             (true, 0) => write!(f, "changed nothing"),
             (false, 0) => Ok(()),
             (true, others) => write!(f, "made {}", counted(others, "other change")),

@@ -1,20 +1,14 @@
-//! What the program says of a situation. A tool is a column of the table.
+//! What `dwnl explain` says of a situation.
 
 use serde_json::Value;
 
 use super::situation::{Parts, Site, Situation};
 use super::support::dwnl;
 
-/// A tool: whether it says that the packet gets in, and why. `None`: it cannot tell.
-pub type Tool = fn(&Site, &Situation) -> (Option<bool>, String);
-
-/// The tools, each with its name.
-pub const TOOLS: [(&str, Tool); 1] = [("explain", explain)];
-
-/// `dwnl explain`. The reason is the receiver (`forwarded`), or what refuses the packet: the chain
+/// Whether the packet gets in, and why; `None`: it cannot tell. The reason is the receiver (`forwarded`), or what refuses the packet: the chain
 /// (`dropped: ip filter DOCKER-USER`) or else the kind of the refusal; and why that is not what the
 /// policy says.
-fn explain(site: &Site, situation: &Situation) -> (Option<bool>, String) {
+pub fn explain(site: &Site, situation: &Situation) -> (Option<bool>, String) {
     let Parts { source, destination, port, protocol, interface } = situation.parts();
     let port = format!("{port}/{protocol}");
     let mut args = vec!["explain", "--json", "-f", "-", source, destination, &port];
