@@ -64,9 +64,12 @@ pub fn unstyled(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }
 
-/// The text with the same times and process IDs on every run.
+/// The text with the same times, process IDs and client's ports on every run.
 fn masked(text: &str) -> String {
     let text = replaced(text, "dddd-dd-ddTdd:dd:ddZ", TIME);
+    let text = replaced(&text, "dd:dd:dd.ddd", "08:35:07.120");
+    let text = after(&text, "192.0.2.66:", "40000");
+    let text = before(&text, " s\n", "1.2");
     let text = after(&text, "process ", "4711");
     let text = after(&text, "(pid ", "4711");
     let text = before(&text, " ms", "1.2");
@@ -110,7 +113,8 @@ fn with_age(line: &str) -> String {
         _ => false,
     };
     let start = line.trim_end().len().saturating_sub(3);
-    match line.get(start..start + 3).is_some_and(|age| is_age(age.as_bytes())) {
+    let is_duration = line[..start].ends_with("for ");
+    match line.get(start..start + 3).is_some_and(|age| is_age(age.as_bytes())) && !is_duration {
         true => format!("{} 3s\n", &line[..start]),
         false => line.to_owned(),
     }

@@ -69,6 +69,24 @@ fn the_status_of_a_host() {
 }
 
 #[test]
+fn why_a_source_gets_in() {
+    let stage = Stage::new();
+    stage.publish();
+    stage.dwnl("apply");
+    stage.expect("explain-allowed", &format!("explain {} 443", Topology::ALLOWED), Picture::No);
+    stage.expect("explain", &format!("explain {} 443", Topology::REFUSED), Picture::Yes);
+}
+
+#[test]
+fn what_becomes_of_a_packet() {
+    let stage = Stage::new();
+    stage.publish();
+    stage.dwnl("apply");
+    let words = format!("trace {} 443/udp --count 1", Topology::REFUSED);
+    stage.while_sending(Topology::REFUSED, 443, || stage.expect("trace", &words, Picture::Yes));
+}
+
+#[test]
 fn the_status_without_a_policy() {
     let stage = Stage::new();
     stage.remove_policy();

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::Value;
 
@@ -168,6 +170,20 @@ impl Stage {
         }
     }
 
+    /// Does something while datagrams are sent to the host.
+    pub fn while_sending(&self, source: &str, port: u16, action: impl FnOnce()) {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let _stop = SetOnDrop(&done);
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    self.send(source, port, 1);
+                }
+            });
+            action();
+        });
+    }
+
     /// Compares what dwnl prints on a terminal with what is expected.
     #[track_caller]
     pub fn expect(&self, name: &str, words: &str, picture: Picture) {
@@ -183,6 +199,15 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         let _ = self.holder.kill().and_then(|()| self.holder.wait());
+    }
+}
+
+/// Ends a loop, also when the test fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
