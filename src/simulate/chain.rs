@@ -5,8 +5,7 @@ use super::run::{Done, Ended, Run};
 use crate::model::kernel::RuleVerdict;
 use crate::model::{ChainPath, KernelBase, KernelChain, KernelRule, Name};
 
-/// Maximum number of rules that one packet passes. The kernel allows no loops, but a ruleset may have
-/// been read from anything.
+/// Maximum number of rules that one packet passes.
 const RULES_MAX: u32 = 1_000_000;
 /// Maximum depth of jumps (`NFT_JUMP_STACK_SIZE`).
 const DEPTH_MAX: usize = 16;
@@ -15,6 +14,21 @@ const DEPTH_MAX: usize = 16;
 struct Position<'a> {
     path: ChainPath,
     rules: std::slice::Iter<'a, KernelRule>,
+    /// The chains from which gotos have led here.
+    left: Vec<Name>,
+}
+
+impl Position<'_> {
+    /// The chains that a goto from here has left.
+    fn leave(mut self) -> Vec<Name> {
+        self.left.push(self.path.chain);
+        self.left
+    }
+}
+
+/// Whether a packet is in the chain already, which the kernel does not allow.
+fn is_loop(stack: &[Position], chain: &Name) -> bool {
+    stack.iter().any(|position| position.path.chain == *chain || position.left.contains(chain))
 }
 
 impl<'a> Run<'a> {
@@ -49,13 +63,16 @@ impl<'a> Run<'a> {
                     self.step(&path, rule, Effect::Return);
                     true
                 }
+                RuleVerdict::Jump(chain) | RuleVerdict::Goto(chain) if is_loop(&stack, &chain) => {
+                    return Err(self.unknown_effect(&path, rule, "a loop of jumps"));
+                }
                 RuleVerdict::Jump(chain) => {
-                    stack.extend(self.target(&path, &chain));
+                    stack.extend(self.target(&path, &chain, Vec::new()));
                     false
                 }
                 RuleVerdict::Goto(chain) => {
-                    stack.pop();
-                    stack.extend(self.target(&path, &chain));
+                    let left = stack.pop().map_or_else(Vec::new, Position::leave);
+                    stack.extend(self.target(&path, &chain, left));
                     false
                 }
             };
@@ -85,11 +102,12 @@ impl<'a> Run<'a> {
 
     fn position(&self, path: ChainPath) -> Option<Position<'a>> {
         let chain: &'a KernelChain = self.ruleset.chain(&path)?;
-        Some(Position { path, rules: chain.rules.iter() })
+        Some(Position { path, rules: chain.rules.iter(), left: Vec::new() })
     }
 
-    fn target(&self, from: &ChainPath, chain: &Name) -> Option<Position<'a>> {
-        self.position(ChainPath { table: from.table.clone(), chain: chain.clone() })
+    fn target(&self, from: &ChainPath, chain: &Name, left: Vec<Name>) -> Option<Position<'a>> {
+        let path = ChainPath { table: from.table.clone(), chain: chain.clone() };
+        Some(Position { left, ..self.position(path)? })
     }
 
     /// Records what a rule did.

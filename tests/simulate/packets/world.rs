@@ -197,7 +197,7 @@ impl World {
         loop {
             let Some(frame) = receive(&self.taps[tap]) else {
                 let mut polled = [PollFd::new(self.taps[tap].as_fd(), PollFlags::POLLIN)];
-                let ready = poll(&mut polled, PollTimeout::from(10_000_u16)).expect("to poll");
+                let ready = poll(&mut polled, PollTimeout::from(60_000_u16)).expect("to poll");
                 assert_eq!(ready, 1, "marker {number} is missing at {tap}");
                 continue;
             };

@@ -51,13 +51,16 @@ fn load_or_store(name: &str, data: Data) -> Option<RulePart> {
     Some(RulePart::Load { to: data.register(destination)?, what: load(name, data)? })
 }
 
+/// Length of all registers in bytes: nothing longer can be loaded.
+const REGISTERS: u32 = 64;
+
 fn load(name: &str, data: Data) -> Option<Load> {
     Some(match name {
         "meta" => Load::Meta(MetaKey(data.number(uapi::meta::KEY)?)),
         "payload" => Load::Payload {
             base: payload_base(data.number(uapi::payload::BASE)?)?,
             offset: data.number(uapi::payload::OFFSET)?,
-            length: data.number(uapi::payload::LENGTH)?,
+            length: data.number(uapi::payload::LENGTH).filter(|it| *it <= REGISTERS)?,
         },
         "ct" => Load::Ct(CtKey(data.number(uapi::ct::KEY)?), direction(data)?),
         "fib" => Load::Fib {
