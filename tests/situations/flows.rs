@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::situation::{ECHO, Site};
 use super::support::{
-    Answer, Connection, Datagrams, Docker, Topology, UNGUARDED, apply, dwnl, udp_echo, wait_for,
+    Answer, Connection, Datagrams, Docker, Topology, Trace, UNGUARDED, apply, dwnl, udp_echo,
+    wait_for,
 };
 
 /// Without docker-proxy no socket of the host listens on the published port.
@@ -47,7 +48,11 @@ fn a_stale_flow_stays_refused_until_an_apply() {
     site.host().run(&[&["iptables"], &allow[..]].concat());
     let now = policy(source, UNGUARDED);
     assert_eq!(explain(&now), expected("allowed", "stale"));
+    let trace = Trace::start(site.host(), &[source, "8080/udp"]);
     assert_ne!(client.echo(), Answer::Answered);
+    let packet = trace.packet();
+    assert_eq!(packet["fate"], "delivered", "it is not translated: {packet}");
+    drop(trace);
 
     apply(site.host(), &now);
     assert_eq!(client.echo(), Answer::Answered);
