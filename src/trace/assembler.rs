@@ -1,33 +1,23 @@
 //! Assembles messages into packets. Messages of several packets may be interleaved.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime};
 
 use super::chains::{FIRST, is_trace_table, passed_hook};
-use super::{Fate, Step, TracedPacket, Visit};
-use crate::model::{Hook, Name, TraceCause, TraceMessage, TraceVerdict, TracedState};
-
-/// How long a packet may take from one message to the next. The kernel takes a packet from hook to hook
-/// without a pause, but the machine may be busy.
-const QUIET_PERIOD: Duration = Duration::from_millis(500);
-/// The same for a packet that waits for a program.
-const QUEUE_PERIOD: Duration = Duration::from_secs(3);
+use super::open::{OpenPacket, QUIET_PERIOD};
+use super::{Fate, TracedPacket};
+use crate::model::{Hook, Name, TraceCause, TraceMessage, TraceVerdict, TracedChain};
 
 /// The packets whose end is not known yet.
 pub(crate) struct PacketAssembler {
     /// The table whose first chain has packets traced. Packets that others have traced are ignored.
     table: Name,
     open: Vec<OpenPacket>,
+    /// The numbers of packets that others have traced, and when a message showed it. The kernel shows the
+    /// headers with the rule that has a packet traced.
+    strangers: HashMap<u32, Instant>,
     /// Whether packets that come in are ignored.
     is_stopped: bool,
-}
-
-struct OpenPacket {
-    id: u32,
-    /// When the last message came.
-    last: Instant,
-    /// The last hook of which it has passed all chains.
-    passed: Option<Hook>,
-    packet: TracedPacket,
 }
 
 /// When a message was read.
@@ -42,7 +32,7 @@ pub(crate) struct ReadAt {
 impl PacketAssembler {
     /// No packets yet.
     pub fn new(table: Name) -> PacketAssembler {
-        PacketAssembler { table, open: Vec::new(), is_stopped: false }
+        PacketAssembler { table, open: Vec::new(), strangers: HashMap::new(), is_stopped: false }
     }
 
     /// Adds a message and appends the packets whose end it shows. `names` has the names of interfaces.
@@ -53,13 +43,14 @@ impl PacketAssembler {
         names: &dyn Fn(u32) -> Name,
         finished: &mut Vec<TracedPacket>,
     ) {
-        let is_own = &*message.chain.family == "inet" && message.chain.table == self.table;
+        let is_own = self.is_own(&message.chain);
         if is_own && &*message.chain.chain == FIRST {
             self.begin(message, at, names, finished);
             return;
         }
-        let Some(index) = self.open.iter().position(|open| open.id == message.id) else { return };
+        let Some(index) = self.find(&message, at.instant, names) else { return };
         let open = &mut self.open[index];
+        open.id = message.id;
         open.last = at.instant;
         if is_own {
             open.passed = passed_hook(&message.chain.chain);
@@ -99,7 +90,50 @@ impl PacketAssembler {
             last_header: None,
             fate: Fate::Lost { passed: None },
         };
-        self.open.push(OpenPacket { id: message.id, last: at.instant, passed: None, packet });
+        self.open.push(OpenPacket::new(message.id, at.instant, packet));
+    }
+
+    /// The packet that a message is about.
+    fn find(
+        &mut self,
+        message: &TraceMessage,
+        at: Instant,
+        names: &dyn Fn(u32) -> Name,
+    ) -> Option<usize> {
+        if let Some(index) = self.open.iter().position(|open| open.id == message.id) {
+            return Some(index);
+        }
+        let found = self.find_handed_up(message, names);
+        if found.is_some() {
+            self.strangers.remove(&message.id);
+        } else if message.packet.is_some() {
+            self.strangers.insert(message.id, at);
+        }
+        found
+    }
+
+    /// The packet whose number has changed to that of the message. The kernel makes the number of the
+    /// packet's buffer and the interface that has received it. With `br_netfilter` the hook prerouting
+    /// sees a packet as received by the port of a bridge, the hooks that follow as received by the bridge.
+    fn find_handed_up(&self, message: &TraceMessage, names: &dyn Fn(u32) -> Name) -> Option<usize> {
+        let chain = &message.chain;
+        let is_other_trace = !self.is_own(chain) && is_trace_table(&chain.table);
+        let is_before = self.is_own(chain) && passed_hook(&chain.chain) == Some(Hook::Prerouting);
+        if is_other_trace || is_before {
+            return None;
+        }
+        let is_stranger = self.strangers.contains_key(&message.id);
+        let matches = |open: &OpenPacket| match &message.packet {
+            Some(state) => open.is_handed_up_as(state, names),
+            None => !is_stranger && open.may_be_handed_up_to(chain),
+        };
+        // The last one of several alike: the kernel takes a packet on without a pause.
+        let alike = self.open.iter().enumerate().filter(|(_, open)| matches(open));
+        alike.max_by_key(|(_, open)| open.last).map(|(index, _)| index)
+    }
+
+    fn is_own(&self, chain: &TracedChain) -> bool {
+        &*chain.family == "inet" && chain.table == self.table
     }
 
     /// Ignores the packets that come in from now on.
@@ -117,11 +151,13 @@ impl PacketAssembler {
         while let Some(index) = self.open.iter().position(|open| open.deadline() <= now) {
             finished.push(self.give_up(index));
         }
+        self.strangers.retain(|_, last| *last + QUIET_PERIOD > now);
     }
 
     /// Drops all packets, because messages about them were lost.
     pub fn reset(&mut self) {
         self.open.clear();
+        self.strangers.clear();
     }
 
     fn give_up(&mut self, index: usize) -> TracedPacket {
@@ -135,56 +171,5 @@ impl PacketAssembler {
 
     fn finish(&mut self, index: usize, fate: Fate) -> TracedPacket {
         TracedPacket { fate, ..self.open.remove(index).packet }
-    }
-}
-
-impl OpenPacket {
-    fn deadline(&self) -> Instant {
-        let is_queued = self.verdict() == Some(&TraceVerdict::Queue);
-        self.last + if is_queued { QUEUE_PERIOD } else { QUIET_PERIOD }
-    }
-
-    /// The verdict of the last step.
-    fn verdict(&self) -> Option<&TraceVerdict> {
-        self.packet.last_step().map(|(_, step)| &step.verdict)
-    }
-
-    /// Adds a step of another program's chain, or of dwnl's.
-    fn add(&mut self, message: TraceMessage, names: &dyn Fn(u32) -> Name) {
-        let TraceMessage { chain, cause, verdict, packet, .. } = message;
-        let step = Step { chain: chain.chain.clone(), cause, verdict, rule: None };
-        match self.packet.visits.last_mut() {
-            Some(visit) if !visit.is_complete() => visit.steps.push(step),
-            _ => {
-                let TracedState { header, out_interface, .. } = packet.unwrap_or_default();
-                self.packet.visits.push(Visit {
-                    chain,
-                    hook: None,
-                    is_nat: false,
-                    header,
-                    out_interface: out_interface.map(names),
-                    steps: vec![step],
-                });
-            }
-        }
-    }
-
-    /// Takes what the packet is at the end of a hook.
-    fn see(&mut self, state: TracedState, names: &dyn Fn(u32) -> Name) {
-        self.packet.last_header = state.header;
-        if self.passed == Some(Hook::Postrouting) {
-            let out_interface = state.out_interface.map(names);
-            self.packet.fate = Fate::Sent { out_interface };
-        }
-    }
-
-    /// What became of the packet, if it is known.
-    fn fate(&self) -> Option<Fate> {
-        match (self.passed, self.verdict()) {
-            (Some(Hook::Input), _) => Some(Fate::Delivered),
-            (Some(Hook::Postrouting), _) => Some(self.packet.fate.clone()),
-            (_, Some(TraceVerdict::Drop)) => Some(Fate::Dropped),
-            _ => None,
-        }
     }
 }

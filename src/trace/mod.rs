@@ -5,6 +5,7 @@ mod assembler;
 mod chains;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod open;
 mod packet;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! `dwnl trace` shows what real packets meet in the kernel.
 
+mod bridge;
 mod coexistence;
 mod ending;
 mod fates;

@@ -1,3 +1,5 @@
+mod handed_up;
+
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::chains::{FIRST, table_name};
@@ -23,20 +25,34 @@ impl Script {
     }
 
     fn add(&mut self, id: u32, chain: &str, cause: TraceCause, verdict: TraceVerdict) -> &mut Self {
-        let mut names = chain.split(' ').map(Name::from);
-        let [family, table, chain] = std::array::from_fn(|_| names.next().expect("three names"));
-        self.message(TraceMessage {
-            id,
-            chain: TracedChain { family, table, chain },
-            cause,
-            verdict,
-            packet: None,
-        })
+        self.message(id, chain, cause, verdict, None)
     }
 
-    fn message(&mut self, message: TraceMessage) -> &mut Self {
+    /// A packet in this state meets a rule of a base chain.
+    fn meet(
+        &mut self,
+        id: u32,
+        chain: &str,
+        verdict: TraceVerdict,
+        state: TracedState,
+    ) -> &mut Self {
+        self.message(id, chain, TraceCause::Rule(3), verdict, Some(state))
+    }
+
+    fn message(
+        &mut self,
+        id: u32,
+        chain: &str,
+        cause: TraceCause,
+        verdict: TraceVerdict,
+        packet: Option<TracedState>,
+    ) -> &mut Self {
+        let mut names = chain.split(' ').map(Name::from);
+        let [family, table, chain] = std::array::from_fn(|_| names.next().expect("three names"));
+        let chain = TracedChain { family, table, chain };
         let at = ReadAt { instant: self.now, time: UNIX_EPOCH };
         let names = |index: u32| Name::from(format!("eth{index}"));
+        let message = TraceMessage { id, chain, cause, verdict, packet };
         self.assembler.add(message, at, &names, &mut self.finished);
         self
     }
@@ -65,6 +81,17 @@ impl Script {
     fn only(&self) -> &TracedPacket {
         assert_eq!(self.finished.len(), 1, "{:?}", self.finished);
         &self.finished[0]
+    }
+}
+
+/// The headers of a packet to this port.
+fn header(port: u16) -> PacketHeader {
+    PacketHeader {
+        source: [192, 0, 2, 2].into(),
+        destination: [172, 17, 0, 2].into(),
+        protocol: 17,
+        length: 40,
+        transport: Transport::Ports { source_port: 1000, port },
     }
 }
 
@@ -126,25 +153,11 @@ fn a_drop_ends_a_packet() {
 
 #[test]
 fn the_last_chain_of_a_hook_shows_the_headers() {
-    let header = |port| PacketHeader {
-        source: [192, 0, 2, 2].into(),
-        destination: [172, 17, 0, 2].into(),
-        protocol: 17,
-        length: 40,
-        transport: Transport::Ports { source_port: 1000, port },
-    };
     let state =
         TracedState { header: Some(header(53)), in_interface: Some(0), out_interface: Some(1) };
     let mut script = Script::new();
     script.begin(ID);
-    let [family, table, chain] = ["inet".into(), table_name(1).into(), "postrouting".into()];
-    script.message(TraceMessage {
-        id: ID,
-        chain: TracedChain { family, table, chain },
-        cause: TraceCause::Rule(3),
-        verdict: TraceVerdict::Accept,
-        packet: Some(state),
-    });
+    script.meet(ID, &format!("inet {} postrouting", table_name(1)), TraceVerdict::Accept, state);
     assert_eq!(script.only().fate, Fate::Sent { out_interface: Some("eth1".into()) });
     assert_eq!(script.only().last_header, Some(header(53)));
 }
