@@ -11,9 +11,9 @@ use super::own::{chain, goto, rule};
 use super::{own_table, refused};
 use crate::docker::is_container;
 use crate::model::{
-    Cgroup, CgroupMatch, Cgroups, Chain, ChainPath, DesiredRule, Docker, GuardScope, HostState,
-    Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RefusalPath, Rule, Ruleset,
-    Set, SetKind, SetPath, SetUpdate, Snapshot, UpdateKey,
+    Cgroup, CgroupMatch, Cgroups, Chain, ChainPath, DesiredRule, Direction, Docker, GuardScope,
+    HostState, Interface, Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort,
+    RefusalPath, Rule, Ruleset, Set, SetKind, SetPath, SetUpdate, Snapshot, UpdateKey,
 };
 use crate::policy::{Guard, Policy};
 
@@ -199,10 +199,14 @@ fn tests_for_socket(mark: u32) -> impl Iterator<Item = DesiredRule> {
     // socket transparent 0 counter goto local-socket
     // socket transparent 1 counter goto local-socket
     let is_local = EVERY_SOCKET.map(|socket| rule([socket], goto(LOCAL_SOCKET)));
-    // meta l4proto tcp counter ct mark set ct mark | MARK
-    // meta l4proto udp counter ct mark set ct mark | MARK
-    let mark = [Protocol::Tcp, Protocol::Udp]
-        .map(|protocol| rule([NftMatch::Protocol(protocol)], NftStatement::SetCtMark(mark)));
+    // iifname != "lo" meta l4proto tcp counter ct mark set ct mark | MARK
+    // iifname != "lo" meta l4proto udp counter ct mark set ct mark | MARK
+    // The host itself is never judged, and resets its own sockets over lo when their flows are terminated.
+    let other = NftMatch::Interface(Direction::In, Interface::unchecked("lo".into(), false, true));
+    let mark = [Protocol::Tcp, Protocol::Udp].map(|protocol| {
+        let conditions = [other.clone(), NftMatch::Protocol(protocol)];
+        rule(conditions, NftStatement::SetCtMark(mark))
+    });
     is_local.into_iter().chain(mark)
 }
 

@@ -214,8 +214,8 @@ fn a_flow_whose_first_packet_is_for_no_socket_is_marked() {
             "ct state established,related counter accept",
             "socket transparent 0 counter goto local-socket",
             "socket transparent 1 counter goto local-socket",
-            "meta l4proto tcp counter ct mark set ct mark | 0x00002000",
-            "meta l4proto udp counter ct mark set ct mark | 0x00002000",
+            "iifname != \"lo\" meta l4proto tcp counter ct mark set ct mark | 0x00002000",
+            "iifname != \"lo\" meta l4proto udp counter ct mark set ct mark | 0x00002000",
         ]
     );
     assert_eq!(
