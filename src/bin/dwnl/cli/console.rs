@@ -89,8 +89,7 @@ impl Console {
             Console { json: true, .. } => print_json(report),
             Console { .. } => print_text(report),
         };
-        let is_closed = matches!(&printed, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
-        printed.or_else(ignore_closed_pipe).map(|()| !is_closed)
+        is_read(printed)
     }
 
     /// Prints a report of something that happens now, as text or as an object with the time. Returns
@@ -103,10 +102,7 @@ impl Console {
             }
             Console { .. } => print_text(report),
         };
-        match printed {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            printed => printed.context("cannot write to standard output").map(|()| true),
-        }
+        is_read(printed)
     }
 
     /// Prints the report of another process after the line `by`, and returns its exit status.
@@ -191,6 +187,12 @@ impl Console {
             let _ = print_json(value);
         }
     }
+}
+
+/// Whether anybody still reads the output: a closed pipe is not an error.
+fn is_read(printed: io::Result<()>) -> anyhow::Result<bool> {
+    let is_closed = matches!(&printed, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    printed.or_else(ignore_closed_pipe).map(|()| !is_closed)
 }
 
 fn ignore_closed_pipe(error: io::Error) -> anyhow::Result<()> {
