@@ -84,12 +84,12 @@ pub(super) fn of_iptables(rule: &Rule) -> Option<RuleCondition<'_>> {
             Match::DestinationPorts(ports) => found.with_ports(*ports),
             Match::Range { source, destination } => {
                 let spec =
-                    |range: &AddressRange| AddressSpec::range(range.first(), range.last()).ok();
+                    |range: &AddressRange| AddressSpec::of_range(range.first(), range.last());
                 if let Some(source) = source {
-                    found = found.with_source(&spec(source)?);
+                    found = found.with_source(&spec(source));
                 }
                 match destination {
-                    Some(destination) => found.with_to(spec(destination)?),
+                    Some(destination) => found.with_to(spec(destination)),
                     None => found,
                 }
             }

@@ -92,7 +92,7 @@ fn allows(policy: &Policy, packet: &Packet) -> bool {
         let mut ports = entry.ports().iter();
         ports.any(|ports| packet.meets(*ports, entry.in_interface(), entry.to()))
             && entry
-                .from()
+                .sources()
                 .is_none_or(|groups| groups.iter().flat_map(|group| group.sources()).any(is_source))
     })
 }

@@ -8,12 +8,12 @@ use crate::model::{
     AddressRange, AddressSpec, DesiredRule, IpVersion, IptablesRule, Match, Name, Origin, Ports,
     Verdict,
 };
-use crate::policy::Allow;
+use crate::policy::Entry;
 
 /// Appends the rules of `DOCKER-BLOCK` for an entry's small groups.
 pub(super) fn push_rules(
     version: IpVersion,
-    entry: &Allow,
+    entry: &Entry,
     docker: &Name,
     large: &SetGroups,
     desired: &mut Vec<DesiredRule>,
@@ -29,7 +29,7 @@ pub(super) fn push_rules(
 /// The rules of one entry for one of its ports and one destination.
 struct EntryRules<'a> {
     version: IpVersion,
-    entry: &'a Allow,
+    entry: &'a Entry,
     ports: Ports,
     destination: Option<&'a AddressSpec>,
     docker: &'a Name,
@@ -39,7 +39,7 @@ struct EntryRules<'a> {
 impl EntryRules<'_> {
     fn push_onto(&self, desired: &mut Vec<DesiredRule>) {
         let shared = self.matches(None);
-        let Some(groups) = self.entry.from() else {
+        let Some(groups) = self.entry.sources() else {
             desired.push(self.rule(None, &shared, origin(self.entry, None, None)));
             return;
         };

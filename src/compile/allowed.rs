@@ -9,7 +9,7 @@ use crate::model::{
     AddressSpec, DesiredRule, Direction, Endpoint, IpVersion, NftMatch, NftRule, NftStatement,
     Origin, Ports,
 };
-use crate::policy::Allow;
+use crate::policy::{Allow, Entry};
 
 /// One rule for each source that has one in `DOCKER-BLOCK`, and one for each set of a large group.
 pub(super) fn rules(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
@@ -30,7 +30,7 @@ pub(super) fn rules(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
 /// The rules of one entry for one of its ports and one destination.
 struct Allowed<'a> {
     version: IpVersion,
-    entry: &'a Allow,
+    entry: &'a Entry,
     ports: Ports,
     destination: Option<&'a AddressSpec>,
 }
@@ -38,7 +38,7 @@ struct Allowed<'a> {
 impl Allowed<'_> {
     fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
         let Allowed { version, entry, .. } = *self;
-        let Some(groups) = entry.from() else {
+        let Some(groups) = entry.sources() else {
             return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
         };
         for group in groups {

@@ -56,7 +56,7 @@ pub fn port_coverage(policy: &Policy, docker: &Docker) -> Vec<PortCoverage> {
         let coverage = PortCoverage {
             published: published.clone(),
             entries: policy.allow().iter().enumerate().filter_map(of_entry).collect(),
-            is_for_swarm_peers: peers.iter().flat_map(Allow::ports).any(|it| covers(&it)),
+            is_for_swarm_peers: peers.iter().flat_map(|it| it.ports()).any(|it| covers(&it)),
             is_protected: !unprotected.contains(&published),
         };
         if !all.last_mut().is_some_and(|last| last.extend(&coverage)) {

@@ -3,7 +3,7 @@
 use ipnetwork::IpNetwork;
 
 use crate::model::{AddressRange, AddressSpec, IpVersion, Name, Origin};
-use crate::policy::{Allow, Group, Source};
+use crate::policy::{Entry, Group, Source};
 
 /// Maximum length in bytes of a comment that nft can read (`NFTNL_UDATA_COMMENT_MAXLEN` less its
 /// NUL).
@@ -11,7 +11,7 @@ const NFT_COMMENT_MAX: usize = 127;
 
 /// The destination addresses of an entry that are of this IP version, `None` for any; none at all
 /// if they are all of the other one.
-pub(super) fn destinations(version: IpVersion, entry: &Allow) -> Vec<Option<&AddressSpec>> {
+pub(super) fn destinations(version: IpVersion, entry: &Entry) -> Vec<Option<&AddressSpec>> {
     if entry.to().is_empty() {
         return vec![None];
     }
@@ -24,7 +24,7 @@ pub(super) fn of_version(version: IpVersion, group: &Group) -> impl Iterator<Ite
 }
 
 /// The entry, group and source that give rise to a rule.
-pub(super) fn origin(entry: &Allow, group: Option<&Group>, source: Option<&Source>) -> Origin {
+pub(super) fn origin(entry: &Entry, group: Option<&Group>, source: Option<&Source>) -> Origin {
     Origin {
         entry: entry.name().cloned(),
         at: entry.at().cloned(),
@@ -50,7 +50,7 @@ pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
 }
 
 /// The entry's name as a comment that nft can read.
-pub(super) fn comment(entry: &Allow) -> Option<Name> {
+pub(super) fn comment(entry: &Entry) -> Option<Name> {
     Some(nft_comment(entry.name()?))
 }
 

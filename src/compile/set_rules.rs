@@ -8,12 +8,12 @@ use super::sets::{Lookup, SetGroups};
 use crate::model::{
     AddressSpec, DesiredRule, Direction, IpVersion, NftMatch, NftRule, NftStatement, Ports,
 };
-use crate::policy::{Allow, Group};
+use crate::policy::{Entry, Group};
 
 /// The rules that look up the large groups of an entry.
-pub(super) fn rules(entry: &Allow, large: &SetGroups, mark: u32) -> Vec<DesiredRule> {
+pub(super) fn rules(entry: &Entry, large: &SetGroups, mark: u32) -> Vec<DesiredRule> {
     let mut rules = Vec::new();
-    for group in entry.from().into_iter().flatten() {
+    for group in entry.sources().into_iter().flatten() {
         for version in IpVersion::ALL {
             let lookups = large.lookups(version, group).unwrap_or_default();
             push_rules(version, entry, group, lookups, mark, &mut rules);
@@ -24,7 +24,7 @@ pub(super) fn rules(entry: &Allow, large: &SetGroups, mark: u32) -> Vec<DesiredR
 
 fn push_rules(
     version: IpVersion,
-    entry: &Allow,
+    entry: &Entry,
     group: &Group,
     lookups: &[Lookup],
     mark: u32,
@@ -47,7 +47,7 @@ fn push_rules(
 /// range of destinations follows the ports.
 fn rule(
     version: IpVersion,
-    entry: &Allow,
+    entry: &Entry,
     ports: Ports,
     destination: Option<&AddressSpec>,
     lookup: &Lookup,

@@ -8,7 +8,7 @@ use super::shard::{capacity, shard};
 use super::{own_table, swarm};
 use crate::model::{Interval, IpVersion, Name, Set, SetKind, SetPath, Shard, coalesce};
 use crate::policy::size::SET_SIZE_MIN;
-use crate::policy::{Allow, Group, Policy, Source};
+use crate::policy::{Entry, Group, Policy, Source};
 
 /// Minimum number of sources of one IP version for which a group becomes a set.
 pub(super) const LARGE: usize = SET_SIZE_MIN;
@@ -35,14 +35,14 @@ impl SetGroups {
         let mut large =
             SetGroups { groups: HashMap::new(), names: HashSet::new(), sets: Vec::new() };
         for (index, entry) in policy.allow().iter().enumerate() {
-            for group in entry.from().into_iter().flatten() {
+            for group in entry.sources().into_iter().flatten() {
                 for version in IpVersion::ALL {
                     large.add(version, group, entry, index);
                 }
             }
         }
         if let Some(peers) = swarm::entry(policy.guard()) {
-            for group in peers.from().into_iter().flatten() {
+            for group in peers.sources().into_iter().flatten() {
                 for version in IpVersion::ALL {
                     large.add(version, group, &peers, policy.allow().len());
                 }
@@ -71,7 +71,7 @@ impl SetGroups {
         self.sets
     }
 
-    fn add(&mut self, version: IpVersion, group: &Group, entry: &Allow, index: usize) {
+    fn add(&mut self, version: IpVersion, group: &Group, entry: &Entry, index: usize) {
         let key = key(version, group);
         // A set that no rule looks up would be in a table that does not exist.
         let is_unused = destinations(version, entry).is_empty();
@@ -155,7 +155,7 @@ fn version_suffix(name: &str) -> Option<(&str, IpVersion)> {
 }
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
-fn literal_name(entry: &Allow, index: usize) -> (String, String) {
+fn literal_name(entry: &Entry, index: usize) -> (String, String) {
     match entry.name() {
         Some(name) => (format!(".{}", set_name(name)), format!("the sources of entry `{name}`")),
         None => (format!(".{}", index + 1), format!("the sources of entry {}", index + 1)),

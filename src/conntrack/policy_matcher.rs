@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::AddressSet;
 use crate::compile::swarm_entry;
 use crate::model::{Protocol, Tuple};
-use crate::policy::{Allow, Group, Policy, Source};
+use crate::policy::{Entry, Group, Policy, Source};
 
 /// The entries of a policy, by published port.
 pub(crate) struct PolicyMatcher {
@@ -34,7 +34,7 @@ impl PolicyMatcher {
                 .filter(|((protocol, port), _)| allows_port(entry, *protocol, *port))
                 .peekable();
             if opened.peek().is_some() {
-                let entry = Rc::new(AllowEntry::from_allow(entry, &mut groups));
+                let entry = Rc::new(AllowEntry::from_entry(entry, &mut groups));
                 opened.for_each(|(_, entries)| entries.push(Rc::clone(&entry)));
             }
         }
@@ -50,14 +50,14 @@ impl PolicyMatcher {
 }
 
 impl AllowEntry {
-    fn from_allow(entry: &Allow, groups: &mut Groups) -> AllowEntry {
+    fn from_entry(entry: &Entry, groups: &mut Groups) -> AllowEntry {
         let mut set = |group: &Group| {
             let key = group.sources().as_ptr();
             let build = || Rc::new(group.sources().iter().map(Source::addresses).collect());
             Rc::clone(groups.entry(key).or_insert_with(build))
         };
         AllowEntry {
-            from: entry.from().map(|groups| groups.iter().map(&mut set).collect()),
+            from: entry.sources().map(|groups| groups.iter().map(&mut set).collect()),
             to: (!entry.to().is_empty()).then(|| entry.to().iter().collect()),
         }
     }
@@ -70,6 +70,6 @@ impl AllowEntry {
     }
 }
 
-fn allows_port(entry: &Allow, protocol: Protocol, port: u16) -> bool {
+fn allows_port(entry: &Entry, protocol: Protocol, port: u16) -> bool {
     entry.ports().iter().any(|ports| ports.has(protocol, port))
 }

@@ -6,7 +6,7 @@ use crate::model::{
     Action, AddressMatch, AddressSpec, ChainPath, Docker, Family, Interface, Interval, IpVersion,
     Name, PublishedPort, RuleFacts,
 };
-use crate::policy::{Allow, EntryLabel, Group, Policy};
+use crate::policy::{Entry, EntryLabel, Group, Policy};
 
 /// What a chain drops.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) fn dropped(filter: &PacketFilter, policy: &Policy, docker: &Docker) -
 
 /// Whether rules of Docker translate what the entry allows over this IP version, so that it is
 /// forwarded to a container.
-fn is_forwarded(entry: &Allow, version: IpVersion, docker: &Docker) -> bool {
+fn is_forwarded(entry: &Entry, version: IpVersion, docker: &Docker) -> bool {
     let is_of_version = |published: &PublishedPort| match version {
         IpVersion::V4 => published.family != Family::Ip6,
         // docker-proxy receives what is for a port of both versions.
@@ -60,7 +60,7 @@ fn is_forwarded(entry: &Allow, version: IpVersion, docker: &Docker) -> bool {
 /// The first rule that certainly drops what the entry allows: all of it, or all but some sources.
 fn follow(
     filter: &PacketFilter,
-    entry: &Allow,
+    entry: &Entry,
     version: IpVersion,
     docker: &Docker,
 ) -> Option<(ChainPath, DropCause)> {
@@ -92,7 +92,7 @@ fn follow(
 }
 
 /// Whether the rule matches what comes from clients to all ports of the entry.
-fn is_certain(rule: &RuleFacts, entry: &Allow, docker: &Docker) -> bool {
+fn is_certain(rule: &RuleFacts, entry: &Entry, docker: &Docker) -> bool {
     let has_other_conditions = rule.has_unknown
         || rule.destination.is_some()
         || rule.out_interface.is_some()
@@ -117,8 +117,8 @@ fn is_uplink(interface: &Interface, docker: &Docker) -> bool {
 }
 
 /// The sources of the entry as sorted intervals.
-fn sources(entry: &Allow, version: IpVersion) -> Vec<Interval> {
-    let Some(groups) = entry.from() else {
+fn sources(entry: &Entry, version: IpVersion) -> Vec<Interval> {
+    let Some(groups) = entry.sources() else {
         let bits = version.address_bits();
         return vec![Interval { first: 0, last: u128::MAX >> (128 - bits) }];
     };

@@ -70,7 +70,7 @@ fn not_published(policy: &Policy, docker: &Docker) -> Vec<Mismatch> {
     let published = || docker.published.iter().chain(&docker.routed_ports).map(|it| it.ports);
     let may_listen = policy.guard().is_enabled() && policy.guard().host_network();
     let mut ports: Vec<Ports> = Vec::new();
-    for listed in policy.allow().iter().flat_map(Allow::ports) {
+    for listed in policy.allow().iter().flat_map(|it| it.ports()) {
         let is_new = !ports.contains(listed);
         if is_new && !published().any(|published| overlap(&published, listed)) {
             ports.push(*listed);

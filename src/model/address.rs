@@ -72,6 +72,16 @@ impl AddressSpec {
         Ok(if first == last { start } else { AddressSpec(Form::Range(range)) })
     }
 
+    /// A range as the kernel has it, with `first` not above `last` and both of one IP version. In contrast
+    /// to a range of a policy, its ends may be IPv4-mapped addresses.
+    pub(crate) fn of_range(first: IpAddr, last: IpAddr) -> AddressSpec {
+        AddressSpec(if first == last {
+            Form::Network(first.into())
+        } else {
+            Form::Range(AddressRange { first, last })
+        })
+    }
+
     /// A network as the kernel or Docker has it; `None` if it has host bits.
     pub(crate) fn exact(network: IpNetwork) -> Option<AddressSpec> {
         (network.network() == network.ip()).then_some(AddressSpec(Form::Network(network)))

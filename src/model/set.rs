@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use ipnetwork::IpNetwork;
+
 use super::{AddressSpec, IpVersion, Name, SetPath};
 
 /// What a set's elements are, and whether dwnl or the kernel maintains them.
@@ -142,6 +144,23 @@ impl Interval {
     /// A single address as an interval.
     pub fn host(address: u128) -> Interval {
         Interval { first: address, last: address }
+    }
+
+    /// All addresses of an IP version.
+    pub(crate) fn all(version: IpVersion) -> Interval {
+        let last = u128::MAX >> (u128::BITS - u32::from(version.address_bits()));
+        Interval { first: 0, last }
+    }
+
+    /// The addresses: a network if they are one, else a range.
+    pub(crate) fn addresses(self, version: IpVersion) -> AddressSpec {
+        let (first, last) = (from_u128(self.first, version), from_u128(self.last, version));
+        let varying = self.first ^ self.last;
+        let is_network = varying & varying.wrapping_add(1) == 0 && self.first & varying == 0;
+        let prefix = u32::from(version.address_bits()).saturating_sub(varying.count_ones());
+        let prefix = u8::try_from(prefix).ok().filter(|_| is_network);
+        let network = prefix.and_then(|prefix| IpNetwork::new(first, prefix).ok());
+        network.map_or_else(|| AddressSpec::of_range(first, last), AddressSpec::masked)
     }
 
     /// The interval as nft writes it.

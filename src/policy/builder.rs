@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Allow, Group, Guard, Log, Policy, PolicyError, Revoke, size};
+use super::{Allow, Deny, Entry, Group, Guard, Log, Policy, PolicyError, Revoke, size};
 use crate::model::Name;
 
 /// Builds a [`Policy`]. What is wrong is reported by [`PolicyBuilder::build`].
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct PolicyBuilder {
+    deny: Vec<Deny>,
     allow: Vec<Allow>,
     guard: Guard,
     revoke: Revoke,
@@ -16,6 +17,18 @@ pub struct PolicyBuilder {
 }
 
 impl PolicyBuilder {
+    /// Adds an entry that denies behind those added before.
+    pub fn deny(mut self, entry: Deny) -> PolicyBuilder {
+        self.deny.push(entry);
+        self
+    }
+
+    /// Adds entries that deny behind those added before.
+    pub fn deny_all(mut self, entries: impl IntoIterator<Item = Deny>) -> PolicyBuilder {
+        self.deny.extend(entries);
+        self
+    }
+
     /// Adds an entry behind those added before.
     pub fn allow(mut self, entry: Allow) -> PolicyBuilder {
         self.allow.push(entry);
@@ -49,20 +62,20 @@ impl PolicyBuilder {
     /// [`PolicyError::DuplicateName`], [`PolicyError::ConflictingGroups`],
     /// [`PolicyError::TooManyRules`], and [`PolicyError::NeedsGuard`] for a log without the guard.
     pub fn build(self) -> Result<Policy, PolicyError> {
-        let PolicyBuilder { allow, guard, revoke, log } = self;
+        let PolicyBuilder { deny, allow, guard, revoke, log } = self;
         if log.refused().is_some() && !guard.is_enabled() {
             return Err(PolicyError::NeedsGuard("refused"));
         }
+        let policy = Policy { deny, allow, guard, revoke, log };
         let mut names = HashSet::new();
-        for name in allow.iter().filter_map(Allow::name) {
+        for name in policy.entries().filter_map(Entry::name) {
             if !names.insert(name) {
                 return Err(PolicyError::DuplicateName(name.clone()));
             }
         }
-        let groups = allow.iter().filter_map(Allow::from).chain(guard.swarm_peers());
-        check_groups(groups.flatten())?;
-        size::check(&allow, guard.swarm_peers().unwrap_or_default())?;
-        Ok(Policy { allow, guard, revoke, log })
+        check_groups(policy.groups())?;
+        size::check(policy.entries(), policy.guard.swarm_peers().unwrap_or_default())?;
+        Ok(policy)
     }
 }
 

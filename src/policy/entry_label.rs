@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Allow;
+use super::Entry;
 use super::diag::Quoted;
 use crate::model::{Location, Name};
 
@@ -13,7 +13,7 @@ pub struct EntryLabel {
     at: Option<Location>,
 }
 
-impl Allow {
+impl Entry {
     /// The entry as a message names it.
     pub fn label(&self) -> EntryLabel {
         EntryLabel { name: self.name().cloned(), at: self.at().cloned() }

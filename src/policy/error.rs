@@ -46,6 +46,9 @@ pub enum PolicyError {
     /// An entry has a list of sources without a source.
     #[error("`from` is empty, so the entry would never match")]
     EmptyFrom,
+    /// An entry has a list of exceptions without a source.
+    #[error("`except` is empty")]
+    EmptyExcept,
     /// An entry has a list of destinations without a destination.
     #[error("`to` is empty, so the entry would never match")]
     EmptyTo,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{PolicyError, name};
-use crate::model::{AddressSpec, Location, Name};
+use crate::model::{AddressSpec, Interval, IpVersion, Location, Name};
 
 /// Sources that an entry names together. Clones share them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +47,17 @@ impl Group {
         Group { name: Some(name), sources }
     }
 
+    /// The sources of an entry that its exceptions leave; there may be none.
+    pub(super) fn remainder(sources: Vec<Source>) -> Group {
+        Group { name: None, sources: Arc::new(sources) }
+    }
+
     /// The name under `[sources]`; `None` for sources that an entry lists itself.
     pub fn name(&self) -> Option<&Name> {
         self.name.as_ref()
     }
 
-    /// The sources; at least one if the group has no name. Groups that are clones of each other return the same slice.
+    /// The sources; at least one if the group has no name, unless it is what exceptions leave. Groups that are clones of each other return the same slice.
     pub fn sources(&self) -> &[Source] {
         &self.sources
     }
@@ -79,6 +84,11 @@ impl Source {
     /// The addresses.
     pub fn addresses(&self) -> &AddressSpec {
         &self.addresses
+    }
+
+    /// A part of its addresses, with the same position.
+    pub(super) fn part(&self, interval: Interval, version: IpVersion) -> Source {
+        Source { addresses: interval.addresses(version), at: self.at.clone() }
     }
 
     /// Where it was read; `None` if it was not read from a file.

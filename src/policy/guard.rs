@@ -1,6 +1,6 @@
 //! The `[guard]` table: the paths to a container that `DOCKER-BLOCK` does not see.
 
-use super::allow::{distinct, distinct_groups};
+use super::entry::{distinct, distinct_groups};
 use super::{Group, Mark, PolicyError, cgroup};
 use crate::model::Name;
 

@@ -84,15 +84,15 @@ impl<'p> Scope<'p> {
     }
 
     fn covers_sources(&self, other: &Scope) -> bool {
-        let (Some(wider), Some(narrower)) = (self.entry.from(), other.entry.from()) else {
-            return self.entry.from().is_none();
+        let (Some(wider), Some(narrower)) = (self.entry.sources(), other.entry.sources()) else {
+            return self.entry.sources().is_none();
         };
         narrower.iter().all(|group| wider.iter().any(|it| is_same_list(it, group)))
             || self.sources().cover(other.sources())
     }
 
     fn sources(&self) -> &Addresses {
-        let groups = || self.entry.from().into_iter().flatten();
+        let groups = || self.entry.sources().into_iter().flatten();
         self.from.get_or_init(|| {
             Addresses::of(groups().flat_map(Group::sources).map(|source| source.addresses()))
         })

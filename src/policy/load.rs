@@ -11,10 +11,10 @@ use super::parse::document::Document;
 use super::parse::group::Groups;
 use super::parse::read_text::{self, ReadError};
 use super::parse::source_file::SourceFiles;
-use super::parse::{allow, settings, syntax};
+use super::parse::{entry, settings, syntax};
 use super::shrink::{self, ShrinkLimit};
 use super::warning::{PolicyWarning, WarningKind, WarningList};
-use super::{Allow, Policy, PolicyError, lint};
+use super::{Policy, PolicyError, lint};
 
 /// The result of loading a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,9 +153,8 @@ fn warn_of_groups(document: &mut Document, root: &DeTable, policy: &Policy) {
     if document.errors.len() > 0 {
         return;
     }
-    let groups = policy.allow().iter().filter_map(Allow::from).chain(policy.guard().swarm_peers());
     let used: HashSet<&str> =
-        groups.flatten().filter_map(|it| it.name()).map(AsRef::as_ref).collect();
+        policy.groups().filter_map(|it| it.name()).map(AsRef::as_ref).collect();
     for key in table.keys().filter(|key| !used.contains(key.get_ref().as_ref())) {
         document.warn(key.span(), WarningKind::UnusedGroup(key.get_ref().as_ref().into()));
     }
@@ -168,7 +167,7 @@ fn interpret(
     root: &DeTable,
     files: &mut SourceFiles,
 ) -> Result<Policy, PolicyError> {
-    document.check_keys(root, "", &["sources", "allow", "guard", "revoke", "log"]);
+    document.check_keys(root, "", &["sources", "deny", "allow", "guard", "revoke", "log"]);
     let groups = match root.get("sources").and_then(|value| document.table(value, "sources")) {
         Some(table) => Groups::read(document, table, files),
         None => Groups::default(),
@@ -179,10 +178,9 @@ fn interpret(
     let revoke = revoke.map(|table| settings::revoke(document, table));
     let log = root.get("log").and_then(|value| document.table(value, "log"));
     let log = log.map(|table| settings::log(document, table, guard.as_ref()));
-    let allow = match root.get("allow") {
-        Some(value) => allow::Reader::new(document, &groups).entries(value),
-        None => Vec::new(),
-    };
-    let policy = Policy::builder().allow_all(allow).guard(guard.unwrap_or_default());
+    let mut reader = entry::Reader::new(document, &groups);
+    let deny = root.get("deny").map(|value| reader.denied(value)).unwrap_or_default();
+    let allow = root.get("allow").map(|value| reader.allowed(value)).unwrap_or_default();
+    let policy = Policy::builder().deny_all(deny).allow_all(allow).guard(guard.unwrap_or_default());
     policy.revoke(revoke.unwrap_or_default()).log(log.unwrap_or_default()).build()
 }

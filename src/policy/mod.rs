@@ -18,7 +18,9 @@
 mod allow;
 mod builder;
 mod cgroup;
+mod deny;
 mod diag;
+mod entry;
 mod entry_label;
 mod error;
 #[cfg(fuzzing)]
@@ -36,16 +38,20 @@ mod shrink;
 pub(crate) mod size;
 #[cfg(test)]
 pub(crate) mod strategies;
+mod subtract;
 #[cfg(test)]
 mod tests;
 mod warning;
 mod write;
 
+use std::ops::Deref;
 use std::path::Path;
 
 pub use allow::{Allow, AllowBuilder};
 pub use builder::PolicyBuilder;
+pub use deny::{Deny, DenyBuilder};
 pub use diag::{Diagnostic, Diagnostics, ParseError};
+pub use entry::{Entry, EntryBuilder};
 pub use entry_label::EntryLabel;
 pub use error::PolicyError;
 pub use group::{Group, Source};
@@ -63,6 +69,7 @@ pub(crate) use write::quoted;
 /// A policy without errors. The empty policy is valid: it blocks every published port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
+    deny: Vec<Deny>,
     allow: Vec<Allow>,
     guard: Guard,
     revoke: Revoke,
@@ -92,9 +99,27 @@ impl Policy {
         load::parse(text, file, directory).policy
     }
 
+    /// The `[[deny]]` entries, in the order of the file. They are evaluated before all others.
+    pub fn deny(&self) -> &[Deny] {
+        &self.deny
+    }
+
     /// The `[[allow]]` entries, in the order of the file.
     pub fn allow(&self) -> &[Allow] {
         &self.allow
+    }
+
+    /// What all entries apply to: those of [`Policy::deny`], then those of [`Policy::allow`].
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let deny = self.deny.iter().map(Deref::deref);
+        deny.chain(self.allow.iter().map(Deref::deref))
+    }
+
+    /// The groups that entries and the `[guard]` table name, and those of their own sources; some of
+    /// them several times.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        let peers = self.guard.swarm_peers().into_iter().flatten();
+        self.entries().flat_map(Entry::groups).chain(peers)
     }
 
     /// The `[guard]` table.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use super::diag::{Diagnostic, Quoted};
-use super::{Allow, Group, Policy, Source};
+use super::{Group, Policy, Source};
 use crate::model::{Interval, IpVersion, Name, coalesce};
 
 /// The largest share of its sources that a group may lose, in percent.
@@ -71,9 +71,7 @@ fn check_group(limit: &ShrinkLimit, previous: &[Source], new: &[Source]) -> Opti
 
 /// The groups with a name that a policy uses.
 fn groups(policy: &Policy) -> HashMap<&Name, &Group> {
-    let entries = policy.allow().iter().filter_map(Allow::from);
-    let groups = entries.chain(policy.guard().swarm_peers()).flatten();
-    groups.filter_map(|group| Some((group.name()?, group))).collect()
+    policy.groups().filter_map(|group| Some((group.name()?, group))).collect()
 }
 
 /// How many sources have an address that no source of `new` covers.

@@ -1,6 +1,6 @@
 //! Bounds the size of a policy: how many rules it may need, and how many sources it may have.
 
-use super::{Allow, Group, PolicyError};
+use super::{Entry, Group, PolicyError};
 use crate::model::IpVersion;
 
 /// Maximum number of rules that the entries of a policy may need in `DOCKER-BLOCK`. The memory of
@@ -14,7 +14,10 @@ pub(crate) const SET_SIZE_MIN: usize = 64;
 
 /// Checks that the entries and the peers of a Swarm node do not need more than [`RULES_MAX`] rules. The
 /// error names the entry that needs most.
-pub(super) fn check(entries: &[Allow], peers: &[Group]) -> Result<(), PolicyError> {
+pub(super) fn check<'p>(
+    entries: impl Iterator<Item = &'p Entry>,
+    peers: &[Group],
+) -> Result<(), PolicyError> {
     let (mut total, mut largest) = (rules_of_peers(peers), None);
     for entry in entries {
         let rules = rules(entry);
@@ -28,7 +31,7 @@ pub(super) fn check(entries: &[Allow], peers: &[Group]) -> Result<(), PolicyErro
             entry: entry.name().cloned(),
             at: entry.at().cloned(),
             ports: entry.ports().len(),
-            sources: entry.from().map(|groups| groups.iter().map(|it| it.sources().len()).sum()),
+            sources: entry.sources().map(|groups| groups.iter().map(|it| it.sources().len()).sum()),
             destinations: (!entry.to().is_empty()).then(|| entry.to().len()),
             rules,
             total,
@@ -44,7 +47,7 @@ fn rules_of_peers(peers: &[Group]) -> u64 {
 }
 
 /// The number of rules that an entry needs; if a group is large, at most this many.
-fn rules(entry: &Allow) -> u64 {
+fn rules(entry: &Entry) -> u64 {
     let of = |version| {
         let to = entry.to();
         let destinations = match to.len() {
@@ -52,7 +55,7 @@ fn rules(entry: &Allow) -> u64 {
             _ => to.iter().filter(|it| it.version() == version).count() as u64,
         };
         let lookups = |groups: &[Group]| groups.iter().map(|it| lookups(it, version)).sum();
-        let sources: u64 = entry.from().map_or(1, lookups);
+        let sources: u64 = entry.sources().map_or(1, lookups);
         (entry.ports().len() as u64).saturating_mul(destinations).saturating_mul(sources)
     };
     of(IpVersion::V4).saturating_add(of(IpVersion::V6))

@@ -1,11 +1,14 @@
 //! Policies of every form that the builders accept, for property tests.
 
+use std::fmt::Debug;
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
 
-use super::{Allow, DirectRouting, Established, Group, Guard, Log, Mark, Policy, Revoke};
+use super::{
+    Allow, Deny, DirectRouting, EntryBuilder, Established, Group, Guard, Log, Mark, Policy, Revoke,
+};
 use crate::model::{AddressSpec, Interface, LogTarget, Ports, Protocol};
 
 /// A valid policy: with the guard and without, with named and unnamed groups, small and large.
@@ -14,13 +17,15 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
         Just(LogTarget::Kernel),
         any::<u16>().prop_map(LogTarget::Nflog),
     ]);
-    (prop::collection::vec(entry(), 0..4), guard(), any::<bool>(), log).prop_filter_map(
+    let entries = (prop::collection::vec(deny(), 0..3), prop::collection::vec(allow(), 0..4));
+    (entries, guard(), any::<bool>(), log).prop_filter_map(
         "a valid policy",
-        |(entries, guard, is_cut, log)| {
+        |((deny, allow), guard, is_cut, log)| {
             let log = Log::default().with_refused(log.filter(|_| guard.is_enabled()));
             let established = if is_cut { Established::Cut } else { Established::Keep };
             let revoke = Revoke::default().with_established(established);
-            Policy::builder().allow_all(entries).guard(guard).revoke(revoke).log(log).build().ok()
+            let policy = Policy::builder().deny_all(deny).allow_all(allow).guard(guard);
+            policy.revoke(revoke).log(log).build().ok()
         },
     )
 }
@@ -92,29 +97,50 @@ fn group() -> impl Strategy<Value = Group> {
     })
 }
 
-fn entry() -> impl Strategy<Value = Allow> {
-    let ports = prop::collection::vec(ports(), 1..4);
+fn allow() -> impl Strategy<Value = Allow> {
+    prop::collection::vec(ports(), 1..4).prop_flat_map(|ports| {
+        let builder = conditions(Allow::builder(ports));
+        builder.prop_filter_map("a valid entry", |entry| entry.build().ok())
+    })
+}
+
+fn deny() -> impl Strategy<Value = Deny> {
+    prop::option::of(prop::collection::vec(ports(), 1..4)).prop_flat_map(|ports| {
+        let builder = match ports {
+            Some(ports) => Deny::builder().ports(ports),
+            None => Deny::builder(),
+        };
+        conditions(builder).prop_filter_map("a valid entry", |entry| entry.build().ok())
+    })
+}
+
+/// The entry with any of the keys that all entries have.
+fn conditions<E: Clone + Debug>(
+    builder: EntryBuilder<E>,
+) -> impl Strategy<Value = EntryBuilder<E>> {
     let from = prop::option::of(prop::collection::vec(group(), 1..3));
+    let except = prop::option::weighted(0.3, prop::collection::vec(group(), 1..3));
     let to = prop::option::of(prop::collection::vec(addresses(), 1..3));
-    (prop::option::of(name()), ports, from, prop::option::of(interface()), to).prop_filter_map(
-        "a valid entry",
-        |(name, ports, from, in_interface, to)| {
-            let mut entry = Allow::builder(ports);
-            if let Some(name) = name {
-                entry = entry.name(name);
-            }
-            if let Some(groups) = from {
-                entry = entry.from(groups);
-            }
-            if let Some(interface) = in_interface {
-                entry = entry.in_interface(interface);
-            }
-            if let Some(addresses) = to {
-                entry = entry.to(addresses);
-            }
-            entry.build().ok()
-        },
-    )
+    let keys = (prop::option::of(name()), from, except, prop::option::of(interface()), to);
+    keys.prop_map(move |(name, from, except, in_interface, to)| {
+        let mut entry = builder.clone();
+        if let Some(name) = name {
+            entry = entry.name(name);
+        }
+        if let Some(groups) = from {
+            entry = entry.from(groups);
+        }
+        if let Some(groups) = except {
+            entry = entry.except(groups);
+        }
+        if let Some(interface) = in_interface {
+            entry = entry.in_interface(interface);
+        }
+        if let Some(addresses) = to {
+            entry = entry.to(addresses);
+        }
+        entry
+    })
 }
 
 fn guard() -> impl Strategy<Value = Guard> {

@@ -39,15 +39,22 @@ proptest! {
 /// What the policy says, without locations, and with the sources that an entry lists itself as one
 /// group behind the others.
 fn contents(policy: &Policy) -> impl PartialEq + Debug + '_ {
-    let entries = policy.allow().iter().map(|entry| {
-        let from = entry.from().map(group_contents);
+    let entries = policy.entries().map(|entry| {
+        let from = (entry.from().map(group_contents), group_contents(entry.except()));
         (entry.name(), entry.ports(), from, entry.in_interface(), entry.to())
     });
     let guard = policy.guard();
     let settings = (guard.is_enabled(), guard.mark(), guard.host_network(), guard.direct_routing());
     let cgroups = (guard.docker_cgroup(), guard.host_cgroups());
     let peers = guard.swarm_peers().map(group_contents);
-    (entries.collect::<Vec<_>>(), settings, cgroups, peers, policy.revoke(), policy.log())
+    (
+        (policy.deny().len(), entries.collect::<Vec<_>>()),
+        settings,
+        cgroups,
+        peers,
+        policy.revoke(),
+        policy.log(),
+    )
 }
 
 /// The named groups with their sources, each once, and the sources of the others.

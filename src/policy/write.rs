@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 
 use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
-use super::{Allow, DirectRouting, Established, Group, Guard, Log, Mark, Policy, Revoke, Source};
+use super::{DirectRouting, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Source};
 use crate::model::Name;
 
 impl Policy {
@@ -18,8 +18,11 @@ impl Policy {
     pub fn to_toml(&self) -> String {
         let mut text = Text(String::new());
         text.sources(self);
+        for entry in &self.deny {
+            text.entry("[[deny]]", entry, !entry.is_for_every_port());
+        }
         for entry in &self.allow {
-            text.entry(entry);
+            text.entry("[[allow]]", entry, true);
         }
         text.guard(&self.guard);
         text.revoke(self.revoke);
@@ -33,10 +36,8 @@ struct Text(String);
 
 impl Text {
     fn sources(&mut self, policy: &Policy) {
-        let from = policy.allow.iter().filter_map(Allow::from);
-        let groups = from.chain(policy.guard.swarm_peers()).flatten();
         let named: BTreeMap<&Name, &Group> =
-            groups.filter_map(|group| Some((group.name()?, group))).collect();
+            policy.groups().filter_map(|group| Some((group.name()?, group))).collect();
         if named.is_empty() {
             return;
         }
@@ -47,14 +48,19 @@ impl Text {
         }
     }
 
-    fn entry(&mut self, entry: &Allow) {
-        self.header("[[allow]]");
+    fn entry(&mut self, header: &str, entry: &Entry, lists_ports: bool) {
+        self.header(header);
         if let Some(name) = entry.name() {
             self.string("name", name);
         }
-        self.list("ports", entry.ports().iter().map(ToString::to_string));
+        if lists_ports {
+            self.list("ports", entry.ports().iter().map(ToString::to_string));
+        }
         if let Some(groups) = entry.from() {
             self.groups("from", groups);
+        }
+        if !entry.except().is_empty() {
+            self.groups("except", entry.except());
         }
         if let Some(interface) = entry.in_interface() {
             self.string("in-interface", &interface.to_string());

@@ -97,11 +97,11 @@ pub fn shard(expressions: Rest, version: IpVersion) -> Read<Shard> {
 /// `A-B`, behind the loading of an address.
 pub fn range(expressions: Rest, version: IpVersion) -> Read<AddressSpec> {
     let ((first, last), rest) = between(expressions)?;
-    if first == last || [first.len(), last.len()] != [version.address_bytes(); 2] {
+    if first >= last || [first.len(), last.len()] != [version.address_bytes(); 2] {
         return None;
     }
-    let range = AddressSpec::range(address(version, first), address(version, last));
-    Some((range.ok()?, rest))
+    let (first, last) = (address(version, first), address(version, last));
+    Some((AddressSpec::of_range(first, last), rest))
 }
 
 /// `443`, `8000-8100`, behind the loading of a port.

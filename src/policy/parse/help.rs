@@ -22,6 +22,7 @@ impl From<PolicyError> for Issue {
             PolicyError::EmptyFrom => {
                 issue.help("add a group or a source, or omit `from` to allow anyone")
             }
+            PolicyError::EmptyExcept => issue.help("add a group or a source, or omit `except`"),
             PolicyError::EmptyTo => {
                 issue.help("add an address of this host, or omit `to` to match all of them")
             }

@@ -1,16 +1,22 @@
 //! Keys of other firewalls and of Docker, and what a policy has in their place.
 
 /// Keys by what to do instead, and a key of the table that the advice is for.
-const ADVICE: [(&[&str], &str, &str); 16] = [
+const ADVICE: [(&[&str], &str, &str); 18] = [
     (
-        &["deny", "block", "drop", "reject", "blocklist", "blacklist", "except", "exclude"],
-        "",
-        "a policy only allows: what no `[[allow]]` entry lists is blocked",
+        &["block", "drop", "reject", "blocklist", "blacklist", "ban", "bans", "denylist"],
+        "allow",
+        "did you mean `deny`?",
+    ),
+    (&["exclude", "excluding", "without", "unless", "not"], "ports", "did you mean `except`?"),
+    (
+        &["deny", "block", "drop", "reject", "blocklist", "blacklist"],
+        "ports",
+        "sources to refuse belong in `except`, or in a `[[deny]]` entry",
     ),
     (
         &["default", "default-policy", "policy", "action", "verdict", "target"],
         "",
-        "a policy only allows: what no `[[allow]]` entry lists is blocked",
+        "everything is blocked that no `[[allow]]` entry lists or that a `[[deny]]` entry lists",
     ),
     (
         &["rate", "rate-limit", "limit", "burst", "connlimit", "max-connections"],

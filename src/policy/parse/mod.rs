@@ -1,7 +1,7 @@
 //! Text to policy: the TOML document, the grammar of its values, and the source files that it names.
 
-pub(super) mod allow;
 pub(super) mod document;
+pub(super) mod entry;
 pub(super) mod group;
 mod help;
 mod interface;

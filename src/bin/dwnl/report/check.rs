@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use dwnl::Policy;
-use dwnl::policy::{Allow, Diagnostic, Diagnostics, PolicyWarning};
+use dwnl::policy::{Diagnostic, Diagnostics, Entry, PolicyWarning};
 use serde::Serialize;
 
 use super::Report;
@@ -72,9 +72,10 @@ impl<'a> Check<'a> {
 
 /// The number of sources in the policy. Those of a group count once, even if several entries use it.
 fn count_sources(policy: &Policy) -> usize {
-    let groups = policy.allow().iter().filter_map(Allow::from).flatten();
     let mut seen = HashSet::new();
-    groups
+    policy
+        .entries()
+        .flat_map(Entry::groups)
         .filter(|group| seen.insert(group.sources().as_ptr()))
         .map(|group| group.sources().len())
         .sum()
@@ -118,7 +119,7 @@ impl Report for Check<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::model::{AddressSpec, Location};
-    use dwnl::policy::Group;
+    use dwnl::policy::{Allow, Group};
 
     use super::super::test_support::{json, text};
     use super::*;

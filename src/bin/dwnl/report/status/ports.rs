@@ -182,7 +182,7 @@ impl<'a> UnpublishedReport<'a> {
             let entries = policy.allow().iter().filter(|entry| entry.ports().contains(ports));
             UnpublishedReport {
                 ports: *ports,
-                entries: entries.filter_map(Allow::name).map(|name| &**name).collect(),
+                entries: entries.filter_map(|entry| entry.name()).map(|name| &**name).collect(),
                 published_as: texts(published_as),
             }
         };

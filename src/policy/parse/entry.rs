@@ -1,4 +1,4 @@
-//! The `[[allow]]` entries.
+//! The `[[allow]]` and `[[deny]]` entries.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,9 +11,9 @@ use super::{interface, port, source};
 use crate::model::{AddressSpec, Interface, Location, Name, Ports};
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::entry_name;
-use crate::policy::{Allow, PolicyError, lint};
+use crate::policy::{Allow, Deny, EntryBuilder, PolicyError, lint};
 
-const KEYS: [&str; 5] = ["name", "ports", "from", "in-interface", "to"];
+const KEYS: [&str; 6] = ["name", "ports", "from", "except", "in-interface", "to"];
 
 /// Reads the entries of one policy.
 pub(in crate::policy) struct Reader<'r, 't> {
@@ -30,47 +30,86 @@ impl<'r, 't> Reader<'r, 't> {
     }
 
     /// Reads the value of `allow`.
-    pub fn entries(&mut self, value: &Value) -> Vec<Allow> {
+    pub fn allowed(&mut self, value: &Value) -> Vec<Allow> {
+        self.entries("allow", value, Self::allow)
+    }
+
+    /// Reads the value of `deny`.
+    pub fn denied(&mut self, value: &Value) -> Vec<Deny> {
+        self.entries("deny", value, Self::deny)
+    }
+
+    fn entries<E>(
+        &mut self,
+        key: &str,
+        value: &Value,
+        read: impl Fn(&mut Self, &DeTable, &Range<usize>) -> Option<E>,
+    ) -> Vec<E> {
         let tables = value.get_ref().as_array().filter(|array| {
             array.iter().all(|element| matches!(element.get_ref(), DeValue::Table(_)))
         });
         let Some(tables) = tables else {
-            let help = "begin each entry with `[[allow]]`, in double brackets".to_owned();
+            let help = format!("begin each entry with `[[{key}]]`, in double brackets");
             self.document.wrong_type(value, "an array of tables", help);
             return Vec::new();
         };
         let mut entries = Vec::with_capacity(tables.len());
         for element in tables.iter() {
             if let DeValue::Table(table) = element.get_ref() {
-                entries.extend(self.entry(table, &element.span()));
+                entries.extend(read(self, table, &element.span()));
             }
         }
         entries
     }
 
-    fn entry(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Allow> {
+    fn allow(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Allow> {
         let before = self.document.errors.len();
         self.document.check_keys(table, " in an `[[allow]]` entry", &KEYS);
-        let name = table.get("name").and_then(|value| self.name(value));
         let ports = match table.get("ports") {
             Some(value) => self.ports(value),
             None => self.ports_required(span),
         };
+        let builder = self.common(table, span, Allow::builder(ports))?;
+        self.built(before, table, span, || builder.build())
+    }
+
+    fn deny(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Deny> {
+        let before = self.document.errors.len();
+        self.document.check_keys(table, " in a `[[deny]]` entry", &KEYS);
+        let builder = match table.get("ports") {
+            Some(value) => Deny::builder().ports(self.ports(value)),
+            None => Deny::builder(),
+        };
+        let builder = self.common(table, span, builder)?;
+        self.built(before, table, span, || builder.build())
+    }
+
+    /// Reads the keys that all entries have, except `ports`. `None` if a group that the entry names has an
+    /// error of its own.
+    fn common<E>(
+        &mut self,
+        table: &DeTable,
+        span: &Range<usize>,
+        mut entry: EntryBuilder<E>,
+    ) -> Option<EntryBuilder<E>> {
+        let name = table.get("name").and_then(|value| self.name(value));
         let from = table.get("from").map(|value| {
             self.groups.named_by(self.document, "from", value, PolicyError::EmptyFrom)
         });
+        let except = table.get("except").map(|value| {
+            self.groups.named_by(self.document, "except", value, PolicyError::EmptyExcept)
+        });
         let in_interface = table.get("in-interface").and_then(|value| self.in_interface(value));
         let to = table.get("to").map(|value| self.to(value));
-        // A group that is named may have an error of its own.
-        if self.document.errors.len() != before || matches!(from, Some(None)) {
-            return None;
-        }
-        let mut entry = Allow::builder(ports).at(self.document.at(span));
+        entry = entry.at(self.document.at(span));
         if let Some(name) = name {
             entry = entry.name(&*name);
         }
-        if let Some(groups) = from.flatten() {
-            entry = entry.from(groups);
+        if let Some(groups) = from {
+            entry = entry.from(groups?);
+        }
+        if let Some(groups) = except {
+            entry = entry.except(groups?);
         }
         if let Some(interface) = in_interface {
             entry = entry.in_interface(interface);
@@ -78,7 +117,21 @@ impl<'r, 't> Reader<'r, 't> {
         if let Some(addresses) = to {
             entry = entry.to(addresses);
         }
-        let built = entry.build().map_err(|error| {
+        Some(entry)
+    }
+
+    /// The entry, if there is no error in it. `before` is the number of errors before it.
+    fn built<E>(
+        &mut self,
+        before: usize,
+        table: &DeTable,
+        span: &Range<usize>,
+        build: impl FnOnce() -> Result<E, PolicyError>,
+    ) -> Option<E> {
+        if self.document.errors.len() != before {
+            return None;
+        }
+        let built = build().map_err(|error| {
             // The errors of single keys were reported above.
             let to = table.get("to").map_or_else(|| span.clone(), |value| value.span());
             self.document.missing_error(to, error.into());
