@@ -8,7 +8,7 @@ use super::addresses::{Addresses, all, merged};
 use super::condition::{RuleCondition, Source, of_iptables, of_nft};
 use super::sources::{SetSource, Sources};
 use super::view::View;
-use crate::compile::{ALLOW, ALLOWED, BLOCK, SWARM};
+use crate::compile::{ALLOW, ALLOWED, BLOCK, SWARM, SWARM_PEERS};
 use crate::model::{
     AddressSpec, Family, Interface, Interval, IpVersion, Match, Name, NftStatement, Ports,
     Protocol, Rule,
@@ -48,7 +48,9 @@ impl PermitReader {
     pub fn read(view: &View) -> Vec<(Permit, Arc<Sources>)> {
         let mut reader = PermitReader::default();
         if view.has_guard() {
-            for rule in [ALLOWED, SWARM].into_iter().flat_map(|chain| view.own(chain).known()) {
+            for rule in
+                [ALLOWED, SWARM, SWARM_PEERS].into_iter().flat_map(|chain| view.own(chain).known())
+            {
                 let accepts = |rule: &Rule| {
                     rule.as_nft().is_some_and(|rule| rule.statement == NftStatement::Accept)
                 };

@@ -3,41 +3,81 @@
 use std::sync::Arc;
 
 use super::dedup;
-use super::expand::{comment, condition, destinations, of_version, origin};
+use super::expand::{comment, condition, denied_ports, destinations, of_version, origin};
 use super::sets::SetGroups;
 use crate::model::{
     AddressSpec, DesiredRule, Direction, Endpoint, IpVersion, NftMatch, NftRule, NftStatement,
     Origin, Ports,
 };
-use crate::policy::{Allow, Entry};
+use crate::policy::{Entry, Policy};
 
-/// One rule for each source that has one in `DOCKER-BLOCK`, and one for each set of a large group.
-pub(super) fn rules(entries: &[Allow], large: &SetGroups) -> Vec<DesiredRule> {
-    let mut rules = Vec::new();
-    for entry in entries {
-        for version in IpVersion::ALL {
-            for ports in entry.ports() {
-                for destination in destinations(version, entry) {
-                    Allowed { version, entry, ports: *ports, destination }
-                        .push_onto(large, &mut rules);
-                }
-            }
-        }
+/// The rules of the policy: those that deny `return`, so that the packet is refused, whichever chain has
+/// jumped here. Those that allow follow: `accept`.
+pub(super) fn rules(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+    let mut rules = denying(policy, large);
+    for entry in policy.allow() {
+        rules.extend(allowing(entry, large));
     }
     dedup(rules)
 }
 
-/// The rules of one entry for one of its ports and one destination.
-struct Allowed<'a> {
-    version: IpVersion,
-    entry: &'a Entry,
-    ports: Ports,
-    destination: Option<&'a AddressSpec>,
+/// The rules that deny.
+pub(super) fn denying(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+    policy.deny().iter().flat_map(|entry| denying_one(entry, large)).collect()
 }
 
-impl Allowed<'_> {
+/// The rules of one entry that denies.
+pub(super) fn denying_one(entry: &Entry, large: &SetGroups) -> Vec<DesiredRule> {
+    flow_rules(entry, &denied_ports(entry), &NftStatement::Return, large)
+}
+
+/// The rules of one entry that allows: one for each source that has one in `DOCKER-BLOCK`, and one for
+/// each set of a large group.
+pub(super) fn allowing(entry: &Entry, large: &SetGroups) -> Vec<DesiredRule> {
+    dedup(flow_rules(entry, &listed_ports(entry), &NftStatement::Accept, large))
+}
+
+/// The same rules for the chain `allow`, which has to be in front of `DOCKER-BLOCK`: they set the mark of
+/// flows to this host.
+pub(super) fn marking(entry: &Entry, large: &SetGroups, mark: u32) -> Vec<DesiredRule> {
+    flow_rules(entry, &listed_ports(entry), &NftStatement::SetCtMark(mark), large)
+}
+
+fn listed_ports(entry: &Entry) -> Vec<Option<Ports>> {
+    entry.ports().iter().copied().map(Some).collect()
+}
+
+fn flow_rules(
+    entry: &Entry,
+    ports: &[Option<Ports>],
+    statement: &NftStatement,
+    large: &SetGroups,
+) -> Vec<DesiredRule> {
+    let mut rules = Vec::new();
+    for version in IpVersion::ALL {
+        for ports in ports {
+            for destination in destinations(version, entry) {
+                FlowRules { version, entry, ports: *ports, destination, statement }
+                    .push_onto(large, &mut rules);
+            }
+        }
+    }
+    rules
+}
+
+/// The rules of one entry for one of its ports and one destination.
+struct FlowRules<'a> {
+    version: IpVersion,
+    entry: &'a Entry,
+    /// `None`: every port of every protocol.
+    ports: Option<Ports>,
+    destination: Option<&'a AddressSpec>,
+    statement: &'a NftStatement,
+}
+
+impl FlowRules<'_> {
     fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
-        let Allowed { version, entry, .. } = *self;
+        let FlowRules { version, entry, .. } = *self;
         let Some(groups) = entry.sources() else {
             return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
         };
@@ -60,14 +100,18 @@ impl Allowed<'_> {
     }
 
     /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto VERSION
-    /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter accept comment NAME`
+    /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter STATEMENT comment NAME`. A
+    /// rule that marks ends with the condition `fib daddr type local`.
     fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
         let interface = self.entry.in_interface().cloned();
         let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
-        let service = [NftMatch::CtOriginalPorts(self.ports), NftMatch::NfProto(self.version)];
+        let ports = self.ports.map(NftMatch::CtOriginalPorts);
+        let service = ports.into_iter().chain([NftMatch::NfProto(self.version)]);
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
+        let marks = matches!(self.statement, NftStatement::SetCtMark(_));
+        let local = marks.then_some(NftMatch::DstTypeLocal);
         let conditions = interface.into_iter().chain(service).chain(destination).chain(source);
-        let rule = NftRule::new(conditions, NftStatement::Accept);
+        let rule = NftRule::new(conditions.chain(local), self.statement.clone());
         let rule = NftRule { comment: comment(self.entry), ..rule };
         DesiredRule { rule: rule.into(), origin: Some(origin) }
     }

@@ -2,25 +2,31 @@
 //! dropped.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::guard::ALLOWED;
 use super::refused::DROPPED;
 use super::sets::SetGroups;
-use super::{ALLOW, BLOCK, allow_rules, allowed, nat_path, own_table, set_rules};
+use super::{
+    ALLOW, BLOCK, allowed, block_rules, denies_sets, denying_verdict, nat_path, own_table,
+    set_rules,
+};
 use crate::docker::DOCKER;
 use crate::model::{
     ChainPath, DesiredRule, InstalledRule, IpVersion, Name, NftStatement, Ports, Rule, Snapshot,
 };
-use crate::policy::{Allow, Policy};
+use crate::policy::{Entry, Policy};
 
-/// What an entry of a policy admitted since its rules were written.
+/// What the rules of an entry of a policy counted since they were written: what an entry that allows
+/// admitted, or what one that denies refused.
 ///
-/// *With the guard on*, these are the packets that the guard accepted because of the entry, of flows that
-/// were not answered yet. That is the first packet of a flow, and its repetitions as long as the server
-/// does not answer. The first packet of a translated flow is counted twice if its source is in a group of
-/// 64 or more addresses of one IP version, because the guard then judges it after the translation and again
-/// when it is forwarded.
+/// *With the guard on*, an entry that allows counts the packets that the guard accepted because of it, of
+/// flows that were not answered yet. That is the first packet of a flow, and its repetitions as long as the
+/// server does not answer. The first packet of a translated flow is counted twice if its source is in a group
+/// of 64 or more addresses of one IP version, or if the policy denies such a group, because the guard then
+/// judges it after the translation and again when it is forwarded. An entry that denies counts every packet
+/// once.
 ///
 /// *With the guard off*, these are the first packets of flows that matched the entry.
 ///
@@ -30,7 +36,7 @@ use crate::policy::{Allow, Policy};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EntryCounters {
-    /// The index of the entry in [`Policy::allow`].
+    /// The index of the entry in [`Policy::allow`] or [`Policy::deny`].
     pub index: usize,
     /// The name of the entry, if it has one.
     pub name: Option<Arc<str>>,
@@ -38,11 +44,12 @@ pub struct EntryCounters {
     pub packets: u64,
     /// Bytes of these packets, IP headers included.
     pub bytes: u64,
-    /// The same for each of the entry's [`Allow::ports`], in their order.
+    /// The same for each of the entry's [`Entry::ports`], in their order. Empty for an entry that denies
+    /// every port.
     pub ports: Vec<PortCounters>,
 }
 
-/// What an entry of a policy admitted to one of its ports or ranges of ports.
+/// What an entry of a policy counted for one of its ports or ranges of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PortCounters {
@@ -67,22 +74,33 @@ pub struct GuardDrops {
     pub bytes: u64,
 }
 
-/// What each entry of the policy admitted, in the order of the entries, by the rules that the snapshot
-/// holds. Zero for an entry that is not installed.
+/// What each entry of [`Policy::allow`] admitted, in the order of the entries, by the rules that the
+/// snapshot holds. Zero for an entry that is not installed.
 pub fn entry_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters> {
-    let new = |(index, entry): (usize, &Allow)| EntryCounters {
-        index,
-        name: entry.name().cloned(),
-        packets: 0,
-        bytes: 0,
-        ports: entry
-            .ports()
-            .iter()
-            .map(|it| PortCounters { ports: *it, packets: 0, bytes: 0 })
-            .collect(),
-    };
-    let mut counters: Vec<EntryCounters> = policy.allow().iter().enumerate().map(new).collect();
-    for (path, entries) in rules_by_entry(policy) {
+    let entries: Vec<&Entry> = policy.allow().iter().map(Deref::deref).collect();
+    let counters = entries.iter().map(|entry| EntryCounters::new(entry, entry.ports()));
+    count(counters, allowing_rules(policy, &entries), snapshot)
+}
+
+/// What each entry of [`Policy::deny`] refused, in the same way.
+pub fn deny_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters> {
+    let entries: Vec<&Entry> = policy.deny().iter().map(Deref::deref).collect();
+    let counters = entries.iter().map(|entry| match entry.is_for_every_port() {
+        true => EntryCounters::new(entry, &[]),
+        false => EntryCounters::new(entry, entry.ports()),
+    });
+    count(counters, denying_rules(policy, &entries), snapshot)
+}
+
+/// Adds what the installed rules counted.
+fn count(
+    counters: impl Iterator<Item = EntryCounters>,
+    rules: Vec<(Arc<ChainPath>, Entries)>,
+    snapshot: &Snapshot,
+) -> Vec<EntryCounters> {
+    let number = |(index, counters)| EntryCounters { index, ..counters };
+    let mut counters: Vec<EntryCounters> = counters.enumerate().map(number).collect();
+    for (path, entries) in rules {
         for installed in snapshot.chain(&path).into_iter().flat_map(|chain| &chain.rules) {
             let rule = installed.content.known();
             let index = rule.and_then(|rule| entries.get(rule));
@@ -95,6 +113,18 @@ pub fn entry_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters
 }
 
 impl EntryCounters {
+    /// The counters of an entry for these ports, at zero.
+    fn new(entry: &Entry, ports: &[Ports]) -> EntryCounters {
+        let ports = ports.iter().map(|it| PortCounters { ports: *it, packets: 0, bytes: 0 });
+        EntryCounters {
+            index: 0,
+            name: entry.name().cloned(),
+            packets: 0,
+            bytes: 0,
+            ports: ports.collect(),
+        }
+    }
+
     /// Adds what a rule of the entry for these ports counted.
     fn count(&mut self, ports: Option<Ports>, rule: &InstalledRule) {
         self.packets += rule.packets;
@@ -135,37 +165,65 @@ fn dropped_path(rule: &Rule) -> Option<&str> {
 /// The rules of a chain, each with the index of its entry.
 type Entries = HashMap<Rule, usize>;
 
-/// The chains that decide for each entry, with their rules: with the guard `allowed` alone, which sees
-/// the flows on every path; else `DOCKER-BLOCK`, and `allow` for large groups.
-fn rules_by_entry(policy: &Policy) -> Vec<(Arc<ChainPath>, Entries)> {
+/// The chains that decide for each entry, with the rules that allow: with the guard `allowed` alone, which
+/// sees the flows on every path; else `DOCKER-BLOCK`, and `allow` for large groups or, if the policy denies
+/// sets, for all sources.
+fn allowing_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, Entries)> {
     let groups = SetGroups::of(policy);
-    let own = |chain: &str| Arc::new(ChainPath { table: own_table(), chain: chain.into() });
     if policy.guard().is_enabled() {
-        let rules = |entry: &Allow| allowed::rules(std::slice::from_ref(entry), &groups);
-        return vec![(own(ALLOWED), index(policy, rules))];
+        return vec![(own(ALLOWED), index(entries, |entry| allowed::allowing(entry, &groups)))];
+    }
+    let mark = policy.guard().mark().bits();
+    if denies_sets(policy, &groups) {
+        return vec![(own(ALLOW), index(entries, |it| allowed::marking(it, &groups, mark)))];
     }
     let docker: Name = DOCKER.into();
     let block = |version| {
-        let rules = |entry: &Allow| {
+        let rules = |entry: &Entry| {
             let mut rules = Vec::new();
-            allow_rules::push_rules(version, entry, &docker, &groups, &mut rules);
+            block_rules::push_allowing(version, entry, &docker, &groups, &mut rules);
             rules
         };
-        (nat_path(version, BLOCK), index(policy, rules))
+        (nat_path(version, BLOCK), index(entries, rules))
     };
-    let mark = policy.guard().mark().bits();
-    let allow = index(policy, |entry| set_rules::rules(entry, &groups, mark));
+    let allow = index(entries, |entry| set_rules::rules(entry, &groups, mark));
     IpVersion::ALL.map(block).into_iter().chain([(own(ALLOW), allow)]).collect()
 }
 
-fn index(policy: &Policy, rules: impl Fn(&Allow) -> Vec<DesiredRule>) -> Entries {
-    let mut entries = Entries::new();
-    for (index, entry) in policy.allow().iter().enumerate() {
+/// The chains that decide for each entry, with the rules that deny.
+fn denying_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, Entries)> {
+    let groups = SetGroups::of(policy);
+    let in_sets = index(entries, |entry| allowed::denying_one(entry, &groups));
+    if policy.guard().is_enabled() {
+        return vec![(own(ALLOWED), in_sets)];
+    }
+    if denies_sets(policy, &groups) {
+        return vec![(own(ALLOW), in_sets)];
+    }
+    let verdict = denying_verdict(policy);
+    let block = |version| {
+        let rules = |entry: &Entry| {
+            let mut rules = Vec::new();
+            block_rules::push_denying(version, entry, &verdict, &groups, &mut rules);
+            rules
+        };
+        (nat_path(version, BLOCK), index(entries, rules))
+    };
+    IpVersion::ALL.map(block).into()
+}
+
+fn own(chain: &str) -> Arc<ChainPath> {
+    Arc::new(ChainPath { table: own_table(), chain: chain.into() })
+}
+
+fn index(entries: &[&Entry], rules: impl Fn(&Entry) -> Vec<DesiredRule>) -> Entries {
+    let mut found = Entries::new();
+    for (index, entry) in entries.iter().enumerate() {
         for desired in rules(entry) {
-            entries.entry(desired.rule).or_insert(index);
+            found.entry(desired.rule).or_insert(index);
         }
     }
-    entries
+    found
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The parts of an `[[allow]]` entry that its rules are made of.
+//! The parts of an entry that its rules are made of.
 
 use ipnetwork::IpNetwork;
 
-use crate::model::{AddressRange, AddressSpec, IpVersion, Name, Origin};
+use crate::model::{AddressRange, AddressSpec, IpVersion, Name, Origin, Ports};
 use crate::policy::{Entry, Group, Source};
 
 /// Maximum length in bytes of a comment that nft can read (`NFTNL_UDATA_COMMENT_MAXLEN` less its
@@ -16,6 +16,14 @@ pub(super) fn destinations(version: IpVersion, entry: &Entry) -> Vec<Option<&Add
         return vec![None];
     }
     entry.to().iter().filter(|addresses| addresses.version() == version).map(Some).collect()
+}
+
+/// The ports of an entry that denies, each for rules of its own; `None` for every port.
+pub(super) fn denied_ports(entry: &Entry) -> Vec<Option<Ports>> {
+    if entry.is_for_every_port() {
+        return vec![None];
+    }
+    entry.ports().iter().copied().map(Some).collect()
 }
 
 /// The sources of a group that are of this IP version.

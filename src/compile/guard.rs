@@ -10,13 +10,13 @@ use super::allowed;
 use super::own::{chain, goto, jump, rule};
 use super::refused::{self, refuse};
 use super::sets::SetGroups;
-use super::{GUARD, base_rule, nat_chain, swarm};
+use super::{GUARD, base_rule, dedup, nat_chain, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
     BaseChain, Chain, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name, NftMatch,
     NftStatement, Ownership, RefusalPath, Set, Verdict,
 };
-use crate::policy::{Allow, DirectRouting, Policy};
+use crate::policy::{DirectRouting, Entry, Policy};
 
 /// What every policy allows: the host itself and the containers.
 pub(super) const INSIDE: &str = "inside";
@@ -34,6 +34,8 @@ pub(crate) const PROXIED: &str = "proxied";
 pub(crate) const INPUT: &str = "input";
 /// What is for a port of the communication between the nodes of a Swarm.
 pub(crate) const SWARM: &str = "swarm";
+/// What the other nodes of a Swarm are allowed, if the policy denies anything.
+pub(crate) const SWARM_PEERS: &str = "swarm-peers";
 
 /// The rules of the chain of `ip nat` or `ip6 nat` for sources that no rule of `DOCKER-BLOCK`
 /// allowed. Docker's rules translate the packet, so that it never reaches docker-proxy, and it is
@@ -63,7 +65,7 @@ pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
         paths(policy).map(|path| refused::chain(path, policy.log().refused())).collect();
     chains.extend([
         regular(INSIDE, inside()),
-        regular(ALLOWED, allowed::rules(policy.allow(), large)),
+        regular(ALLOWED, allowed::rules(policy, large)),
         regular(TRANSLATED, translated(policy.guard().mark().bits())),
         regular(BRIDGED, bridged(policy.guard().direct_routing())),
         chain(
@@ -74,8 +76,8 @@ pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
         chain(FORWARD, Some(BaseChain::FORWARD), forward()),
         regular(PROXIED, accept_or_drop(RefusalPath::DockerProxy)),
     ]);
-    chains.extend(peers.as_ref().map(|peers| regular(SWARM, swarm_peers(peers, large))));
-    let input = [established()].into_iter().chain(peers.iter().flat_map(swarm_ports));
+    chains.extend(peers.iter().flat_map(|peers| swarm_chains(policy, peers, large)));
+    let input = [established()].into_iter().chain(peers.iter().flat_map(|it| swarm_ports(it)));
     chains.push(chain(INPUT, Some(BaseChain::INPUT), input.collect()));
     chains
 }
@@ -143,17 +145,27 @@ fn bridged(direct_routing: DirectRouting) -> Vec<DesiredRule> {
 }
 
 /// `tcp dport 2377 counter goto swarm`
-fn swarm_ports(peers: &Allow) -> impl Iterator<Item = DesiredRule> {
+fn swarm_ports(peers: &Entry) -> impl Iterator<Item = DesiredRule> {
     peers.ports().iter().map(|ports| rule([NftMatch::Ports(*ports)], goto(SWARM)))
 }
 
-/// `counter jump inside`, the rules for the other nodes, `counter jump refused-swarm` and
-/// `counter drop comment "not allowed: Swarm"`
-fn swarm_peers(peers: &Allow, large: &SetGroups) -> Vec<DesiredRule> {
+/// `swarm`: `counter jump inside`, the rules for the other nodes, `counter jump refused-swarm` and
+/// `counter drop comment "not allowed: Swarm"`. If the policy denies anything, the rules for the other
+/// nodes are in a chain of their own, behind those that deny: `counter jump swarm-peers`.
+fn swarm_chains(policy: &Policy, peers: &Entry, large: &SetGroups) -> Vec<Chain> {
+    let allowing = allowed::allowing(peers, large);
+    let denying = allowed::denying(policy, large);
+    let (own, admitting) = match denying.is_empty() {
+        true => (None, allowing),
+        false => {
+            let own = dedup([denying, allowing].concat());
+            (Some(chain(SWARM_PEERS, None, own)), vec![rule([], jump(SWARM_PEERS))])
+        }
+    };
     let mut rules = vec![rule([], jump(INSIDE))];
-    rules.extend(allowed::rules(std::slice::from_ref(peers), large));
+    rules.extend(admitting);
     rules.extend(refuse(RefusalPath::Swarm));
-    rules
+    own.into_iter().chain([chain(SWARM, None, rules)]).collect()
 }
 
 /// `ct mark & MARK == MARK ct status dnat counter goto translated`: what Docker has translated

@@ -11,8 +11,8 @@
 //! With the guard, the last rule of `DOCKER-BLOCK` has all other sources translated too, and the
 //! guard's chains in dwnl's own table judge all flows.
 
-mod allow_rules;
 mod allowed;
+mod block_rules;
 mod counters;
 mod coverage;
 mod expand;
@@ -45,13 +45,16 @@ use crate::policy::Policy;
 use sets::SetGroups;
 pub use sets::group_of_set;
 
-pub use counters::{EntryCounters, GuardDrops, PortCounters, entry_counters, guard_drops};
+pub use counters::{
+    EntryCounters, GuardDrops, PortCounters, deny_counters, entry_counters, guard_drops,
+};
 pub use coverage::{
     PortCoverage, blocked_swarm_ports, port_coverage, uncovered_ports, unprotected_ports,
 };
 pub(crate) use expand::nft_comment;
 pub(crate) use guard::{
-    ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, TRANSLATED, named_bridges as guarded_bridges,
+    ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, SWARM_PEERS, TRANSLATED,
+    named_bridges as guarded_bridges,
 };
 pub(crate) use installed::{Installed, admitting_rules, blocks, installed};
 pub(crate) use known::unknown_ports;
@@ -84,9 +87,7 @@ pub fn compile(policy: &Policy) -> Ruleset {
         sets.extend(guard::sets(policy));
         chains.extend(guard::chains(policy, &large));
     } else {
-        let mark = policy.guard().mark().bits();
-        let rules = policy.allow().iter().flat_map(|it| set_rules::rules(it, &large, mark));
-        chains.extend(allow_chain(rules.collect()));
+        chains.extend(allow_chain(allow_rules(policy, &large)));
         unused.extend(IpVersion::ALL.map(|version| nat_path(version, GUARD)));
     }
     chains
@@ -135,6 +136,25 @@ fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Cha
     [docker].into_iter().chain(guard).chain(own).collect()
 }
 
+/// Whether sources that the policy denies are in sets, so that no rule of iptables can tell them from
+/// others. Then `DOCKER-BLOCK` allows nobody by itself.
+fn denies_sets(policy: &Policy, large: &SetGroups) -> bool {
+    let mut groups = policy.deny().iter().flat_map(|it| it.sources().into_iter().flatten());
+    groups.any(|group| IpVersion::ALL.into_iter().any(|version| large.contains(version, group)))
+}
+
+/// The rules of the chain `allow`: those that look up the sets of large groups. If the policy denies sets,
+/// all of its rules, because nothing may be allowed in front of them.
+fn allow_rules(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+    let mark = policy.guard().mark().bits();
+    let entries = policy.allow().iter();
+    if denies_sets(policy, large) {
+        let marking = entries.flat_map(|it| allowed::marking(it, large, mark));
+        return allowed::denying(policy, large).into_iter().chain(marking).collect();
+    }
+    entries.flat_map(|it| set_rules::rules(it, large, mark)).collect()
+}
+
 /// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
 fn allow_chain(rules: Vec<DesiredRule>) -> Option<Chain> {
     let rules = dedup(rules);
@@ -181,21 +201,37 @@ fn to_local(verdict: Verdict) -> IptablesRule {
     IptablesRule { matches: [Match::DstTypeLocal].into(), ..IptablesRule::new(verdict) }
 }
 
-/// The rules of `DOCKER-BLOCK`: by entry, port and source. The last one sends all other sources to
-/// the guard, or without it those to `DOCKER` that are in a set.
+/// The rules of `DOCKER-BLOCK`: by entry, port and source, first those that deny. The last one sends all
+/// other sources to the guard, or without it those to `DOCKER` that are in a set.
 fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
     let docker: Name = DOCKER.into();
     let mut desired = Vec::new();
-    for entry in policy.allow() {
-        allow_rules::push_rules(version, entry, &docker, large, &mut desired);
+    let denies_sets = denies_sets(policy, large);
+    if !denies_sets {
+        let verdict = denying_verdict(policy);
+        for entry in policy.deny() {
+            block_rules::push_denying(version, entry, &verdict, large, &mut desired);
+        }
+        for entry in policy.allow() {
+            block_rules::push_allowing(version, entry, &docker, large, &mut desired);
+        }
     }
     if policy.guard().is_enabled() {
         // -g DOCKER-BLOCK-GUARD
         desired.push(base_rule(IptablesRule::new(Verdict::Goto(GUARD.into()))));
-    } else if large.has(version) {
+    } else if denies_sets || large.has(version) {
         desired.push(base_rule(mark_rule(policy.guard().mark().bits(), docker)));
     }
     dedup(desired)
+}
+
+/// What a rule of `DOCKER-BLOCK` does with a packet of a source that is denied: the same as the last rule
+/// does with those that no rule matches.
+fn denying_verdict(policy: &Policy) -> Verdict {
+    match policy.guard().is_enabled() {
+        true => Verdict::Goto(GUARD.into()),
+        false => Verdict::Return,
+    }
 }
 
 /// `-m connmark --mark MARK/MARK -m conntrack --ctstate NEW -j DOCKER`

@@ -67,6 +67,10 @@ fn return_rule<'a>(block: impl Iterator<Item = &'a Rule>) -> ReturnRule {
         if has_verdict(rule, &Verdict::Goto(GUARD.into())) {
             return ReturnRule::Guarded;
         }
+        // Packets of a denied source, which the RETURN rule has to stop.
+        if has_verdict(rule, &Verdict::Return) {
+            return ReturnRule::Kept;
+        }
         admitted.extend(admits_everyone(rule));
     }
     if admitted.len() == Protocol::ALL.len() { ReturnRule::Open } else { ReturnRule::Kept }

@@ -34,19 +34,12 @@ impl SetGroups {
     pub fn of(policy: &Policy) -> SetGroups {
         let mut large =
             SetGroups { groups: HashMap::new(), names: HashSet::new(), sets: Vec::new() };
-        for (index, entry) in policy.allow().iter().enumerate() {
-            for group in entry.sources().into_iter().flatten() {
-                for version in IpVersion::ALL {
-                    large.add(version, group, entry, index);
-                }
-            }
+        for (number, entry) in (1..).zip(policy.deny()) {
+            large.add_entry(entry, &format!("deny-{number}"));
         }
-        if let Some(peers) = swarm::entry(policy.guard()) {
-            for group in peers.sources().into_iter().flatten() {
-                for version in IpVersion::ALL {
-                    large.add(version, group, &peers, policy.allow().len());
-                }
-            }
+        let peers = swarm::entry(policy.guard());
+        for (number, entry) in (1..).zip(policy.allow().iter().chain(&peers)) {
+            large.add_entry(entry, &number.to_string());
         }
         large
     }
@@ -71,7 +64,16 @@ impl SetGroups {
         self.sets
     }
 
-    fn add(&mut self, version: IpVersion, group: &Group, entry: &Entry, index: usize) {
+    /// Adds the large groups of an entry, which is known by this number if it has no name.
+    fn add_entry(&mut self, entry: &Entry, number: &str) {
+        for group in entry.sources().into_iter().flatten() {
+            for version in IpVersion::ALL {
+                self.add(version, group, entry, number);
+            }
+        }
+    }
+
+    fn add(&mut self, version: IpVersion, group: &Group, entry: &Entry, number: &str) {
         let key = key(version, group);
         // A set that no rule looks up would be in a table that does not exist.
         let is_unused = destinations(version, entry).is_empty();
@@ -83,7 +85,7 @@ impl SetGroups {
         let (hosts, intervals) = coalesce(sources);
         let (name, words) = match group.name() {
             Some(name) => (set_name(name), format!("group `{name}`")),
-            None => literal_name(entry, index),
+            None => literal_name(entry, number),
         };
         let name = self.unique(version, name);
         let words: Name = words.into();
@@ -155,10 +157,10 @@ fn version_suffix(name: &str) -> Option<(&str, IpVersion)> {
 }
 
 /// The name and the words for an entry's own sources. A group's name never begins with a dot.
-fn literal_name(entry: &Entry, index: usize) -> (String, String) {
+fn literal_name(entry: &Entry, number: &str) -> (String, String) {
     match entry.name() {
         Some(name) => (format!(".{}", set_name(name)), format!("the sources of entry `{name}`")),
-        None => (format!(".{}", index + 1), format!("the sources of entry {}", index + 1)),
+        None => (format!(".{number}"), format!("the sources of entry {number}")),
     }
 }
 

@@ -12,6 +12,8 @@ pub enum NftStatement {
     Accept,
     /// `drop`.
     Drop,
+    /// `return`: on in the chain that jumped here; at the end of a base chain, as its policy says.
+    Return,
     /// `reject with tcp reset`, in a rule for TCP alone: answers as a closed port does.
     RejectWithReset,
     /// `jump CHAIN`: on in that chain, and back here at its end.
@@ -97,6 +99,7 @@ impl NftStatement {
             NftStatement::Jump(chain) | NftStatement::Goto(chain) => Some(chain),
             NftStatement::Accept
             | NftStatement::Drop
+            | NftStatement::Return
             | NftStatement::RejectWithReset
             | NftStatement::SetCtMark(_)
             | NftStatement::ClearCtMark(_)
@@ -111,6 +114,7 @@ impl NftStatement {
             NftStatement::UpdateSet(update) => Some(&update.set),
             NftStatement::Accept
             | NftStatement::Drop
+            | NftStatement::Return
             | NftStatement::RejectWithReset
             | NftStatement::Jump(_)
             | NftStatement::Goto(_)
@@ -126,6 +130,7 @@ impl fmt::Display for NftStatement {
         match self {
             NftStatement::Accept => write!(f, "accept"),
             NftStatement::Drop => write!(f, "drop"),
+            NftStatement::Return => write!(f, "return"),
             NftStatement::RejectWithReset => write!(f, "reject with tcp reset"),
             NftStatement::Jump(chain) => write!(f, "jump {chain}"),
             NftStatement::Goto(chain) => write!(f, "goto {chain}"),

@@ -149,6 +149,7 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
     let statement = prop_oneof![
         Just(NftStatement::Accept),
         Just(NftStatement::Drop),
+        Just(NftStatement::Return),
         Just(NftStatement::RejectWithReset),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Jump(chain.into())),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Goto(chain.into())),

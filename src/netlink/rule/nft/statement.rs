@@ -22,6 +22,7 @@ pub fn add(nft: &mut nftnl::Rule, statement: &NftStatement) {
     let verdict = match statement {
         NftStatement::Accept => Verdict::Accept,
         NftStatement::Drop => Verdict::Drop,
+        NftStatement::Return => Verdict::Return,
         NftStatement::RejectWithReset => Verdict::Reject(RejectionType::TcpRst),
         NftStatement::Jump(chain) => Verdict::Jump { chain: to_c_string(chain) },
         NftStatement::Goto(chain) => Verdict::Goto { chain: to_c_string(chain) },
@@ -63,6 +64,7 @@ pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
     Some(match expressions {
         [Expression::Verdict(VerdictCode::Accept)] => NftStatement::Accept,
         [Expression::Verdict(VerdictCode::Drop)] => NftStatement::Drop,
+        [Expression::Verdict(VerdictCode::Return)] => NftStatement::Return,
         [Expression::RejectWithReset] if protocol_of(matches) == Some(Protocol::Tcp) => {
             NftStatement::RejectWithReset
         }

@@ -1,8 +1,8 @@
-//! The rules of `DOCKER-BLOCK` for one `[[allow]]` entry, for each of its ports and destinations.
+//! The rules of `DOCKER-BLOCK` for one entry, for each of its ports and destinations.
 
 use std::sync::Arc;
 
-use super::expand::{destinations, network, of_version, origin, range};
+use super::expand::{denied_ports, destinations, network, of_version, origin, range};
 use super::sets::SetGroups;
 use crate::model::{
     AddressRange, AddressSpec, DesiredRule, IpVersion, IptablesRule, Match, Name, Origin, Ports,
@@ -10,18 +10,42 @@ use crate::model::{
 };
 use crate::policy::Entry;
 
-/// Appends the rules of `DOCKER-BLOCK` for an entry's small groups.
-pub(super) fn push_rules(
+/// Appends the rules of `DOCKER-BLOCK` for the small groups of an entry that allows.
+pub(super) fn push_allowing(
     version: IpVersion,
     entry: &Entry,
     docker: &Name,
     large: &SetGroups,
     desired: &mut Vec<DesiredRule>,
 ) {
-    for ports in entry.ports() {
+    let verdict = Verdict::Jump(Arc::clone(docker));
+    let ports = entry.ports().iter().copied().map(Some).collect();
+    push_rules(version, entry, ports, &verdict, large, desired);
+}
+
+/// Appends the rules for the small groups of an entry that denies. `verdict` leads past the rules that
+/// allow.
+pub(super) fn push_denying(
+    version: IpVersion,
+    entry: &Entry,
+    verdict: &Verdict,
+    large: &SetGroups,
+    desired: &mut Vec<DesiredRule>,
+) {
+    push_rules(version, entry, denied_ports(entry), verdict, large, desired);
+}
+
+fn push_rules(
+    version: IpVersion,
+    entry: &Entry,
+    ports: Vec<Option<Ports>>,
+    verdict: &Verdict,
+    large: &SetGroups,
+    desired: &mut Vec<DesiredRule>,
+) {
+    for ports in ports {
         for destination in destinations(version, entry) {
-            EntryRules { version, entry, ports: *ports, destination, docker, large }
-                .push_onto(desired);
+            EntryRules { version, entry, ports, destination, verdict, large }.push_onto(desired);
         }
     }
 }
@@ -30,9 +54,10 @@ pub(super) fn push_rules(
 struct EntryRules<'a> {
     version: IpVersion,
     entry: &'a Entry,
-    ports: Ports,
+    /// `None`: every port of every protocol.
+    ports: Option<Ports>,
     destination: Option<&'a AddressSpec>,
-    docker: &'a Name,
+    verdict: &'a Verdict,
     large: &'a SetGroups,
 }
 
@@ -53,7 +78,7 @@ impl EntryRules<'_> {
 
     /// `-s SOURCE -d DESTINATION -i INTERFACE -p tcp -m tcp --dport PORTS
     /// -m iprange --src-range SOURCE --dst-range DESTINATION -m conntrack --ctstate NEW
-    /// -m comment --comment NAME -j DOCKER`
+    /// -m comment --comment NAME -j DOCKER`; one that denies has no condition on the state
     fn rule(
         &self,
         source: Option<&AddressSpec>,
@@ -68,20 +93,22 @@ impl EntryRules<'_> {
             source: network(source),
             destination: network(self.destination),
             in_interface: self.entry.in_interface().cloned(),
-            protocol: Some(self.ports.protocol()),
+            protocol: self.ports.map(|ports| ports.protocol()),
             matches,
-            verdict: Verdict::Jump(Arc::clone(self.docker)),
+            verdict: self.verdict.clone(),
         };
         DesiredRule { rule: rule.into(), origin: Some(Arc::new(origin)) }
     }
 
     fn matches(&self, source: Option<AddressRange>) -> Arc<[Match]> {
         let destination = range(self.destination);
-        let mut matches = vec![Match::DestinationPorts(self.ports)];
+        let mut matches: Vec<Match> = self.ports.into_iter().map(Match::DestinationPorts).collect();
         if source.is_some() || destination.is_some() {
             matches.push(Match::Range { source, destination });
         }
-        matches.push(Match::CtStateNew);
+        if matches!(self.verdict, Verdict::Jump(_)) {
+            matches.push(Match::CtStateNew);
+        }
         matches.extend(self.entry.name().cloned().map(Match::Comment));
         matches.into()
     }
