@@ -6,8 +6,8 @@ use std::mem;
 use std::sync::Arc;
 
 use super::net::Net;
-use super::{Addresses, Permit};
-use crate::model::{AddressSpec, Interface, Name, Ports};
+use super::{Addresses, Interfaces, Permit};
+use crate::model::{AddressSpec, Name, Ports};
 
 /// What sources gain or lose by an entry, net of what other entries allow: a source that another
 /// entry allows neither gains nor loses access.
@@ -21,7 +21,7 @@ pub struct AccessChange {
     /// The published ports.
     pub ports: Vec<Ports>,
     /// The interface by which a packet has to come in; `None`: any.
-    pub in_interface: Option<Interface>,
+    pub in_interface: Option<Interfaces>,
     /// The destination addresses on the host; empty: any.
     pub to: Vec<AddressSpec>,
     /// Whether the sources gain access or lose it.
@@ -61,7 +61,7 @@ pub(super) struct Changes {
 }
 
 /// What the parts of a change have in common.
-type Key = (Option<Name>, EntryChange, Option<Interface>, bool, *const Addresses, Vec<Permit>);
+type Key = (Option<Name>, EntryChange, Option<Interfaces>, bool, *const Addresses, Vec<Permit>);
 
 /// Maximum number of intervals of sources that are compared by their content. Longer lists are shared by
 /// the permits of an entry anyway.

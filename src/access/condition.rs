@@ -1,13 +1,12 @@
-//! The conditions of a rule that admits flows.
+//! The conditions of a rule that admits or denies flows.
 
 use crate::compile::nft_comment;
-use crate::docker::DOCKER;
 use crate::model::{
     AddressRange, AddressSpec, Direction, Endpoint, Interface, Interval, IpVersion, IptablesRule,
-    Match, Name, NftMatch, NftRule, NftStatement, Ports, Protocol, Rule, Verdict,
+    Match, Name, NftMatch, NftRule, Ports, Protocol, Rule,
 };
 
-/// The conditions of a rule that admits flows. `None`: no condition.
+/// The conditions of a rule that admits or denies flows. `None`: no condition.
 #[derive(Clone, Debug)]
 pub(super) struct RuleCondition<'a> {
     pub entry: Option<Name>,
@@ -41,7 +40,7 @@ impl<'a> RuleCondition<'a> {
         }
     }
 
-    /// Whether it admits packets of this IP version.
+    /// Whether it is for packets of this IP version.
     pub fn is_of(&self, version: IpVersion) -> bool {
         self.version.is_none_or(|own| own == version)
     }
@@ -60,13 +59,10 @@ impl<'a> RuleCondition<'a> {
     }
 }
 
-/// The conditions of a rule of `DOCKER-BLOCK`; `None` if it does not admit flows by their sources.
+/// The conditions of a rule of `DOCKER-BLOCK`; `None` if it does not judge flows by their sources.
 pub(super) fn of_iptables(rule: &Rule) -> Option<RuleCondition<'_>> {
     let rule = rule.as_iptables()?;
-    let IptablesRule { source, destination, in_interface, protocol, matches, verdict } = rule;
-    if *verdict != Verdict::Jump(DOCKER.into()) {
-        return None;
-    }
+    let IptablesRule { source, destination, in_interface, protocol, matches, .. } = rule;
     let comment = matches.iter().find_map(|it| match it {
         Match::Comment(text) => Some(nft_comment(text)),
         _ => None,
@@ -100,13 +96,9 @@ pub(super) fn of_iptables(rule: &Rule) -> Option<RuleCondition<'_>> {
     Some(found)
 }
 
-/// The conditions of a rule of dwnl's table that accepts or marks; `None` if it does not admit flows by
-/// their sources.
+/// The conditions of a rule of dwnl's table; `None` if it does not judge flows by their sources.
 pub(super) fn of_nft(rule: &Rule) -> Option<RuleCondition<'_>> {
-    let NftRule { matches, statement, comment, .. } = rule.as_nft()?;
-    if !matches!(statement, NftStatement::Accept | NftStatement::SetCtMark(_)) {
-        return None;
-    }
+    let NftRule { matches, comment, .. } = rule.as_nft()?;
     let mut found = RuleCondition::new(comment.clone());
     for condition in matches.iter() {
         found = match condition {

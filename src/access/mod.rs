@@ -9,7 +9,9 @@ mod cause;
 mod change;
 mod condition;
 mod delta;
+mod denial;
 mod diff;
+mod interfaces;
 mod net;
 mod permit;
 mod protection;
@@ -30,6 +32,7 @@ pub use addresses::Addresses;
 pub use cause::Cause;
 pub use change::{AccessChange, EntryChange};
 pub use diff::AccessDiff;
+pub use interfaces::Interfaces;
 pub use permit::Permit;
 pub use protection::Protection;
 
@@ -57,7 +60,9 @@ impl Access {
     }
 
     fn of(view: &View) -> Access {
-        Access { protection: Protection::of(view), permits: PermitReader::read(view) }
+        let denials = PermitReader::read_denials(view);
+        let permits = denial::subtract(PermitReader::read(view), &denials);
+        Access { protection: Protection::of(view), permits }
     }
 
     /// Whether ports are blocked at all, and by what.

@@ -8,7 +8,7 @@ use super::addresses::Addresses;
 use super::delta::without_sets;
 use super::permit::Permit;
 use super::sources::{SetSource, Sources};
-use crate::model::{AddressSpec, Interface, Ports, Protocol};
+use crate::model::{AddressSpec, Ports, Protocol};
 
 /// Maximum number of other permits for whose ports a permit is divided. Above it, only those count that
 /// have all of its ports.
@@ -68,6 +68,13 @@ impl<'a> PermitIndex<'a> {
 
     /// The other permits that have some of the same ports and may match the same packets.
     fn overlapping(&self, permit: &Permit) -> Vec<(&'a Permit, &'a Arc<Sources>)> {
+        let mut others = self.coinciding(permit);
+        others.retain(|(other, _)| *other != permit);
+        others
+    }
+
+    /// The permits that have some of the same ports and may match the same packets.
+    pub fn coinciding(&self, permit: &Permit) -> Vec<(&'a Permit, &'a Arc<Sources>)> {
         let (protocol, first, last) =
             (permit.ports.protocol(), permit.ports.first(), permit.ports.last());
         let single = self.single.range((protocol, first)..=(protocol, last)).flat_map(|(_, it)| it);
@@ -79,12 +86,12 @@ impl<'a> PermitIndex<'a> {
                 && may_coincide(other, permit)
         };
         let others = others.map(|(other, sources)| (other, sources));
-        others.filter(|(other, _)| *other != permit && overlaps(other)).collect()
+        others.filter(|(other, _)| overlaps(other)).collect()
     }
 }
 
 /// The addresses that these sources do not include; the same value if they include none.
-fn without(addresses: Arc<Addresses>, sources: &Sources) -> Arc<Addresses> {
+pub(super) fn without(addresses: Arc<Addresses>, sources: &Sources) -> Arc<Addresses> {
     if addresses.is_empty() {
         return addresses;
     }
@@ -94,7 +101,7 @@ fn without(addresses: Arc<Addresses>, sources: &Sources) -> Arc<Addresses> {
 }
 
 /// The ports in parts, so that each of the others includes a part or has none of its ports.
-fn divide(ports: Ports, others: impl Iterator<Item = Ports>) -> Vec<Ports> {
+pub(super) fn divide(ports: Ports, others: impl Iterator<Item = Ports>) -> Vec<Ports> {
     let others: Vec<Ports> = others.collect();
     let mut starts = vec![u32::from(ports.first())];
     if others.len() <= DIVIDED_MAX {
@@ -113,10 +120,10 @@ fn divide(ports: Ports, others: impl Iterator<Item = Ports>) -> Vec<Ports> {
 }
 
 /// Whether every packet that meets the interface and destination of `permit` meets those of `other`.
-fn covers(other: &Permit, permit: &Permit) -> bool {
+pub(super) fn covers(other: &Permit, permit: &Permit) -> bool {
     let is_interface = match (&other.in_interface, &permit.in_interface) {
         (None, _) => true,
-        (Some(other), Some(own)) => other == own || interface_covers(other, own),
+        (Some(other), Some(own)) => other.cover(own),
         (Some(_), None) => false,
     };
     let is_destination = match (&other.to, &permit.to) {
@@ -133,40 +140,15 @@ fn contains(outer: &AddressSpec, inner: &AddressSpec) -> bool {
         && inner.last() <= outer.last()
 }
 
-/// Whether the name of one interface condition begins with that of the other, in all combinations of
-/// wildcards and negations that are certain.
-fn interface_covers(outer: &Interface, inner: &Interface) -> bool {
-    match (outer.is_negated(), inner.is_negated()) {
-        (false, false) => names_cover(outer, inner),
-        (true, true) => names_cover(inner, outer),
-        (true, false) => !names_cover(outer, inner) && !names_cover(inner, outer),
-        (false, true) => false,
-    }
-}
-
-/// Whether the condition, without its negation, includes all names of the other one.
-fn names_cover(outer: &Interface, inner: &Interface) -> bool {
-    match outer.is_wildcard() {
-        true => inner.name().starts_with(&**outer.name()),
-        false => !inner.is_wildcard() && inner.name() == outer.name(),
-    }
-}
-
 /// Whether a packet may meet the interface and destination of both.
-fn may_coincide(one: &Permit, other: &Permit) -> bool {
+pub(super) fn may_coincide(one: &Permit, other: &Permit) -> bool {
     let are_apart = match (&one.to, &other.to) {
         (Some(one), Some(other)) => one.last() < other.first() || other.last() < one.first(),
         _ => false,
     };
-    let is_interface = match (&one.in_interface, &other.in_interface) {
-        (Some(one), Some(other)) if !one.is_negated() && !other.is_negated() => {
-            names_cover(one, other) || names_cover(other, one)
-        }
-        (Some(one), Some(other)) if one.is_negated() != other.is_negated() => {
-            let (negated, plain) = if one.is_negated() { (one, other) } else { (other, one) };
-            !names_cover(negated, plain)
-        }
-        _ => true,
+    let are_interfaces_apart = match (&one.in_interface, &other.in_interface) {
+        (Some(one), Some(other)) => one.are_apart(other),
+        _ => false,
     };
-    !are_apart && is_interface
+    !are_apart && !are_interfaces_apart
 }

@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::Interfaces;
 use super::addresses::{Addresses, all, merged};
 use super::condition::{RuleCondition, Source, of_iptables, of_nft};
 use super::sources::{SetSource, Sources};
 use super::view::View;
 use crate::compile::{ALLOW, ALLOWED, BLOCK, SWARM, SWARM_PEERS};
+use crate::docker::DOCKER;
 use crate::model::{
-    AddressSpec, Family, Interface, Interval, IpVersion, Match, Name, NftStatement, Ports,
-    Protocol, Rule,
+    AddressSpec, Family, Interval, IpVersion, Match, Name, NftStatement, Ports, Protocol, Rule,
+    Verdict,
 };
 
 /// What an entry of the policy allows its sources to reach.
@@ -23,7 +25,7 @@ pub struct Permit {
     /// The published ports.
     pub ports: Ports,
     /// The interface by which a packet has to come in; `None`: any.
-    pub in_interface: Option<Interface>,
+    pub in_interface: Option<Interfaces>,
     /// The destination addresses on the host; `None`: any.
     pub to: Option<AddressSpec>,
 }
@@ -48,13 +50,10 @@ impl PermitReader {
     pub fn read(view: &View) -> Vec<(Permit, Arc<Sources>)> {
         let mut reader = PermitReader::default();
         if view.has_guard() {
-            for rule in
-                [ALLOWED, SWARM, SWARM_PEERS].into_iter().flat_map(|chain| view.own(chain).known())
-            {
-                let accepts = |rule: &Rule| {
-                    rule.as_nft().is_some_and(|rule| rule.statement == NftStatement::Accept)
-                };
-                reader.add(of_nft(rule).filter(|_| accepts(rule)), view, &IpVersion::ALL);
+            let admitting = [ALLOWED, SWARM, SWARM_PEERS].into_iter();
+            for rule in admitting.flat_map(|chain| view.own(chain).known()) {
+                let accepts = has_statement(rule, |it| *it == NftStatement::Accept);
+                reader.add(of_nft(rule).filter(|_| accepts), view, &IpVersion::ALL);
             }
         } else {
             reader.read_scheme(view);
@@ -62,19 +61,39 @@ impl PermitReader {
         reader.finish()
     }
 
+    /// What the rules deny, in the same terms.
+    pub fn read_denials(view: &View) -> Vec<(Permit, Arc<Sources>)> {
+        let mut reader = PermitReader::default();
+        let chain = if view.has_guard() { ALLOWED } else { ALLOW };
+        for rule in view.own(chain).known() {
+            let returns = has_statement(rule, |it| *it == NftStatement::Return);
+            reader.add(of_nft(rule).filter(|_| returns), view, &IpVersion::ALL);
+        }
+        for version in IpVersion::ALL.into_iter().filter(|_| !view.has_guard()) {
+            for rule in view.nat(Family::from(version), BLOCK).known() {
+                let returns = has_verdict(rule, &Verdict::Return);
+                reader.add(of_iptables(rule).filter(|_| returns), view, &[version]);
+            }
+        }
+        reader.finish()
+    }
+
     /// The permits of the scheme without the guard.
     fn read_scheme(&mut self, view: &View) {
         let mut marked = Vec::new();
+        let docker = Verdict::Jump(DOCKER.into());
         for version in IpVersion::ALL {
             for rule in view.nat(Family::from(version), BLOCK).known() {
                 if tests_mark(rule) {
                     marked.push(version);
                 }
-                self.add(of_iptables(rule), view, &[version]);
+                let condition = of_iptables(rule).filter(|_| has_verdict(rule, &docker));
+                self.add(condition, view, &[version]);
             }
         }
         for rule in view.own(ALLOW).known() {
-            self.add(of_nft(rule), view, &marked);
+            let marks = has_statement(rule, |it| matches!(it, NftStatement::SetCtMark(_)));
+            self.add(of_nft(rule).filter(|_| marks), view, &marked);
         }
     }
 
@@ -96,9 +115,13 @@ impl PermitReader {
     }
 
     fn collected(&mut self, ports: Ports, condition: &RuleCondition) -> &mut Collected {
+        let is_interface = |known: Option<&Interfaces>| match (known, condition.in_interface) {
+            (Some(known), Some(interface)) => known.is(interface),
+            (known, interface) => known.is_none() && interface.is_none(),
+        };
         let is_it = |permit: &Permit| {
             permit.ports == ports
-                && permit.in_interface.as_ref() == condition.in_interface
+                && is_interface(permit.in_interface.as_ref())
                 && permit.to == condition.to
                 && permit.entry == condition.entry
         };
@@ -106,7 +129,7 @@ impl PermitReader {
             let permit = Permit {
                 entry: condition.entry.clone(),
                 ports,
-                in_interface: condition.in_interface.cloned(),
+                in_interface: condition.in_interface.cloned().map(Interfaces::one),
                 to: condition.to,
             };
             self.last = *self.index.entry(permit.clone()).or_insert(self.permits.len());
@@ -148,6 +171,14 @@ impl Collected {
             }
         }
     }
+}
+
+fn has_statement(rule: &Rule, is: impl Fn(&NftStatement) -> bool) -> bool {
+    rule.as_nft().is_some_and(|rule| is(&rule.statement))
+}
+
+fn has_verdict(rule: &Rule, verdict: &Verdict) -> bool {
+    rule.as_iptables().is_some_and(|rule| rule.verdict == *verdict)
 }
 
 /// Whether the rule sends those to `DOCKER` that are in a set.

@@ -23,6 +23,22 @@ pub(super) struct SetSource {
 }
 
 impl Sources {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.sets.iter().all(|set| set.elements.is_empty())
+    }
+
+    /// Those of one IP version.
+    pub fn of_version(&self, version: IpVersion) -> Sources {
+        let own = self.own.of(version).to_vec();
+        let own = match version {
+            IpVersion::V4 => Addresses::new(own, Vec::new()),
+            IpVersion::V6 => Addresses::new(Vec::new(), own),
+        };
+        let sets = self.sets.iter().filter(|set| set.version == version).cloned().collect();
+        Sources { own, sets }
+    }
+
     /// All of them.
     pub fn addresses(&self) -> Addresses {
         let [v4, v6] = IpVersion::ALL.map(|version| {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::compile::swarm_entry;
 use crate::model::{AddressSpec, Interface, Interval, IpVersion, Name, Origin, Ports, Protocol};
-use crate::policy::{Allow, Group, Policy, Source};
+use crate::policy::{Entry, Group, Policy, Source};
 
 /// The first packet of a flow as a policy judges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Packet<'a> {
 pub enum Admission {
     /// An entry admits it: the first one that does, with the group and the source.
     Admitted(Origin),
+    /// An entry of [`Policy::deny`] denies it: the first one that does, with the group and the source.
+    Denied(Origin),
     /// No entry admits it.
     NotAdmitted {
         /// The entry that comes nearest, if one is near.
@@ -49,6 +51,8 @@ pub struct NearMiss {
 pub enum Unmet {
     /// Its source is in none of these groups; those without a name are written in the entry.
     Source(Vec<Option<Name>>),
+    /// Its source is in this group, which the entry excepts; `None`: it is written in the entry.
+    Excepted(Option<Name>),
     /// It comes in by another interface.
     Interface(Interface),
     /// It is for another address of the host.
@@ -60,6 +64,12 @@ pub enum Unmet {
 impl Admission {
     /// What the policy says of the packet.
     pub fn of(policy: &Policy, packet: &Packet) -> Admission {
+        for entry in policy.deny() {
+            let (unmet, source) = judge(entry, packet);
+            if unmet.is_empty() {
+                return Admission::Denied(origin(entry, source));
+            }
+        }
         let peers = swarm_entry(policy.guard());
         let mut nearest: Option<NearMiss> = None;
         for entry in policy.allow().iter().chain(&peers) {
@@ -82,11 +92,14 @@ impl Admission {
 }
 
 /// The conditions of an entry that the packet does not meet, and the source that matches.
-fn judge<'e>(entry: &'e Allow, packet: &Packet) -> (Vec<Unmet>, Option<(&'e Group, &'e Source)>) {
+fn judge<'e>(entry: &'e Entry, packet: &Packet) -> (Vec<Unmet>, Option<(&'e Group, &'e Source)>) {
     let mut unmet = Vec::new();
     let source = entry.from().and_then(|groups| matching(groups, packet.source));
     if let Some(groups) = entry.from().filter(|_| source.is_none()) {
         unmet.push(Unmet::Source(groups.iter().map(|group| group.name().cloned()).collect()));
+    }
+    if let Some((group, _)) = matching(entry.except(), packet.source) {
+        unmet.push(Unmet::Excepted(group.name().cloned()));
     }
     let comes_by =
         |interface: &&Interface| packet.in_interface.is_some_and(|name| interface.matches(name));
@@ -114,7 +127,7 @@ fn has(addresses: &AddressSpec, address: IpAddr) -> bool {
     addresses.version() == IpVersion::of(address) && (first..=last).contains(&number)
 }
 
-fn origin(entry: &Allow, source: Option<(&Group, &Source)>) -> Origin {
+fn origin(entry: &Entry, source: Option<(&Group, &Source)>) -> Origin {
     Origin {
         entry: entry.name().cloned(),
         at: entry.at().cloned(),
@@ -124,7 +137,7 @@ fn origin(entry: &Allow, source: Option<(&Group, &Source)>) -> Origin {
 }
 
 /// An entry is near if it is for the port, or if it names the source for other ports.
-fn is_near(entry: &Allow, unmet: &[Unmet]) -> bool {
+fn is_near(entry: &Entry, unmet: &[Unmet]) -> bool {
     let is_port = |it: &Unmet| matches!(it, Unmet::Port(_));
     match unmet {
         [only] if is_port(only) => entry.from().is_some(),
@@ -182,12 +195,14 @@ ports = ["53/udp"]
     fn words(admission: &Admission) -> String {
         match admission {
             Admission::Admitted(origin) => format!("yes: {origin}"),
+            Admission::Denied(origin) => format!("denied: {origin}"),
             Admission::NotAdmitted { nearest: None } => "no".to_owned(),
             Admission::NotAdmitted { nearest: Some(NearMiss { entry, unmet }) } => {
                 let unmet: Vec<&str> = unmet
                     .iter()
                     .map(|it| match it {
                         Unmet::Source(_) => "source",
+                        Unmet::Excepted(_) => "exception",
                         Unmet::Interface(_) => "interface",
                         Unmet::Destination(_) => "destination",
                         Unmet::Port(_) => "port",
@@ -220,6 +235,54 @@ ports = ["53/udp"]
         ];
         for ((source, port, protocol, interface), expected) in cases {
             assert_eq!(words(&admission(source, port, protocol, interface)), expected);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_denies_comes_first_and_an_exception_is_a_near_miss() {
+        let text = format!(
+            "{POLICY}except = ['cdn']\n[[deny]]\nname = 'bans'\nports = ['443', '53/udp']\n\
+             from = ['192.0.2.66', 'office']\nexcept = ['198.51.100.7']\n"
+        );
+        let policy = Policy::parse(&text, "p.toml", Path::new("")).expect("a policy");
+        let words = |source: &str, port, protocol| {
+            let packet = Packet {
+                source: source.parse().expect("an address"),
+                destination: "192.0.2.1".parse().expect("an address"),
+                protocol,
+                port,
+                in_interface: None,
+            };
+            words(&Admission::of(&policy, &packet))
+        };
+        for (source, port, protocol, expected) in [
+            (
+                "192.0.2.66",
+                53,
+                Protocol::Udp,
+                "denied: entry `bans` (p.toml:21:1), source (p.toml:24:9)",
+            ),
+            (
+                "2001:db8::9",
+                443,
+                Protocol::Tcp,
+                "denied: entry `bans` (p.toml:21:1), group `office` (p.toml:3:27)",
+            ),
+            (
+                "198.51.100.7",
+                443,
+                Protocol::Tcp,
+                "yes: entry `web` (p.toml:6:1), group `office` (p.toml:3:11)",
+            ),
+            (
+                "203.0.113.9",
+                53,
+                Protocol::Udp,
+                "no: an entry without a name (p.toml:18:1) but for exception",
+            ),
+            ("192.0.2.67", 53, Protocol::Udp, "yes: an entry without a name (p.toml:18:1)"),
+        ] {
+            assert_eq!(words(source, port, protocol), expected, "{source}");
         }
     }
 

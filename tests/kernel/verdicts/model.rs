@@ -1,4 +1,9 @@
 //! A second, deliberately simple implementation of a policy's meaning.
+//!
+//! A key of entries is added in four places: a field of [`Entry`], a random value for it in
+//! [`Entry::random`], its meaning in [`Entry::matches`], and its text in [`Entry::text`]. The tests of this
+//! folder compare the meaning with what the kernel does with real packets, and with what the library
+//! says of them.
 
 use std::ops::RangeInclusive;
 
@@ -45,54 +50,89 @@ impl Packet {
 
 /// Entries of the policy file.
 #[derive(Debug)]
-pub struct Policy(Vec<Entry>);
+pub struct Policy {
+    deny: Vec<Entry>,
+    allow: Vec<Entry>,
+}
 
 #[derive(Debug)]
 struct Entry {
+    /// Empty: anyone.
     from: Vec<Addresses>,
+    except: Vec<Addresses>,
     to: Vec<Addresses>,
-    ports: RangeInclusive<usize>,
-    is_udp: bool,
+    /// `None`: every port.
+    ports: Option<(RangeInclusive<usize>, Protocol)>,
     interface: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Tcp,
+    Udp,
 }
 
 impl Policy {
     pub fn random(random: &mut Random) -> Policy {
         let number = 1 + random.below(5);
-        let entries = std::iter::repeat_with(|| Entry::random(random));
-        Policy(entries.filter(Entry::can_match).take(number).collect())
+        let entries = std::iter::repeat_with(|| Entry::random(random, 40));
+        let allow = entries.filter(Entry::can_match).take(number).collect();
+        // Short lists: most packets are allowed or refused by the entries behind them.
+        let number = random.of(&[0, 1, 2, 3]);
+        let entries = std::iter::repeat_with(|| {
+            let entry = Entry::random(random, 8);
+            if random.is_one_in(4) { Entry { ports: None, ..entry } } else { entry }
+        });
+        let deny = entries.filter(Entry::can_match).take(number).collect();
+        Policy { deny, allow }
     }
 
     pub fn lets_in(&self, packet: &Packet) -> bool {
-        self.0.iter().any(|entry| entry.lets_in(packet))
+        let matches = |entry: &Entry| entry.matches(packet);
+        self.allow.iter().any(matches) && !self.deny.iter().any(matches)
     }
 
-    /// The text of the policy, with `padding` unrelated addresses of each family in each group.
+    /// The text of the policy, with `padding` unrelated addresses of each family in each list of sources.
     pub fn text(&self, padding: usize) -> String {
         let mut unrelated = Vec::new();
         for number in 0..padding {
             unrelated.push(format!(
                 "10.{}.{}.{}",
                 64 + number / 65_536,
-                number / 256,
+                number / 256 % 256,
                 number % 256
             ));
             unrelated.push(format!("fd64::{number:x}"));
         }
-        self.0.iter().map(|entry| entry.text(&unrelated)).collect()
+        let text = |key: &'static str| {
+            let unrelated = &unrelated;
+            move |entry: &Entry| format!("[[{key}]]\n{}", entry.text(unrelated))
+        };
+        let deny = self.deny.iter().map(text("deny"));
+        deny.chain(self.allow.iter().map(text("allow"))).collect()
     }
 }
 
 impl Entry {
-    fn random(random: &mut Random) -> Entry {
-        let from = (0..1 + random.below(40)).map(|_| Addresses::random(random, SOURCES, source));
-        let from = from.collect();
-        let number = random.of(&[0, 0, 2, 4]);
-        let to = (0..number).map(|_| Addresses::random(random, DESTINATIONS, destination));
-        let to = to.collect();
+    fn random(random: &mut Random, sources: usize) -> Entry {
+        let mut list = |number, end, name| -> Vec<Addresses> {
+            (0..number).map(|_| Addresses::random(random, end, name)).collect()
+        };
+        let from = list(sources, SOURCES, source);
+        let except = list(4, SOURCES, source);
+        let to = list(4, DESTINATIONS, destination);
+        let mut shortened = |mut list: Vec<Addresses>, lengths: &[usize]| {
+            list.truncate(random.of(lengths));
+            list
+        };
+        let lengths: Vec<usize> = (1..=sources).collect();
+        let from = shortened(from, &lengths);
+        let except = shortened(except, &[0, 0, 0, 1, 2, 4]);
+        let to = shortened(to, &[0, 0, 2, 4]);
         let (a, b) = (random_port(random), random_port(random));
+        let protocol = if random.is_one_in(2) { Protocol::Udp } else { Protocol::Tcp };
         let interface = random.of(&["", "", "", "eth0", "eth1", "eth+", "!eth0", "!docker0"]);
-        Entry { from, to, ports: a.min(b)..=a.max(b), is_udp: random.is_one_in(2), interface }
+        Entry { from, except, to, ports: Some((a.min(b)..=a.max(b), protocol)), interface }
     }
 
     /// Whether any packet can match the entry. A policy with an entry that cannot match is invalid.
@@ -101,7 +141,7 @@ impl Entry {
         self.from.iter().any(|from| is_destination(from.is_ip6))
     }
 
-    fn lets_in(&self, packet: &Packet) -> bool {
+    fn matches(&self, packet: &Packet) -> bool {
         let has = |addresses: &[Addresses], number| {
             addresses.iter().any(|a| a.is_ip6 == packet.is_ip6 && a.numbers.contains(&number))
         };
@@ -110,23 +150,35 @@ impl Entry {
             "eth1" | "!eth0" => packet.interface == 1,
             _ => true,
         };
+        let protocol = if packet.is_udp { Protocol::Udp } else { Protocol::Tcp };
+        let is_port = self
+            .ports
+            .as_ref()
+            .is_none_or(|(ports, of)| *of == protocol && ports.contains(&usize::from(packet.port)));
         is_interface
-            && self.is_udp == packet.is_udp
-            && self.ports.contains(&usize::from(packet.port))
-            && has(&self.from, packet.source)
+            && is_port
+            && (self.from.is_empty() || has(&self.from, packet.source))
+            && !has(&self.except, packet.source)
             && (self.to.is_empty() || has(&self.to, packet.destination))
     }
 
     fn text(&self, unrelated: &[String]) -> String {
-        let list = |addresses: &[Addresses]| addresses.iter().map(|a| a.text.clone()).collect();
-        let (from, to): (Vec<String>, Vec<String>) = (list(&self.from), list(&self.to));
-        let (first, last) = (self.ports.start(), self.ports.end());
-        let protocol = if self.is_udp { "udp" } else { "tcp" };
-        let from = [from.as_slice(), unrelated].concat();
-        let mut text =
-            format!("[[allow]]\nports = [\"{first}-{last}/{protocol}\"]\nfrom = {from:?}\n");
-        if !to.is_empty() {
-            text += &format!("to = {to:?}\n");
+        let list = |addresses: &[Addresses]| -> Vec<String> {
+            addresses.iter().map(|a| a.text.clone()).collect()
+        };
+        let mut text = String::new();
+        if let Some((ports, protocol)) = &self.ports {
+            let protocol = if *protocol == Protocol::Udp { "udp" } else { "tcp" };
+            text += &format!("ports = [\"{}-{}/{protocol}\"]\n", ports.start(), ports.end());
+        }
+        if !self.from.is_empty() {
+            text += &format!("from = {:?}\n", [&list(&self.from), unrelated].concat());
+        }
+        if !self.except.is_empty() {
+            text += &format!("except = {:?}\n", list(&self.except));
+        }
+        if !self.to.is_empty() {
+            text += &format!("to = {:?}\n", list(&self.to));
         }
         if !self.interface.is_empty() {
             text += &format!("in-interface = \"{}\"\n", self.interface);

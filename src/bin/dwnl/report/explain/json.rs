@@ -52,6 +52,7 @@ struct PolicyJson<'a> {
     error_count: usize,
     is_admitted: Option<bool>,
     origin: Option<OriginReport<'a>>,
+    denied_by: Option<OriginReport<'a>>,
     nearest: Option<NearMissJson<'a>>,
 }
 
@@ -124,6 +125,10 @@ impl<'a> From<&'a Explain<'_>> for ExplainJson<'a> {
                 is_admitted: admission.as_ref().map(Admission::is_admitted),
                 origin: match admission {
                     Some(Admission::Admitted(origin)) => Some(origin.into()),
+                    _ => None,
+                },
+                denied_by: match admission {
+                    Some(Admission::Denied(origin)) => Some(origin.into()),
                     _ => None,
                 },
                 nearest: match admission {
@@ -203,6 +208,7 @@ impl<'a> From<&'a NearMiss> for NearMissJson<'a> {
     fn from(NearMiss { entry, unmet }: &'a NearMiss) -> NearMissJson<'a> {
         let name = |unmet: &Unmet| match unmet {
             Unmet::Source(_) => "from",
+            Unmet::Excepted(_) => "except",
             Unmet::Interface(_) => "in-interface",
             Unmet::Destination(_) => "to",
             Unmet::Port(_) => "ports",

@@ -97,6 +97,7 @@ impl Explain<'_> {
                 Count(*error_count, "error")
             ),
             Some(Admission::Admitted(origin)) => format!("{origin} allows it"),
+            Some(Admission::Denied(origin)) => format!("{origin} denies it"),
             Some(Admission::NotAdmitted { nearest: None }) => {
                 format!("{path}: no entry is for this source or port")
             }

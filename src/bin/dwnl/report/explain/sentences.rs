@@ -39,11 +39,11 @@ fn allowed(explanation: &Explanation, receiver: &Receiver) -> String {
             _ => "no rule refuses it".to_owned(),
         },
         Some(Contradiction::NotInstalled) => {
-            "no entry of the policy allows it, but dwnl's rules are not installed".to_owned()
+            format!("{}, but dwnl's rules are not installed", not_admitted(explanation))
         }
         Some(Contradiction::Drift) => {
-            "no entry of the policy allows it, but the kernel differs from the policy: see dwnl plan"
-                .to_owned()
+            let why = not_admitted(explanation);
+            format!("{why}, but the kernel differs from the policy: see dwnl plan")
         }
         Some(Contradiction::FromContainer) => {
             format!(
@@ -55,13 +55,22 @@ fn allowed(explanation: &Explanation, receiver: &Receiver) -> String {
             "Docker does not publish the port, so dwnl does not judge it".to_owned()
         }
         Some(Contradiction::GuardOff) => {
-            "no entry of the policy allows it, but the guard is off, and DOCKER-BLOCK alone does not \
-             block this path"
-                .to_owned()
+            format!(
+                "{}, but the guard is off, and DOCKER-BLOCK alone does not block this path",
+                not_admitted(explanation)
+            )
         }
-        Some(_) => "no entry of the policy allows it, but the rules below let it in".to_owned(),
+        Some(_) => format!("{}, but the rules below let it in", not_admitted(explanation)),
     };
     format!("{why}; {}", receives(explanation, receiver))
+}
+
+/// Why the policy does not admit the packet.
+fn not_admitted(explanation: &Explanation) -> String {
+    match &explanation.admission {
+        Some(Admission::Denied(origin)) => format!("{} denies it", entry(origin)),
+        _ => "no entry of the policy allows it".to_owned(),
+    }
 }
 
 /// The entry by its name.
@@ -88,8 +97,9 @@ fn refused(explanation: &Explanation, refusal: &Refusal) -> String {
         explanation;
     let admits = match admission {
         Some(Admission::Admitted(origin)) => Some(format!("{} allows it, but ", entry(origin))),
+        Some(Admission::Denied(_)) => Some(format!("{}; ", not_admitted(explanation))),
         Some(_) if explanation.published.is_some() => {
-            Some("no entry of the policy allows it; ".to_owned())
+            Some(format!("{}; ", not_admitted(explanation)))
         }
         _ => None,
     }
@@ -143,6 +153,8 @@ fn unmet(condition: &Unmet) -> String {
             let all: Vec<String> = names.into_iter().chain(own).collect();
             format!("its sources are {}", join_and(&all))
         }
+        Unmet::Excepted(Some(group)) => format!("it excepts {}", Name::as_ref(group)),
+        Unmet::Excepted(None) => "it excepts this source".to_owned(),
         Unmet::Interface(interface) => format!("its interface is {interface}"),
         Unmet::Destination(addresses) => {
             let addresses: Vec<String> = addresses.iter().map(AddressSpec::to_string).collect();
