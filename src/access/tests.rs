@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::compile::{compile, resolve};
 use crate::model::{
-    AddressSpec, Family, InstalledChain, InstalledRule, InstalledSet, InstalledTable, Interface,
-    Interval, IpVersion, Ports, Protocol, RuleContent, to_u128,
+    AddressSpec, Family, InstalledChain, InstalledRule, InstalledSet, InstalledTable, Interval,
+    IpVersion, Ports, Protocol, RuleContent, to_u128,
 };
-use crate::policy::{Allow, Policy, Source, strategies};
+use crate::policy::{Entry, Group, Policy, Source, strategies};
 
 /// A kernel that holds the ruleset.
 fn installed(ruleset: &Ruleset) -> Snapshot {
@@ -61,9 +61,10 @@ struct Packet {
 }
 
 impl Packet {
-    fn meets(&self, ports: Ports, interface: Option<&Interface>, to: &[AddressSpec]) -> bool {
+    /// `is_interface`: whether the packet comes in as it has to.
+    fn meets(&self, ports: Ports, is_interface: bool, to: &[AddressSpec]) -> bool {
         ports.has(self.protocol, self.port)
-            && interface.is_none_or(|it| is_interface(it, &self.interface))
+            && is_interface
             && (to.is_empty() || to.iter().any(|to| (to.first()..=to.last()).contains(&self.to)))
     }
 
@@ -74,34 +75,34 @@ impl Packet {
     }
 }
 
-fn is_interface(interface: &Interface, name: &str) -> bool {
-    let is_named = match interface.is_wildcard() {
-        true => name.starts_with(&**interface.name()),
-        false => name == &**interface.name(),
-    };
-    is_named != interface.is_negated()
+fn comes_by(interfaces: Option<&Interfaces>, packet: &Packet) -> bool {
+    interfaces.is_none_or(|it| it.matches(&packet.interface))
 }
 
 /// What the policy says, without rules.
 fn allows(policy: &Policy, packet: &Packet) -> bool {
-    policy.allow().iter().any(|entry: &Allow| {
+    let matches = |entry: &Entry| {
         let is_source = |source: &Source| {
             let addresses = source.addresses();
             (addresses.first()..=addresses.last()).contains(&packet.source)
         };
+        let has = |groups: &[Group]| groups.iter().flat_map(Group::sources).any(is_source);
+        let is_interface = entry.in_interface().is_none_or(|it| it.matches(&packet.interface));
         let mut ports = entry.ports().iter();
-        ports.any(|ports| packet.meets(*ports, entry.in_interface(), entry.to()))
-            && entry
-                .sources()
-                .is_none_or(|groups| groups.iter().flat_map(|group| group.sources()).any(is_source))
-    })
+        ports.any(|ports| packet.meets(*ports, is_interface, entry.to()))
+            && entry.from().is_none_or(has)
+            && !has(entry.except())
+    };
+    policy.allow().iter().any(|entry| matches(entry))
+        && !policy.deny().iter().any(|entry| matches(entry))
 }
 
 /// What the permits say.
 fn permits(access: &Access, packet: &Packet) -> bool {
     access.permits().any(|(permit, sources)| {
         let to: Vec<AddressSpec> = permit.to.into_iter().collect();
-        packet.meets(permit.ports, permit.in_interface.as_ref(), &to) && packet.is_from(&sources)
+        packet.meets(permit.ports, comes_by(permit.in_interface.as_ref(), packet), &to)
+            && packet.is_from(&sources)
     })
 }
 
@@ -112,10 +113,11 @@ fn is_changed(diff: &AccessDiff, other: &Access, packet: &Packet, is_gain: bool)
         let mut ports = change.ports.iter();
         let is_excepted = change.except.iter().any(|permit| {
             let to: Vec<AddressSpec> = permit.to.into_iter().collect();
-            packet.meets(permit.ports, permit.in_interface.as_ref(), &to)
+            packet.meets(permit.ports, comes_by(permit.in_interface.as_ref(), packet), &to)
                 && packet.is_from(&sources[permit])
         });
-        ports.any(|ports| packet.meets(*ports, change.in_interface.as_ref(), &change.to))
+        let is_interface = comes_by(change.in_interface.as_ref(), packet);
+        ports.any(|ports| packet.meets(*ports, is_interface, &change.to))
             && packet.is_from(&change.sources)
             && !is_excepted
     })
@@ -131,13 +133,15 @@ fn policy() -> impl Strategy<Value = Policy> {
         prop::sample::select(vec!["", "eth0", "eth+", "!eth0", "!eth+", "!docker0"]),
         prop::sample::select(vec!["", "10.8.0.1", "10.8.0.0/30", "fd08::1", "10.8.0.2-10.8.0.9"]),
         prop::sample::select(vec![false, false, true]),
+        prop::sample::select(vec!["allow", "allow", "deny"]),
+        prop::option::weighted(0.3, (0u8..100, 0u8..20)),
     );
-    let entries = prop::collection::vec(entry, 0..4);
+    let entries = prop::collection::vec(entry, 0..5);
     (entries, any::<bool>()).prop_filter_map("a valid policy", |(entries, has_guard)| {
         let mut text = format!("[guard]\nenabled = {has_guard}\n");
-        for (number, (name, ports, sources, interface, to, is_large)) in entries.iter().enumerate()
-        {
-            text += "[[allow]]\n";
+        for (number, entry) in entries.iter().enumerate() {
+            let (name, ports, sources, interface, to, is_large, key, except) = entry;
+            text += &format!("[[{key}]]\n");
             if *name > 0 {
                 text += &format!("name = \"entry {name}.{number}\"\n");
             }
@@ -158,6 +162,9 @@ fn policy() -> impl Strategy<Value = Policy> {
                     (0..if *is_large { 70 } else { 0 }).map(|n| format!("10.9.1.{}", 2 * n));
                 let sources: Vec<String> = ranges.chain(padding).collect();
                 text += &format!("from = {sources:?}\n");
+            }
+            if let Some((first, length)) = except {
+                text += &format!("except = ['10.9.0.{first}-10.9.0.{}']\n", first + length);
             }
             if !interface.is_empty() {
                 text += &format!("in-interface = \"{interface}\"\n");

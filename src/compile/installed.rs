@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{BLOCK, dedup, managed_objects};
+use super::{BLOCK, dedup, managed_objects, own_table};
 use crate::docker::DOCKER;
 use crate::model::{
     BaseChain, Chain, ChainPath, DesiredRule, InstalledChain, InstalledTable, IpVersion, Name,
@@ -205,6 +205,18 @@ pub(crate) fn blocks(ruleset: &Ruleset, version: IpVersion) -> bool {
     heads.any(|head| !head.rules.is_empty())
 }
 
+/// The rules that deny flows before any rule admits them: those of `DOCKER-BLOCK` that return and, with the
+/// guard or where sets are denied, those of dwnl's own table.
+pub(crate) fn denying_rules(ruleset: &Ruleset) -> impl Iterator<Item = (&TablePath, &Rule)> {
+    let is_own = |table: &TablePath| *table == own_table();
+    rules_that(ruleset, move |chain, rule| match rule {
+        Rule::Iptables(rule) => {
+            chain.path.chain.as_ref() == BLOCK && rule.verdict == Verdict::Return
+        }
+        Rule::Nft(rule) => is_own(&chain.path.table) && rule.statement == NftStatement::Return,
+    })
+}
+
 /// The rules that admit flows to published ports: those of `DOCKER-BLOCK` that jump to `DOCKER`, and
 /// those of dwnl's own table that accept or mark packets to a port.
 pub(crate) fn admitting_rules(ruleset: &Ruleset) -> impl Iterator<Item = (&TablePath, &Rule)> {
@@ -218,8 +230,15 @@ pub(crate) fn admitting_rules(ruleset: &Ruleset) -> impl Iterator<Item = (&Table
                 && rule.matches.iter().any(is_port)
         }
     };
+    rules_that(ruleset, admits)
+}
+
+fn rules_that(
+    ruleset: &Ruleset,
+    meets: impl Fn(&Chain, &Rule) -> bool + Copy,
+) -> impl Iterator<Item = (&TablePath, &Rule)> {
     ruleset.chains.iter().flat_map(move |chain| {
         let rules = chain.rules.iter().map(|desired| &desired.rule);
-        rules.filter(move |rule| admits(chain, rule)).map(|rule| (&chain.path.table, rule))
+        rules.filter(move |rule| meets(chain, rule)).map(|rule| (&chain.path.table, rule))
     })
 }

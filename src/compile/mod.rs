@@ -56,7 +56,7 @@ pub(crate) use guard::{
     ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, SWARM_PEERS, TRANSLATED,
     named_bridges as guarded_bridges,
 };
-pub(crate) use installed::{Installed, admitting_rules, blocks, installed};
+pub(crate) use installed::{Installed, admitting_rules, blocks, denying_rules, installed};
 pub(crate) use known::unknown_ports;
 pub(crate) use learned::is_learned;
 pub(crate) use limitation::limitations;

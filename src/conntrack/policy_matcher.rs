@@ -10,11 +10,18 @@ use crate::policy::{Entry, Group, Policy, Source};
 
 /// The entries of a policy, by published port.
 pub(crate) struct PolicyMatcher {
-    entries: HashMap<(Protocol, u16), Vec<Rc<AllowEntry>>>,
+    entries: HashMap<(Protocol, u16), PortEntries>,
+}
+
+/// The entries for one port.
+#[derive(Default)]
+struct PortEntries {
+    allow: Vec<Rc<EntryMatcher>>,
+    deny: Vec<Rc<EntryMatcher>>,
 }
 
 /// The conditions of an entry besides the port. `None`: no condition.
-struct AllowEntry {
+struct EntryMatcher {
     from: Option<Vec<Rc<AddressSet>>>,
     to: Option<AddressSet>,
 }
@@ -23,40 +30,59 @@ struct AllowEntry {
 type Groups = HashMap<*const Source, Rc<AddressSet>>;
 
 impl PolicyMatcher {
-    /// The entries of the policy that allow one of these ports.
+    /// The entries of the policy that are for one of these ports.
     pub fn new(policy: &Policy, ports: impl Iterator<Item = (Protocol, u16)>) -> PolicyMatcher {
-        let mut entries: HashMap<_, Vec<Rc<AllowEntry>>> =
-            ports.map(|port| (port, vec![])).collect();
+        let mut matcher =
+            PolicyMatcher { entries: ports.map(|port| (port, PortEntries::default())).collect() };
         let mut groups = Groups::new();
         for entry in policy.allow().iter().chain(&swarm_entry(policy.guard())) {
-            let mut opened = entries
-                .iter_mut()
-                .filter(|((protocol, port), _)| allows_port(entry, *protocol, *port))
-                .peekable();
-            if opened.peek().is_some() {
-                let entry = Rc::new(AllowEntry::from_entry(entry, &mut groups));
-                opened.for_each(|(_, entries)| entries.push(Rc::clone(&entry)));
-            }
+            matcher.add(entry, &mut groups, |entries| &mut entries.allow);
         }
-        PolicyMatcher { entries }
+        // Nothing tells whether a flow came in by an interface.
+        let certain = policy.deny().iter().filter(|entry| entry.in_interface().is_none());
+        for entry in certain {
+            matcher.add(entry, &mut groups, |entries| &mut entries.deny);
+        }
+        matcher
+    }
+
+    fn add(
+        &mut self,
+        entry: &Entry,
+        groups: &mut Groups,
+        list: impl Fn(&mut PortEntries) -> &mut Vec<Rc<EntryMatcher>>,
+    ) {
+        let mut concerned = self
+            .entries
+            .iter_mut()
+            .filter(|((protocol, port), _)| has_port(entry, *protocol, *port))
+            .peekable();
+        if concerned.peek().is_some() {
+            let matcher = Rc::new(EntryMatcher::new(entry, groups));
+            concerned.for_each(|(_, entries)| list(entries).push(Rc::clone(&matcher)));
+        }
     }
 
     /// Whether the policy may allow a flow with this original tuple. Conntrack does not record the
-    /// interface on which a flow arrived: an entry that requires one is assumed to match.
+    /// interface on which a flow arrived: an entry that requires one is assumed to match if it allows, and
+    /// not to match if it denies.
     pub fn allows(&self, original: &Tuple) -> bool {
         let entries = self.entries.get(&(original.protocol, original.destination_port));
-        entries.is_some_and(|entries| entries.iter().any(|entry| entry.covers(original)))
+        entries.is_some_and(|PortEntries { allow, deny }| {
+            let any = |entries: &[Rc<EntryMatcher>]| entries.iter().any(|it| it.covers(original));
+            any(allow) && !any(deny)
+        })
     }
 }
 
-impl AllowEntry {
-    fn from_entry(entry: &Entry, groups: &mut Groups) -> AllowEntry {
+impl EntryMatcher {
+    fn new(entry: &Entry, groups: &mut Groups) -> EntryMatcher {
         let mut set = |group: &Group| {
             let key = group.sources().as_ptr();
             let build = || Rc::new(group.sources().iter().map(Source::addresses).collect());
             Rc::clone(groups.entry(key).or_insert_with(build))
         };
-        AllowEntry {
+        EntryMatcher {
             from: entry.sources().map(|groups| groups.iter().map(&mut set).collect()),
             to: (!entry.to().is_empty()).then(|| entry.to().iter().collect()),
         }
@@ -70,6 +96,6 @@ impl AllowEntry {
     }
 }
 
-fn allows_port(entry: &Entry, protocol: Protocol, port: u16) -> bool {
+fn has_port(entry: &Entry, protocol: Protocol, port: u16) -> bool {
     entry.ports().iter().any(|ports| ports.has(protocol, port))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::compile::{admitting_rules, blocks};
+use crate::compile::{admitting_rules, blocks, denying_rules};
 use crate::model::{
     AddressSpec, Endpoint, Family, Interval, IpVersion, IptablesRule, Match, Name, NftMatch,
     NftRule, Protocol, Rule, Ruleset, Tuple, to_u128,
@@ -12,7 +12,8 @@ use crate::model::{
 
 /// What installed rules admit, by published port.
 pub(crate) struct RuleMatcher<'a> {
-    rules: HashMap<(Protocol, u16), Vec<(Family, &'a Rule)>>,
+    admitting: HashMap<(Protocol, u16), Vec<(Family, &'a Rule)>>,
+    denying: Vec<(Family, &'a Rule)>,
     sets: HashMap<&'a Name, &'a Arc<[Interval]>>,
     /// The IP versions whose published ports the rules block at all.
     blocked: Vec<IpVersion>,
@@ -26,37 +27,43 @@ impl<'a> RuleMatcher<'a> {
     ) -> RuleMatcher<'a> {
         let Some(ruleset) = ruleset else {
             return RuleMatcher {
-                rules: HashMap::new(),
+                admitting: HashMap::new(),
+                denying: Vec::new(),
                 sets: HashMap::new(),
                 blocked: Vec::new(),
             };
         };
-        let mut rules: HashMap<_, Vec<(Family, &Rule)>> =
+        let mut admitting: HashMap<_, Vec<(Family, &Rule)>> =
             ports.map(|port| (port, vec![])).collect();
         for (table, rule) in admitting_rules(ruleset) {
-            for (port, admitted) in &mut rules {
+            for (port, admitted) in &mut admitting {
                 if has_port(rule, *port) {
                     admitted.push((table.family, rule));
                 }
             }
         }
+        // Nothing tells whether a flow came in by an interface.
+        let certain = denying_rules(ruleset).filter(|(_, rule)| !has_interface(rule));
+        let denying = certain.map(|(table, rule)| (table.family, rule)).collect();
         let sets = ruleset.sets.iter().map(|set| (&set.path.set, &set.elements)).collect();
         let blocked = IpVersion::ALL.into_iter().filter(|version| blocks(ruleset, *version));
-        RuleMatcher { rules, sets, blocked: blocked.collect() }
+        RuleMatcher { admitting, denying, sets, blocked: blocked.collect() }
     }
 
     /// Whether the rules may admit a flow with this original tuple. Conntrack does not record the
-    /// interface on which a flow arrived: a rule that requires one is assumed to match.
+    /// interface on which a flow arrived: a rule that requires one is assumed to match if it admits, and
+    /// not to match if it denies.
     pub fn allows(&self, original: &Tuple) -> bool {
         let version = IpVersion::of(original.destination);
         if !self.blocked.contains(&version) {
             return true;
         }
-        let rules = self.rules.get(&(original.protocol, original.destination_port));
-        rules.into_iter().flatten().any(|(family, rule)| match rule {
+        let matches = |(family, rule): &(Family, &Rule)| match rule {
             Rule::Iptables(rule) => *family == version.into() && iptables_matches(rule, original),
             Rule::Nft(rule) => self.nft_matches(rule, original),
-        })
+        };
+        let admitting = self.admitting.get(&(original.protocol, original.destination_port));
+        admitting.into_iter().flatten().any(matches) && !self.denying.iter().any(matches)
     }
 
     fn nft_matches(&self, rule: &NftRule, original: &Tuple) -> bool {
@@ -104,6 +111,13 @@ fn iptables_matches(rule: &IptablesRule, original: &Tuple) -> bool {
             Match::DstTypeLocal | Match::CtStateNew | Match::Comment(_) => true,
             Match::Connmark(_) => false,
         })
+}
+
+fn has_interface(rule: &Rule) -> bool {
+    match rule {
+        Rule::Iptables(rule) => rule.in_interface.is_some(),
+        Rule::Nft(rule) => rule.matches.iter().any(|it| matches!(it, NftMatch::Interface(..))),
+    }
 }
 
 fn has_port(rule: &Rule, (protocol, port): (Protocol, u16)) -> bool {

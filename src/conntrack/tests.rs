@@ -234,7 +234,7 @@ proptest! {
         pick in any::<prop::sample::Index>(),
     ) {
         let ruleset = crate::compile::compile(&policy);
-        let named = policy.allow().iter().flat_map(|entry| entry.from().into_iter().flatten());
+        let named = policy.groups();
         let named: Vec<IpAddr> = named
             .flat_map(|group| group.sources())
             .flat_map(|source| [source.addresses().first(), source.addresses().last()])
