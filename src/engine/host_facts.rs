@@ -12,7 +12,7 @@ use crate::model::{
     Action, AddressSpec, ChainPath, Family, Hook, InstalledChain, IpVersion, RuleFacts, TablePath,
 };
 use crate::netlink::{Dump, Message, decode_chain, decode_facts, decode_table};
-use crate::policy::{Allow, Policy};
+use crate::policy::{Entry, Policy};
 
 /// Maximum number of rules of one filter, and of chains that lead to each other, that are followed.
 const RULES_MAX: usize = 1000;
@@ -26,8 +26,8 @@ impl Engine {
     /// See [`Error`].
     pub fn host_facts(&mut self, policy: &Policy) -> Result<HostFacts, Error> {
         let interfaces = host::links(&mut self.routes)?.into_keys().collect();
-        let has_destinations = |entry: &Allow| !entry.to().is_empty();
-        let addresses = match policy.allow().iter().any(has_destinations) {
+        let has_destinations = |entry: &Entry| !entry.to().is_empty();
+        let addresses = match policy.entries().any(has_destinations) {
             true => {
                 let networks = local_networks(&mut self.routes)?;
                 Some(networks.into_iter().map(AddressSpec::masked).collect())

@@ -11,7 +11,7 @@ pub use facts::{HostFacts, PacketFilter};
 pub use filter::DropCause;
 
 use crate::model::{AddressSpec, ChainPath, Docker, Interface, Ports};
-use crate::policy::{Allow, EntryLabel, Policy};
+use crate::policy::{Entry, EntryLabel, Policy};
 
 /// Something that a policy allows without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +49,12 @@ pub enum Mismatch {
     },
 }
 
-/// What the policy allows without effect on this host, beside this Docker. The order is that of the
+/// What the policy allows or denies without effect on this host, beside this Docker. The order is that of the
 /// variants of [`Mismatch`], and within these that of the policy.
 pub fn mismatches(policy: &Policy, docker: &Docker, host: &HostFacts) -> Vec<Mismatch> {
     let mut found = not_published(policy, docker);
-    found.extend(policy.allow().iter().filter_map(|entry| no_interface(entry, host)));
-    found.extend(policy.allow().iter().flat_map(|entry| no_addresses(entry, host)));
+    found.extend(policy.entries().filter_map(|entry| no_interface(entry, host)));
+    found.extend(policy.entries().flat_map(|entry| no_addresses(entry, host)));
     for filter in &host.filters {
         found.extend(filter::dropped(filter, policy, docker));
     }
@@ -102,7 +102,7 @@ fn overlap(a: &Ports, b: &Ports) -> bool {
     a.protocol() == b.protocol() && a.first() <= b.last() && b.first() <= a.last()
 }
 
-fn no_interface(entry: &Allow, host: &HostFacts) -> Option<Mismatch> {
+fn no_interface(entry: &Entry, host: &HostFacts) -> Option<Mismatch> {
     let interface = entry.in_interface()?;
     let name: &str = interface.name();
     let exists = host.interfaces.iter().any(|existing| match interface.is_wildcard() {
@@ -113,7 +113,7 @@ fn no_interface(entry: &Allow, host: &HostFacts) -> Option<Mismatch> {
         .then(|| Mismatch::NoInterface { entry: entry.label(), interface: interface.clone() })
 }
 
-fn no_addresses<'a>(entry: &'a Allow, host: &'a HostFacts) -> impl Iterator<Item = Mismatch> + 'a {
+fn no_addresses<'a>(entry: &'a Entry, host: &'a HostFacts) -> impl Iterator<Item = Mismatch> + 'a {
     let is_missing = |addresses: &&AddressSpec| {
         let is_local = |local: &AddressSpec| {
             local.version() == addresses.version()

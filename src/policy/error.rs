@@ -37,6 +37,9 @@ pub enum PolicyError {
     /// empty.
     #[error("{} has no sources", group(.0))]
     EmptyGroup(Option<Name>),
+    /// The group of a source file, in what an entry denies or excepts, has no sources.
+    #[error("group {} has no sources, so the entry would keep nobody out", Quoted(.0))]
+    EmptyDenied(Name),
     /// Groups of the same name have different sources.
     #[error("group {} is defined twice, with different sources", Quoted(.0))]
     ConflictingGroups(Name),

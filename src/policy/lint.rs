@@ -4,35 +4,51 @@
 use std::cell::OnceCell;
 
 use super::warning::WarningKind;
-use super::{Allow, Group, Policy};
+use super::{Entry, Group, Policy, Source};
 use crate::model::{AddressSpec, Interface, Interval, IpVersion, merge_intervals};
 
 /// Maximum number of entries that are compared with each other: the time grows with its square.
 const COMPARED_MAX: usize = 1000;
 
-/// The entries that change nothing because another entry allows all that they allow, each with the
-/// reason. Of entries that allow the same, the first one stays.
-pub(super) fn ineffective_entries(policy: &Policy) -> Vec<(&Allow, WarningKind)> {
-    let entries = policy.allow();
-    if entries.len() > COMPARED_MAX {
-        return Vec::new();
-    }
-    let scopes: Vec<Scope> = entries.iter().map(Scope::of).collect();
-    let found = scopes.iter().enumerate().filter_map(|(index, scope)| {
-        let cover = scopes.iter().enumerate().find_map(|(other, wider)| {
-            let is_covered = index != other && wider.covers(scope);
-            let is_same = is_covered && scope.covers(wider);
-            (is_covered && (!is_same || other < index)).then_some((wider.entry, is_same))
-        });
-        let (other, is_same) = cover?;
-        let label = other.label();
-        let kind = match is_same {
-            true => WarningKind::DuplicateEntry { of: label },
-            false => WarningKind::ShadowedEntry { by: label },
-        };
+/// The entries that change nothing, each with the reason: another entry covers all of them, an entry denies
+/// all that they allow, or they except all of their sources. Of entries that cover the same, the first one
+/// stays.
+pub(super) fn ineffective_entries(policy: &Policy) -> Vec<(&Entry, WarningKind)> {
+    let deny: Vec<Scope> = policy.deny().iter().map(|entry| Scope::of(entry)).collect();
+    let allow: Vec<Scope> = policy.allow().iter().map(|entry| Scope::of(entry)).collect();
+    let is_compared = deny.len() + allow.len() <= COMPARED_MAX;
+    let denied = deny.iter().enumerate().filter_map(|(index, scope)| {
+        let covered = || covered(&deny, index).filter(|_| is_compared);
+        let kind = scope.without_sources().or_else(|| {
+            let (by, _) = covered()?;
+            Some(WarningKind::ShadowedDeny { by: by.label() })
+        })?;
         Some((scope.entry, kind))
     });
-    found.collect()
+    let allowed = allow.iter().enumerate().filter_map(|(index, scope)| {
+        let kind = scope.without_sources().or_else(|| {
+            let denying = deny.iter().find(|other| is_compared && other.covers(scope));
+            let by = denying.map(|denying| denying.entry.label());
+            by.map(|by| WarningKind::DeniedEntry { by })
+        });
+        let kind = kind.or_else(|| match covered(&allow, index).filter(|_| is_compared)? {
+            (of, true) => Some(WarningKind::DuplicateEntry { of: of.label() }),
+            (by, false) => Some(WarningKind::ShadowedEntry { by: by.label() }),
+        })?;
+        Some((scope.entry, kind))
+    });
+    denied.chain(allowed).collect()
+}
+
+/// Another entry that covers all of this one, and whether both cover the same. Of entries that cover the
+/// same, the first one is covered by none of them.
+fn covered<'p>(scopes: &[Scope<'p>], index: usize) -> Option<(&'p Entry, bool)> {
+    let scope = scopes.get(index)?;
+    scopes.iter().enumerate().find_map(|(other, wider)| {
+        let is_covered = index != other && wider.covers(scope);
+        let is_same = is_covered && scope.covers(wider);
+        (is_covered && (!is_same || other < index)).then_some((wider.entry, is_same))
+    })
 }
 
 /// That the source is `0.0.0.0` or `::` alone.
@@ -55,19 +71,27 @@ fn is_unspecified(addresses: &AddressSpec) -> bool {
     addresses.first() == addresses.last() && addresses.first().is_unspecified()
 }
 
-/// What one entry allows. The addresses are prepared when they are needed first.
+/// What one entry covers. The addresses are prepared when they are needed first.
 struct Scope<'p> {
-    entry: &'p Allow,
+    entry: &'p Entry,
     from: OnceCell<Addresses>,
     to: OnceCell<Addresses>,
 }
 
 impl<'p> Scope<'p> {
-    fn of(entry: &'p Allow) -> Scope<'p> {
+    fn of(entry: &'p Entry) -> Scope<'p> {
         Scope { entry, from: OnceCell::new(), to: OnceCell::new() }
     }
 
-    /// Whether this entry allows all that the other one allows.
+    /// That the entry excepts all of its sources.
+    fn without_sources(&self) -> Option<WarningKind> {
+        let has_sources = |groups: &[Group]| groups.iter().any(|it| !it.sources().is_empty());
+        let is_left = self.entry.sources().is_none_or(has_sources);
+        let has_any = self.entry.from().is_none_or(has_sources);
+        (has_any && !is_left).then_some(WarningKind::NothingLeft)
+    }
+
+    /// Whether this entry covers all of the other one.
     fn covers(&self, other: &Scope) -> bool {
         let ports = self.entry.ports();
         other.entry.ports().iter().all(|port| ports.iter().any(|wider| wider.includes(port)))
@@ -93,9 +117,8 @@ impl<'p> Scope<'p> {
 
     fn sources(&self) -> &Addresses {
         let groups = || self.entry.sources().into_iter().flatten();
-        self.from.get_or_init(|| {
-            Addresses::of(groups().flat_map(Group::sources).map(|source| source.addresses()))
-        })
+        self.from
+            .get_or_init(|| Addresses::of(groups().flat_map(Group::sources).map(Source::addresses)))
     }
 
     fn destinations(&self) -> &Addresses {
@@ -154,11 +177,15 @@ mod tests {
     /// The names of the entries without effect, each with the id of the warning.
     fn found(entries: &[&str]) -> Vec<String> {
         let entry = |(index, entry): (usize, &&str)| {
-            format!("[[allow]]\nname = '{index}'\n{}\n", entry.replace("; ", "\n"))
+            let (key, entry) = match entry.strip_prefix("deny: ") {
+                Some(entry) => ("deny", entry),
+                None => ("allow", *entry),
+            };
+            format!("[[{key}]]\nname = '{index}'\n{}\n", entry.replace("; ", "\n"))
         };
         let text: String = entries.iter().enumerate().map(entry).collect();
         let policy = policy(&text);
-        let name = |entry: &Allow| entry.name().expect("a name").to_string();
+        let name = |entry: &Entry| entry.name().expect("a name").to_string();
         let found = ineffective_entries(&policy);
         found.iter().map(|(entry, kind)| format!("{} {}", name(entry), kind.id())).collect()
     }
@@ -182,6 +209,39 @@ mod tests {
         ] {
             assert_eq!(found(&[narrow, other]), [""; 0], "{other}");
         }
+    }
+
+    #[test]
+    fn an_entry_has_no_effect_if_another_denies_all_of_it() {
+        let web = "ports = ['443']; from = ['192.0.2.0/25']";
+        for wide in ["deny: from = ['192.0.2.0/24']", "deny: ports = ['443']", "deny: "] {
+            assert_eq!(found(&[web, wide]), ["0 denied_entry"], "{wide}");
+        }
+        for other in [
+            "deny: from = ['192.0.2.0/24']; except = ['192.0.2.7']",
+            "deny: ports = ['443/udp']",
+            "deny: from = ['192.0.2.1']",
+        ] {
+            assert_eq!(found(&[web, other]), [""; 0], "{other}");
+        }
+        let denies = ["deny: from = ['192.0.2.1']", "deny: from = ['192.0.2.0/24']"];
+        assert_eq!(found(&denies), ["0 shadowed_deny"]);
+        assert_eq!(found(&[denies[0], denies[0]]), ["1 shadowed_deny"]);
+        // The narrower entry is not redundant where the wider one excepts its sources.
+        let wide = "ports = ['443']; except = ['192.0.2.1']";
+        assert_eq!(found(&["ports = ['443']; from = ['192.0.2.1']", wide]), [""; 0]);
+    }
+
+    #[test]
+    fn an_entry_has_no_effect_if_it_excepts_all_of_its_sources() {
+        for from in ["from = ['192.0.2.1', '2001:db8::/32']; ", ""] {
+            let text = format!("ports = ['443']; {from}except = ['0.0.0.0/0', '::/0']");
+            assert_eq!(found(&[&text, "ports = ['443']"]), ["0 nothing_left"], "{from}");
+        }
+        assert_eq!(
+            found(&["deny: from = ['192.0.2.1']; except = ['192.0.2.1']"]),
+            ["0 nothing_left"]
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum WarningKind {
     #[error("the file is empty, so every published port is blocked")]
     EmptyFile,
     /// A group has no sources.
-    #[error("group {} has no sources, so it allows nobody", Quoted(name))]
+    #[error("group {} has no sources, so it matches nobody", Quoted(name))]
     EmptyGroup {
         /// Its name.
         name: Name,
@@ -50,6 +50,21 @@ pub enum WarningKind {
         /// The other entry.
         by: EntryLabel,
     },
+    /// Another entry that denies covers all that this one denies.
+    #[error("the entry has no effect: {by} denies all that it denies")]
+    ShadowedDeny {
+        /// The other entry.
+        by: EntryLabel,
+    },
+    /// An entry denies all that this one allows.
+    #[error("the entry has no effect: {by} denies all that it allows")]
+    DeniedEntry {
+        /// The entry that denies.
+        by: EntryLabel,
+    },
+    /// The entry excepts all of its sources.
+    #[error("the entry has no effect: `except` has all of its sources")]
+    NothingLeft,
     /// The entry allows exactly what an earlier one allows.
     #[error("the entry has no effect: {of} allows the same")]
     DuplicateEntry {
@@ -81,6 +96,9 @@ impl WarningKind {
             WarningKind::WritableFile { .. } => "writable_file",
             WarningKind::WritableDirectory { .. } => "writable_directory",
             WarningKind::ShadowedEntry { .. } => "shadowed_entry",
+            WarningKind::ShadowedDeny { .. } => "shadowed_deny",
+            WarningKind::DeniedEntry { .. } => "denied_entry",
+            WarningKind::NothingLeft => "nothing_left",
             WarningKind::DuplicateEntry { .. } => "duplicate_entry",
             WarningKind::UnspecifiedSource(_) => "unspecified_source",
             WarningKind::UnspecifiedDestination(_) => "unspecified_destination",
@@ -101,7 +119,13 @@ impl WarningKind {
             WarningKind::WritableFile { .. } => "run `chmod go-w` on it".to_owned(),
             WarningKind::WritableDirectory { .. } => "run `chmod go-w` on the directory".to_owned(),
             WarningKind::ShadowedEntry { .. } => "remove it, or restrict the other entry".into(),
-            WarningKind::DuplicateEntry { .. } => "remove it".into(),
+            WarningKind::DeniedEntry { .. } => {
+                "remove it, or except its sources from the other entry".into()
+            }
+            WarningKind::NothingLeft => "remove it, or correct `except`".into(),
+            WarningKind::ShadowedDeny { .. } | WarningKind::DuplicateEntry { .. } => {
+                "remove it".into()
+            }
             WarningKind::UnspecifiedSource(address) if address.version() == IpVersion::V6 => {
                 "write `::/0` for every IPv6 address; an entry without `from` allows anyone".into()
             }
@@ -116,7 +140,7 @@ impl WarningKind {
                 Some(meant) => format!("write `{meant}`: `+` is the wildcard"),
                 None => "omit `in-interface` to match any interface".into(),
             },
-            WarningKind::UnusedGroup(_) => "name it in `from`, or remove it".into(),
+            WarningKind::UnusedGroup(_) => "name it in an entry, or remove it".into(),
         })
     }
 

@@ -69,6 +69,7 @@ impl<'r, 't> Reader<'r, 't> {
             Some(value) => self.ports(value),
             None => self.ports_required(span),
         };
+        self.refuse_empty(table, "except");
         let builder = self.common(table, span, Allow::builder(ports))?;
         self.built(before, table, span, || builder.build())
     }
@@ -80,8 +81,15 @@ impl<'r, 't> Reader<'r, 't> {
             Some(value) => Deny::builder().ports(self.ports(value)),
             None => Deny::builder(),
         };
+        self.refuse_empty(table, "from");
         let builder = self.common(table, span, builder)?;
         self.built(before, table, span, || builder.build())
+    }
+
+    fn refuse_empty(&mut self, table: &DeTable, key: &str) {
+        if let Some(value) = table.get(key) {
+            self.groups.refuse_empty(self.document, value);
+        }
     }
 
     /// Reads the keys that all entries have, except `ports`. `None` if a group that the entry names has an

@@ -1,6 +1,6 @@
 //! The `[sources]` table: groups of sources by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,9 +14,14 @@ use crate::policy::diag::{Issue, Quoted, list, suggest};
 use crate::policy::name::{group_name, looks_like_address};
 use crate::policy::{Group, PolicyError, Source, WarningKind, lint};
 
-/// The groups of a policy by name; `None`: there is an error in the group.
+/// The groups of a policy.
 #[derive(Default)]
-pub(in crate::policy) struct Groups(BTreeMap<Name, Option<Group>>);
+pub(in crate::policy) struct Groups {
+    /// By name; `None`: there is an error in the group.
+    by_name: BTreeMap<Name, Option<Group>>,
+    /// Those of source files that are empty without `allow-empty = true`.
+    unexpectedly_empty: BTreeSet<Name>,
+}
 
 impl Groups {
     /// Maximum number of names with which an unknown word is compared: each comparison takes time.
@@ -24,7 +29,7 @@ impl Groups {
 
     /// Reads the table, with the source files that it names.
     pub fn read(document: &mut Document, table: &DeTable, files: &mut SourceFiles) -> Groups {
-        let mut groups = BTreeMap::new();
+        let mut groups = Groups::default();
         for (key, value) in table.iter() {
             let name = group_name(key.get_ref());
             let sources = sources(document, key.get_ref(), table, value, files);
@@ -35,15 +40,29 @@ impl Groups {
                     key.span(),
                     WarningKind::EmptyGroup { name: key.get_ref().as_ref().into() },
                 );
+                if !may_be_empty(value) {
+                    groups.unexpectedly_empty.insert(key.get_ref().as_ref().into());
+                }
             }
-            groups.insert(key.get_ref().as_ref().into(), group);
+            groups.by_name.insert(key.get_ref().as_ref().into(), group);
         }
-        Groups(groups)
+        groups
     }
 
     /// Whether there is a group of this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.by_name.contains_key(name)
+    }
+
+    /// Reports the groups of an array of what an entry denies or excepts that are empty although nothing
+    /// permits it: a list that is lost would let in everyone on it.
+    pub fn refuse_empty(&self, document: &mut Document, value: &Value) {
+        for element in value.get_ref().as_array().into_iter().flat_map(|array| array.iter()) {
+            let name = element.get_ref().as_str();
+            if let Some(name) = name.and_then(|name| self.unexpectedly_empty.get(name)) {
+                document.error(element.span(), PolicyError::EmptyDenied(Name::clone(name)));
+            }
+        }
     }
 
     /// Reads the value of `key`: an array of group names and sources. `None` if there is an error
@@ -87,7 +106,7 @@ impl Groups {
             if document.errors.is_full() {
                 return None;
             }
-            let group = self.0.get(word);
+            let group = self.by_name.get(word);
             if group.is_none() {
                 document.missing_error(span, self.unknown(word));
             }
@@ -106,7 +125,7 @@ impl Groups {
 
     /// Why a word in `from` that is not a source is not a group either.
     fn unknown(&self, word: &str) -> Issue {
-        let names = || self.0.keys().map(AsRef::as_ref);
+        let names = || self.by_name.keys().map(AsRef::as_ref);
         let issue = Issue::new(format!("unknown group {}", Quoted(word)));
         if let Some(advice) = source::advice(word) {
             return advice;
@@ -114,11 +133,20 @@ impl Groups {
         match suggest(word, names().take(Self::COMPARED_MAX)) {
             Some(near) => issue.help(format!("did you mean {}?", Quoted(near))),
             None if word.contains('.') => source::parse(word).err().unwrap_or(issue),
-            None if self.0.is_empty() => issue.help("define it under `[sources]`"),
-            None if self.0.len() > 10 => issue.help("it is not defined under `[sources]`"),
+            None if self.by_name.is_empty() => issue.help("define it under `[sources]`"),
+            None if self.by_name.len() > 10 => issue.help("it is not defined under `[sources]`"),
             None => issue.help(format!("the defined groups are {}", list(names()))),
         }
     }
+}
+
+/// Whether the group may have no sources where they are denied: one that is written in the policy itself, or
+/// a source file with `allow-empty = true`.
+fn may_be_empty(value: &Value) -> bool {
+    let table = value.get_ref().as_table();
+    table.is_none_or(|table| {
+        table.get("allow-empty").is_some_and(|it| it.get_ref().as_bool() == Some(true))
+    })
 }
 
 /// Reads sources that are written in the policy itself; `explain` may improve on an issue.

@@ -18,6 +18,9 @@ impl From<PolicyError> for Issue {
                 issue.help("choose a name that does not look like an address")
             }
             PolicyError::EmptyGroup(_) => issue.help("`allow-empty = false` makes this an error"),
+            PolicyError::EmptyDenied(_) => issue.help(
+                "check the source file; `allow-empty = true` in its group says that it may be empty",
+            ),
             PolicyError::EmptyPorts => issue.help("write `ports = [\"443/tcp\"]`"),
             PolicyError::EmptyFrom => {
                 issue.help("add a group or a source, or omit `from` to allow anyone")

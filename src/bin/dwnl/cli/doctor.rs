@@ -88,7 +88,7 @@ fn own(args: &StatusArgs) -> (Own, Option<Policy>) {
 
 fn policy_file(path: &Path, policy: &Result<Policy, Diagnostics>) -> PolicyFile {
     match policy {
-        Ok(policy) => PolicyFile::Valid(policy.allow().len()),
+        Ok(policy) => PolicyFile::Valid(policy.entries().count()),
         Err(_) if path != Path::new("-") && !path.exists() => PolicyFile::Missing,
         Err(errors) => PolicyFile::Invalid(errors.0.len()),
     }

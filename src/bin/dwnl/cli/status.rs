@@ -19,8 +19,8 @@ use super::{Console, capabilities};
 use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::report::{
-    DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status, StoredReport,
-    UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status,
+    StoredReport, UnpublishedReport, WatchReport,
 };
 use crate::state::{Store, StoreError};
 use crate::warnings::{besides_limitations, host_unread, sentence};
@@ -94,6 +94,7 @@ impl Host {
         status.is_record_full = refusals.as_ref().map(Refusals::is_full);
         status.ports =
             PortReport::all(policy, &coverage, counters, refusals.as_ref(), status.verbose);
+        status.denied = DeniedReport::all(policy, counters, status.verbose);
         status.uncovered_ports = uncovered_ports(policy, docker);
         status.unpublished_ports = UnpublishedReport::all(policy, &self.unpublished());
         let has_guard = policy.guard().is_enabled();

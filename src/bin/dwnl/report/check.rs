@@ -50,7 +50,7 @@ impl<'a> Check<'a> {
         Check {
             name: if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() },
             is_valid: true,
-            entry_count: Some(policy.allow().len()),
+            entry_count: Some(policy.entries().count()),
             source_count: Some(count_sources(policy)),
             errors: Vec::new(),
             warnings: Some(warnings.iter().map(WarningReport::from).collect()),

@@ -53,8 +53,8 @@ pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
 pub use show::Show;
 pub use status::{
-    DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status, StoredReport,
-    UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status,
+    StoredReport, UnpublishedReport, WatchReport,
 };
 pub use trace::TraceReport;
 pub use trial::TrialReport;

@@ -1,5 +1,6 @@
 //! The report of `status`: which policy is in force, who keeps it, whom it lets in and whom it refused.
 
+mod denied;
 mod port_table;
 mod ports;
 mod refusals;
@@ -22,6 +23,7 @@ use super::count::Counts;
 use super::refused::path_key;
 use crate::control::{RepairRecord, RunningWatch};
 
+pub use denied::DeniedReport;
 pub use ports::{PortReport, UnpublishedReport};
 pub use refusals::Refusals;
 
@@ -42,6 +44,8 @@ pub struct Status<'a> {
     pub kernel: Option<KernelReport>,
     /// The published ports and who may reach them, in their order.
     pub ports: Vec<PortReport<'a>>,
+    /// The entries that deny, in their order.
+    pub denied: Vec<DeniedReport<'a>>,
     /// Published ports that no entry of the policy covers.
     #[serde(serialize_with = "uncovered_ports")]
     pub uncovered_ports: Vec<PublishedPort>,

@@ -52,6 +52,8 @@ pub struct EntryReport<'a> {
     pub from: Option<Vec<String>>,
     /// Addresses, prefixes and ranges; `None`: anyone.
     pub source_count: Option<usize>,
+    /// The groups and sources that it excepts.
+    pub except: Vec<String>,
     /// Packets let in, and their bytes; `None`: not counted.
     pub packets: Option<u64>,
     pub bytes: Option<u64>,
@@ -139,6 +141,7 @@ impl<'a> EntryReport<'a> {
             to: texts(entry.to()),
             from: entry.from().map(|groups| names(groups, verbose)),
             source_count: entry.from().map(source_count),
+            except: names(entry.except(), verbose),
             packets: counted.map(|it| it.packets),
             bytes: counted.map(|it| it.bytes),
         }
@@ -154,18 +157,19 @@ impl<'a> EntryReport<'a> {
             to: Vec::new(),
             from: Some(names(peers, verbose)),
             source_count: Some(source_count(peers)),
+            except: Vec::new(),
             packets: None,
             bytes: None,
         }
     }
 }
 
-fn source_count(groups: &[Group]) -> usize {
+pub(super) fn source_count(groups: &[Group]) -> usize {
     groups.iter().map(|group| group.sources().len()).sum()
 }
 
 /// The names of groups, and the sources of those without a name.
-fn names(groups: &[Group], verbose: bool) -> Vec<String> {
+pub(super) fn names(groups: &[Group], verbose: bool) -> Vec<String> {
     let names = groups.iter().filter_map(Group::name).map(|name| name.to_string());
     let own = groups.iter().filter(|group| group.name().is_none()).flat_map(Group::sources);
     let own = own.map(|source| source.addresses().to_string());

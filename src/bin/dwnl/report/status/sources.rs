@@ -34,13 +34,17 @@ impl Sources<'_> {
     }
 
     fn conditions(&self) -> String {
-        let EntryReport { in_interface, to, .. } = self.0;
+        let EntryReport { in_interface, to, except, .. } = self.0;
+        let except = (!except.is_empty()).then(|| match &except[..] {
+            [first, _, ..] => format!(" except {} +{}", Escaped(first), except.len() - 1),
+            _ => format!(" except {}", Escaped(except.concat())),
+        });
         let interface = in_interface.iter().map(|it| format!(" through {}", Escaped(it)));
         let to = (!to.is_empty()).then(|| match &to[..] {
             [first, _, ..] => format!(" to {first} +{}", to.len() - 1),
             _ => format!(" to {}", to.concat()),
         });
-        interface.chain(to).collect()
+        except.into_iter().chain(interface).chain(to).collect()
     }
 }
 

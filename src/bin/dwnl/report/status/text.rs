@@ -9,6 +9,7 @@ use super::super::Report;
 use super::super::count::{Count, Thousands};
 use super::super::format::{Escaped, join_and};
 use super::super::style::{ERROR, HEADING, WARNING};
+use super::denied::write_denied;
 use super::port_table::write_ports;
 use super::{
     DropReport, FileReport, FileState, KernelReport, RepairReport, Status, StoredReport,
@@ -25,6 +26,7 @@ impl Report for Status<'_> {
             line(out, "previous", &format!("applied {}", previous.words()))?;
         }
         self.write_drops(out)?;
+        write_denied(out, &self.denied)?;
         self.write_ports(out)?;
         self.write_unpublished(out)?;
         for limitation in &self.limitations {
@@ -221,7 +223,7 @@ fn user_name(uid: u32) -> String {
 }
 
 /// A line with a label.
-fn line(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+pub(super) fn line(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
     styled_line(out, HEADING, label, text)
 }
 

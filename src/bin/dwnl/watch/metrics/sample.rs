@@ -40,7 +40,7 @@ impl Sample<'_> {
         self.write_policy(&mut text);
         self.write_repairs(&mut text);
         if let Some(kernel) = self.kernel {
-            write_entries(&mut text, &kernel.entries);
+            write_entries(&mut text, kernel);
             write_drops(&mut text, kernel);
         }
         if let Some(refusals) = self.refusals {
@@ -79,7 +79,7 @@ impl Sample<'_> {
             FileState::ALL.map(state),
         );
         let Some((policy, ruleset)) = self.policy else { return };
-        text.gauge("policy_entries", "Entries of the policy in force.", policy.allow().len());
+        text.gauge("policy_entries", "Entries of the policy in force.", policy.entries().count());
         let elements: usize = ruleset.sets.iter().map(|set| set.elements.len()).sum();
         text.gauge("set_elements", "Elements of the sets for large groups.", elements);
         text.flag("guard_enabled", "1 if the guard is on.", policy.guard().is_enabled());
@@ -126,42 +126,49 @@ impl Sample<'_> {
     }
 }
 
-fn write_entries(text: &mut Text, entries: &[EntryCounters]) {
-    let admitted = by_label(entries);
-    let values = |value: fn(&Admitted) -> u64| {
-        admitted.iter().map(move |(label, admitted)| ([("entry", label.as_str())], value(admitted)))
-    };
-    text.counters(
-        "entry_admitted_packets",
-        "First packets of flows that an entry admitted, since its rules were last written.",
-        values(|admitted| admitted.packets),
-    );
-    text.counters(
-        "entry_admitted_bytes",
-        "Bytes of these packets.",
-        values(|admitted| admitted.bytes),
-    );
+fn write_entries(text: &mut Text, kernel: &PolicyCounters) {
+    let series = [
+        (
+            &kernel.entries,
+            ["entry_admitted_packets", "entry_admitted_bytes"],
+            "First packets of flows that an entry admitted, since its rules were last written.",
+        ),
+        (
+            &kernel.denied,
+            ["entry_denied_packets", "entry_denied_bytes"],
+            "Packets that an entry denied, since its rules were last written.",
+        ),
+    ];
+    for (entries, [packets, bytes], help) in series {
+        let counted = by_label(entries);
+        let values = |value: fn(&Counted) -> u64| {
+            let labels = counted.iter();
+            labels.map(move |(label, counted)| ([("entry", label.as_str())], value(counted)))
+        };
+        text.counters(packets, help, values(|counted| counted.packets));
+        text.counters(bytes, "Bytes of these packets.", values(|counted| counted.bytes));
+    }
 }
 
-/// What entries with the same label admitted.
+/// What entries with the same label counted.
 #[derive(Default)]
-struct Admitted {
+struct Counted {
     packets: u64,
     bytes: u64,
 }
 
 /// The entries by their labels: the name, or the position of an entry without one (`#2`).
-fn by_label(entries: &[EntryCounters]) -> BTreeMap<String, Admitted> {
-    let mut all: BTreeMap<String, Admitted> = BTreeMap::new();
+fn by_label(entries: &[EntryCounters]) -> BTreeMap<String, Counted> {
+    let mut all: BTreeMap<String, Counted> = BTreeMap::new();
     for (position, entry) in entries.iter().enumerate() {
         let label = match &entry.name {
             _ if position >= ENTRIES_MAX => OTHER_ENTRIES.to_owned(),
             Some(name) => name.to_string(),
             None => format!("#{}", entry.index + 1),
         };
-        let admitted = all.entry(label).or_default();
-        admitted.packets = admitted.packets.saturating_add(entry.packets);
-        admitted.bytes = admitted.bytes.saturating_add(entry.bytes);
+        let counted = all.entry(label).or_default();
+        counted.packets = counted.packets.saturating_add(entry.packets);
+        counted.bytes = counted.bytes.saturating_add(entry.bytes);
     }
     all
 }
