@@ -140,8 +140,8 @@ fn an_empty_list_allows_nobody_and_is_warned_of() {
     let directory = format!("{}/", directory.path().display());
     assert_eq!(
         lines.join("\n").replace(&directory, ""),
-        "policy.toml:2:1: group `cdn` has no sources, so it allows nobody\n\
-         policy.toml:3:1: group `none` has no sources, so it allows nobody"
+        "policy.toml:2:1: group `cdn` has no sources, so it matches nobody\n\
+         policy.toml:3:1: group `none` has no sources, so it matches nobody"
     );
     let blocked = Policy::parse("[[allow]]\nports = ['443']\n", "", Path::new("")).expect("valid");
     let rules = |policy: &Policy| -> usize {

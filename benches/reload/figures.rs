@@ -38,6 +38,8 @@ pub enum Figure {
     FlowEmpty,
     /// A new flow through dwnl's policy.
     FlowDwnl,
+    /// A new flow through a policy that denies the sources.
+    FlowDenied,
     /// A new flow through iptables rules.
     FlowIptables,
     /// A new flow through the guard without its rules for Docker's sockets and for marked flows.

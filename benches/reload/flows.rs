@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use dwnl::{Engine, managed_objects};
+use dwnl::policy::Deny;
+use dwnl::{Engine, Policy, compile, managed_objects};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, socket,
 };
@@ -40,15 +41,27 @@ pub fn measure(
     figures: &mut Figures,
 ) -> Result<()> {
     let workload = Workload::new(mix, size, Variant::First, Protocol::Udp);
-    let policy = read(&workload.write_policy(directory, "flows")?)?;
+    let file = workload.write_policy(directory, "flows")?;
+    let (policy, denying) = (read(&file)?, compile(&denying(&Policy::read(&file)?)?));
     let rules = write(directory, "flows.rules", &workload.restore_text())?;
     let docker = docker_rules(directory)?;
     let mut paths = [
         (Figure::FlowEmpty, Flows::new(&docker, || Ok(()))?),
         (Figure::FlowDwnl, Flows::new(&docker, || Ok(Engine::open()?.apply(&policy).map(drop)?))?),
+        (
+            Figure::FlowDenied,
+            Flows::new(&docker, || Ok(Engine::open()?.apply(&denying).map(drop)?))?,
+        ),
         (Figure::FlowIptables, Flows::new(&docker, || Load::restore(rules).run().map(drop))?),
     ];
     in_turn(&mut paths, mix, size, rounds, figures)
+}
+
+/// The policy that denies the sources that the other one allows.
+fn denying(policy: &Policy) -> Result<Policy> {
+    let groups = policy.allow().iter().flat_map(|entry| entry.from().into_iter().flatten());
+    let deny = Deny::builder().from(groups.cloned()).build()?;
+    Ok(Policy::builder().deny(deny).guard(policy.guard().clone()).build()?)
 }
 
 /// Measures the flows in turn, after a warm-up round.

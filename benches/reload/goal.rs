@@ -144,6 +144,12 @@ pub fn goals(figures: &Figures, small: usize, sizes: &[usize]) -> Vec<Goal> {
             FlowDwnl,
             FlowEmpty,
         ),
+        hosts(
+            "new flow through {} denied hosts against an empty policy",
+            Limit::Within(1.5),
+            FlowDenied,
+            FlowEmpty,
+        ),
         compare(
             "new flow through the guard against the guard without the match on sockets".to_owned(),
             Limit::Within(1.15),

@@ -149,7 +149,7 @@ mod tests {
     use crate::model::{
         Family, InstalledChain, InstalledRule, Interface, IptablesRule, Ports, RuleContent,
     };
-    use crate::policy::{Allow, AllowBuilder, Guard, Policy};
+    use crate::policy::{Allow, AllowBuilder, Deny, Guard, Policy};
 
     fn rule(target: Option<&str>, translation: Option<&str>) -> InstalledRule {
         let content = RuleContent::Foreign {
@@ -223,6 +223,10 @@ mod tests {
         assert_eq!(return_rule(&off(None)), ReturnRule::Kept);
         let conditional = open().in_interface(Interface::named("eth0".into()));
         assert_eq!(return_rule(&off(Some(conditional))), ReturnRule::Kept);
+        let denied = Deny::builder().ports(["443/tcp".parse().expect("a port")]).build();
+        let denying = Policy::builder().allow(open().build().expect("an entry"));
+        let denying = denying.deny(denied.expect("an entry")).guard(Guard::off()).build();
+        assert_eq!(return_rule(&denying.expect("a policy")), ReturnRule::Kept);
         let two = Allow::builder([Protocol::Tcp, Protocol::Udp].map(all));
         assert_eq!(return_rule(&off(Some(two))), ReturnRule::Kept);
     }

@@ -1,5 +1,6 @@
 //! What policies compile to.
 
+mod deny;
 mod known;
 mod sockets;
 

@@ -7,6 +7,7 @@
 mod cgroups;
 mod conditions;
 mod containers;
+mod deny;
 mod doctor;
 mod established;
 mod flows;

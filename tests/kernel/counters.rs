@@ -125,3 +125,26 @@ fn a_large_group_is_counted_once_without_the_guard_and_twice_with_it() {
         assert_eq!(admitted(&site.counters(&policy)), [expected], "{settings}");
     }
 }
+
+#[test]
+fn what_an_entry_denies_is_counted_for_it() {
+    let mut site = Site::new();
+    let few = vec![Topology::REFUSED.to_owned()];
+    let many = || (0..100).map(|number| format!("10.0.{number}.0/24"));
+    let many: Vec<String> = few.iter().cloned().chain(many()).collect();
+    for guard in ["", UNGUARDED] {
+        for list in [&few, &many] {
+            let text = format!(
+                "[[allow]]\nports = ['8080/udp']\n[[deny]]\nports = ['8080']\nfrom = {list:?}\n\
+                 [[deny]]\nname = 'bans'\nfrom = {list:?}\nexcept = ['10.0.7.0/25']\n{guard}"
+            );
+            let policy = site.apply(&text);
+            let refused = if guard.is_empty() { Answer::TimedOut } else { Answer::Refused };
+            site.open(Topology::ALLOWED, 1, Answer::Answered);
+            site.open(Topology::REFUSED, 3, refused);
+            let counters = site.counters(&policy);
+            let denied: Vec<u64> = counters.denied.iter().map(|entry| entry.packets).collect();
+            assert_eq!(denied, [0, 3], "{} sources, {guard}: {counters:?}", list.len());
+        }
+    }
+}

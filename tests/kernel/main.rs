@@ -10,6 +10,7 @@ mod cgroups;
 mod conflict;
 mod counters;
 mod deferred_close;
+mod deny;
 mod difference;
 mod discovery;
 mod doctor;

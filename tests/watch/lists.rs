@@ -89,7 +89,7 @@ fn an_emptied_list_allows_nobody() {
     let watch = watch(&host, "");
     let started = Instant::now();
     File::create(watch.files().etc("list.txt")).expect("the list");
-    watch.logged("group `list` has no sources, so it allows nobody");
+    watch.logged("group `list` has no sources, so it matches nobody");
     assert!(started.elapsed() >= UNFINISHED_PERIOD, "{:?}", started.elapsed());
     assert!(is_in_force(&host, &hosts(&[])));
     replace(&watch, "# none today\n");

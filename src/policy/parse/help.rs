@@ -23,7 +23,7 @@ impl From<PolicyError> for Issue {
             ),
             PolicyError::EmptyPorts => issue.help("write `ports = [\"443/tcp\"]`"),
             PolicyError::EmptyFrom => {
-                issue.help("add a group or a source, or omit `from` to allow anyone")
+                issue.help("add a group or a source, or omit `from` to match anyone")
             }
             PolicyError::EmptyExcept => issue.help("add a group or a source, or omit `except`"),
             PolicyError::EmptyTo => {

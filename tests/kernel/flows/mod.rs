@@ -141,3 +141,26 @@ fn established_flows_survive_unless_the_policy_says_cut() {
         unaffected("cut");
     }
 }
+
+#[test]
+fn flows_of_a_source_that_is_denied_are_cut() {
+    for family in FAMILIES {
+        let site = Site::new();
+        let host = &site.topology.host;
+        let allowing = |setting| policy(&[family.client, family.other], setting);
+        let deny = format!("[[deny]]\nfrom = [\"{}\"]\n", family.client);
+        apply(host, &allowing(""));
+        let open = |source| Flows::open(&site.topology.client, source, family.host, PUBLISHED);
+        let (mut denied, mut other) = (open(family.client), open(family.other));
+
+        let kept = format!("{}{deny}", allowing(""));
+        assert_eq!(flows(&plan(host, &kept)), [0, 0, 2], "{family:?}");
+        apply(host, &kept);
+        denied.expect(Answer::Answered, "kept");
+
+        let outcome = apply(host, &format!("{}{deny}", allowing(CUT)));
+        assert_eq!(outcome["flows_terminated"], 2, "{family:?}: {outcome}");
+        denied.expect(Answer::TimedOut, "cut");
+        other.expect(Answer::Answered, "allowed");
+    }
+}

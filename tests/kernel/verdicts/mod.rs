@@ -35,6 +35,7 @@ fn rules_and_sets_let_the_same_packets_in() {
             assert_eq!(range.has_sets(), padding > 0, "{policy:?}");
             for packet in &packets {
                 let expected = policy.lets_in(packet);
+                assert_eq!(Policy::is_admitted(&policy.text(0), packet), expected, "{packet:?}");
                 let found = range.is_let_in(packet);
                 assert_eq!(
                     found,

@@ -6,6 +6,7 @@
 //! says of them.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use super::super::support::Random;
 
@@ -90,6 +91,23 @@ impl Policy {
     pub fn lets_in(&self, packet: &Packet) -> bool {
         let matches = |entry: &Entry| entry.matches(packet);
         self.allow.iter().any(matches) && !self.deny.iter().any(matches)
+    }
+
+    /// Whether the library says that the policy of this text admits the packet.
+    pub fn is_admitted(text: &str, packet: &Packet) -> bool {
+        let policy = dwnl::Policy::parse(text, "p", Path::new("")).expect("a policy");
+        let address = |text: String| text.parse().expect("an address");
+        let packet = dwnl::explain::Packet {
+            source: address(source(packet.is_ip6, packet.source)),
+            destination: address(destination(packet.is_ip6, packet.destination)),
+            protocol: match packet.is_udp {
+                true => dwnl::model::Protocol::Udp,
+                false => dwnl::model::Protocol::Tcp,
+            },
+            port: packet.port,
+            in_interface: Some(&format!("eth{}", packet.interface).into()),
+        };
+        dwnl::explain::Admission::of(&policy, &packet).is_admitted()
     }
 
     /// The text of the policy, with `padding` unrelated addresses of each family in each list of sources.
