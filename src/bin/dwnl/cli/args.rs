@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use dwnl::ipnetwork::IpNetwork;
-use dwnl::model::{AddressSpec, Family, Ports, Protocol};
+use dwnl::model::{AddressSpec, Family, IpVersion, Ports, Protocol};
 use dwnl::policy::ParseError;
 
 /// The path of the policy without `--file`.
@@ -25,7 +25,8 @@ pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
     after_help = "Exit status: 0 success, 1 the operation failed, 2 invalid policy or command line, \
                   3 access would change, 4 only the rules' form or order, 5 only what Docker \
                   publishes (plan --exit-code), 4 the last valid policy was applied instead \
-                  (apply --fallback), 3 warnings, 4 problems (doctor)."
+                  (apply --fallback), 3 warnings, 4 problems (doctor), 3 lines were not translated \
+                  (import)."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -86,6 +87,8 @@ pub enum Command {
     Doctor(StatusArgs),
     /// Show the installed rules with their packet and byte counters
     Show(ShowArgs),
+    /// Print the policy that rules of iptables for published ports amount to; change nothing
+    Import(ImportArgs),
     /// Remove everything dwnl installed, in one transaction
     Remove(Namespace),
 }
@@ -360,6 +363,46 @@ pub struct ShowArgs {
     /// The network namespace to work in.
     #[command(flatten)]
     pub namespace: Namespace,
+}
+
+/// The arguments of `import`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("version"))]
+pub struct ImportArgs {
+    /// Files with rules, which belong together in this order: of iptables-save, `iptables -S`,
+    /// `ipset save` or ufw, or shell scripts; `-` is standard input [default: the kernel's rules]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Read the kernel's rules
+    #[arg(long, value_enum, value_name = "SOURCE", conflicts_with = "files")]
+    pub from: Option<ImportSource>,
+    /// Rules without addresses are of IPv4 [default: as the lines around them, else IPv4]
+    #[arg(short = '4', long, group = "version", conflicts_with = "from")]
+    ipv4: bool,
+    /// Rules without addresses are of IPv6
+    #[arg(short = '6', long, group = "version", conflicts_with = "from")]
+    ipv6: bool,
+    /// The network namespace whose rules are read.
+    #[command(flatten)]
+    pub namespace: Namespace,
+}
+
+/// Where `import` reads rules, besides files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImportSource {
+    /// The kernel.
+    Kernel,
+}
+
+impl ImportArgs {
+    /// The version of IP of rules in files.
+    pub fn version(&self) -> Option<IpVersion> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(IpVersion::V4),
+            (_, true) => Some(IpVersion::V6),
+            _ => None,
+        }
+    }
 }
 
 /// The longest trial.

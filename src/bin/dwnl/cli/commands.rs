@@ -18,6 +18,7 @@ use super::args::{
 };
 use super::doctor::doctor;
 use super::explain::explain;
+use super::import::import;
 use super::refused::refused;
 use super::status::status;
 use super::trace::trace;
@@ -58,6 +59,7 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Trace(args) => trace(&args, console),
         Command::Doctor(args) => doctor(&args, console),
         Command::Show(args) => show(&args, console),
+        Command::Import(args) => import(&args, console),
         Command::Remove(namespace) => remove(&namespace, console, started),
     }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod console;
 mod doctor;
 mod explain;
+mod import;
 mod normalize;
 mod refused;
 mod service_user;

@@ -51,6 +51,7 @@ impl Command {
             Command::Trace(_) => "trace",
             Command::Doctor(_) => "doctor",
             Command::Show(_) => "show",
+            Command::Import(_) => "import",
             Command::Remove(_) => "remove",
         }
     }
@@ -69,6 +70,7 @@ impl Command {
             | Command::Refused(_)
             | Command::Trace(_)
             | Command::Show(_)
+            | Command::Import(_)
             | Command::Remove(_) => None,
         }
     }
@@ -93,6 +95,7 @@ impl Command {
             Command::Refused(args) => Some(&mut args.namespace.netns),
             Command::Trace(args) => Some(&mut args.namespace.netns),
             Command::Show(args) => Some(&mut args.namespace.netns),
+            Command::Import(args) => Some(&mut args.namespace.netns),
             Command::Confirm(namespace) | Command::Remove(namespace) => Some(&mut namespace.netns),
         }
     }
