@@ -50,6 +50,8 @@ pub struct Walk<'a, 'c> {
     pub met: BTreeSet<Arc<Line>>,
     /// What rules refuse, as far as they refuse it for certain.
     pub denials: Vec<Denial<'a>>,
+    /// Those of them that `[[deny]]` entries can say.
+    denied_first: Region,
     /// Rules whose refusals are left to `[[deny]]` entries, so that the walk passes them by.
     left_out: &'c LeftOut,
     /// Whether it is not known that flows come here at all.
@@ -110,6 +112,7 @@ impl<'a, 'c> Walk<'a, 'c> {
             notes: Vec::new(),
             met: BTreeSet::new(),
             denials: Vec::new(),
+            denied_first: Region::default(),
             left_out,
             is_doubtful: false,
         }
@@ -173,7 +176,7 @@ impl<'a, 'c> Walk<'a, 'c> {
                     if self.left_out.contains(&std::ptr::from_ref(rule)) {
                         continue;
                     }
-                    self.deny(possible, rule, &matching);
+                    self.deny(possible, rule, &matching)?;
                     here = without(here, &matching.possible)?;
                 }
                 (Action::Unclear(reason), _) => {
@@ -293,7 +296,17 @@ impl<'a, 'c> Walk<'a, 'c> {
         }
     }
 
-    fn deny(&mut self, flows: Region, rule: &'a Rule, matching: &Matching) {
+    fn deny(
+        &mut self,
+        mut flows: Region,
+        rule: &'a Rule,
+        matching: &Matching,
+    ) -> Result<(), TooComplex> {
+        // What was refused before may be refused once more.
+        let whole = Region::new(matching.possible.clone());
+        if self.denied_first.includes(&whole.minus(&flows)?)? {
+            flows = whole;
+        }
         let everything = self.context.everything();
         let is_restricted = |it: &Rectangle| {
             [Dimension::Source, Dimension::Port].iter().any(|of| it.get(*of) != everything.get(*of))
@@ -303,7 +316,11 @@ impl<'a, 'c> Walk<'a, 'c> {
         let is_known = matching.doubt.is_none() && !self.is_doubtful && !is_repeated;
         let is_late = self.pieces.iter().any(|piece| piece.flows.overlaps(&flows));
         let can_come_first = is_simple && is_known && !is_late;
+        if can_come_first {
+            self.denied_first.add(flows.clone())?;
+        }
         self.denials.push(Denial { flows, rule, can_come_first, is_late });
+        Ok(())
     }
 
     fn doubt(&mut self, rule: &Rule, matching: &Matching, consequence: &str) {
