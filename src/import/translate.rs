@@ -110,7 +110,7 @@ impl<'a> Stages<'a> {
     /// Follows flows through a chain, twice if refusals can be left to `[[deny]]` entries.
     fn stage(&mut self, chain: Place<'a>) -> Result<(), TooComplex> {
         let first = self.walks(chain, &LeftOut::new())?;
-        let denials = first.denials_that_come_first();
+        let denials = first.denials_that_come_first()?;
         let left_out: LeftOut = denials.iter().map(|it| std::ptr::from_ref(it.rule)).collect();
         let found = if left_out.is_empty() { first } else { self.walks(chain, &left_out)? };
         self.result.denials.extend(denials);
@@ -141,7 +141,7 @@ impl<'a> Stages<'a> {
             }
             found.notes.extend(of_container.notes);
             found.met.extend(of_container.met);
-            found.late.extend(of_container.denials.into_iter().filter(|it| it.is_late));
+            found.of_containers.extend(of_container.denials);
         }
         // That a container is not known only matters for rules about containers that are not there.
         let is_about_container = |note: &Note| note.reason.starts_with(NO_CONTAINER);
@@ -162,7 +162,7 @@ impl<'a> Stages<'a> {
         let mut walk = Walk::new(self.tables, context, place.stage, place.table, left_out);
         walk.outermost(place.chain, flows, place.ending)?;
         let Walk { pieces, notes, met, denials, .. } = walk;
-        Ok(Found { pieces, notes, met, denials, late: Vec::new() })
+        Ok(Found { pieces, notes, met, denials, of_containers: Vec::new() })
     }
 
     /// Keeps of what was let in so far what this stage lets in, too.
@@ -211,19 +211,25 @@ struct Found<'a> {
     notes: Vec<Note>,
     met: BTreeSet<Arc<Line>>,
     denials: Vec<Denial<'a>>,
-    /// Refusals of flows to a container of which something was let in before.
-    late: Vec<Denial<'a>>,
+    /// Refusals of flows to containers that are known.
+    of_containers: Vec<Denial<'a>>,
 }
 
 impl<'a> Found<'a> {
-    /// Refusals that can be `[[deny]]` entries.
-    fn denials_that_come_first(&self) -> Vec<Denial<'a>> {
-        let is_same = |a: &Denial<'_>, b: &Denial<'_>| std::ptr::eq(a.rule, b.rule);
-        let is_first = |denial: &&Denial<'a>| {
-            let mut same = self.denials.iter().chain(&self.late).filter(|it| is_same(it, denial));
-            same.all(|it| it.can_come_first)
-        };
-        self.denials.iter().filter(is_first).cloned().collect()
+    /// Refusals that can be `[[deny]]` entries: all that their rules refuse.
+    fn denials_that_come_first(&self) -> Result<Vec<Denial<'a>>, TooComplex> {
+        let mut first = Vec::new();
+        for denial in &self.denials {
+            let is_same = |other: &&Denial<'_>| std::ptr::eq(other.rule, denial.rule);
+            let mut is_first = self.denials.iter().filter(is_same).all(|it| it.can_come_first);
+            for other in self.of_containers.iter().filter(is_same) {
+                is_first = is_first && !other.is_late && denial.flows.includes(&other.flows)?;
+            }
+            if is_first {
+                first.push(denial.clone());
+            }
+        }
+        Ok(first)
     }
 
     /// Adds what is not let in already, to the other flows of the rule.
