@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diag::{Diagnostics, IssueList};
+use super::parse::lines;
 use super::parse::read_text::{self, ReadError};
-use super::parse::source_file;
 use super::{Allow, Group, Policy};
 use crate::model::{Ports, Protocol};
 
@@ -23,7 +23,7 @@ pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     let name = "list.txt".into();
     let text = text(bytes, &name, &read_text::SOURCE_FILE)?;
     let mut errors = IssueList::default();
-    let sources = source_file::parse(&text, &name, usize::MAX, &mut errors);
+    let sources = lines::parse(&text, &name, usize::MAX, &mut errors);
     if errors.len() > 0 {
         return Err(Diagnostics(errors.into_vec()));
     }
@@ -36,6 +36,6 @@ pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
 fn text(bytes: &[u8], name: &Arc<str>, kind: &read_text::Kind) -> Result<String, Diagnostics> {
     read_text::read(bytes, name, kind).map_err(|error| match error {
         ReadError::Byte(diagnostic) => Diagnostics(vec![diagnostic]),
-        ReadError::File(issue) => Diagnostics(vec![issue.of_file(name)]),
+        ReadError::File { issue, .. } => Diagnostics(vec![issue.of_file(name)]),
     })
 }

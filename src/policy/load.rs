@@ -52,7 +52,7 @@ impl LoadedPolicy {
         let mut loaded = match text {
             Ok(text) => parse(&text, &name, directory),
             Err(ReadError::Byte(diagnostic)) => LoadedPolicy::failed(diagnostic),
-            Err(ReadError::File(issue)) => LoadedPolicy::failed(issue.of_file(&name)),
+            Err(ReadError::File { issue, .. }) => LoadedPolicy::failed(issue.of_file(&name)),
         };
         loaded.watch_paths.insert(0, path.to_owned());
         loaded.warnings.splice(..0, warnings.into_vec());

@@ -36,6 +36,7 @@ mod parse;
 mod revoke;
 mod shrink;
 pub(crate) mod size;
+mod source_list;
 #[cfg(test)]
 pub(crate) mod strategies;
 mod subtract;
@@ -60,8 +61,11 @@ pub use load::LoadedPolicy;
 pub use log::Log;
 pub use mark::{Mark, MarkError};
 pub use name::NAME_MAX;
+pub use parse::json::JsonPath;
 pub use revoke::{Established, Revoke};
+pub use shrink::MaxShrink;
 pub use size::{FILE_SOURCES_MAX, RULES_MAX};
+pub use source_list::SourceList;
 pub use warning::{PolicyWarning, WarningKind};
 #[cfg(feature = "state")]
 pub(crate) use write::quoted;

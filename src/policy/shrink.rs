@@ -1,26 +1,29 @@
-//! `max-shrink`: refuses a source file that has lost too many of the sources that it had in the
-//! previous policy.
+//! `max-shrink`: refuses a source file that has lost too many of the sources that it had before.
 
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use super::diag::{Diagnostic, Quoted};
+use super::diag::{Diagnostic, Issue, ParseError, Quoted};
 use super::{Group, Policy, Source};
 use crate::model::{Interval, IpVersion, Name, coalesce};
 
-/// The largest share of its sources that a group may lose, in percent.
+/// The largest share of its sources that a list may lose, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MaxShrink(u8);
+pub struct MaxShrink(u8);
 
 /// Such as `50%`.
 impl FromStr for MaxShrink {
-    type Err = ();
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<MaxShrink, ()> {
-        let digits = text.strip_suffix('%').ok_or(())?;
+    fn from_str(text: &str) -> Result<MaxShrink, ParseError> {
+        let digits = text.strip_suffix('%').unwrap_or_default();
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let percent = digits.parse().ok().filter(|percent| is_number && *percent <= 100);
-        percent.map(MaxShrink).ok_or(())
+        percent.map(MaxShrink).ok_or_else(|| {
+            Issue::new(format!("{} is not a percentage from 0% to 100%", Quoted(text)))
+                .help("write a whole number with a percent sign, such as \"50%\"")
+                .into()
+        })
     }
 }
 
@@ -56,17 +59,18 @@ pub(super) fn check(limits: &[ShrinkLimit], previous: &Policy, new: &Policy) -> 
 }
 
 fn check_group(limit: &ShrinkLimit, previous: &[Source], new: &[Source]) -> Option<Diagnostic> {
-    let (before, lost) = (previous.len(), lost(previous, new));
-    if !limit.max.is_exceeded(lost, before) {
-        return None;
-    }
-    let group = Quoted(&limit.group);
-    let message = format!(
-        "group {group} has lost {lost} of its {before} sources, more than the {}% permitted",
-        limit.max.0
-    );
+    let loss = loss(limit.max, previous, new)?;
+    let message = format!("group {} {loss}", Quoted(&limit.group));
     let help = "check the source file; if it is correct, raise `max-shrink`";
     Some(Diagnostic { message, help: Some(help.to_owned()), ..limit.place.clone() })
+}
+
+/// That more sources of `previous` are lost in `new` than the limit permits.
+pub(super) fn loss(max: MaxShrink, previous: &[Source], new: &[Source]) -> Option<String> {
+    let (before, lost) = (previous.len(), lost(previous, new));
+    max.is_exceeded(lost, before).then(|| {
+        format!("has lost {lost} of its {before} sources, more than the {}% permitted", max.0)
+    })
 }
 
 /// The groups with a name that a policy uses.
@@ -132,14 +136,14 @@ mod tests {
     #[test]
     fn a_percentage_is_a_whole_number_up_to_100() {
         let exceeded = |text: &str, lost, before| {
-            text.parse::<MaxShrink>().map(|max| max.is_exceeded(lost, before))
+            text.parse::<MaxShrink>().map(|max| max.is_exceeded(lost, before)).ok()
         };
-        assert_eq!(exceeded("50%", 1, 2), Ok(false));
-        assert_eq!(exceeded("50%", 2, 3), Ok(true));
-        assert_eq!(exceeded("0%", 1, 1_000_000), Ok(true));
-        assert_eq!(exceeded("0%", 0, 0), Ok(false));
+        assert_eq!(exceeded("50%", 1, 2), Some(false));
+        assert_eq!(exceeded("50%", 2, 3), Some(true));
+        assert_eq!(exceeded("0%", 1, 1_000_000), Some(true));
+        assert_eq!(exceeded("0%", 0, 0), Some(false));
         for wrong in ["", "%", "50", "+5%", "101%", "1000%", "5.5%", " 5%"] {
-            assert_eq!(exceeded(wrong, 1, 1), Err(()), "{wrong}");
+            assert_eq!(exceeded(wrong, 1, 1), None, "{wrong}");
         }
     }
 }

@@ -51,6 +51,12 @@ impl ParseError {
     }
 }
 
+impl From<ParseError> for Issue {
+    fn from(error: ParseError) -> Issue {
+        error.0
+    }
+}
+
 impl From<Issue> for ParseError {
     fn from(issue: Issue) -> ParseError {
         ParseError(issue)

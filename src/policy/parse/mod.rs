@@ -3,9 +3,13 @@
 pub(super) mod document;
 pub(super) mod entry;
 pub(super) mod group;
+#[cfg(feature = "lists")]
+mod gzip;
 mod help;
 mod interface;
+pub(super) mod json;
 mod keys;
+pub(super) mod lines;
 mod list;
 mod meant;
 mod open;

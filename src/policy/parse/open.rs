@@ -55,6 +55,11 @@ pub(super) fn describe(error: &io::Error) -> Issue {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        // Only gzip knows where a file has to end, and what it has to be.
+        io::ErrorKind::UnexpectedEof => "the compressed data have no end".to_owned(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            format!("it is not compressed by gzip, or damaged ({error})")
+        }
         _ => error.to_string(),
     })
 }

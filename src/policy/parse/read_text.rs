@@ -1,4 +1,4 @@
-//! Reads a text file, which may be missing, binary or too large.
+//! Reads a text file, which may be missing, binary, compressed or too large.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -26,24 +26,54 @@ pub(in crate::policy) const POLICY: Kind = Kind { noun: "a policy", is_policy: t
 pub(in crate::policy) const SOURCE_FILE: Kind =
     Kind { noun: "a source file", is_policy: false, max: 64 };
 
+/// What a file that is compressed by gzip begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// Why a file could not be read as text.
 pub(in crate::policy) enum ReadError {
-    /// The file cannot be read; the message is the reason alone.
-    File(Issue),
+    /// The file cannot be read.
+    File {
+        /// The reason alone.
+        issue: Issue,
+        /// Whether it has no end: a program may still be writing it.
+        is_unfinished: bool,
+    },
     /// A byte in it is not text.
     Byte(Diagnostic),
 }
 
-/// Reads the file at `path`, which messages call `name`. Warnings are added to `found`.
+/// Reads the file at `path`, which messages call `name`. Warnings are added to `found`. A source file is
+/// decompressed if its name says that it [is compressed](is_compressed).
 pub(in crate::policy) fn read_file(
     path: &Path,
     name: &Arc<str>,
     kind: &Kind,
     found: &mut WarningList,
 ) -> Result<String, ReadError> {
-    let (file, warnings) = open(path, &kind.regular_file_help()).map_err(ReadError::File)?;
+    let (file, warnings) = open(path, &kind.regular_file_help()).map_err(ReadError::of_file)?;
     warnings.into_iter().for_each(|kind| found.push_file(kind, name));
-    read(file, name, kind)
+    match is_compressed(path) && !kind.is_policy {
+        true => read_compressed(file, name, kind),
+        false => read(file, name, kind),
+    }
+}
+
+/// Whether the name of a source file says that it is compressed by gzip.
+pub(in crate::policy) fn is_compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz")
+}
+
+/// Reads a file that is compressed by gzip. The limit is one for the compressed data, too, which may be
+/// endless without any content.
+#[cfg(feature = "lists")]
+fn read_compressed(file: impl Read, name: &Arc<str>, kind: &Kind) -> Result<String, ReadError> {
+    let file = io::BufReader::new(file.take(kind.limit()));
+    read(super::gzip::Members::new(file), name, kind)
+}
+
+#[cfg(not(feature = "lists"))]
+fn read_compressed(_: impl Read, _: &Arc<str>, _: &Kind) -> Result<String, ReadError> {
+    Err(ReadError::of_file(Issue::new("this program reads no compressed lists")))
 }
 
 /// Whether a text has no line feed at its end, so that it may not have been written to its end.
@@ -57,10 +87,12 @@ pub(in crate::policy) fn read(
     name: &Arc<str>,
     kind: &Kind,
 ) -> Result<String, ReadError> {
-    let limit = kind.max << 20;
-    let bytes = read_bounded(input, limit).map_err(|error| ReadError::File(describe(&error)))?;
-    if bytes.len() as u64 > limit {
-        return Err(ReadError::File(kind.too_large()));
+    let bytes = read_bounded(input, kind.limit()).map_err(|error| ReadError::File {
+        issue: describe(&error),
+        is_unfinished: error.kind() == ErrorKind::UnexpectedEof,
+    })?;
+    if bytes.len() as u64 > kind.limit() {
+        return Err(ReadError::of_file(kind.too_large()));
     }
     let text_end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let valid = match str::from_utf8(bytes.get(..text_end).unwrap_or_default()) {
@@ -74,7 +106,18 @@ pub(in crate::policy) fn read(
     }
 }
 
+impl ReadError {
+    fn of_file(issue: Issue) -> ReadError {
+        ReadError::File { issue, is_unfinished: false }
+    }
+}
+
 impl Kind {
+    /// The maximum size in bytes.
+    fn limit(&self) -> u64 {
+        self.max << 20
+    }
+
     fn too_large(&self) -> Issue {
         Issue::new(format!("the file is larger than {} MiB", self.max)).help(self.expectation())
     }
@@ -82,6 +125,7 @@ impl Kind {
     /// The error about the byte at `offset`; the bytes before it are UTF-8.
     fn not_text(&self, name: &Arc<str>, bytes: &[u8], offset: usize) -> ReadError {
         let message = match bytes.get(offset) {
+            _ if bytes.starts_with(&GZIP) => "the file is compressed by gzip".to_owned(),
             Some(0) => "not a text file: it contains a NUL byte".to_owned(),
             Some(byte) => format!("invalid UTF-8: byte 0x{byte:02x}"),
             None => "invalid UTF-8".to_owned(),
@@ -98,7 +142,11 @@ impl Kind {
             line: saturate(before.split(|byte| *byte == b'\n').count()),
             column: saturate(count_chars(lead) + 1),
         };
-        let issue = Issue::new(message).help(self.expectation());
+        let help = match bytes.starts_with(&GZIP) && !self.is_policy {
+            true => "let its name end with `.gz`".to_owned(),
+            false => self.expectation(),
+        };
+        let issue = Issue::new(message).help(help);
         ReadError::Byte(diagnose(at, &line, lead.len()..lead.len(), issue))
     }
 

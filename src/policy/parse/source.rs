@@ -218,7 +218,7 @@ pub(super) fn advice(text: &str) -> Option<Issue> {
 
 /// Whether the text looks like the path of a file.
 pub(super) fn is_path(text: &str) -> bool {
-    const ENDS: [&str; 7] = [".txt", ".list", ".lst", ".csv", ".json", ".netset", ".ipset"];
+    const ENDS: [&str; 8] = [".txt", ".list", ".lst", ".csv", ".json", ".netset", ".ipset", ".gz"];
     let is_below = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
     (is_below && text.contains(char::is_alphabetic)) || ENDS.iter().any(|end| text.ends_with(end))
 }
