@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use dwnl::ipnetwork::IpNetwork;
 use dwnl::model::{AddressSpec, Family, IpVersion, Ports, Protocol};
-use dwnl::policy::ParseError;
+use dwnl::policy::{JsonPath, MaxShrink, ParseError};
 
 /// The path of the policy without `--file`.
 pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
@@ -110,6 +110,11 @@ impl PolicyFile {
         self.file.as_deref()
     }
 
+    /// Whether a path or a directory was given.
+    pub fn is_given(&self) -> bool {
+        self.file.is_some() || self.base_dir.is_some()
+    }
+
     /// The path of the policy.
     pub fn path(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new(POLICY_FILE))
@@ -151,6 +156,29 @@ pub struct CheckArgs {
     /// Read as the user of the services, or as USER, and report files that the services cannot read
     #[arg(long, value_name = "USER", num_args = 0..=1)]
     pub as_service: Option<Option<String>>,
+    /// The list to check in place of a policy.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// A source file, to be checked by itself.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Check a source file alone, in place of a policy
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["file", "base_dir", "as_service"])]
+    pub source_file: Option<PathBuf>,
+    /// The source file is JSON, with the sources at this path, such as prefixes[].ip_prefix
+    #[arg(long, value_name = "JSON_PATH", requires = "source_file")]
+    pub json_path: Vec<JsonPath>,
+    /// The source file may have no sources
+    #[arg(long, requires = "source_file")]
+    pub allow_empty: bool,
+    /// The file that the source file is to replace; it may be missing
+    #[arg(long, value_name = "PATH", requires_all = ["source_file", "max_shrink"])]
+    pub previous: Option<PathBuf>,
+    /// The largest share of the previous sources that may be lost, such as 50%
+    #[arg(long, value_name = "PERCENT", requires = "previous")]
+    pub max_shrink: Option<MaxShrink>,
 }
 
 /// Where the policy in force is stored.

@@ -22,7 +22,7 @@ use super::import::import;
 use super::refused::refused;
 use super::status::status;
 use super::trace::trace;
-use super::{Console, INVALID, capabilities, service_user, trial};
+use super::{Console, INVALID, capabilities, service_user, source_list, trial};
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
@@ -65,6 +65,9 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
 }
 
 fn check(args: &CheckArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    if let Some(path) = &args.list.source_file {
+        return source_list::check(path, &args.list, console);
+    }
     if let Some(user) = &args.as_service {
         service_user::become_user(user.as_deref())?;
     }

@@ -10,6 +10,7 @@ mod import;
 mod normalize;
 mod refused;
 mod service_user;
+mod source_list;
 mod spinner;
 mod status;
 mod trace;

@@ -21,6 +21,8 @@ impl Cli {
         reject(quiet && verbose, "--quiet", "--verbose")?;
         reject(quiet && json, "--quiet", "--json")?;
         let verb = self.verb.name();
+        let is_list = matches!(&self.verb, Command::Check(args) if args.list.source_file.is_some());
+        reject(is_list && self.policy.is_given(), "--file <PATH>", "--source-file <PATH>")?;
         reject(!propagate(self.policy.file.take(), self.verb.file()), "--file <PATH>", verb)?;
         let base_dir = self.policy.base_dir.take();
         reject(!propagate(base_dir, self.verb.base_dir()), "--base-dir <DIR>", verb)?;
@@ -185,6 +187,12 @@ mod tests {
             "dwnl rules -4 -6",
             "dwnl rules --nft -6",
             "dwnl watch -f -",
+            "dwnl check --source-file l -f p",
+            "dwnl -f p check --source-file l",
+            "dwnl check --json-path a[]",
+            "dwnl check --source-file l --json-path a[",
+            "dwnl check --source-file l --max-shrink 50%",
+            "dwnl check --source-file l --previous o",
             "dwnl -f - watch",
             "dwnl apply --metrics-file m",
             "dwnl refused -f p",

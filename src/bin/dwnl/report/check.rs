@@ -5,18 +5,19 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use dwnl::Policy;
-use dwnl::policy::{Diagnostic, Diagnostics, Entry, PolicyWarning};
+use dwnl::policy::{Diagnostic, Diagnostics, Entry, PolicyWarning, Source};
 use serde::Serialize;
 
 use super::Report;
 use super::count::Count;
 
-/// Whether a policy is valid, and its size.
+/// Whether a policy or a source file is valid, and its size.
 #[derive(Debug, Serialize)]
 pub struct Check<'a> {
     #[serde(skip)]
     name: String,
     is_valid: bool,
+    /// `None` for a source file.
     entry_count: Option<usize>,
     source_count: Option<usize>,
     errors: Vec<ErrorReport<'a>>,
@@ -57,7 +58,23 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A policy with errors.
+    /// A source file without errors, read from `path`.
+    pub fn passed_list(
+        path: &Path,
+        sources: &[Source],
+        warnings: &'a [PolicyWarning],
+    ) -> Check<'a> {
+        Check {
+            name: path.display().to_string(),
+            is_valid: true,
+            entry_count: None,
+            source_count: Some(sources.len()),
+            errors: Vec::new(),
+            warnings: Some(warnings.iter().map(WarningReport::from).collect()),
+        }
+    }
+
+    /// A policy or a source file with errors.
     pub fn failed(diagnostics: &'a Diagnostics) -> Check<'a> {
         Check {
             name: String::new(),
@@ -102,13 +119,16 @@ impl<'a> From<&'a PolicyWarning> for WarningReport<'a> {
 
 impl Report for Check<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let entries = Count(self.entry_count.unwrap_or(0), "entry");
         let sources = Count(self.source_count.unwrap_or(0), "source");
         let errors = match self.errors.len() {
             0 => "no errors".to_owned(),
             errors => Count(errors, "error").to_string(),
         };
-        write!(out, "{}: {entries}, {sources}, {errors}", self.name)?;
+        write!(out, "{}: ", self.name)?;
+        if let Some(entries) = self.entry_count {
+            write!(out, "{}, ", Count(entries, "entry"))?;
+        }
+        write!(out, "{sources}, {errors}")?;
         match self.warnings.as_ref().map_or(0, Vec::len) {
             0 => writeln!(out),
             warnings => writeln!(out, ", {}", Count(warnings, "warning")),
@@ -119,7 +139,7 @@ impl Report for Check<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::model::{AddressSpec, Location};
-    use dwnl::policy::{Allow, Group};
+    use dwnl::policy::{Group};
 
     use super::super::test_support::{json, text};
     use super::*;
