@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod fetch;
 mod files;
 mod limits;
 mod services;

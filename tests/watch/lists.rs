@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::support::{Files, Namespace, Watch, companion, wait_for};
+use super::support::{Files, Namespace, Publisher, Reply, Watch, companion, wait_for};
 use super::{host, is_in_force, wait_until_in_force};
 
 /// How long a file without a line feed at its end must stay unchanged.
@@ -164,4 +164,22 @@ fn a_list_that_is_replaced_below_a_bind_mount_is_warned_of() {
     logged("the file has been deleted or replaced, and this is its old content");
     logged("mount its directory instead");
     watch.kill().and_then(|()| watch.wait()).expect("to end it");
+}
+
+/// A download replaces a list as a whole, which the watch applies. A bad one changes nothing.
+#[test]
+fn a_list_that_is_downloaded_is_applied() {
+    let host = host();
+    let watch = watch(&host, "");
+    let list = watch.files().etc("list.txt");
+    let publisher = Publisher::start(list.parent().expect("a directory"));
+    publisher.reply(Reply::list("; a list\n192.0.2.3 ; SBL1\n192.0.2.4 ; SBL2\n"));
+    publisher.fetch(&[]).succeeded();
+    wait_until_in_force(&host, &hosts(&[3, 4]), "the list that was downloaded");
+    publisher.reply(Reply::list("<html>"));
+    publisher.fetch(&[]).failed(1);
+    publisher.reply(Reply::list("192.0.2.3\n192.0.2.4\n192.0.2.9\n"));
+    publisher.fetch(&[]).succeeded();
+    wait_until_in_force(&host, &hosts(&[3, 4, 9]), "the next list");
+    assert!(!watch.log().contains("error"), "{}", watch.log());
 }
