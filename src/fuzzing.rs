@@ -26,6 +26,11 @@ pub fn source_list(data: &[u8]) {
     check(fuzzing::source_list(data));
 }
 
+/// The data are a path, and below it a source list in JSON.
+pub fn json_list(data: &[u8]) {
+    check(fuzzing::json_list(data));
+}
+
 /// The data are a stored policy, or one without its first line.
 pub fn stored(data: &[u8]) {
     for read in state::fuzzing::read(data) {

@@ -18,7 +18,8 @@
 //! since, the kernel rejects it, and the engine starts again from the dump.
 //!
 //! The library prints nothing, spawns no process, writes no file and has no global state. Its errors are
-//! typed. `default-features = false` leaves out the command line and what only it needs.
+//! typed. `default-features = false` leaves out the command line and what only it needs, and, unless the
+//! feature `lists` is on, source files in JSON or compressed by gzip.
 //!
 //! # Applying a policy
 //!

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diag::{Diagnostics, IssueList};
-use super::parse::lines;
 use super::parse::read_text::{self, ReadError};
-use super::{Allow, Group, Policy};
+use super::parse::{json, lines};
+use super::{Allow, Group, Policy, Source};
 use crate::model::{Ports, Protocol};
 
 /// Reads the bytes as [`Policy::read`] does those of a file.
@@ -24,6 +24,21 @@ pub fn source_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
     let text = text(bytes, &name, &read_text::SOURCE_FILE)?;
     let mut errors = IssueList::default();
     let sources = lines::parse(&text, &name, usize::MAX, &mut errors);
+    allowing(sources, errors)
+}
+
+/// Reads the first line as a path, and the others as a source file in JSON; allows its sources.
+pub fn json_list(bytes: &[u8]) -> Result<Policy, Diagnostics> {
+    let name = "list.json".into();
+    let text = text(bytes, &name, &read_text::SOURCE_FILE)?;
+    let (path, document) = text.split_once('\n').unwrap_or((&text, ""));
+    let Ok(path) = path.parse() else { return Ok(Policy::default()) };
+    let mut errors = IssueList::default();
+    let read = json::parse(document, &[path], &name, usize::MAX, &mut errors);
+    allowing(read.sources, errors)
+}
+
+fn allowing(sources: Vec<Source>, errors: IssueList) -> Result<Policy, Diagnostics> {
     if errors.len() > 0 {
         return Err(Diagnostics(errors.into_vec()));
     }
