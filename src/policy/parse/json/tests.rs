@@ -86,7 +86,10 @@ fn optional_keys_may_be_missing_but_not_everywhere() {
         error(google, "prefixes[].ipv4Prefix"),
         "list:1:44: `prefixes[1]` has no key `ipv4Prefix`"
     );
-    assert_eq!(help(google, "prefixes[].ipv4Prefix"), "did you mean the key `ipv6Prefix`?");
+    assert_eq!(
+        help(google, "prefixes[].ipv4Prefix"),
+        "did you mean the key `ipv6Prefix`, or `ipv4Prefix?`, which may be missing?"
+    );
     assert!(error(google, "prefixes[].v4?").ends_with("matches the path prefixes[].v4?"));
     assert!(error(google, "ranges?[].v4").ends_with("matches the path ranges?[].v4"));
 }

@@ -129,14 +129,15 @@ impl<'t, 'p, F: FnMut(&'t RawValue) -> bool> Walk<'p, F> {
         let is_element = self.trail.iter().any(|crumb| matches!(crumb, Crumb::Index(_)));
         let near = keys(object, 1000);
         let near = suggest(name, near.iter().map(String::as_str));
-        let optional = is_element.then(|| {
-            let optional = format!("{name}?");
-            format!("in the path, write {} if it may be missing", Quoted(&optional))
-        });
-        let help = match (near, optional) {
-            (Some(near), _) => format!("did you mean the key {}?", Quoted(near)),
-            (None, Some(optional)) => optional,
-            (None, None) => format!("its keys are {}", key_list(object)),
+        let optional = format!("{name}?");
+        let optional = Quoted(&optional);
+        let help = match near.map(Quoted) {
+            Some(near) if is_element => {
+                format!("did you mean the key {near}, or {optional}, which may be missing?")
+            }
+            Some(near) => format!("did you mean the key {near}?"),
+            None if is_element => format!("in the path, write {optional} if it may be missing"),
+            None => format!("its keys are {}", key_list(object)),
         };
         ControlFlow::Break(Some(Mismatch { value: object, issue: issue.help(help) }))
     }
