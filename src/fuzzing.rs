@@ -61,7 +61,8 @@ pub fn simulated(data: &[u8]) {
     let chains = chains.map(|(number, chain)| (number.to_string().into(), chain)).collect();
     let tables = [(table, KernelTable { chains, ..KernelTable::default() })].into();
     let ruleset = KernelRuleset { generation: 1, tables };
-    let host = HostView { links: &[], local: &[], route: &|_| Route::Local, sockets: None };
+    let host =
+        HostView { links: &[], local: &[], route: &|_| Route::Local, sockets: None, now: None };
     for (source, destination) in [("192.0.2.2", "192.0.2.1"), ("2001:db8::2", "2001:db8::1")] {
         let address = |text: &str| text.parse().expect("an address");
         let probe = Probe {

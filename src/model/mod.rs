@@ -49,7 +49,7 @@ pub use refusal::{
 };
 pub use rule::{
     COMMENT_MAX, CgroupMatch, Direction, Endpoint, IptablesRule, Match, NftMatch, NftRule,
-    NftStatement, Position, Rule, SetUpdate, UpdateKey, Verdict,
+    NftStatement, Position, Rule, SetUpdate, TimeMatch, UpdateKey, Verdict,
 };
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub use set::{Interval, Set, SetKind, Shard};

@@ -37,6 +37,8 @@ pub enum SetKind {
     },
     /// Protocols and ports at which rules refused something, with counters, in the same way.
     RefusedPorts,
+    /// Intervals of time, as nanoseconds since 1970, which the kernel keeps in a tree.
+    Times,
 }
 
 impl SetKind {
@@ -49,13 +51,13 @@ impl SetKind {
 
     /// Whether the elements are intervals.
     pub fn is_intervals(self) -> bool {
-        matches!(self, SetKind::Intervals { .. })
+        matches!(self, SetKind::Intervals { .. } | SetKind::Times)
     }
 
     /// Whether rules maintain the elements.
     pub fn is_dynamic(self) -> bool {
         match self {
-            SetKind::Hosts { .. } | SetKind::Intervals { .. } => false,
+            SetKind::Hosts { .. } | SetKind::Intervals { .. } | SetKind::Times => false,
             SetKind::DynamicPorts | SetKind::RefusedSources { .. } | SetKind::RefusedPorts => true,
         }
     }
@@ -64,7 +66,10 @@ impl SetKind {
     pub fn version(self) -> Option<IpVersion> {
         match self {
             SetKind::Hosts { version, .. } | SetKind::Intervals { version } => Some(version),
-            SetKind::DynamicPorts | SetKind::RefusedSources { .. } | SetKind::RefusedPorts => None,
+            SetKind::DynamicPorts
+            | SetKind::RefusedSources { .. }
+            | SetKind::RefusedPorts
+            | SetKind::Times => None,
         }
     }
 }
@@ -92,6 +97,8 @@ impl fmt::Display for SetKind {
                 let size = SetKind::REFUSED_PORTS;
                 write!(f, "type inet_proto . inet_service; size {size}; flags dynamic,timeout")
             }
+            // `type time` would be a duration.
+            SetKind::Times => write!(f, "typeof meta time; flags interval"),
         }
     }
 }
@@ -126,7 +133,8 @@ impl Shard {
     }
 }
 
-/// Consecutive addresses as numbers, for speed; the set's kind has their IP version.
+/// Consecutive addresses as numbers, for speed; the set's kind has their IP version. Of a set of
+/// times, nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interval {
     /// The lowest address.
@@ -181,9 +189,35 @@ impl Interval {
         })
     }
 
+    /// The seconds from one moment to another, in Unix time, as an interval of nanoseconds.
+    pub fn of_seconds(first: i64, last: i64) -> Interval {
+        let nanoseconds = |seconds: i64| u128::from(seconds.max(0).unsigned_abs()) * NANOSECONDS;
+        Interval { first: nanoseconds(first), last: nanoseconds(last) }
+    }
+
+    /// The first and the last second of an interval of nanoseconds, as nft reads them: in Unix time,
+    /// so that they do not depend on the time zone of the reader.
+    pub fn display_seconds(self) -> impl fmt::Display {
+        SecondsText { first: self.first / NANOSECONDS, last: self.last / NANOSECONDS }
+    }
+
     /// Whether it is a single address.
     pub fn is_host(self) -> bool {
         self.first == self.last
+    }
+}
+
+/// Of a second.
+const NANOSECONDS: u128 = 1_000_000_000;
+
+struct SecondsText {
+    first: u128,
+    last: u128,
+}
+
+impl fmt::Display for SecondsText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
     }
 }
 

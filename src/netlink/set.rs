@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
+use super::userdata;
 use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
@@ -22,6 +23,7 @@ const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
 const TYPE_PROTOCOL: u32 = 12;
 const TYPE_PORT: u32 = 13;
+const TYPE_TIME: u32 = 43;
 /// The bits of the number of a type in that of a concatenation (`TYPE_BITS`).
 const TYPE_BITS: u32 = 6;
 /// Maximum length in bytes of the elements in one message, well below the 16 bits of an attribute's
@@ -33,7 +35,7 @@ pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
     put_set_path(bytes, set);
     let (flags, capacity) = match kind {
         SetKind::Hosts { capacity, .. } => (0, Some(capacity)),
-        SetKind::Intervals { .. } => (FLAG_INTERVAL, None),
+        SetKind::Intervals { .. } | SetKind::Times => (FLAG_INTERVAL, None),
         SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
         SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_SOURCES)),
         SetKind::RefusedPorts => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_PORTS)),
@@ -47,6 +49,9 @@ pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
         });
     }
     put_u32(bytes, uapi::set::ID, id);
+    if kind == SetKind::Times {
+        put(bytes, uapi::set::USERDATA, &userdata::typeof_time());
+    }
 }
 
 /// Appends the attributes of DELSET: the set's path.
@@ -124,6 +129,7 @@ fn key_type(kind: SetKind) -> u32 {
             concatenation(&[address_type(version), TYPE_PROTOCOL, TYPE_PORT])
         }
         SetKind::RefusedPorts => concatenation(&[TYPE_PROTOCOL, TYPE_PORT]),
+        SetKind::Times => TYPE_TIME,
     }
 }
 
@@ -143,12 +149,15 @@ fn key_length(kind: SetKind) -> usize {
     }
 }
 
-/// Of an address or a port, in bytes.
+/// Of an address, a port or a time, in bytes.
 fn element_length(kind: SetKind) -> usize {
-    kind.version().map_or(2, IpVersion::address_bytes)
+    match kind {
+        SetKind::Times => 8,
+        _ => kind.version().map_or(2, IpVersion::address_bytes),
+    }
 }
 
-/// The highest address or port.
+/// The highest address, port or time.
 fn maximum(kind: SetKind) -> u128 {
     u128::MAX >> (128 - 8 * element_length(kind))
 }
@@ -177,6 +186,7 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
     let kind = match (version, number(uapi::set::FLAGS).unwrap_or(0), size) {
         (Some(version), 0, Some(capacity)) => SetKind::Hosts { version, capacity },
         (Some(version), FLAG_INTERVAL, None) => SetKind::Intervals { version },
+        (None, FLAG_INTERVAL, None) if key == TYPE_TIME => SetKind::Times,
         (None, FLAGS_DYNAMIC, Some(size)) if !has_defaults(attributes) => {
             let (kind, capacity) = dynamic_kind(key)?;
             (size == capacity).then_some(kind)?
@@ -241,6 +251,7 @@ impl DumpedElements {
                 element.nested().find(uapi::element::KEY)?.nested().find(uapi::data::VALUE)?;
             let number = match key.payload.len() {
                 4 => u128::from(key.be_u32()?),
+                8 => u128::from(key.be_u64()?),
                 _ => u128::from_be_bytes(key.payload.try_into().ok()?),
             };
             self.keys.push((number, flags & INTERVAL_END != 0));

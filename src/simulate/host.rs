@@ -1,6 +1,7 @@
 //! What a simulation has to know of the host outside nf_tables.
 
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use ipnetwork::IpNetwork;
 
@@ -18,6 +19,8 @@ pub struct HostView<'a> {
     pub route: &'a dyn Fn(&RouteQuery) -> Route,
     /// The listening sockets; `None` if they are not known.
     pub sockets: Option<HostSockets<'a>>,
+    /// The present; `None` if conditions on it are left open.
+    pub now: Option<SystemTime>,
 }
 
 /// A network interface.

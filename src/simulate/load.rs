@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::bits::Bits;
+use super::clock;
 use super::host::{Found, HostView, Route, RouteQuery};
 use super::packet::{
     Ends, Packet, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Tracking, address, port,
@@ -36,6 +37,7 @@ pub fn length(what: Load) -> usize {
         Load::Meta(MetaKey::IIFNAME | MetaKey::OIFNAME | MetaKey::IIFKIND | MetaKey::OIFKIND) => {
             INTERFACE_LENGTH
         }
+        Load::Meta(MetaKey::TIME_NS) => 8,
         _ => 4,
     }
 }
@@ -54,6 +56,7 @@ fn meta(key: MetaKey, packet: &Packet, host: &HostView) -> Loaded {
         MetaKey::NFPROTO => Bits::known(&[nfproto(packet.version)]),
         MetaKey::L4PROTO => Bits::known(&[packet.protocol.number()]),
         MetaKey::NFTRACE => Bits::known(&[0]),
+        MetaKey::TIME_NS | MetaKey::TIME_DAY | MetaKey::TIME_HOUR => clock::load(key, host.now),
         // `PACKET_HOST`, unless it is not for one host.
         MetaKey::PKTTYPE if is_one_host(packet.original.destination, host) => Bits::known(&[0]),
         // A packet that comes in has no socket of a process yet.

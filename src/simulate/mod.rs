@@ -9,6 +9,7 @@
 
 mod bits;
 mod chain;
+mod clock;
 mod decisions;
 mod effect;
 mod host;

@@ -17,7 +17,8 @@ fn simulated(rules: &[&str]) -> Simulation {
     }
     let mut engine = Engine::open_in(Path::new(&host.path())).expect("an engine");
     let ruleset = engine.read_ruleset().expect("a ruleset");
-    let view = HostView { links: &[], local: &[], route: &|_| Route::Local, sockets: None };
+    let view =
+        HostView { links: &[], local: &[], route: &|_| Route::Local, sockets: None, now: None };
     let probe = Probe {
         protocol: Protocol::Tcp,
         source: "192.0.2.2".parse().expect("an address"),

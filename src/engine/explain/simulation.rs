@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
 
 use super::routes::Routes;
 use crate::cgroup::Hierarchy;
@@ -28,6 +29,7 @@ impl Engine {
             local: &routes.local,
             route: &|query| routes.route(query),
             sockets: host.listeners.as_deref().filter(|_| cgroups.is_some()).map(sockets),
+            now: Some(SystemTime::now()),
         };
         let probe = Probe {
             protocol: packet.protocol,

@@ -20,6 +20,9 @@ impl MetaKey {
     pub const PKTTYPE: MetaKey = MetaKey(19);
     pub const IIFKIND: MetaKey = MetaKey(26);
     pub const OIFKIND: MetaKey = MetaKey(27);
+    pub const TIME_NS: MetaKey = MetaKey(30);
+    pub const TIME_DAY: MetaKey = MetaKey(31);
+    pub const TIME_HOUR: MetaKey = MetaKey(32);
 
     /// nft's word for it.
     pub fn name(self) -> Option<&'static str> {

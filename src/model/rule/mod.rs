@@ -12,7 +12,7 @@ use super::{Name, Ports};
 
 pub use iptables::{COMMENT_MAX, IptablesRule, Match, Verdict};
 pub use nft::NftRule;
-pub use nft_match::{CgroupMatch, Direction, Endpoint, NftMatch};
+pub use nft_match::{CgroupMatch, Direction, Endpoint, NftMatch, TimeMatch};
 pub use nft_statement::{NftStatement, SetUpdate, UpdateKey};
 
 /// A rule. Equal rules have the same effect; the counter that every rule has is not compared.

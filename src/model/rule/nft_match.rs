@@ -52,6 +52,9 @@ pub enum NftMatch {
     CtOriginalShard(IpVersion, Shard),
     /// `ct original ip saddr @SET`, a set in the rule's own table.
     CtOriginalSet(IpVersion, Name),
+    /// `meta time @SET`, `meta time != @SET`: the present is in a set of times in the rule's own table,
+    /// or it is not.
+    Time(TimeMatch),
     /// `socket cgroupv2 level 1 != 4711`: the cgroup of the local socket that the packet is for.
     /// Without such a socket neither `==` nor `!=` holds.
     Cgroup(CgroupMatch),
@@ -80,9 +83,19 @@ impl NftMatch {
             NftMatch::SourceSet(_, set)
             | NftMatch::PortSet(_, set)
             | NftMatch::CtOriginalSet(_, set) => Some(set),
+            NftMatch::Time(TimeMatch { set, .. }) => Some(set),
             _ => None,
         }
     }
+}
+
+/// A test of the present.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TimeMatch {
+    /// The set of times.
+    pub set: Name,
+    /// Whether the present must not be in the set.
+    pub negated: bool,
 }
 
 /// A test of the cgroup of a socket.
@@ -158,6 +171,8 @@ impl fmt::Display for NftMatch {
             NftMatch::CtOriginalSet(version, set) => {
                 write!(f, "ct original {} saddr @{set}", header(*version))
             }
+            NftMatch::Time(TimeMatch { set, negated: false }) => write!(f, "meta time @{set}"),
+            NftMatch::Time(TimeMatch { set, negated: true }) => write!(f, "meta time != @{set}"),
             NftMatch::Cgroup(cgroup) => write!(f, "{cgroup}"),
             NftMatch::SocketWildcard(is_wildcard) => {
                 write!(f, "socket wildcard {}", u8::from(*is_wildcard))

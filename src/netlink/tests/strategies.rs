@@ -110,6 +110,8 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         protocol().prop_map(NftMatch::Protocol),
         ports().prop_map(NftMatch::Ports),
         (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| NftMatch::PortSet(of, set.into())),
+        ("[a-z]{1,9}", any::<bool>())
+            .prop_map(|(set, negated)| { NftMatch::Time(TimeMatch { set: set.into(), negated }) }),
         cgroup().prop_map(NftMatch::Cgroup),
         any::<bool>().prop_map(NftMatch::SocketWildcard),
         any::<bool>().prop_map(NftMatch::SocketTransparent),
@@ -228,6 +230,7 @@ pub fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
     let (limit, number) = match kind.version() {
         Some(IpVersion::V6) => (u128::MAX, 60),
         Some(IpVersion::V4) => (u128::from(u32::MAX), 60),
+        None if kind == SetKind::Times => (u128::from(u64::MAX), 60),
         None => (0, 1),
     };
     let ends = prop::collection::btree_set(0..=limit, 0..number);
@@ -249,6 +252,7 @@ pub fn set_kind() -> impl Strategy<Value = SetKind> {
             SetKind::DynamicPorts,
             SetKind::RefusedSources { version },
             SetKind::RefusedPorts,
+            SetKind::Times,
         ])
     })
 }

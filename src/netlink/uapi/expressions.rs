@@ -22,6 +22,7 @@ pub mod meta_key {
     pub const NFPROTO: u32 = 15;
     pub const L4PROTO: u32 = 16;
     pub const IIFKIND: u32 = 26;
+    pub const TIME_NS: u32 = 30;
 }
 
 /// `NFT_PAYLOAD_*_HEADER`.
@@ -94,8 +95,11 @@ pub mod bitwise {
 pub mod byteorder {
     pub const SOURCE: u16 = 1;
     pub const DESTINATION: u16 = 2;
+    pub const OPERATION: u16 = 3;
     pub const LENGTH: u16 = 4;
     pub const SIZE: u16 = 5;
+    /// `NFT_BYTEORDER_HTON`.
+    pub const HOST_TO_NETWORK: u32 = 1;
 }
 
 /// `NFTA_CMP_*`.
@@ -201,6 +205,8 @@ pub mod lookup {
     pub const SOURCE: u16 = 2;
     pub const DESTINATION: u16 = 3;
     pub const FLAGS: u16 = 5;
+    /// `NFT_LOOKUP_F_INV`.
+    pub const INVERTED: u32 = 1;
 }
 
 /// `NFTA_DYNSET_*`.

@@ -87,6 +87,7 @@ pub mod set {
     pub const DESCRIPTION: u16 = 9;
     pub const ID: u16 = 10;
     pub const TIMEOUT: u16 = 11;
+    pub const USERDATA: u16 = 13;
     pub const EXPRESSION: u16 = 17;
     pub const EXPRESSIONS: u16 = 18;
 }

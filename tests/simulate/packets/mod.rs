@@ -232,7 +232,7 @@ fn network(address: &serde_json::Value) -> IpNetwork {
 }
 
 fn view(links: &[HostLink]) -> HostView<'_> {
-    HostView { links, local: &[], route: &route, sockets: None }
+    HostView { links, local: &[], route: &route, sockets: None, now: None }
 }
 
 /// The routes of the host.

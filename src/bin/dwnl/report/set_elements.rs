@@ -1,20 +1,21 @@
 //! The elements of a set, formatted one by one as they are written.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::model::{Interval, IpVersion, SetKind};
+use dwnl::model::{Interval, SetKind};
 use serde::{Serialize, Serializer};
 
-/// Elements of a set of one family.
+/// Elements of a set.
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a> {
     /// The elements, sorted.
     list: &'a [Interval],
     /// The elements to omit, sorted.
     without: &'a [Interval],
-    /// The IP version of their addresses.
-    version: IpVersion,
+    /// What they are.
+    kind: SetKind,
 }
 
 impl<'a> Elements<'a> {
@@ -29,7 +30,7 @@ impl<'a> Elements<'a> {
         without: &'a [Interval],
         kind: SetKind,
     ) -> Option<Elements<'a>> {
-        kind.version().map(|version| Elements { list, without, version })
+        (!kind.is_dynamic()).then_some(Elements { list, without, kind })
     }
 
     fn iter(self) -> impl Iterator<Item = Interval> + 'a {
@@ -45,7 +46,7 @@ impl<'a> Elements<'a> {
         after: &str,
     ) -> io::Result<()> {
         for element in self.iter() {
-            writeln!(out, "{style}{before}{}{style:#}{after}", element.display(self.version))?;
+            writeln!(out, "{style}{before}{}{style:#}{after}", Element(element, self.kind))?;
         }
         Ok(())
     }
@@ -53,14 +54,23 @@ impl<'a> Elements<'a> {
 
 impl Serialize for Elements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(|element| Element(element, self.version)))
+        serializer.collect_seq(self.iter().map(|element| Element(element, self.kind)))
     }
 }
 
-struct Element(Interval, IpVersion);
+struct Element(Interval, SetKind);
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1.version() {
+            Some(version) => write!(f, "{}", self.0.display(version)),
+            None => write!(f, "{}", self.0.display_seconds()),
+        }
+    }
+}
 
 impl Serialize for Element {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.display(self.1))
+        serializer.collect_str(self)
     }
 }

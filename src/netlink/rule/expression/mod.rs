@@ -10,8 +10,8 @@ use std::fmt;
 
 pub use trace::SetNftrace;
 pub use write::{
-    Counter, CtOriginal, FibDaddrType, Limit, Load, Log, Lookup, MetaKey, SocketKey, UpdateSet,
-    XtMatch, XtTarget,
+    Counter, CtOriginal, FibDaddrType, HostToNetwork, Limit, Load, Log, Lookup, MetaKey,
+    NegatedLookup, SocketKey, UpdateSet, XtMatch, XtTarget,
 };
 
 /// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
@@ -70,6 +70,10 @@ pub enum Expression<'a> {
     FibDaddrType,
     /// Looks the register up in a set.
     Lookup(Cow<'a, str>),
+    /// The same, and goes on if it is not there.
+    NegatedLookup(Cow<'a, str>),
+    /// Turns eight bytes of the register from the host's order into the network's.
+    HostToNetwork,
     /// Adds the register to a set, or restarts its timeout there.
     UpdateSet {
         /// The set.
@@ -184,6 +188,8 @@ impl fmt::Display for Expression<'_> {
             }
             Expression::FibDaddrType => write!(f, "[fib daddr type]"),
             Expression::Lookup(set) => write!(f, "[lookup @{set}]"),
+            Expression::NegatedLookup(set) => write!(f, "[lookup != @{set}]"),
+            Expression::HostToNetwork => write!(f, "[byteorder hton 8 8]"),
             Expression::UpdateSet { set, timeout } => {
                 write!(f, "[dynset update @{set} timeout {timeout}ms]")
             }

@@ -81,11 +81,16 @@ impl<'a> Expression<'a> {
             }
             "lookup"
                 if uses_register(uapi::lookup::SOURCE)
-                    && number(uapi::lookup::DESTINATION).is_none()
-                    && number(uapi::lookup::FLAGS).unwrap_or(0) == 0 =>
+                    && number(uapi::lookup::DESTINATION).is_none() =>
             {
-                Expression::Lookup(data.nested().find(uapi::lookup::SET)?.string())
+                let set = data.nested().find(uapi::lookup::SET)?.string();
+                match number(uapi::lookup::FLAGS).unwrap_or(0) {
+                    0 => Expression::Lookup(set),
+                    uapi::lookup::INVERTED => Expression::NegatedLookup(set),
+                    _ => return None,
+                }
             }
+            "byteorder" if is_host_to_network(data) => Expression::HostToNetwork,
             "dynset" if is_update(data) => {
                 let set = data.nested().find(uapi::dynset::SET)?.string();
                 let timeout = data.nested().find(uapi::dynset::TIMEOUT)?.be_u64()?;
@@ -134,6 +139,23 @@ impl<'a> Expression<'a> {
             _ => return None,
         })
     }
+}
+
+/// Whether a byteorder expression turns the first eight bytes of the register from the host's order into
+/// the network's.
+fn is_host_to_network(data: Attribute) -> bool {
+    use uapi::byteorder::{DESTINATION, HOST_TO_NETWORK, LENGTH, OPERATION, SIZE, SOURCE};
+    [
+        (SOURCE, uapi::REGISTER),
+        (DESTINATION, uapi::REGISTER),
+        (OPERATION, HOST_TO_NETWORK),
+        (LENGTH, 8),
+        (SIZE, 8),
+    ]
+    .into_iter()
+    .all(|(attribute, value)| {
+        data.nested().find(attribute).and_then(|number| number.be_u32()) == Some(value)
+    })
 }
 
 /// Whether a dynset expression only adds a key to the set or restarts its timeout, and may evaluate

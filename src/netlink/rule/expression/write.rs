@@ -198,6 +198,42 @@ impl nftnl::expr::Expression for Lookup {
     }
 }
 
+/// `!= @SET`: whether the register's value is not in the set.
+pub struct NegatedLookup(pub CString);
+
+impl nftnl::expr::Expression for NegatedLookup {
+    fn to_expr(&self, rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = Lookup(self.0.clone()).to_expr(rule);
+        // SAFETY: `expression` is a fresh lookup expression, which has this attribute.
+        unsafe {
+            let flags = sys::NFTNL_EXPR_LOOKUP_FLAGS as u16;
+            sys::nftnl_expr_set_u32(expression.as_ptr(), flags, uapi::lookup::INVERTED);
+        }
+        expression
+    }
+}
+
+/// Eight bytes of the register from the host's order into the network's, in which sets compare.
+pub struct HostToNetwork;
+
+impl nftnl::expr::Expression for HostToNetwork {
+    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = allocate(c"byteorder");
+        // SAFETY: `expression` is a fresh byteorder expression, whose attributes these are.
+        unsafe {
+            let set = |attribute: u32, value| {
+                sys::nftnl_expr_set_u32(expression.as_ptr(), attribute as u16, value);
+            };
+            set(sys::NFTNL_EXPR_BYTEORDER_SREG, uapi::REGISTER);
+            set(sys::NFTNL_EXPR_BYTEORDER_DREG, uapi::REGISTER);
+            set(sys::NFTNL_EXPR_BYTEORDER_OP, uapi::byteorder::HOST_TO_NETWORK);
+            set(sys::NFTNL_EXPR_BYTEORDER_LEN, 8);
+            set(sys::NFTNL_EXPR_BYTEORDER_SIZE, 8);
+        }
+        expression
+    }
+}
+
 /// `limit rate RATE/second burst BURST packets`: ends the rule for packets above it.
 pub struct Limit {
     pub rate: u64,

@@ -3,7 +3,7 @@
 use super::{
     BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START, original,
 };
-use crate::model::{AddressSpec, CgroupMatch, Direction, IpVersion, NftMatch, Protocol};
+use crate::model::{AddressSpec, CgroupMatch, Direction, IpVersion, NftMatch, Protocol, TimeMatch};
 use crate::netlink::nfproto;
 use crate::netlink::rule::expression::Expression;
 use crate::netlink::rule::header::AddressField;
@@ -59,10 +59,18 @@ fn ct<'a>(expressions: Rest<'a>) -> Read<'a, NftMatch> {
     Some((condition, rest))
 }
 
-/// `meta nfproto ipv4`, `iifname "eth0"`, `iifname "br-*" …`, `meta iifkind "bridge"`
+/// `meta nfproto ipv4`, `iifname "eth0"`, `iifname "br-*" …`, `meta iifkind "bridge"`,
+/// `meta time @SET`
 fn meta<'a>(expressions: Rest<'a>) -> Read<'a, NftMatch> {
-    use Expression::{Bitwise, Compare, Meta};
+    use Expression::{Bitwise, Compare, HostToNetwork, Lookup, Meta, NegatedLookup};
+    let time = |set: &str, negated| NftMatch::Time(TimeMatch { set: set.into(), negated });
     match expressions {
+        [Meta(meta_key::TIME_NS), HostToNetwork, Lookup(set), rest @ ..] => {
+            Some((time(set, false), rest))
+        }
+        [Meta(meta_key::TIME_NS), HostToNetwork, NegatedLookup(set), rest @ ..] => {
+            Some((time(set, true), rest))
+        }
         [Meta(meta_key::NFPROTO), Compare { operation: EQ, data: [number] }, rest @ ..] => {
             Some((NftMatch::NfProto(nfproto::version(*number)?), rest))
         }

@@ -5,10 +5,12 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta};
 use super::{
     BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START, original,
 };
-use crate::model::{AddressSpec, CgroupMatch, Direction, NftMatch};
+use crate::model::{AddressSpec, CgroupMatch, Direction, NftMatch, TimeMatch};
 use crate::netlink::c_string::to_c_string;
 use crate::netlink::nfproto;
-use crate::netlink::rule::expression::{FibDaddrType, Lookup, MetaKey, SocketKey};
+use crate::netlink::rule::expression::{
+    FibDaddrType, HostToNetwork, Lookup, MetaKey, NegatedLookup, SocketKey,
+};
 use crate::netlink::rule::header::{AddressField, octets};
 use crate::netlink::rule::writer::{
     add_between, add_interface_name, add_network, add_port_numbers, add_protocol, add_shard,
@@ -91,6 +93,7 @@ pub fn add_match(nft: &mut nftnl::Rule, condition: &NftMatch) {
             original::load_source(nft, *version);
             nft.add_expr(&Lookup(to_c_string(set)));
         }
+        NftMatch::Time(time) => add_time(nft, time),
         NftMatch::Cgroup(cgroup) => add_cgroup(nft, *cgroup),
         NftMatch::SocketWildcard(is_wildcard) => {
             nft.add_expr(&SocketKey { key: socket_key::WILDCARD, level: None });
@@ -126,6 +129,16 @@ fn add_destination(nft: &mut nftnl::Rule, addresses: &AddressSpec) {
             load_address(nft, field);
             add_between(nft, &octets(addresses.first()), &octets(addresses.last()));
         }
+    }
+}
+
+/// `meta time @SET`, `meta time != @SET`
+fn add_time(nft: &mut nftnl::Rule, TimeMatch { set, negated }: &TimeMatch) {
+    nft.add_expr(&MetaKey(meta_key::TIME_NS));
+    nft.add_expr(&HostToNetwork);
+    match negated {
+        false => nft.add_expr(&Lookup(to_c_string(set))),
+        true => nft.add_expr(&NegatedLookup(to_c_string(set))),
     }
 }
 

@@ -63,6 +63,7 @@ fn other(kind: Option<SetKind>) -> &'static str {
         Some(SetKind::DynamicPorts) => "published ports, managed by the kernel",
         Some(SetKind::RefusedSources { .. }) => "refused sources, recorded by the kernel",
         Some(SetKind::RefusedPorts) => "refused ports, recorded by the kernel",
+        Some(SetKind::Times) => "times of a schedule",
         Some(SetKind::Hosts { .. } | SetKind::Intervals { .. }) => "a set of no group",
         None => "foreign set (unsupported type)",
     }
