@@ -60,7 +60,8 @@ impl PolicyBuilder {
     ///
     /// # Errors
     /// [`PolicyError::DuplicateName`], [`PolicyError::ConflictingGroups`],
-    /// [`PolicyError::TooManyRules`], and [`PolicyError::NeedsGuard`] for a log without the guard.
+    /// [`PolicyError::TooManyRules`], [`PolicyError::SeveralZones`], and [`PolicyError::NeedsGuard`] for a
+    /// log or a schedule without the guard.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let PolicyBuilder { deny, allow, guard, revoke, log } = self;
         if log.refused().is_some() && !guard.is_enabled() {
@@ -74,8 +75,30 @@ impl PolicyBuilder {
             }
         }
         check_groups(policy.groups())?;
+        check_schedules(&policy)?;
         size::check(policy.entries(), policy.guard.swarm_peers().unwrap_or_default())?;
         Ok(policy)
+    }
+}
+
+/// Only the guard looks at the time, and a policy has one time zone.
+fn check_schedules(policy: &Policy) -> Result<(), PolicyError> {
+    let mut schedules = policy.entries().filter_map(Entry::schedule);
+    let Some(first) = schedules.next() else { return Ok(()) };
+    if !policy.guard.is_enabled() {
+        let key = match (first.until(), first.days()) {
+            (Some(_), _) => "until",
+            (None, Some(_)) => "days",
+            (None, None) => "hours",
+        };
+        return Err(PolicyError::NeedsGuard(key));
+    }
+    let zone = first.zone();
+    match schedules.find(|other| other.zone() != zone) {
+        None => Ok(()),
+        Some(other) => {
+            Err(PolicyError::SeveralZones(zone.name().clone(), other.zone().name().clone()))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::{Group, PolicyError, Source, name, subtract};
+use super::{Group, PolicyError, Schedule, Source, name, subtract};
 use crate::model::{AddressSpec, Interface, IpVersion, Location, Name, Ports, Protocol};
 
 /// The flows that an entry applies to. [`Allow`](super::Allow) and [`Deny`](super::Deny) entries contain
@@ -20,6 +20,7 @@ pub struct Entry {
     remaining: Option<Vec<Group>>,
     in_interface: Option<Interface>,
     to: Vec<AddressSpec>,
+    schedule: Option<Schedule>,
     at: Option<Location>,
 }
 
@@ -34,6 +35,7 @@ impl Entry {
             remaining: None,
             in_interface: None,
             to: Vec::new(),
+            schedule: None,
             at: None,
         }
     }
@@ -81,6 +83,11 @@ impl Entry {
         &self.to
     }
 
+    /// When the entry applies; `None`: always.
+    pub fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
+    }
+
     /// Where the entry begins; `None` if it was not read from a file.
     pub fn at(&self) -> Option<&Location> {
         self.at.as_ref()
@@ -109,6 +116,7 @@ pub struct EntryBuilder<E> {
     except: Option<Vec<Group>>,
     in_interface: Option<Interface>,
     to: Option<Vec<AddressSpec>>,
+    schedule: Option<Schedule>,
     at: Option<Location>,
     entry: PhantomData<E>,
 }
@@ -124,6 +132,7 @@ impl<E> EntryBuilder<E> {
             except: None,
             in_interface: None,
             to: None,
+            schedule: None,
             at: None,
             entry: PhantomData,
         }
@@ -176,6 +185,11 @@ impl<E> EntryBuilder<E> {
         EntryBuilder { to: Some(to), ..self }
     }
 
+    /// Restricts the entry to the times of a schedule.
+    pub fn schedule(self, schedule: Schedule) -> EntryBuilder<E> {
+        EntryBuilder { schedule: Some(schedule), ..self }
+    }
+
     /// Where the entry was read. Errors and reports about its rules refer to it.
     pub fn at(self, at: Location) -> EntryBuilder<E> {
         EntryBuilder { at: Some(at), ..self }
@@ -209,6 +223,7 @@ impl<E> EntryBuilder<E> {
             except,
             in_interface: self.in_interface,
             to,
+            schedule: self.schedule,
             at: self.at,
         })
     }

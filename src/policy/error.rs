@@ -94,6 +94,9 @@ pub enum PolicyError {
         /// The number of rules that all entries need.
         total: u64,
     },
+    /// Schedules have different time zones.
+    #[error("the schedules have different time zones: {} and {}", .0, .1)]
+    SeveralZones(Name, Name),
     /// A setting that only the guard uses is set while the guard is off.
     #[error("`{0}` requires the guard, which is disabled")]
     NeedsGuard(&'static str),

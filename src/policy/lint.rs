@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use super::warning::WarningKind;
-use super::{Entry, Group, Policy, Source};
+use super::{Entry, Group, Moment, Policy, Schedule, ScheduleState, Source};
 use crate::model::{AddressSpec, Interface, Interval, IpVersion, merge_intervals};
 
 /// Maximum number of entries that are compared with each other: the time grows with its square.
@@ -49,6 +49,19 @@ fn covered<'p>(scopes: &[Scope<'p>], index: usize) -> Option<(&'p Entry, bool)> 
         let is_same = is_covered && scope.covers(wider);
         (is_covered && (!is_same || other < index)).then_some((wider.entry, is_same))
     })
+}
+
+/// The entries that do not apply any more, each with the reason.
+pub(super) fn ended_entries(policy: &Policy, now: Moment) -> Vec<(&Entry, WarningKind)> {
+    let ended = |schedule: &Schedule| -> Option<WarningKind> {
+        let has_ended = schedule.state(now) == ScheduleState::Ended;
+        let until = schedule.until().filter(|until| *until <= now);
+        has_ended.then(|| match until {
+            Some(until) => WarningKind::EndedEntry { until: schedule.zone().display(until).into() },
+            None => WarningKind::ClosedEntry,
+        })
+    };
+    policy.entries().filter_map(|entry| Some((entry, ended(entry.schedule()?)?))).collect()
 }
 
 /// That the source is `0.0.0.0` or `::` alone.
@@ -96,6 +109,7 @@ impl<'p> Scope<'p> {
         let ports = self.entry.ports();
         other.entry.ports().iter().all(|port| ports.iter().any(|wider| wider.includes(port)))
             && covers_interface(self.entry.in_interface(), other.entry.in_interface())
+            && covers_schedule(self.entry.schedule(), other.entry.schedule())
             && self.covers_destinations(other)
             && self.covers_sources(other)
     }
@@ -140,6 +154,11 @@ fn covers_interface(wider: Option<&Interface>, narrower: Option<&Interface>) -> 
             wider == narrower || (is_prefix && narrower.name().starts_with(&**wider.name()))
         }
     }
+}
+
+/// Whether `wider` applies whenever `narrower` does, as far as is obvious.
+fn covers_schedule(wider: Option<&Schedule>, narrower: Option<&Schedule>) -> bool {
+    wider.is_none_or(|wider| narrower.is_some_and(|narrower| wider.covers(narrower)))
 }
 
 /// Addresses of both IP versions as sorted intervals that neither overlap nor touch.

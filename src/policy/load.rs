@@ -11,10 +11,10 @@ use super::parse::document::Document;
 use super::parse::group::Groups;
 use super::parse::read_text::{self, ReadError};
 use super::parse::source_file::SourceFiles;
-use super::parse::{entry, settings, syntax};
+use super::parse::{entry, schedule, settings, syntax};
 use super::shrink::{self, ShrinkLimit};
 use super::warning::{PolicyWarning, WarningKind, WarningList};
-use super::{Policy, PolicyError, lint};
+use super::{Guard, Moment, Policy, PolicyError, lint};
 
 /// The result of loading a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +143,11 @@ fn warn_of_entries(document: &mut Document, policy: &Policy) {
             document.warnings.push_at(kind, &document.text, at);
         }
     }
+    for (entry, kind) in lint::ended_entries(policy, Moment::now()) {
+        if let Some(at) = entry.at() {
+            document.warnings.push_at(kind, &document.text, at);
+        }
+    }
 }
 
 /// Warns of groups that nothing names. If there are errors, an entry that names them may be missing.
@@ -167,7 +172,11 @@ fn interpret(
     root: &DeTable,
     files: &mut SourceFiles,
 ) -> Result<Policy, PolicyError> {
-    document.check_keys(root, "", &["sources", "deny", "allow", "guard", "revoke", "log"]);
+    document.check_keys(
+        root,
+        "",
+        &["sources", "deny", "allow", "guard", "revoke", "log", "schedule"],
+    );
     let groups = match root.get("sources").and_then(|value| document.table(value, "sources")) {
         Some(table) => Groups::read(document, table, files),
         None => Groups::default(),
@@ -178,7 +187,10 @@ fn interpret(
     let revoke = revoke.map(|table| settings::revoke(document, table));
     let log = root.get("log").and_then(|value| document.table(value, "log"));
     let log = log.map(|table| settings::log(document, table, guard.as_ref()));
-    let mut reader = entry::Reader::new(document, &groups);
+    let zone = root.get("schedule").and_then(|value| document.table(value, "schedule"));
+    let zone = zone.and_then(|table| schedule::zone(document, table)).unwrap_or_default();
+    let has_guard = guard.as_ref().is_none_or(Guard::is_enabled);
+    let mut reader = entry::Reader::new(document, &groups, zone, has_guard);
     let deny = root.get("deny").map(|value| reader.denied(value)).unwrap_or_default();
     let allow = root.get("allow").map(|value| reader.allowed(value)).unwrap_or_default();
     let policy = Policy::builder().deny_all(deny).allow_all(allow).guard(guard.unwrap_or_default());

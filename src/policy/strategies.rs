@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
 
+use super::schedule::tests::any_schedule;
 use super::{
-    Allow, Deny, DirectRouting, EntryBuilder, Established, Group, Guard, Log, Mark, Policy, Revoke,
+    Allow, Deny, DirectRouting, EntryBuilder, Established, Group, Guard, Log, Mark, Moment, Policy,
+    Revoke, Schedule,
 };
 use crate::model::{AddressSpec, Interface, LogTarget, Ports, Protocol};
 
@@ -121,8 +123,9 @@ fn conditions<E: Clone + Debug>(
     let from = prop::option::of(prop::collection::vec(group(), 1..3));
     let except = prop::option::weighted(0.3, prop::collection::vec(group(), 1..3));
     let to = prop::option::of(prop::collection::vec(addresses(), 1..3));
+    let schedule = prop::option::weighted(0.2, schedule());
     let keys = (prop::option::of(name()), from, except, prop::option::of(interface()), to);
-    keys.prop_map(move |(name, from, except, in_interface, to)| {
+    (keys, schedule).prop_map(move |((name, from, except, in_interface, to), schedule)| {
         let mut entry = builder.clone();
         if let Some(name) = name {
             entry = entry.name(name);
@@ -139,7 +142,27 @@ fn conditions<E: Clone + Debug>(
         if let Some(addresses) = to {
             entry = entry.to(addresses);
         }
+        if let Some(schedule) = schedule {
+            entry = entry.schedule(schedule);
+        }
         entry
+    })
+}
+
+/// A schedule of one zone: those of a policy share it.
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let until = prop::option::of(0..Moment::MAX.0);
+    (any_schedule(), until).prop_map(|(schedule, until)| {
+        let zone = "Europe/Berlin".parse().expect("a zone");
+        let mut own = Schedule::new(zone).with_hours(schedule.hours().iter().copied());
+        if let Some(days) = schedule.days() {
+            own = own.with_days(days);
+        }
+        match until {
+            Some(until) => own.with_until(Moment(until)),
+            None if own == Schedule::new(own.zone().clone()) => own.with_until(Moment::MAX),
+            None => own,
+        }
     })
 }
 

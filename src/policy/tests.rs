@@ -41,7 +41,8 @@ proptest! {
 fn contents(policy: &Policy) -> impl PartialEq + Debug + '_ {
     let entries = policy.entries().map(|entry| {
         let from = (entry.from().map(group_contents), group_contents(entry.except()));
-        (entry.name(), entry.ports(), from, entry.in_interface(), entry.to())
+        let scope = (entry.in_interface(), entry.to(), entry.schedule());
+        (entry.name(), entry.ports(), from, scope)
     });
     let guard = policy.guard();
     let settings = (guard.is_enabled(), guard.mark(), guard.host_network(), guard.direct_routing());

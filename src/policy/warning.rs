@@ -71,6 +71,15 @@ pub enum WarningKind {
         /// The earlier entry.
         of: EntryLabel,
     },
+    /// The entry has ended.
+    #[error("the entry has ended: it applied until {until}")]
+    EndedEntry {
+        /// When it ended.
+        until: Name,
+    },
+    /// The entry has a schedule that is closed until its end.
+    #[error("the entry never applies: its days and hours do not occur before it ends")]
+    ClosedEntry,
     /// `0.0.0.0` or `::` as a source.
     #[error("`{0}` is a single address, which no client has")]
     UnspecifiedSource(AddressSpec),
@@ -100,6 +109,8 @@ impl WarningKind {
             WarningKind::DeniedEntry { .. } => "denied_entry",
             WarningKind::NothingLeft => "nothing_left",
             WarningKind::DuplicateEntry { .. } => "duplicate_entry",
+            WarningKind::EndedEntry { .. } => "ended_entry",
+            WarningKind::ClosedEntry => "closed_entry",
             WarningKind::UnspecifiedSource(_) => "unspecified_source",
             WarningKind::UnspecifiedDestination(_) => "unspecified_destination",
             WarningKind::StarInInterface(_) => "star_in_interface",
@@ -126,6 +137,8 @@ impl WarningKind {
             WarningKind::ShadowedDeny { .. } | WarningKind::DuplicateEntry { .. } => {
                 "remove it".into()
             }
+            WarningKind::EndedEntry { .. } => "remove it, or change `until`".into(),
+            WarningKind::ClosedEntry => "correct `until`, `days` or `hours`".into(),
             WarningKind::UnspecifiedSource(address) if address.version() == IpVersion::V6 => {
                 "write `::/0` for every IPv6 address; an entry without `from` allows anyone".into()
             }

@@ -5,7 +5,10 @@ use std::fmt::{Display, Write};
 
 use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
-use super::{DirectRouting, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Source};
+use super::{
+    DirectRouting, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Schedule, Source,
+    Zone,
+};
 use crate::model::Name;
 
 impl Policy {
@@ -27,6 +30,7 @@ impl Policy {
         text.guard(&self.guard);
         text.revoke(self.revoke);
         text.log(self.log);
+        text.schedule(self);
         text.0
     }
 }
@@ -67,6 +71,16 @@ impl Text {
         }
         if !entry.to().is_empty() {
             self.list("to", entry.to().iter().map(ToString::to_string));
+        }
+        if let Some(until) = entry.schedule().and_then(Schedule::until) {
+            self.value("until", until);
+        }
+        if let Some(days) = entry.schedule().and_then(Schedule::days) {
+            self.list("days", days.runs().into_iter());
+        }
+        let hours = entry.schedule().map(Schedule::hours).unwrap_or_default();
+        if !hours.is_empty() {
+            self.list("hours", hours.iter().map(ToString::to_string));
         }
     }
 
@@ -114,6 +128,15 @@ impl Text {
         if let Some(target) = log.refused() {
             self.header("[log]");
             self.string("refused", &target.to_string());
+        }
+    }
+
+    /// The time zone, which all schedules share.
+    fn schedule(&mut self, policy: &Policy) {
+        let zone = policy.entries().find_map(Entry::schedule).map(Schedule::zone);
+        if let Some(zone) = zone.filter(|zone| **zone != Zone::default()) {
+            self.header("[schedule]");
+            self.string("time-zone", zone.name());
         }
     }
 

@@ -7,13 +7,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
 use super::group::Groups;
-use super::{interface, port, source};
+use super::{interface, port, schedule, source};
 use crate::model::{AddressSpec, Interface, Location, Name, Ports};
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::entry_name;
-use crate::policy::{Allow, Deny, EntryBuilder, PolicyError, lint};
+use crate::policy::{Allow, Deny, EntryBuilder, PolicyError, Zone, lint};
 
-const KEYS: [&str; 6] = ["name", "ports", "from", "except", "in-interface", "to"];
+const KEYS: [&str; 9] =
+    ["name", "ports", "from", "except", "in-interface", "to", "until", "days", "hours"];
 
 /// Reads the entries of one policy.
 pub(in crate::policy) struct Reader<'r, 't> {
@@ -21,12 +22,21 @@ pub(in crate::policy) struct Reader<'r, 't> {
     groups: &'r Groups,
     /// Where each name was used first.
     names: HashMap<Name, Location>,
+    /// The time zone of schedules.
+    zone: Zone,
+    has_guard: bool,
 }
 
 impl<'r, 't> Reader<'r, 't> {
-    /// A reader of entries that name these groups.
-    pub fn new(document: &'r mut Document<'t>, groups: &'r Groups) -> Reader<'r, 't> {
-        Reader { document, groups, names: HashMap::new() }
+    /// A reader of entries that name these groups, of a policy with this time zone, and with or without
+    /// the guard.
+    pub fn new(
+        document: &'r mut Document<'t>,
+        groups: &'r Groups,
+        zone: Zone,
+        has_guard: bool,
+    ) -> Reader<'r, 't> {
+        Reader { document, groups, names: HashMap::new(), zone, has_guard }
     }
 
     /// Reads the value of `allow`.
@@ -109,6 +119,7 @@ impl<'r, 't> Reader<'r, 't> {
         });
         let in_interface = table.get("in-interface").and_then(|value| self.in_interface(value));
         let to = table.get("to").map(|value| self.to(value));
+        let schedule = schedule::schedule(self.document, table, &self.zone, self.has_guard);
         entry = entry.at(self.document.at(span));
         if let Some(name) = name {
             entry = entry.name(&*name);
@@ -124,6 +135,9 @@ impl<'r, 't> Reader<'r, 't> {
         }
         if let Some(addresses) = to {
             entry = entry.to(addresses);
+        }
+        if let Some(schedule) = schedule {
+            entry = entry.schedule(schedule);
         }
         Some(entry)
     }

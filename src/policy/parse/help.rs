@@ -47,7 +47,9 @@ impl From<PolicyError> for Issue {
                 "write consecutive ports as a range and neighbouring addresses as a prefix or range; \
                  a group of 64 sources or more of one IP version needs only a few rules",
             ),
-            PolicyError::DuplicateName(_) | PolicyError::ConflictingGroups(_) => issue,
+            PolicyError::DuplicateName(_)
+            | PolicyError::ConflictingGroups(_)
+            | PolicyError::SeveralZones(..) => issue,
         }
     }
 }

@@ -15,6 +15,7 @@ mod meant;
 mod open;
 mod port;
 pub(super) mod read_text;
+pub(super) mod schedule;
 pub(super) mod settings;
 mod source;
 pub(super) mod source_file;

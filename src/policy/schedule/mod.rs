@@ -3,7 +3,7 @@
 mod days;
 mod hours;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod windows;
 mod zone;
 
@@ -155,6 +155,14 @@ impl Schedule {
                 ScheduleState::Open { closes: closes.map(Moment) }
             }
         }
+    }
+
+    /// Whether it is open whenever the other one is, as far as is obvious.
+    pub(super) fn covers(&self, other: &Schedule) -> bool {
+        let is_later = self.until.is_none_or(|end| other.until.is_some_and(|it| it <= end));
+        let is_always = self.days.is_none() && self.hours.is_empty();
+        let times = |it: &Schedule| (it.days, it.hours.clone(), it.zone.clone());
+        is_later && (is_always || times(self) == times(other))
     }
 
     /// Whether it is open at a moment.

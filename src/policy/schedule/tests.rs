@@ -155,7 +155,8 @@ fn is_open_by_the_clock(schedule: &Schedule, at: i64) -> bool {
     }
 }
 
-fn any_schedule() -> impl Strategy<Value = Schedule> {
+/// Schedules of every zone.
+pub(in crate::policy) fn any_schedule() -> impl Strategy<Value = Schedule> {
     let minute = 0u16..1440;
     let hours = (minute.clone(), minute).prop_filter_map("not empty", |(begin, end)| {
         let time = |it: u16| format!("{:02}:{:02}", it / 60, it % 60);
