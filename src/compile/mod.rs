@@ -32,6 +32,7 @@ mod sockets;
 mod swarm;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::collections::HashSet;
 use std::sync::Arc;

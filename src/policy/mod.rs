@@ -65,6 +65,7 @@ pub use name::NAME_MAX;
 pub use parse::json::JsonPath;
 pub use revoke::{Established, Revoke};
 pub use shrink::MaxShrink;
+pub(crate) use schedule::Window;
 pub use schedule::{Days, Hours, Moment, Schedule, ScheduleState, Zone};
 pub use size::{FILE_SOURCES_MAX, RULES_MAX};
 pub use source_list::SourceList;

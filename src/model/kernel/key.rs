@@ -26,7 +26,7 @@ impl MetaKey {
 
     /// nft's word for it.
     pub fn name(self) -> Option<&'static str> {
-        const NAMES: [(u32, &str); 27] = [
+        const NAMES: [(u32, &str); 30] = [
             (0, "length"),
             (1, "protocol"),
             (2, "priority"),
@@ -54,6 +54,9 @@ impl MetaKey {
             (25, "ipsec"),
             (26, "iifkind"),
             (27, "oifkind"),
+            (30, "time"),
+            (31, "day"),
+            (32, "hour"),
         ];
         NAMES.into_iter().find(|(number, _)| *number == self.0).map(|(_, name)| name)
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use days::Days;
 pub use hours::Hours;
+pub(crate) use windows::Window;
 pub use zone::Zone;
 
 pub(super) use days::parse as parse_days;

@@ -79,6 +79,7 @@ table inet words {
     set addresses { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 192.0.2.1-192.0.2.9 } }
     set pairs { type ipv4_addr . inet_service; flags interval; elements = { 10.0.0.0/8 . 80-90 } }
     set seen { type ipv4_addr; size 100; flags dynamic,timeout; }
+    set times { typeof meta time; flags interval; elements = { 1796108400-1796144400 } }
     map targets { type inet_service : ipv4_addr; elements = { 80 : 10.0.0.2 } }
     map verdicts { type ipv4_addr : verdict; elements = { 10.0.0.2 : drop } }
     chain other { }
@@ -86,6 +87,12 @@ table inet words {
         type filter hook input priority filter; policy accept;
         ct state vmap { established : accept, related : accept, invalid : drop }
         ct state established,related accept
+        meta time @times accept
+        meta time != @times accept
+        meta time < \"2026-12-01 18:00:00\" accept
+        meta time \"2026-12-01 18:00:00\"-\"2026-12-01 19:30:00\" accept
+        meta day \"Monday\" accept
+        meta hour \"08:00\"-\"18:30\" accept
         ct state new counter accept
         ct state != new drop
         ct state invalid drop

@@ -157,9 +157,7 @@ impl Rule {
                 What::Selected { selector, mask: Some(mask.clone()), xor: xor.clone() }
             }
             (Some(What::Selected { mut selector, mask, xor }), Arithmetic::ByteOrder { .. }) => {
-                if selector.kind.is_host_order() {
-                    selector.kind = Kind::Number;
-                }
+                selector.kind = selector.kind.in_network_order();
                 What::Selected { selector, mask, xor }
             }
             (Some(What::Selected { selector, .. }), Arithmetic::ShiftLeft(bits)) => {

@@ -2,7 +2,7 @@
 
 use super::super::key::{CtKey, MetaKey};
 use super::super::part::{FlowDirection, Load, PayloadBase};
-use super::value::Kind;
+use super::value::{ByteOrder, Kind};
 use crate::model::IpVersion;
 
 /// What is loaded, and the type of its values.
@@ -58,6 +58,9 @@ fn meta(key: MetaKey) -> Selector {
         MetaKey::NFPROTO => Kind::NfProtocol,
         MetaKey::L4PROTO => Kind::L4Protocol,
         MetaKey::PKTTYPE => Kind::PacketType,
+        MetaKey::TIME_NS => Kind::Time(ByteOrder::Host),
+        MetaKey::TIME_DAY => Kind::Day,
+        MetaKey::TIME_HOUR => Kind::Hour(ByteOrder::Host),
         _ => Kind::HostNumber,
     };
     let is_bare = matches!(key, MetaKey::IIF | MetaKey::OIF | MetaKey::IIFNAME | MetaKey::OIFNAME);

@@ -5,6 +5,13 @@ use std::net::IpAddr;
 use super::names::{self, ADDRESS_TYPES, TCP_FLAGS};
 use crate::model::IpVersion;
 
+/// The order of a number's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    Host,
+    Network,
+}
+
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -24,6 +31,12 @@ pub enum Kind {
     TcpFlags,
     IcmpType(IpVersion),
     Presence,
+    /// Nanoseconds since 1970.
+    Time(ByteOrder),
+    /// A day of the week; 0 is Sunday.
+    Day,
+    /// Seconds since midnight.
+    Hour(ByteOrder),
     /// A number in the network's order.
     Number,
     /// A number in the host's order.
@@ -46,7 +59,19 @@ impl Kind {
                 | Kind::InterfaceIndex
                 | Kind::AddressType
                 | Kind::HostNumber
+                | Kind::Time(ByteOrder::Host)
+                | Kind::Hour(ByteOrder::Host)
         )
+    }
+
+    /// The type of the value after its bytes were put into the network's order.
+    pub fn in_network_order(self) -> Kind {
+        match self {
+            Kind::Time(_) => Kind::Time(ByteOrder::Network),
+            Kind::Hour(_) => Kind::Hour(ByteOrder::Network),
+            kind if kind.is_host_order() => Kind::Number,
+            kind => kind,
+        }
     }
 }
 
@@ -90,9 +115,32 @@ pub fn text(kind: Kind, bytes: &[u8]) -> String {
         Kind::TcpFlags => Some(flags(small, &tcp_flags())),
         Kind::IcmpType(version) => icmp_type(version, small).map(str::to_owned),
         Kind::Presence => named(small, &[(0, "missing"), (1, "exists")]),
+        Kind::Time(_) => time(number),
+        Kind::Day => DAYS.get(small as usize).map(|name| format!("\"{name}\"")),
+        Kind::Hour(_) => Some(hour(small)),
         Kind::Port | Kind::Number | Kind::HostNumber => None,
     };
     known.unwrap_or_else(|| number.to_string())
+}
+
+/// The days of the week, as the kernel numbers them.
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/// `"2026-12-01 18:00:00"` in UTC; nft has it in the time zone of whoever lists it.
+fn time(nanoseconds: u128) -> Option<String> {
+    let seconds = i64::try_from(nanoseconds / 1_000_000_000).ok()?;
+    let timestamp = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(timestamp.strftime("\"%Y-%m-%d %H:%M:%S\"").to_string())
+}
+
+/// `"08:00"`, `"08:00:30"` in UTC.
+fn hour(seconds: u32) -> String {
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match second {
+        0 => format!("\"{hour:02}:{minute:02}\""),
+        _ => format!("\"{hour:02}:{minute:02}:{second:02}\""),
+    }
 }
 
 /// A range of values in words: a network where the addresses are one.
