@@ -99,9 +99,9 @@ pub mod trace;
 
 pub use compile::{
     EntryCounters, GuardDrops, Limitation, PortCounters, PortCoverage, ResolveError,
-    UnknownSockets, blocked_swarm_ports, compile, deny_counters, entry_counters, group_of_set,
-    guard_drops, guards_new_ports, installed_translations, managed_objects, port_coverage, resolve,
-    uncovered_ports, unprotected_ports,
+    UnknownSockets, blocked_swarm_ports, compile, compile_at, deny_counters, entry_counters,
+    group_of_set, guard_drops, guards_new_ports, installed_translations, managed_objects,
+    port_coverage, resolve, schedule_of_set, uncovered_ports, unprotected_ports,
 };
 pub use docker::is_container as is_container_cgroup;
 pub use engine::{Engine, Error};

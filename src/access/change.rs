@@ -24,11 +24,13 @@ pub struct AccessChange {
     pub in_interface: Option<Interfaces>,
     /// The destination addresses on the host; empty: any.
     pub to: Vec<AddressSpec>,
+    /// When the sources have access, as in [`Permit::times`]; empty: always.
+    pub times: Vec<Name>,
     /// Whether the sources gain access or lose it.
     pub is_gain: bool,
     /// The sources.
     pub sources: Arc<Addresses>,
-    /// Permits for other interfaces or destinations, by which some of these sources had access before
+    /// Permits for other interfaces, destinations or times, by which some of these sources had access before
     /// (if they gain it), or keep it (if they lose it).
     pub except: Vec<Permit>,
 }
@@ -61,7 +63,14 @@ pub(super) struct Changes {
 }
 
 /// What the parts of a change have in common.
-type Key = (Option<Name>, EntryChange, Option<Interfaces>, bool, *const Addresses, Vec<Permit>);
+type Key = (
+    Option<Name>,
+    EntryChange,
+    (Option<Interfaces>, Vec<Name>),
+    bool,
+    *const Addresses,
+    Vec<Permit>,
+);
 
 /// Maximum number of intervals of sources that are compared by their content. Longer lists are shared by
 /// the permits of an entry anyway.
@@ -77,6 +86,7 @@ impl Changes {
             ports: vec![ports],
             in_interface: permit.in_interface.clone(),
             to: permit.to.into_iter().collect(),
+            times: permit.times.clone(),
             is_gain,
             sources: self.shared(addresses),
             except: partly,
@@ -115,9 +125,10 @@ impl Changes {
 }
 
 fn key(change: &AccessChange) -> Key {
-    let AccessChange { entry, kind, in_interface, is_gain, sources, except, .. } = change;
+    let AccessChange { entry, kind, in_interface, times, is_gain, sources, except, .. } = change;
     let sources = Arc::as_ptr(sources);
-    (entry.clone(), *kind, in_interface.clone(), *is_gain, sources, except.clone())
+    let place = (in_interface.clone(), times.clone());
+    (entry.clone(), *kind, place, *is_gain, sources, except.clone())
 }
 
 /// Adds ports; those that touch the last ones become one range with them.

@@ -3,7 +3,7 @@
 use crate::compile::nft_comment;
 use crate::model::{
     AddressRange, AddressSpec, Direction, Endpoint, Interface, Interval, IpVersion, IptablesRule,
-    Match, Name, NftMatch, NftRule, Ports, Protocol, Rule,
+    Match, Name, NftMatch, NftRule, Ports, Protocol, Rule, TimeMatch,
 };
 
 /// The conditions of a rule that admits or denies flows. `None`: no condition.
@@ -15,6 +15,8 @@ pub(super) struct RuleCondition<'a> {
     pub in_interface: Option<&'a Interface>,
     pub to: Option<AddressSpec>,
     pub version: Option<IpVersion>,
+    /// The set of times at which it holds.
+    pub times: Option<&'a TimeMatch>,
     pub source: Source<'a>,
 }
 
@@ -36,6 +38,7 @@ impl<'a> RuleCondition<'a> {
             in_interface: None,
             to: None,
             version: None,
+            times: None,
             source: Source::Anyone,
         }
     }
@@ -116,6 +119,7 @@ pub(super) fn of_nft(rule: &Rule) -> Option<RuleCondition<'_>> {
                 let version = Some(*version);
                 RuleCondition { version, source: Source::Set(set), ..found }
             }
+            NftMatch::Time(times) => RuleCondition { times: Some(times), ..found },
             // A shard's set holds no other addresses.
             NftMatch::SourceShard(..) | NftMatch::CtOriginalShard(..) | NftMatch::DstTypeLocal => {
                 found

@@ -8,7 +8,7 @@ use super::addresses::{Addresses, merged, subtract as subtract_intervals};
 use super::net::{PermitIndex, covers, divide, may_coincide};
 use super::permit::Permit;
 use super::sources::{SetSource, Sources};
-use crate::model::{AddressSpec, Interval, IpVersion, Ports};
+use crate::model::{AddressSpec, Interval, IpVersion, Name, Ports};
 
 /// Maximum number of parts into which denials divide a permit. What further ones deny stays in it.
 const PARTS_MAX: usize = 1024;
@@ -79,7 +79,14 @@ fn split(part: Part, denial: &Permit, denied: &Arc<Sources>, rest: &mut Remainde
         }
         permit.to = Some(intersection(permit.to, to));
     }
-    let left = rest.of(&sources, denied).unwrap_or(sources);
+    let left = rest.of(&sources, denied).unwrap_or_else(|| Arc::clone(&sources));
+    if !denial.times.is_empty() {
+        // What is denied at times remains at the others.
+        let own = sources.addresses().without(&left.addresses());
+        let times = union_of_times(&permit.times, &denial.times);
+        let concerned = Arc::new(Sources { own, sets: Vec::new() });
+        parts.push((Permit { times, ..permit.clone() }, concerned));
+    }
     parts.push((permit, left));
     parts.retain(|(_, sources)| !sources.is_empty());
     parts
@@ -91,7 +98,14 @@ fn overlap(one: Ports, other: Ports) -> bool {
 
 /// Whether the denial's conditions on the interface hold for all packets of the permit.
 fn covers_interface(denial: &Permit, permit: &Permit) -> bool {
-    covers(&Permit { to: None, ..denial.clone() }, permit)
+    covers(&Permit { to: None, times: Vec::new(), ..denial.clone() }, permit)
+}
+
+fn union_of_times(one: &[Name], other: &[Name]) -> Vec<Name> {
+    let mut both = [one, other].concat();
+    both.sort_unstable();
+    both.dedup();
+    both
 }
 
 /// The conditions with one more, and with its opposite.

@@ -27,7 +27,7 @@ pub(super) struct PermitIndex<'a> {
 pub(super) struct Net {
     pub ports: Ports,
     pub addresses: Arc<Addresses>,
-    /// Other permits, with other interfaces or destinations, that allow some of these sources too.
+    /// Other permits, with other interfaces, destinations or times, that allow some of these sources too.
     pub partly: Vec<Permit>,
 }
 
@@ -119,7 +119,7 @@ pub(super) fn divide(ports: Ports, others: impl Iterator<Item = Ports>) -> Vec<P
     starts.iter().zip(ends).filter_map(part).collect()
 }
 
-/// Whether every packet that meets the interface and destination of `permit` meets those of `other`.
+/// Whether every packet that meets the interface, destination and times of `permit` meets those of `other`.
 pub(super) fn covers(other: &Permit, permit: &Permit) -> bool {
     let is_interface = match (&other.in_interface, &permit.in_interface) {
         (None, _) => true,
@@ -131,7 +131,8 @@ pub(super) fn covers(other: &Permit, permit: &Permit) -> bool {
         (Some(other), Some(own)) => contains(other, own),
         (Some(_), None) => false,
     };
-    is_interface && is_destination
+    let is_time = other.times.iter().all(|times| permit.times.contains(times));
+    is_interface && is_destination && is_time
 }
 
 fn contains(outer: &AddressSpec, inner: &AddressSpec) -> bool {

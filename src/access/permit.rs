@@ -28,6 +28,11 @@ pub struct Permit {
     pub in_interface: Option<Interfaces>,
     /// The destination addresses on the host; `None`: any.
     pub to: Option<AddressSpec>,
+    /// The sets of the times at which the sources have access, all of which have to include the present;
+    /// empty: always. [`schedule_of_set`] has them in words.
+    ///
+    /// [`schedule_of_set`]: crate::schedule_of_set
+    pub times: Vec<Name>,
 }
 
 /// Collects the sources of each permit.
@@ -123,6 +128,7 @@ impl PermitReader {
             permit.ports == ports
                 && is_interface(permit.in_interface.as_ref())
                 && permit.to == condition.to
+                && permit.times.iter().eq(condition.times.map(|times| &times.set))
                 && permit.entry == condition.entry
         };
         if !self.permits.get(self.last).is_some_and(|(permit, _)| is_it(permit)) {
@@ -131,6 +137,7 @@ impl PermitReader {
                 ports,
                 in_interface: condition.in_interface.cloned().map(Interfaces::one),
                 to: condition.to,
+                times: condition.times.iter().map(|times| Arc::clone(&times.set)).collect(),
             };
             self.last = *self.index.entry(permit.clone()).or_insert(self.permits.len());
             if self.last == self.permits.len() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::dedup;
 use super::expand::{comment, condition, denied_ports, destinations, of_version, origin};
 use super::sets::SetGroups;
+use super::times::{self, Effect};
 use crate::model::{
     AddressSpec, DesiredRule, Direction, Endpoint, IpVersion, NftMatch, NftRule, NftStatement,
     Origin, Ports,
@@ -100,17 +101,23 @@ impl FlowRules<'_> {
     }
 
     /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto VERSION
-    /// ct original ip daddr DESTINATION ct original ip saddr SOURCE counter STATEMENT comment NAME`. A
-    /// rule that marks ends with the condition `fib daddr type local`.
+    /// ct original ip daddr DESTINATION meta time @TIMES ct original ip saddr SOURCE counter STATEMENT
+    /// comment NAME`. A rule that marks ends with the condition `fib daddr type local`.
     fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
         let interface = self.entry.in_interface().cloned();
         let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
         let ports = self.ports.map(NftMatch::CtOriginalPorts);
         let service = ports.into_iter().chain([NftMatch::NfProto(self.version)]);
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
+        let effect = match self.statement {
+            NftStatement::Return => Effect::Denies,
+            _ => Effect::Allows,
+        };
+        let times = times::condition(self.entry, effect);
         let marks = matches!(self.statement, NftStatement::SetCtMark(_));
         let local = marks.then_some(NftMatch::DstTypeLocal);
-        let conditions = interface.into_iter().chain(service).chain(destination).chain(source);
+        let conditions = interface.into_iter().chain(service).chain(destination).chain(times);
+        let conditions = conditions.chain(source);
         let rule = NftRule::new(conditions.chain(local), self.statement.clone());
         let rule = NftRule { comment: comment(self.entry), ..rule };
         DesiredRule { rule: rule.into(), origin: Some(origin) }

@@ -42,9 +42,10 @@ use crate::model::{
     BaseChain, Chain, ChainPath, DesiredRule, Family, IpVersion, IptablesRule, Match, Name,
     Ownership, Rule, Ruleset, TablePath, Verdict,
 };
-use crate::policy::Policy;
+use crate::policy::{Moment, Policy};
 use sets::SetGroups;
 pub use sets::group_of_set;
+pub use times::schedule_of_set;
 
 pub use counters::{
     EntryCounters, GuardDrops, PortCounters, deny_counters, entry_counters, guard_drops,
@@ -81,7 +82,14 @@ pub(crate) const ALLOW: &str = "allow";
 
 /// Compiles a policy to the chains and rules that enforce it, for both IP versions. The empty policy
 /// compiles to the [`managed_objects`] alone, which blocks every published port.
+///
+/// Schedules are compiled for some years from the present one on, as the system's clock has it.
 pub fn compile(policy: &Policy) -> Ruleset {
+    compile_at(policy, Moment::now())
+}
+
+/// [`compile()`], as it is at another time.
+pub fn compile_at(policy: &Policy, now: Moment) -> Ruleset {
     let large = SetGroups::of(policy);
     let (mut chains, mut sets, mut unused) = (Vec::new(), Vec::new(), Vec::new());
     if policy.guard().is_enabled() {
@@ -93,6 +101,7 @@ pub fn compile(policy: &Policy) -> Ruleset {
     }
     chains
         .extend(IpVersion::ALL.into_iter().flat_map(|version| nat_chains(version, policy, &large)));
+    sets.extend(times::sets(policy, now));
     // Before them the sets that do not depend on the sources.
     sets.extend(large.into_sets());
     let guard = policy.guard().is_enabled().then(|| sockets::scope(policy));
@@ -137,11 +146,12 @@ fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Cha
     [docker].into_iter().chain(guard).chain(own).collect()
 }
 
-/// Whether sources that the policy denies are in sets, so that no rule of iptables can tell them from
-/// others. Then `DOCKER-BLOCK` allows nobody by itself.
+/// Whether sources that the policy denies are in sets, or are denied at times, so that no rule of iptables
+/// can tell them from others. Then `DOCKER-BLOCK` allows nobody by itself.
 fn denies_sets(policy: &Policy, large: &SetGroups) -> bool {
     let mut groups = policy.deny().iter().flat_map(|it| it.sources().into_iter().flatten());
-    groups.any(|group| IpVersion::ALL.into_iter().any(|version| large.contains(version, group)))
+    policy.deny().iter().any(|entry| entry.schedule().is_some())
+        || groups.any(|group| IpVersion::ALL.into_iter().any(|it| large.contains(it, group)))
 }
 
 /// The rules of the chain `allow`: those that look up the sets of large groups. If the policy denies sets,
@@ -213,7 +223,8 @@ fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<De
         for entry in policy.deny() {
             block_rules::push_denying(version, entry, &verdict, large, &mut desired);
         }
-        for entry in policy.allow() {
+        // The guard alone looks at the time.
+        for entry in policy.allow().iter().filter(|entry| entry.schedule().is_none()) {
             block_rules::push_allowing(version, entry, &docker, large, &mut desired);
         }
     }

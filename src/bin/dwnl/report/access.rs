@@ -9,6 +9,8 @@ use std::io::{self, Write};
 
 use dwnl::access::{AccessChange, AccessDiff, Addresses, Cause, EntryChange, Permit};
 use dwnl::engine::Outcome;
+use dwnl::model::Name;
+use dwnl::schedule_of_set;
 use serde::{Serialize, Serializer};
 
 use super::format::{Escaped, display};
@@ -109,11 +111,14 @@ struct ServiceReport {
     ports: Vec<String>,
     in_interface: Option<String>,
     to: Vec<String>,
+    /// When; `None`: always.
+    schedule: Option<String>,
 }
 
 impl ChangeReport {
     fn new(change: &AccessChange, verbose: bool) -> ChangeReport {
-        let AccessChange { entry, kind, ports, in_interface, to, sources, except, .. } = change;
+        let AccessChange { entry, kind, ports, in_interface, to, times, sources, except, .. } =
+            change;
         ChangeReport {
             entry: entry.as_ref().map(ToString::to_string),
             change: match kind {
@@ -126,6 +131,7 @@ impl ChangeReport {
                 ports: texts(ports),
                 in_interface: in_interface.as_ref().map(ToString::to_string),
                 to: texts(to),
+                schedule: schedule(times),
             },
             source_count: sources.count(),
             sources: shown(sources, if verbose { usize::MAX } else { SHOWN_MAX }),
@@ -140,8 +146,16 @@ impl From<&Permit> for ServiceReport {
             ports: vec![permit.ports.to_string()],
             in_interface: permit.in_interface.as_ref().map(ToString::to_string),
             to: texts(permit.to.as_slice()),
+            schedule: schedule(&permit.times),
         }
     }
+}
+
+/// The times of all these sets, in words.
+fn schedule(times: &[Name]) -> Option<String> {
+    let words = times.iter().filter_map(|set| schedule_of_set(set));
+    let words: Vec<String> = words.collect();
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 pub(super) fn texts<T: Display>(values: &[T]) -> Vec<String> {

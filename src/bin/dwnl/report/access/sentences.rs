@@ -2,6 +2,7 @@
 
 use dwnl::access::{AccessChange, AccessDiff, Addresses, EntryChange, Permit};
 use dwnl::model::IpVersion;
+use dwnl::schedule_of_set;
 
 use super::super::count::{Count, Thousands};
 use super::super::format::join_limited;
@@ -66,15 +67,16 @@ fn enforcement(diff: &AccessDiff, tense: Tense) -> Option<String> {
     }
 }
 
-/// `web 443/tcp, 443/udp through eth1 to 203.0.113.5`, and with `has_kind` ` (new entry)`.
+/// `web 443/tcp, 443/udp through eth1 to 203.0.113.5 on mon-fri, 08:00-18:00 (UTC)`, and with `has_kind` ` (new entry)`.
 pub fn service(change: &AccessChange, has_kind: bool) -> String {
-    let AccessChange { entry, kind, ports, in_interface, to, .. } = change;
+    let AccessChange { entry, kind, ports, in_interface, to, times, .. } = change;
     let mut parts: Vec<String> = entry.iter().map(ToString::to_string).collect();
     parts.push(join_limited(&texts(ports)));
     parts.extend(in_interface.as_ref().map(|interface| format!("through {interface}")));
     if !to.is_empty() {
         parts.push(format!("to {}", join_limited(&texts(to))));
     }
+    parts.extend(times.iter().map(|set| at_times(set)));
     match (kind, entry) {
         (EntryChange::Added, Some(_)) if has_kind => parts.push("(new entry)".to_owned()),
         (EntryChange::Removed, Some(_)) if has_kind => parts.push("(entry removed)".to_owned()),
@@ -159,11 +161,22 @@ pub fn exceptions(change: &AccessChange) -> String {
     format!(" ({adverb} {})", join_limited(&conditions))
 }
 
+/// `on mon-fri, 08:00-18:00 (Europe/Berlin)`, `until 2026-12-01T17:00:00Z`
+fn at_times(set: &str) -> String {
+    let Some(words) = schedule_of_set(set) else { return format!("at the times of set {set}") };
+    match words.chars().next() {
+        _ if words.starts_with("until") || words.starts_with("not ") => words,
+        Some('0'..='9') => format!("at {words}"),
+        _ => format!("on {words}"),
+    }
+}
+
 /// `through eth1 to 203.0.113.5`
 fn condition(permit: &Permit) -> String {
     let interface = permit.in_interface.as_ref().map(|interface| format!("through {interface}"));
     let to = permit.to.as_ref().map(|to| format!("to {to}"));
-    let conditions: Vec<String> = [interface, to].into_iter().flatten().collect();
+    let times = permit.times.iter().map(|set| at_times(set));
+    let conditions: Vec<String> = [interface, to].into_iter().flatten().chain(times).collect();
     match conditions.is_empty() {
         true => "by another entry".to_owned(),
         false => conditions.join(" "),

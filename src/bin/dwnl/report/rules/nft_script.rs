@@ -39,7 +39,9 @@ fn write_table(out: &mut dyn Write, path: &TablePath, ruleset: &Ruleset) -> io::
 
 fn write_set(out: &mut dyn Write, set: &Set) -> io::Result<()> {
     writeln!(out, "\tset {} {{\n\t\t{}", set.path.set, set.kind)?;
-    if let Some(elements) = Elements::all(&set.elements, set.kind) {
+    // nft does not read an empty list.
+    let elements = Elements::all(&set.elements, set.kind).filter(|_| !set.elements.is_empty());
+    if let Some(elements) = elements {
         writeln!(out, "\t\telements = {{")?;
         elements.write_lines(out, Style::new(), "\t\t\t", ",")?;
         writeln!(out, "\t\t}}")?;
