@@ -3,6 +3,7 @@
 
 mod model;
 mod range;
+mod schedule;
 
 use super::UNGUARDED;
 use super::support::{Random, apply};
