@@ -45,6 +45,7 @@ use crate::model::{
 use crate::policy::{Moment, Policy};
 use sets::SetGroups;
 pub use sets::group_of_set;
+pub(crate) use times::renew_times;
 pub use times::schedule_of_set;
 
 pub use counters::{

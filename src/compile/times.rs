@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::own_table;
-use crate::model::{Interval, Name, NftMatch, Set, SetKind, SetPath, TimeMatch};
+use crate::model::{Interval, Name, NftMatch, Ruleset, Set, SetKind, SetPath, TimeMatch};
 use crate::policy::{Entry, Moment, Policy, Schedule, Window};
 
 /// How many years are covered, with the present one.
@@ -34,6 +34,19 @@ pub(super) enum Effect {
 pub(super) fn condition(entry: &Entry, effect: Effect) -> Option<NftMatch> {
     let set = set_name(entry.schedule()?, effect);
     Some(NftMatch::Time(TimeMatch { set, negated: effect == Effect::Denies }))
+}
+
+/// Replaces the sets of times by those of another moment. Returns whether they differ.
+pub(crate) fn renew_times(ruleset: &mut Ruleset, policy: &Policy, now: Moment) -> bool {
+    let mut is_renewed = false;
+    for new in sets(policy, now) {
+        let known = ruleset.sets.iter_mut().find(|set| set.path == new.path);
+        if let Some(known) = known.filter(|known| known.elements != new.elements) {
+            *known = new;
+            is_renewed = true;
+        }
+    }
+    is_renewed
 }
 
 /// The sets that the conditions look up, each once.
@@ -116,13 +129,16 @@ fn set_name(schedule: &Schedule, effect: Effect) -> Name {
     format!("{prefix}{}", parts.join(".")).into()
 }
 
-/// The schedule that a set of times is for, in words, by the set's name:
-/// `mon-fri, 08:00-18:00 (Europe/Berlin), until 2026-12-01T17:00:00Z`.
+/// The times that a set of dwnl's holds, in words, by the set's name:
+/// `mon-fri, 08:00-18:00 (Europe/Berlin), until 2026-12-01T17:00:00Z`. Those at which an entry does not
+/// deny begin with `not`. `None` for a set of another kind.
 pub fn schedule_of_set(set: &str) -> Option<String> {
-    let parts = set.strip_prefix(OPEN).or(set.strip_prefix(NOT_DENIED))?;
-    let mut words = String::new();
+    let denied = set.strip_prefix(NOT_DENIED);
+    let parts = denied.or(set.strip_prefix(OPEN))?;
+    let mut words = if denied.is_some() { "not ".to_owned() } else { String::new() };
+    let start = words.len();
     for part in parts.split('.') {
-        let separator = if words.is_empty() { "" } else { ", " };
+        let separator = if words.len() == start { "" } else { ", " };
         if let Some(until) = part.strip_prefix("until-") {
             words.push_str(&format!("{separator}until {}", spelled(until, &[4, 6], &[11, 13])));
         } else if part.starts_with(|c: char| c.is_ascii_digit()) {
@@ -196,6 +212,7 @@ mod tests {
             assert_eq!(schedule_of_set(name).as_deref(), Some(words));
             let set = only_set(&format!("[[deny]]\n{keys}"));
             assert_eq!(*set.path.set, name.replacen("time.", "time-not.", 1));
+            assert_eq!(schedule_of_set(&set.path.set), Some(format!("not {words}")));
         }
         assert_eq!(schedule_of_set("web-4"), None);
     }
@@ -244,6 +261,21 @@ mod tests {
                 assert!(set.elements.iter().all(|it| it.first >= 1_767_225_600_000_000_000));
             }
         }
+    }
+
+    #[test]
+    fn the_sets_of_a_ruleset_are_renewed_with_the_year() {
+        let keys = "days = ['mon']";
+        let policy = policy(&format!("[[allow]]\nports = ['1']\n{keys}"));
+        let mut ruleset = crate::compile::compile_at(&policy, NOW);
+        assert!(!renew_times(&mut ruleset, &policy, NOW));
+        let next_year = Moment(new_year(2027));
+        assert!(renew_times(&mut ruleset, &policy, next_year));
+        let again = crate::compile::compile_at(&policy, next_year);
+        let elements = |ruleset: &Ruleset| -> Vec<_> {
+            ruleset.sets.iter().map(|set| Arc::clone(&set.elements)).collect()
+        };
+        assert_eq!(elements(&ruleset), elements(&again));
     }
 
     #[test]

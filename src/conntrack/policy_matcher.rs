@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::AddressSet;
 use crate::compile::swarm_entry;
 use crate::model::{Protocol, Tuple};
-use crate::policy::{Entry, Group, Policy, Source};
+use crate::policy::{Entry, Group, Moment, Policy, Source};
 
 /// The entries of a policy, by published port.
 pub(crate) struct PolicyMatcher {
@@ -30,16 +30,20 @@ struct EntryMatcher {
 type Groups = HashMap<*const Source, Rc<AddressSet>>;
 
 impl PolicyMatcher {
-    /// The entries of the policy that are for one of these ports.
+    /// The entries of the policy that are for one of these ports, and apply at present.
     pub fn new(policy: &Policy, ports: impl Iterator<Item = (Protocol, u16)>) -> PolicyMatcher {
         let mut matcher =
             PolicyMatcher { entries: ports.map(|port| (port, PortEntries::default())).collect() };
         let mut groups = Groups::new();
-        for entry in policy.allow().iter().chain(&swarm_entry(policy.guard())) {
+        let now = Moment::now();
+        let peers = swarm_entry(policy.guard());
+        let allow = policy.allow().iter().chain(&peers);
+        for entry in allow.filter(|entry| entry.applies_at(now)) {
             matcher.add(entry, &mut groups, |entries| &mut entries.allow);
         }
         // Nothing tells whether a flow came in by an interface.
         let certain = policy.deny().iter().filter(|entry| entry.in_interface().is_none());
+        let certain = certain.filter(|entry| entry.applies_at(now));
         for entry in certain {
             matcher.add(entry, &mut groups, |entries| &mut entries.deny);
         }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::compile::{admitting_rules, blocks, denying_rules};
 use crate::model::{
     AddressSpec, Endpoint, Family, Interval, IpVersion, IptablesRule, Match, Name, NftMatch,
-    NftRule, Protocol, Rule, Ruleset, Tuple, to_u128,
+    NftRule, Protocol, Rule, Ruleset, TimeMatch, Tuple, to_u128,
 };
+use crate::policy::Moment;
 
 /// What installed rules admit, by published port.
 pub(crate) struct RuleMatcher<'a> {
@@ -17,6 +18,7 @@ pub(crate) struct RuleMatcher<'a> {
     sets: HashMap<&'a Name, &'a Arc<[Interval]>>,
     /// The IP versions whose published ports the rules block at all.
     blocked: Vec<IpVersion>,
+    now: Moment,
 }
 
 impl<'a> RuleMatcher<'a> {
@@ -31,6 +33,7 @@ impl<'a> RuleMatcher<'a> {
                 denying: Vec::new(),
                 sets: HashMap::new(),
                 blocked: Vec::new(),
+                now: Moment::now(),
             };
         };
         let mut admitting: HashMap<_, Vec<(Family, &Rule)>> =
@@ -47,7 +50,8 @@ impl<'a> RuleMatcher<'a> {
         let denying = certain.map(|(table, rule)| (table.family, rule)).collect();
         let sets = ruleset.sets.iter().map(|set| (&set.path.set, &set.elements)).collect();
         let blocked = IpVersion::ALL.into_iter().filter(|version| blocks(ruleset, *version));
-        RuleMatcher { admitting, denying, sets, blocked: blocked.collect() }
+        let blocked = blocked.collect();
+        RuleMatcher { admitting, denying, sets, blocked, now: Moment::now() }
     }
 
     /// Whether the rules may admit a flow with this original tuple. Conntrack does not record the
@@ -64,6 +68,12 @@ impl<'a> RuleMatcher<'a> {
         };
         let admitting = self.admitting.get(&(original.protocol, original.destination_port));
         admitting.into_iter().flatten().any(matches) && !self.denying.iter().any(matches)
+    }
+
+    /// Whether the present is in a set of times.
+    fn is_in(&self, TimeMatch { set, .. }: &TimeMatch) -> bool {
+        let now = Interval::of_seconds(self.now.seconds(), self.now.seconds()).first;
+        self.sets.get(set).is_some_and(|set| has_address(set, now))
     }
 
     fn nft_matches(&self, rule: &NftRule, original: &Tuple) -> bool {
@@ -88,6 +98,7 @@ impl<'a> RuleMatcher<'a> {
             NftMatch::SourceSet(of, set) | NftMatch::CtOriginalSet(of, set) => {
                 *of == version && self.sets.get(set).is_some_and(|set| has_address(set, source))
             }
+            NftMatch::Time(times) => self.is_in(times) != times.negated,
             NftMatch::Interface(..) | NftMatch::DstTypeLocal => true,
             _ => false,
         })

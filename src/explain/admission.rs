@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::compile::swarm_entry;
 use crate::model::{AddressSpec, Interface, Interval, IpVersion, Name, Origin, Ports, Protocol};
-use crate::policy::{Entry, Group, Policy, Source};
+use crate::policy::{Entry, Group, Moment, Policy, Schedule, ScheduleState, Source};
 
 /// The first packet of a flow as a policy judges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +59,20 @@ pub enum Unmet {
     Destination(Vec<AddressSpec>),
     /// It is for another port.
     Port(Vec<Ports>),
+    /// The entry does not apply at present.
+    Schedule(Schedule, ScheduleState),
 }
 
 impl Admission {
-    /// What the policy says of the packet.
+    /// What the policy says of the packet at present.
     pub fn of(policy: &Policy, packet: &Packet) -> Admission {
+        Admission::at(policy, packet, Moment::now())
+    }
+
+    /// What the policy says of the packet at a moment.
+    pub fn at(policy: &Policy, packet: &Packet, now: Moment) -> Admission {
         for entry in policy.deny() {
-            let (unmet, source) = judge(entry, packet);
+            let (unmet, source) = judge(entry, packet, now);
             if unmet.is_empty() {
                 return Admission::Denied(origin(entry, source));
             }
@@ -73,7 +80,7 @@ impl Admission {
         let peers = swarm_entry(policy.guard());
         let mut nearest: Option<NearMiss> = None;
         for entry in policy.allow().iter().chain(&peers) {
-            let (unmet, source) = judge(entry, packet);
+            let (unmet, source) = judge(entry, packet, now);
             if unmet.is_empty() {
                 return Admission::Admitted(origin(entry, source));
             }
@@ -85,6 +92,18 @@ impl Admission {
         Admission::NotAdmitted { nearest }
     }
 
+    /// The schedule of the entry that admits or denies the packet, if it has one.
+    pub fn schedule<'p>(&self, policy: &'p Policy) -> Option<&'p Schedule> {
+        let origin = match self {
+            Admission::Admitted(origin) | Admission::Denied(origin) => origin,
+            Admission::NotAdmitted { .. } => return None,
+        };
+        let is_origin = |entry: &&Entry| {
+            entry.name() == origin.entry.as_ref() && entry.at() == origin.at.as_ref()
+        };
+        policy.entries().find(is_origin)?.schedule()
+    }
+
     /// Whether an entry admits the packet.
     pub fn is_admitted(&self) -> bool {
         matches!(self, Admission::Admitted(_))
@@ -92,7 +111,11 @@ impl Admission {
 }
 
 /// The conditions of an entry that the packet does not meet, and the source that matches.
-fn judge<'e>(entry: &'e Entry, packet: &Packet) -> (Vec<Unmet>, Option<(&'e Group, &'e Source)>) {
+fn judge<'e>(
+    entry: &'e Entry,
+    packet: &Packet,
+    now: Moment,
+) -> (Vec<Unmet>, Option<(&'e Group, &'e Source)>) {
     let mut unmet = Vec::new();
     let source = entry.from().and_then(|groups| matching(groups, packet.source));
     if let Some(groups) = entry.from().filter(|_| source.is_none()) {
@@ -111,6 +134,8 @@ fn judge<'e>(entry: &'e Entry, packet: &Packet) -> (Vec<Unmet>, Option<(&'e Grou
     if !entry.ports().iter().any(|ports| ports.has(packet.protocol, packet.port)) {
         unmet.push(Unmet::Port(entry.ports().to_vec()));
     }
+    let closed = entry.schedule().filter(|schedule| !schedule.is_open(now));
+    unmet.extend(closed.map(|schedule| Unmet::Schedule(schedule.clone(), schedule.state(now))));
     (unmet, source)
 }
 
@@ -206,6 +231,7 @@ ports = ["53/udp"]
                         Unmet::Interface(_) => "interface",
                         Unmet::Destination(_) => "destination",
                         Unmet::Port(_) => "port",
+                        Unmet::Schedule(..) => "schedule",
                     })
                     .collect();
                 format!("no: {entry} but for {}", unmet.join(", "))

@@ -11,6 +11,7 @@ mod verdict;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{Name, Protocol, PublishedPort};
+use crate::policy::{Schedule, ScheduleState};
 use crate::simulate::{Effect, Step};
 
 pub use admission::{Admission, NearMiss, Packet, Unmet};
@@ -58,6 +59,9 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// What the policy says; `None` without a policy.
     pub admission: Option<Admission>,
+    /// The schedule of the entry that admits or denies the packet, and its present state; `None`: there is
+    /// no such entry, or it always applies.
+    pub schedule: Option<(Schedule, ScheduleState)>,
     /// Why the verdict is not what the policy says; `None` if it is, or without a policy.
     pub contradiction: Option<Contradiction>,
     /// How Docker publishes the port, as its rules and sockets show; `None` if they do not.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::{Group, PolicyError, Schedule, Source, name, subtract};
+use super::{Group, Moment, PolicyError, Schedule, Source, name, subtract};
 use crate::model::{AddressSpec, Interface, IpVersion, Location, Name, Ports, Protocol};
 
 /// The flows that an entry applies to. [`Allow`](super::Allow) and [`Deny`](super::Deny) entries contain
@@ -86,6 +86,11 @@ impl Entry {
     /// When the entry applies; `None`: always.
     pub fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
+    }
+
+    /// Whether the entry applies at a moment.
+    pub fn applies_at(&self, now: Moment) -> bool {
+        self.schedule.as_ref().is_none_or(|schedule| schedule.is_open(now))
     }
 
     /// Where the entry begins; `None` if it was not read from a file.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Attribution;
-use crate::engine::{Applied, Error, Outcome};
+use crate::engine::{Applied, Error, FlowChanges, Outcome};
 
 /// What a [`Reconciler`](super::Reconciler) reports.
 #[derive(Debug)]
@@ -35,6 +35,13 @@ pub enum ReconcileEvent {
     Stable {
         /// The number of repairs since [`ReconcileEvent::Flapping`].
         repairs: u64,
+    },
+    /// An entry of the policy has opened or closed by its schedule, and established flows were judged again
+    /// because the policy cuts those that are no longer allowed.
+    #[non_exhaustive]
+    Scheduled {
+        /// What was done to them.
+        flows: Result<FlowChanges, Error>,
     },
     /// The kernel dropped notifications. The rules are compared again.
     Overrun,

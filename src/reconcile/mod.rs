@@ -8,6 +8,7 @@ mod debounce;
 mod event;
 mod recheck;
 mod reconciler;
+mod transitions;
 
 pub use attribution::{Attribution, Cause};
 pub use debounce::Debounce;

@@ -8,14 +8,15 @@ use std::time::Instant;
 use super::backoff::{CheckResult, RepairBackoff};
 use super::containers::Containers;
 use super::recheck::Recheck;
+use super::transitions::Transitions;
 use super::{Attribution, ReconcileEvent, Repair};
-use crate::compile::compile;
+use crate::compile::{compile, renew_times};
 use crate::engine::{
     Applied, Engine, Error, LinkMonitor, Monitor, MonitorEvent, Outcome, PolicyCounters, opened_in,
     wait_readable,
 };
 use crate::model::Ruleset;
-use crate::policy::Policy;
+use crate::policy::{Moment, Policy};
 
 /// Keeps a policy in force in one network namespace. Needs CAP_NET_ADMIN in the user namespace that owns
 /// the network namespace.
@@ -42,6 +43,9 @@ pub struct Reconciler {
     is_touched: bool,
     backoff: RepairBackoff,
     recheck: Recheck,
+    transitions: Transitions,
+    /// Whether an entry has opened or closed since flows were judged.
+    has_transition: bool,
     /// The number of repairs since flapping began.
     flapping_repairs: u64,
 }
@@ -81,6 +85,8 @@ impl Reconciler {
             is_touched: false,
             backoff: RepairBackoff::default(),
             recheck: Recheck::default(),
+            transitions: Transitions::default(),
+            has_transition: false,
             flapping_repairs: 0,
         })
     }
@@ -105,6 +111,7 @@ impl Reconciler {
         self.generation = outcome.generation;
         let applied = self.engine.follow_up(&policy, outcome, began);
         (self.causes, self.is_touched) = (Attribution::default(), false);
+        (self.transitions, self.has_transition) = (Transitions::of(&policy), false);
         if self.kept.replace(Kept { policy, desired }).is_some() {
             self.backoff.checked(began, Instant::now(), CheckResult::Nothing);
         }
@@ -140,7 +147,9 @@ impl Reconciler {
 
     /// When to call [`Reconciler::tick`] at the latest; `None`: not before a descriptor is readable.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = [self.backoff.due(), self.backoff.quiet_at(), self.recheck.due()];
+        let transition = self.transitions.due();
+        let deadlines =
+            [self.backoff.due(), self.backoff.quiet_at(), self.recheck.due(), transition];
         deadlines.into_iter().flatten().min()
     }
 
@@ -159,6 +168,9 @@ impl Reconciler {
         if is_due(self.recheck.due()) {
             self.recheck.checked(Instant::now());
             self.backoff.trigger(Instant::now());
+        }
+        if is_due(self.transitions.due()) {
+            self.follow_schedules();
         }
         if is_due(self.backoff.due()) {
             self.check(&mut events);
@@ -228,6 +240,18 @@ impl Reconciler {
         }
     }
 
+    /// Compiles the policy again if the rules do not cover the present year as they should, and has flows
+    /// judged again if an entry has opened or closed.
+    fn follow_schedules(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        let now = Moment::now();
+        self.has_transition |= self.transitions.look(&kept.policy, now);
+        let is_renewed = renew_times(&mut kept.desired, &kept.policy, now);
+        if is_renewed || self.has_transition {
+            self.backoff.trigger(Instant::now());
+        }
+    }
+
     /// Compares the rules with the policy and repairs the difference.
     fn check(&mut self, events: &mut Vec<ReconcileEvent>) {
         let began = Instant::now();
@@ -246,7 +270,10 @@ impl Reconciler {
         let mut is_touched = std::mem::take(&mut self.is_touched);
         // If this fails, the next tick fails too, and reports it.
         let pending = self.drain(&mut causes, &mut is_touched).unwrap_or_default();
-        if outcome.plan.is_empty() {
+        let has_transition = std::mem::take(&mut self.has_transition);
+        if outcome.plan.is_empty() && has_transition {
+            self.finish_transition(began, outcome, events);
+        } else if outcome.plan.is_empty() {
             let elapsed = began.elapsed();
             events.push(ReconcileEvent::InSync { outcome, causes, elapsed });
             self.backoff.checked(began, Instant::now(), CheckResult::Nothing);
@@ -254,6 +281,18 @@ impl Reconciler {
             self.finish_repair(began, outcome, causes, is_touched, events);
         }
         self.schedule(pending, events);
+    }
+
+    fn finish_transition(
+        &mut self,
+        began: Instant,
+        outcome: Outcome,
+        events: &mut Vec<ReconcileEvent>,
+    ) {
+        let Some(kept) = &self.kept else { return };
+        let flows = self.engine.follow_up(&kept.policy, outcome, began).conntrack;
+        events.push(ReconcileEvent::Scheduled { flows });
+        self.backoff.checked(began, Instant::now(), CheckResult::Nothing);
     }
 
     fn finish_repair(

@@ -18,7 +18,7 @@ use crate::explain::{
 use crate::model::{
     ChainPath, Docker, GuardScope, IpVersion, KernelRuleset, Name, Snapshot, TablePath,
 };
-use crate::policy::Policy;
+use crate::policy::{Moment, Policy};
 use crate::simulate::Step;
 use destination::Publication;
 use routes::{Routes, first_address};
@@ -144,7 +144,11 @@ fn explanation(
         is_inside: docker.inside.contains(in_interface),
         is_of_docker: published.is_some() || reaches_docker(&verdict, docker),
     };
-    let admission = policy.map(|policy| Admission::of(policy, packet));
+    let now = Moment::now();
+    let admission = policy.map(|policy| Admission::at(policy, packet, now));
+    let schedule = policy.zip(admission.as_ref());
+    let schedule = schedule.and_then(|(policy, admission)| admission.schedule(policy));
+    let schedule = schedule.map(|schedule| (schedule.clone(), schedule.state(now)));
     let contradiction = admission
         .as_ref()
         .and_then(|admission| Contradiction::between(admission, &verdict, &steps, circumstances));
@@ -159,6 +163,7 @@ fn explanation(
         verdict,
         steps,
         admission,
+        schedule,
         contradiction,
         container_port: published.and_then(|it| docker.container_ports.get(it).copied()),
         published: published.cloned(),

@@ -32,6 +32,16 @@ impl Moment {
         SystemTime::now().into()
     }
 
+    /// The moment with this number of seconds of Unix time.
+    pub fn from_seconds(seconds: i64) -> Moment {
+        Moment(seconds)
+    }
+
+    /// In seconds of Unix time.
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+
     /// The same as the standard library has it.
     pub fn to_system_time(self) -> SystemTime {
         let seconds = Duration::from_secs(self.0.unsigned_abs());

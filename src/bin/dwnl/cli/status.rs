@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use dwnl::engine::{Outcome, PolicyCounters};
 use dwnl::mismatch::{Mismatch, mismatches};
 use dwnl::model::{Ports, RefusedReport};
-use dwnl::policy::{Diagnostics, LoadedPolicy};
+use dwnl::policy::{Diagnostics, LoadedPolicy, Moment};
 use dwnl::state::Metadata;
 use dwnl::{Engine, Policy, compile, port_coverage, uncovered_ports};
 
@@ -19,8 +19,8 @@ use super::{Console, capabilities};
 use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::report::{
-    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status,
-    StoredReport, UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals,
+    ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
 use crate::state::{Store, StoreError};
 use crate::warnings::{besides_limitations, host_unread, sentence};
@@ -96,6 +96,7 @@ impl Host {
             PortReport::all(policy, &coverage, counters, refusals.as_ref(), status.verbose);
         status.denied = DeniedReport::all(policy, counters, status.verbose);
         status.uncovered_ports = uncovered_ports(policy, docker);
+        status.schedules = ScheduleReport::all(policy, Moment::now());
         status.unpublished_ports = UnpublishedReport::all(policy, &self.unpublished());
         let has_guard = policy.guard().is_enabled();
         status.drops = has_guard.then(|| counters.drops.iter().map(DropReport::from).collect());

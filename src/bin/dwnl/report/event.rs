@@ -82,6 +82,11 @@ pub enum Event<'a> {
         /// The number of repairs while it lasted.
         repairs: u64,
     },
+    /// An entry does not apply any more by its schedule, and the policy cuts established flows.
+    Schedule {
+        /// The number of established flows that were terminated.
+        flows_terminated: usize,
+    },
     /// Netlink notifications were lost.
     Overrun,
     /// The policy has errors. The last valid policy stays in force.
@@ -153,6 +158,7 @@ impl<'a> Event<'a> {
             Event::Start { .. }
             | Event::Reload { .. }
             | Event::Changed { .. }
+            | Event::Schedule { .. }
             | Event::Overrun
             | Event::Stop => Level::Info,
             Event::Repair { is_flapping: true, .. } | Event::Check { .. } => Level::Debug,
@@ -185,6 +191,10 @@ impl<'a> Event<'a> {
                 let (objects, repairs) =
                     (join_limited(objects), Count(*repairs as usize, "repair"));
                 writeln!(out, "{objects} {verb} stable again after {repairs}")
+            }
+            Event::Schedule { flows_terminated } => {
+                let flows = Count(*flows_terminated, "established flow");
+                writeln!(out, "{flows} terminated: the schedule of an entry has closed")
             }
             Event::Overrun => {
                 writeln!(out, "netlink notifications lost (buffer overrun); re-checking everything")

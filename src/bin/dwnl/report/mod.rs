@@ -21,6 +21,7 @@ mod object;
 mod preview;
 mod refused;
 mod rules;
+mod schedule;
 mod set_elements;
 mod show;
 mod status;
@@ -55,8 +56,8 @@ pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
 pub use show::Show;
 pub use status::{
-    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals, Status,
-    StoredReport, UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals,
+    ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
 pub use trace::TraceReport;
 pub use trial::TrialReport;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use dwnl::engine::Outcome;
+use dwnl::engine::{FlowChanges, Outcome};
 use dwnl::reconcile::{ReconcileEvent, Repair};
 use dwnl::{Error, uncovered_ports};
 
@@ -31,6 +31,7 @@ impl Watch {
                 let objects = self.repaired_objects();
                 self.log.emit(&Event::Stable { objects, repairs });
             }
+            ReconcileEvent::Scheduled { flows, .. } => self.on_scheduled(flows),
             ReconcileEvent::Overrun => {
                 self.counters.lost += 1;
                 self.log.emit(&Event::Overrun);
@@ -42,6 +43,17 @@ impl Watch {
                 self.log.warn_once(REPAIRING, &error);
             }
             _ => {}
+        }
+    }
+
+    fn on_scheduled(&mut self, flows: Result<FlowChanges, Error>) {
+        self.counters.checks += 1;
+        match flows {
+            Ok(FlowChanges { terminated: 0, .. }) => {}
+            Ok(FlowChanges { terminated: flows_terminated, .. }) => {
+                self.log.emit(&Event::Schedule { flows_terminated });
+            }
+            Err(error) => self.log.warn_once(REPAIRING, &error),
         }
     }
 

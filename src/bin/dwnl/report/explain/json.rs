@@ -53,6 +53,8 @@ struct PolicyJson<'a> {
     is_admitted: Option<bool>,
     origin: Option<OriginReport<'a>>,
     denied_by: Option<OriginReport<'a>>,
+    /// Of the entry that admits or denies it.
+    schedule: Option<String>,
     nearest: Option<NearMissJson<'a>>,
 }
 
@@ -131,6 +133,7 @@ impl<'a> From<&'a Explain<'_>> for ExplainJson<'a> {
                     Some(Admission::Denied(origin)) => Some(origin.into()),
                     _ => None,
                 },
+                schedule: explanation.schedule.as_ref().map(|(schedule, _)| schedule.to_string()),
                 nearest: match admission {
                     Some(Admission::NotAdmitted { nearest }) => nearest.as_ref().map(Into::into),
                     _ => None,
@@ -212,6 +215,7 @@ impl<'a> From<&'a NearMiss> for NearMissJson<'a> {
             Unmet::Interface(_) => "in-interface",
             Unmet::Destination(_) => "to",
             Unmet::Port(_) => "ports",
+            Unmet::Schedule(..) => "schedule",
             _ => "other",
         };
         NearMissJson { entry: entry.into(), unmet: unmet.iter().map(name).collect() }

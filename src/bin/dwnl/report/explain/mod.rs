@@ -17,6 +17,7 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 use super::Report;
 use super::count::{Count, Counts};
 use super::format::Escaped;
+use super::schedule::note;
 use super::style::{ADDED, ERROR, HEADING, REMARK, WARNING};
 use json::ExplainJson;
 
@@ -91,13 +92,16 @@ impl Explain<'_> {
     fn write_policy(&self, out: &mut dyn Write) -> io::Result<()> {
         let PolicyRead { path, error_count } = &self.policy;
         let path = if path == "-" { "<stdin>" } else { path };
+        let schedule = self.explanation().schedule.as_ref();
+        let until = schedule.map(|(schedule, state)| format!(" {}", note(schedule, *state)));
+        let until = until.unwrap_or_default();
         let text = match &self.explanation().admission {
             None => format!(
                 "{path} has {}, so only the kernel is explained: see dwnl check",
                 Count(*error_count, "error")
             ),
-            Some(Admission::Admitted(origin)) => format!("{origin} allows it"),
-            Some(Admission::Denied(origin)) => format!("{origin} denies it"),
+            Some(Admission::Admitted(origin)) => format!("{origin} allows it{until}"),
+            Some(Admission::Denied(origin)) => format!("{origin} denies it{until}"),
             Some(Admission::NotAdmitted { nearest: None }) => {
                 format!("{path}: no entry is for this source or port")
             }

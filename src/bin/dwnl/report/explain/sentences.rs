@@ -11,6 +11,7 @@ use dwnl::model::{AddressSpec, Name, Origin, Ports};
 use dwnl::simulate::{Doubt, Effect, Outcome};
 
 use crate::report::format::join_and;
+use crate::report::schedule::note;
 
 /// `192.0.2.66 to 192.0.2.1, 8080/tcp, in by eth0`
 pub fn subject(explanation: &Explanation) -> String {
@@ -164,6 +165,7 @@ fn unmet(condition: &Unmet) -> String {
             let ports: Vec<String> = ports.iter().map(Ports::to_string).collect();
             format!("its ports are {}", join_and(&ports))
         }
+        Unmet::Schedule(schedule, state) => format!("it {}", note(schedule, *state)),
         _ => "it has another condition".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use dwnl::model::{IpVersion, SetKind};
+use dwnl::schedule_of_set;
 
 use super::super::count::{Count, Thousands};
 use super::super::format::Escaped;
@@ -26,7 +27,7 @@ pub fn write(out: &mut dyn Write, table: TableName, sets: &[SetReport]) -> io::R
                     sets.iter().filter(|it| it.group == Some(group)).collect();
                 writeln!(out, "  {}: {}", Escaped(name(group)), sources(&of_group))?;
             }
-            None => writeln!(out, "  {}: {}", Escaped(set.set), other(set.definition))?,
+            None => writeln!(out, "  {}: {}", Escaped(set.set), other(set))?,
         }
     }
     writeln!(out)
@@ -58,13 +59,18 @@ fn sources(sets: &[&SetReport]) -> String {
 }
 
 /// What a set holds that is not a group's.
-fn other(kind: Option<SetKind>) -> &'static str {
-    match kind {
+fn other(set: &SetReport) -> String {
+    let text = match set.definition {
         Some(SetKind::DynamicPorts) => "published ports, managed by the kernel",
         Some(SetKind::RefusedSources { .. }) => "refused sources, recorded by the kernel",
         Some(SetKind::RefusedPorts) => "refused ports, recorded by the kernel",
-        Some(SetKind::Times) => "times of a schedule",
+        Some(SetKind::Times) => {
+            let number = set.element_count.unwrap_or_default();
+            let words = schedule_of_set(set.set).unwrap_or_default();
+            return format!("times, {} ({words})", Count(number, "period"));
+        }
         Some(SetKind::Hosts { .. } | SetKind::Intervals { .. }) => "a set of no group",
         None => "foreign set (unsupported type)",
-    }
+    };
+    text.to_owned()
 }

@@ -23,6 +23,7 @@ use super::count::Counts;
 use super::refused::path_key;
 use crate::control::{RepairRecord, RunningWatch};
 
+pub use super::schedule::ScheduleReport;
 pub use denied::DeniedReport;
 pub use ports::{PortReport, UnpublishedReport};
 pub use refusals::Refusals;
@@ -51,6 +52,8 @@ pub struct Status<'a> {
     pub uncovered_ports: Vec<PublishedPort>,
     /// Ports of the policy that Docker does not publish.
     pub unpublished_ports: Vec<UnpublishedReport<'a>>,
+    /// When the entries apply that have a schedule.
+    pub schedules: Vec<ScheduleReport<'a>>,
     /// What the guard dropped on each path; `None` without the guard.
     pub drops: Option<Vec<DropReport>>,
     /// Whether sources that are refused now may not be recorded; `None` if none are recorded.

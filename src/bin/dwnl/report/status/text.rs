@@ -29,6 +29,9 @@ impl Report for Status<'_> {
         write_denied(out, &self.denied)?;
         self.write_ports(out)?;
         self.write_unpublished(out)?;
+        for schedule in &self.schedules {
+            line(out, "schedule", &Escaped(schedule.words()).to_string())?;
+        }
         for limitation in &self.limitations {
             styled_line(out, WARNING, "limit", &Escaped(limitation).to_string())?;
         }
