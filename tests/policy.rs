@@ -43,7 +43,10 @@ fn malformed_policies_have_their_exact_messages() {
 #[test]
 fn the_example_is_valid_and_uses_every_key() {
     let policy = Policy::read(Path::new("examples/policy.toml")).expect("a valid policy");
-    let [web, metrics, signalling] = policy.allow() else { unreachable!("three entries") };
+    let [web, metrics, signalling, audit] = policy.allow() else { unreachable!("four entries") };
+    let schedule = audit.schedule().expect("a schedule").to_string();
+    let words = "mon-fri, 08:00-18:00, 22:00-02:00 (Europe/Berlin), until 2099-12-01 19:00 CET";
+    assert_eq!(schedule, words);
     let name = |entry: &Allow| entry.name().map(ToString::to_string).expect("a name");
     assert_eq!([web, metrics, signalling].map(name), ["web", "metrics", "signalling"]);
     let ports: Vec<_> = web.ports().iter().map(ToString::to_string).collect();

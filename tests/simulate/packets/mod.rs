@@ -10,6 +10,7 @@ mod world;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::SystemTime;
 
 use dwnl::Engine;
 use dwnl::ipnetwork::IpNetwork;
@@ -183,9 +184,14 @@ fn rejected_line(message: &str) -> Option<usize> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// Always open or closed.
+const SCHEDULES: [&str; 6] =
+    ["", "", "", "until = 2026-01-01\n", "until = 2099-01-01\n", "days = [\"mon-sun\"]\n"];
+
 /// A random policy of dwnl, with or without the guard.
 fn policy(random: &mut Random) -> String {
-    let mut text = random.of(&[UNGUARDED, ""]).to_owned();
+    let guard = random.of(&[UNGUARDED, ""]);
+    let mut text = guard.to_owned();
     for entry in 0..random.below(4) {
         let (port, protocol) = (random.of(&PORTS), random.of(&["tcp", "udp"]));
         let networks =
@@ -193,6 +199,9 @@ fn policy(random: &mut Random) -> String {
         writeln!(text, "[[allow]]\nname = \"entry{entry}\"\nports = [\"{port}/{protocol}\"]")
             .expect("text");
         writeln!(text, "from = {networks:?}").expect("text");
+        if guard.is_empty() {
+            text += random.of(&SCHEDULES);
+        }
         if random.is_one_in(4) {
             writeln!(text, "in-interface = {:?}", random.of(&INTERFACES)).expect("text");
         }
@@ -232,7 +241,7 @@ fn network(address: &serde_json::Value) -> IpNetwork {
 }
 
 fn view(links: &[HostLink]) -> HostView<'_> {
-    HostView { links, local: &[], route: &route, sockets: None, now: None }
+    HostView { links, local: &[], route: &route, sockets: None, now: Some(SystemTime::now()) }
 }
 
 /// The routes of the host.

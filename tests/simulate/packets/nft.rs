@@ -54,6 +54,7 @@ fn random_jump(index: usize) -> &'static str {
 
 const SETS: &str = "
     set ports { type inet_service; flags interval; elements = { 80, 5000-5001 } }
+    set times { typeof meta time; flags interval; elements = { 1767225600-4070908800 } }
     set sources4 { type ipv4_addr; flags interval; elements = { 10.9.0.0/30, 198.51.100.2 } }
     set hosts4 { type ipv4_addr; elements = { 10.9.0.1, 192.0.2.2 } }
     set pairs4 { type ipv4_addr . inet_service; flags interval; elements = { 10.9.0.0/16 . 5000-5001, 192.0.2.2 . 80 } }
@@ -91,7 +92,7 @@ fn condition(random: &mut Random, family: &str, place: &str) -> String {
     let end = random.of(&["saddr", "daddr"]);
     let protocol = random.of(&["tcp", "udp"]);
     let has_flow = place != "raw" && place != "any";
-    match random.below(24) {
+    match random.below(25) {
         0 | 1 => format!("{ip} {end} {not}{}", addresses.network(random)),
         2 => format!("{ip} saddr {not}@{}{digit}", random.of(&["sources", "hosts"])),
         3 => {
@@ -142,6 +143,15 @@ fn condition(random: &mut Random, family: &str, place: &str) -> String {
                 "meta nfproto ipv4",
                 "meta iifkind \"bridge\"",
                 "oifname \"\"",
+            ])
+            .to_owned(),
+        24 => random
+            .of(&[
+                "meta time @times",
+                "meta time != @times",
+                "meta time < \"2026-01-01 00:00:00\"",
+                "meta time \"2026-01-01 00:00:00\"-\"2099-01-01 00:00:00\"",
+                "meta hour \"00:00\"-\"23:59:59\"",
             ])
             .to_owned(),
         _ => "meta pkttype host".to_owned(),

@@ -71,7 +71,7 @@ fn a_change_is_an_object_in_json() {
         json(&report),
         concat!(
             r#"{"cause":"access","was_enforced":true,"access":[{"entry":"web","change":"changed","#,
-            r#""effect":"gain","ports":["443/tcp","80/tcp"],"in_interface":null,"to":[],"#,
+            r#""effect":"gain","ports":["443/tcp","80/tcp"],"in_interface":null,"to":[],"schedule":null,"#,
             r#""source_count":1,"sources":["192.0.2.3"],"except":[]}],"protection_changes":[]}"#
         )
     );
