@@ -118,9 +118,9 @@ fn with_offset(local: DateTime, offset: TomlOffset) -> Option<Timestamp> {
 fn in_zone(local: DateTime, zone: &Zone) -> Result<Timestamp, Issue> {
     let ambiguous = zone.zone().to_ambiguous_timestamp(local);
     let is_gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
-    let number = if is_gap { "never" } else { "twice" };
+    let occurs = if is_gap { "does not occur" } else { "occurs twice" };
     ambiguous.unambiguous().map_err(|_| {
-        let message = format!("{local} occurs {number} in {}", zone.name());
+        let message = format!("{local} {occurs} in {}", zone.name());
         Issue::new(message).help("write an offset, as in `2026-12-01T18:00:00+01:00`")
     })
 }
