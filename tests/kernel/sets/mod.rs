@@ -5,6 +5,7 @@ mod difference;
 mod dynamic;
 mod reloads;
 mod repair;
+mod times;
 mod tools;
 
 use serde_json::Value;

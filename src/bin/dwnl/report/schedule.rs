@@ -50,11 +50,15 @@ impl<'a> ScheduleReport<'a> {
         })
     }
 
-    /// `web applies until 2026-12-01 18:00 CET (mon-fri, 08:00-18:00 (Europe/Berlin))`
+    /// `web applies until 2026-12-01 18:00 CET (mon-fri, 08:00-18:00 (Europe/Berlin))`, without the schedule
+    /// if the note says as much
     pub fn words(&self) -> String {
         let entry = self.entry.unwrap_or("an entry without a name");
         let verb = if self.state == "open" { "applies " } else { "" };
-        format!("{entry} {verb}{} ({})", self.note, self.schedule)
+        match self.schedule == self.note {
+            true => format!("{entry} {verb}{}", self.note),
+            false => format!("{entry} {verb}{} ({})", self.note, self.schedule),
+        }
     }
 }
 
