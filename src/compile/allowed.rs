@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use super::dedup;
+use super::{dedup, grants};
 use super::expand::{comment, condition, denied_ports, destinations, of_version, origin};
 use super::sets::SetGroups;
 use super::times::{self, Effect};
 use crate::model::{
-    AddressSpec, DesiredRule, Direction, Endpoint, IpVersion, NftMatch, NftRule, NftStatement,
+    AddressSpec, DesiredRule, Direction, Endpoint, GrantAction, IpVersion, NftMatch, NftRule, NftStatement,
     Origin, Ports,
 };
 use crate::policy::{Entry, Policy};
 
-/// The rules of the policy: those that deny `return`, so that the packet is refused, whichever chain has
-/// jumped here. Those that allow follow: `accept`.
+/// The rules for bans by hand and the policy's rules that deny `return`, so that the packet is refused,
+/// whichever chain has jumped here. Those for grants by hand and those that allow follow: `accept`.
 pub(super) fn rules(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
-    let mut rules = denying(policy, large);
+    let mut rules = grants::rules(GrantAction::Deny);
+    rules.extend(denying(policy, large));
+    rules.extend(grants::rules(GrantAction::Allow));
     for entry in policy.allow() {
         rules.extend(allowing(entry, large));
     }

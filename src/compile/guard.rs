@@ -7,6 +7,7 @@
 //! is resolved (`resolve`); the rest depends on the policy alone.
 
 use super::allowed;
+use super::grants;
 use super::own::{chain, goto, jump, rule};
 use super::refused::{self, refuse};
 use super::sets::SetGroups;
@@ -82,9 +83,10 @@ pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
     chains
 }
 
-/// The sets of `inet dwnl` that the kernel fills.
+/// The sets of `inet dwnl` that do not hold the policy's sources: those that the kernel fills, and those
+/// that are filled by hand.
 pub(super) fn sets(policy: &Policy) -> impl Iterator<Item = Set> {
-    paths(policy).flat_map(refused::sets)
+    paths(policy).flat_map(refused::sets).chain(grants::sets())
 }
 
 /// The paths that the guard of the policy closes, except the one that depends on the match on sockets.

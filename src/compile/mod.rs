@@ -16,6 +16,7 @@ mod block_rules;
 mod counters;
 mod coverage;
 mod expand;
+mod grants;
 mod guard;
 mod installed;
 mod known;
@@ -55,6 +56,7 @@ pub use coverage::{
     PortCoverage, blocked_swarm_ports, port_coverage, uncovered_ports, unprotected_ports,
 };
 pub(crate) use expand::nft_comment;
+pub(crate) use grants::{grant_sets, path as grant_set_path};
 pub(crate) use guard::{
     ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, SWARM_PEERS, TRANSLATED,
     named_bridges as guarded_bridges,

@@ -116,8 +116,9 @@ impl Engine {
         if plan.is_empty() {
             return Ok(plan.generation);
         }
+        let grants = self.grants_for(plan)?;
         let [connection, _] = &mut self.connections;
-        let batch = commit::encode(plan);
+        let batch = commit::encode(plan, &grants);
         let commit = |connection: &mut Connection| commit::send(connection, plan, &batch);
         let subscription = self.subscription.upgrade();
         match subscription.filter(|_| batch.bytes().len() >= PAUSE_THRESHOLD) {

@@ -1,8 +1,11 @@
 //! Commits a plan: one batch, one system call, and the kernel's errors traced back to the changes.
 
+use std::collections::BTreeMap;
+
 use super::Error;
 use super::connection::{BatchAnswer, Connection};
 use super::rejection::Rejection;
+use crate::model::{Grant, GrantSet};
 use crate::netlink::{
     BEGIN_SEQUENCE, Batch, Counter, FinalizedBatch, KernelError, describe_offset,
 };
@@ -13,7 +16,7 @@ impl Plan {
     /// empty plan. For benchmarks and recordings.
     #[doc(hidden)]
     pub fn to_batch_bytes(&self) -> Vec<u8> {
-        if self.is_empty() { Vec::new() } else { encode(self).bytes().to_vec() }
+        if self.is_empty() { Vec::new() } else { encode(self, &BTreeMap::new()).bytes().to_vec() }
     }
 }
 
@@ -30,7 +33,8 @@ pub(super) fn send(
     }
 }
 
-pub(super) fn encode(plan: &Plan) -> FinalizedBatch {
+/// The batch of a plan. `grants`: what the sets of grants and bans that it creates hold from the beginning.
+pub(super) fn encode(plan: &Plan, grants: &BTreeMap<GrantSet, Vec<Grant>>) -> FinalizedBatch {
     let mut batch = Batch::new(plan.generation);
     for (index, change) in plan.changes.iter().enumerate() {
         batch.begin_change(index);
@@ -43,7 +47,11 @@ pub(super) fn encode(plan: &Plan) -> FinalizedBatch {
             }
             Change::DeleteRule { chain, handle, .. } => batch.delete_rule(chain, *handle),
             Change::FlushChain { chain, .. } => batch.flush_chain(chain),
-            Change::AddSet(set, kind) => batch.add_set(set, *kind),
+            Change::AddSet(set, kind) => {
+                batch.add_set(set, *kind);
+                let grants = GrantSet::named(&set.set).and_then(|set| grants.get(&set));
+                batch.add_grants(set, grants.map_or(&[], Vec::as_slice), false);
+            }
             Change::AddElements { set, kind, elements, .. } => {
                 batch.add_elements(set, *kind, elements);
             }

@@ -92,6 +92,40 @@ impl Connection {
         Ok(if is_of_generation { dumped } else { DumpStatus::Interrupted })
     }
 
+    /// As [`Connection::dump`], until `read` returns that it has enough. Another dump is then not
+    /// possible any more.
+    pub fn dump_some(
+        &mut self,
+        what: Dump,
+        family: Family,
+        generation: u32,
+        mut read: impl FnMut(Message) -> bool,
+    ) -> Result<DumpStatus, Error> {
+        let request = Request::dump(what, family, self.next_sequence());
+        self.send(&request.bytes, "asking for a dump")?;
+        let mut dumped = DumpStatus::Complete;
+        loop {
+            let datagram = receive(self.transport.as_mut())?;
+            for message in answers(datagram, request.sequence) {
+                if let Some(error) = message.error().filter(|error| error.errno != 0) {
+                    return reading_a_dump(error);
+                }
+                if message.is_interrupted() {
+                    dumped = DumpStatus::Interrupted;
+                }
+                if message.is_done() {
+                    return Ok(dumped);
+                }
+                if message.generation() != Some(generation as u16) {
+                    dumped = DumpStatus::Interrupted;
+                }
+                if !read(message) {
+                    return Ok(dumped);
+                }
+            }
+        }
+    }
+
     /// Dumps objects and passes each to `read`. `failure` maps an error of the kernel to how the dump
     /// ended, or why it failed.
     pub fn list(

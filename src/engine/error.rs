@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::rejection::Rejection;
 use crate::compile::ResolveError;
-use crate::model::{Family, Name};
+use crate::model::{Family, GrantSet, Name, Recording};
 use crate::netlink::KernelError;
 use crate::plan::PlanError;
 
@@ -73,6 +73,12 @@ pub enum Error {
         /// The size of the batch in bytes.
         bytes: usize,
     },
+    /// Grants and bans by hand need the guard of a policy.
+    #[error("{}", no_guard(*.0))]
+    NoGuard(Recording),
+    /// A set of grants or bans is full.
+    #[error("{}", too_many(*.0))]
+    TooManyGrants(GrantSet),
     /// It is not known by which interface packets of a source come in.
     #[error(
         "this host has no route to {0}, so it is not known by which interface its packets come in; name \
@@ -142,6 +148,30 @@ impl Error {
             // nfnetlink does not have the subsystem.
             libc::EINVAL | libc::EOPNOTSUPP | libc::ENOENT => Error::NoNfTables,
             _ => Error::Socket { action, source: error.source() },
+        }
+    }
+}
+
+/// Which set is full.
+fn too_many(set: GrantSet) -> String {
+    let (number, action) = (set.capacity(), set.action);
+    format!("no more than {number} sources can be {action} by hand: the set `{set}` is full")
+}
+
+/// Why there are no sets for grants and bans.
+fn no_guard(state: Recording) -> &'static str {
+    match state {
+        Recording::NotInstalled => {
+            "no policy is applied, so there is no guard to allow or deny a source by hand: run \
+             `dwnl apply` first"
+        }
+        Recording::GuardOff => {
+            "the guard is off, and only the guard can allow or deny a source by hand: set `enabled = \
+             true` in `[guard]`, and run `dwnl apply`"
+        }
+        Recording::Outdated | Recording::Active => {
+            "the guard was installed by an older version of dwnl, which has no grants and bans: run \
+             `dwnl apply`"
         }
     }
 }

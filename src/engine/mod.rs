@@ -11,6 +11,7 @@ mod error;
 mod explain;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod grants;
 mod host;
 mod host_facts;
 mod monitor;
@@ -37,6 +38,7 @@ use crate::netlink::{
     Socket, Transport, in_netns, legacy_nat_holds_rules, legacy_tables_with_rules,
 };
 use connection::{Connection, DumpStatus};
+use grants::Carried;
 use monitor::Subscription;
 use probe::Probe;
 use set_cache::SetCache;
@@ -46,6 +48,7 @@ pub use conntrack::{FlowChanges, FlowPreview};
 pub use counters::PolicyCounters;
 pub use error::Error;
 pub use explain::Explained;
+pub use grants::{GrantReport, GrantTable};
 pub(crate) use monitor::wait_readable;
 pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};
 pub use outcome::Outcome;
@@ -81,6 +84,10 @@ pub struct Engine {
     set_cache: Arc<SetCache>,
     /// What [`Engine::prefetch`] has read.
     prefetched: Option<Snapshot>,
+    /// Whether the sockets are in another network namespace than the threads that use them.
+    is_elsewhere: bool,
+    /// What the sets of grants and bans hold from the beginning.
+    carried: Carried,
 }
 
 impl Engine {
@@ -124,6 +131,8 @@ impl Engine {
             socket_match: None,
             set_cache: Arc::default(),
             prefetched: None,
+            is_elsewhere: false,
+            carried: Carried::default(),
         }
     }
 
@@ -134,7 +143,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`], and [`Error::Namespace`].
     pub fn open_in(path: &Path) -> Result<Engine, Error> {
-        opened_in(path, Engine::open)
+        let engine = opened_in(path, Engine::open)?;
+        Ok(Engine { is_elsewhere: true, ..engine })
     }
 
     /// Finds out whether `socket cgroupv2` works on this kernel, with real packets on the loopback

@@ -60,7 +60,7 @@ fn read(connection: &mut Connection) -> Result<Option<RefusedReport>, Error> {
 }
 
 /// The names of dwnl's chains, and its sets; `None` if the ruleset changed meanwhile.
-fn outline(
+pub(super) fn outline(
     connection: &mut Connection,
     own: &TablePath,
     generation: u32,
@@ -98,13 +98,15 @@ fn outline(
 }
 
 fn recording(snapshot: &Snapshot, own: &TablePath) -> Recording {
+    let mut sets = snapshot.tables.get(own).into_iter().flat_map(refusal_sets);
+    state(snapshot, sets.next().is_some())
+}
+
+/// What a guard is installed, that has the sets in question or not.
+pub(super) fn state(snapshot: &Snapshot, has_sets: bool) -> Recording {
     let holds_chain = |name: &str| snapshot.tables.values().any(|it| it.chains.contains_key(name));
-    let records = || {
-        let table = snapshot.tables.get(own);
-        table.is_some_and(|table| refusal_sets(table).next().is_some())
-    };
     match holds_guard(snapshot) {
-        true if records() => Recording::Active,
+        true if has_sets => Recording::Active,
         true => Recording::Outdated,
         false if holds_chain(BLOCK) => Recording::GuardOff,
         false => Recording::NotInstalled,

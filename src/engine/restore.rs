@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::conntrack::FlowKey;
+use super::grants::Carried;
 use super::{Applied, Engine, Error};
 use crate::compile::{Installed, installed};
 use crate::model::{Ruleset, Snapshot};
@@ -18,6 +19,8 @@ pub struct RestorePoint {
     unrestorable: Vec<String>,
     /// The flows to published ports that were admitted.
     flows: HashSet<FlowKey>,
+    /// The grants and bans by hand.
+    grants: Carried,
 }
 
 impl RestorePoint {
@@ -43,7 +46,8 @@ impl Engine {
         let snapshot = self.snapshot()?;
         let Installed { ruleset, unrestorable } = installed(&snapshot);
         let flows = self.admitted_flows(&snapshot.docker)?;
-        Ok(RestorePoint { ruleset, unrestorable, flows })
+        let grants = self.grants_of(&snapshot)?;
+        Ok(RestorePoint { ruleset, unrestorable, flows, grants })
     }
 
     /// Makes the kernel hold again what it held at the restore point, in one transaction, with the same
@@ -64,7 +68,11 @@ impl Engine {
                 let epoch = self.set_cache.epoch();
                 let plan =
                     |snapshot: &Snapshot| Ok((Plan::diff(ruleset, snapshot)?, ruleset.clone()));
-                let outcome = self.converge(Engine::current, plan)?;
+                // If the sets were deleted since, they hold again what they held.
+                let carried = self.carry(&point.grants);
+                let outcome = self.converge(Engine::current, plan);
+                self.put_back(carried);
+                let outcome = outcome?;
                 self.set_cache.store_ruleset(epoch, outcome.generation, ruleset);
                 outcome
             }

@@ -39,6 +39,23 @@ pub enum SetKind {
     RefusedPorts,
     /// Intervals of time, as nanoseconds since 1970, which the kernel keeps in a tree.
     Times,
+    /// Single addresses that are banned by hand. Like those of the two following kinds, the elements
+    /// may have a timeout after which the kernel deletes them, survive every commit that does not
+    /// change the set, and concern no plan.
+    BannedHosts {
+        /// The IP version of the addresses.
+        version: IpVersion,
+    },
+    /// Single addresses that are granted a protocol and a port by hand.
+    GrantedHosts {
+        /// The IP version of the addresses.
+        version: IpVersion,
+    },
+    /// Ranges of addresses, protocols and ports that are banned or granted by hand.
+    GrantRanges {
+        /// The IP version of the addresses.
+        version: IpVersion,
+    },
 }
 
 impl SetKind {
@@ -48,28 +65,41 @@ impl SetKind {
     pub const REFUSED_SOURCES: u32 = 16_384;
     /// The capacity of a set of refused ports.
     pub const REFUSED_PORTS: u32 = 4_096;
+    /// The capacity of a set of banned addresses.
+    pub const BANNED_HOSTS: u32 = 2_097_152;
+    /// The capacity of a set of granted addresses.
+    pub const GRANTED_HOSTS: u32 = 262_144;
+    /// The capacity of a set of banned or granted ranges. The kernel copies such a set with each commit
+    /// that changes it.
+    pub const GRANT_RANGES: u32 = 65_536;
 
     /// Whether the elements are intervals.
     pub fn is_intervals(self) -> bool {
         matches!(self, SetKind::Intervals { .. } | SetKind::Times)
     }
 
-    /// Whether rules maintain the elements.
+    /// Whether the elements come from elsewhere than the policy: from rules, or from hand.
     pub fn is_dynamic(self) -> bool {
-        match self {
-            SetKind::Hosts { .. } | SetKind::Intervals { .. } | SetKind::Times => false,
-            SetKind::DynamicPorts | SetKind::RefusedSources { .. } | SetKind::RefusedPorts => true,
-        }
+        !matches!(self, SetKind::Hosts { .. } | SetKind::Intervals { .. } | SetKind::Times)
     }
 
-    /// The IP version of the addresses, if the elements are addresses.
+    /// Whether the elements are grants or bans by hand.
+    pub fn is_by_hand(self) -> bool {
+        use SetKind::{BannedHosts, GrantRanges, GrantedHosts};
+        matches!(self, BannedHosts { .. } | GrantedHosts { .. } | GrantRanges { .. })
+    }
+
+    /// Whether the keys are addresses with a protocol and a port.
+    pub(crate) fn has_service(self) -> bool {
+        use SetKind::{GrantRanges, GrantedHosts, RefusedSources};
+        matches!(self, RefusedSources { .. } | GrantedHosts { .. } | GrantRanges { .. })
+    }
+
+    /// The IP version of the addresses, if the elements are addresses from the policy.
     pub fn version(self) -> Option<IpVersion> {
         match self {
             SetKind::Hosts { version, .. } | SetKind::Intervals { version } => Some(version),
-            SetKind::DynamicPorts
-            | SetKind::RefusedSources { .. }
-            | SetKind::RefusedPorts
-            | SetKind::Times => None,
+            _ => None,
         }
     }
 }
@@ -87,6 +117,19 @@ impl fmt::Display for SetKind {
             }
             SetKind::DynamicPorts => {
                 write!(f, "type inet_service; size {}; flags dynamic,timeout", SetKind::PORTS)
+            }
+            SetKind::BannedHosts { version } => {
+                write!(f, "type {version}_addr; size {}; flags timeout", SetKind::BANNED_HOSTS)
+            }
+            SetKind::GrantedHosts { version } => {
+                let size = SetKind::GRANTED_HOSTS;
+                let rest = "inet_proto . inet_service";
+                write!(f, "type {version}_addr . {rest}; size {size}; flags timeout")
+            }
+            SetKind::GrantRanges { version } => {
+                let size = SetKind::GRANT_RANGES;
+                let rest = "inet_proto . inet_service";
+                write!(f, "type {version}_addr . {rest}; size {size}; flags interval,timeout")
             }
             SetKind::RefusedSources { version } => {
                 let size = SetKind::REFUSED_SOURCES;

@@ -9,13 +9,14 @@ use nftnl::{MsgType, NlMsg, ProtoFamily};
 use super::attribute::{self, put, put_nested, put_string};
 use super::c_string::to_c_string;
 use super::finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch, Sent};
+use super::grant::put_grants;
 use super::request::put_headers;
 use super::rule::{Counter, add_expressions, add_trace_expressions};
-use super::set::{put_elements, put_set, put_set_path};
+use super::set::{put_element_list, put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, hook, rule, table};
 use super::{nfproto, userdata};
 use crate::model::{
-    BaseChain, ChainPath, Family, Interval, NftRule, Position, Protocol, Rule, SetKind, SetPath,
+    BaseChain, ChainPath, Family, Grant, Interval, NftRule, Position, Protocol, Rule, SetKind, SetPath,
     TablePath, TraceFilter,
 };
 
@@ -195,6 +196,32 @@ impl Batch {
         while !rest.is_empty() {
             self.push_own(message, set.table.family, flags);
             self.append(|bytes| rest = put_elements(bytes, set, kind, rest));
+        }
+    }
+
+    /// `nft create element … { 192.0.2.7 timeout 1h comment "NOTE" }`, or `nft add element …`, which
+    /// leaves elements as they are that exist. All are of the set's kind.
+    pub fn add_grants(&mut self, set: &SetPath, grants: &[Grant], is_exclusive: bool) {
+        let flags = if is_exclusive { CREATE | EXCLUSIVE } else { CREATE };
+        self.grants(libc::NFT_MSG_NEWSETELEM, flags, set, grants);
+    }
+
+    /// `nft delete element … { 192.0.2.7 }`
+    pub fn delete_grants(&mut self, set: &SetPath, grants: &[Grant]) {
+        self.grants(libc::NFT_MSG_DELSETELEM, 0, set, grants);
+    }
+
+    /// `nft flush set …`
+    pub fn flush_set(&mut self, set: &SetPath) {
+        self.push_own(libc::NFT_MSG_DELSETELEM, set.table.family, 0);
+        self.append(|bytes| put_element_list(bytes, set));
+    }
+
+    fn grants(&mut self, message: i32, flags: u16, set: &SetPath, grants: &[Grant]) {
+        let mut rest = grants;
+        while !rest.is_empty() {
+            self.push_own(message, set.table.family, flags);
+            self.append(|bytes| rest = put_grants(bytes, set, rest));
         }
     }
 

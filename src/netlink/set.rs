@@ -12,6 +12,12 @@ use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
 const FLAG_INTERVAL: u32 = 4;
 /// `NFT_SET_TIMEOUT` and `NFT_SET_EVAL`: elements expire, and rules add them.
 const FLAGS_DYNAMIC: u32 = 0x10 | 0x20;
+/// `NFT_SET_TIMEOUT`: elements may expire.
+const FLAG_TIMEOUT: u32 = 0x10;
+/// `NFT_SET_CONCAT`: the fields of a concatenation are intervals.
+const FLAG_CONCATENATED: u32 = 0x80;
+/// What a set of concatenated intervals has whose elements may expire.
+const FLAGS_RANGES: u32 = FLAG_INTERVAL | FLAG_TIMEOUT | FLAG_CONCATENATED;
 /// `NFT_SET_ANONYMOUS`: the set is part of the one rule that looks it up.
 const FLAG_ANONYMOUS: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`: the element is the first address behind an interval.
@@ -28,30 +34,51 @@ const TYPE_TIME: u32 = 43;
 const TYPE_BITS: u32 = 6;
 /// Maximum length in bytes of the elements in one message, well below the 16 bits of an attribute's
 /// length.
-const LIST_MAX: usize = 60_000;
+pub(super) const LIST_MAX: usize = 60_000;
 
 /// Appends the attributes of NEWSET. `id` is unique in the batch.
 pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
     put_set_path(bytes, set);
-    let (flags, capacity) = match kind {
-        SetKind::Hosts { capacity, .. } => (0, Some(capacity)),
-        SetKind::Intervals { .. } | SetKind::Times => (FLAG_INTERVAL, None),
-        SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
-        SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_SOURCES)),
-        SetKind::RefusedPorts => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_PORTS)),
-    };
+    let (flags, capacity) = flags_and_capacity(kind);
     put_u32(bytes, uapi::set::FLAGS, flags);
     put_u32(bytes, uapi::set::KEY_TYPE, key_type(kind));
     put_u32(bytes, uapi::set::KEY_LENGTH, key_length(kind) as u32);
     if let Some(capacity) = capacity {
         put_nested(bytes, uapi::set::DESCRIPTION, |bytes| {
             put_u32(bytes, uapi::set_description::SIZE, capacity);
+            if flags & FLAG_CONCATENATED != 0 {
+                put_fields(bytes, kind);
+            }
         });
     }
     put_u32(bytes, uapi::set::ID, id);
     if kind == SetKind::Times {
         put(bytes, uapi::set::USERDATA, &userdata::typeof_time());
     }
+}
+
+fn flags_and_capacity(kind: SetKind) -> (u32, Option<u32>) {
+    match kind {
+        SetKind::Hosts { capacity, .. } => (0, Some(capacity)),
+        SetKind::Intervals { .. } | SetKind::Times => (FLAG_INTERVAL, None),
+        SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
+        SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_SOURCES)),
+        SetKind::RefusedPorts => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_PORTS)),
+        SetKind::BannedHosts { .. } => (FLAG_TIMEOUT, Some(SetKind::BANNED_HOSTS)),
+        SetKind::GrantedHosts { .. } => (FLAG_TIMEOUT, Some(SetKind::GRANTED_HOSTS)),
+        SetKind::GrantRanges { .. } => (FLAGS_RANGES, Some(SetKind::GRANT_RANGES)),
+    }
+}
+
+/// The lengths of a concatenation's fields, in bytes.
+fn put_fields(bytes: &mut Vec<u8>, kind: SetKind) {
+    put_nested(bytes, uapi::set_description::CONCATENATION, |bytes| {
+        for length in [key_length(kind) as u32 - 8, 1, 2] {
+            put_nested(bytes, uapi::LIST_ELEMENT, |bytes| {
+                put_u32(bytes, uapi::set_field::LENGTH, length);
+            });
+        }
+    });
 }
 
 /// Appends the attributes of DELSET: the set's path.
@@ -84,7 +111,7 @@ pub fn put_elements<'e>(
 }
 
 /// Appends the set's path as messages about elements have it.
-fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
+pub(super) fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
     put_string(bytes, uapi::element_list::TABLE, &set.table.table);
     put_string(bytes, uapi::element_list::SET, &set.set);
 }
@@ -123,9 +150,13 @@ fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
 fn key_type(kind: SetKind) -> u32 {
     let concatenation = |types: &[u32]| types.iter().fold(0, |all, it| all << TYPE_BITS | it);
     match kind {
-        SetKind::Hosts { version, .. } | SetKind::Intervals { version } => address_type(version),
+        SetKind::Hosts { version, .. }
+        | SetKind::Intervals { version }
+        | SetKind::BannedHosts { version } => address_type(version),
         SetKind::DynamicPorts => TYPE_PORT,
-        SetKind::RefusedSources { version } => {
+        SetKind::RefusedSources { version }
+        | SetKind::GrantedHosts { version }
+        | SetKind::GrantRanges { version } => {
             concatenation(&[address_type(version), TYPE_PROTOCOL, TYPE_PORT])
         }
         SetKind::RefusedPorts => concatenation(&[TYPE_PROTOCOL, TYPE_PORT]),
@@ -143,7 +174,10 @@ fn address_type(version: IpVersion) -> u32 {
 /// In bytes. Each field of a concatenation is padded to four.
 fn key_length(kind: SetKind) -> usize {
     match kind {
-        SetKind::RefusedSources { version } => version.address_bytes() + 8,
+        SetKind::RefusedSources { version }
+        | SetKind::GrantedHosts { version }
+        | SetKind::GrantRanges { version } => version.address_bytes() + 8,
+        SetKind::BannedHosts { version } => version.address_bytes(),
         SetKind::RefusedPorts => 8,
         _ => element_length(kind),
     }
@@ -182,8 +216,9 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
     let size = description
         .and_then(|description| description.nested().find(uapi::set_description::SIZE)?.be_u32());
     let key = number(uapi::set::KEY_TYPE)?;
+    let flags = number(uapi::set::FLAGS).unwrap_or(0);
     let version = IpVersion::ALL.into_iter().find(|version| address_type(*version) == key);
-    let kind = match (version, number(uapi::set::FLAGS).unwrap_or(0), size) {
+    let kind = match (version, flags, size) {
         (Some(version), 0, Some(capacity)) => SetKind::Hosts { version, capacity },
         (Some(version), FLAG_INTERVAL, None) => SetKind::Intervals { version },
         (None, FLAG_INTERVAL, None) if key == TYPE_TIME => SetKind::Times,
@@ -191,9 +226,25 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
             let (kind, capacity) = dynamic_kind(key)?;
             (size == capacity).then_some(kind)?
         }
+        (_, FLAG_TIMEOUT | FLAGS_RANGES, Some(_)) if !has_defaults(attributes) => {
+            let kinds = IpVersion::ALL.into_iter().flat_map(by_hand);
+            let is_of = |kind: &SetKind| {
+                flags_and_capacity(*kind) == (flags, size) && key_type(*kind) == key
+            };
+            kinds.into_iter().find(is_of)?
+        }
         _ => return None,
     };
     (number(uapi::set::KEY_LENGTH) == Some(key_length(kind) as u32)).then_some(kind)
+}
+
+/// The kinds of sets that are filled by hand.
+fn by_hand(version: IpVersion) -> [SetKind; 3] {
+    [
+        SetKind::BannedHosts { version },
+        SetKind::GrantedHosts { version },
+        SetKind::GrantRanges { version },
+    ]
 }
 
 /// The dynamic set whose keys are of this type, and its capacity.

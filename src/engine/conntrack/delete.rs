@@ -22,7 +22,7 @@ const ATTEMPTS: usize = 5;
 const BATCHES_PER_ADDRESS: usize = 16;
 
 /// Deletes the entries and counts those that still existed.
-pub(super) fn delete(
+pub(in crate::engine) fn delete(
     connection: &mut Connection,
     stale: &[(FlowAction, Flow)],
 ) -> Result<FlowChanges, Error> {

@@ -1,7 +1,7 @@
 //! Brings the conntrack entries of existing flows in line with the policy: reads the host's addresses
 //! and the flows, and deletes the entries that the policy contradicts.
 
-mod delete;
+pub(super) mod delete;
 mod restore;
 
 use std::collections::{BTreeSet, HashSet};
@@ -15,7 +15,9 @@ use super::{Engine, Error, Outcome, retry_interrupted};
 use crate::conntrack::{
     AddressSet, FlowAction, FlowClassifier, FlowState, PolicyMatcher, flow_action,
 };
-use crate::model::{AddressSpec, Docker, Flow, IpVersion, Name, PublishedPort, Status};
+use crate::model::{
+    AddressSpec, Docker, Flow, Grant, IpVersion, Name, PublishedPort, Status, Tuple,
+};
 use crate::netlink::{
     Request, RouteDump, decode_address, decode_flow, decode_link, decode_local_route,
 };
@@ -123,7 +125,14 @@ impl Engine {
             let is_allowed = matcher.allows(&flow.original);
             Judged { state, flow, is_allowed }
         });
-        Ok(judged.collect())
+        let mut judged: Vec<Judged> = judged.collect();
+        if judged.iter().any(|it| !it.is_allowed) {
+            let granted = self.granted_by_hand()?;
+            for it in judged.iter_mut().filter(|it| !it.is_allowed) {
+                it.is_allowed = granted.iter().any(|grant| is_of(&it.flow.original, grant));
+            }
+        }
+        Ok(judged)
     }
 
     /// The classifier of flows on this host; `None` if Docker publishes no ports.
@@ -141,9 +150,16 @@ impl Engine {
     }
 }
 
+/// Whether a grant or ban is for a flow with this original tuple.
+pub(super) fn is_of(original: &Tuple, grant: &Grant) -> bool {
+    let Tuple { source, protocol, destination_port, .. } = *original;
+    (grant.source.first()..=grant.source.last()).contains(&source)
+        && grant.ports.is_none_or(|ports| ports.has(protocol, destination_port))
+}
+
 /// The flows to published ports on which the policy may decide differently. A concurrent change may hide
 /// an entry; this is unavoidable.
-fn candidates(
+pub(super) fn candidates(
     connection: &mut Connection,
     host: &FlowClassifier,
     unanswered_alone: bool,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::docker::is_docker_chain;
-use crate::model::{ChainPath, Ownership, Ruleset, SetPath, TablePath};
+use crate::model::{ChainPath, GrantSet, Ownership, Ruleset, SetPath, TablePath};
 use crate::netlink::{ObjectChange, ObjectKind};
 
 /// Maximum number of objects that are recorded by name, and of tables with others.
@@ -94,6 +94,9 @@ impl ChangeSummary {
             return;
         };
         let table = TablePath { family, table: change.table.as_ref().into() };
+        if is_grant(change) && watched.own.contains(&table) {
+            return self.count(change, table);
+        }
         self.is_relevant |= watched.tables.contains(&table) || reveals_docker(change, &table);
         self.touches_managed |= watched.is_managed(change, &table);
         if watched.own.contains(&table) {
@@ -180,6 +183,12 @@ impl ChangeSummary {
             Sets::Any => true,
         }
     }
+}
+
+/// Whether a change is to the elements of a set of grants or bans, which concern no policy.
+fn is_grant(change: &ObjectChange) -> bool {
+    let set = change.name.as_deref().and_then(GrantSet::named);
+    change.kind == ObjectKind::Element && set.is_some()
 }
 
 /// Whether a change is to a chain from whose rules Docker's ports and bridges are discovered.

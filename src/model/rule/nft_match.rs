@@ -55,6 +55,9 @@ pub enum NftMatch {
     /// `meta time @SET`, `meta time != @SET`: the present is in a set of times in the rule's own table,
     /// or it is not.
     Time(TimeMatch),
+    /// `ct original ip saddr . meta l4proto . ct original proto-dst @SET`, a set in the rule's own
+    /// table. Comes after a condition on the protocol, without which nft does not read the port.
+    CtOriginalServiceSet(IpVersion, Name),
     /// `socket cgroupv2 level 1 != 4711`: the cgroup of the local socket that the packet is for.
     /// Without such a socket neither `==` nor `!=` holds.
     Cgroup(CgroupMatch),
@@ -82,7 +85,8 @@ impl NftMatch {
         match self {
             NftMatch::SourceSet(_, set)
             | NftMatch::PortSet(_, set)
-            | NftMatch::CtOriginalSet(_, set) => Some(set),
+            | NftMatch::CtOriginalSet(_, set)
+            | NftMatch::CtOriginalServiceSet(_, set) => Some(set),
             NftMatch::Time(TimeMatch { set, .. }) => Some(set),
             _ => None,
         }
@@ -173,6 +177,10 @@ impl fmt::Display for NftMatch {
             }
             NftMatch::Time(TimeMatch { set, negated: false }) => write!(f, "meta time @{set}"),
             NftMatch::Time(TimeMatch { set, negated: true }) => write!(f, "meta time != @{set}"),
+            NftMatch::CtOriginalServiceSet(version, set) => {
+                let service = "meta l4proto . ct original proto-dst";
+                write!(f, "ct original {} saddr . {service} @{set}", header(*version))
+            }
             NftMatch::Cgroup(cgroup) => write!(f, "{cgroup}"),
             NftMatch::SocketWildcard(is_wildcard) => {
                 write!(f, "socket wildcard {}", u8::from(*is_wildcard))

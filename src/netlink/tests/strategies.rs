@@ -128,7 +128,8 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
             // A rule asks for the source once.
             all.retain(|it| !matches!(it, NftMatch::CtOriginalAddress(Endpoint::Source, _)));
             all.extend(part.map(|part| NftMatch::CtOriginalShard(version, part)));
-            all.push(NftMatch::CtOriginalSet(version, set.into()));
+            all.push(NftMatch::CtOriginalSet(version, set.as_str().into()));
+            all.push(NftMatch::CtOriginalServiceSet(version, set.into()));
         }
         all
     })
@@ -253,6 +254,9 @@ pub fn set_kind() -> impl Strategy<Value = SetKind> {
             SetKind::RefusedSources { version },
             SetKind::RefusedPorts,
             SetKind::Times,
+            SetKind::BannedHosts { version },
+            SetKind::GrantedHosts { version },
+            SetKind::GrantRanges { version },
         ])
     })
 }

@@ -129,6 +129,7 @@ pub mod element {
     pub const FLAGS: u16 = 3;
     pub const TIMEOUT: u16 = 4;
     pub const EXPIRATION: u16 = 5;
+    pub const USERDATA: u16 = 6;
     pub const EXPRESSION: u16 = 7;
     pub const OBJECT: u16 = 9;
     pub const KEY_END: u16 = 10;

@@ -13,6 +13,8 @@ use dwnl::ipnetwork::IpNetwork;
 use dwnl::model::{AddressSpec, Family, IpVersion, Ports, Protocol};
 use dwnl::policy::{JsonPath, MaxShrink, ParseError};
 
+use super::grant_args::{AllowArgs, DenyArgs, GrantsArgs, RevokeArgs};
+
 /// The path of the policy without `--file`.
 pub(super) const POLICY_FILE: &str = "/etc/dwnl/policy.toml";
 
@@ -75,6 +77,14 @@ pub enum Command {
     Confirm(Namespace),
     /// End the trial of a policy, or apply the policy before the last one
     Rollback(RollbackArgs),
+    /// Let a source in for a while, beside the policy
+    Allow(AllowArgs),
+    /// Keep a source out, whatever the policy says
+    Deny(DenyArgs),
+    /// Show what is allowed and denied by hand
+    Grants(GrantsArgs),
+    /// End what is allowed and denied by hand
+    Revoke(RevokeArgs),
     /// Show which policy is in force, and whether the kernel matches it
     Status(StatusArgs),
     /// Show which sources were refused at which ports

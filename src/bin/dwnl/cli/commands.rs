@@ -22,7 +22,7 @@ use super::import::import;
 use super::refused::refused;
 use super::status::status;
 use super::trace::trace;
-use super::{Console, INVALID, capabilities, service_user, source_list, trial};
+use super::{Console, INVALID, capabilities, grants, service_user, source_list, trial};
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
@@ -53,6 +53,10 @@ pub fn run(verb: Command, console: &Console, started: Instant) -> anyhow::Result
         Command::Confirm(namespace) => trial::confirm(&namespace, console),
         Command::Rollback(args) => trial::rollback(&args, console, started),
         Command::Watch(args) => watch(&args, console),
+        Command::Allow(args) => grants::allow(&args, console),
+        Command::Deny(args) => grants::deny(&args, console),
+        Command::Grants(args) => grants::grants(&args, console),
+        Command::Revoke(args) => grants::revoke(&args, console),
         Command::Status(args) => status(&args, console),
         Command::Refused(args) => refused(&args, console),
         Command::Explain(args) => explain(&args, console),

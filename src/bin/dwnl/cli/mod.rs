@@ -6,6 +6,8 @@ mod commands;
 mod console;
 mod doctor;
 mod explain;
+mod grant_args;
+mod grants;
 mod import;
 mod normalize;
 mod refused;

@@ -47,6 +47,10 @@ impl Command {
             Command::Watch(_) => "watch",
             Command::Confirm(_) => "confirm",
             Command::Rollback(_) => "rollback",
+            Command::Allow(_) => "allow",
+            Command::Deny(_) => "deny",
+            Command::Grants(_) => "grants",
+            Command::Revoke(_) => "revoke",
             Command::Status(_) => "status",
             Command::Refused(_) => "refused",
             Command::Explain(_) => "explain",
@@ -67,8 +71,12 @@ impl Command {
             Command::Watch(args) => Some(&mut args.policy),
             Command::Status(args) | Command::Doctor(args) => Some(&mut args.policy),
             Command::Explain(args) => Some(&mut args.policy),
+            Command::Allow(args) => Some(&mut args.policy),
             Command::Confirm(_)
             | Command::Rollback(_)
+            | Command::Deny(_)
+            | Command::Grants(_)
+            | Command::Revoke(_)
             | Command::Refused(_)
             | Command::Trace(_)
             | Command::Show(_)
@@ -93,6 +101,10 @@ impl Command {
             Command::Watch(args) => Some(&mut args.namespace.netns),
             Command::Status(args) | Command::Doctor(args) => Some(&mut args.namespace.netns),
             Command::Explain(args) => Some(&mut args.namespace.netns),
+            Command::Allow(args) => Some(&mut args.namespace.netns),
+            Command::Deny(args) => Some(&mut args.namespace.netns),
+            Command::Grants(args) => Some(&mut args.namespace.netns),
+            Command::Revoke(args) => Some(&mut args.namespace.netns),
             Command::Rollback(args) => Some(&mut args.namespace.netns),
             Command::Refused(args) => Some(&mut args.namespace.netns),
             Command::Trace(args) => Some(&mut args.namespace.netns),

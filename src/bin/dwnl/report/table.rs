@@ -49,19 +49,26 @@ impl<const N: usize> Table<N> {
     /// Writes the headings and the rows. A column without any text is left out.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let used: Vec<usize> = (0..N).filter(|column| self.is_used(*column)).collect();
+        let widths = std::array::from_fn(|column| self.width(column));
         let headings = self.columns.map(|column| Cell { text: column.0.to_owned(), style: REMARK });
         for row in std::iter::once(&headings).chain(&self.rows) {
-            self.write_row(out, row, &used)?;
+            self.write_row(out, row, &used, &widths)?;
         }
         Ok(())
     }
 
-    fn write_row(&self, out: &mut dyn Write, row: &[Cell; N], used: &[usize]) -> io::Result<()> {
+    fn write_row(
+        &self,
+        out: &mut dyn Write,
+        row: &[Cell; N],
+        used: &[usize],
+        widths: &[usize; N],
+    ) -> io::Result<()> {
         // No blanks at the end of a line.
         let end = used.iter().rposition(|column| !row[*column].text.is_empty()).unwrap_or(0);
         for (position, column) in used.iter().enumerate().take(end + 1) {
             let Cell { text, style } = &row[*column];
-            let blanks = " ".repeat(self.width(*column) - text.width());
+            let blanks = " ".repeat(widths[*column] - text.width());
             let gap = if position == 0 { "" } else { GAP };
             match (self.columns[*column].1, position == end) {
                 (true, _) => write!(out, "{gap}{blanks}{style}{text}{style:#}")?,

@@ -3,6 +3,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,6 +11,7 @@ use std::time::SystemTime;
 use dwnl::Policy;
 use dwnl::policy::Diagnostics;
 use dwnl::state::{Metadata, STATE_MAX, StateError, StoredPolicy};
+use nix::fcntl::Flock;
 use nix::unistd::getuid;
 
 use super::location::{STATE_DIRECTORY, StateOptions};
@@ -62,7 +64,7 @@ impl Store {
         options.path().map(|path| Store::open_path(&path)).transpose()
     }
 
-    fn open_path(path: &Path) -> Result<Store, StoreError> {
+    pub(super) fn open_path(path: &Path) -> Result<Store, StoreError> {
         let failed = |error| StoreError::Io { path: path.to_owned(), error };
         if path == Path::new(STATE_DIRECTORY) {
             create(path).map_err(failed)?;
@@ -122,6 +124,21 @@ impl Store {
             }
         }
         self.write(APPLIED, &new)
+    }
+
+    /// The content of a file of at most `max` bytes.
+    pub(super) fn read_file(&self, name: &str, max: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.directory.read(name, max).map_err(|error| self.io(name, error))
+    }
+
+    /// Replaces a file.
+    pub(super) fn write_file(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        self.directory.replace_durably(name, content).map_err(|error| self.io(name, error))
+    }
+
+    /// Keeps other commands from changing the directory.
+    pub(super) fn lock(&self) -> Result<Flock<OwnedFd>, StoreError> {
+        self.directory.lock().map_err(|error| self.io(".", error))
     }
 
     fn read(&self, name: &str) -> Result<Option<StoredPolicy>, StoreError> {

@@ -94,6 +94,10 @@ pub fn add_match(nft: &mut nftnl::Rule, condition: &NftMatch) {
             nft.add_expr(&Lookup(to_c_string(set)));
         }
         NftMatch::Time(time) => add_time(nft, time),
+        NftMatch::CtOriginalServiceSet(version, set) => {
+            original::load_source_and_port(nft, *version);
+            nft.add_expr(&Lookup(to_c_string(set)));
+        }
         NftMatch::Cgroup(cgroup) => add_cgroup(nft, *cgroup),
         NftMatch::SocketWildcard(is_wildcard) => {
             nft.add_expr(&SocketKey { key: socket_key::WILDCARD, level: None });

@@ -68,14 +68,18 @@ fn source_fields(version: IpVersion) -> [(Field, u32); 2] {
     [(Field::Meta(meta_key::L4PROTO), protocol), (PORT, port)]
 }
 
+/// The same as expressions.
+fn service_fields(version: IpVersion) -> [Expression<'static>; 2] {
+    source_fields(version).map(|(field, register)| Expression::Field { register, field })
+}
+
 /// The key whose fields were loaded.
 pub fn decode_key(expressions: Rest) -> Option<UpdateKey> {
     match expressions {
         [Expression::CtOriginal(number), protocol, port] => {
             let (Endpoint::Source, version) = end_of(*number)? else { return None };
-            let fields = source_fields(version);
-            let expected = fields.map(|(field, register)| Expression::Field { register, field });
-            ([protocol, port] == expected.each_ref()).then_some(UpdateKey::OriginalSource(version))
+            ([protocol, port] == service_fields(version).each_ref())
+                .then_some(UpdateKey::OriginalSource(version))
         }
         [
             Expression::Meta(meta_key::L4PROTO),
@@ -104,6 +108,11 @@ pub fn decode<'a>(key: u32, expressions: Rest<'a>) -> Read<'a, NftMatch> {
     match (end, expressions) {
         (Endpoint::Source, [Expression::Lookup(set), rest @ ..]) => {
             Some((NftMatch::CtOriginalSet(version, set.as_ref().into()), rest))
+        }
+        (Endpoint::Source, [protocol, port, Expression::Lookup(set), rest @ ..])
+            if [protocol, port] == service_fields(version).each_ref() =>
+        {
+            Some((NftMatch::CtOriginalServiceSet(version, set.as_ref().into()), rest))
         }
         // The same as a network, but for the set that follows.
         (

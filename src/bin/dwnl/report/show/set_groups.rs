@@ -63,6 +63,9 @@ fn other(set: &SetReport) -> String {
     let text = match set.definition {
         Some(SetKind::DynamicPorts) => "published ports, managed by the kernel",
         Some(SetKind::RefusedSources { .. }) => "refused sources, recorded by the kernel",
+        Some(SetKind::BannedHosts { .. }) => "single addresses, banned by hand",
+        Some(SetKind::GrantedHosts { .. }) => "single addresses, granted by hand",
+        Some(SetKind::GrantRanges { .. }) => "networks, ranges and ports, by hand",
         Some(SetKind::RefusedPorts) => "refused ports, recorded by the kernel",
         Some(SetKind::Times) => {
             let number = set.element_count.unwrap_or_default();

@@ -1,0 +1,11 @@
+//! `dwnl allow`, `deny`, `grants` and `revoke`: sources that are let in or kept out by hand, beside the
+//! policy, until the kernel ends it.
+
+mod change;
+mod line;
+mod list;
+mod stream;
+mod target;
+
+pub use change::{allow, deny, revoke};
+pub use list::grants;

@@ -1,0 +1,146 @@
+//! The elements of the sets in which grants and bans by hand are kept.
+
+use std::time::Duration;
+
+use super::attribute::{Attribute, Attributes, put, put_nested};
+use super::set::{LIST_MAX, put_element_list};
+use super::{uapi, userdata};
+use crate::model::{
+    AddressSpec, Grant, GrantSet, IpVersion, Ports, Protocol, SetPath, from_u128, to_u128,
+};
+
+/// The highest number of a protocol, and of a port.
+const ANY_PROTOCOL: u8 = u8::MAX;
+const ANY_PORT: u16 = u16::MAX;
+
+/// Appends the attributes of NEWSETELEM or DELSETELEM with as many elements as a message can hold, and
+/// returns the others. All are of the set's kind.
+pub fn put_grants<'g>(bytes: &mut Vec<u8>, set: &SetPath, grants: &'g [Grant]) -> &'g [Grant] {
+    put_element_list(bytes, set);
+    let mut rest = grants;
+    put_nested(bytes, uapi::element_list::ELEMENTS, |bytes| {
+        let start = bytes.len();
+        while let Some((grant, others)) = rest.split_first() {
+            if bytes.len() - start > LIST_MAX {
+                break;
+            }
+            put_nested(bytes, uapi::LIST_ELEMENT, |bytes| put_grant(bytes, grant));
+            rest = others;
+        }
+    });
+    rest
+}
+
+/// `192.0.2.0/24 . tcp . 443 timeout 1h comment "NOTE"`
+fn put_grant(bytes: &mut Vec<u8>, grant: &Grant) {
+    let set = grant.set();
+    put_key(bytes, uapi::element::KEY, &key(grant, set, false));
+    if set.has_ranges {
+        put_key(bytes, uapi::element::KEY_END, &key(grant, set, true));
+    }
+    if let Some(remaining) = grant.remaining {
+        // 0 would be no timeout.
+        let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1);
+        put(bytes, uapi::element::TIMEOUT, &milliseconds.to_be_bytes());
+    }
+    if let Some(note) = &grant.note {
+        put(bytes, uapi::element::USERDATA, &userdata::encode_comment(note));
+    }
+}
+
+fn put_key(bytes: &mut Vec<u8>, number: u16, key: &[u8]) {
+    put_nested(bytes, number, |bytes| put(bytes, uapi::data::VALUE, key));
+}
+
+/// The lowest or highest key of an element. Each field of a concatenation is padded to four bytes.
+fn key(grant: &Grant, set: GrantSet, is_last: bool) -> Vec<u8> {
+    let address = if is_last { grant.source.last() } else { grant.source.first() };
+    let address = to_u128(address).to_be_bytes();
+    let mut key = address[address.len() - set.version.address_bytes()..].to_vec();
+    if set.kind().has_service() {
+        let (protocol, port) = match (grant.ports, is_last) {
+            (Some(ports), false) => (ports.protocol().number(), ports.first()),
+            (Some(ports), true) => (ports.protocol().number(), ports.last()),
+            (None, false) => (0, 0),
+            (None, true) => (ANY_PROTOCOL, ANY_PORT),
+        };
+        key.extend([protocol, 0, 0, 0]);
+        key.extend(port.to_be_bytes());
+        key.extend([0, 0]);
+    }
+    key
+}
+
+/// Appends the elements of one message, except those that are of another form than dwnl writes. The
+/// bytes are the attributes of NEWSETELEM.
+pub(crate) fn decode_grants(attributes: Attributes, set: GrantSet, grants: &mut Vec<Grant>) {
+    let list = attributes.find(uapi::element_list::ELEMENTS);
+    let elements = list.into_iter().flat_map(|list| list.nested());
+    grants.extend(elements.filter_map(|element| decode_grant(&element, set)));
+}
+
+fn decode_grant(element: &Attribute, set: GrantSet) -> Option<Grant> {
+    let find = |number| element.nested().find(number);
+    let value = |number| Some(find(number)?.nested().find(uapi::data::VALUE)?.payload);
+    let first = Key::read(value(uapi::element::KEY)?, set)?;
+    let last = match value(uapi::element::KEY_END) {
+        Some(last) => Key::read(last, set)?,
+        None => first,
+    };
+    let milliseconds = |number| Some(Duration::from_millis(find(number)?.be_u64()?));
+    let timeout = milliseconds(uapi::element::TIMEOUT);
+    let remaining =
+        timeout.map(|timeout| milliseconds(uapi::element::EXPIRATION).unwrap_or(timeout));
+    let note = find(uapi::element::USERDATA);
+    let note = note.and_then(|note| userdata::decode_comment(note.payload).map(Into::into));
+    let source = source(first.address, last.address, set.version)?;
+    let ports = Key::ports(first, last)?;
+    let grant = Grant { action: set.action, source, ports, remaining, note };
+    (grant.set() == set).then_some(grant)
+}
+
+/// The addresses as a network, if they are one.
+fn source(first: u128, last: u128, version: IpVersion) -> Option<AddressSpec> {
+    let (low, high) = (from_u128(first, version), from_u128(last, version));
+    let host_bits = (first ^ last).checked_add(1).map_or(128, u128::trailing_zeros);
+    let length = u8::try_from(u32::from(version.address_bits()).checked_sub(host_bits)?).ok()?;
+    let network = ipnetwork::IpNetwork::new(low, length).ok()?;
+    let is_network = (first ^ last).count_ones() == host_bits && network.broadcast() == high;
+    let network = is_network.then(|| AddressSpec::exact(network)).flatten();
+    network.or_else(|| AddressSpec::range(low, high).ok())
+}
+
+#[derive(Clone, Copy)]
+struct Key {
+    address: u128,
+    /// `None` if the keys of the set are addresses alone.
+    service: Option<(u8, u16)>,
+}
+
+impl Key {
+    fn read(key: &[u8], set: GrantSet) -> Option<Key> {
+        let (address, rest) = key.split_at_checked(set.version.address_bytes())?;
+        let service = match (rest, set.kind().has_service()) {
+            ([], false) => None,
+            ([protocol, _, _, _, high, low, _, _], true) => {
+                Some((*protocol, u16::from_be_bytes([*high, *low])))
+            }
+            _ => return None,
+        };
+        let address = address.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        Some(Key { address, service })
+    }
+
+    /// The ports; `Some(None)`: all ports of all protocols.
+    fn ports(first: Key, last: Key) -> Option<Option<Ports>> {
+        let (Some((protocol, low)), Some((protocol_end, high))) = (first.service, last.service)
+        else {
+            return Some(None);
+        };
+        if (protocol, low, protocol_end, high) == (0, 0, ANY_PROTOCOL, ANY_PORT) {
+            return Some(None);
+        }
+        let protocol = Protocol::from_number(protocol).filter(|_| protocol == protocol_end)?;
+        Ports::new(protocol, low, high).ok().map(Some)
+    }
+}
