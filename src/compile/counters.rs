@@ -288,12 +288,13 @@ mod tests {
     #[test]
     fn each_rule_is_counted_for_the_first_entry_that_it_belongs_to() {
         let policy = policy(true);
-        // `allowed`: one rule for each source and port, IPv4 before IPv6.
-        let expected = [1 + 2, 3 + 4 + 5 + 6, 7, 8 + 9];
+        // `allowed`: behind the 20 rules for grants and bans by hand, one for each source and port, IPv4
+        // before IPv6.
+        let expected = [21 + 22, 23 + 24 + 25 + 26, 27, 28 + 29];
         assert_eq!(packets(&policy, &installed(&policy)), expected);
         let web = &entry_counters(&policy, &installed(&policy))[1].ports;
         let web = web.iter().map(|it| (it.ports.to_string(), it.packets)).collect::<Vec<_>>();
-        assert_eq!(web, [("80/tcp".to_owned(), 3 + 4), ("443/udp".to_owned(), 5 + 6)]);
+        assert_eq!(web, [("80/tcp".to_owned(), 23 + 24), ("443/udp".to_owned(), 25 + 26)]);
         let names: Vec<Option<Arc<str>>> =
             entry_counters(&policy, &Snapshot::default()).into_iter().map(|it| it.name).collect();
         assert_eq!(names, [None, Some("web".into()), None, Some("unused".into())]);

@@ -78,8 +78,7 @@ mod tests {
     fn bans_return_and_grants_accept() {
         let bans = words(GrantAction::Deny);
         assert_eq!(bans.len(), 8);
-        let first =
-            "ct original ip saddr @banned-ip counter return comment \"banned by hand\"";
+        let first = "ct original ip saddr @banned-ip counter return comment \"banned by hand\"";
         assert_eq!(bans[0], first);
         let grants = words(GrantAction::Allow);
         assert_eq!(grants.len(), 12);

@@ -15,6 +15,10 @@ pub enum Contradiction {
     Drift,
     /// It gets in, because it comes from a container.
     FromContainer,
+    /// It gets in, because it is granted by hand.
+    Granted,
+    /// An entry allows it, but it is banned by hand.
+    Banned,
     /// It gets in, because the port is not one that Docker publishes: a process of the host listens.
     NotPublished,
     /// It gets in, because the guard is off, and `DOCKER-BLOCK` alone does not block this path.
@@ -38,6 +42,10 @@ pub(crate) struct Circumstances {
     pub has_guard: bool,
     /// Whether the packet comes in by an interface of containers or of the host itself.
     pub is_inside: bool,
+    /// Whether it is banned by hand.
+    pub is_banned: bool,
+    /// Whether it is granted by hand.
+    pub is_granted: bool,
     /// Whether Docker publishes the port, or the packet reaches one of its bridges.
     pub is_of_docker: bool,
 }
@@ -61,14 +69,23 @@ impl Contradiction {
 }
 
 fn allowed(receiver: &Receiver, circumstances: Circumstances) -> Contradiction {
-    let Circumstances { is_installed, is_in_sync, has_guard, is_inside, is_of_docker } =
-        circumstances;
+    let Circumstances {
+        is_installed,
+        is_in_sync,
+        has_guard,
+        is_inside,
+        is_of_docker,
+        is_granted,
+        ..
+    } = circumstances;
     if !is_installed {
         Contradiction::NotInstalled
     } else if !is_of_docker && *receiver != Receiver::Docker {
         Contradiction::NotPublished
     } else if is_inside {
         Contradiction::FromContainer
+    } else if is_granted {
+        Contradiction::Granted
     } else if !is_in_sync {
         Contradiction::Drift
     } else if !has_guard {
@@ -81,6 +98,7 @@ fn allowed(receiver: &Receiver, circumstances: Circumstances) -> Contradiction {
 fn refused(chain: Option<&ChainPath>, circumstances: Circumstances) -> Contradiction {
     match chain.filter(|chain| is_own(chain)) {
         None => Contradiction::OtherProgram,
+        Some(_) if circumstances.is_banned => Contradiction::Banned,
         Some(_) if !circumstances.is_in_sync => Contradiction::Drift,
         Some(chain) if &*chain.chain == BRIDGED => Contradiction::DirectRouting,
         Some(_) => Contradiction::Unexplained,
@@ -106,6 +124,8 @@ mod tests {
         is_in_sync: true,
         has_guard: true,
         is_inside: false,
+        is_banned: false,
+        is_granted: false,
         is_of_docker: true,
     };
 
@@ -124,6 +144,7 @@ mod tests {
         let cases = [
             (Circumstances { is_installed: false, ..FINE }, Contradiction::NotInstalled),
             (Circumstances { is_inside: true, ..FINE }, Contradiction::FromContainer),
+            (Circumstances { is_granted: true, ..FINE }, Contradiction::Granted),
             (Circumstances { is_in_sync: false, ..FINE }, Contradiction::Drift),
             (Circumstances { has_guard: false, ..FINE }, Contradiction::GuardOff),
             (FINE, Contradiction::Unexplained),
@@ -150,6 +171,9 @@ mod tests {
         assert_eq!(why(&bridged, FINE), Some(Contradiction::DirectRouting));
         let drift = Circumstances { is_in_sync: false, ..FINE };
         assert_eq!(why(&own, drift), Some(Contradiction::Drift));
+        let banned = Circumstances { is_banned: true, ..FINE };
+        assert_eq!(why(&own, banned), Some(Contradiction::Banned));
+        assert_eq!(why(&user, banned), Some(Contradiction::OtherProgram));
         let nobody = Verdict::Refused(Refusal::NobodyListens);
         assert_eq!(Contradiction::between(&admitted, &nobody, &[], FINE), None);
     }

@@ -10,7 +10,7 @@ mod verdict;
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::model::{Name, Protocol, PublishedPort};
+use crate::model::{Grant, Name, Protocol, PublishedPort};
 use crate::policy::{Schedule, ScheduleState};
 use crate::simulate::{Effect, Step};
 
@@ -64,6 +64,8 @@ pub struct Explanation {
     pub schedule: Option<(Schedule, ScheduleState)>,
     /// Why the verdict is not what the policy says; `None` if it is, or without a policy.
     pub contradiction: Option<Contradiction>,
+    /// The grants and bans by hand that are for the packet, bans first.
+    pub by_hand: Vec<Grant>,
     /// How Docker publishes the port, as its rules and sockets show; `None` if they do not.
     pub published: Option<PublishedPort>,
     /// The container's port, if Docker's rules show it.

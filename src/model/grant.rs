@@ -100,9 +100,8 @@ impl GrantSet {
 
     /// The sets of grants, or of bans.
     pub fn of(action: GrantAction) -> impl Iterator<Item = GrantSet> {
-        let of_version = move |version| {
-            [false, true].map(|has_ranges| GrantSet { action, version, has_ranges })
-        };
+        let of_version =
+            move |version| [false, true].map(|has_ranges| GrantSet { action, version, has_ranges });
         IpVersion::ALL.into_iter().flat_map(of_version)
     }
 

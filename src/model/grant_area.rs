@@ -198,8 +198,7 @@ mod tests {
     /// The end of the one that means this packet; `Some(None)`: none.
     fn end(grants: &[Grant], address: u8, port: Ports) -> Option<Option<Duration>> {
         let source = format!("10.0.0.{address}").parse().expect("an address");
-        let packet =
-            Grant { source, ports: Some(port), ..grant("10.0.0.0", None, None) };
+        let packet = Grant { source, ports: Some(port), ..grant("10.0.0.0", None, None) };
         let mut found = grants.iter().filter(|it| overlap(it, &packet));
         let first = found.next().map(|it| it.remaining);
         assert!(found.next().is_none(), "no two overlap: {grants:?}");

@@ -16,8 +16,8 @@ use super::set::{put_element_list, put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, hook, rule, table};
 use super::{nfproto, userdata};
 use crate::model::{
-    BaseChain, ChainPath, Family, Grant, Interval, NftRule, Position, Protocol, Rule, SetKind, SetPath,
-    TablePath, TraceFilter,
+    BaseChain, ChainPath, Family, Grant, Interval, NftRule, Position, Protocol, Rule, SetKind,
+    SetPath, TablePath, TraceFilter,
 };
 
 const CREATE: u16 = libc::NLM_F_CREATE as u16;

@@ -12,10 +12,10 @@ use super::transitions::Transitions;
 use super::{Attribution, ReconcileEvent, Repair};
 use crate::compile::{compile, renew_times};
 use crate::engine::{
-    Applied, Engine, Error, LinkMonitor, Monitor, MonitorEvent, Outcome, PolicyCounters, opened_in,
-    wait_readable,
+    Applied, Engine, Error, GrantReport, LinkMonitor, Monitor, MonitorEvent, Outcome,
+    PolicyCounters, opened_in, wait_readable,
 };
-use crate::model::Ruleset;
+use crate::model::{Grant, Ruleset};
 use crate::policy::{Moment, Policy};
 
 /// Keeps a policy in force in one network namespace. Needs CAP_NET_ADMIN in the user namespace that owns
@@ -116,6 +116,20 @@ impl Reconciler {
             self.backoff.checked(began, Instant::now(), CheckResult::Nothing);
         }
         Ok(applied)
+    }
+
+    /// Has every repair that creates the sets of grants and bans fill them with these; see
+    /// [`Engine::restore_grants`].
+    pub fn restore_grants(&mut self, grants: Vec<Grant>) {
+        self.engine.restore_grants(grants);
+    }
+
+    /// Reads the grants and bans; see [`Engine::grant_summary`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn grant_summary(&mut self) -> Result<GrantReport, Error> {
+        self.engine.grant_summary()
     }
 
     /// The policy that is kept in force, if one was set.

@@ -18,6 +18,7 @@ mod explain;
 mod extremes;
 mod flows;
 mod foreign;
+mod grants;
 mod guard;
 mod host;
 mod jumps;

@@ -6,7 +6,9 @@ use dwnl::engine::{Applied, Outcome};
 use dwnl::model::{ForeignTranslations, PublishedPort};
 use dwnl::{Error, Policy};
 
-use crate::report::{AccessReport, ApplyReport, Difference, Operation, PolicyEffects, Tense};
+use crate::report::{
+    AccessReport, ApplyReport, Difference, GrantCounts, Operation, PolicyEffects, Tense,
+};
 use crate::warnings::warnings;
 
 /// What to report about an applied policy besides the changes.
@@ -20,6 +22,8 @@ pub struct Findings {
     pub uncovered: Vec<PublishedPort>,
     /// Port forwards of other programs.
     pub foreign_translations: Vec<ForeignTranslations>,
+    /// What is allowed and denied by hand.
+    pub by_hand: Option<GrantCounts>,
 }
 
 impl Findings {
@@ -33,6 +37,7 @@ impl Findings {
             warnings,
             uncovered: applied.uncovered.clone(),
             foreign_translations: plan.foreign_translations.clone(),
+            by_hand: None,
         }
     }
 
@@ -50,7 +55,7 @@ pub fn report<'a>(
     elapsed: Duration,
     verbose: bool,
 ) -> ApplyReport<'a> {
-    let Findings { is_fallback, warnings, uncovered, foreign_translations } = findings;
+    let Findings { is_fallback, warnings, uncovered, foreign_translations, by_hand } = findings;
     let Applied { outcome, conntrack, .. } = applied;
     let mut done = ApplyReport::new(Operation::Apply, outcome, elapsed);
     done.effects = Some(PolicyEffects {
@@ -59,6 +64,7 @@ pub fn report<'a>(
         flows: conntrack.as_ref().ok().copied().into(),
         uncovered_ports: uncovered,
         foreign_translations,
+        by_hand,
         warnings,
     });
     done.difference = verbose.then(|| Difference::new(&outcome.plan, true));

@@ -16,7 +16,8 @@ use crate::explain::{
     Verdict,
 };
 use crate::model::{
-    ChainPath, Docker, GuardScope, IpVersion, KernelRuleset, Name, Snapshot, TablePath,
+    ChainPath, Docker, Grant, GrantAction, GuardScope, IpVersion, KernelRuleset, Name, Snapshot,
+    TablePath,
 };
 use crate::policy::{Moment, Policy};
 use crate::simulate::Step;
@@ -73,8 +74,18 @@ impl Engine {
         };
         let flows = self.open_flows(policy, &packet, &snapshot.docker, comparison.as_ref());
         let is_in_sync = comparison.iter().flatten().all(|outcome| outcome.plan.is_empty());
-        let explanation =
-            explanation(policy, &packet, &arrival.in_interface, fate, is_in_sync, &snapshot);
+        let by_hand = self.grants_at(&packet)?;
+        let explanation = Explanation {
+            by_hand: by_hand.clone(),
+            ..explanation(
+                policy,
+                &packet,
+                &arrival.in_interface,
+                fate,
+                is_in_sync,
+                (&snapshot, &by_hand),
+            )
+        };
         Ok(Explained { explanation, comparison, flows })
     }
 
@@ -112,6 +123,17 @@ impl Engine {
         Ok(Arrival { destination, in_interface, is_from_host })
     }
 
+    /// The grants and bans that are for the packet, bans first.
+    fn grants_at(&mut self, packet: &Packet) -> Result<Vec<Grant>, Error> {
+        let mut grants = self.grants()?.grants;
+        grants.retain(|it| {
+            (it.source.first()..=it.source.last()).contains(&packet.source)
+                && it.ports.is_none_or(|ports| ports.has(packet.protocol, packet.port))
+        });
+        grants.sort_by_key(|it| it.action);
+        Ok(grants)
+    }
+
     fn open_flows(
         &mut self,
         policy: Option<&Policy>,
@@ -132,7 +154,7 @@ fn explanation(
     in_interface: &Name,
     (verdict, steps): (Verdict, Vec<Step>),
     is_in_sync: bool,
-    snapshot: &Snapshot,
+    (snapshot, by_hand): (&Snapshot, &[Grant]),
 ) -> Explanation {
     let docker = &snapshot.docker;
     let Packet { source, destination, protocol, port, .. } = *packet;
@@ -141,6 +163,8 @@ fn explanation(
         is_installed: is_installed(snapshot),
         is_in_sync,
         has_guard: policy.is_some_and(|policy| policy.guard().is_enabled()),
+        is_banned: by_hand.iter().any(|it| it.action == GrantAction::Deny),
+        is_granted: by_hand.iter().any(|it| it.action == GrantAction::Allow),
         is_inside: docker.inside.contains(in_interface),
         is_of_docker: published.is_some() || reaches_docker(&verdict, docker),
     };
@@ -165,6 +189,7 @@ fn explanation(
         admission,
         schedule,
         contradiction,
+        by_hand: Vec::new(),
         container_port: published.and_then(|it| docker.container_ports.get(it).copied()),
         published: published.cloned(),
     }

@@ -64,7 +64,9 @@ impl Engine {
         let mut all: Vec<Grant> = self.carried.present().collect();
         for set in sets {
             // A set that does not exist holds nothing; a change of the ruleset fails the commit.
-            all.extend(consistent(&mut self.connections[0], set, plan.generation)?.unwrap_or_default());
+            all.extend(
+                consistent(&mut self.connections[0], set, plan.generation)?.unwrap_or_default(),
+            );
         }
         for grant in all {
             if let Some(grants) = contents.get_mut(&grant.set()) {
@@ -83,7 +85,8 @@ impl Engine {
     /// All grants and bans of a snapshot's sets.
     pub(in crate::engine) fn grants_of(&mut self, snapshot: &Snapshot) -> Result<Carried, Error> {
         let own = snapshot.tables.iter().find(|(path, _)| path.table.as_ref() == DWNL);
-        let sets: Vec<GrantSet> = own.into_iter().flat_map(|(_, table)| grant_sets(table)).collect();
+        let sets: Vec<GrantSet> =
+            own.into_iter().flat_map(|(_, table)| grant_sets(table)).collect();
         let mut grants = Vec::new();
         for set in sets {
             grants.extend(super::read::elements(&mut self.connections[0], set, usize::MAX)?.grants);

@@ -4,10 +4,11 @@ use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, bail};
 use dwnl::access::Cause;
+use dwnl::engine::GrantReport;
 use dwnl::model::Ruleset;
 use dwnl::policy::{LoadedPolicy, PolicyWarning};
 use dwnl::{Engine, Policy, Reconciler, compile, managed_objects};
@@ -25,7 +26,7 @@ use super::trace::trace;
 use super::{Console, INVALID, capabilities, grants, service_user, source_list, trial};
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
-use crate::report::{ApplyReport, Check, Difference, Operation, Rules, Show};
+use crate::report::{ApplyReport, Check, Difference, GrantCounts, Operation, Rules, Show};
 use crate::state::{Fallback, Recorder, StateOptions};
 use crate::warnings::{host_warnings, plan_warnings};
 use crate::watch::{Endpoints, Signals, Watch};
@@ -102,6 +103,7 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     console.warn(&found);
     warnings.extend(found);
     difference.warnings = warnings;
+    difference.by_hand = GrantCounts::new(&engine.grant_summary()?, SystemTime::now());
     console.report(&difference)?;
     let status = preview.outcome.cause.filter(|_| args.exit_code).map_or(0, |cause| match cause {
         Cause::Access => ACCESS_CHANGES,
@@ -129,10 +131,13 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     })?;
     trial::refuse_if_pending(&args.namespace)?;
     let progress = console.progress("applying the policy");
+    let before = engine.grant_summary()?;
+    recorder.restore_grants(&mut engine);
     let applied = engine.apply_compiled(&policy, &desired)?;
     let elapsed = started.elapsed();
     let mut findings = Findings::of(&policy, &applied);
     findings.warnings.extend(host_warnings(&mut engine, &policy, &applied.outcome.docker));
+    findings.by_hand = by_hand(&policy, &mut engine, &before, &mut findings.warnings);
     findings.is_fallback = fallback.is_some();
     if fallback.is_none() {
         findings.not_stored(recorder.record(&policy));
@@ -142,6 +147,22 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     findings.warnings.splice(..0, warnings);
     console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
     Ok(if fallback.is_some() { ExitCode::from(FELL_BACK) } else { ExitCode::SUCCESS })
+}
+
+/// What is allowed and denied by hand after an apply. Warns of what ended with the guard.
+pub(super) fn by_hand(
+    policy: &Policy,
+    engine: &mut Engine,
+    before: &GrantReport,
+    warnings: &mut Vec<String>,
+) -> Option<GrantCounts> {
+    let now = SystemTime::now();
+    if !policy.guard().is_enabled() {
+        let ended = GrantCounts::new(before, now);
+        warnings.extend(ended.map(|ended| format!("ended with the guard: {}", ended.sentence())));
+        return None;
+    }
+    engine.grant_summary().ok().and_then(|report| GrantCounts::new(&report, now))
 }
 
 /// Has a running `watch` apply its policy, if it is the one to apply.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use dwnl::engine::{Outcome, PolicyCounters};
+use dwnl::engine::{GrantReport, Outcome, PolicyCounters};
 use dwnl::mismatch::{Mismatch, mismatches};
 use dwnl::model::{Ports, RefusedReport};
 use dwnl::policy::{Diagnostics, LoadedPolicy, Moment};
@@ -19,8 +19,7 @@ use super::{Console, capabilities};
 use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::report::{
-    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals,
-    ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, GrantCounts, KernelReport, PortReport, Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
 use crate::state::{Store, StoreError};
 use crate::warnings::{besides_limitations, host_unread, sentence};
@@ -73,6 +72,7 @@ struct Host {
     counters: PolicyCounters,
     refused: RefusedReport,
     mismatches: Result<Vec<Mismatch>, dwnl::Error>,
+    by_hand: GrantReport,
 }
 
 impl Host {
@@ -80,16 +80,18 @@ impl Host {
         let outcome = engine.preview(&compile(policy))?;
         let counters = engine.counters(policy)?;
         let refused = engine.refused()?;
+        let by_hand = engine.grant_summary()?;
         let facts = engine.host_facts(policy);
         let mismatches = facts.map(|facts| mismatches(policy, &outcome.docker, &facts));
-        Ok(Host { outcome, counters, refused, mismatches })
+        Ok(Host { outcome, counters, refused, mismatches, by_hand })
     }
 
     fn describe<'a>(&'a self, policy: &'a Policy, status: &mut Status<'a>) {
-        let Host { outcome, counters, refused, mismatches } = self;
+        let Host { outcome, counters, refused, mismatches, by_hand } = self;
         let docker = &outcome.docker;
         let coverage = port_coverage(policy, docker);
         status.kernel = Some(KernelReport::from(outcome));
+        status.by_hand = GrantCounts::new(by_hand, SystemTime::now());
         let refusals = Refusals::new(refused, docker, SystemTime::now());
         status.is_record_full = refusals.as_ref().map(Refusals::is_full);
         status.ports =

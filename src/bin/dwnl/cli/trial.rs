@@ -31,6 +31,7 @@ pub fn apply(
     capabilities::keep_net_admin()?;
     let apply = |engine: &mut Engine| {
         let progress = console.progress("applying the policy");
+        recorder.restore_grants(engine);
         let applied = engine.apply_compiled(&policy, &desired)?;
         drop(progress);
         let mut findings = Findings::of(&policy, &applied);

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::count::{Count, Counts};
 use super::foreign_translations::{self, write_left_out};
 use super::format::{self, Elapsed};
+use super::grants::{GrantCounts, write_by_hand};
 use super::{AccessReport, Difference, Report};
 
 /// The changes that were made to the kernel's ruleset.
@@ -65,6 +66,8 @@ pub struct PolicyEffects {
     /// Port forwards of other programs in the chains of dwnl's jumps.
     #[serde(serialize_with = "foreign_translations::serialize")]
     pub foreign_translations: Vec<ForeignTranslations>,
+    /// What is allowed and denied by hand; `None` if nothing is.
+    pub by_hand: Option<GrantCounts>,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
@@ -205,6 +208,7 @@ impl ApplyReport<'_> {
     /// Writes what follows from the policy for ports, flows and the RETURN rule.
     pub(super) fn write_effects(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some(effects) = &self.effects else { return Ok(()) };
+        write_by_hand(out, effects.by_hand.as_ref())?;
         write_left_out(out, &effects.foreign_translations)?;
         write_uncovered(out, &effects.uncovered_ports)?;
         effects.flows.write(out)
@@ -337,6 +341,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
             flows: flows.into(),
             uncovered_ports: Vec::new(),
             foreign_translations: Vec::new(),
+            by_hand: None,
             warnings: vec!["no effect".to_owned()],
         });
         done

@@ -11,6 +11,7 @@ use super::access::{AccessReport, Tense};
 use super::change::ChangeReport;
 use super::count::Counts;
 use super::foreign_translations::{self, write_left_out};
+use super::grants::{GrantCounts, write_by_hand};
 use super::object::Object;
 use super::style::HEADING;
 use super::{Report, preview::PreviewReport};
@@ -26,6 +27,8 @@ pub struct Difference<'a> {
     counts: Counts,
     generation: u32,
     changes: Vec<ChangeReport<'a>>,
+    /// What is allowed and denied by hand; `None` if nothing is.
+    pub by_hand: Option<GrantCounts>,
     #[serde(serialize_with = "translations")]
     foreign_translations: &'a [ForeignTranslations],
     /// Warnings for the operator.
@@ -44,6 +47,7 @@ impl<'a> Difference<'a> {
             counts: Counts::of(plan),
             generation: plan.generation,
             changes: ChangeReport::list(&plan.changes),
+            by_hand: None,
             foreign_translations: &plan.foreign_translations,
             warnings: Vec::new(),
             verbose,
@@ -122,6 +126,7 @@ impl Report for Difference<'_> {
         } else {
             writeln!(out, "up to date: {} (generation {generation})", counts.unchanged())?;
         }
+        write_by_hand(out, self.by_hand.as_ref())?;
         write_left_out(out, self.foreign_translations)
     }
 }

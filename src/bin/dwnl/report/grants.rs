@@ -82,7 +82,9 @@ impl Grants {
             .iter()
             .filter(|it| it.action == key(action))
             .map(|it| {
-                let ends = it.rest.map_or_else(|| "never".to_owned(), |rest| format!("in {}", short(rest)));
+                let ends = it
+                    .rest
+                    .map_or_else(|| "never".to_owned(), |rest| format!("in {}", short(rest)));
                 let ports = it.ports.clone().unwrap_or_else(|| "all".to_owned());
                 let kept = if it.persistent == Some(true) { "yes" } else { "" };
                 let note = it.note.clone().unwrap_or_default();
@@ -216,7 +218,9 @@ impl Report for Revoked {
         }
         match (self.words.is_empty(), self.ended) {
             (true, 0) => writeln!(out, "nothing was allowed or denied by hand for it")?,
-            (true, ended) => writeln!(out, "revoked: {}", Count(ended, "grant or ban"))?,
+            (true, ended) => {
+                writeln!(out, "revoked: {}, grants and bans together", Thousands(ended))?
+            }
             (false, _) => {}
         }
         match self.failed {
@@ -248,18 +252,15 @@ impl GrantCounts {
         })
     }
 
-    /// `by hand: 2 grants and 3 bans; the next to end: banned 192.0.2.7 in 9m`
+    /// `2 grants and 3 bans; the next to end: banned 192.0.2.7 in 9m`
     pub fn sentence(&self) -> String {
         let at_least = if self.is_complete { "" } else { "at least " };
         let number = |number: usize, noun| match number {
             1 => format!("1 {noun}"),
             number => format!("{} {noun}s", Thousands(number)),
         };
-        let mut text = format!(
-            "by hand: {at_least}{} and {}",
-            number(self.grants, "grant"),
-            number(self.bans, "ban")
-        );
+        let mut text =
+            format!("{at_least}{} and {}", number(self.grants, "grant"), number(self.bans, "ban"));
         if let Some((next, rest)) = self.next.as_ref().and_then(|next| Some((next, next.rest?))) {
             let done = if next.action == "deny" { "banned" } else { "granted" };
             text.push_str(&format!("; the next to end: {done} {}", next.source));
@@ -270,10 +271,17 @@ impl GrantCounts {
     }
 }
 
+/// Writes how many there are, if there are any.
+pub(super) fn write_by_hand(out: &mut dyn Write, counts: Option<&GrantCounts>) -> io::Result<()> {
+    counts.map_or(Ok(()), |counts| writeln!(out, "by hand: {}", counts.sentence()))
+}
+
 /// Why there are no grants and bans.
 fn no_guard(state: Recording) -> Option<&'static str> {
     match state {
-        Recording::NotInstalled => Some("nothing is allowed or denied by hand: no policy is applied"),
+        Recording::NotInstalled => {
+            Some("nothing is allowed or denied by hand: no policy is applied")
+        }
         Recording::GuardOff => Some("nothing is allowed or denied by hand: the guard is off"),
         Recording::Active => None,
         _ => Some(
@@ -373,12 +381,12 @@ in 1d 1h  2001:db8::/32  443/tcp  scan
     #[test]
     fn the_number_and_the_next_to_end_are_a_sentence() {
         let counts = GrantCounts::new(&report(), SystemTime::UNIX_EPOCH).expect("some");
-        let expected = "by hand: 1 grant and 2 bans; the next to end: banned 192.0.2.7 in 10m";
+        let expected = "1 grant and 2 bans; the next to end: banned 192.0.2.7 in 10m";
         assert_eq!(counts.sentence(), expected);
         let mut many = report();
         many.is_complete = false;
         let counts = GrantCounts::new(&many, SystemTime::UNIX_EPOCH).expect("some");
-        assert_eq!(counts.sentence(), "by hand: at least 1 grant and 2 bans");
+        assert_eq!(counts.sentence(), "at least 1 grant and 2 bans");
         assert!(GrantCounts::new(&GrantReport::default(), SystemTime::UNIX_EPOCH).is_none());
     }
 

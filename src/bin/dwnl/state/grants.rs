@@ -141,6 +141,11 @@ impl Store {
         Ok(lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok()?.read()).collect())
     }
 
+    /// When the file was written last; `None` without a file.
+    pub fn grants_version(&self) -> Option<SystemTime> {
+        self.modified(FILE)
+    }
+
     /// Changes what is kept. What has ended is forgotten. Without a change, nothing is written.
     ///
     /// # Errors
@@ -200,9 +205,11 @@ mod tests {
         let directory = tempfile::TempDir::new().expect("a directory");
         let store = Store::open_path(directory.path()).expect("a store");
         assert_eq!(store.grants().expect("none"), []);
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(milliseconds(SystemTime::now()) / 1000);
+        let now =
+            SystemTime::UNIX_EPOCH + Duration::from_secs(milliseconds(SystemTime::now()) / 1000);
         let long = StoredGrant::new(&grant(GrantAction::Deny, Some(3600)), now);
-        let past = StoredGrant::new(&grant(GrantAction::Deny, Some(1)), now - Duration::from_secs(9));
+        let past =
+            StoredGrant::new(&grant(GrantAction::Deny, Some(1)), now - Duration::from_secs(9));
         store.change_grants(|all| all.extend([past, long.clone()])).expect("to write");
         assert_eq!(store.grants().expect("all").len(), 2);
         let forever = StoredGrant::new(&grant(GrantAction::Allow, None), now);

@@ -2,9 +2,11 @@
 //! keep it from doing so.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use dwnl::Policy;
+use dwnl::model::Grant;
 use dwnl::policy::Diagnostics;
+use dwnl::{Engine, Policy};
 
 use super::{Fallback, StateOptions, Store, StoreError};
 
@@ -55,6 +57,24 @@ impl Recorder {
     pub fn applied(&self) -> Option<Policy> {
         let store = self.store.as_ref().ok()?.as_ref()?;
         store.last_valid().ok()?.map(|(policy, _)| policy)
+    }
+
+    /// Has the engine add the grants and bans that are kept, when it creates their sets.
+    pub fn restore_grants(&self, engine: &mut Engine) {
+        engine.restore_grants(self.grants());
+    }
+
+    /// The grants and bans that are kept and have not ended.
+    pub fn grants(&self) -> Vec<Grant> {
+        let now = SystemTime::now();
+        let store = self.store.as_ref().ok().and_then(Option::as_ref);
+        let stored = store.and_then(|store| store.grants().ok()).unwrap_or_default();
+        stored.iter().filter_map(|it| it.present(now)).collect()
+    }
+
+    /// What changes whenever what is kept changes.
+    pub fn grants_version(&self) -> Option<SystemTime> {
+        self.store.as_ref().ok()?.as_ref()?.grants_version()
     }
 
     /// Notes that the policy is in force.

@@ -136,6 +136,11 @@ impl Store {
         self.directory.replace_durably(name, content).map_err(|error| self.io(name, error))
     }
 
+    /// When a file was written last; `None` if there is none.
+    pub(super) fn modified(&self, name: &str) -> Option<SystemTime> {
+        fs::symlink_metadata(self.path(name)).ok()?.modified().ok()
+    }
+
     /// Keeps other commands from changing the directory.
     pub(super) fn lock(&self) -> Result<Flock<OwnedFd>, StoreError> {
         self.directory.lock().map_err(|error| self.io(".", error))

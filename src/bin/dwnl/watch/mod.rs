@@ -76,6 +76,8 @@ pub struct Watch {
     /// When the first policy was put in force.
     started_at: SystemTime,
     last_repair: Option<RepairRecord>,
+    /// When the grants and bans that are kept were written, as they were read last.
+    grants_version: Option<SystemTime>,
 }
 
 impl Watch {
@@ -109,6 +111,7 @@ impl Watch {
             reported: Findings::default(),
             started_at: SystemTime::now(),
             last_repair: None,
+            grants_version: None,
         })
     }
 
@@ -145,6 +148,7 @@ impl Watch {
     /// If the policy cannot be applied at the start; later, if the kernel's notifications cannot be read
     /// any longer.
     pub fn run(mut self) -> anyhow::Result<()> {
+        self.read_grants();
         self.start()?;
         while self.tick()?.is_continue() {
             self.wait().context("cannot wait for events")?;
@@ -157,6 +161,7 @@ impl Watch {
 
     /// Handles everything that has happened and everything that is due.
     fn tick(&mut self) -> anyhow::Result<ControlFlow<()>> {
+        self.read_grants();
         for event in self.reconciler.tick()? {
             self.on_event(event);
         }
@@ -187,6 +192,17 @@ impl Watch {
         self.publish_counters();
         self.log.resume();
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads the grants and bans that are kept, if they have changed, in case the next repair has to add
+    /// them again.
+    fn read_grants(&mut self) {
+        let Some(recorder) = &self.recorder else { return };
+        let version = recorder.grants_version();
+        if version != self.grants_version {
+            self.grants_version = version;
+            self.reconciler.restore_grants(recorder.grants());
+        }
     }
 
     /// Waits until something happens or is due.

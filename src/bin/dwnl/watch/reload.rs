@@ -9,7 +9,7 @@ use dwnl::policy::{Diagnostics, LoadedPolicy, Policy, PolicyWarning};
 use super::events::conflicts;
 use super::{FALLING_BACK, NOTIFYING, RELOADING, STORING, WATCHING, Watch};
 use crate::apply::{self, Findings};
-use crate::report::{ApplyReport, Event};
+use crate::report::{ApplyReport, Event, GrantCounts};
 use crate::state::{Fallback, Recorder};
 
 /// What reading the policy led to.
@@ -160,6 +160,8 @@ impl Watch {
         let policy = self.reconciler.policy();
         self.reported = policy.map(|it| Findings::of(it, &applied)).unwrap_or_default();
         self.reported.warnings.splice(..0, warnings);
+        let by_hand = self.reconciler.grant_summary().ok();
+        self.reported.by_hand = by_hand.and_then(|it| GrantCounts::new(&it, SystemTime::now()));
         Ok(applied)
     }
 

@@ -10,8 +10,8 @@ use dwnl::model::{Grant, GrantAction};
 
 use super::super::args::Namespace;
 use super::super::commands::{self, state_options};
-use super::super::{Console, FAILED, capabilities};
 use super::super::grant_args::{AllowArgs, DenyArgs, RevokeArgs, Terms};
+use super::super::{Console, FAILED, capabilities};
 use super::line::{Target, ports_of, source_of};
 use super::{stream, target};
 use crate::report::{Granted, Revoked};

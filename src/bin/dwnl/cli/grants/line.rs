@@ -47,13 +47,8 @@ impl Target {
         note: Option<&Name>,
     ) -> Vec<Grant> {
         let remaining = self.duration.or(duration);
-        let grant = |ports| Grant {
-            action,
-            source: self.source,
-            ports,
-            remaining,
-            note: note.cloned(),
-        };
+        let grant =
+            |ports| Grant { action, source: self.source, ports, remaining, note: note.cloned() };
         match self.ports[..] {
             [] => vec![grant(None)],
             _ => self.ports.iter().map(|ports| grant(Some(*ports))).collect(),
@@ -82,9 +77,8 @@ pub fn source_of(text: &str) -> Result<AddressSpec, String> {
 /// # Errors
 /// What is wrong with them.
 pub fn ports_of(text: &str) -> Result<Vec<Ports>, String> {
-    let ports = |text: &str| {
-        text.parse().map_err(|error: dwnl::policy::ParseError| error.to_string())
-    };
+    let ports =
+        |text: &str| text.parse().map_err(|error: dwnl::policy::ParseError| error.to_string());
     text.split(',').map(ports).collect()
 }
 

@@ -1,6 +1,7 @@
 //! An explanation as JSON (docs/json.md).
 
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use dwnl::explain::{
     Admission, Contradiction, Explanation, FlowFate, NearMiss, OpenFlow, Receiver, Refusal, Unmet,
@@ -12,6 +13,7 @@ use serde::Serialize;
 use super::{Explain, sentences};
 use crate::report::apply_report::PublishedReport;
 use crate::report::format::OriginReport;
+use crate::report::grants::GrantJson;
 use crate::report::status::KernelReport;
 
 /// The object.
@@ -29,6 +31,7 @@ pub struct ExplainJson<'a> {
     refusing_step: Option<usize>,
     policy: PolicyJson<'a>,
     contradiction: Option<&'static str>,
+    by_hand: Vec<GrantJson>,
     published: Option<PublishedReport>,
     container: Option<String>,
     container_port: Option<u16>,
@@ -140,6 +143,11 @@ impl<'a> From<&'a Explain<'_>> for ExplainJson<'a> {
                 },
             },
             contradiction: explanation.contradiction.as_ref().map(contradiction_name),
+            by_hand: explanation
+                .by_hand
+                .iter()
+                .map(|it| GrantJson::new(it, SystemTime::now()))
+                .collect(),
             published: explanation.published.as_ref().map(PublishedReport::from),
             container: explanation.container().map(|it| it.to_string()),
             container_port: explanation.container_port,
@@ -186,6 +194,8 @@ fn contradiction_name(contradiction: &Contradiction) -> &'static str {
         Contradiction::GuardOff => "guard_off",
         Contradiction::OtherProgram => "other_program",
         Contradiction::DirectRouting => "direct_routing",
+        Contradiction::Granted => "granted",
+        Contradiction::Banned => "banned",
         _ => "unexplained",
     }
 }

@@ -71,6 +71,7 @@ impl Report for Explain<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_verdict(out)?;
         self.write_policy(out)?;
+        self.write_by_hand(out)?;
         labelled(out, "port", &sentences::publication(self.explanation()))?;
         self.write_kernel(out)?;
         self.write_rules(out)?;
@@ -111,6 +112,16 @@ impl Explain<'_> {
             Some(_) => return Ok(()),
         };
         labelled(out, "policy", &text)
+    }
+
+    fn write_by_hand(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut label = "by hand";
+        for grant in &self.explanation().by_hand {
+            let text = format!("{} {}", grant.source, sentences::by_hand(grant));
+            labelled(out, label, &text)?;
+            label = "";
+        }
+        Ok(())
     }
 
     fn write_kernel(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -1,13 +1,13 @@
 //! What an explanation says, in words.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dwnl::explain::{
     Admission, Contradiction, Explanation, FlowFate, NearMiss, OpenFlow, Receiver, Refusal, Unmet,
     Verdict,
 };
-use dwnl::model::{AddressSpec, Name, Origin, Ports};
+use dwnl::model::{AddressSpec, Grant, Name, Origin, Ports};
 use dwnl::simulate::{Doubt, Effect, Outcome};
 
 use crate::report::format::join_and;
@@ -52,6 +52,10 @@ fn allowed(explanation: &Explanation, receiver: &Receiver) -> String {
                 explanation.in_interface
             )
         }
+        Some(Contradiction::Granted) => match explanation.by_hand.iter().rev().next() {
+            Some(grant) => format!("it is {}", by_hand(grant)),
+            None => "it is granted by hand".to_owned(),
+        },
         Some(Contradiction::NotPublished) => {
             "Docker does not publish the port, so dwnl does not judge it".to_owned()
         }
@@ -121,6 +125,10 @@ fn refused(explanation: &Explanation, refusal: &Refusal) -> String {
                     "{chain}: {destination} is a container's own address, which entries allow only \
                      with direct-routing in [guard]"
                 ),
+                Some(Contradiction::Banned) => match explanation.by_hand.first() {
+                    Some(ban) => format!("it is {}", by_hand(ban)),
+                    None => chain,
+                },
                 _ => chain,
             }
         }
@@ -137,6 +145,18 @@ fn refused(explanation: &Explanation, refusal: &Refusal) -> String {
         _ => "it is refused".to_owned(),
     };
     format!("{admits}{what}")
+}
+
+/// `banned by hand until 2026-01-09T08:35:07Z: NOTE`
+pub fn by_hand(grant: &Grant) -> String {
+    let now = SystemTime::now();
+    let end = grant.remaining.and_then(|remaining| now.checked_add(remaining));
+    let end = match end {
+        Some(end) => format!("until {}", humantime::format_rfc3339_seconds(end)),
+        None => "until it is revoked".to_owned(),
+    };
+    let note = grant.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+    format!("{} by hand {end}{note}", grant.action)
 }
 
 /// The entry that comes nearest, and what it does not allow.

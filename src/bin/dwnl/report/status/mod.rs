@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use super::apply_report::uncovered_ports;
 use super::count::Counts;
+use super::grants::GrantCounts;
 use super::refused::path_key;
 use crate::control::{RepairRecord, RunningWatch};
 
@@ -58,6 +59,8 @@ pub struct Status<'a> {
     pub drops: Option<Vec<DropReport>>,
     /// Whether sources that are refused now may not be recorded; `None` if none are recorded.
     pub is_record_full: Option<bool>,
+    /// What is allowed and denied by hand; `None` if nothing is.
+    pub by_hand: Option<GrantCounts>,
     /// Promises of the guard that do not hold on this host.
     pub limitations: Vec<String>,
     /// Warnings for the operator.

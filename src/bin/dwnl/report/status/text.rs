@@ -27,6 +27,9 @@ impl Report for Status<'_> {
         }
         self.write_drops(out)?;
         write_denied(out, &self.denied)?;
+        if let Some(by_hand) = &self.by_hand {
+            line(out, "by hand", &by_hand.sentence())?;
+        }
         self.write_ports(out)?;
         self.write_unpublished(out)?;
         for schedule in &self.schedules {

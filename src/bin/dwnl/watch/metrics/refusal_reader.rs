@@ -69,6 +69,11 @@ impl AsFd for RefusalReader {
     }
 }
 
+fn read(engine: &mut Engine) -> Result<Refusals, dwnl::Error> {
+    let refusals = Refusals::from(engine.refused()?);
+    Ok(refusals.with_grants(&engine.grant_summary()?))
+}
+
 /// Answers each request, until nobody asks any longer.
 fn serve(
     mut engine: Engine,
@@ -77,7 +82,7 @@ fn serve(
     mut waker: PipeWriter,
 ) {
     while requests.recv().is_ok() {
-        let result = engine.refused().map(Refusals::from).map_err(|error| error.to_string());
+        let result = read(&mut engine).map_err(|error| error.to_string());
         if results.send(result).is_err() || waker.write_all(&[0]).is_err() {
             return;
         }

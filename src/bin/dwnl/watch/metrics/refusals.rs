@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
-use dwnl::model::{Protocol, Recording, RefusalFill, RefusalPath, RefusedReport};
+use dwnl::engine::GrantReport;
+use dwnl::model::{GrantAction, Protocol, Recording, RefusalFill, RefusalPath, RefusedReport};
 
 use super::exposition::Text;
 
@@ -19,6 +20,8 @@ pub struct Refusals {
     sources: usize,
     ports: Vec<PortRefusals>,
     fill: Vec<RefusalFill>,
+    /// The number of grants and of bans by hand.
+    by_hand: [(&'static str, usize); 2],
 }
 
 /// What was refused on one path at one port, or with `None` at all ports beyond the maximum.
@@ -39,7 +42,17 @@ impl From<RefusedReport> for Refusals {
             packets: it.packets,
         });
         let is_recorded = recording == Recording::Active;
-        Refusals { is_recorded, sources: distinct.len(), ports: bounded(ports.collect()), fill }
+        let (sources, ports) = (distinct.len(), bounded(ports.collect()));
+        Refusals { is_recorded, sources, ports, fill, by_hand: [("allow", 0), ("deny", 0)] }
+    }
+}
+
+impl Refusals {
+    /// The same with the numbers of these grants and bans.
+    pub fn with_grants(mut self, report: &GrantReport) -> Refusals {
+        let bans = report.grants.iter().filter(|it| it.action == GrantAction::Deny).count();
+        self.by_hand = [("allow", report.grants.len() - bans), ("deny", bans)];
+        self
     }
 }
 
@@ -85,6 +98,11 @@ impl Refusals {
             "refused_sources",
             "Sources that were refused within a day of their last packet, as far as they are recorded.",
             self.sources,
+        );
+        text.gauges(
+            "grants",
+            "Sources that are allowed or denied by hand; of large sets, only the first are counted.",
+            self.by_hand.iter().map(|(action, number)| ([("action", *action)], number)),
         );
         let names: Vec<String> = self.fill.iter().map(|fill| fill.set.to_string()).collect();
         let fill = || names.iter().map(String::as_str).zip(&self.fill);
