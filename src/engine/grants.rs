@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::connection::Connection;
 use super::{Engine, Error, error, opened_in};
-use crate::model::{AddressSpec, Grant, GrantFill, Ports, Recording};
+use crate::model::{AddressSpec, Grant, GrantAction, GrantFill, Ports, Recording};
 use crate::netlink::Socket;
 
 pub(super) use carry::Carried;
@@ -65,15 +65,16 @@ impl GrantTable {
     }
 
     /// Ends all grants and bans that are for nothing besides these sources and ports (`None`: every
-    /// port). Returns what has ended.
+    /// port), or with an `action` only the grants, or only the bans. Returns what has ended.
     ///
     /// # Errors
     /// As [`GrantTable::add`].
     pub fn revoke(
         &mut self,
         sources: &[(AddressSpec, Option<Ports>)],
+        action: Option<GrantAction>,
     ) -> Result<Vec<Grant>, Error> {
-        change::revoke(&mut self.connection, sources)
+        change::revoke(&mut self.connection, sources, action)
     }
 
     /// Ends all grants and bans. Returns how many there were.

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::document::{recipe, recipes};
 use super::site::Site;
-use super::support::{Answer, Topology, companion, wait_for};
+use super::support::{Answer, Topology, companion, dwnl, wait_for};
 
 /// A server with one jail, `web`. It is killed on drop.
 struct Fail2ban<'a> {
@@ -23,6 +23,12 @@ impl Fail2ban<'_> {
         let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
         let copied = Command::new("cp").args(["-a", "/etc/fail2ban", &path("etc")]).status();
         assert!(copied.expect("cp").success(), "run scripts/setup");
+        // The action that the package installs, with the program under test.
+        let action = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/fail2ban/dwnl.conf");
+        let action = fs::read_to_string(action).expect("the action");
+        let action =
+            action.replace("dwnl --quiet", concat!(env!("CARGO_BIN_EXE_dwnl"), " --quiet"));
+        fs::write(path("etc/action.d/dwnl.conf"), action).expect("to write");
         fs::remove_dir_all(path("etc/jail.d")).expect("to remove the jails of the distribution");
         let jail = format!(
             "{lines}enabled = true\nbackend = polling\nlogpath = {}\nfilter = sshd\n",
@@ -85,11 +91,12 @@ fn a_ban_in_input_does_not_reach_published_ports() {
 #[test]
 fn the_recipes_ban_on_published_ports() {
     let recipes: Vec<String> = recipes("fail2ban", "ini").collect();
-    assert_eq!(recipes.len(), 2);
-    for recipe in recipes {
+    assert_eq!(recipes.len(), 3);
+    // The first one is of dwnl's own action.
+    for recipe in &recipes[1..] {
         let site = Site::new();
         site.protect();
-        let fail2ban = Fail2ban::start(&site, &recipe);
+        let fail2ban = Fail2ban::start(&site, recipe);
         site.decides();
         fail2ban.ban();
         site.becomes(Topology::ALLOWED, Answer::Refused);
@@ -98,6 +105,51 @@ fn the_recipes_ban_on_published_ports() {
         assert!(fail2ban.client(&["set", "web", "unbanip", Topology::ALLOWED]));
         site.decides();
     }
+}
+
+#[test]
+fn the_action_of_the_package_bans_over_both_ip_versions() {
+    let site = Site::new();
+    site.protect();
+    site.decides_on_ipv6();
+    let recipe = recipes("fail2ban", "ini").next().expect("a recipe");
+    let fail2ban = Fail2ban::start(&site, &recipe);
+    let listed = || dwnl(site.host(), &["grants"], "").succeeded();
+    for (source, other) in
+        [(Topology::ALLOWED, Topology::ALLOWED6), (Topology::ALLOWED6, Topology::ALLOWED)]
+    {
+        assert!(fail2ban.client(&["set", "web", "banip", source]));
+        wait_for("the ban", || listed().contains(&format!(" {source} ")).then_some(()));
+        assert!(listed().contains("in 10m") && listed().contains("fail2ban web"), "{}", listed());
+        // IPv4 is forwarded, and IPv6 reaches docker-proxy.
+        assert_eq!(site.answer(source), Answer::TimedOut, "{source}");
+        assert_eq!(site.answer(other), Answer::Answered);
+        assert!(fail2ban.client(&["set", "web", "unbanip", source]));
+        site.becomes(source, Answer::Answered);
+    }
+    assert!(fail2ban.client(&["set", "web", "bantime", "-1"]));
+    assert!(fail2ban.client(&["set", "web", "banip", Topology::ALLOWED]));
+    wait_for("a ban without an end", || listed().contains("never").then_some(()));
+    site.is_in_sync();
+}
+
+#[test]
+fn the_script_for_the_custom_bouncer_bans() {
+    let site = Site::new();
+    site.protect();
+    let script =
+        recipe("CrowdSec", "sh").replace("exec dwnl", concat!("exec ", env!("CARGO_BIN_EXE_dwnl")));
+    // As the bouncer calls it: the value, the seconds, the reason and the decision.
+    let decision = r#"{"duration":"3h59m57s","origin":"crowdsec","scope":"Ip","type":"ban"}"#;
+    let call = |verb: &str| {
+        let args = [verb, Topology::ALLOWED, "14397", "crowdsecurity/ssh-bf", decision];
+        site.host().run(&[&["sh", "-c", &script, "bouncer"], &args[..]].concat());
+    };
+    call("add");
+    assert_eq!(site.answer(Topology::ALLOWED), Answer::TimedOut);
+    assert!(dwnl(site.host(), &["grants"], "").succeeded().contains("in 3h 59m"));
+    call("del");
+    site.decides();
 }
 
 /// The bouncer's rules for the hooks of the recipe, one chain each.

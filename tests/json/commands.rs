@@ -112,6 +112,7 @@ fn kernel_commands(checker: &mut Checker) {
     forwards(checker, &host);
     trials(checker, &host);
     status(checker, &host);
+    by_hand(checker, &host);
     refused(checker);
     refusal(checker);
     // Nothing keeps the rules that the policy of the trials differs from.
@@ -246,4 +247,23 @@ fn forwards(checker: &mut Checker, host: &Namespace) {
     ] {
         checker.expect(section, &printed(host, args, "", 0));
     }
+}
+
+fn by_hand(checker: &mut Checker, host: &Namespace) {
+    let state = tempfile::TempDir::new().expect("a directory");
+    let state = ["--state-dir", state.path().to_str().expect("UTF-8")];
+    let run = |args: &[&str], input: &str| printed(host, &[args, &state].concat(), input, 0);
+    checker.expect("grants", &run(&["grants"], ""));
+    let note = ["--for", "1h", "--note", "a note", "--persist"];
+    let ban = [&["deny", "192.0.2.2", "--cut"], &note[..]].concat();
+    checker.expect("allow", &run(&ban, ""));
+    let grant = [&["allow", "192.0.2.0/24", "443"], &note[..]].concat();
+    checker.expect("allow", &run(&grant, ""));
+    checker.expect("allow", &run(&["deny", "-"], "203.0.113.7 443\n"));
+    checker.expect("grants", &run(&["grants"], ""));
+    checker.expect("plan", &printed(host, &["plan", "-f", "-"], &policy(0..0), 0));
+    checker.expect("apply", &printed(host, &["apply", "-f", "-"], &policy(0..0), 0));
+    checker.expect("status", &printed(host, &["status", "-f", "-"], &policy(0..0), 0));
+    checker.expect("revoke", &run(&["revoke", "192.0.2.2"], ""));
+    checker.expect("revoke", &run(&["revoke", "--all"], ""));
 }

@@ -124,13 +124,15 @@ fn change(
 pub(super) fn revoke(
     connection: &mut Connection,
     sources: &[(AddressSpec, Option<Ports>)],
+    action: Option<GrantAction>,
 ) -> Result<Vec<Grant>, Error> {
     let (state, sets) = installed(connection)?;
     if state != Recording::Active {
         return Err(Error::NoGuard(state));
     }
     let mut ended = Vec::new();
-    for set in sets {
+    let is_meant = |set: &GrantSet| action.is_none_or(|action| set.action == action);
+    for set in sets.into_iter().filter(is_meant) {
         let sources: Vec<_> =
             sources.iter().filter(|(source, _)| source.version() == set.version).collect();
         let is_host = |source: &AddressSpec| source.first() == source.last();

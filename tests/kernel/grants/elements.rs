@@ -121,9 +121,10 @@ fn a_stream_of_bans_may_repeat_and_revoke_what_is_not_there() {
             .chain([&grant(Deny, "192.0.2.77", None, None)])
             .map(|ban| (ban.source, None))
             .collect::<Vec<_>>(),
+        None,
     );
     assert_eq!(ended.expect("success").len(), 5);
     assert_eq!(site.list().len(), 1995);
-    let ended = site.table.revoke(&[("10.0.0.0/8".parse().expect("a network"), None)]);
+    let ended = site.table.revoke(&[("10.0.0.0/8".parse().expect("a network"), None)], Some(Deny));
     assert_eq!(ended.expect("success").len(), 1995);
 }

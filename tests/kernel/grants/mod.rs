@@ -103,7 +103,7 @@ fn bans_keep_out_and_grants_let_in_over_both_ip_versions() {
     assert_eq!(site.admitted(), [false, false, true, true]);
     let places = hosts.clone().map(|it| (it.source, it.ports));
     // A grant ends by itself only where the ports are its own.
-    assert_eq!(site.table.revoke(&places).expect("success").len(), 4);
+    assert_eq!(site.table.revoke(&places, None).expect("success").len(), 4);
     assert_eq!(site.admitted(), POLICY_ALONE);
 
     let ranges = [
@@ -161,7 +161,7 @@ fn without_a_guard_nothing_can_be_done_by_hand() {
         let error = site.table.add(std::slice::from_ref(ban)).expect_err("no guard").to_string();
         assert!(error.starts_with("the guard is off"), "{error}");
     }
-    assert!(site.table.revoke(&[(ban[0].source, None)]).is_err());
+    assert!(site.table.revoke(&[(ban[0].source, None)], None).is_err());
     site.engine.remove().expect("success");
     for ban in &ban {
         let error = site.table.add(std::slice::from_ref(ban)).expect_err("no guard").to_string();

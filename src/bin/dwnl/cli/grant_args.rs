@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use clap::{ArgGroup, Args};
-use dwnl::model::{Grant, Name};
+use clap::{ArgGroup, Args, ValueEnum};
+use dwnl::model::{Grant, GrantAction, Name};
 
 use super::args::{Namespace, PolicyFile, StateArgs};
 
@@ -88,12 +88,34 @@ pub struct RevokeArgs {
     /// End all grants and bans
     #[arg(long)]
     pub all: bool,
+    /// Only what was denied, or only what was allowed
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "all")]
+    pub only: Option<Only>,
     /// The network namespace to work in.
     #[command(flatten)]
     pub namespace: Namespace,
     /// Where grants and bans are stored.
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+/// Which of the two a revocation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    /// Grants.
+    Allow,
+    /// Bans.
+    Deny,
+}
+
+impl RevokeArgs {
+    /// Which of the two it is for; `None`: both.
+    pub fn action(&self) -> Option<GrantAction> {
+        self.only.map(|only| match only {
+            Only::Allow => GrantAction::Allow,
+            Only::Deny => GrantAction::Deny,
+        })
+    }
 }
 
 /// A time that the kernel can keep.

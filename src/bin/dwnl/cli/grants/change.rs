@@ -203,14 +203,14 @@ pub fn revoke(args: &RevokeArgs, console: &Console) -> anyhow::Result<ExitCode> 
         return Ok(ExitCode::SUCCESS);
     };
     if source == STDIN {
-        return revoke_stream(&mut table, &store, console);
+        return revoke_stream(&mut table, &store, args.action(), console);
     }
     let source = source_of(source).map_err(anyhow::Error::msg)?;
     let ports: Result<Vec<_>, _> = args.ports.iter().map(|ports| ports_of(ports)).collect();
     let ports = ports.map_err(anyhow::Error::msg)?.concat();
     let target = Target { source, ports, duration: None };
-    let ended = table.revoke(&target.places())?;
-    forget_places(&store, &[target.clone()])?;
+    let ended = table.revoke(&target.places(), args.action())?;
+    forget_places(&store, &[target.clone()], args.action())?;
     let left = table.read()?.grants;
     let left = left.iter().filter(|it| {
         let same = |ports| Grant { source: target.source, ports, ..(*it).clone() };
@@ -225,6 +225,7 @@ pub fn revoke(args: &RevokeArgs, console: &Console) -> anyhow::Result<ExitCode> 
 fn revoke_stream(
     table: &mut GrantTable,
     store: &Result<Option<Store>, StoreError>,
+    action: Option<GrantAction>,
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
     let (mut count, mut failed) = (0, 0);
@@ -244,8 +245,8 @@ fn revoke_stream(
             }
         }
         let places: Vec<_> = targets.iter().flat_map(Target::places).collect();
-        count += table.revoke(&places)?.len();
-        forget_places(store, &targets)
+        count += table.revoke(&places, action)?.len();
+        forget_places(store, &targets, action)
     })?;
     console.report(&Revoked::stream(count, failed))?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
@@ -254,10 +255,12 @@ fn revoke_stream(
 fn forget_places(
     store: &Result<Option<Store>, StoreError>,
     targets: &[Target],
+    action: Option<GrantAction>,
 ) -> anyhow::Result<()> {
     let places: Vec<_> = targets.iter().flat_map(Target::places).collect();
     forget(store, |stored| {
-        places.iter().any(|(source, ports)| stored.grant().is_within(source, *ports))
+        action.is_none_or(|action| stored.action() == action)
+            && places.iter().any(|(source, ports)| stored.grant().is_within(source, *ports))
     })
 }
 
