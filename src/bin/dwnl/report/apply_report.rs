@@ -382,7 +382,7 @@ applied: 1 rule added, 2 removed, 40 unchanged (generation 17, 1.2 ms)
         );
         let effects = concat!(
             r#""uncovered_ports":[{"ports":"8080-8081/tcp","address":"203.0.113.5"}],"#,
-            r#""foreign_translations":[],"warnings":["no effect"],"changes":null}"#
+            r#""foreign_translations":[],"by_hand":null,"warnings":["no effect"],"changes":null}"#
         );
         assert!(json(&done).ends_with(effects), "{}", json(&done));
     }

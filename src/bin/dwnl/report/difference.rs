@@ -218,7 +218,7 @@ kernel: 2 rules to add, 3 to remove, 4 unchanged (generation 16; -v lists them)
             concat!(
                 r#"{"has_changes":false,"rules_added":0,"rules_removed":0,"rules_unchanged":43,"#,
                 r#""elements_added":0,"elements_removed":0,"elements_unchanged":0,"#,
-                r#""generation":16,"changes":[],"foreign_translations":[],"warnings":[]}"#
+                r#""generation":16,"changes":[],"by_hand":null,"foreign_translations":[],"warnings":[]}"#
             )
         );
     }
