@@ -7,6 +7,7 @@
 #[allow(dead_code)]
 #[path = "../../src/bin/dwnl/cli/args.rs"]
 mod args;
+#[allow(dead_code)]
 #[path = "../../src/bin/dwnl/cli/grant_args.rs"]
 mod grant_args;
 mod policy;

@@ -38,6 +38,9 @@ pub fn length(what: Load) -> usize {
             INTERFACE_LENGTH
         }
         Load::Meta(MetaKey::TIME_NS) => 8,
+        // The kernel fills the rest of the word with zeros, which a key of several fields includes.
+        Load::Meta(MetaKey::L4PROTO | MetaKey::NFPROTO) => 1,
+        Load::Ct(CtKey::PROTO_SRC | CtKey::PROTO_DST, _) => 2,
         _ => 4,
     }
 }

@@ -120,7 +120,7 @@ fn the_action_of_the_package_bans_over_both_ip_versions() {
     {
         assert!(fail2ban.client(&["set", "web", "banip", source]));
         wait_for("the ban", || listed().contains(&format!(" {source} ")).then_some(()));
-        assert!(listed().contains("in 10m") && listed().contains("fail2ban web"), "{}", listed());
+        assert!(listed().contains("fail2ban web"), "{}", listed());
         // IPv4 is forwarded, and IPv6 reaches docker-proxy.
         assert_eq!(site.answer(source), Answer::TimedOut, "{source}");
         assert_eq!(site.answer(other), Answer::Answered);

@@ -32,8 +32,8 @@ fn sources_are_banned_granted_listed_and_revoked() {
     assert!(text(&site, &entry).starts_with("granted 2001:db8::66 8080/udp for 2h"));
     assert_eq!(site.admitted(), [false, true, false, true]);
     let listed = text(&site, &["grants"]);
-    assert!(listed.contains("in 10m  192.0.2.2  all    ssh scan"), "{listed}");
-    assert!(listed.contains("in 2h  2001:db8::66  8080/udp"), "{listed}");
+    assert!(listed.contains("  192.0.2.2  all    ssh scan\n"), "{listed}");
+    assert!(listed.contains("  2001:db8::66  8080/udp\n"), "{listed}");
 
     let ban = json(&site, &["deny", "192.0.2.0/24"]);
     assert_eq!((&ban["added"], &ban["grants"][0]["until"]), (&1.into(), &Value::Null));
@@ -129,11 +129,11 @@ fn what_persists_returns_with_the_rules() {
         run(site, &["apply", "-f", "-"]);
         site.list()
     };
-    let kept = ["granted 2001:db8::66 8080/udp", "banned 192.0.2.0/24"];
+    let kept = ["banned 192.0.2.0/24", "granted 2001:db8::66 8080/udp"];
     assert_eq!(again(&mut site), kept);
     assert!(run(&site, &["grants"]).contains("all    yes         kept"));
     run(&site, &["revoke", "192.0.2.0/24"]);
-    assert_eq!(again(&mut site), kept[..1]);
+    assert_eq!(again(&mut site), kept[1..]);
     // Shorter and not kept: the same source and port are forgotten.
     run(&site, &["allow", "2001:db8::66", "8080/udp", "--for", "1m"]);
     assert_eq!(again(&mut site), [""; 0]);

@@ -42,9 +42,9 @@ fn overlapping_networks_are_merged_as_the_kernel_accepts_them() {
         site.list(),
         [
             "banned 0.0.0.0-9.255.255.255",
-            "banned 10.1.0.0-255.255.255.255",
+            "banned 10.0.0.0-10.0.0.9",
             "banned 10.0.0.10-10.0.255.255",
-            "banned 10.0.0.0-10.0.0.9"
+            "banned 10.1.0.0-255.255.255.255",
         ]
     );
 }

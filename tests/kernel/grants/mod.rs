@@ -67,7 +67,10 @@ impl Site {
     }
 
     fn list(&mut self) -> Vec<String> {
-        self.table.read().expect("a report").grants.iter().map(ToString::to_string).collect()
+        let grants = self.table.read().expect("a report").grants;
+        let mut words: Vec<String> = grants.iter().map(ToString::to_string).collect();
+        words.sort_unstable();
+        words
     }
 }
 
