@@ -159,3 +159,21 @@ fn what_cannot_be_is_rejected_in_words() {
         assert!(error.contains(words), "{args:?}: {error}");
     }
 }
+
+#[test]
+fn an_entry_that_denies_beats_a_grant() {
+    let mut site = Site::new();
+    let denying = format!("{PUBLISHED}[[deny]]\nname = \"bad\"\nfrom = [\"192.0.2.64/26\"]\n");
+    site.apply(&denying);
+    let allow = |source: &str| {
+        let args = ["allow", source, "8080/udp", "--for", "1h", "-f", "-"];
+        dwnl(&site.topology.host, &args, &denying).stderr
+    };
+    let warning = allow(Topology::REFUSED);
+    assert!(warning.contains("entry `bad` of the policy (<stdin>:"), "{warning}");
+    assert_eq!(site.answer(Topology::REFUSED), Answer::TimedOut);
+    // Control: beside the entry, a grant has its effect.
+    assert_eq!(allow("192.0.2.7"), "");
+    site.topology.add_client("192.0.2.7");
+    assert_eq!(site.answer("192.0.2.7"), Answer::Answered);
+}

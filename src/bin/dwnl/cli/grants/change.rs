@@ -35,7 +35,10 @@ pub fn allow(args: &AllowArgs, console: &Console) -> anyhow::Result<ExitCode> {
     if args.terms.duration.is_none() {
         bail!("name a time with --for; what is to last belongs into the policy");
     }
-    changer?.change(&Target { source, ports, duration: None }, None, console)
+    let target = Target { source, ports, duration: None };
+    let grants = target.grants(GrantAction::Allow, args.terms.duration, None);
+    let warnings = target::denials(&grants, &args.policy);
+    changer?.change(&target, None, warnings, console)
 }
 
 /// Keeps a source out.
@@ -49,7 +52,8 @@ pub fn deny(args: &DenyArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let source = source_of(&args.source).map_err(anyhow::Error::msg)?;
     let ports: Result<Vec<_>, _> = args.ports.iter().map(|ports| ports_of(ports)).collect();
     let ports = ports.map_err(anyhow::Error::msg)?.concat();
-    changer?.change(&Target { source, ports, duration: None }, engine.transpose()?, console)
+    let target = Target { source, ports, duration: None };
+    changer?.change(&target, engine.transpose()?, Vec::new(), console)
 }
 
 /// Adds grants or bans.
@@ -76,6 +80,7 @@ impl<'a> Changer<'a> {
         mut self,
         target: &Target,
         engine: Option<Engine>,
+        mut warnings: Vec<String>,
         console: &Console,
     ) -> anyhow::Result<ExitCode> {
         if engine.is_none() {
@@ -83,10 +88,9 @@ impl<'a> Changer<'a> {
         }
         let grants = target.grants(self.action, self.terms.duration, self.terms.note.as_ref());
         self.add(&grants)?;
-        let warnings = match self.action {
-            GrantAction::Allow => self.bans_of(&grants)?,
-            GrantAction::Deny => Vec::new(),
-        };
+        if self.action == GrantAction::Allow {
+            warnings.extend(self.bans_of(&grants)?);
+        }
         console.warn(&warnings);
         let flows = cut(engine, &grants)?;
         console.report(&Granted::new(&grants, flows, warnings, SystemTime::now()))?;

@@ -1,8 +1,8 @@
-//! What `allow` may be told in place of ports: the name of an entry of the policy.
+//! What the policy has to do with a grant: an entry may stand for its ports, and one that denies beats it.
 
 use dwnl::Policy;
-use dwnl::model::Ports;
-use dwnl::policy::LoadedPolicy;
+use dwnl::model::{Grant, Ports};
+use dwnl::policy::{Deny, LoadedPolicy, Source};
 
 use super::super::args::PolicyFile;
 use super::line::ports_of;
@@ -49,4 +49,41 @@ fn of_entry(policy: &Policy, name: &str) -> anyhow::Result<Vec<Ports>> {
         );
     }
     Ok(entry.ports().to_vec())
+}
+
+/// Warnings about entries of the policy that deny what is granted. A policy that cannot be read has
+/// none.
+pub fn denials(grants: &[Grant], file: &PolicyFile) -> Vec<String> {
+    let Ok(policy) = load(file) else { return Vec::new() };
+    let pairs = policy.deny().iter().flat_map(|entry| grants.iter().map(move |it| (entry, it)));
+    let denied = pairs.filter(|(entry, grant)| denies(entry, grant));
+    denied.map(|(entry, grant)| sentence(entry, grant)).collect()
+}
+
+fn sentence(entry: &Deny, grant: &Grant) -> String {
+    let name = match entry.name() {
+        Some(name) => format!("entry `{name}`"),
+        None => "an entry".to_owned(),
+    };
+    let at = entry.at().map(|at| format!(" ({at})")).unwrap_or_default();
+    let ports = grant.ports.map(|ports| format!(" {ports}")).unwrap_or_default();
+    format!(
+        "{name} of the policy{at} denies {}{ports}, which a grant does not change",
+        grant.source
+    )
+}
+
+/// Whether the entry denies a part of what is granted, by some interface and to some address.
+fn denies(entry: &Deny, grant: &Grant) -> bool {
+    let is_port = |ports: &Ports| {
+        let of_entry = Grant { ports: Some(*ports), ..grant.clone() };
+        grant.overlaps(&of_entry)
+    };
+    let is_source = |source: &Source| {
+        let of_entry = Grant { source: *source.addresses(), ..grant.clone() };
+        grant.overlaps(&of_entry)
+    };
+    let groups = entry.sources();
+    entry.ports().iter().any(is_port)
+        && groups.is_none_or(|groups| groups.iter().flat_map(|it| it.sources()).any(is_source))
 }
