@@ -144,3 +144,76 @@ impl Key {
         Ports::new(protocol, low, high).ok().map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{GrantAction, TablePath};
+
+    fn grant(action: GrantAction, source: &str, ports: Option<&str>, seconds: u64) -> Grant {
+        Grant {
+            action,
+            source: source.parse().expect("a source"),
+            ports: ports.map(|ports| ports.parse().expect("ports")),
+            remaining: (seconds > 0).then(|| Duration::from_secs(seconds)),
+            note: (seconds > 60).then(|| "a note".into()),
+        }
+    }
+
+    fn written(grant: &Grant) -> Vec<u8> {
+        let table = TablePath { family: crate::model::Family::Inet, table: "dwnl".into() };
+        let path = SetPath { table, set: grant.set().to_string().into() };
+        let mut bytes = Vec::new();
+        assert!(put_grants(&mut bytes, &path, std::slice::from_ref(grant)).is_empty());
+        bytes
+    }
+
+    fn read(bytes: &[u8], set: GrantSet) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        decode_grants(Attributes::new(bytes), set, &mut grants);
+        grants
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        use GrantAction::{Allow, Deny};
+        for grant in [
+            grant(Deny, "192.0.2.7", None, 0),
+            grant(Deny, "192.0.2.0/24", None, 60),
+            grant(Deny, "0.0.0.0/0", Some("443"), 3600),
+            grant(Deny, "::/0", None, 0),
+            grant(Deny, "2001:db8::1-2001:db8::9", Some("1-65535/sctp"), 3600),
+            grant(Allow, "192.0.2.7", Some("53/udp"), 3600),
+            grant(Allow, "2001:db8::7", Some("443"), 1),
+            grant(Allow, "2001:db8::/127", Some("443-444"), 0),
+        ] {
+            let bytes = written(&grant);
+            assert_eq!(read(&bytes, grant.set()), [grant.clone()]);
+            // No other set holds such an element.
+            let others = GrantSet::all().filter(|set| set.kind() != grant.set().kind());
+            for other in others {
+                assert_eq!(read(&bytes, other), [], "{grant} in {other}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..80), set in 0usize..8, at in 0usize..90
+        ) {
+            let set = GrantSet::all().nth(set).expect("a set");
+            read(&bytes, set);
+            // Bytes in the middle of an element.
+            let mut element =
+                written(&grant(GrantAction::Deny, "10.0.0.0/8", Some("1-9"), 3600));
+            let end = (at + bytes.len()).min(element.len());
+            if at < end {
+                element[at..end].copy_from_slice(&bytes[..end - at]);
+            }
+            read(&element, set);
+        }
+    }
+}
