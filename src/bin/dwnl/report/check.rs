@@ -139,7 +139,7 @@ impl Report for Check<'_> {
 #[cfg(test)]
 mod tests {
     use dwnl::model::{AddressSpec, Location};
-    use dwnl::policy::{Group};
+    use dwnl::policy::{Allow, Group};
 
     use super::super::test_support::{json, text};
     use super::*;
