@@ -152,6 +152,8 @@ fn flows_of_a_source_that_is_denied_are_cut() {
         apply(host, &allowing(""));
         let open = |source| Flows::open(&site.topology.client, source, family.host, PUBLISHED);
         let (mut denied, mut other) = (open(family.client), open(family.other));
+        denied.expect(Answer::Answered, "allowed");
+        other.expect(Answer::Answered, "allowed");
 
         let kept = format!("{}{deny}", allowing(""));
         assert_eq!(flows(&plan(host, &kept)), [0, 0, 2], "{family:?}");
@@ -160,7 +162,7 @@ fn flows_of_a_source_that_is_denied_are_cut() {
 
         let outcome = apply(host, &format!("{}{deny}", allowing(CUT)));
         assert_eq!(outcome["flows_terminated"], 2, "{family:?}: {outcome}");
-        denied.expect(Answer::TimedOut, "cut");
+        denied.expect(Answer::Refused, "cut");
         other.expect(Answer::Answered, "allowed");
     }
 }
