@@ -68,7 +68,7 @@
 //! | [`trace`] | the way of traced packets through the base chains, from the kernel's messages |
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
-//! | [`import`](mod@import) | rules of iptables → `Policy` |
+//! | [`import`](mod@import) | rules of iptables → `Policy`: the chains followed with sets of flows |
 //! | [`policy`] | text → `Policy`, with the position of every error |
 //! | [`plan`] | the difference between the resolved ruleset and a snapshot |
 //! | [`cgroup`] | the IDs and paths of cgroups, which identify the owner of a socket |

@@ -1,10 +1,12 @@
 //! Texts → policies.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn run(text: &str) -> Imported {
     let input = Input { name: "rules".to_owned(), text: text.to_owned(), version: None };
-    import(&[input]).unwrap_or_else(|error| panic!("{error} in\n{text}"))
+    import(&[input]).expect("a policy")
 }
 
 /// The policy and the numbers of the lines that were not translated.
@@ -465,5 +467,119 @@ fn what_has_no_such_rules_is_an_error() {
     for text in ["", "iptables -A INPUT -j DROP\n", "nonsense ' \" $(", ":::\n*\n-A\n-A x\n[0:0]"] {
         let input = Input { name: "x".to_owned(), text: text.to_owned(), version: None };
         assert_eq!(import(&[input]), Err(ImportError::NoRules), "{text}");
+    }
+}
+
+/// Pieces of scripts and of rules, in any order.
+fn pieces() -> impl Strategy<Value = String> {
+    const WORDS: [&str; 78] = [
+        "-A",
+        "-I",
+        "-D",
+        "-F",
+        "-N",
+        "-P",
+        "-R",
+        "DOCKER-USER",
+        "DOCKER-BLOCK",
+        "FORWARD",
+        "PREROUTING",
+        "DOCKER",
+        "ONE",
+        "-j",
+        "-g",
+        "ACCEPT",
+        "DROP",
+        "RETURN",
+        "DNAT",
+        "--to-destination",
+        "172.17.0.2:80",
+        "[fd17::2]:80",
+        "-s",
+        "-d",
+        "10.0.0.0/8",
+        "192.0.2.7",
+        "2001:db8::/32",
+        "0/0",
+        "-p",
+        "tcp",
+        "udp",
+        "--dport",
+        "80",
+        "1:65535",
+        "0",
+        "-m",
+        "multiport",
+        "--dports",
+        "80,443",
+        "iprange",
+        "--src-range",
+        "10.0.0.1-10.0.0.9",
+        "::ffff:1.2.3.4",
+        "!",
+        "-i",
+        "eth0",
+        "eth+",
+        "+",
+        "set",
+        "--match-set",
+        "s",
+        "src",
+        "conntrack",
+        "--ctstate",
+        "NEW",
+        "--ctorigdstport",
+        "--comment",
+        "'a b'",
+        "\u{202e}x",
+        "-t",
+        "nat",
+        "filter",
+        "iptables",
+        "ip6tables",
+        "$x",
+        "${1:-y}",
+        "for",
+        "in",
+        "do",
+        "done",
+        "if",
+        "then",
+        "fi",
+        "f()",
+        "{",
+        "}",
+        "<<E",
+        "\\",
+    ];
+    const LINES: [&str; 8] = [
+        "*nat",
+        "*filter",
+        "COMMIT",
+        "create s hash:net family inet",
+        "add s 10.0.0.0/9",
+        "E",
+        "-A DOCKER-USER -j ONE",
+        "-A DOCKER-BLOCK -p tcp --dport 80 -j DOCKER",
+    ];
+    let word = prop::sample::select(&WORDS[..]).prop_map(str::to_owned);
+    let rule = prop::collection::vec(word, 1..12).prop_map(|words| words.join(" "));
+    let begins =
+        prop::sample::select(&["-A DOCKER-USER ", "-A DOCKER-BLOCK ", "iptables -A ONE ", ""][..]);
+    let rule = (begins, rule).prop_map(|(begins, rule)| format!("{begins}{rule}"));
+    let line = prop_oneof![rule, prop::sample::select(&LINES[..]).prop_map(str::to_owned)];
+    prop::collection::vec(line, 0..20).prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #[test]
+    fn every_text_is_an_error_or_a_valid_policy(text in prop_oneof![3 => pieces(), 1 => any::<String>()]) {
+        let input = Input { name: "a\nb".to_owned(), text, version: None };
+        if let Ok(imported) = import(&[input]) {
+            let toml = imported.to_toml();
+            let read = Policy::parse(&toml, "policy.toml", ".".as_ref());
+            prop_assert!(read.is_ok(), "{read:?}\n{toml}");
+            prop_assert_eq!(read.map(|it| it.to_toml()), Ok(imported.policy.to_toml()));
+        }
     }
 }

@@ -95,6 +95,9 @@ fn failures(checker: &mut Checker) {
 fn kernel_commands(checker: &mut Checker) {
     let host = Namespace::new();
     checker.expect("show", &printed(&host, &["show"], "", 0));
+    let rules = "-A DOCKER-BLOCK -s 192.0.2.7 -p tcp --dport 443 -j DOCKER\n\
+                 -A DOCKER-BLOCK -m limit --limit 1/s -j DOCKER\n";
+    checker.expect("import", &printed(&host, &["import", "-"], rules, 3));
     host.try_run(&["nft", "-f", "-"], DOCKER).succeeded();
     // Elements are added, then a few and then most of them replaced, and last the set is deleted.
     for policy in [policy(0..100), policy(5..105), policy(200..300), policy(0..0)] {

@@ -194,7 +194,7 @@ impl<'a> Script<'a> {
             Some("function") => &simple.words[1..],
             _ => &simple.words[..],
         };
-        let name = words.first().map(|word| text(word)).unwrap_or_default();
+        let name = words.first().map(text).unwrap_or_default();
         // What follows the name begins the body, as far as it is on the same line.
         let mut first: &[Parts] = words.get(1..).unwrap_or_default();
         let mut rest = &items[1..];

@@ -18,7 +18,7 @@ use world::{Fate, World};
 
 const SEED: u64 = 15;
 /// How many rulesets are tried, unless `DWNL_IMPORTED_RULESETS` says another number.
-const RULESETS: usize = 60;
+const RULESETS: usize = 40;
 /// How many packets pass each.
 const PACKETS: usize = 30;
 const FIRST_PORT: u16 = 10_000;
