@@ -33,9 +33,18 @@ impl EntryBuilder<Allow> {
     /// # Errors
     /// A [`PolicyError`] if the name is invalid, if there are no ports, if the entry is restricted
     /// to no source or no destination, if its list of exceptions is empty, or if no source has the IP
-    /// version of a destination.
+    /// version of a destination. [`PolicyError::NameTakesAccess`] if a name is among its exceptions.
     pub fn build(self) -> Result<Allow, PolicyError> {
-        Ok(Allow { entry: self.entry()? })
+        let entry = self.entry()?;
+        entry.check_no_names("except")?;
+        Ok(Allow { entry })
+    }
+}
+
+impl Allow {
+    /// What it applies to, to replace its groups.
+    pub(super) fn entry_mut(&mut self) -> &mut Entry {
+        &mut self.entry
     }
 }
 

@@ -32,9 +32,18 @@ impl EntryBuilder<Deny> {
     /// # Errors
     /// A [`PolicyError`] if the name is invalid, if the entry is restricted to no port, no source or no
     /// destination, if its list of exceptions is empty, or if no source has the IP version of a
-    /// destination.
+    /// destination. [`PolicyError::NameTakesAccess`] if a name is among its sources.
     pub fn build(self) -> Result<Deny, PolicyError> {
-        Ok(Deny { entry: self.entry()? })
+        let entry = self.entry()?;
+        entry.check_no_names("from")?;
+        Ok(Deny { entry })
+    }
+}
+
+impl Deny {
+    /// What it applies to, to replace its groups.
+    pub(super) fn entry_mut(&mut self) -> &mut Entry {
+        &mut self.entry
     }
 }
 

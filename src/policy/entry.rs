@@ -98,6 +98,24 @@ impl Entry {
         self.at.as_ref()
     }
 
+    /// Replaces the groups of [`Entry::from`] and [`Entry::except`].
+    pub(super) fn replace_groups(&mut self, replace: impl FnMut(&mut Group)) {
+        self.from.iter_mut().flatten().chain(&mut self.except).for_each(replace);
+        self.remaining = remaining(self.from.as_deref(), &self.except);
+    }
+
+    /// Checks that no name is among groups that take access away: those of the key `key`.
+    pub(super) fn check_no_names(&self, key: &'static str) -> Result<(), PolicyError> {
+        let groups = match key {
+            "except" => &self.except[..],
+            _ => self.from().unwrap_or_default(),
+        };
+        match groups.iter().flat_map(Group::names).next() {
+            Some(name) => Err(PolicyError::NameTakesAccess { key, host: name.host().clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// All groups that the entry names, and those of its own sources.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.from.iter().flatten().chain(&self.except)
@@ -222,8 +240,7 @@ impl<E> EntryBuilder<E> {
         Ok(Entry {
             name,
             ports: distinct(ports),
-            remaining: (!except.is_empty())
-                .then(|| vec![subtract::difference(from.as_deref(), &except)]),
+            remaining: remaining(from.as_deref(), &except),
             from,
             except,
             in_interface: self.in_interface,
@@ -232,6 +249,11 @@ impl<E> EntryBuilder<E> {
             at: self.at,
         })
     }
+}
+
+/// What exceptions leave of the sources; `None` if there are no exceptions.
+fn remaining(from: Option<&[Group]>, except: &[Group]) -> Option<Vec<Group>> {
+    (!except.is_empty()).then(|| vec![subtract::difference(from, except)])
 }
 
 /// The groups, each once, and the entry's own sources as one more.

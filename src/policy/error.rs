@@ -1,6 +1,7 @@
 //! What makes a policy invalid beyond the form of its values, whether it comes from text or is built
 //! in memory.
 
+use super::HostName;
 use super::diag::Quoted;
 use crate::model::{IpVersion, Location, Name};
 
@@ -63,6 +64,15 @@ pub enum PolicyError {
         from: IpVersion,
         /// The IP version of all destinations.
         to: IpVersion,
+    },
+    /// A name, whose addresses may be unknown, would take access away: in `from` of a `[[deny]]` entry, or
+    /// in `except` of an `[[allow]]` entry.
+    #[error("{host} is a name, so `{key}` cannot take access away from it")]
+    NameTakesAccess {
+        /// The key.
+        key: &'static str,
+        /// The name.
+        host: HostName,
     },
     /// A path is not that of a cgroup below the mount point of cgroup v2.
     #[error("{} is not a valid cgroup path", Quoted(.0))]

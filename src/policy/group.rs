@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{PolicyError, name};
+use super::{DnsName, HostName, PolicyError, name};
 use crate::model::{AddressSpec, Interval, IpVersion, Location, Name};
 
 /// Sources that an entry names together. Clones share them.
@@ -10,6 +10,7 @@ use crate::model::{AddressSpec, Interval, IpVersion, Location, Name};
 pub struct Group {
     name: Option<Name>,
     sources: Arc<Vec<Source>>,
+    names: Arc<[DnsName]>,
 }
 
 impl Group {
@@ -39,17 +40,43 @@ impl Group {
         if sources.is_empty() {
             return Err(PolicyError::EmptyGroup(None));
         }
-        Ok(Group { name: None, sources: Arc::new(sources) })
+        Ok(Group { name: None, sources: Arc::new(sources), names: Arc::default() })
+    }
+
+    /// A group without a name, as an entry lists names whose addresses are looked up.
+    ///
+    /// # Errors
+    /// [`PolicyError::EmptyGroup`].
+    pub fn unnamed_dns(names: impl IntoIterator<Item = DnsName>) -> Result<Group, PolicyError> {
+        let names: Arc<[DnsName]> = names.into_iter().collect();
+        if names.is_empty() {
+            return Err(PolicyError::EmptyGroup(None));
+        }
+        Ok(Group { name: None, sources: Arc::default(), names })
+    }
+
+    /// The group with these names in addition, whose addresses are looked up.
+    #[must_use]
+    pub fn with_names(self, names: impl IntoIterator<Item = DnsName>) -> Group {
+        let names = self.names.iter().cloned().chain(names).collect();
+        Group { names, ..self }
     }
 
     /// A group with a name that has been checked.
     pub(super) fn of(name: Name, sources: Arc<Vec<Source>>) -> Group {
-        Group { name: Some(name), sources }
+        Group { name: Some(name), sources, names: Arc::default() }
+    }
+
+    /// The group with these addresses in place of those that were found for its names before.
+    pub(super) fn with_found(&self, found: Vec<Source>) -> Group {
+        let fixed = self.sources.iter().filter(|source| source.host().is_none());
+        let sources = fixed.cloned().chain(found).collect();
+        Group { sources: Arc::new(sources), ..self.clone() }
     }
 
     /// The sources of an entry that its exceptions leave; there may be none.
     pub(super) fn remainder(sources: Vec<Source>) -> Group {
-        Group { name: None, sources: Arc::new(sources) }
+        Group { name: None, sources: Arc::new(sources), names: Arc::default() }
     }
 
     /// The name under `[sources]`; `None` for sources that an entry lists itself.
@@ -57,14 +84,29 @@ impl Group {
         self.name.as_ref()
     }
 
-    /// The sources; at least one if the group has no name, unless it is what exceptions leave. Groups that are clones of each other return the same slice.
+    /// The sources, with the addresses that were found for its names; at least one source or name if the
+    /// group has no name, unless it is what exceptions leave. Groups that are clones of each other return
+    /// the same slice.
     pub fn sources(&self) -> &[Source] {
         &self.sources
     }
 
+    /// The names whose addresses are sources as soon as [`Policy::with_addresses`] has added them.
+    ///
+    /// [`Policy::with_addresses`]: super::Policy::with_addresses
+    pub fn names(&self) -> &[DnsName] {
+        &self.names
+    }
+
+    /// Whether the group can never have a source.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.names.is_empty()
+    }
+
     /// Whether both groups can occur in one policy: groups of one name have the same sources.
     pub(super) fn agrees_with(&self, other: &Group) -> bool {
-        Arc::ptr_eq(&self.sources, &other.sources) || self.sources == other.sources
+        let is_same = Arc::ptr_eq(&self.sources, &other.sources) || self.sources == other.sources;
+        is_same && self.names == other.names
     }
 }
 
@@ -73,12 +115,18 @@ impl Group {
 pub struct Source {
     addresses: AddressSpec,
     at: Option<Location>,
+    host: Option<HostName>,
 }
 
 impl Source {
     /// A source that was read at this position.
     pub fn located(addresses: AddressSpec, at: Location) -> Source {
-        Source { addresses, at: Some(at) }
+        Source { addresses, at: Some(at), host: None }
+    }
+
+    /// An address that was found for a name.
+    pub(super) fn found(addresses: AddressSpec, name: &DnsName) -> Source {
+        Source { addresses, at: name.at().cloned(), host: Some(name.host().clone()) }
     }
 
     /// The addresses.
@@ -88,18 +136,28 @@ impl Source {
 
     /// A part of its addresses, with the same position.
     pub(super) fn part(&self, interval: Interval, version: IpVersion) -> Source {
-        Source { addresses: interval.addresses(version), at: self.at.clone() }
+        Source {
+            addresses: interval.addresses(version),
+            at: self.at.clone(),
+            host: self.host.clone(),
+        }
     }
 
-    /// Where it was read; `None` if it was not read from a file.
+    /// Where it was read, or else the name that it was found for; `None` if neither was read from a
+    /// file.
     pub fn at(&self) -> Option<&Location> {
         self.at.as_ref()
+    }
+
+    /// The name that the address was found for; `None` if the policy lists the addresses themselves.
+    pub fn host(&self) -> Option<&HostName> {
+        self.host.as_ref()
     }
 }
 
 /// A source that was not read from a file.
 impl From<AddressSpec> for Source {
     fn from(addresses: AddressSpec) -> Source {
-        Source { addresses, at: None }
+        Source { addresses, at: None, host: None }
     }
 }

@@ -67,6 +67,11 @@ impl Guard {
     pub fn swarm_peers(&self) -> Option<&[Group]> {
         self.swarm_peers.as_deref()
     }
+
+    /// The groups of the settings, to replace them.
+    pub(super) fn groups_mut(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.swarm_peers.iter_mut().flatten()
+    }
 }
 
 impl Default for Guard {

@@ -125,8 +125,13 @@ impl<'p> Scope<'p> {
         let (Some(wider), Some(narrower)) = (self.entry.sources(), other.entry.sources()) else {
             return self.entry.sources().is_none();
         };
-        narrower.iter().all(|group| wider.iter().any(|it| is_same_list(it, group)))
-            || self.sources().cover(other.sources())
+        let are_same = narrower.iter().all(|group| wider.iter().any(|it| is_same_list(it, group)));
+        // The addresses of names change, so they are covered by the same names alone.
+        let has_names = other.entry.groups().any(|group| !group.names().is_empty());
+        match has_names {
+            true => are_same && self.entry.except().is_empty() && other.entry.except().is_empty(),
+            false => are_same || self.sources().cover(other.sources()),
+        }
     }
 
     fn sources(&self) -> &Addresses {
@@ -141,7 +146,7 @@ impl<'p> Scope<'p> {
 }
 
 fn is_same_list(a: &Group, b: &Group) -> bool {
-    std::ptr::eq(a.sources(), b.sources())
+    std::ptr::eq(a.sources(), b.sources()) && a.names() == b.names()
 }
 
 /// Whether every interface that `narrower` matches is matched by `wider`, as far as is obvious.

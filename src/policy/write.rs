@@ -5,10 +5,8 @@ use std::fmt::{Display, Write};
 
 use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
-use super::{
-    DirectRouting, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Schedule, Source,
-    Zone,
-};
+use super::{DirectRouting, DnsName, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Schedule, Source, Zone};
+use super::parse::duration::DurationText;
 use crate::model::Name;
 
 impl Policy {
@@ -47,8 +45,7 @@ impl Text {
         }
         self.header("[sources]");
         for (name, group) in named {
-            let sources = group.sources().iter().map(Source::addresses);
-            self.list(&name.as_ref().to_toml_key(), sources.map(ToString::to_string));
+            self.values(&name.as_ref().to_toml_key(), sources(group));
         }
     }
 
@@ -142,9 +139,9 @@ impl Text {
 
     /// The names of the groups that have one, and the sources of the others.
     fn groups(&mut self, key: &str, groups: &[Group]) {
-        let names = groups.iter().filter_map(Group::name).map(ToString::to_string);
-        let own = groups.iter().filter(|group| group.name().is_none()).flat_map(Group::sources);
-        self.list(key, names.chain(own.map(|source| source.addresses().to_string())));
+        let names = groups.iter().filter_map(Group::name).map(|name| quoted(name));
+        let own = groups.iter().filter(|group| group.name().is_none()).flat_map(sources);
+        self.values(key, names.chain(own));
     }
 
     fn header(&mut self, header: &str) {
@@ -156,16 +153,20 @@ impl Text {
         self.value(key, quoted(text));
     }
 
+    /// Strings.
+    fn list(&mut self, key: &str, texts: impl Iterator<Item = String>) {
+        self.values(key, texts.map(|text| quoted(&text)));
+    }
+
     /// One value, or one on each line.
-    fn list(&mut self, key: &str, values: impl Iterator<Item = String>) {
-        let mut values = values.peekable();
-        let first = values.next().map(|text| quoted(&text)).unwrap_or_default();
-        if values.peek().is_none() {
+    fn values(&mut self, key: &str, mut values: impl Iterator<Item = String>) {
+        let first = values.next().unwrap_or_default();
+        let Some(second) = values.next() else {
             return self.value(key, format_args!("[{first}]"));
-        }
-        self.line(format_args!("{key} = [\n    {first},"));
-        for text in values {
-            self.line(format_args!("    {},", quoted(&text)));
+        };
+        self.line(format_args!("{key} = [\n    {first},\n    {second},"));
+        for value in values {
+            self.line(format_args!("    {value},"));
         }
         self.line("]");
     }
@@ -178,6 +179,29 @@ impl Text {
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{line}");
     }
+}
+
+/// The sources that the policy lists, and the names, without the addresses that were found for them.
+fn sources(group: &Group) -> impl Iterator<Item = String> {
+    let listed = group.sources().iter().filter(|source| source.host().is_none());
+    let listed = listed.map(|source| quoted(&source.addresses().to_string()));
+    listed.chain(group.names().iter().map(dns_name))
+}
+
+/// Only the settings that differ from the default.
+fn dns_name(name: &DnsName) -> String {
+    let mut text = format!("{{ dns = {}", quoted(name.host().as_str()));
+    let mut duration = |key: &str, value, default| {
+        if value != default {
+            text.push_str(&format!(", {key} = \"{}\"", DurationText(value)));
+        }
+    };
+    duration("stale", name.stale(), DnsName::STALE);
+    duration("min-ttl", name.min_ttl(), DnsName::MIN_TTL);
+    if name.max_addresses() != DnsName::MAX_ADDRESSES {
+        text.push_str(&format!(", max-addresses = {}", name.max_addresses()));
+    }
+    text + " }"
 }
 
 /// A basic string, with quotes and escapes.

@@ -146,6 +146,32 @@ impl Document<'_> {
         value: &'v Value,
         expected: &Strings,
     ) -> Option<Vec<(&'v str, Range<usize>)>> {
+        self.elements(value, expected, &mut |_| false)
+    }
+
+    /// The strings and the tables of an array, each with its span. Elements of other types are
+    /// reported.
+    pub fn strings_and_tables<'v, 'd>(
+        &mut self,
+        value: &'v Value<'d>,
+        expected: &Strings,
+    ) -> Option<(Vec<(&'v str, Range<usize>)>, Vec<(&'v DeTable<'d>, Range<usize>)>)> {
+        let mut tables = Vec::new();
+        let strings = self.elements(value, expected, &mut |element| {
+            let table = element.get_ref().as_table().map(|table| (table, element.span()));
+            tables.extend(table);
+            element.get_ref().is_table()
+        });
+        strings.map(|strings| (strings, tables))
+    }
+
+    /// The strings of an array without the elements that `take` takes.
+    fn elements<'v, 'd>(
+        &mut self,
+        value: &'v Value<'d>,
+        expected: &Strings,
+        take: &mut dyn FnMut(&'v Value<'d>) -> bool,
+    ) -> Option<Vec<(&'v str, Range<usize>)>> {
         let Some(array) = value.get_ref().as_array() else {
             let help = self.array_help(value, expected);
             self.wrong_type(value, "an array of strings", help);
@@ -155,6 +181,7 @@ impl Document<'_> {
         for element in array.iter() {
             match element.get_ref() {
                 DeValue::String(text) => strings.push((text.as_ref(), element.span())),
+                _ if take(element) => {}
                 _ => self.wrong_type(element, "a string", self.element_help(element, expected)),
             }
         }
@@ -163,7 +190,7 @@ impl Document<'_> {
 
     /// How to write the value as an array.
     fn array_help(&self, value: &Value, expected: &Strings) -> String {
-        let array = match self.elements(value, expected) {
+        let array = match self.meant(value, expected) {
             Some(elements) => format!("{} = [{elements}]", expected.key),
             None => format!("{} = [\"{}\"]", expected.key, expected.example),
         };
@@ -171,14 +198,14 @@ impl Document<'_> {
     }
 
     fn element_help(&self, element: &Value, expected: &Strings) -> String {
-        match self.elements(element, expected) {
+        match self.meant(element, expected) {
             Some(elements) => format!("write {}", Quoted(&elements)),
             None => format!("write a string such as \"{}\"", expected.example),
         }
     }
 
     /// The valid elements that a string or number was probably meant as, in quotes.
-    fn elements(&self, value: &Value, expected: &Strings) -> Option<String> {
+    fn meant(&self, value: &Value, expected: &Strings) -> Option<String> {
         let text = match value.get_ref() {
             DeValue::String(text) => text,
             DeValue::Integer(_) | DeValue::Float(_) => self.text.get(value.span()),

@@ -155,8 +155,12 @@ impl<'r, 't> Reader<'r, 't> {
         }
         let built = build().map_err(|error| {
             // The errors of single keys were reported above.
-            let to = table.get("to").map_or_else(|| span.clone(), |value| value.span());
-            self.document.missing_error(to, error.into());
+            let key = match &error {
+                PolicyError::NameTakesAccess { key, .. } => key,
+                _ => "to",
+            };
+            let at = table.get(key).map_or_else(|| span.clone(), |value| value.span());
+            self.document.missing_error(at, error.into());
         });
         built.ok()
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
-use super::source_file::{SourceFiles, Sources};
-use super::{list, source};
+use super::source_file::SourceFiles;
+use super::{dns, list, source};
 use crate::model::Name;
 use crate::policy::diag::{Issue, Quoted, list, suggest};
 use crate::policy::name::{group_name, looks_like_address};
-use crate::policy::{Group, PolicyError, Source, WarningKind, lint};
+use crate::policy::{DnsName, Group, PolicyError, Source, WarningKind, lint};
 
 /// The groups of a policy.
 #[derive(Default)]
@@ -32,10 +32,12 @@ impl Groups {
         let mut groups = Groups::default();
         for (key, value) in table.iter() {
             let name = group_name(key.get_ref());
-            let sources = sources(document, key.get_ref(), table, value, files);
-            let group = name.map(|name| sources.map(|sources| Group::of(name, sources)));
+            let content = content(document, key.get_ref(), table, value, files);
+            let group = name.map(|name| {
+                content.map(|(sources, names)| Group::of(name, sources).with_names(names))
+            });
             let group = document.check(group, key.span()).flatten();
-            if group.as_ref().is_some_and(|group| group.sources().is_empty()) {
+            if group.as_ref().is_some_and(Group::is_empty) {
                 document.warn(
                     key.span(),
                     WarningKind::EmptyGroup { name: key.get_ref().as_ref().into() },
@@ -65,7 +67,7 @@ impl Groups {
         }
     }
 
-    /// Reads the value of `key`: an array of group names and sources. `None` if there is an error
+    /// Reads the value of `key`: an array of group names, sources and tables of names. `None` if there is an error
     /// in it, or in a group that it names.
     pub fn named_by(
         &self,
@@ -81,7 +83,7 @@ impl Groups {
             document.error(value.span(), advice);
             return None;
         }
-        let strings = document.strings(value, &expected)?;
+        let (strings, tables) = document.strings_and_tables(value, &expected)?;
         if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
             document.error(value.span(), empty);
         }
@@ -90,7 +92,10 @@ impl Groups {
         });
         let mut groups = self.of_names(document, words);
         let sources = inline_sources(document, literals, |_, issue| issue);
-        if let (Some(groups), Ok(own)) = (&mut groups, Group::unnamed(sources)) {
+        let names = dns_names(document, tables);
+        let own = Group::unnamed(sources);
+        let own = own.map(|own| own.with_names(names.iter().cloned()));
+        if let (Some(groups), Ok(own)) = (&mut groups, own.or_else(|_| Group::unnamed_dns(names))) {
             groups.push(own);
         }
         groups.filter(|_| document.errors.len() == before)
@@ -170,32 +175,59 @@ fn inline_sources<'v>(
     sources
 }
 
-fn sources(
+/// Reads the tables of names in a list of sources.
+fn dns_names(document: &mut Document, tables: Vec<(&DeTable, Range<usize>)>) -> Vec<DnsName> {
+    let mut names = Vec::new();
+    for (table, span) in tables {
+        if let (None, Some(file)) = (table.get(dns::KEY), table.get("file")) {
+            let issue = Issue::new("a source file cannot be an element of a list");
+            let help = "make it a group of its own under `[sources]`, and list that in `from`";
+            document.error(file.span(), issue.help(help));
+            continue;
+        }
+        names.extend(dns::read(document, table, span).into_iter().flatten());
+    }
+    names
+}
+
+/// The sources of a group, and the names whose addresses are sources.
+type Content = (Arc<Vec<Source>>, Vec<DnsName>);
+
+fn content(
     document: &mut Document,
     name: &str,
     groups: &DeTable,
     value: &Value,
     files: &mut SourceFiles,
-) -> Sources {
+) -> Option<Content> {
     let before = document.errors.len();
-    let sources = match value.get_ref() {
-        DeValue::Table(table) => return list::read(document, name, table, value, files),
+    let content = match value.get_ref() {
+        DeValue::Table(table) if table.contains_key(dns::KEY) => {
+            (Arc::default(), dns::read(document, table, value.span())?)
+        }
+        DeValue::Table(table) => {
+            let sources = list::read(document, name, table, value, files);
+            return sources.map(|sources| (sources, Vec::new()));
+        }
         DeValue::Array(_) => {
             let expected = Strings { key: name, example: "192.0.2.0/24", meant: &source::values };
-            let strings = document.strings(value, &expected)?;
-            inline_sources(document, strings, |text, issue| match groups.contains_key(text) {
-                true => Issue::new(format!("{} is a group, not a source", Quoted(text)))
-                    .help("groups cannot be nested; list both in `from`"),
-                false => issue,
-            })
+            let (strings, tables) = document.strings_and_tables(value, &expected)?;
+            let names = dns_names(document, tables);
+            let sources =
+                inline_sources(document, strings, |text, issue| match groups.contains_key(text) {
+                    true => Issue::new(format!("{} is a group, not a source", Quoted(text)))
+                        .help("groups cannot be nested; list both in `from`"),
+                    false => issue,
+                });
+            (Arc::new(sources), names)
         }
         _ => {
             let help = group_help(value);
-            document.wrong_type(value, "an array of sources or a table with `file`", help);
+            document.wrong_type(value, "an array of sources or a table with `file` or `dns`", help);
             return None;
         }
     };
-    (document.errors.len() == before).then(|| Arc::new(sources))
+    (document.errors.len() == before).then_some(content)
 }
 
 /// How to write the value as a group.

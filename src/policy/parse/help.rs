@@ -32,6 +32,10 @@ impl From<PolicyError> for Issue {
             PolicyError::MixedVersions { .. } => {
                 issue.help("use sources and destinations of the same IP version")
             }
+            PolicyError::NameTakesAccess { .. } => issue.help(
+                "while a name cannot be resolved it stands for nobody, and who controls it controls its \
+                 addresses: list the addresses",
+            ),
             PolicyError::InvalidCgroup(_) => issue
                 .help("write the path that `systemctl show -P ControlGroup docker.service` prints"),
             PolicyError::NestedCgroup(_) => {
