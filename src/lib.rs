@@ -69,6 +69,7 @@
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
 //! | [`import`](mod@import) | rules of iptables → `Policy`: the chains followed with sets of flows |
+//! | `dns` | the addresses of the names in a policy (feature `dns`) |
 //! | [`policy`] | text → `Policy`, with the position of every error |
 //! | [`plan`] | the difference between the resolved ruleset and a snapshot |
 //! | [`cgroup`] | the IDs and paths of cgroups, which identify the owner of a socket |
@@ -79,6 +80,8 @@ pub mod access;
 pub mod cgroup;
 mod compile;
 mod conntrack;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod docker;
 pub mod engine;
 pub mod explain;
