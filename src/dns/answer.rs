@@ -28,8 +28,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The same error for both IP versions.
-    pub(super) fn failed(error: LookupError) -> Answer {
+    /// No answer, for this reason.
+    pub fn failed(error: LookupError) -> Answer {
         Answer { v4: Err(error.clone()), v6: Err(error), dropped: Vec::new() }
     }
 
@@ -69,10 +69,7 @@ pub(super) fn is_usable(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(it) => {
             let [first, ..] = it.octets();
-            !(first == 0
-                || first >= 224
-                || it.is_loopback()
-                || it.is_link_local())
+            !(first == 0 || first >= 224 || it.is_loopback() || it.is_link_local())
         }
         IpAddr::V6(it) => {
             !(it.is_unspecified()
@@ -91,13 +88,25 @@ mod tests {
     #[test]
     fn addresses_that_no_client_has_are_not_usable() {
         for text in [
-            "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.0.1", "169.254.1.1", "224.0.0.1",
-            "255.255.255.255", "240.0.0.1", "::", "::1", "ff02::1", "fe80::1", "::ffff:192.0.2.1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.1.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "::",
+            "::1",
+            "ff02::1",
+            "fe80::1",
+            "::ffff:192.0.2.1",
             "::192.0.2.1",
         ] {
             assert!(!is_usable(text.parse().expect("an address")), "{text}");
         }
-        for text in ["192.0.2.1", "10.0.0.1", "192.168.1.1", "100.64.0.1", "2001:db8::1", "fd00::1"] {
+        for text in ["192.0.2.1", "10.0.0.1", "192.168.1.1", "100.64.0.1", "2001:db8::1", "fd00::1"]
+        {
             assert!(is_usable(text.parse().expect("an address")), "{text}");
         }
     }

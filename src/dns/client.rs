@@ -63,7 +63,11 @@ pub(super) fn ask(
 }
 
 /// One question over a connection, where each message follows its length in two bytes.
-fn ask_by_tcp(server: SocketAddr, query: &Query, deadline: Instant) -> Result<Vec<u8>, LookupError> {
+fn ask_by_tcp(
+    server: SocketAddr,
+    query: &Query,
+    deadline: Instant,
+) -> Result<Vec<u8>, LookupError> {
     let failed = |error: io::Error| match is_timeout(&error) {
         true => LookupError::Timeout(server),
         false => LookupError::Unreachable { server, reason: error.to_string() },

@@ -38,7 +38,9 @@ pub enum LookupError {
     #[error("the name is an alias that leads to no end")]
     AliasLoop,
     /// The name has more addresses than permitted.
-    #[error("the name has {found} addresses of one IP version, more than the {permitted} of `max-addresses`")]
+    #[error(
+        "the name has {found} addresses of one IP version, more than the {permitted} of `max-addresses`"
+    )]
     TooMany {
         /// The number of its addresses.
         found: usize,

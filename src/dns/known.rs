@@ -69,6 +69,13 @@ impl KnownNames {
         ends.filter(|left| !left.is_zero()).min()
     }
 
+    /// When the addresses of the name end to count, unless they are confirmed again; those of one IP
+    /// version may end earlier. `None` if it has none.
+    pub fn end(&self, name: &DnsName) -> Option<SystemTime> {
+        let known = self.of(name.host()).filter(|known| !known.addresses.is_empty());
+        known.filter_map(|known| known.confirmed_at.checked_add(name.stale())).max()
+    }
+
     /// Forgets all names but these.
     pub fn retain(&mut self, names: &[DnsName]) {
         self.0.retain(|host, _| names.iter().any(|name| name.host() == host));

@@ -1,6 +1,6 @@
 //! A policy with the addresses of its names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::dns_name::distinct;
@@ -33,6 +33,19 @@ impl Policy {
         policy.guard.groups_mut().for_each(|group| groups.resolve(group));
         size::check(policy.entries(), policy.guard.swarm_peers().unwrap_or_default())?;
         Ok(policy)
+    }
+
+    /// The addresses that the names of the policy stand for, sorted. Names without addresses are left out.
+    pub fn found_addresses(&self) -> BTreeMap<HostName, BTreeSet<IpAddr>> {
+        let mut found: BTreeMap<HostName, BTreeSet<IpAddr>> = BTreeMap::new();
+        for source in
+            self.groups().filter(|group| !group.names().is_empty()).flat_map(Group::sources)
+        {
+            if let Some(host) = source.host() {
+                found.entry(host.clone()).or_default().insert(source.addresses().first());
+            }
+        }
+        found
     }
 }
 

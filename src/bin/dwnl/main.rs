@@ -8,7 +8,8 @@
 //! | `control` | the lock of a running `watch`, and requests to it |
 //! | `doctor` | checks of the host, and the facts that they need |
 //! | `apply` | the report of an applied policy |
-//! | `state` | the last valid policy and the one before it |
+//! | `lookup` | what a policy names and does not say: the addresses of names |
+//! | `state` | the last valid policy and the one before it, and what was looked up last |
 //! | `directory` | files that are replaced as a whole |
 //! | `warnings` | warnings for the operator |
 //! | `report` | text for people and JSON for programs |
@@ -23,6 +24,7 @@ mod control;
 mod directory;
 mod doctor;
 mod logging;
+mod lookup;
 mod report;
 mod state;
 mod warnings;

@@ -22,8 +22,9 @@ fn look_up(servers: &[SocketAddr]) -> Answer {
 /// What a server finds that sends these records for questions about IPv4 and IPv6 addresses.
 fn of(v4: &[Record], v6: &[Record]) -> Answer {
     let (v4, v6) = (v4.to_vec(), v6.to_vec());
-    let server =
-        Server::start(move |query| vec![answer(query, if server::is_v6(query) { &v6 } else { &v4 })]);
+    let server = Server::start(move |query| {
+        vec![answer(query, if server::is_v6(query) { &v6 } else { &v4 })]
+    });
     look_up(&[server.address()])
 }
 
@@ -54,7 +55,8 @@ fn aliases_are_followed_within_the_answer() {
     assert_eq!(addresses(&found.v4), ["192.0.2.9"]);
     assert_eq!(found.ttl(), Some(Duration::from_secs(50)));
     assert_eq!(found.v6, Err(LookupError::NoAddress));
-    let circle = [Record::cname("b.example", 9), Record::cname("home.example.net", 9).of("b.example")];
+    let circle =
+        [Record::cname("b.example", 9), Record::cname("home.example.net", 9).of("b.example")];
     assert_eq!(of(&circle, &[]).v4, Err(LookupError::AliasLoop));
 }
 

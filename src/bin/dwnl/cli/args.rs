@@ -166,6 +166,9 @@ pub struct CheckArgs {
     /// Read as the user of the services, or as USER, and report files that the services cannot read
     #[arg(long, value_name = "USER", num_args = 0..=1)]
     pub as_service: Option<Option<String>>,
+    /// Look up the names of sources, and warn of those that cannot be resolved
+    #[arg(long)]
+    pub resolve: bool,
     /// The list to check in place of a policy.
     #[command(flatten)]
     pub list: ListArgs,
@@ -246,6 +249,9 @@ pub struct PlanArgs {
     /// The network namespace to compare.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Where the last known addresses of names are stored.
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Exit with status 3 to 5 if the kernel differs from the policy: 3 sources would gain or lose
     /// access, 4 only the form or order of rules differs, 5 only what Docker publishes
     #[arg(long)]
@@ -335,6 +341,9 @@ pub struct ExplainArgs {
     /// The network namespace to look at.
     #[command(flatten)]
     pub namespace: Namespace,
+    /// Where the last known addresses of names are stored.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 impl ExplainArgs {

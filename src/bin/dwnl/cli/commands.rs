@@ -26,8 +26,9 @@ use super::trace::trace;
 use super::{Console, INVALID, capabilities, grants, service_user, source_list, trial};
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
+use crate::lookup::{Freshness, Names};
 use crate::report::{ApplyReport, Check, Difference, GrantCounts, Operation, Rules, Show};
-use crate::state::{Fallback, Recorder, StateOptions};
+use crate::state::{Fallback, Recorder, StateOptions, Store};
 use crate::warnings::{host_warnings, plan_warnings};
 use crate::watch::{Endpoints, Signals, Watch};
 
@@ -81,7 +82,13 @@ fn check(args: &CheckArgs, console: &Console) -> anyhow::Result<ExitCode> {
         service_user::check_sandbox(&mut loaded);
     }
     let policy = loaded.policy?;
-    console.report(&Check::passed(args.policy.path(), &policy, &loaded.warnings))?;
+    let mut check = Check::passed(args.policy.path(), &policy, &loaded.warnings);
+    if args.resolve {
+        let (_, unresolved) = Names::default().resolve(policy.clone(), None, Freshness::Fresh)?;
+        console.warn(&unresolved);
+        check.unresolved = Some(unresolved);
+    }
+    console.report(&check)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -92,8 +99,11 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let Prepared { policy, desired, mut engine, mut warnings } =
-        prepare(&args.namespace, || read(&args.policy, console))?;
+    let Prepared { policy, desired, mut engine, mut warnings } = prepare(&args.namespace, || {
+        let (policy, warnings) = read(&args.policy, console)?;
+        let store = names_store(&policy, &args.state, &args.namespace);
+        Names::default().resolve_for(policy, warnings, store.as_ref(), console)
+    })?;
     let progress = console.progress("comparing the policy with the kernel");
     let preview = engine.preview_policy(&policy, &desired)?;
     drop(progress);
@@ -123,11 +133,11 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let recorder =
         Recorder::open(state_options(&args.state, &args.namespace), args.policy.path(), "apply");
     let recorder = recorder.falling_back(args.fallback);
-    let mut fallback = None;
+    let (mut fallback, mut names) = (None, Names::default());
     let Prepared { policy, desired, mut engine, warnings } = prepare(&args.namespace, || {
         let (policy, warnings, instead) = read_or_fall_back(&args.policy, &recorder, console)?;
         fallback = instead;
-        Ok((policy, warnings))
+        names.resolve_for(policy, warnings, recorder.store(), console)
     })?;
     trial::refuse_if_pending(&args.namespace)?;
     let progress = console.progress("applying the policy");
@@ -142,6 +152,7 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     if fallback.is_none() {
         findings.not_stored(recorder.record(&policy));
     }
+    findings.not_stored(names.record(recorder.store()));
     drop(progress);
     console.warn(&findings.warnings);
     findings.warnings.splice(..0, warnings);
@@ -305,6 +316,33 @@ pub(super) fn state_options<'a>(
     namespace: &'a Namespace,
 ) -> StateOptions<'a> {
     StateOptions { directory: state.directory(), namespace: namespace.path() }
+}
+
+/// The state directory, if the policy has names whose last known addresses are stored there.
+pub(super) fn names_store(
+    policy: &Policy,
+    state: &StateArgs,
+    namespace: &Namespace,
+) -> Option<Store> {
+    let has_names = !policy.dns_names().is_empty();
+    has_names.then(|| Store::open(state_options(state, namespace)).ok().flatten()).flatten()
+}
+
+impl Names {
+    /// [`Names::resolve`] for a command that changes the kernel, or shows how it would. The warnings are
+    /// printed, and added to those about the policy.
+    pub(super) fn resolve_for(
+        &mut self,
+        policy: Policy,
+        mut warnings: Vec<String>,
+        store: Option<&Store>,
+        console: &Console,
+    ) -> anyhow::Result<(Policy, Vec<String>)> {
+        let (policy, unresolved) = self.resolve(policy, store, Freshness::Fresh)?;
+        console.warn(&unresolved);
+        warnings.extend(unresolved);
+        Ok((policy, warnings))
+    }
 }
 
 /// A policy, and an engine to compare the kernel with it.

@@ -7,7 +7,8 @@ use dwnl::policy::LoadedPolicy;
 
 use super::Console;
 use super::args::ExplainArgs;
-use super::commands::open;
+use super::commands::{names_store, open};
+use crate::lookup::{Freshness, Names};
 use crate::report::{Explain, PolicyRead};
 
 /// The exit status if the source does not get in.
@@ -17,10 +18,17 @@ const UNKNOWN: u8 = 4;
 
 /// Prints the explanation. Changes nothing.
 pub fn explain(args: &ExplainArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let mut engine = open(args.namespace.path())?;
     let path = args.policy.path();
     // Without a valid policy there is still the kernel to look at.
-    let read = LoadedPolicy::load_from(path, args.policy.base_directory()).policy;
+    let mut read = LoadedPolicy::load_from(path, args.policy.base_directory()).policy;
+    if let Ok(policy) = &mut read {
+        let store = names_store(policy, &args.state, &args.namespace);
+        let known = Names::default().resolve(policy.clone(), store.as_ref(), Freshness::Known);
+        let (resolved, unresolved) = known?;
+        console.warn(&unresolved);
+        *policy = resolved;
+    }
+    let mut engine = open(args.namespace.path())?;
     let question = Question {
         source: args.source,
         destination: args.destination,

@@ -19,5 +19,6 @@ mod trace;
 mod trial;
 
 pub use args::Cli;
+pub use capabilities::drop_all as drop_capabilities;
 pub use commands::run;
 pub use console::{Console, FAILED, INVALID};

@@ -18,6 +18,7 @@ use super::commands::{open, state_options};
 use super::{Console, capabilities};
 use crate::confirm::pending_trial;
 use crate::control::running_watch;
+use crate::lookup::{Freshness, Names};
 use crate::report::{
     DeniedReport, DropReport, FileReport, FileState, GrantCounts, KernelReport, PortReport, Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
@@ -41,6 +42,13 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
     let is_current = report.state == FileState::Current;
     let stored = applied.map(|(policy, _)| policy);
     let policy = if is_current { file.ok() } else { stored.or(file.ok()) };
+    let policy = policy
+        .map(|policy| Names::default().resolve(policy, store.as_ref(), Freshness::Known))
+        .transpose()?;
+    let policy = policy.map(|(policy, unresolved)| {
+        warnings.0.extend(unresolved);
+        policy
+    });
     let mut engine = open(args.namespace.path())?;
     let progress = console.progress("comparing the policy with the kernel");
     let host = policy.as_ref().map(|policy| Host::read(&mut engine, policy)).transpose()?;

@@ -11,6 +11,7 @@ use super::commands::{Prepared, find_watch, prepare, read_or_fall_back, state_op
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
 use crate::confirm::{Trial, TrialRequest, Verdict, pending_trial};
+use crate::lookup::Names;
 use crate::report::TrialReport;
 use crate::state::{Recorder, Store};
 use crate::warnings::host_warnings;
@@ -25,6 +26,8 @@ pub fn apply(
     let state = state_options(&args.state, &args.namespace);
     let recorder = Recorder::open(state, args.policy.path(), "apply");
     let (policy, warnings, _) = read_or_fall_back(&args.policy, &recorder, console)?;
+    let mut names = Names::default();
+    let (policy, warnings) = names.resolve_for(policy, warnings, recorder.store(), console)?;
     let desired = compile(&policy);
     capabilities::require_capabilities(args.namespace.path())?;
     let trial = Trial::open(args.namespace.path())?;
@@ -56,6 +59,7 @@ pub fn apply(
     let (applied, mut findings, elapsed) = applied;
     let known = findings.warnings.len();
     findings.not_stored(recorder.record(&policy));
+    findings.not_stored(names.record(recorder.store()));
     console.warn(&findings.warnings[known..]);
     findings.warnings.splice(..0, warnings);
     let applied = (applied, findings, elapsed);
@@ -99,12 +103,17 @@ pub fn rollback(
         bail!("no policy is on trial, and no previous policy is stored");
     };
     let source = stored.metadata().source.clone();
-    let read = || Ok((stored.policy("policy.previous")?, Vec::new()));
+    let mut names = Names::default();
+    let read = || {
+        let policy = stored.policy("policy.previous")?;
+        names.resolve_for(policy, Vec::new(), Some(&store), console)
+    };
     let Prepared { policy, desired, mut engine, .. } = prepare(&args.namespace, read)?;
     let applied = engine.apply_compiled(&policy, &desired)?;
     let mut findings = Findings::of(&policy, &applied);
     let recorded = store.record(&policy, &source, "rollback").map_err(|error| error.to_string());
     findings.not_stored(recorded);
+    findings.not_stored(names.record(Some(&store)));
     findings.warnings.push(format!(
         "{} is unchanged: the next apply of it, for example at boot, undoes the rollback",
         source.display()

@@ -23,6 +23,9 @@ pub struct Check<'a> {
     errors: Vec<ErrorReport<'a>>,
     /// `None` if the policy has errors.
     warnings: Option<Vec<WarningReport<'a>>>,
+    /// Sentences about the names that cannot be resolved; `None` if none were looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unresolved: Option<Vec<String>>,
 }
 
 /// [`PolicyWarning`] for programs.
@@ -55,6 +58,7 @@ impl<'a> Check<'a> {
             source_count: Some(count_sources(policy)),
             errors: Vec::new(),
             warnings: Some(warnings.iter().map(WarningReport::from).collect()),
+            unresolved: None,
         }
     }
 
@@ -83,6 +87,7 @@ impl<'a> Check<'a> {
             source_count: None,
             errors: diagnostics.0.iter().map(ErrorReport::from).collect(),
             warnings: None,
+            unresolved: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use super::count::Count;
 use super::format::{Elapsed, Escaped, join_limited};
 use super::indented::Indented;
+use super::names::{NameChange, sentence};
 use super::{
     ApplyReport, Attribution, Check, Report, fallback_sentence, write_diagnostics, write_error,
     write_warning,
@@ -37,6 +38,19 @@ pub enum Event<'a> {
         /// The changes.
         #[serde(flatten)]
         done: ApplyReport<'a>,
+    },
+    /// Names in the policy have other addresses, and the policy was applied with them.
+    Names {
+        /// The names.
+        names: Vec<NameChange>,
+        /// The changes.
+        #[serde(flatten)]
+        done: ApplyReport<'a>,
+    },
+    /// A name that could not be resolved is resolved again.
+    Resolved {
+        /// The name.
+        name: &'a str,
     },
     /// With `--manual`: the policy's files have changed, and are not applied yet.
     Changed {
@@ -157,6 +171,8 @@ impl<'a> Event<'a> {
             Event::Repair { is_flapping: false, .. } | Event::Stable { .. } => Level::Notice,
             Event::Start { .. }
             | Event::Reload { .. }
+            | Event::Names { .. }
+            | Event::Resolved { .. }
             | Event::Changed { .. }
             | Event::Schedule { .. }
             | Event::Overrun
@@ -174,6 +190,8 @@ impl<'a> Event<'a> {
             Event::Reload { had_errors: true, .. } => {
                 writeln!(out, "policy reloaded (errors fixed)")
             }
+            Event::Names { names, .. } => writeln!(out, "{}", Escaped(sentence(names))),
+            Event::Resolved { name } => writeln!(out, "{} is resolved again", Escaped(name)),
             Event::Changed { policy } => {
                 let policy = Escaped(policy.display());
                 writeln!(out, "{policy} has changed; apply it with `dwnl apply` or SIGHUP")
@@ -235,7 +253,9 @@ impl<'a> Event<'a> {
 
     fn write_details(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Event::Start { done, .. } | Event::Reload { done, .. } => done.write(out),
+            Event::Start { done, .. } | Event::Reload { done, .. } | Event::Names { done, .. } => {
+                done.write(out)
+            }
             Event::Repair { done, .. } => {
                 done.write_difference(out)?;
                 done.write_effects(out)

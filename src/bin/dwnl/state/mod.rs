@@ -1,9 +1,11 @@
 //! The state directory: the policy in force and the one before it, so that a policy file with errors
-//! leaves a last valid policy to fall back to.
+//! leaves a last valid policy to fall back to; and the addresses that were found last for its names.
 
 mod fallback;
 mod grants;
 mod location;
+#[cfg(feature = "dns")]
+mod names;
 mod recorder;
 mod store;
 

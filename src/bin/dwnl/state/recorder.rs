@@ -53,10 +53,14 @@ impl Recorder {
         })
     }
 
+    /// The state directory, if state is kept and the directory can be used.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref().ok()?.as_ref()
+    }
+
     /// The policy that was put in force last, if it is stored and can be read.
     pub fn applied(&self) -> Option<Policy> {
-        let store = self.store.as_ref().ok()?.as_ref()?;
-        store.last_valid().ok()?.map(|(policy, _)| policy)
+        self.store()?.last_valid().ok()?.map(|(policy, _)| policy)
     }
 
     /// Has the engine add the grants and bans that are kept, when it creates their sets.

@@ -147,21 +147,29 @@ impl Store {
     }
 
     fn read(&self, name: &str) -> Result<Option<StoredPolicy>, StoreError> {
-        let bytes = self.directory.read(name, STATE_MAX).map_err(|error| self.io(name, error))?;
-        let stored = bytes.map(StoredPolicy::from_bytes).transpose();
+        let stored = self.read_file(name, STATE_MAX)?.map(StoredPolicy::from_bytes).transpose();
         stored.map_err(|error| self.invalid(name, error))
     }
 
     fn write(&self, name: &str, stored: &StoredPolicy) -> Result<(), StoreError> {
-        let written = self.directory.replace_durably(name, stored.as_bytes());
-        written.map_err(|error| self.io(name, error))
+        self.write_file(name, stored.as_bytes())
+    }
+
+    /// The content of a file of at most `max` bytes; `None` if there is none.
+    pub(super) fn read_file(&self, name: &str, max: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.directory.read(name, max).map_err(|error| self.io(name, error))
+    }
+
+    /// Replaces a file.
+    pub(super) fn write_file(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        self.directory.replace_durably(name, content).map_err(|error| self.io(name, error))
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn io(&self, name: &str, error: io::Error) -> StoreError {
+    pub(super) fn io(&self, name: &str, error: io::Error) -> StoreError {
         StoreError::Io { path: self.path(name), error }
     }
 

@@ -8,6 +8,7 @@ mod files;
 mod log;
 mod lossy_writer;
 mod metrics;
+mod names;
 mod reload;
 mod signals;
 mod systemd;
@@ -28,6 +29,7 @@ use nix::sys::time::TimeSpec;
 
 use crate::apply::Findings;
 use crate::control::{ControlSocket, PendingRequest, RepairRecord};
+use crate::lookup::WatchedNames;
 use crate::report::Event;
 use crate::state::Recorder;
 use files::{Change, Files};
@@ -48,6 +50,8 @@ const COUNTING: &str = "read the counters of the rules";
 const READING_REFUSALS: &str = "read what the guard refused";
 const FALLING_BACK: &str = "apply the last valid policy instead";
 const STORING: &str = "store the policy";
+const LOOKING_UP: &str = "look up the policy's names";
+const STORING_NAMES: &str = "store the addresses of names";
 const WRITING: &str = "write the metrics";
 
 /// Keeps the policy of a file in force.
@@ -69,6 +73,7 @@ pub struct Watch {
     /// Whether the files may have changed since they were read, as far as it was logged.
     is_change_logged: bool,
     recorder: Option<Recorder>,
+    names: WatchedNames,
     /// What the files held when they were last read, if it is in force or has errors.
     loaded: Option<LoadedPolicy>,
     /// The findings of the last report, so that they are not repeated.
@@ -107,6 +112,7 @@ impl Watch {
             is_manual: false,
             is_change_logged: false,
             recorder: None,
+            names: WatchedNames::default(),
             loaded: None,
             reported: Findings::default(),
             started_at: SystemTime::now(),
@@ -185,6 +191,7 @@ impl Watch {
         } else if is_due(self.debounce.due()) {
             self.on_files_changed();
         }
+        self.on_names();
         if is_due(self.notifier.due()) {
             let ping = self.notifier.ping(Instant::now());
             self.log.report_result(NOTIFYING, ping);
@@ -208,13 +215,19 @@ impl Watch {
     /// Waits until something happens or is due.
     fn wait(&self) -> nix::Result<()> {
         let reconciler = self.reconciler.next_deadline();
-        let others =
-            [self.notifier.due(), self.exporter.due(), self.debounce.due(), self.control.due()];
+        let others = [
+            self.notifier.due(),
+            self.exporter.due(),
+            self.debounce.due(),
+            self.control.due(),
+            self.names.due(),
+        ];
         let next = others.into_iter().chain([reconciler]).flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
         let others = [self.signals.as_fd(), self.files.as_fd()];
         let sources = self.reconciler.poll_fds().into_iter().chain(others);
         let sources = sources.chain(self.control.poll_fds());
+        let sources = sources.chain(self.names.poll_fd());
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
         let sources = sources.chain(self.exporter.poll_fds());
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));

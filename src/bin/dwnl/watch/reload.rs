@@ -37,7 +37,10 @@ impl Watch {
             Ok(policy) => (policy.clone(), None),
             Err(errors) => self.fall_back(errors)?,
         };
+        self.load_names();
+        let policy = self.names.resolve(&policy);
         let applied = self.set_policy(policy, policy_warnings(&loaded))?;
+        self.follow_names();
         self.follow(&loaded.watch_paths);
         self.loaded = Some(loaded);
         match fallback {
@@ -120,9 +123,11 @@ impl Watch {
     }
 
     fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) -> Reload {
+        let policy = self.names.resolve(&policy);
         match self.set_policy(policy, policy_warnings(&loaded)) {
             Ok(applied) => {
                 self.log.clear(RELOADING);
+                self.follow_names();
                 let had_errors = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
                 self.loaded = Some(loaded);
                 self.record();
@@ -145,7 +150,7 @@ impl Watch {
     }
 
     /// Applies a policy about which there are these warnings.
-    fn set_policy(
+    pub(super) fn set_policy(
         &mut self,
         policy: Policy,
         warnings: Vec<String>,
@@ -165,6 +170,11 @@ impl Watch {
         Ok(applied)
     }
 
+    /// The warnings about the policy that was read last.
+    pub(super) fn policy_warnings(&self) -> Vec<String> {
+        self.loaded.as_ref().map(policy_warnings).unwrap_or_default()
+    }
+
     /// Stores the policy in force. The rules do not depend on it, so a failure is only reported.
     fn record(&mut self) {
         let Some((recorder, policy)) = self.recorder.as_ref().zip(self.reconciler.policy()) else {
@@ -176,7 +186,7 @@ impl Watch {
         }
     }
 
-    fn report<'a>(&self, applied: &'a Applied) -> ApplyReport<'a> {
+    pub(super) fn report<'a>(&self, applied: &'a Applied) -> ApplyReport<'a> {
         let (mut found, verbose) = (self.reported.clone(), self.log.is_verbose());
         found.is_fallback = self.counters.is_fallback;
         apply::report(applied, found, applied.elapsed, verbose)

@@ -17,6 +17,8 @@ pub struct Counters {
     pub is_flapping: bool,
     /// Published ports that no entry of the policy covers, when the rules were compared last.
     pub uncovered_ports: usize,
+    /// The names in the policy that cannot be resolved, or not completely.
+    pub unresolved_names: usize,
     /// Commits rejected because the ruleset changed concurrently.
     pub conflicts: u64,
     /// Overruns of the netlink buffer.

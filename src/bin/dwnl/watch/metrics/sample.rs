@@ -88,6 +88,11 @@ impl Sample<'_> {
             "Published ports that no entry of the policy covers, so that they are blocked.",
             self.counters.uncovered_ports,
         );
+        text.gauge(
+            "names_unresolved",
+            "Names in the policy that cannot be resolved, or not completely.",
+            self.counters.unresolved_names,
+        );
         text.gauge("warnings", "Warnings about the policy and the host.", self.warnings);
     }
 

@@ -1,0 +1,126 @@
+//! The thread of `watch` that looks up names. It may hang without harm: nobody waits for it.
+
+use std::collections::BTreeMap;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dwnl::dns::{Answer, Refresh, Resolver};
+use dwnl::policy::{DnsName, HostName};
+
+use crate::cli::drop_capabilities;
+
+/// How long the answers of one round may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Lookups that are due within this time are made together.
+const TOGETHER: Duration = Duration::from_millis(200);
+/// The pause if there are no names.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// The answer for a name.
+pub type NameNews = (DnsName, Answer);
+
+/// The thread. It ends with this value, after its current lookup.
+pub struct NameWorker {
+    names: Sender<Vec<DnsName>>,
+    news: Receiver<Vec<NameNews>>,
+    /// Gets a byte after each answer.
+    wake: PipeReader,
+}
+
+impl NameWorker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start() -> io::Result<NameWorker> {
+        let (names, wanted) = channel();
+        let (sender, news) = channel();
+        let (wake, waker) = io::pipe()?;
+        let name = thread::Builder::new().name("names".to_owned());
+        name.spawn(move || {
+            // Answers come from anybody.
+            if drop_capabilities().is_ok() {
+                serve(&wanted, &sender, waker);
+            }
+        })?;
+        Ok(NameWorker { names, news, wake })
+    }
+
+    /// Sets the names to keep current. Those that are new are looked up at once.
+    pub fn follow(&self, names: Vec<DnsName>) {
+        // If the thread has ended, the last known addresses become stale.
+        let _ = self.names.send(names);
+    }
+
+    /// The answers since the last call.
+    pub fn news(&mut self) -> Vec<NameNews> {
+        let news: Vec<Vec<NameNews>> = self.news.try_iter().collect();
+        for _ in &news {
+            // The byte follows the answers at once.
+            let _ = self.wake.read(&mut [0]);
+        }
+        news.into_iter().flatten().collect()
+    }
+}
+
+impl AsFd for NameWorker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+/// A name with the time of its next lookup.
+struct Slot {
+    name: DnsName,
+    refresh: Refresh,
+    due: Instant,
+}
+
+fn serve(wanted: &Receiver<Vec<DnsName>>, news: &Sender<Vec<NameNews>>, mut waker: PipeWriter) {
+    let mut slots: BTreeMap<HostName, Slot> = BTreeMap::new();
+    loop {
+        let due = slots.values().map(|slot| slot.due).min();
+        let pause = due.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
+        match wanted.recv_timeout(pause) {
+            Ok(names) => slots = follow(slots, names),
+            Err(RecvTimeoutError::Timeout) => {
+                let found = look_up(&mut slots);
+                let is_sent =
+                    found.is_empty() || (news.send(found).is_ok() && waker.write_all(&[0]).is_ok());
+                if !is_sent {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// These names, with the times of those that were followed before.
+fn follow(mut slots: BTreeMap<HostName, Slot>, names: Vec<DnsName>) -> BTreeMap<HostName, Slot> {
+    let slot = |name: DnsName| {
+        let host = name.host().clone();
+        let fresh = || (Refresh::default(), Instant::now());
+        let old = slots.remove(&host).map(|old| (old.refresh, old.due));
+        let (refresh, due) = old.unwrap_or_else(fresh);
+        (host, Slot { name, refresh, due })
+    };
+    names.into_iter().map(slot).collect()
+}
+
+/// Looks up the names that are due.
+fn look_up(slots: &mut BTreeMap<HostName, Slot>) -> Vec<NameNews> {
+    let until = Instant::now() + TOGETHER;
+    let due: Vec<&mut Slot> = slots.values_mut().filter(|slot| slot.due <= until).collect();
+    let names: Vec<DnsName> = due.iter().map(|slot| slot.name.clone()).collect();
+    // The servers may have changed since the last time.
+    let answers = Resolver::of_system().look_up_all(&names, Instant::now() + PATIENCE);
+    let now = Instant::now();
+    for (slot, answer) in due.into_iter().zip(&answers) {
+        slot.due = now + slot.refresh.pause(&slot.name, answer);
+    }
+    names.into_iter().zip(answers).collect()
+}
