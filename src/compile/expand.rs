@@ -37,6 +37,7 @@ pub(super) fn origin(entry: &Entry, group: Option<&Group>, source: Option<&Sourc
         entry: entry.name().cloned(),
         at: entry.at().cloned(),
         group: group.and_then(|group| group.name().cloned()),
+        host: source.and_then(|source| source.host().map(|host| host.name().clone())),
         source: source.and_then(|source| source.at().cloned()),
     }
 }

@@ -157,6 +157,7 @@ fn origin(entry: &Entry, source: Option<(&Group, &Source)>) -> Origin {
         entry: entry.name().cloned(),
         at: entry.at().cloned(),
         group: source.and_then(|(group, _)| group.name().cloned()),
+        host: source.and_then(|(_, source)| source.host().map(|host| host.name().clone())),
         source: source.and_then(|(_, source)| source.at().cloned()),
     }
 }

@@ -29,6 +29,8 @@ pub struct Origin {
     pub at: Option<Location>,
     /// The group that the source belongs to, if the group has a name.
     pub group: Option<Arc<str>>,
+    /// The host name that the source was found for, if the policy does not list its address.
+    pub host: Option<Arc<str>>,
     /// Where the source was read; `None` if it was not read from a file or there is no source.
     pub source: Option<Location>,
 }
@@ -45,8 +47,11 @@ impl fmt::Display for Origin {
         }
         match &self.group {
             Some(group) => write!(f, ", group `{group}`")?,
-            None if self.source.is_some() => write!(f, ", source")?,
+            None if self.source.is_some() && self.host.is_none() => write!(f, ", source")?,
             None => {}
+        }
+        if let Some(host) = &self.host {
+            write!(f, ", name `{host}`")?;
         }
         match &self.source {
             Some(source) => write!(f, " ({source})"),

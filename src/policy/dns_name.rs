@@ -17,6 +17,11 @@ impl HostName {
         HostName(name.to_ascii_lowercase().into())
     }
 
+    /// The name, to be shared.
+    pub(crate) fn name(&self) -> &Name {
+        &self.0
+    }
+
     /// The name as text, without a dot at its end.
     pub fn as_str(&self) -> &str {
         &self.0

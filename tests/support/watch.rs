@@ -64,9 +64,21 @@ impl Files {
 
     /// Starts `dwnl watch` with these options and environment variables.
     pub fn launch(self, host: &Namespace, options: &[&str], variables: &[(&str, &str)]) -> Watch {
+        self.launch_through(&[], host, options, variables)
+    }
+
+    /// [`Files::launch`] through this command, which runs another one.
+    pub fn launch_through(
+        self,
+        command: &[&str],
+        host: &Namespace,
+        options: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Watch {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a log");
         let events = File::options().create(true).append(true).open(self.path("events"));
         let process = companion(&host.path())
+            .args(command)
             .args([env!("CARGO_BIN_EXE_dwnl"), "watch", "-f"])
             .arg(self.policy())
             .args(options)

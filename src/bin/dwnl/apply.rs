@@ -7,7 +7,7 @@ use dwnl::model::{ForeignTranslations, PublishedPort};
 use dwnl::{Error, Policy};
 
 use crate::report::{
-    AccessReport, ApplyReport, Difference, GrantCounts, Operation, PolicyEffects, Tense,
+    AccessReport, ApplyReport, Difference, GrantCounts, HostLabels, Operation, PolicyEffects, Tense, host_labels,
 };
 use crate::warnings::warnings;
 
@@ -24,6 +24,8 @@ pub struct Findings {
     pub foreign_translations: Vec<ForeignTranslations>,
     /// What is allowed and denied by hand.
     pub by_hand: Option<GrantCounts>,
+    /// The host names of the policy by their addresses.
+    pub names: HostLabels,
 }
 
 impl Findings {
@@ -38,6 +40,7 @@ impl Findings {
             uncovered: applied.uncovered.clone(),
             foreign_translations: plan.foreign_translations.clone(),
             by_hand: None,
+            names: host_labels(policy),
         }
     }
 
@@ -55,12 +58,14 @@ pub fn report<'a>(
     elapsed: Duration,
     verbose: bool,
 ) -> ApplyReport<'a> {
-    let Findings { is_fallback, warnings, uncovered, foreign_translations, by_hand } = findings;
+    let Findings { is_fallback, warnings, uncovered, foreign_translations, by_hand, names } = findings;
     let Applied { outcome, conntrack, .. } = applied;
+    let mut access = AccessReport::new(outcome, Tense::Done, verbose);
+    access.names = names;
     let mut done = ApplyReport::new(Operation::Apply, outcome, elapsed);
     done.effects = Some(PolicyEffects {
         is_fallback,
-        access: AccessReport::new(outcome, Tense::Done, verbose),
+        access,
         flows: conntrack.as_ref().ok().copied().into(),
         uncovered_ports: uncovered,
         foreign_translations,

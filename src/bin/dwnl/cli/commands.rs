@@ -99,15 +99,17 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
+    let mut names = Names::default();
     let Prepared { policy, desired, mut engine, mut warnings } = prepare(&args.namespace, || {
         let (policy, warnings) = read(&args.policy, console)?;
         let store = names_store(&policy, &args.state, &args.namespace);
-        Names::default().resolve_for(policy, warnings, store.as_ref(), console)
+        names.resolve_for(policy, warnings, store.as_ref(), console)
     })?;
     let progress = console.progress("comparing the policy with the kernel");
     let preview = engine.preview_policy(&policy, &desired)?;
     drop(progress);
     let mut difference = Difference::preview(&preview, console.verbose());
+    difference.set_names(names.labels(&policy));
     let mut found = plan_warnings(&policy, &preview);
     found.extend(host_warnings(&mut engine, &policy, &preview.outcome.docker));
     console.warn(&found);
@@ -149,6 +151,7 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     findings.warnings.extend(host_warnings(&mut engine, &policy, &applied.outcome.docker));
     findings.by_hand = by_hand(&policy, &mut engine, &before, &mut findings.warnings);
     findings.is_fallback = fallback.is_some();
+    findings.names = names.labels(&policy);
     if fallback.is_none() {
         findings.not_stored(recorder.record(&policy));
     }

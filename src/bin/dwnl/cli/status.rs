@@ -42,9 +42,9 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
     let is_current = report.state == FileState::Current;
     let stored = applied.map(|(policy, _)| policy);
     let policy = if is_current { file.ok() } else { stored.or(file.ok()) };
-    let policy = policy
-        .map(|policy| Names::default().resolve(policy, store.as_ref(), Freshness::Known))
-        .transpose()?;
+    let mut names = Names::default();
+    let policy =
+        policy.map(|policy| names.resolve(policy, store.as_ref(), Freshness::Known)).transpose()?;
     let policy = policy.map(|(policy, unresolved)| {
         warnings.0.extend(unresolved);
         policy
@@ -59,6 +59,7 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
         file: report,
         watch: watch.as_ref().map(WatchReport::from),
         is_on_trial: pending_trial(args.namespace.path()).is_some(),
+        names: names.reports(),
         verbose: console.verbose(),
         warnings: warnings.0,
         ..Status::default()

@@ -39,6 +39,7 @@ pub fn apply(
         drop(progress);
         let mut findings = Findings::of(&policy, &applied);
         findings.warnings.extend(host_warnings(engine, &policy, &applied.outcome.docker));
+        findings.names = names.labels(&policy);
         Ok((applied, findings, started.elapsed()))
     };
     let report = |(applied, findings, elapsed): &(_, Findings, _)| {
@@ -111,6 +112,7 @@ pub fn rollback(
     let Prepared { policy, desired, mut engine, .. } = prepare(&args.namespace, read)?;
     let applied = engine.apply_compiled(&policy, &desired)?;
     let mut findings = Findings::of(&policy, &applied);
+    findings.names = names.labels(&policy);
     let recorded = store.record(&policy, &source, "rollback").map_err(|error| error.to_string());
     findings.not_stored(recorded);
     findings.not_stored(names.record(Some(&store)));

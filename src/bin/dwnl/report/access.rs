@@ -14,6 +14,7 @@ use dwnl::schedule_of_set;
 use serde::{Serialize, Serializer};
 
 use super::format::{Escaped, display};
+use super::names::HostLabels;
 use super::style::{ADDED, REMOVED};
 use sentences::{effect, exceptions, protection, service, who};
 
@@ -32,6 +33,9 @@ pub struct AccessReport {
     protection_changes: Vec<String>,
     #[serde(skip)]
     diff: AccessDiff,
+    /// The host names of the policy by their addresses.
+    #[serde(skip)]
+    pub names: HostLabels,
     #[serde(skip)]
     tense: Tense,
     #[serde(skip)]
@@ -55,6 +59,7 @@ impl AccessReport {
             access: diff.changes.iter().map(|it| ChangeReport::new(it, verbose)).collect(),
             protection_changes: protection(&diff, tense),
             diff,
+            names: HostLabels::new(),
             tense,
             verbose,
         }
@@ -81,11 +86,12 @@ impl AccessReport {
 
     fn write_change(&self, out: &mut dyn Write, change: &AccessChange) -> io::Result<()> {
         if !self.was_enforced {
-            let (service, who) = (Escaped(service(change, false)), who(change, self.verbose));
+            let (service, who) =
+                (Escaped(service(change, false)), who(change, &self.names, self.verbose));
             return writeln!(out, "  {service}: {who}");
         }
         let service = Escaped(service(change, true));
-        let effect = effect(change, self.tense, self.verbose);
+        let effect = effect(change, &self.names, self.tense, self.verbose);
         let (style, sign) = if change.is_gain { (ADDED, '+') } else { (REMOVED, '-') };
         let exceptions = Escaped(exceptions(change));
         writeln!(out, "{style}{sign} {service}: {effect}{exceptions}{style:#}")

@@ -12,6 +12,7 @@ use super::change::ChangeReport;
 use super::count::Counts;
 use super::foreign_translations::{self, write_left_out};
 use super::grants::{GrantCounts, write_by_hand};
+use super::names::HostLabels;
 use super::object::Object;
 use super::style::HEADING;
 use super::{Report, preview::PreviewReport};
@@ -62,6 +63,13 @@ impl<'a> Difference<'a> {
             uncovered_ports: preview.uncovered.clone(),
         };
         Difference { preview: Some(report), ..Difference::new(&preview.outcome.plan, verbose) }
+    }
+
+    /// Adds the host names of the policy to the sources that they stand for.
+    pub fn set_names(&mut self, names: HostLabels) {
+        if let Some(preview) = &mut self.preview {
+            preview.access.names = names;
+        }
     }
 
     /// The changes.

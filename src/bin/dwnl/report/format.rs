@@ -99,6 +99,7 @@ pub struct OriginReport<'a> {
     entry: Option<&'a str>,
     entry_location: Option<LocationReport<'a>>,
     group: Option<&'a str>,
+    source_name: Option<&'a str>,
     source_location: Option<LocationReport<'a>>,
 }
 
@@ -108,6 +109,7 @@ impl<'a> From<&'a Origin> for OriginReport<'a> {
             entry: origin.entry.as_deref(),
             entry_location: origin.at.as_ref().map(LocationReport::from),
             group: origin.group.as_deref(),
+            source_name: origin.host.as_deref(),
             source_location: origin.source.as_ref().map(LocationReport::from),
         }
     }

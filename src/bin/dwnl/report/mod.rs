@@ -55,7 +55,7 @@ pub use format::join_limited;
 pub use grants::{GrantCounts, Granted, Grants, Revoked};
 pub use import::Import;
 pub use json_object::JsonObject;
-pub use names::NameChange;
+pub use names::{HostLabels, NameChange, NameReport, host_labels};
 pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
 pub use show::Show;

@@ -1,12 +1,50 @@
 //! The names of a policy whose addresses have changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use dwnl::Policy;
 use serde::Serialize;
 
 use super::format::join_limited;
+
+/// The names by the addresses that they stand for.
+pub type HostLabels = BTreeMap<IpAddr, String>;
+
+/// A name in the policy in force.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct NameReport {
+    /// The name.
+    pub name: String,
+    /// The addresses that it stands for.
+    pub addresses: Vec<IpAddr>,
+    /// When they were found last; `None` if none were.
+    pub confirmed_at: Option<String>,
+}
+
+impl NameReport {
+    /// `home.example.net: 192.0.2.7, found at 2026-11-27T22:47:00Z`
+    pub fn words(&self) -> String {
+        let NameReport { name, addresses, confirmed_at } = self;
+        let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+        match confirmed_at {
+            Some(at) if !addresses.is_empty() => {
+                format!("{name}: {}, found at {at}", join_limited(&addresses))
+            }
+            Some(at) => format!("{name}: nobody, because it was resolved last at {at}"),
+            None => format!("{name}: nobody, because it was never resolved"),
+        }
+    }
+}
+
+/// The names of the policy by the addresses that they stand for.
+pub fn host_labels(policy: &Policy) -> HostLabels {
+    let found = policy.found_addresses().into_iter();
+    let labels = found.flat_map(|(host, addresses)| {
+        addresses.into_iter().map(move |address| (address, host.to_string()))
+    });
+    labels.collect()
+}
 
 /// A name that has other addresses than before.
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -15,7 +15,7 @@ use dwnl::policy::DnsName;
 
 use super::Freshness;
 use crate::cli::drop_capabilities;
-use crate::report::join_limited;
+use crate::report::{HostLabels, NameReport, host_labels, join_limited};
 use crate::state::Store;
 
 pub use watched::{NameNotice, WatchedNames};
@@ -31,6 +31,8 @@ pub struct Names {
     known: KnownNames,
     /// The names of the policy.
     names: Vec<DnsName>,
+    /// The names by the addresses that they stood for before.
+    before: HostLabels,
 }
 
 impl Names {
@@ -57,6 +59,10 @@ impl Names {
                 KnownNames::default()
             }
         };
+        let before = self.known.iter().flat_map(|(host, addresses, _)| {
+            addresses.iter().map(|address| (*address, host.to_string()))
+        });
+        self.before = before.collect();
         self.known.retain(&self.names);
         let now = SystemTime::now();
         let is_wanted = |name: &&DnsName| {
@@ -78,6 +84,27 @@ impl Names {
         let addresses = self.names.iter().map(|it| (it.host(), self.known.addresses(it, now)));
         let addresses: BTreeMap<_, Vec<IpAddr>> = addresses.collect();
         Ok(policy.with_addresses(|host| addresses.get(host).cloned().unwrap_or_default())?)
+    }
+
+    /// The names by the addresses that they stand for in the policy, or stood for before.
+    pub fn labels(&self, policy: &Policy) -> HostLabels {
+        let mut labels = self.before.clone();
+        labels.extend(host_labels(policy));
+        labels
+    }
+
+    /// What each name of the policy stands for.
+    pub fn reports(&self) -> Vec<NameReport> {
+        let now = SystemTime::now();
+        let report = |name: &DnsName| NameReport {
+            name: name.host().to_string(),
+            addresses: self.known.addresses(name, now),
+            confirmed_at: self
+                .known
+                .confirmed_at(name.host())
+                .map(|time| humantime::format_rfc3339_seconds(time).to_string()),
+        };
+        self.names.iter().map(report).collect()
     }
 
     /// Stores what was found.

@@ -1,11 +1,14 @@
 //! The sentences of the summary.
 
+use std::net::IpAddr;
+
 use dwnl::access::{AccessChange, AccessDiff, Addresses, EntryChange, Permit};
 use dwnl::model::IpVersion;
 use dwnl::schedule_of_set;
 
 use super::super::count::{Count, Thousands};
 use super::super::format::join_limited;
+use super::super::names::HostLabels;
 use super::{Tense, shown, texts};
 
 /// Maximum number of sources in a sentence.
@@ -86,8 +89,8 @@ pub fn service(change: &AccessChange, has_kind: bool) -> String {
 }
 
 /// `192.0.2.1, 192.0.2.2 and 5 others gain access`
-pub fn effect(change: &AccessChange, tense: Tense, verbose: bool) -> String {
-    let (who, is_one) = subject(&change.sources, verbose);
+pub fn effect(change: &AccessChange, names: &HostLabels, tense: Tense, verbose: bool) -> String {
+    let (who, is_one) = subject(&change.sources, names, verbose);
     let verb = match (change.is_gain, tense, is_one) {
         (true, Tense::Planned, true) => "gains",
         (true, Tense::Planned, false) => "gain",
@@ -100,12 +103,12 @@ pub fn effect(change: &AccessChange, tense: Tense, verbose: bool) -> String {
 }
 
 /// `192.0.2.1, 192.0.2.2 and 5 others`
-pub fn who(change: &AccessChange, verbose: bool) -> String {
-    subject(&change.sources, verbose).0
+pub fn who(change: &AccessChange, names: &HostLabels, verbose: bool) -> String {
+    subject(&change.sources, names, verbose).0
 }
 
 /// The sources, and whether the verb is in the singular.
-fn subject(sources: &Addresses, verbose: bool) -> (String, bool) {
+fn subject(sources: &Addresses, names: &HostLabels, verbose: bool) -> (String, bool) {
     let maximum = if verbose { usize::MAX } else { NAMED_MAX };
     let most = IpVersion::ALL.map(|version| sources.is_most_of(version));
     if sources.is_everyone() {
@@ -120,9 +123,18 @@ fn subject(sources: &Addresses, verbose: bool) -> (String, bool) {
             (except("every IPv6 address", sources, &[IpVersion::V6], maximum), true)
         }
         _ => {
-            let texts = shown(sources, maximum);
+            let texts: Vec<String> =
+                shown(sources, maximum).into_iter().map(|text| named(text, names)).collect();
             (list(&texts, sources.count()), sources.count() == 1)
         }
+    }
+}
+
+/// `192.0.2.7 (home.example.net)`
+fn named(text: String, names: &HostLabels) -> String {
+    match text.parse().ok().and_then(|address: IpAddr| names.get(&address)) {
+        Some(name) => format!("{text} ({name})"),
+        None => text,
     }
 }
 

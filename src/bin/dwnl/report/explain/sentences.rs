@@ -80,9 +80,10 @@ fn not_admitted(explanation: &Explanation) -> String {
 
 /// The entry by its name.
 fn entry(origin: &Origin) -> String {
+    let host = origin.host.as_ref().map(|host| format!(" ({host})")).unwrap_or_default();
     match &origin.entry {
-        Some(name) => format!("entry `{name}`"),
-        None => "an entry of the policy".to_owned(),
+        Some(name) => format!("entry `{name}`{host}"),
+        None => format!("an entry of the policy{host}"),
     }
 }
 

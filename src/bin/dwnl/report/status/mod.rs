@@ -21,6 +21,7 @@ use serde::Serialize;
 use super::apply_report::uncovered_ports;
 use super::count::Counts;
 use super::grants::GrantCounts;
+use super::names::NameReport;
 use super::refused::path_key;
 use crate::control::{RepairRecord, RunningWatch};
 
@@ -44,6 +45,8 @@ pub struct Status<'a> {
     pub is_on_trial: bool,
     /// The comparison with the kernel; `None` without a policy to compare.
     pub kernel: Option<KernelReport>,
+    /// The names in the policy, and the addresses that they stand for.
+    pub names: Vec<NameReport>,
     /// The published ports and who may reach them, in their order.
     pub ports: Vec<PortReport<'a>>,
     /// The entries that deny, in their order.

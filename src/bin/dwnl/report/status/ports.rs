@@ -168,11 +168,15 @@ pub(super) fn source_count(groups: &[Group]) -> usize {
     groups.iter().map(|group| group.sources().len()).sum()
 }
 
-/// The names of groups, and the sources of those without a name.
+/// The names of groups; and of those without a name the sources, and the host names in place of the
+/// addresses that were found for them.
 pub(super) fn names(groups: &[Group], verbose: bool) -> Vec<String> {
     let names = groups.iter().filter_map(Group::name).map(|name| name.to_string());
-    let own = groups.iter().filter(|group| group.name().is_none()).flat_map(Group::sources);
-    let own = own.map(|source| source.addresses().to_string());
+    let own = groups.iter().filter(|group| group.name().is_none()).flat_map(|group| {
+        let listed = group.sources().iter().filter(|source| source.host().is_none());
+        let listed = listed.map(|source| source.addresses().to_string());
+        listed.chain(group.names().iter().map(|name| name.host().to_string()))
+    });
     names.chain(own).take(if verbose { usize::MAX } else { SHOWN_MAX }).collect()
 }
 

@@ -25,6 +25,9 @@ impl Report for Status<'_> {
         if let Some(previous) = &self.previous {
             line(out, "previous", &format!("applied {}", previous.words()))?;
         }
+        for name in &self.names {
+            line(out, "name", &Escaped(name.words()).to_string())?;
+        }
         self.write_drops(out)?;
         write_denied(out, &self.denied)?;
         if let Some(by_hand) = &self.by_hand {
