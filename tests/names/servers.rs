@@ -71,7 +71,9 @@ impl Dnsmasq {
 }
 
 /// nsd, an authority for the zone `example.net`.
-pub struct Nsd(Process);
+pub struct Nsd {
+    _process: Process,
+}
 
 impl Nsd {
     /// Starts it with these records.
@@ -96,7 +98,7 @@ impl Nsd {
             .stderr(fs::File::create(directory.path().join("errors")).expect("a log"))
             .spawn()
             .expect("nsd");
-        let server = Nsd(Process { child, directory });
+        let server = Nsd { _process: Process { child, directory } };
         listens(host);
         server
     }
