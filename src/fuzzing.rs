@@ -3,6 +3,8 @@
 
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
+#[cfg(feature = "dns")]
+pub use crate::dns::fuzzing::reply as dns;
 pub use crate::engine::fuzzing::{answer, notice, snapshot};
 use crate::model::{
     Hook, KernelBase, KernelChain, KernelRuleset, KernelTable, Protocol, Snapshot, TablePath,

@@ -2,14 +2,14 @@
 
 use std::fmt::Debug;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
 
 use super::schedule::tests::any_schedule;
 use super::{
-    Allow, Deny, DirectRouting, EntryBuilder, Established, Group, Guard, Log, Mark, Moment, Policy,
-    Revoke, Schedule,
+    Allow, Deny, DirectRouting, DnsName, EntryBuilder, Established, Group, Guard, Log, Mark, Moment, Policy, Revoke, Schedule,
 };
 use crate::model::{AddressSpec, Interface, LogTarget, Ports, Protocol};
 
@@ -91,11 +91,28 @@ fn group() -> impl Strategy<Value = Group> {
     let many = prop::collection::vec(addresses(), 60..140);
     let none = Just(Vec::new());
     let sources = prop_oneof![6 => few, 2 => many, 1 => none];
-    (prop::option::of(name()), sources).prop_filter_map("a valid group", |(name, sources)| {
-        match name {
-            Some(name) => Group::named(&name, sources).ok(),
-            None => Group::unnamed(sources).ok(),
-        }
+    let names = prop_oneof![5 => Just(Vec::new()), 1 => prop::collection::vec(dns_name(), 1..3)];
+    (prop::option::of(name()), sources, names).prop_filter_map(
+        "a valid group",
+        |(name, sources, names)| {
+            let group = match name {
+                Some(name) => Group::named(&name, sources).ok(),
+                None => Group::unnamed(sources).ok(),
+            };
+            Some(group?.with_names(names))
+        },
+    )
+}
+
+fn dns_name() -> impl Strategy<Value = DnsName> {
+    let host = "[a-z][a-z0-9]{0,5}(\\.[a-z]{1,9}){0,2}";
+    let number = || prop_oneof![Just(None), (1..400_000u64).prop_map(Some)];
+    (host, number(), number(), 1..100usize).prop_map(|(host, stale, min_ttl, max)| {
+        let seconds = |number: Option<u64>| number.map(Duration::from_secs);
+        DnsName::new(host.parse().expect("a name"))
+            .with_stale(seconds(stale).unwrap_or(DnsName::STALE))
+            .with_min_ttl(seconds(min_ttl.map(|it| it.min(86_400))).unwrap_or(DnsName::MIN_TTL))
+            .with_max_addresses(max)
     })
 }
 

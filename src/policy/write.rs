@@ -45,7 +45,7 @@ impl Text {
         }
         self.header("[sources]");
         for (name, group) in named {
-            self.values(&name.as_ref().to_toml_key(), sources(group));
+            self.values(&name.as_ref().to_toml_key(), sources(group).chain(dns_names(group)));
         }
     }
 
@@ -140,8 +140,8 @@ impl Text {
     /// The names of the groups that have one, and the sources of the others.
     fn groups(&mut self, key: &str, groups: &[Group]) {
         let names = groups.iter().filter_map(Group::name).map(|name| quoted(name));
-        let own = groups.iter().filter(|group| group.name().is_none()).flat_map(sources);
-        self.values(key, names.chain(own));
+        let own = || groups.iter().filter(|group| group.name().is_none());
+        self.values(key, names.chain(own().flat_map(sources)).chain(own().flat_map(dns_names)));
     }
 
     fn header(&mut self, header: &str) {
@@ -181,11 +181,14 @@ impl Text {
     }
 }
 
-/// The sources that the policy lists, and the names, without the addresses that were found for them.
+/// The sources that the policy lists, without the addresses that were found for names.
 fn sources(group: &Group) -> impl Iterator<Item = String> {
     let listed = group.sources().iter().filter(|source| source.host().is_none());
-    let listed = listed.map(|source| quoted(&source.addresses().to_string()));
-    listed.chain(group.names().iter().map(dns_name))
+    listed.map(|source| quoted(&source.addresses().to_string()))
+}
+
+fn dns_names(group: &Group) -> impl Iterator<Item = String> {
+    group.names().iter().map(dns_name)
 }
 
 /// Only the settings that differ from the default.

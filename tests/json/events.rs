@@ -73,14 +73,14 @@ fn fall_back(checker: &mut Checker) {
 }
 
 /// The lines so far. The last one may be incomplete.
-fn events(watch: &Watch) -> Vec<String> {
+pub fn events(watch: &Watch) -> Vec<String> {
     let text = fs::read_to_string(watch.files().path("events")).expect("the events");
     let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
     complete.lines().map(str::to_owned).collect()
 }
 
 #[track_caller]
-fn await_event(watch: &Watch, name: &str) {
+pub fn await_event(watch: &Watch, name: &str) {
     let tag = format!(r#""event":"{name}""#);
     wait_for(name, || events(watch).iter().any(|event| event.contains(&tag)).then_some(()));
 }

@@ -8,6 +8,7 @@ mod commands;
 mod document;
 mod events;
 mod explain;
+mod names;
 #[path = "../support/mod.rs"]
 mod support;
 mod trace;
@@ -21,6 +22,7 @@ fn the_document_describes_the_output() {
     let mut checker = Checker::new(&document);
     commands::check_all(&mut checker);
     events::check_all(&mut checker);
+    names::check_all(&mut checker);
     trace::check_all(&mut checker);
     assert_eq!(checker.unseen(), [""; 0], "documented, but not in the output");
 }

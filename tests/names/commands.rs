@@ -1,9 +1,8 @@
 //! The commands that read a policy with names.
 
 use super::policy;
-use super::servers::Dnsmasq;
 use super::site::Site;
-use super::support::Topology;
+use super::support::{Dnsmasq, Topology};
 
 const HOME: &str = "192.0.2.2 home.example.net\n2001:db8::2 home.example.net\n";
 

@@ -1,9 +1,9 @@
 //! Real packets of both IP versions get in while a name has their address, and not afterwards.
 
 use super::policy;
-use super::servers::{Dnsmasq, Nsd};
+use super::servers::Nsd;
 use super::site::Site;
-use super::support::{Answer, Topology, UNGUARDED};
+use super::support::{Answer, Dnsmasq, Topology, UNGUARDED};
 
 const BOTH: &str = "192.0.2.2 home.example.net\n2001:db8::2 home.example.net\n";
 const OTHERS: &str = "192.0.2.66 home.example.net\n2001:db8::66 home.example.net\n";

@@ -2,77 +2,20 @@
 
 use std::fs;
 use std::net::UdpSocket;
-use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::support::{Namespace, companion, wait_for};
+use super::support::{DnsProcess, Namespace, companion};
 
-/// Where all of them listen.
-pub const ADDRESS: &str = "127.0.0.53";
-
-/// A server that runs until it is dropped.
-pub struct Process {
-    child: Child,
-    directory: TempDir,
-}
-
-impl Process {
-    pub fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("a process");
-        kill(Pid::from_raw(id), signal).expect("to send a signal");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill().and_then(|()| self.child.wait());
-    }
-}
-
-/// dnsmasq, a caching server that answers from a hosts file.
-pub struct Dnsmasq(Process);
-
-impl Dnsmasq {
-    /// Starts it with these lines of a hosts file, and these options.
-    pub fn start(host: &Namespace, hosts: &str, options: &[&str]) -> Dnsmasq {
-        let directory = TempDir::with_prefix("dwnl-dnsmasq-").expect("a directory");
-        let file = directory.path().join("hosts");
-        fs::write(&file, hosts).expect("to write");
-        let child = companion(&host.path())
-            .args(["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"])
-            .args(["--user=root", "--pid-file=", "--bind-interfaces", "--local-ttl=1"])
-            .args(["--local=/example.net/", &format!("--listen-address={ADDRESS}")])
-            .arg(format!("--addn-hosts={}", file.display()))
-            .args(options)
-            .stderr(fs::File::create(directory.path().join("log")).expect("a log"))
-            .spawn()
-            .expect("dnsmasq: run scripts/setup");
-        let server = Dnsmasq(Process { child, directory });
-        listens(host);
-        server
-    }
-
-    /// Has it answer from these lines.
-    pub fn set(&self, hosts: &str) {
-        fs::write(self.0.directory.path().join("hosts"), hosts).expect("to write");
-        self.0.signal(Signal::SIGHUP);
-    }
-
-    pub fn signal(&self, signal: Signal) {
-        self.0.signal(signal);
-    }
-}
+const ADDRESS: &str = DnsProcess::ADDRESS;
 
 /// nsd, an authority for the zone `example.net`.
 pub struct Nsd {
-    _process: Process,
+    _process: DnsProcess,
 }
 
 impl Nsd {
@@ -98,9 +41,7 @@ impl Nsd {
             .stderr(fs::File::create(directory.path().join("errors")).expect("a log"))
             .spawn()
             .expect("nsd");
-        let server = Nsd { _process: Process { child, directory } };
-        listens(host);
-        server
+        Nsd { _process: DnsProcess::started(host, child, directory) }
     }
 }
 
@@ -109,14 +50,6 @@ fn zone(serial: u32, records: &str) -> String {
         "$ORIGIN example.net.\n$TTL 1\n@ SOA ns hostmaster {serial} 3600 600 86400 1\n@ NS ns\n\
          ns A {ADDRESS}\n{records}\n"
     )
-}
-
-/// Waits until something is bound to the port of DNS.
-fn listens(host: &Namespace) {
-    wait_for("a DNS server", || {
-        let sockets = host.run(&["ss", "--no-header", "--udp", "--listening", "--numeric"]);
-        sockets.contains(&format!("{ADDRESS}:53")).then_some(())
-    });
 }
 
 /// A server that sends whatever a function makes of a question. Answers that are too long for a datagram

@@ -1,13 +1,11 @@
 //! A host that publishes a container's port as Docker does, and looks names up at a server on it.
 
-use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::servers::ADDRESS;
 use super::support::{
-    Answer, Files, Namespace, Output, TcpEcho, Topology, Watch, tcp, tcp_echo, wait_for,
+    Answer, Files, Namespace, Output, ResolvConf, TcpEcho, Topology, Watch, tcp, tcp_echo, wait_for,
 };
 
 /// The container's port 80 is published as 8080, for both versions of IP.
@@ -19,25 +17,20 @@ const DOCKER: &str = "*nat
 COMMIT
 ";
 
-/// Runs a command with another `/etc/resolv.conf`, in a mount namespace of its own.
-const BIND: &str = "mount --make-rprivate / && mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
-
 /// The host, its clients and the container.
 pub struct Site {
     pub topology: Topology,
     _container: (Namespace, TcpEcho),
-    directory: TempDir,
+    resolv_conf: ResolvConf,
+    state: TempDir,
 }
 
 impl Site {
     pub fn new() -> Site {
         let topology = Topology::new();
         let container = container(&topology.host);
-        let directory = TempDir::with_prefix("dwnl-names-").expect("a directory");
-        let conf = format!("nameserver {ADDRESS}\n");
-        fs::write(directory.path().join("resolv.conf"), conf).expect("to write");
-        fs::create_dir(directory.path().join("state")).expect("a directory");
-        Site { topology, _container: container, directory }
+        let state = TempDir::with_prefix("dwnl-names-").expect("a directory");
+        Site { topology, _container: container, resolv_conf: ResolvConf::new(), state }
     }
 
     pub fn host(&self) -> &Namespace {
@@ -46,18 +39,15 @@ impl Site {
 
     /// The state directory.
     pub fn state(&self) -> PathBuf {
-        self.directory.path().join("state")
-    }
-
-    fn conf(&self) -> String {
-        self.directory.path().join("resolv.conf").display().to_string()
+        self.state.path().to_owned()
     }
 
     /// Runs dwnl with this policy as its input.
     pub fn dwnl(&self, args: &[&str], policy: &str) -> Output {
-        let conf = self.conf();
-        let command = ["unshare", "--mount", "sh", "-c", BIND, &conf, env!("CARGO_BIN_EXE_dwnl")];
-        self.host().try_run(&[&command[..], args].concat(), policy)
+        let command = self.resolv_conf.command();
+        let command = command.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_dwnl")]);
+        let command: Vec<&str> = command.chain(args.iter().copied()).collect();
+        self.host().try_run(&command, policy)
     }
 
     /// Applies the policy, and returns the warnings.
@@ -78,8 +68,7 @@ impl Site {
 
     /// Starts a watch with these files.
     pub fn watch_files(&self, files: Files) -> Watch {
-        let (conf, state) = (self.conf(), self.state().display().to_string());
-        let command = ["unshare", "--mount", "sh", "-c", BIND, &conf];
+        let (command, state) = (self.resolv_conf.command(), self.state().display().to_string());
         let watch = files.launch_through(&command, self.host(), &["--state-dir", &state], &[]);
         watch.notified("READY=1");
         watch

@@ -5,9 +5,8 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use super::policy;
-use super::servers::Dnsmasq;
 use super::site::Site;
-use super::support::{Answer, Files, Topology};
+use super::support::{Answer, Dnsmasq, Files, Topology};
 
 const HOME: &str = "192.0.2.2 home.example.net\n";
 

@@ -6,6 +6,7 @@
 
 mod cgroup;
 mod command;
+mod dns;
 mod docker;
 mod dwnl;
 mod expressions;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 pub use cgroup::Cgroup;
 pub use command::{Output, companion, output};
+pub use dns::{DnsProcess, Dnsmasq, ResolvConf};
 pub use docker::Docker;
 pub use dwnl::{UNGUARDED, apply, count, dwnl, plan, remove, show, uncovered_ports};
 pub use expressions::expressions;

@@ -70,7 +70,7 @@ impl Files {
     /// [`Files::launch`] through this command, which runs another one.
     pub fn launch_through(
         self,
-        command: &[&str],
+        command: &[String],
         host: &Namespace,
         options: &[&str],
         variables: &[(&str, &str)],

@@ -11,7 +11,7 @@ use super::{interface, port, schedule, source};
 use crate::model::{AddressSpec, Interface, Location, Name, Ports};
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::entry_name;
-use crate::policy::{Allow, Deny, EntryBuilder, PolicyError, Zone, lint};
+use crate::policy::{Allow, Deny, EntryBuilder, HostName, PolicyError, Zone, lint};
 
 const KEYS: [&str; 9] =
     ["name", "ports", "from", "except", "in-interface", "to", "until", "days", "hours"];
@@ -216,7 +216,10 @@ impl<'r, 't> Reader<'r, 't> {
                 let help = "`to` takes only addresses, prefixes and ranges of this host";
                 return Err(Issue::new(message).help(help));
             }
-            source::parse(text)
+            source::parse(text).map_err(|issue| match text.parse::<HostName>() {
+                Ok(_) => issue.help("write an address of this host, such as \"192.0.2.1\""),
+                Err(_) => issue,
+            })
         })
     }
 

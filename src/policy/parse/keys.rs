@@ -1,7 +1,7 @@
 //! Keys of other firewalls and of Docker, and what a policy has in their place.
 
 /// Keys by what to do instead, and a key of the table that the advice is for.
-const ADVICE: [(&[&str], &str, &str); 18] = [
+const ADVICE: [(&[&str], &str, &str); 19] = [
     (
         &["block", "drop", "reject", "blocklist", "blacklist", "ban", "bans", "denylist"],
         "allow",
@@ -32,6 +32,11 @@ const ADVICE: [(&[&str], &str, &str); 18] = [
         &["country", "countries", "geoip", "geo", "asn"],
         "",
         "put the addresses in a list that a group under `[sources]` names",
+    ),
+    (
+        &["dns", "host", "hosts", "hostname", "fqdn", "domain"],
+        "ports",
+        "list names in `from`, as in `from = [{ dns = \"home.example.net\" }]`",
     ),
     (
         &["url", "urls", "download"],

@@ -7,9 +7,9 @@ use ipnetwork::IpNetwork;
 
 use super::meant::{self, Meant};
 use crate::model::{AddressRange, AddressSpec, Interface, IpVersion};
-use crate::policy::ParseError;
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::{begins_with_numbers, is_number, looks_like_address};
+use crate::policy::{HostName, ParseError};
 
 const EXAMPLES: &str = "write an address, prefix or range, such as \"192.0.2.0/24\"";
 
@@ -163,7 +163,12 @@ fn not_an_address(text: &str) -> Issue {
     if begins_with_numbers(text) || is_number(text) {
         return not_an_ipv4_address(text, issue);
     }
-    issue.help("host names are not resolved; write the address of the host")
+    match text.parse::<HostName>() {
+        Ok(_) if text.contains('.') => {
+            issue.help(format!("write `{{ dns = \"{text}\" }}` in the policy to look the name up"))
+        }
+        _ => issue.help(EXAMPLES),
+    }
 }
 
 fn zone_index(text: &str, address: &str, zone: &str) -> Issue {

@@ -24,7 +24,6 @@ pub struct Check<'a> {
     /// `None` if the policy has errors.
     warnings: Option<Vec<WarningReport<'a>>>,
     /// Sentences about the names that cannot be resolved; `None` if none were looked up.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub unresolved: Option<Vec<String>>,
 }
 
@@ -164,7 +163,7 @@ mod tests {
         assert_eq!(text(&check), "policy.toml: 2 entries, 2 sources, no errors\n");
         assert_eq!(
             json(&check),
-            r#"{"is_valid":true,"entry_count":2,"source_count":2,"errors":[],"warnings":[]}"#
+            r#"{"is_valid":true,"entry_count":2,"source_count":2,"errors":[],"warnings":[],"unresolved":null}"#
         );
     }
 
@@ -188,7 +187,7 @@ mod tests {
             concat!(
                 r#"{"is_valid":false,"entry_count":null,"source_count":null,"errors":["#,
                 r#"{"file":"p.toml","line":3,"column":9,"message":"unknown group `ofice`","#,
-                r#""help":"did you mean `office`?","excerpt":"from = [\"ofice\"]"}],"warnings":null}"#
+                r#""help":"did you mean `office`?","excerpt":"from = [\"ofice\"]"}],"warnings":null,"unresolved":null}"#
             )
         );
     }
