@@ -107,7 +107,7 @@ fn check_counts_entries_and_sources() {
     assert_eq!(stdout(&run("-q check -f -", POLICY)), "");
     let expected = serde_json::json!({
         "schema": 1, "is_valid": true, "entry_count": 2, "source_count": 2, "errors": [],
-        "warnings": []
+        "warnings": [], "unresolved": null
     });
     assert_eq!(json(&run("check -f - --json", POLICY)), expected);
 }

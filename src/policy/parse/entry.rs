@@ -217,8 +217,10 @@ impl<'r, 't> Reader<'r, 't> {
                 return Err(Issue::new(message).help(help));
             }
             source::parse(text).map_err(|issue| match text.parse::<HostName>() {
-                Ok(_) => issue.help("write an address of this host, such as \"192.0.2.1\""),
-                Err(_) => issue,
+                Ok(_) if source::advice(text).is_none() => {
+                    issue.help("write an address of this host, such as \"192.0.2.1\"")
+                }
+                _ => issue,
             })
         })
     }

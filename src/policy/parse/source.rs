@@ -164,9 +164,9 @@ fn not_an_address(text: &str) -> Issue {
         return not_an_ipv4_address(text, issue);
     }
     match text.parse::<HostName>() {
-        Ok(_) if text.contains('.') => {
-            issue.help(format!("write `{{ dns = \"{text}\" }}` in the policy to look the name up"))
-        }
+        Ok(_) if text.contains('.') => issue.help(format!(
+            "a name is looked up if the policy lists it as `{{ dns = \"{text}\" }}`"
+        )),
         _ => issue.help(EXAMPLES),
     }
 }
