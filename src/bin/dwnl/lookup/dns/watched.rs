@@ -18,6 +18,9 @@ const UNSTORED_MAX: Duration = Duration::from_secs(10 * 60);
 /// The pause before addresses that could not be put in force are tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
+const ENDED: &str = "the thread that looks up names has ended; last known addresses become stale; reload the \
+                     policy to start it again";
+
 /// The names, with the addresses that were found last.
 #[derive(Default)]
 pub struct WatchedNames {
@@ -92,6 +95,10 @@ impl WatchedNames {
         let is_due = self.due.is_some_and(|due| due <= now);
         let has_changed = is_due || !news.is_empty();
         let (mut notices, time) = (Vec::new(), SystemTime::now());
+        if self.worker.as_ref().is_some_and(NameWorker::has_ended) {
+            self.worker = None;
+            notices.push(NameNotice::Warning(ENDED.to_owned()));
+        }
         for (name, answer) in &news {
             if !self.names.contains(name) {
                 continue;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use dwnl::dns::{Answer, Refresh, Resolver};
@@ -28,6 +28,7 @@ pub struct NameWorker {
     news: Receiver<Vec<NameNews>>,
     /// Gets a byte after each answer.
     wake: PipeReader,
+    thread: JoinHandle<()>,
 }
 
 impl NameWorker {
@@ -40,19 +41,24 @@ impl NameWorker {
         let (sender, news) = channel();
         let (wake, waker) = io::pipe()?;
         let name = thread::Builder::new().name("names".to_owned());
-        name.spawn(move || {
+        let thread = name.spawn(move || {
             // Answers come from anybody.
             if drop_capabilities().is_ok() {
                 serve(&wanted, &sender, waker);
             }
         })?;
-        Ok(NameWorker { names, news, wake })
+        Ok(NameWorker { names, news, wake, thread })
     }
 
     /// Sets the names to keep current. Those that are new are looked up at once.
     pub fn follow(&self, names: Vec<DnsName>) {
         // If the thread has ended, the last known addresses become stale.
         let _ = self.names.send(names);
+    }
+
+    /// Whether the thread has ended, so that its descriptor stays readable and names become stale.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// The answers since the last call.
