@@ -46,7 +46,7 @@ pub(super) fn ask(
         };
         let bytes = buffer.get(..length).unwrap_or_default();
         let is_related = |query: &&Query| !matches!(query.reply(bytes), Reply::Unrelated);
-        let Some(index) = open.iter().position(|query| is_related(&query)) else {
+        let Some(index) = open.iter().position(is_related) else {
             unrelated += 1;
             continue;
         };

@@ -15,6 +15,9 @@ use crate::policy::warning::{WarningKind, WarningList};
 /// A value with its span.
 pub(in crate::policy) type Value<'d> = Spanned<DeValue<'d>>;
 
+/// Values, each with its span.
+pub(in crate::policy) type Spans<T> = Vec<(T, Range<usize>)>;
+
 /// The text of a policy, and the errors and warnings about it.
 pub(in crate::policy) struct Document<'t> {
     pub text: Text<'t>,
@@ -155,7 +158,7 @@ impl Document<'_> {
         &mut self,
         value: &'v Value<'d>,
         expected: &Strings,
-    ) -> Option<(Vec<(&'v str, Range<usize>)>, Vec<(&'v DeTable<'d>, Range<usize>)>)> {
+    ) -> Option<(Spans<&'v str>, Spans<&'v DeTable<'d>>)> {
         let mut tables = Vec::new();
         let strings = self.elements(value, expected, &mut |element| {
             let table = element.get_ref().as_table().map(|table| (table, element.span()));
