@@ -19,6 +19,7 @@ mod trace;
 mod trial;
 
 pub use args::Cli;
+#[cfg(feature = "dns")]
 pub use capabilities::drop_all as drop_capabilities;
 pub use commands::run;
 pub use console::{Console, FAILED, INVALID};

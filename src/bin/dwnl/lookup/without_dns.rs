@@ -47,6 +47,7 @@ impl Names {
 pub struct WatchedNames;
 
 /// What the operator has to know: nothing.
+#[allow(dead_code)]
 pub enum NameNotice {
     /// Something is wrong.
     Warning(String),
