@@ -68,6 +68,7 @@
 //! | [`trace`] | the way of traced packets through the base chains, from the kernel's messages |
 //! | [`compile()`] | `Policy` → `Ruleset`: the scheme that blocks published ports; [`resolve`] completes it for this host |
 //! | `docker` | Docker's chains, bridges and cgroups, and what its rules reveal |
+//! | `docker_api` | the running containers and their published ports, from Docker's API (feature `docker`) |
 //! | [`import`](mod@import) | rules of iptables → `Policy`: the chains followed with sets of flows |
 //! | `dns` | the addresses of the names in a policy (feature `dns`) |
 //! | [`policy`] | text → `Policy`, with the position of every error |
@@ -83,6 +84,8 @@ mod conntrack;
 #[cfg(feature = "dns")]
 pub mod dns;
 mod docker;
+#[cfg(feature = "docker")]
+pub mod docker_api;
 pub mod engine;
 pub mod explain;
 #[cfg(fuzzing)]

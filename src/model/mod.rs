@@ -8,6 +8,7 @@
 mod address;
 mod address_text;
 mod chain;
+mod container;
 mod docker;
 mod family;
 mod flow;
@@ -33,6 +34,7 @@ mod translations;
 
 pub use address::{AddressError, AddressRange, AddressSpec};
 pub use chain::{Chain, DesiredRule, GuardScope, Ownership, Ruleset};
+pub use container::{Binding, Container, Containers};
 pub use docker::{Docker, PublishedPort};
 pub use family::{Family, IpVersion};
 pub(crate) use flow::{Flow, Status, Tuple};
