@@ -2,8 +2,9 @@
 
 use std::ops::Deref;
 
+use super::by_container::Part;
 use super::{Entry, EntryBuilder, Group, PolicyError};
-use crate::model::Ports;
+use crate::model::{Location, Ports};
 
 /// One `[[allow]]` entry. [`Allow::builder`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,28 @@ impl Allow {
     pub(crate) fn swarm_peers(ports: Vec<Ports>, peers: &[Group]) -> Allow {
         Allow { entry: Entry::swarm_peers(ports, peers) }
     }
+
+    /// The same entry for what containers publish.
+    pub(super) fn with_entry(&self, entry: Entry) -> Allow {
+        Allow { entry }
+    }
+
+    /// What a label of a container allows; `None` if it allows nobody.
+    pub(super) fn of_labels(
+        name: &str,
+        from: &[Group],
+        at: Option<Location>,
+        part: Part,
+    ) -> Option<Allow> {
+        let entry = Allow::builder(part.ports.iter().copied()).name(name).from(from.to_vec());
+        let entry = match at {
+            Some(at) => entry.at(at),
+            None => entry,
+        };
+        // The addresses and sources may be of different IP versions.
+        let allow = entry.build().ok()?;
+        Some(Allow { entry: allow.with_part(part) })
+    }
 }
 
 impl EntryBuilder<Allow> {
@@ -37,7 +60,7 @@ impl EntryBuilder<Allow> {
     pub fn build(self) -> Result<Allow, PolicyError> {
         let entry = self.entry()?;
         entry.check_no_names("except")?;
-        Ok(Allow { entry })
+        Ok(Allow { entry: entry.until_known() })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Allow, Deny, Entry, Group, Guard, Log, Policy, PolicyError, Revoke, size};
+use super::{
+    Allow, Deny, DockerSettings, Entry, Group, Guard, Log, Policy, PolicyError, Revoke, size,
+};
 use crate::model::Name;
 
 /// Builds a [`Policy`]. What is wrong is reported by [`PolicyBuilder::build`].
@@ -14,6 +16,7 @@ pub struct PolicyBuilder {
     guard: Guard,
     revoke: Revoke,
     log: Log,
+    docker: DockerSettings,
 }
 
 impl PolicyBuilder {
@@ -56,6 +59,11 @@ impl PolicyBuilder {
         PolicyBuilder { log, ..self }
     }
 
+    /// Sets the `[docker]` table.
+    pub fn docker(self, docker: DockerSettings) -> PolicyBuilder {
+        PolicyBuilder { docker, ..self }
+    }
+
     /// The policy.
     ///
     /// # Errors
@@ -63,11 +71,11 @@ impl PolicyBuilder {
     /// [`PolicyError::TooManyRules`], [`PolicyError::SeveralZones`], and [`PolicyError::NeedsGuard`] for a
     /// log or a schedule without the guard.
     pub fn build(self) -> Result<Policy, PolicyError> {
-        let PolicyBuilder { deny, allow, guard, revoke, log } = self;
+        let PolicyBuilder { deny, allow, guard, revoke, log, docker } = self;
         if log.refused().is_some() && !guard.is_enabled() {
             return Err(PolicyError::NeedsGuard("refused"));
         }
-        let policy = Policy { deny, allow, guard, revoke, log };
+        let policy = Policy { deny, allow, guard, revoke, log, docker };
         let mut names = HashSet::new();
         for name in policy.entries().filter_map(Entry::name) {
             if !names.insert(name) {

@@ -19,6 +19,11 @@ impl Deny {
     pub fn builder() -> DenyBuilder {
         EntryBuilder::new(None)
     }
+
+    /// The same entry for what containers publish.
+    pub(super) fn with_entry(&self, entry: Entry) -> Deny {
+        Deny { entry }
+    }
 }
 
 impl EntryBuilder<Deny> {

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::{Group, Moment, PolicyError, Schedule, Source, name, subtract};
+use super::{ContainerSelector, Group, Moment, PolicyError, Schedule, Source, name, subtract};
+use super::by_container::{ByContainer, Part};
 use crate::model::{AddressSpec, Interface, IpVersion, Location, Name, Ports, Protocol};
 
 /// The flows that an entry applies to. [`Allow`](super::Allow) and [`Deny`](super::Deny) entries contain
@@ -22,6 +23,7 @@ pub struct Entry {
     to: Vec<AddressSpec>,
     schedule: Option<Schedule>,
     at: Option<Location>,
+    containers: Option<ByContainer>,
 }
 
 impl Entry {
@@ -37,7 +39,23 @@ impl Entry {
             to: Vec::new(),
             schedule: None,
             at: None,
+            containers: None,
         }
+    }
+
+    /// The entry for the ports that containers publish, with these.
+    pub(super) fn with_part(&self, part: Part) -> Entry {
+        let Part { ports, to, by } = part;
+        Entry { ports, to, containers: Some(by), ..self.clone() }
+    }
+
+    /// The entry without ports if it is for containers, whose ports are not known before they are looked
+    /// up.
+    pub(super) fn until_known(mut self) -> Entry {
+        if self.containers.is_some() {
+            self.ports.clear();
+        }
+        self
     }
 
     /// The name, which is the comment of the entry's rules.
@@ -45,8 +63,8 @@ impl Entry {
         self.name.as_ref()
     }
 
-    /// The published ports; at least one, each once. All ports of every protocol for an entry that
-    /// lists none.
+    /// The published ports, each once; at least one, unless they are those of containers. All ports of
+    /// every protocol for a `[[deny]]` entry that lists none.
     pub fn ports(&self) -> &[Ports] {
         &self.ports
     }
@@ -116,6 +134,11 @@ impl Entry {
         }
     }
 
+    /// The containers that publish the entry's ports; `None` if the entry lists its ports itself.
+    pub fn by_container(&self) -> Option<&ByContainer> {
+        self.containers.as_ref()
+    }
+
     /// All groups that the entry names, and those of its own sources.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.from.iter().flatten().chain(&self.except)
@@ -141,6 +164,7 @@ pub struct EntryBuilder<E> {
     to: Option<Vec<AddressSpec>>,
     schedule: Option<Schedule>,
     at: Option<Location>,
+    containers: Option<ContainerSelector>,
     entry: PhantomData<E>,
 }
 
@@ -157,6 +181,7 @@ impl<E> EntryBuilder<E> {
             to: None,
             schedule: None,
             at: None,
+            containers: None,
             entry: PhantomData,
         }
     }
@@ -218,10 +243,18 @@ impl<E> EntryBuilder<E> {
         EntryBuilder { at: Some(at), ..self }
     }
 
+    /// The entry is for the ports that these containers publish; if ports are given, only for those among
+    /// them.
+    pub fn containers(self, selector: ContainerSelector) -> EntryBuilder<E> {
+        EntryBuilder { containers: Some(selector).filter(|it| !it.is_empty()), ..self }
+    }
+
     /// The flows that the entry applies to.
     pub(super) fn entry(self) -> Result<Entry, PolicyError> {
         let name = self.name.map(|name| name::entry_name(&name)).transpose()?;
-        let ports = self.ports.unwrap_or_else(|| every_port().collect());
+        let listed = self.ports.clone().map(distinct).unwrap_or_default();
+        let ports = self.ports.filter(|ports| self.containers.is_none() || !ports.is_empty());
+        let ports = ports.unwrap_or_else(|| every_port().collect());
         if ports.is_empty() {
             return Err(PolicyError::EmptyPorts);
         }
@@ -244,6 +277,7 @@ impl<E> EntryBuilder<E> {
             from,
             except,
             in_interface: self.in_interface,
+            containers: self.containers.map(|it| ByContainer::new(Some(it), listed, to.clone())),
             to,
             schedule: self.schedule,
             at: self.at,

@@ -2,6 +2,7 @@
 //! in memory.
 
 use super::HostName;
+use super::SelectorError;
 use super::diag::Quoted;
 use crate::model::{IpVersion, Location, Name};
 
@@ -107,6 +108,15 @@ pub enum PolicyError {
     /// Schedules have different time zones.
     #[error("the schedules have different time zones: {} and {}", .0, .1)]
     SeveralZones(Name, Name),
+    /// The path of a socket is not absolute, or longer than the address of a Unix socket.
+    #[error("{} is not the absolute path of a Unix socket", Quoted(.0))]
+    InvalidSocket(Name),
+    /// The list of groups that labels may name is empty, or has a source in it.
+    #[error("`label-groups` has to list names of groups")]
+    EmptyLabelGroups,
+    /// No container can be meant.
+    #[error("{0}")]
+    Selector(#[from] SelectorError),
     /// A setting that only the guard uses is set while the guard is off.
     #[error("`{0}` requires the guard, which is disabled")]
     NeedsGuard(&'static str),

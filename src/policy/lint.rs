@@ -106,6 +106,10 @@ impl<'p> Scope<'p> {
 
     /// Whether this entry covers all of the other one.
     fn covers(&self, other: &Scope) -> bool {
+        // The ports of containers may be others at any time.
+        if [self, other].iter().any(|it| it.entry.by_container().is_some()) {
+            return false;
+        }
         let ports = self.entry.ports();
         other.entry.ports().iter().all(|port| ports.iter().any(|wider| wider.includes(port)))
             && covers_interface(self.entry.in_interface(), other.entry.in_interface())

@@ -11,7 +11,7 @@ use super::parse::document::Document;
 use super::parse::group::Groups;
 use super::parse::read_text::{self, ReadError};
 use super::parse::source_file::SourceFiles;
-use super::parse::{entry, schedule, settings, syntax};
+use super::parse::{docker, entry, schedule, settings, syntax};
 use super::shrink::{self, ShrinkLimit};
 use super::warning::{PolicyWarning, WarningKind, WarningList};
 use super::{Guard, Moment, Policy, PolicyError, lint};
@@ -175,7 +175,7 @@ fn interpret(
     document.check_keys(
         root,
         "",
-        &["sources", "deny", "allow", "guard", "revoke", "log", "schedule"],
+        &["sources", "deny", "allow", "guard", "revoke", "log", "schedule", "docker"],
     );
     let groups = match root.get("sources").and_then(|value| document.table(value, "sources")) {
         Some(table) => Groups::read(document, table, files),
@@ -187,6 +187,8 @@ fn interpret(
     let revoke = revoke.map(|table| settings::revoke(document, table));
     let log = root.get("log").and_then(|value| document.table(value, "log"));
     let log = log.map(|table| settings::log(document, table, guard.as_ref()));
+    let docker = root.get("docker").and_then(|value| document.table(value, "docker"));
+    let docker = docker.map(|table| docker::read(document, table, &groups)).unwrap_or_default();
     let zone = root.get("schedule").and_then(|value| document.table(value, "schedule"));
     let zone = zone.and_then(|table| schedule::zone(document, table)).unwrap_or_default();
     let has_guard = guard.as_ref().is_none_or(Guard::is_enabled);
@@ -194,5 +196,6 @@ fn interpret(
     let deny = root.get("deny").map(|value| reader.denied(value)).unwrap_or_default();
     let allow = root.get("allow").map(|value| reader.allowed(value)).unwrap_or_default();
     let policy = Policy::builder().deny_all(deny).allow_all(allow).guard(guard.unwrap_or_default());
+    let policy = policy.docker(docker);
     policy.revoke(revoke.unwrap_or_default()).log(log.unwrap_or_default()).build()
 }

@@ -17,10 +17,12 @@
 
 mod allow;
 mod builder;
+mod by_container;
 mod cgroup;
 mod deny;
 mod diag;
 mod dns_name;
+mod docker_settings;
 mod entry;
 mod entry_label;
 mod error;
@@ -37,6 +39,7 @@ mod parse;
 mod resolved;
 mod revoke;
 mod schedule;
+mod selector;
 mod shrink;
 pub(crate) mod size;
 mod source_list;
@@ -46,6 +49,7 @@ mod subtract;
 #[cfg(test)]
 mod tests;
 mod warning;
+mod with_containers;
 mod write;
 
 use std::ops::Deref;
@@ -53,9 +57,11 @@ use std::path::Path;
 
 pub use allow::{Allow, AllowBuilder};
 pub use builder::PolicyBuilder;
+pub use by_container::ByContainer;
 pub use deny::{Deny, DenyBuilder};
 pub use diag::{Diagnostic, Diagnostics, ParseError};
 pub use dns_name::{DnsName, HostName};
+pub use docker_settings::DockerSettings;
 pub use entry::{Entry, EntryBuilder};
 pub use entry_label::EntryLabel;
 pub use error::PolicyError;
@@ -70,9 +76,11 @@ pub use revoke::{Established, Revoke};
 pub use shrink::MaxShrink;
 pub(crate) use schedule::Window;
 pub use schedule::{Days, Hours, Moment, Schedule, ScheduleState, Zone};
+pub use selector::{ContainerSelector, SelectorError};
 pub use size::{FILE_SOURCES_MAX, RULES_MAX};
 pub use source_list::SourceList;
 pub use warning::{PolicyWarning, WarningKind};
+pub use with_containers::ContainerWarning;
 #[cfg(feature = "state")]
 pub(crate) use write::quoted;
 
@@ -84,6 +92,7 @@ pub struct Policy {
     guard: Guard,
     revoke: Revoke,
     log: Log,
+    docker: DockerSettings,
 }
 
 impl Policy {
@@ -125,11 +134,12 @@ impl Policy {
         deny.chain(self.allow.iter().map(Deref::deref))
     }
 
-    /// The groups that entries and the `[guard]` table name, and those of their own sources; some of
-    /// them several times.
+    /// The groups that entries and the other tables name, and those of their own sources; some of them
+    /// several times.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         let peers = self.guard.swarm_peers().into_iter().flatten();
-        self.entries().flat_map(Entry::groups).chain(peers)
+        let of_labels = self.docker.label_groups().into_iter().flatten();
+        self.entries().flat_map(Entry::groups).chain(peers).chain(of_labels)
     }
 
     /// The `[guard]` table.
@@ -145,5 +155,10 @@ impl Policy {
     /// The `[log]` table.
     pub fn log(&self) -> Log {
         self.log
+    }
+
+    /// The `[docker]` table.
+    pub fn docker(&self) -> &DockerSettings {
+        &self.docker
     }
 }

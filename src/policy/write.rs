@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
+use std::path::Path;
 
 use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
-use super::{DirectRouting, DnsName, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Schedule, Source, Zone};
+use super::{ByContainer, DirectRouting, DnsName, DockerSettings, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Schedule, Source, Zone};
 use super::parse::duration::DurationText;
 use crate::model::Name;
 
@@ -25,6 +26,7 @@ impl Policy {
         for entry in &self.allow {
             text.entry("[[allow]]", entry, true);
         }
+        text.docker(&self.docker);
         text.guard(&self.guard);
         text.revoke(self.revoke);
         text.log(self.log);
@@ -49,13 +51,26 @@ impl Text {
         }
     }
 
+    /// An entry. The entries that stand for one entry by container are written as that one, without what
+    /// was found.
     fn entry(&mut self, header: &str, entry: &Entry, lists_ports: bool) {
+        let by = entry.by_container();
+        if by.is_some_and(|by| by.selector().is_none() || !by.is_first()) {
+            return;
+        }
+        let ports = by.map_or(entry.ports(), ByContainer::listed_ports);
+        let to = by.map_or(entry.to(), ByContainer::listed_destinations);
+        let lists_ports = by.map_or(lists_ports, |_| !ports.is_empty());
         self.header(header);
         if let Some(name) = entry.name() {
             self.string("name", name);
         }
+        for (key, value) in by.and_then(ByContainer::selector).into_iter().flat_map(|it| it.keys())
+        {
+            self.string(key, &value);
+        }
         if lists_ports {
-            self.list("ports", entry.ports().iter().map(ToString::to_string));
+            self.list("ports", ports.iter().map(ToString::to_string));
         }
         if let Some(groups) = entry.from() {
             self.groups("from", groups);
@@ -66,8 +81,8 @@ impl Text {
         if let Some(interface) = entry.in_interface() {
             self.string("in-interface", &interface.to_string());
         }
-        if !entry.to().is_empty() {
-            self.list("to", entry.to().iter().map(ToString::to_string));
+        if !to.is_empty() {
+            self.list("to", to.iter().map(ToString::to_string));
         }
         if let Some(until) = entry.schedule().and_then(Schedule::until) {
             self.value("until", until);
@@ -134,6 +149,21 @@ impl Text {
         if let Some(zone) = zone.filter(|zone| **zone != Zone::default()) {
             self.header("[schedule]");
             self.string("time-zone", zone.name());
+        }
+    }
+
+    fn docker(&mut self, docker: &DockerSettings) {
+        let has_other_socket = docker.socket() != Path::new(DockerSettings::SOCKET);
+        if !has_other_socket && docker.label_groups().is_none() {
+            return;
+        }
+        self.header("[docker]");
+        if has_other_socket {
+            self.string("socket", &docker.socket().to_string_lossy());
+        }
+        if let Some(groups) = docker.label_groups() {
+            self.value("labels", true);
+            self.groups("label-groups", groups);
         }
     }
 

@@ -11,10 +11,17 @@ use super::{interface, port, schedule, source};
 use crate::model::{AddressSpec, Interface, Location, Name, Ports};
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::entry_name;
-use crate::policy::{Allow, Deny, EntryBuilder, HostName, PolicyError, Zone, lint};
+use crate::policy::{
+    Allow, ContainerSelector, Deny, EntryBuilder, HostName, PolicyError, Zone, lint,
+};
 
-const KEYS: [&str; 9] =
-    ["name", "ports", "from", "except", "in-interface", "to", "until", "days", "hours"];
+const KEYS: [&str; 12] = [
+    "name", "ports", "container", "compose", "label", "from", "except", "in-interface", "to", "until",
+    "days", "hours",
+];
+
+/// The keys that say which containers an entry is for.
+const CONTAINER_KEYS: [&str; 3] = ["container", "compose", "label"];
 
 /// Reads the entries of one policy.
 pub(in crate::policy) struct Reader<'r, 't> {
@@ -77,6 +84,7 @@ impl<'r, 't> Reader<'r, 't> {
         self.document.check_keys(table, " in an `[[allow]]` entry", &KEYS);
         let ports = match table.get("ports") {
             Some(value) => self.ports(value),
+            None if CONTAINER_KEYS.iter().any(|key| table.contains_key(*key)) => Vec::new(),
             None => self.ports_required(span),
         };
         self.refuse_empty(table, "except");
@@ -120,7 +128,7 @@ impl<'r, 't> Reader<'r, 't> {
         let in_interface = table.get("in-interface").and_then(|value| self.in_interface(value));
         let to = table.get("to").map(|value| self.to(value));
         let schedule = schedule::schedule(self.document, table, &self.zone, self.has_guard);
-        entry = entry.at(self.document.at(span));
+        entry = entry.at(self.document.at(span)).containers(self.containers(table));
         if let Some(name) = name {
             entry = entry.name(&*name);
         }
@@ -181,6 +189,23 @@ impl<'r, 't> Reader<'r, 't> {
     fn ports(&mut self, value: &Value) -> Vec<Ports> {
         let expected = Strings { key: "ports", example: "443/tcp", meant: &port::values };
         self.parse_all(value, &expected, PolicyError::EmptyPorts, port::parse)
+    }
+
+    /// Reads the keys that say which containers an entry is for.
+    fn containers(&mut self, table: &DeTable) -> ContainerSelector {
+        let mut selector = ContainerSelector::default();
+        for key in CONTAINER_KEYS {
+            let Some(value) = table.get(key) else { continue };
+            let (example, with): (_, fn(_, &str) -> _) = match key {
+                "container" => ("shop-api-1", ContainerSelector::with_name),
+                "compose" => ("shop/api", ContainerSelector::with_compose),
+                _ => ("tier=front", ContainerSelector::with_label),
+            };
+            let Some(text) = self.document.string(value, key, example) else { continue };
+            let with = with(selector.clone(), text).map_err(PolicyError::from);
+            selector = self.document.check(with, value.span()).unwrap_or(selector);
+        }
+        selector
     }
 
     fn ports_required(&mut self, span: &Range<usize>) -> Vec<Ports> {

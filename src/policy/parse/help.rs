@@ -2,7 +2,7 @@
 
 use crate::model::{AddressError, INTERFACE_NAME_MAX, InterfaceError};
 use crate::policy::diag::Issue;
-use crate::policy::{Mark, MarkError, NAME_MAX, PolicyError};
+use crate::policy::{Mark, MarkError, NAME_MAX, PolicyError, SelectorError};
 
 impl From<PolicyError> for Issue {
     fn from(error: PolicyError) -> Issue {
@@ -43,6 +43,19 @@ impl From<PolicyError> for Issue {
             }
             PolicyError::EmptySwarmPeers => {
                 issue.help("add a group or a source, or omit `swarm-peers`")
+            }
+            PolicyError::InvalidSocket(_) => issue.help("write a path such as \"/run/docker.sock\""),
+            PolicyError::EmptyLabelGroups => {
+                issue.help("list the groups under `[sources]` that containers may allow")
+            }
+            PolicyError::Selector(SelectorError::Name) => {
+                issue.help("write the name that `docker ps` shows, such as \"shop-api-1\"")
+            }
+            PolicyError::Selector(SelectorError::Compose) => {
+                issue.help("write the project and the service, as in \"shop/api\"")
+            }
+            PolicyError::Selector(SelectorError::Label) => {
+                issue.help("write the label and its value, as in \"tier=front\"")
             }
             PolicyError::NeedsGuard(key) => {
                 issue.help(format!("remove `{key}` or set `enabled = true`"))

@@ -44,9 +44,14 @@ const ADVICE: [(&[&str], &str, &str); 19] = [
         "dwnl downloads nothing: save the list in a file and name it by `file`",
     ),
     (
-        &["container", "containers", "service", "services", "image", "network", "networks"],
+        &["containers", "container-name", "service", "services", "compose-service", "project"],
         "ports",
-        "an entry is for published ports: list in `ports` those of the container",
+        "write `container = \"NAME\"`, or `compose = \"PROJECT/SERVICE\"`",
+    ),
+    (
+        &["image", "images", "network", "networks"],
+        "ports",
+        "an entry is for published ports, or for those of a `container`, a `compose` service or a `label`",
     ),
     (
         &["protocol", "protocols", "proto", "tcp", "udp"],
@@ -73,7 +78,7 @@ const ADVICE: [(&[&str], &str, &str); 19] = [
         "ports",
         "did you mean `to`?",
     ),
-    (&["comment", "description", "title", "label"], "ports", "did you mean `name`?"),
+    (&["comment", "description", "title"], "ports", "did you mean `name`?"),
     (
         &["enabled", "disabled", "enable", "disable"],
         "ports",

@@ -1,6 +1,7 @@
 //! Text to policy: the TOML document, the grammar of its values, and the source files that it names.
 
 mod dns;
+pub(super) mod docker;
 pub(super) mod document;
 pub(super) mod duration;
 pub(super) mod entry;
