@@ -28,6 +28,11 @@ impl DockerSettings {
         self.label_groups.as_deref()
     }
 
+    /// The same groups, to replace them.
+    pub(super) fn groups_mut(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.label_groups.iter_mut().flatten()
+    }
+
     /// Where the labels are permitted; `None` if it was not read from a file.
     pub(super) fn at(&self) -> Option<&Location> {
         self.at.as_ref()

@@ -30,7 +30,8 @@ impl Policy {
         for entry in entries.filter(|entry| entry.groups().any(|group| !group.names().is_empty())) {
             entry.replace_groups(|group| groups.resolve(group));
         }
-        policy.guard.groups_mut().for_each(|group| groups.resolve(group));
+        let tables = policy.guard.groups_mut().chain(policy.docker.groups_mut());
+        tables.for_each(|group| groups.resolve(group));
         size::check(policy.entries(), policy.guard.swarm_peers().unwrap_or_default())?;
         Ok(policy)
     }

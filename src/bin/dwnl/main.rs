@@ -11,6 +11,7 @@
 //! | `lookup` | what a policy names and does not say: the addresses of names |
 //! | `state` | the last valid policy and the one before it, and what was looked up last |
 //! | `directory` | files that are replaced as a whole |
+//! | `lookup` | what has to be looked up before a policy is complete |
 //! | `warnings` | warnings for the operator |
 //! | `report` | text for people and JSON for programs |
 //! | `logging` | standard error, with levels for the journal |

@@ -249,7 +249,7 @@ pub struct PlanArgs {
     /// The network namespace to compare.
     #[command(flatten)]
     pub namespace: Namespace,
-    /// Where the last known addresses of names are stored.
+    /// Where what is known of names and containers is stored.
     #[command(flatten)]
     pub state: StateArgs,
     /// Exit with status 3 to 5 if the kernel differs from the policy: 3 sources would gain or lose
@@ -341,7 +341,7 @@ pub struct ExplainArgs {
     /// The network namespace to look at.
     #[command(flatten)]
     pub namespace: Namespace,
-    /// Where the last known addresses of names are stored.
+    /// Where what is known of names and containers is stored.
     #[command(flatten)]
     pub state: StateArgs,
 }

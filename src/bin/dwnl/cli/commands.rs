@@ -26,7 +26,7 @@ use super::trace::trace;
 use super::{Console, INVALID, capabilities, grants, service_user, source_list, trial};
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
-use crate::lookup::{Freshness, Names};
+use crate::lookup::{Freshness, Names, containers};
 use crate::report::{ApplyReport, Check, Difference, GrantCounts, Operation, Rules, Show};
 use crate::state::{Fallback, Recorder, StateOptions, Store};
 use crate::warnings::{host_warnings, plan_warnings};
@@ -101,7 +101,7 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let mut names = Names::default();
     let Prepared { policy, desired, mut engine, mut warnings } = prepare(&args.namespace, || {
-        let (policy, warnings) = read(&args.policy, console)?;
+        let (policy, warnings) = read(args, console)?;
         let store = names_store(&policy, &args.state, &args.namespace);
         names.resolve_for(policy, warnings, store.as_ref(), console)
     })?;
@@ -217,12 +217,16 @@ pub(super) fn read_or_fall_back(
     }
     let warnings = lines(&loaded.warnings);
     let errors = match loaded.policy {
-        Ok(policy) => return Ok((policy, warnings, None)),
+        Ok(policy) => {
+            let (policy, warnings) = complete(&policy, warnings, recorder, console);
+            return Ok((policy, warnings, None));
+        }
         Err(errors) => errors,
     };
     match recorder.fall_back(&errors) {
         Some(Ok((policy, fallback))) => {
             console.fall_back(&fallback);
+            let (policy, warnings) = complete(&policy, warnings, recorder, console);
             Ok((policy, warnings, Some(fallback)))
         }
         Some(Err(reason)) => {
@@ -231,6 +235,25 @@ pub(super) fn read_or_fall_back(
         }
         None => Err(errors.into()),
     }
+}
+
+/// The policy with what was looked up for it, which is stored, and the warnings with those about it, which
+/// are printed.
+fn complete(
+    policy: &Policy,
+    mut warnings: Vec<String>,
+    recorder: &Recorder,
+    console: &Console,
+) -> (Policy, Vec<String>) {
+    let found = containers::look_up(policy, || recorder.known_containers());
+    let (policy, doubts) = containers::complete(policy, &found.containers);
+    let stored = containers::to_store(&found.containers, &policy)
+        .map_or(Ok(()), |known| recorder.record_containers(&known));
+    let not_stored = stored.err().map(|reason| format!("cannot store the containers: {reason}"));
+    let doubts: Vec<String> = found.warning.into_iter().chain(doubts).chain(not_stored).collect();
+    console.warn(&doubts);
+    warnings.extend(doubts);
+    (policy, warnings)
 }
 
 fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
@@ -379,10 +402,20 @@ pub(super) fn prepare(
     })
 }
 
-/// Reads the policy, and what it gives reason to warn of.
-fn read(file: &PolicyFile, console: &Console) -> anyhow::Result<(Policy, Vec<String>)> {
-    let loaded = load(file, console);
-    Ok((loaded.policy?, lines(&loaded.warnings)))
+/// Reads the policy of `plan`, and what it gives reason to warn of.
+fn read(args: &PlanArgs, console: &Console) -> anyhow::Result<(Policy, Vec<String>)> {
+    let loaded = load(&args.policy, console);
+    let (policy, doubts) = look_up(&loaded.policy?, state_options(&args.state, &args.namespace));
+    console.warn(&doubts);
+    Ok((policy, [lines(&loaded.warnings), doubts].concat()))
+}
+
+/// The policy with what was looked up for it, which is not stored, and what there is to warn of.
+pub(super) fn look_up(policy: &Policy, state: StateOptions) -> (Policy, Vec<String>) {
+    let known = || Store::open(state).ok()??.known_containers().ok()?;
+    let found = containers::look_up(policy, known);
+    let (policy, doubts) = containers::complete(policy, &found.containers);
+    (policy, found.warning.into_iter().chain(doubts).collect())
 }
 
 /// The warnings, one line each.

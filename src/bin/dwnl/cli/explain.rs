@@ -7,8 +7,8 @@ use dwnl::policy::LoadedPolicy;
 
 use super::Console;
 use super::args::ExplainArgs;
-use super::commands::{names_store, open};
 use crate::lookup::{Freshness, Names};
+use super::commands::{look_up, names_store, open, state_options};
 use crate::report::{Explain, PolicyRead};
 
 /// The exit status if the source does not get in.
@@ -21,12 +21,14 @@ pub fn explain(args: &ExplainArgs, console: &Console) -> anyhow::Result<ExitCode
     let path = args.policy.path();
     // Without a valid policy there is still the kernel to look at.
     let mut read = LoadedPolicy::load_from(path, args.policy.base_directory()).policy;
+    // What is stored cannot be read with CAP_NET_ADMIN alone.
     if let Ok(policy) = &mut read {
         let store = names_store(policy, &args.state, &args.namespace);
         let known = Names::default().resolve(policy.clone(), store.as_ref(), Freshness::Known);
         let (resolved, unresolved) = known?;
-        console.warn(&unresolved);
-        *policy = resolved;
+        let (completed, doubts) = look_up(&resolved, state_options(&args.state, &args.namespace));
+        console.warn(&[unresolved, doubts].concat());
+        *policy = completed;
     }
     let mut engine = open(args.namespace.path())?;
     let question = Question {

@@ -14,7 +14,7 @@ use dwnl::state::Metadata;
 use dwnl::{Engine, Policy, compile, port_coverage, uncovered_ports};
 
 use super::args::StatusArgs;
-use super::commands::{open, state_options};
+use super::commands::{look_up, open, state_options};
 use super::{Console, capabilities};
 use crate::confirm::pending_trial;
 use crate::control::running_watch;
@@ -47,6 +47,8 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
         policy.map(|policy| names.resolve(policy, store.as_ref(), Freshness::Known)).transpose()?;
     let policy = policy.map(|(policy, unresolved)| {
         warnings.0.extend(unresolved);
+        let (policy, doubts) = look_up(&policy, state_options(&args.state, &args.namespace));
+        warnings.0.extend(doubts);
         policy
     });
     let mut engine = open(args.namespace.path())?;

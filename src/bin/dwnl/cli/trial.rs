@@ -7,11 +7,11 @@ use anyhow::bail;
 use dwnl::{Engine, compile};
 
 use super::args::{ApplyArgs, Namespace, RollbackArgs};
-use super::commands::{Prepared, find_watch, prepare, read_or_fall_back, state_options};
+use super::commands::{Prepared, find_watch, look_up, prepare, read_or_fall_back, state_options};
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
 use crate::confirm::{Trial, TrialRequest, Verdict, pending_trial};
-use crate::lookup::Names;
+use crate::lookup::{Freshness, Names};
 use crate::report::TrialReport;
 use crate::state::{Recorder, Store};
 use crate::warnings::host_warnings;
@@ -107,13 +107,16 @@ pub fn rollback(
     let mut names = Names::default();
     let read = || {
         let policy = stored.policy("policy.previous")?;
-        names.resolve_for(policy, Vec::new(), Some(&store), console)
+        let (policy, doubts) = look_up(&policy, state_options(&args.state, &args.namespace));
+        let (policy, unresolved) = names.resolve(policy, Some(&store), Freshness::Fresh)?;
+        Ok((policy, [doubts, unresolved].concat()))
     };
-    let Prepared { policy, desired, mut engine, .. } = prepare(&args.namespace, read)?;
+    let Prepared { policy, desired, mut engine, warnings } = prepare(&args.namespace, read)?;
     let applied = engine.apply_compiled(&policy, &desired)?;
     let mut findings = Findings::of(&policy, &applied);
     findings.names = names.labels(&policy);
     let recorded = store.record(&policy, &source, "rollback").map_err(|error| error.to_string());
+    findings.warnings.splice(..0, warnings);
     findings.not_stored(recorded);
     findings.not_stored(names.record(Some(&store)));
     findings.warnings.push(format!(

@@ -1,6 +1,7 @@
 //! What a policy names and does not say itself is looked up before it is compiled. Until it is known it
 //! allows nobody.
 
+pub mod containers;
 #[cfg(feature = "dns")]
 mod dns;
 #[cfg(not(feature = "dns"))]

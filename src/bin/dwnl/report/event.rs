@@ -47,6 +47,12 @@ pub enum Event<'a> {
         #[serde(flatten)]
         done: ApplyReport<'a>,
     },
+    /// The policy now has other ports of containers.
+    Containers {
+        /// The changes.
+        #[serde(flatten)]
+        done: ApplyReport<'a>,
+    },
     /// A name that could not be resolved is resolved again.
     Resolved {
         /// The name.
@@ -173,6 +179,7 @@ impl<'a> Event<'a> {
             | Event::Reload { .. }
             | Event::Names { .. }
             | Event::Resolved { .. }
+            | Event::Containers { .. }
             | Event::Changed { .. }
             | Event::Schedule { .. }
             | Event::Overrun
@@ -192,6 +199,7 @@ impl<'a> Event<'a> {
             }
             Event::Names { names, .. } => writeln!(out, "{}", Escaped(sentence(names))),
             Event::Resolved { name } => writeln!(out, "{} is resolved again", Escaped(name)),
+            Event::Containers { .. } => writeln!(out, "ports of containers have changed"),
             Event::Changed { policy } => {
                 let policy = Escaped(policy.display());
                 writeln!(out, "{policy} has changed; apply it with `dwnl apply` or SIGHUP")
@@ -253,7 +261,10 @@ impl<'a> Event<'a> {
 
     fn write_details(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Event::Start { done, .. } | Event::Reload { done, .. } | Event::Names { done, .. } => {
+            Event::Start { done, .. }
+            | Event::Reload { done, .. }
+            | Event::Names { done, .. }
+            | Event::Containers { done } => {
                 done.write(out)
             }
             Event::Repair { done, .. } => {

@@ -3,6 +3,7 @@
 
 mod fallback;
 mod grants;
+mod known_containers;
 mod location;
 #[cfg(feature = "dns")]
 mod names;
@@ -11,6 +12,7 @@ mod store;
 
 pub use fallback::Fallback;
 pub use grants::StoredGrant;
+pub use known_containers::KnownContainers;
 pub use location::StateOptions;
 pub use recorder::Recorder;
 pub use store::{Store, StoreError};

@@ -8,7 +8,7 @@ use dwnl::model::Grant;
 use dwnl::policy::Diagnostics;
 use dwnl::{Engine, Policy};
 
-use super::{Fallback, StateOptions, Store, StoreError};
+use super::{Fallback, KnownContainers, StateOptions, Store, StoreError};
 
 /// Records the policies that a command puts in force.
 pub struct Recorder {
@@ -79,6 +79,23 @@ impl Recorder {
     /// What changes whenever what is kept changes.
     pub fn grants_version(&self) -> Option<SystemTime> {
         self.store.as_ref().ok()?.as_ref()?.grants_version()
+    }
+
+    /// The containers that were known last, if they are stored and can be read.
+    pub fn known_containers(&self) -> Option<KnownContainers> {
+        self.store.as_ref().ok()?.as_ref()?.known_containers().ok()?
+    }
+
+    /// Stores the containers.
+    ///
+    /// # Errors
+    /// The reason why they are not stored, as text.
+    pub fn record_containers(&self, found: &KnownContainers) -> Result<(), String> {
+        match &self.store {
+            Ok(Some(store)) => store.record_containers(found).map_err(|error| error.to_string()),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Notes that the policy is in force.

@@ -14,11 +14,15 @@ use dwnl::state::{Metadata, STATE_MAX, StateError, StoredPolicy};
 use nix::fcntl::Flock;
 use nix::unistd::getuid;
 
+use super::known_containers::KnownContainers;
 use super::location::{STATE_DIRECTORY, StateOptions};
 use crate::directory::Directory;
 
 const APPLIED: &str = "policy.applied";
 const PREVIOUS: &str = "policy.previous";
+const CONTAINERS: &str = "containers.known";
+/// The maximum size of the stored containers in bytes.
+const CONTAINERS_MAX: usize = 64 << 20;
 /// The mode of a state directory that the program itself creates.
 const PRIVATE: u32 = 0o700;
 /// The login ID of a process that was not started from a login.
@@ -48,6 +52,14 @@ pub enum StoreError {
         path: PathBuf,
         /// The reason.
         error: StateError,
+    },
+    /// The stored containers are damaged, or another version of dwnl wrote them.
+    #[error("{}: {reason}", .path.display())]
+    Containers {
+        /// The path of the file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
     },
     /// A stored policy has errors.
     #[error("{0}")]
@@ -144,6 +156,32 @@ impl Store {
     /// Keeps other commands from changing the directory.
     pub(super) fn lock(&self) -> Result<Flock<OwnedFd>, StoreError> {
         self.directory.lock().map_err(|error| self.io(".", error))
+    }
+
+    /// The containers that were known last; `None` if there are none.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged.
+    pub fn known_containers(&self) -> Result<Option<KnownContainers>, StoreError> {
+        let bytes = self.directory.read(CONTAINERS, CONTAINERS_MAX);
+        let bytes = bytes.map_err(|error| self.io(CONTAINERS, error))?;
+        let known = bytes.map(|bytes| KnownContainers::from_bytes(&bytes)).transpose();
+        known.map_err(|reason| StoreError::Containers { path: self.path(CONTAINERS), reason })
+    }
+
+    /// Stores the containers, unless the same are stored already. They need not survive a loss of power.
+    ///
+    /// # Errors
+    /// If the file cannot be written. It is then as before.
+    pub fn record_containers(&self, found: &KnownContainers) -> Result<(), StoreError> {
+        // A damaged file is replaced.
+        let known = self.known_containers().unwrap_or_default();
+        if known.is_some_and(|known| known.containers == found.containers) {
+            return Ok(());
+        }
+        let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
+        let written = self.directory.replace(CONTAINERS, &found.to_bytes());
+        written.map_err(|error| self.io(CONTAINERS, error))
     }
 
     fn read(&self, name: &str) -> Result<Option<StoredPolicy>, StoreError> {

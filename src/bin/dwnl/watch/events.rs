@@ -121,7 +121,7 @@ pub(super) fn conflicts(result: &Result<&Outcome, &Error>) -> u64 {
 }
 
 /// What is found and was not reported before. What is found counts as reported from now on.
-fn news<T: Clone + PartialEq>(reported: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
+pub(super) fn news<T: Clone + PartialEq>(reported: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
     let before = std::mem::replace(reported, found.clone());
     found.into_iter().filter(|it| !before.contains(it)).collect()
 }

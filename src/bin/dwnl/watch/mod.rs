@@ -2,9 +2,12 @@
 //! watches and repairs the rules; this module adds the policy's files, signals, the log, systemd and the
 //! metrics. One thread waits for all of them.
 
+#[cfg_attr(not(feature = "docker"), path = "no_containers.rs")]
+mod containers;
 mod control;
 mod events;
 mod files;
+mod follow;
 mod log;
 mod lossy_writer;
 mod metrics;
@@ -33,6 +36,7 @@ use crate::lookup::WatchedNames;
 use crate::report::Event;
 use crate::state::Recorder;
 use files::{Change, Files};
+use follow::FollowedContainers;
 use metrics::{Counters, FileState, MetricsExporter, ReadResult, Sample};
 use signals::SignalAction;
 use systemd::Notifier;
@@ -52,6 +56,9 @@ const FALLING_BACK: &str = "apply the last valid policy instead";
 const STORING: &str = "store the policy";
 const LOOKING_UP: &str = "look up the policy's names";
 const STORING_NAMES: &str = "store the addresses of names";
+const FOLLOWING: &str = "follow the containers";
+const READING_CONTAINERS: &str = "read Docker's API";
+const STORING_CONTAINERS: &str = "store the containers";
 const WRITING: &str = "write the metrics";
 
 /// Keeps the policy of a file in force.
@@ -63,6 +70,7 @@ pub struct Watch {
     log: Log,
     signals: Signals,
     files: Files,
+    containers: FollowedContainers,
     control: ControlSocket,
     notifier: Notifier,
     exporter: MetricsExporter,
@@ -105,6 +113,7 @@ impl Watch {
             signals,
             control: ControlSocket::default(),
             files: Files::new().context("cannot watch files")?,
+            containers: FollowedContainers::default(),
             notifier: Notifier::from_env(Instant::now()).context("cannot reach systemd")?,
             exporter: MetricsExporter::default(),
             counters: Counters::default(),
@@ -192,6 +201,7 @@ impl Watch {
             self.on_files_changed();
         }
         self.on_names();
+        self.follow_containers();
         if is_due(self.notifier.due()) {
             let ping = self.notifier.ping(Instant::now());
             self.log.report_result(NOTIFYING, ping);
@@ -221,6 +231,7 @@ impl Watch {
             self.debounce.due(),
             self.control.due(),
             self.names.due(),
+            self.containers.due(),
         ];
         let next = others.into_iter().chain([reconciler]).flatten().min();
         let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
@@ -228,6 +239,7 @@ impl Watch {
         let sources = self.reconciler.poll_fds().into_iter().chain(others);
         let sources = sources.chain(self.control.poll_fds());
         let sources = sources.chain(self.names.poll_fd());
+        let sources = sources.chain(self.containers.follower().map(AsFd::as_fd));
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
         let sources = sources.chain(self.exporter.poll_fds());
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));

@@ -155,6 +155,7 @@ impl Watch {
         policy: Policy,
         warnings: Vec<String>,
     ) -> Result<Applied, dwnl::Error> {
+        let (policy, of_containers) = self.complete(&policy);
         let applied = self.reconciler.set_policy(policy);
         self.counters.conflicts += conflicts(&applied.as_ref().map(|applied| &applied.outcome));
         let applied = applied?;
@@ -164,7 +165,7 @@ impl Watch {
         self.counters.is_fallback = false;
         let policy = self.reconciler.policy();
         self.reported = policy.map(|it| Findings::of(it, &applied)).unwrap_or_default();
-        self.reported.warnings.splice(..0, warnings);
+        self.reported.warnings.splice(..0, warnings.into_iter().chain(of_containers));
         let by_hand = self.reconciler.grant_summary().ok();
         self.reported.by_hand = by_hand.and_then(|it| GrantCounts::new(&it, SystemTime::now()));
         Ok(applied)
