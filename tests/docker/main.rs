@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod by_container;
 mod cgroups;
 mod conditions;
 mod containers;

@@ -1,7 +1,7 @@
 //! A real dockerd on a host of its own.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use tempfile::TempDir;
@@ -194,6 +194,11 @@ impl Docker {
         for parent in controllers.map(|entry| entry.path()).chain([root.to_owned()]) {
             remove_tree(&parent.join(self.slice()));
         }
+    }
+
+    /// The socket of the API.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
     }
 
     fn address(&self) -> String {
