@@ -109,7 +109,7 @@ impl EntryRules<'_> {
         if matches!(self.verdict, Verdict::Jump(_)) {
             matches.push(Match::CtStateNew);
         }
-        matches.extend(self.entry.name().cloned().map(Match::Comment));
+        matches.extend(self.entry.comment().map(Match::Comment));
         matches.into()
     }
 }

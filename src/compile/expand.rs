@@ -38,6 +38,7 @@ pub(super) fn origin(entry: &Entry, group: Option<&Group>, source: Option<&Sourc
         at: entry.at().cloned(),
         group: group.and_then(|group| group.name().cloned()),
         host: source.and_then(|source| source.host().map(|host| host.name().clone())),
+        containers: entry.by_container().map(|it| it.containers().clone()).unwrap_or_default(),
         source: source.and_then(|source| source.at().cloned()),
     }
 }
@@ -60,7 +61,7 @@ pub(super) fn range(addresses: Option<&AddressSpec>) -> Option<AddressRange> {
 
 /// The entry's name as a comment that nft can read.
 pub(super) fn comment(entry: &Entry) -> Option<Name> {
-    Some(nft_comment(entry.name()?))
+    Some(nft_comment(&entry.comment()?))
 }
 
 /// A name as a comment that nft can read: it knows no escapes, and its comments have at most 127

@@ -1,6 +1,7 @@
 //! Which entry of a policy lets a packet in, or else which one comes nearest.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::compile::swarm_entry;
 use crate::model::{AddressSpec, Interface, Interval, IpVersion, Name, Origin, Ports, Protocol};
@@ -82,7 +83,8 @@ impl Admission {
         for entry in policy.allow().iter().chain(&peers) {
             let (unmet, source) = judge(entry, packet, now);
             if unmet.is_empty() {
-                return Admission::Admitted(origin(entry, source));
+                let containers = publishers(entry, packet);
+                return Admission::Admitted(Origin { containers, ..origin(entry, source) });
             }
             let is_nearer = |known: &NearMiss| distance(&unmet) < distance(&known.unmet);
             if is_near(entry, &unmet) && nearest.as_ref().is_none_or(is_nearer) {
@@ -158,8 +160,15 @@ fn origin(entry: &Entry, source: Option<(&Group, &Source)>) -> Origin {
         at: entry.at().cloned(),
         group: source.and_then(|(group, _)| group.name().cloned()),
         host: source.and_then(|(_, source)| source.host().map(|host| host.name().clone())),
+        containers: entry.by_container().map(|it| it.containers().clone()).unwrap_or_default(),
         source: source.and_then(|(_, source)| source.at().cloned()),
     }
+}
+
+/// The containers that publish the packet's port, if the entry is for containers.
+fn publishers(entry: &Entry, packet: &Packet) -> Arc<[Name]> {
+    let by = entry.by_container();
+    by.map(|it| it.publishers(packet.protocol, packet.port)).unwrap_or_default()
 }
 
 /// An entry is near if it is for the port, or if it names the source for other ports.

@@ -31,6 +31,8 @@ pub struct Origin {
     pub group: Option<Arc<str>>,
     /// The host name that the source was found for, if the policy does not list its address.
     pub host: Option<Arc<str>>,
+    /// The containers whose ports the entry is for, if it names containers and not ports.
+    pub containers: Arc<[Arc<str>]>,
     /// Where the source was read; `None` if it was not read from a file or there is no source.
     pub source: Option<Location>,
 }
@@ -44,6 +46,11 @@ impl fmt::Display for Origin {
         }
         if let Some(at) = &self.at {
             write!(f, " ({at})")?;
+        }
+        match &*self.containers {
+            [] => {}
+            [container] => write!(f, ", container `{container}`")?,
+            [first, others @ ..] => write!(f, ", container `{first}` and {} more", others.len())?,
         }
         match &self.group {
             Some(group) => write!(f, ", group `{group}`")?,

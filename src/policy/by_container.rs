@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
@@ -21,6 +22,7 @@ pub struct ByContainer {
     /// The index among the entries that stand for the one in the file.
     part: usize,
     found: Vec<FoundPort>,
+    containers: Arc<[Name]>,
     is_current: bool,
 }
 
@@ -53,7 +55,15 @@ impl ByContainer {
         ports: Vec<Ports>,
         to: Vec<AddressSpec>,
     ) -> ByContainer {
-        ByContainer { selector, ports, to, part: 0, found: Vec::new(), is_current: false }
+        ByContainer {
+            selector,
+            ports,
+            to,
+            part: 0,
+            found: Vec::new(),
+            containers: Arc::default(),
+            is_current: false,
+        }
     }
 
     /// The containers that the entry is for; `None`: labels of a container ask for the entry, so it is not
@@ -83,15 +93,15 @@ impl ByContainer {
     }
 
     /// The containers that publish the entry's ports, each once, sorted.
-    pub fn containers(&self) -> BTreeSet<&Name> {
-        self.found.iter().map(|found| &found.container).collect()
+    pub fn containers(&self) -> &Arc<[Name]> {
+        &self.containers
     }
 
     /// The containers that publish this port, each once, sorted.
-    pub fn publishers(&self, protocol: Protocol, port: u16) -> BTreeSet<&Name> {
+    pub fn publishers(&self, protocol: Protocol, port: u16) -> Arc<[Name]> {
         let is_port =
             |it: &&FoundPort| it.binding.protocol == protocol && it.binding.host_port == port;
-        self.found.iter().filter(is_port).map(|found| &found.container).collect()
+        names(self.found.iter().filter(is_port))
     }
 
     /// The entries in place of this one; at least one, whose ports may be empty.
@@ -147,7 +157,7 @@ impl ByContainer {
         let part = |(part, (to, ports, found))| Part {
             ports: ranges(ports),
             to,
-            by: ByContainer { part, found, is_current, ..self.clone() },
+            by: ByContainer { part, is_current, ..self.with_found(found) },
         };
         groups.into_iter().enumerate().map(part).collect()
     }
@@ -172,9 +182,19 @@ impl ByContainer {
         Part {
             ports: ranges(possible),
             to: self.to.clone(),
-            by: ByContainer { part: 0, found: known.to_vec(), is_current: false, ..self.clone() },
+            by: ByContainer { part: 0, is_current: false, ..self.with_found(known.to_vec()) },
         }
     }
+
+    fn with_found(&self, found: Vec<FoundPort>) -> ByContainer {
+        ByContainer { containers: names(found.iter()), found, ..self.clone() }
+    }
+}
+
+/// The containers, each once, sorted.
+fn names<'f>(found: impl Iterator<Item = &'f FoundPort>) -> Arc<[Name]> {
+    let names: BTreeSet<&Name> = found.map(|found| &found.container).collect();
+    names.into_iter().cloned().collect()
 }
 
 fn found<'c>(

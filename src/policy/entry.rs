@@ -139,6 +139,13 @@ impl Entry {
         self.containers.as_ref()
     }
 
+    /// What the rules of the entry have as their comment: its name or, if it is for containers, which they
+    /// are.
+    pub(crate) fn comment(&self) -> Option<Name> {
+        let selector = || self.by_container().and_then(ByContainer::selector);
+        self.name.clone().or_else(|| Some(selector()?.comment()))
+    }
+
     /// All groups that the entry names, and those of its own sources.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.from.iter().flatten().chain(&self.except)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::diag::Quoted;
-use crate::model::{Container, Name, is_invisible};
+use crate::model::{COMMENT_MAX, Container, Name, is_invisible};
 
 /// The labels by which Compose says what a container belongs to.
 const COMPOSE_PROJECT: &str = "com.docker.compose.project";
@@ -112,6 +112,14 @@ impl ContainerSelector {
     pub fn label_keys(&self) -> impl Iterator<Item = &str> {
         let compose = self.compose.iter().flat_map(|_| [COMPOSE_PROJECT, COMPOSE_SERVICE]);
         compose.chain(self.label.iter().map(|label| &*label.key))
+    }
+
+    /// The containers in the comment of a rule: `container web`, `compose shop/api, label tier=front`.
+    pub(super) fn comment(&self) -> Name {
+        let words: Vec<String> = self.keys().map(|(key, value)| format!("{key} {value}")).collect();
+        let words = words.join(", ");
+        let end = (0..=words.len().min(COMMENT_MAX)).rev().find(|end| words.is_char_boundary(*end));
+        words[..end.unwrap_or(0)].into()
     }
 
     /// The keys of an entry and their values.

@@ -349,7 +349,7 @@ label-groups = ["office", "cdn"]
         assert!(warnings.is_empty(), "{warnings:?}");
         let by = resolved.allow()[0].by_container().expect("containers");
         assert_eq!(
-            by.containers().into_iter().map(|it| &**it).collect::<Vec<_>>(),
+            by.containers().iter().map(|it| &**it).collect::<Vec<_>>(),
             ["shop-api-1", "shop-api-2"]
         );
         assert_eq!(by.publishers(crate::model::Protocol::Tcp, 82).len(), 1);

@@ -98,6 +98,7 @@ impl Serialize for BaseChainReport {
 pub struct OriginReport<'a> {
     entry: Option<&'a str>,
     entry_location: Option<LocationReport<'a>>,
+    containers: Vec<&'a str>,
     group: Option<&'a str>,
     source_name: Option<&'a str>,
     source_location: Option<LocationReport<'a>>,
@@ -108,6 +109,7 @@ impl<'a> From<&'a Origin> for OriginReport<'a> {
         OriginReport {
             entry: origin.entry.as_deref(),
             entry_location: origin.at.as_ref().map(LocationReport::from),
+            containers: origin.containers.iter().map(|name| &**name).collect(),
             group: origin.group.as_deref(),
             source_name: origin.host.as_deref(),
             source_location: origin.source.as_ref().map(LocationReport::from),

@@ -75,9 +75,7 @@ pub fn origin() -> Arc<Origin> {
     Arc::new(Origin {
         entry: Some("web".into()),
         at: Some(Location { file: "p.toml".into(), line: 12, column: 1 }),
-        group: None,
-        host: None,
-        source: None,
+        ..Origin::default()
     })
 }
 

@@ -81,9 +81,10 @@ fn not_admitted(explanation: &Explanation) -> String {
 /// The entry by its name.
 fn entry(origin: &Origin) -> String {
     let host = origin.host.as_ref().map(|host| format!(" ({host})")).unwrap_or_default();
-    match &origin.entry {
-        Some(name) => format!("entry `{name}`{host}"),
-        None => format!("an entry of the policy{host}"),
+    match (&origin.entry, &*origin.containers) {
+        (Some(name), _) => format!("entry `{name}`{host}"),
+        (None, [container]) => format!("the entry for container `{container}`{host}"),
+        (None, _) => format!("an entry of the policy{host}"),
     }
 }
 
@@ -181,6 +182,9 @@ fn unmet(condition: &Unmet) -> String {
         Unmet::Destination(addresses) => {
             let addresses: Vec<String> = addresses.iter().map(AddressSpec::to_string).collect();
             format!("its destinations are {}", join_and(&addresses))
+        }
+        Unmet::Port(ports) if ports.is_empty() => {
+            "no port is known that its containers publish".to_owned()
         }
         Unmet::Port(ports) => {
             let ports: Vec<String> = ports.iter().map(Ports::to_string).collect();

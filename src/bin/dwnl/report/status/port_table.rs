@@ -91,7 +91,8 @@ impl Line<'_> {
     /// The cells, with this room for the sources.
     fn cells(&self, room: usize) -> [Cell; 7] {
         let name = match self.entry {
-            Some(entry) => entry.entry.unwrap_or("(no name)"),
+            Some(EntryReport { entry: Some(name), .. }) => name,
+            Some(EntryReport { containers, .. }) => containers.first().unwrap_or(&"(no name)"),
             None => "-",
         };
         let packets = self.entry.and_then(|entry| entry.packets);

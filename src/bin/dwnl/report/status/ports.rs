@@ -43,6 +43,8 @@ pub enum PortState {
 pub struct EntryReport<'a> {
     pub entry: Option<&'a str>,
     pub entry_location: Option<LocationReport<'a>>,
+    /// The containers whose ports the entry is for; none if it lists its ports itself.
+    pub containers: Vec<&'a str>,
     /// The ports of the entry that cover the published one; the counters are of all of them.
     #[serde(serialize_with = "super::super::format::display")]
     pub ports: Ports,
@@ -136,6 +138,7 @@ impl<'a> EntryReport<'a> {
         EntryReport {
             entry: entry.name().map(|name| &**name),
             entry_location: entry.at().map(LocationReport::from),
+            containers: containers(entry),
             ports,
             in_interface: entry.in_interface().map(ToString::to_string),
             to: texts(entry.to()),
@@ -152,6 +155,7 @@ impl<'a> EntryReport<'a> {
         EntryReport {
             entry: Some("swarm-peers"),
             entry_location: None,
+            containers: Vec::new(),
             ports: coverage.published.ports,
             in_interface: None,
             to: Vec::new(),
@@ -162,6 +166,12 @@ impl<'a> EntryReport<'a> {
             bytes: None,
         }
     }
+}
+
+/// The containers for whose ports the entry is.
+fn containers(entry: &Allow) -> Vec<&str> {
+    let names = entry.by_container().map(|it| it.containers()).into_iter().flat_map(|it| it.iter());
+    names.map(|name| &**name).collect()
 }
 
 pub(super) fn source_count(groups: &[Group]) -> usize {
