@@ -43,7 +43,9 @@ fn malformed_policies_have_their_exact_messages() {
 #[test]
 fn the_example_is_valid_and_uses_every_key() {
     let policy = Policy::read(Path::new("examples/policy.toml")).expect("a valid policy");
-    let [web, metrics, signalling, audit] = policy.allow() else { unreachable!("four entries") };
+    let [web, metrics, signalling, audit, shop] = policy.allow() else {
+        unreachable!("five entries")
+    };
     let schedule = audit.schedule().expect("a schedule").to_string();
     let words = "mon-fri, 08:00-18:00, 22:00-02:00 (Europe/Berlin), until 2099-12-01 19:00 CET";
     assert_eq!(schedule, words);
@@ -59,6 +61,12 @@ fn the_example_is_valid_and_uses_every_key() {
     assert_eq!(metrics.in_interface().map(ToString::to_string), Some("eth1".into()));
     assert_eq!(metrics.to().len(), 2);
     assert_eq!(signalling.from(), None);
+    let containers = shop.by_container().and_then(|by| by.selector()).expect("containers");
+    let words = "container `shop-api-1`, compose `shop/api`, label `tier=front`";
+    assert_eq!(containers.to_string(), words);
+    let docker = policy.docker();
+    assert_eq!(docker.socket(), Path::new("/run/docker.sock"));
+    assert_eq!(docker.label_groups().map(<[_]>::len), Some(1));
     let guard = policy.guard();
     assert_eq!((guard.is_enabled(), guard.mark()), (true, Mark::DEFAULT));
     assert_eq!((guard.host_network(), guard.direct_routing()), (true, DirectRouting::Drop));

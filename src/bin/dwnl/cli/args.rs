@@ -166,7 +166,7 @@ pub struct CheckArgs {
     /// Read as the user of the services, or as USER, and report files that the services cannot read
     #[arg(long, value_name = "USER", num_args = 0..=1)]
     pub as_service: Option<Option<String>>,
-    /// Look up the names of sources, and warn of those that cannot be resolved
+    /// Look up names of sources and ports of containers, and warn of what cannot be looked up
     #[arg(long)]
     pub resolve: bool,
     /// The list to check in place of a policy.
@@ -226,6 +226,9 @@ pub struct RulesArgs {
     /// Print only the guard and the large groups, for `nft -f`
     #[arg(long, group = "family")]
     nft: bool,
+    /// Look up the ports of containers
+    #[arg(long)]
+    pub resolve: bool,
 }
 
 impl RulesArgs {

@@ -84,7 +84,7 @@ fn check(args: &CheckArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let policy = loaded.policy?;
     let mut check = Check::passed(args.policy.path(), &policy, &loaded.warnings);
     if args.resolve {
-        let (_, unresolved) = Names::default().resolve(policy.clone(), None, Freshness::Fresh)?;
+        let (_, unresolved) = look_up_now(policy.clone())?;
         console.warn(&unresolved);
         check.unresolved = Some(unresolved);
     }
@@ -93,7 +93,15 @@ fn check(args: &CheckArgs, console: &Console) -> anyhow::Result<ExitCode> {
 }
 
 fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let ruleset = compile(&load(&args.policy, console).policy?);
+    let mut policy = load(&args.policy, console).policy?;
+    if args.resolve {
+        let (resolved, unresolved) = look_up_now(policy)?;
+        console.warn(&unresolved);
+        policy = resolved;
+    } else if policy.needs_containers() {
+        console.warn(&["the ports of containers are not looked up without --resolve".to_owned()]);
+    }
+    let ruleset = compile(&policy);
     console.report(&Rules { ruleset: &ruleset, family: args.family() })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -246,11 +254,11 @@ fn complete(
     console: &Console,
 ) -> (Policy, Vec<String>) {
     let found = containers::look_up(policy, || recorder.known_containers());
-    let (policy, doubts) = containers::complete(policy, &found.containers);
+    let (policy, doubts) = found.complete(policy);
     let stored = containers::to_store(&found.containers, &policy)
         .map_or(Ok(()), |known| recorder.record_containers(&known));
     let not_stored = stored.err().map(|reason| format!("cannot store the containers: {reason}"));
-    let doubts: Vec<String> = found.warning.into_iter().chain(doubts).chain(not_stored).collect();
+    let doubts: Vec<String> = doubts.into_iter().chain(not_stored).collect();
     console.warn(&doubts);
     warnings.extend(doubts);
     (policy, warnings)
@@ -410,12 +418,17 @@ fn read(args: &PlanArgs, console: &Console) -> anyhow::Result<(Policy, Vec<Strin
     Ok((policy, [lines(&loaded.warnings), doubts].concat()))
 }
 
+/// The policy with what is looked up for it now. What was known before does not count.
+fn look_up_now(policy: Policy) -> anyhow::Result<(Policy, Vec<String>)> {
+    let (policy, unresolved) = Names::default().resolve(policy, None, Freshness::Fresh)?;
+    let (policy, doubts) = containers::look_up(&policy, || None).complete(&policy);
+    Ok((policy, [unresolved, doubts].concat()))
+}
+
 /// The policy with what was looked up for it, which is not stored, and what there is to warn of.
 pub(super) fn look_up(policy: &Policy, state: StateOptions) -> (Policy, Vec<String>) {
     let known = || Store::open(state).ok()??.known_containers().ok()?;
-    let found = containers::look_up(policy, known);
-    let (policy, doubts) = containers::complete(policy, &found.containers);
-    (policy, found.warning.into_iter().chain(doubts).collect())
+    containers::look_up(policy, known).complete(policy)
 }
 
 /// The warnings, one line each.

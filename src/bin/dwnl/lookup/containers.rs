@@ -18,24 +18,41 @@ const LABEL_PREFIX: &str = "dwnl.";
 pub struct Found {
     /// The containers.
     pub containers: Containers,
-    /// That Docker's API does not answer, as one line.
-    pub warning: Option<String>,
+    /// When they were found first; `None` if they never were.
+    pub since: Option<SystemTime>,
+    /// Why they are not those of now.
+    pub failure: Option<String>,
 }
 
 /// Asks Docker's API for the containers; if it does not answer, they are those that were known last.
 /// Without entries by container it is not asked.
 pub fn look_up(policy: &Policy, known: impl FnOnce() -> Option<KnownContainers>) -> Found {
     if !policy.needs_containers() {
-        return Found { containers: Containers::default(), warning: None };
+        return Found { containers: Containers::default(), since: None, failure: None };
     }
     let socket = policy.docker().socket();
     match list(socket) {
-        Ok(list) => Found { containers: Containers { list, is_current: true }, warning: None },
+        Ok(list) => Found {
+            containers: Containers { list, is_current: true },
+            since: Some(SystemTime::now()),
+            failure: None,
+        },
         Err(reason) => {
             let known = known();
-            let warning = Some(unreachable(socket, &reason, known.as_ref()));
-            Found { containers: known.map(|it| it.containers).unwrap_or_default(), warning }
+            let since = known.as_ref().map(|known| known.since);
+            let containers = known.map(|known| known.containers).unwrap_or_default();
+            Found { containers, since, failure: Some(reason) }
         }
+    }
+}
+
+impl Found {
+    /// The policy with the ports that the containers publish, and what there is to warn of, one line each.
+    pub fn complete(&self, policy: &Policy) -> (Policy, Vec<String>) {
+        let socket = policy.docker().socket();
+        let failure = self.failure.as_ref().map(|reason| unreachable(socket, reason, self.since));
+        let (policy, doubts) = complete(policy, &self.containers);
+        (policy, failure.into_iter().chain(doubts).collect())
     }
 }
 
@@ -56,10 +73,10 @@ pub fn complete(policy: &Policy, containers: &Containers) -> (Policy, Vec<String
 }
 
 /// The warning about a Docker's API that does not answer.
-fn unreachable(socket: &Path, reason: &str, known: Option<&KnownContainers>) -> String {
-    let instead = match known {
-        Some(known) => {
-            let since = humantime::format_rfc3339_seconds(known.since);
+pub fn unreachable(socket: &Path, reason: &str, since: Option<SystemTime>) -> String {
+    let instead = match since {
+        Some(since) => {
+            let since = humantime::format_rfc3339_seconds(since);
             format!("the ports of containers are those known last, of {since}")
         }
         None => {

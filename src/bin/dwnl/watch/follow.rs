@@ -1,6 +1,6 @@
 //! Keeps the ports of containers in a policy current.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use dwnl::Policy;
 use dwnl::model::Containers;
@@ -10,7 +10,7 @@ use super::containers::{Follower, Update};
 use super::events::{conflicts, news};
 use super::{FOLLOWING, READING_CONTAINERS, STORING_CONTAINERS, Watch};
 use crate::apply::{self, Findings};
-use crate::lookup::containers::{complete, look_up, to_store};
+use crate::lookup::containers::{Found, complete, look_up, to_store, unreachable};
 use crate::report::Event;
 use crate::state::Recorder;
 
@@ -22,6 +22,10 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct FollowedContainers {
     follower: Option<Follower>,
     known: Containers,
+    /// When they were found; `None` if they never were.
+    since: Option<SystemTime>,
+    /// Why they are not those of now.
+    failure: Option<String>,
     /// What was warned of.
     warnings: Vec<String>,
     /// When rules have to be written that could not be written before.
@@ -49,15 +53,14 @@ impl Watch {
     /// The policy with the ports of its containers, and what there is to warn of. The containers are
     /// followed from now on, if the policy needs them.
     pub(super) fn complete(&mut self, policy: &Policy) -> (Policy, Vec<String>) {
-        let mut unreachable = None;
         let socket = policy.needs_containers().then(|| policy.docker().socket());
         if self.containers.follower.as_ref().map(Follower::socket) != socket {
             self.containers = FollowedContainers::default();
             if let Some(socket) = socket {
                 let known = || self.recorder.as_ref().and_then(Recorder::known_containers);
-                let found = look_up(policy, known);
-                self.containers.known = found.containers;
-                unreachable = found.warning;
+                let Found { containers, since, failure } = look_up(policy, known);
+                (self.containers.known, self.containers.since) = (containers, since);
+                self.containers.failure = failure;
                 let started = Follower::start(socket);
                 self.containers.follower = self.log.success(FOLLOWING, started);
             }
@@ -65,7 +68,10 @@ impl Watch {
         let (policy, mut warnings) = complete(policy, &self.containers.known);
         self.containers.warnings.clone_from(&warnings);
         self.store_containers(&policy);
-        warnings.extend(unreachable);
+        if let Some(reason) = &self.containers.failure {
+            let socket = policy.docker().socket();
+            warnings.push(unreachable(socket, reason, self.containers.since));
+        }
         (policy, warnings)
     }
 
@@ -81,10 +87,13 @@ impl Watch {
             Some(Ok(list)) => {
                 self.log.clear(READING_CONTAINERS);
                 self.containers.known = Containers { list, is_current: true };
+                self.containers.since = Some(SystemTime::now());
+                self.containers.failure = None;
             }
             Some(Err(reason)) => {
                 self.log.warn_once(READING_CONTAINERS, &reason);
                 self.containers.known.is_current = false;
+                self.containers.failure = Some(reason);
             }
             None => {}
         }
