@@ -23,7 +23,6 @@ pub struct ByContainer {
     part: usize,
     found: Vec<FoundPort>,
     containers: Arc<[Name]>,
-    is_current: bool,
 }
 
 /// A port and the container that publishes it.
@@ -55,15 +54,7 @@ impl ByContainer {
         ports: Vec<Ports>,
         to: Vec<AddressSpec>,
     ) -> ByContainer {
-        ByContainer {
-            selector,
-            ports,
-            to,
-            part: 0,
-            found: Vec::new(),
-            containers: Arc::default(),
-            is_current: false,
-        }
+        ByContainer { selector, ports, to, part: 0, found: Vec::new(), containers: Arc::default() }
     }
 
     /// The containers that the entry is for; `None`: labels of a container ask for the entry, so it is not
@@ -87,11 +78,6 @@ impl ByContainer {
         self.part == 0
     }
 
-    /// Whether Docker has just said what the containers publish. If not, it is what was known last.
-    pub fn is_current(&self) -> bool {
-        self.is_current
-    }
-
     /// The containers that publish the entry's ports, each once, sorted.
     pub fn containers(&self) -> &Arc<[Name]> {
         &self.containers
@@ -113,7 +99,7 @@ impl ByContainer {
                 let others = containers.list.iter().filter(|it| !matching(it));
                 vec![self.doubtful(&found, others)]
             }
-            effect => self.parts(effect, found, containers.is_current),
+            effect => self.parts(effect, found),
         }
     }
 
@@ -121,15 +107,14 @@ impl ByContainer {
     pub(super) fn of_labels(
         container: &Container,
         is_meant: impl Fn(&Binding) -> bool,
-        is_current: bool,
     ) -> Vec<Part> {
         let entry = ByContainer::new(None, Vec::new(), Vec::new());
-        entry.parts(Effect::Allow, found([container].into_iter(), is_meant), is_current)
+        entry.parts(Effect::Allow, found([container].into_iter(), is_meant))
     }
 
     /// The entries for these ports: one for each combination of addresses on which some of them are
     /// published.
-    fn parts(&self, effect: Effect, found: Vec<FoundPort>, is_current: bool) -> Vec<Part> {
+    fn parts(&self, effect: Effect, found: Vec<FoundPort>) -> Vec<Part> {
         let listed = |it: &FoundPort| {
             let Binding { protocol, host_port, .. } = it.binding;
             self.ports.is_empty() || self.ports.iter().any(|it| it.has(protocol, host_port))
@@ -157,7 +142,7 @@ impl ByContainer {
         let part = |(part, (to, ports, found))| Part {
             ports: ranges(ports),
             to,
-            by: ByContainer { part, is_current, ..self.with_found(found) },
+            by: ByContainer { part, ..self.with_found(found) },
         };
         groups.into_iter().enumerate().map(part).collect()
     }
@@ -182,7 +167,7 @@ impl ByContainer {
         Part {
             ports: ranges(possible),
             to: self.to.clone(),
-            by: ByContainer { part: 0, is_current: false, ..self.with_found(known.to_vec()) },
+            by: ByContainer { part: 0, ..self.with_found(known.to_vec()) },
         }
     }
 

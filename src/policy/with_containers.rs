@@ -209,7 +209,7 @@ impl Resolver<'_> {
         if from.is_empty() {
             return Vec::new();
         }
-        let parts = ByContainer::of_labels(container, |it| port.is(it), self.containers.is_current);
+        let parts = ByContainer::of_labels(container, |it| port.is(it));
         let parts: Vec<Part> = parts.into_iter().filter(|it| !it.ports.is_empty()).collect();
         if parts.is_empty() && self.containers.is_current {
             let (container, label) = (container.name.clone(), key.to_owned());

@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod containers;
 mod control;
 mod disturbances;
 mod docker;

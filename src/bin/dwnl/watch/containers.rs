@@ -23,8 +23,13 @@ const PAUSE: Duration = Duration::from_millis(200);
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// The running containers, or why they are not known.
-pub type Update = Result<Vec<Container>, String>;
+/// What Docker's API has said.
+pub struct Update {
+    /// The running containers, or why they are not known.
+    pub list: Result<Vec<Container>, String>,
+    /// Why there are no events, so that the containers are only listed now and then.
+    pub lacks_events: Option<String>,
+}
 
 /// Follows the containers of one Docker.
 pub struct Follower {
@@ -103,8 +108,9 @@ fn follow(api: &DockerApi, shared: &Shared) {
             ApiError::Ended => {}
             error => {
                 // A proxy may permit lists and no events.
-                let list = api.containers(LIST_TIMEOUT);
-                shared.put(list.map_err(|_| error.to_string()));
+                let list = api.containers(LIST_TIMEOUT).map_err(|_| error.to_string());
+                let lacks_events = list.is_ok().then(|| error.to_string());
+                shared.put(Update { list, lacks_events });
                 thread::sleep(backoff);
                 backoff = (backoff * 2).min(BACKOFF_MAX);
             }
@@ -121,13 +127,14 @@ fn follow_stream(api: &DockerApi, shared: &Shared, backoff: &mut Duration) -> Ap
     // The stream was opened first, so no change is missed.
     while !shared.is_stopped() {
         match api.containers(LIST_TIMEOUT) {
-            Ok(list) => shared.put(Ok(list)),
+            Ok(list) => shared.put(Update { list: Ok(list), lacks_events: None }),
             Err(error) => return error,
         }
         *backoff = BACKOFF_MIN;
         thread::sleep(PAUSE);
-        if let Err(error) = events.wait() {
-            return error;
+        // A stream that breaks is opened again at once. If that fails, it is an error.
+        if events.wait().is_err() {
+            break;
         }
     }
     ApiError::Ended

@@ -8,7 +8,7 @@ use dwnl::policy::PolicyWarning;
 
 use super::containers::{Follower, Update};
 use super::events::{conflicts, news};
-use super::{FOLLOWING, READING_CONTAINERS, STORING_CONTAINERS, Watch};
+use super::{FOLLOWING, READING_CONTAINERS, READING_EVENTS, STORING_CONTAINERS, Watch};
 use crate::apply::{self, Findings};
 use crate::lookup::containers::{Found, complete, look_up, to_store, unreachable};
 use crate::report::Event;
@@ -83,7 +83,9 @@ impl Watch {
         if update.is_none() && !is_due {
             return;
         }
-        match update {
+        let lacks_events = update.as_ref().and_then(|update| update.lacks_events.clone());
+        self.log.success(READING_EVENTS, lacks_events.map_or(Ok(()), Err));
+        match update.map(|update| update.list) {
             Some(Ok(list)) => {
                 self.log.clear(READING_CONTAINERS);
                 self.containers.known = Containers { list, is_current: true };

@@ -58,6 +58,7 @@ const LOOKING_UP: &str = "look up the policy's names";
 const STORING_NAMES: &str = "store the addresses of names";
 const FOLLOWING: &str = "follow the containers";
 const READING_CONTAINERS: &str = "read Docker's API";
+const READING_EVENTS: &str = "read Docker's events (containers are listed every 10 seconds)";
 const STORING_CONTAINERS: &str = "store the containers";
 const WRITING: &str = "write the metrics";
 

@@ -6,8 +6,13 @@ use std::path::Path;
 
 use dwnl::model::Container;
 
-/// The running containers, or why they are not known.
-pub type Update = Result<Vec<Container>, String>;
+/// What Docker's API has said.
+pub struct Update {
+    /// The running containers, or why they are not known.
+    pub list: Result<Vec<Container>, String>,
+    /// Why there are no events.
+    pub lacks_events: Option<String>,
+}
 
 /// Follows nothing, and cannot be started.
 pub enum Follower {}
