@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn names_labels_and_published_ports_are_read() {
         let found = containers(ANSWER.as_bytes()).expect("containers");
-        let [api, bare] = &found[..] else { panic!("{found:?}") };
+        let [api, bare] = &found[..] else { unreachable!("two containers") };
         assert_eq!((&*api.name, &*bare.name), ("shop-api", "bare"));
         assert_eq!(api.labels.get("tier").map(String::as_str), Some("front"));
         let port = |it: &Binding| {

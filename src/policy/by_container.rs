@@ -32,6 +32,13 @@ struct FoundPort {
     binding: Binding,
 }
 
+/// Ports that are published on the same addresses.
+#[derive(Default)]
+struct PortGroup {
+    ports: Vec<(Protocol, u16)>,
+    found: Vec<FoundPort>,
+}
+
 /// The ports and destinations of one of the entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
@@ -124,22 +131,23 @@ impl ByContainer {
             let port = (found.binding.protocol, found.binding.host_port);
             ports.entry(port).or_default().push(found);
         }
-        let mut groups: Vec<(Vec<AddressSpec>, Vec<(Protocol, u16)>, Vec<FoundPort>)> = Vec::new();
+        let mut groups: Vec<(Vec<AddressSpec>, PortGroup)> = Vec::new();
         for (port, found) in ports {
             let addresses = found.iter().map(|found| found.binding.address).collect();
             let Some(to) = destinations(effect, &addresses, &self.to) else { continue };
-            match groups.iter_mut().find(|(known, ..)| *known == to) {
-                Some((_, ports, all)) => {
-                    ports.push(port);
-                    all.extend(found);
-                }
-                None => groups.push((to, vec![port], found)),
+            let index = groups.iter().position(|(known, _)| *known == to).unwrap_or_else(|| {
+                groups.push((to, PortGroup::default()));
+                groups.len() - 1
+            });
+            if let Some((_, group)) = groups.get_mut(index) {
+                group.ports.push(port);
+                group.found.extend(found);
             }
         }
         if groups.is_empty() {
-            groups.push((self.to.clone(), Vec::new(), Vec::new()));
+            groups.push((self.to.clone(), PortGroup::default()));
         }
-        let part = |(part, (to, ports, found))| Part {
+        let part = |(part, (to, PortGroup { ports, found }))| Part {
             ports: ranges(ports),
             to,
             by: ByContainer { part, ..self.with_found(found) },
