@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::expand::{comment, condition, denied_ports, destinations, of_version, origin};
 use super::sets::SetGroups;
+use super::times::{self, Effect};
 use super::{dedup, grants};
-use super::times::{Effect, self};
 use crate::model::{
     AddressSpec, DesiredRule, Direction, Endpoint, GrantAction, IpVersion, NftMatch, NftRule,
     NftStatement, Origin, Ports,

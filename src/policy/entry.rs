@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::{ContainerSelector, Group, Moment, PolicyError, Schedule, Source, name, subtract};
 use super::by_container::{ByContainer, Part};
+use super::{ContainerSelector, Group, Moment, PolicyError, Schedule, Source, name, subtract};
 use crate::model::{AddressSpec, Interface, IpVersion, Location, Name, Ports, Protocol};
 
 /// The flows that an entry applies to. [`Allow`](super::Allow) and [`Deny`](super::Deny) entries contain

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use super::schedule::tests::any_schedule;
 use super::{
-    Allow, Deny, DirectRouting, DnsName, EntryBuilder, Established, Group, Guard, Log, Mark, Moment, Policy, Revoke, Schedule,
+    Allow, Deny, DirectRouting, DnsName, EntryBuilder, Established, Group, Guard, Log, Mark,
+    Moment, Policy, Revoke, Schedule,
 };
 use crate::model::{AddressSpec, Interface, LogTarget, Ports, Protocol};
 

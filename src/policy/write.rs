@@ -6,8 +6,11 @@ use std::path::Path;
 
 use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
-use super::{ByContainer, DirectRouting, DnsName, DockerSettings, Entry, Established, Group, Guard, Log, Mark, Policy, Revoke, Schedule, Source, Zone};
 use super::parse::duration::DurationText;
+use super::{
+    ByContainer, DirectRouting, DnsName, DockerSettings, Entry, Established, Group, Guard, Log,
+    Mark, Policy, Revoke, Schedule, Zone,
+};
 use crate::model::Name;
 
 impl Policy {

@@ -7,7 +7,8 @@ use dwnl::model::{ForeignTranslations, PublishedPort};
 use dwnl::{Error, Policy};
 
 use crate::report::{
-    AccessReport, ApplyReport, Difference, GrantCounts, HostLabels, Operation, PolicyEffects, Tense, host_labels,
+    AccessReport, ApplyReport, Difference, GrantCounts, HostLabels, Operation, PolicyEffects,
+    Tense, host_labels,
 };
 use crate::warnings::warnings;
 
@@ -58,7 +59,8 @@ pub fn report<'a>(
     elapsed: Duration,
     verbose: bool,
 ) -> ApplyReport<'a> {
-    let Findings { is_fallback, warnings, uncovered, foreign_translations, by_hand, names } = findings;
+    let Findings { is_fallback, warnings, uncovered, foreign_translations, by_hand, names } =
+        findings;
     let Applied { outcome, conntrack, .. } = applied;
     let mut access = AccessReport::new(outcome, Tense::Done, verbose);
     access.names = names;

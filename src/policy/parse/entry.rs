@@ -16,8 +16,18 @@ use crate::policy::{
 };
 
 const KEYS: [&str; 12] = [
-    "name", "ports", "container", "compose", "label", "from", "except", "in-interface", "to", "until",
-    "days", "hours",
+    "name",
+    "ports",
+    "container",
+    "compose",
+    "label",
+    "from",
+    "except",
+    "in-interface",
+    "to",
+    "until",
+    "days",
+    "hours",
 ];
 
 /// The keys that say which containers an entry is for.

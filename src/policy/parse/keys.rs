@@ -1,7 +1,7 @@
 //! Keys of other firewalls and of Docker, and what a policy has in their place.
 
 /// Keys by what to do instead, and a key of the table that the advice is for.
-const ADVICE: [(&[&str], &str, &str); 19] = [
+const ADVICE: [(&[&str], &str, &str); 20] = [
     (
         &["block", "drop", "reject", "blocklist", "blacklist", "ban", "bans", "denylist"],
         "allow",

@@ -7,8 +7,8 @@ use dwnl::policy::LoadedPolicy;
 
 use super::Console;
 use super::args::ExplainArgs;
-use crate::lookup::{Freshness, Names};
 use super::commands::{look_up, names_store, open, state_options};
+use crate::lookup::{Freshness, Names};
 use crate::report::{Explain, PolicyRead};
 
 /// The exit status if the source does not get in.

@@ -20,7 +20,8 @@ use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::lookup::{Freshness, Names};
 use crate::report::{
-    DeniedReport, DropReport, FileReport, FileState, GrantCounts, KernelReport, PortReport, Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, GrantCounts, KernelReport, PortReport,
+    Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
 use crate::state::{Store, StoreError};
 use crate::warnings::{besides_limitations, host_unread, sentence};

@@ -74,6 +74,7 @@ impl<'a> Check<'a> {
             source_count: Some(sources.len()),
             errors: Vec::new(),
             warnings: Some(warnings.iter().map(WarningReport::from).collect()),
+            unresolved: None,
         }
     }
 

@@ -264,9 +264,7 @@ impl<'a> Event<'a> {
             Event::Start { done, .. }
             | Event::Reload { done, .. }
             | Event::Names { done, .. }
-            | Event::Containers { done } => {
-                done.write(out)
-            }
+            | Event::Containers { done } => done.write(out),
             Event::Repair { done, .. } => {
                 done.write_difference(out)?;
                 done.write_effects(out)

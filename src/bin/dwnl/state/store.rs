@@ -138,16 +138,6 @@ impl Store {
         self.write(APPLIED, &new)
     }
 
-    /// The content of a file of at most `max` bytes.
-    pub(super) fn read_file(&self, name: &str, max: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        self.directory.read(name, max).map_err(|error| self.io(name, error))
-    }
-
-    /// Replaces a file.
-    pub(super) fn write_file(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
-        self.directory.replace_durably(name, content).map_err(|error| self.io(name, error))
-    }
-
     /// When a file was written last; `None` if there is none.
     pub(super) fn modified(&self, name: &str) -> Option<SystemTime> {
         fs::symlink_metadata(self.path(name)).ok()?.modified().ok()
