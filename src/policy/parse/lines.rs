@@ -84,9 +84,13 @@ fn without_comment(line: &str) -> &str {
         let is_separator = !before.trim().is_empty() && begins_with_source(comment);
         return if is_separator { content } else { before };
     }
+    // Most lines have neither a blank nor a comment.
+    if !content.starts_with("//") && !content.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        return content;
+    }
     let is_start = |start: usize| {
         let before = content.get(..start).unwrap_or_default();
-        before.is_empty() || before.ends_with(char::is_whitespace)
+        before.is_empty() || before.ends_with(|c: char| c.is_ascii_whitespace())
     };
     match content.match_indices("//").find(|(start, _)| is_start(*start)) {
         Some((start, _)) => content.get(..start).unwrap_or_default(),
