@@ -7,6 +7,7 @@ use crate::model::Location;
 use crate::policy::diag::{
     Issue, IssueList, Quoted, count_chars, diagnose, saturate, without_mark,
 };
+use crate::policy::name::looks_like_address;
 use crate::policy::{FILE_SOURCES_MAX, Source};
 
 /// Reads the text of a source file with at most `room` sources.
@@ -102,7 +103,8 @@ fn without_comment(line: &str) -> &str {
 fn begins_with_source(text: &str) -> bool {
     let is_end = |c: char| c.is_whitespace() || c == ';' || c == ',';
     let first = text.split(is_end).find(|word| !word.is_empty());
-    first.and_then(source::values).is_some()
+    // Most remarks do not look like one, and to find out what a text may be meant as takes long.
+    first.filter(|word| looks_like_address(word)).and_then(source::values).is_some()
 }
 
 /// That the first line with content begins JSON or a page of the web.
