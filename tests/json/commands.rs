@@ -177,7 +177,9 @@ fn status(checker: &mut Checker, host: &Namespace) {
     let host = Namespace::new();
     let docker = DOCKER.split_once("table ip docker-bridges").expect("a second table").0;
     host.try_run(&["nft", "-f", "-"], docker).succeeded();
-    let entries = "[[allow]]\nports = ['8080']\n[[allow]]\nname = 'a'\nports = ['80', '8080']\n\
+    let entries = "[[deny]]\nports = ['80']\nfrom = ['192.0.2.66']\nexcept = ['192.0.2.67']\nto = \
+                   ['192.0.2.1']\nin-interface = 'eth0'\n[[deny]]\nname = 'b'\n\
+                   from = ['192.0.2.68']\n[[allow]]\nports = ['8080']\n[[allow]]\nname = 'a'\nports = ['80', '8080']\n\
         from = ['192.0.2.7']\nin-interface = 'eth0'\nto = ['192.0.2.1']\n";
     fs::write(&file, entries).expect("to write");
     checker.expect("status", &printed(&host, &["status", "-f", &file], "", 0));

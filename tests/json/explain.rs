@@ -42,6 +42,8 @@ pub fn explain(checker: &mut Checker) {
     checker.expect("explain", &printed("192.0.2.2 8090", POLICY, 0));
     checker.expect("explain", &printed("192.0.2.66 8090", POLICY, 3));
     checker.expect("explain", &printed("192.0.2.66 8080", "[[allow]]", 3));
+    let denying = format!("{POLICY}[[deny]]\nname = 'bans'\nfrom = ['192.0.2.66']\n");
+    checker.expect("explain", &printed("192.0.2.66 8090", &denying, 3));
     // Nothing listens, and there is a flow without an answer.
     udp(&client, "192.0.2.2", "192.0.2.1", 9000);
     checker.expect("explain", &printed("192.0.2.2 9000/udp", POLICY, 3));
