@@ -43,8 +43,8 @@ fn malformed_policies_have_their_exact_messages() {
 #[test]
 fn the_example_is_valid_and_uses_every_key() {
     let policy = Policy::read(Path::new("examples/policy.toml")).expect("a valid policy");
-    let [web, metrics, signalling, audit, shop] = policy.allow() else {
-        unreachable!("five entries")
+    let [web, metrics, signalling, login, audit, shop] = policy.allow() else {
+        unreachable!("six entries")
     };
     let schedule = audit.schedule().expect("a schedule").to_string();
     let words = "mon-fri, 08:00-18:00, 22:00-02:00 (Europe/Berlin), until 2099-12-01 19:00 CET";
@@ -67,6 +67,8 @@ fn the_example_is_valid_and_uses_every_key() {
     let docker = policy.docker();
     assert_eq!(docker.socket(), Path::new("/run/docker.sock"));
     assert_eq!(docker.label_groups().map(<[_]>::len), Some(1));
+    let limits = "limit = \"20/minute burst 5 per source\", connections = 100";
+    assert_eq!(login.limits().to_string(), limits);
     let guard = policy.guard();
     assert_eq!((guard.is_enabled(), guard.mark()), (true, Mark::DEFAULT));
     assert_eq!((guard.host_network(), guard.direct_routing()), (true, DirectRouting::Drop));

@@ -9,7 +9,7 @@ use super::addresses::{Addresses, all, merged};
 use super::condition::{RuleCondition, Source, of_iptables, of_nft};
 use super::sources::{SetSource, Sources};
 use super::view::View;
-use crate::compile::{ALLOW, ALLOWED, BLOCK, SWARM, SWARM_PEERS};
+use crate::compile::{ALLOW, ALLOWED, BLOCK, SWARM, SWARM_PEERS, admits};
 use crate::docker::DOCKER;
 use crate::model::{
     AddressSpec, Family, Interval, IpVersion, Match, Name, NftStatement, Ports, Protocol, Rule,
@@ -57,7 +57,7 @@ impl PermitReader {
         if view.has_guard() {
             let admitting = [ALLOWED, SWARM, SWARM_PEERS].into_iter();
             for rule in admitting.flat_map(|chain| view.own(chain).known()) {
-                let accepts = has_statement(rule, |it| *it == NftStatement::Accept);
+                let accepts = has_statement(rule, admits);
                 reader.add(of_nft(rule).filter(|_| accepts), view, &IpVersion::ALL);
             }
         } else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::expand::{comment, condition, denied_ports, destinations, of_version, origin};
+use super::limits::LimitedEntries;
 use super::sets::SetGroups;
 use super::times::{self, Effect};
 use super::{dedup, grants};
@@ -13,13 +14,18 @@ use crate::model::{
 use crate::policy::{Entry, Policy};
 
 /// The rules for bans by hand and the policy's rules that deny `return`, so that the packet is refused,
-/// whichever chain has jumped here. Those for grants by hand and those that allow follow: `accept`.
-pub(super) fn rules(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+/// whichever chain has jumped here. Those for grants by hand and those that allow follow: `accept` or, for
+/// an entry with limits, `jump limited-NAME`.
+pub(super) fn rules(
+    policy: &Policy,
+    large: &SetGroups,
+    limited: &LimitedEntries,
+) -> Vec<DesiredRule> {
     let mut rules = grants::rules(GrantAction::Deny);
     rules.extend(denying(policy, large));
     rules.extend(grants::rules(GrantAction::Allow));
     for entry in policy.allow() {
-        rules.extend(allowing(entry, large));
+        rules.extend(allowing(entry, &limited.statement(entry), large));
     }
     dedup(rules)
 }
@@ -36,8 +42,12 @@ pub(super) fn denying_one(entry: &Entry, large: &SetGroups) -> Vec<DesiredRule> 
 
 /// The rules of one entry that allows: one for each source that has one in `DOCKER-BLOCK`, and one for
 /// each set of a large group.
-pub(super) fn allowing(entry: &Entry, large: &SetGroups) -> Vec<DesiredRule> {
-    dedup(flow_rules(entry, &listed_ports(entry), &NftStatement::Accept, large))
+pub(super) fn allowing(
+    entry: &Entry,
+    statement: &NftStatement,
+    large: &SetGroups,
+) -> Vec<DesiredRule> {
+    dedup(flow_rules(entry, &listed_ports(entry), statement, large))
 }
 
 /// The same rules for the chain `allow`, which has to be in front of `DOCKER-BLOCK`: they set the mark of

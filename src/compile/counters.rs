@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::guard::ALLOWED;
+use super::limits::LimitedEntries;
 use super::refused::DROPPED;
 use super::sets::SetGroups;
 use super::{
@@ -28,6 +29,8 @@ use crate::policy::{Entry, Policy};
 /// judges it after the translation and again when it is forwarded. An entry that denies counts every packet
 /// once.
 ///
+/// An entry with limits counts each flow that it admitted once, with its first packet.
+///
 /// *With the guard off*, these are the first packets of flows that matched the entry.
 ///
 /// Replies and later packets of a flow are never counted. A rule that two entries share is counted for
@@ -44,6 +47,9 @@ pub struct EntryCounters {
     pub packets: u64,
     /// Bytes of these packets, IP headers included.
     pub bytes: u64,
+    /// Packets of flows above the limits of the entry, which it therefore did not admit; `None` if it has
+    /// no limits.
+    pub limited: Option<u64>,
     /// The same for each of the entry's [`Entry::ports`], in their order. Empty for an entry that denies
     /// every port.
     pub ports: Vec<PortCounters>,
@@ -59,6 +65,8 @@ pub struct PortCounters {
     pub packets: u64,
     /// Bytes of these packets, IP headers included.
     pub bytes: u64,
+    /// Packets of flows above the limits of the entry; `None` if it has no limits.
+    pub limited: Option<u64>,
 }
 
 /// What the guard dropped on one path since its rules were written.
@@ -79,7 +87,15 @@ pub struct GuardDrops {
 pub fn entry_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters> {
     let entries: Vec<&Entry> = policy.allow().iter().map(Deref::deref).collect();
     let counters = entries.iter().map(|entry| EntryCounters::new(entry, entry.ports()));
-    count(counters, allowing_rules(policy, &entries), snapshot)
+    let mut counters = count(counters, allowing_rules(policy, &entries), snapshot);
+    for (index, chain) in LimitedEntries::of(policy).names() {
+        let Some(counters) = counters.get_mut(index) else { continue };
+        counters.start_limited();
+        for rule in snapshot.chain(&own(chain)).into_iter().flat_map(|chain| &chain.rules) {
+            counters.exclude(rule);
+        }
+    }
+    counters
 }
 
 /// What each entry of [`Policy::deny`] refused, in the same way.
@@ -115,13 +131,42 @@ fn count(
 impl EntryCounters {
     /// The counters of an entry for these ports, at zero.
     fn new(entry: &Entry, ports: &[Ports]) -> EntryCounters {
-        let ports = ports.iter().map(|it| PortCounters { ports: *it, packets: 0, bytes: 0 });
+        let ports =
+            ports.iter().map(|it| PortCounters { ports: *it, packets: 0, bytes: 0, limited: None });
         EntryCounters {
             index: 0,
             name: entry.name().cloned(),
             packets: 0,
             bytes: 0,
+            limited: None,
             ports: ports.collect(),
+        }
+    }
+
+    /// The entry has limits, above which there was nothing yet.
+    fn start_limited(&mut self) {
+        self.limited = Some(0);
+        self.ports.iter_mut().for_each(|it| it.limited = Some(0));
+    }
+
+    /// Leaves out what a rule of the entry's limits counted for these ports: flows that were admitted
+    /// before, and those above the limits.
+    fn exclude(&mut self, rule: &InstalledRule) {
+        let Some(known) = rule.content.known() else { return };
+        let is_excess = match known.as_nft().map(|nft| &nft.statement) {
+            Some(NftStatement::Return) => true,
+            Some(NftStatement::Accept) => false,
+            // The packets that such a rule tries to admit were counted before the jump.
+            _ => return,
+        };
+        let limited = if is_excess { rule.packets } else { 0 };
+        self.packets = self.packets.saturating_sub(rule.packets);
+        self.bytes = self.bytes.saturating_sub(rule.bytes);
+        self.limited = self.limited.map(|packets| packets + limited);
+        if let Some(counter) = self.ports.iter_mut().find(|it| Some(it.ports) == known.ports()) {
+            counter.packets = counter.packets.saturating_sub(rule.packets);
+            counter.bytes = counter.bytes.saturating_sub(rule.bytes);
+            counter.limited = counter.limited.map(|packets| packets + limited);
         }
     }
 
@@ -171,7 +216,9 @@ type Entries = HashMap<Rule, usize>;
 fn allowing_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, Entries)> {
     let groups = SetGroups::of(policy);
     if policy.guard().is_enabled() {
-        return vec![(own(ALLOWED), index(entries, |entry| allowed::allowing(entry, &groups)))];
+        let limited = LimitedEntries::of(policy);
+        let rules = |entry: &Entry| allowed::allowing(entry, &limited.statement(entry), &groups);
+        return vec![(own(ALLOWED), index(entries, rules))];
     }
     let mark = policy.guard().mark().bits();
     if denies_sets(policy, &groups) {

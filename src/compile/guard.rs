@@ -8,6 +8,7 @@
 
 use super::allowed;
 use super::grants;
+use super::limits::LimitedEntries;
 use super::own::{chain, goto, jump, rule};
 use super::refused::{self, refuse};
 use super::sets::SetGroups;
@@ -59,14 +60,15 @@ pub(super) fn nat(version: IpVersion, mark: u32) -> Chain {
 }
 
 /// The chains of `inet dwnl`, each before those whose rules jump to it.
-pub(super) fn chains(policy: &Policy, large: &SetGroups) -> Vec<Chain> {
+pub(super) fn chains(policy: &Policy, large: &SetGroups, limited: &LimitedEntries) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
     let peers = swarm::entry(policy.guard());
     let mut chains: Vec<Chain> =
         paths(policy).map(|path| refused::chain(path, policy.log().refused())).collect();
+    chains.extend(limited.chains());
     chains.extend([
         regular(INSIDE, inside()),
-        regular(ALLOWED, allowed::rules(policy, large)),
+        regular(ALLOWED, allowed::rules(policy, large, limited)),
         regular(TRANSLATED, translated(policy.guard().mark().bits())),
         regular(BRIDGED, bridged(policy.guard().direct_routing())),
         chain(
@@ -155,7 +157,7 @@ fn swarm_ports(peers: &Entry) -> impl Iterator<Item = DesiredRule> {
 /// `counter drop comment "not allowed: Swarm"`. If the policy denies anything, the rules for the other
 /// nodes are in a chain of their own, behind those that deny: `counter jump swarm-peers`.
 fn swarm_chains(policy: &Policy, peers: &Entry, large: &SetGroups) -> Vec<Chain> {
-    let allowing = allowed::allowing(peers, large);
+    let allowing = allowed::allowing(peers, &NftStatement::Accept, large);
     let denying = allowed::denying(policy, large);
     let (own, admitting) = match denying.is_empty() {
         true => (None, allowing),

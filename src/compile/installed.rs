@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::limits::is_limited;
 use super::{BLOCK, dedup, managed_objects, own_table};
 use crate::docker::DOCKER;
 use crate::model::{
@@ -208,17 +209,18 @@ pub(crate) fn blocks(ruleset: &Ruleset, version: IpVersion) -> bool {
 /// The rules that deny flows before any rule admits them: those of `DOCKER-BLOCK` that return and, with the
 /// guard or where sets are denied, those of dwnl's own table.
 pub(crate) fn denying_rules(ruleset: &Ruleset) -> impl Iterator<Item = (&TablePath, &Rule)> {
-    let is_own = |table: &TablePath| *table == own_table();
+    // What returns from the chain of an entry's limits is not denied: other entries may admit it.
+    let judges = |path: &ChainPath| path.table == own_table() && !is_limited(&path.chain);
     rules_that(ruleset, move |chain, rule| match rule {
         Rule::Iptables(rule) => {
             chain.path.chain.as_ref() == BLOCK && rule.verdict == Verdict::Return
         }
-        Rule::Nft(rule) => is_own(&chain.path.table) && rule.statement == NftStatement::Return,
+        Rule::Nft(rule) => judges(&chain.path) && rule.statement == NftStatement::Return,
     })
 }
 
 /// The rules that admit flows to published ports: those of `DOCKER-BLOCK` that jump to `DOCKER`, and
-/// those of dwnl's own table that accept or mark packets to a port.
+/// those of dwnl's own table that accept or mark packets to a port, or admit them within limits.
 pub(crate) fn admitting_rules(ruleset: &Ruleset) -> impl Iterator<Item = (&TablePath, &Rule)> {
     let is_block = |chain: &Chain| chain.path.chain.as_ref() == BLOCK;
     let admits = move |chain: &Chain, rule: &Rule| match rule {
@@ -226,8 +228,8 @@ pub(crate) fn admitting_rules(ruleset: &Ruleset) -> impl Iterator<Item = (&Table
         Rule::Nft(rule) => {
             let is_port =
                 |it: &NftMatch| matches!(it, NftMatch::CtOriginalPorts(_) | NftMatch::Ports(_));
-            matches!(rule.statement, NftStatement::Accept | NftStatement::SetCtMark(_))
-                && rule.matches.iter().any(is_port)
+            let marks = matches!(rule.statement, NftStatement::SetCtMark(_));
+            (marks || super::admits(&rule.statement)) && rule.matches.iter().any(is_port)
         }
     };
     rules_that(ruleset, admits)

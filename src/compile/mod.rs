@@ -22,6 +22,7 @@ mod installed;
 mod known;
 mod learned;
 mod limitation;
+mod limits;
 mod own;
 mod refused;
 mod resolve;
@@ -43,7 +44,8 @@ use crate::model::{
     BaseChain, Chain, ChainPath, DesiredRule, Family, IpVersion, IptablesRule, Match, Name,
     Ownership, Rule, Ruleset, TablePath, Verdict,
 };
-use crate::policy::{Moment, Policy};
+use crate::policy::{Allow, Moment, Policy};
+use limits::LimitedEntries;
 use sets::SetGroups;
 pub use sets::group_of_set;
 pub(crate) use times::renew_times;
@@ -66,6 +68,7 @@ pub(crate) use known::unknown_ports;
 pub(crate) use learned::is_learned;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
+pub(crate) use limits::admits;
 pub(crate) use refused::refusal_sets;
 pub(crate) use resolve::forgets_ports;
 pub use resolve::{ResolveError, resolve};
@@ -96,8 +99,10 @@ pub fn compile_at(policy: &Policy, now: Moment) -> Ruleset {
     let large = SetGroups::of(policy);
     let (mut chains, mut sets, mut unused) = (Vec::new(), Vec::new(), Vec::new());
     if policy.guard().is_enabled() {
+        let limited = LimitedEntries::of(policy);
         sets.extend(guard::sets(policy));
-        chains.extend(guard::chains(policy, &large));
+        sets.extend(limited.sets());
+        chains.extend(guard::chains(policy, &large, &limited));
     } else {
         chains.extend(allow_chain(allow_rules(policy, &large)));
         unused.extend(IpVersion::ALL.map(|version| nat_path(version, GUARD)));
@@ -226,8 +231,9 @@ fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<De
         for entry in policy.deny() {
             block_rules::push_denying(version, entry, &verdict, large, &mut desired);
         }
-        // The guard alone looks at the time.
-        for entry in policy.allow().iter().filter(|entry| entry.schedule().is_none()) {
+        // The guard alone looks at the time, and admits within limits.
+        let is_plain = |entry: &&Allow| entry.schedule().is_none() && entry.limits().is_none();
+        for entry in policy.allow().iter().filter(is_plain) {
             block_rules::push_allowing(version, entry, &docker, large, &mut desired);
         }
     }

@@ -166,7 +166,7 @@ fn literal_name(entry: &Entry, number: &str) -> (String, String) {
 
 /// A name that nft can read: the group's own if nft can read it, else as much of it as possible and a
 /// number that distinguishes it.
-fn set_name(group: &str) -> String {
+pub(super) fn set_name(group: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let begins_well = group.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if begins_well && group.len() <= NAME_MAX && group.chars().all(is_plain) {

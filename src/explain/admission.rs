@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::compile::swarm_entry;
 use crate::model::{AddressSpec, Interface, Interval, IpVersion, Name, Origin, Ports, Protocol};
-use crate::policy::{Entry, Group, Moment, Policy, Schedule, ScheduleState, Source};
+use crate::policy::{Allow, Entry, Group, Limits, Moment, Policy, Schedule, ScheduleState, Source};
 
 /// The first packet of a flow as a policy judges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,18 @@ impl Admission {
             entry.name() == origin.entry.as_ref() && entry.at() == origin.at.as_ref()
         };
         policy.entries().find(is_origin)?.schedule()
+    }
+
+    /// The limits within which the policy admits the packet: those of the first entry that does. None if
+    /// another entry admits it without limits, or if it is not admitted.
+    pub fn limits(policy: &Policy, packet: &Packet, now: Moment) -> Limits {
+        if !Admission::at(policy, packet, now).is_admitted() {
+            return Limits::default();
+        }
+        let admits = |entry: &&Allow| judge(entry, packet, now).0.is_empty();
+        let mut limits = policy.allow().iter().filter(admits).map(Allow::limits);
+        let first = limits.next().unwrap_or_default();
+        if limits.any(Limits::is_none) { Limits::default() } else { first }
     }
 
     /// Whether an entry admits the packet.

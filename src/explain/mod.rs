@@ -11,7 +11,7 @@ mod verdict;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{Grant, Name, Protocol, PublishedPort};
-use crate::policy::{Schedule, ScheduleState};
+use crate::policy::{Limits, Schedule, ScheduleState};
 use crate::simulate::{Effect, Step};
 
 pub use admission::{Admission, NearMiss, Packet, Unmet};
@@ -62,6 +62,9 @@ pub struct Explanation {
     /// The schedule of the entry that admits or denies the packet, and its present state; `None`: there is
     /// no such entry, or it always applies.
     pub schedule: Option<(Schedule, ScheduleState)>,
+    /// The limits within which the policy admits it, if it does. Whether they are used up is not known: the
+    /// verdict is that of a flow within them.
+    pub limits: Limits,
     /// Why the verdict is not what the policy says; `None` if it is, or without a policy.
     pub contradiction: Option<Contradiction>,
     /// The grants and bans by hand that are for the packet, bans first.

@@ -24,6 +24,7 @@ mod origin;
 mod path;
 mod port;
 mod quoted;
+mod rate;
 mod refusal;
 mod rule;
 mod rule_facts;
@@ -50,12 +51,14 @@ pub use origin::{Location, Origin};
 pub use path::{ChainPath, Name, SetPath, TablePath};
 pub use port::{Ports, PortsError, Protocol};
 pub(crate) use quoted::quoted;
+pub use rate::{Rate, RateError, RateUnit};
 pub use refusal::{
     Recording, RefusalFill, RefusalPath, RefusalSet, RefusedPort, RefusedReport, RefusedSource,
 };
 pub use rule::{
-    COMMENT_MAX, CgroupMatch, Direction, Endpoint, IptablesRule, Match, NftMatch, NftRule,
-    NftStatement, Position, Rule, SetUpdate, TimeMatch, UpdateKey, Verdict,
+    ADMITTED_LABEL, COMMENT_MAX, CgroupMatch, ConnectionLimit, Direction, Endpoint, FlowLimits,
+    IptablesRule, Match, NftMatch, NftRule, NftStatement, Position, RateLimit, Rule, SetUpdate,
+    TimeMatch, UpdateKey, Verdict,
 };
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
 pub use set::{Interval, Set, SetKind, Shard};

@@ -56,6 +56,21 @@ pub enum SetKind {
         /// The IP version of the addresses.
         version: IpVersion,
     },
+    /// Sources with a bucket each, by which rules limit the rate of their flows.
+    LimitedSources {
+        /// The IP version of the sources.
+        version: IpVersion,
+    },
+    /// Protocols and ports with a bucket each, in the same way.
+    LimitedPorts,
+    /// One bucket for all flows, in the same way: its key is the direction of conntrack.
+    LimitedFlows,
+    /// Sources with their open flows, the number of which rules limit. The kernel deletes a source
+    /// that has none.
+    ConnectedSources {
+        /// The IP version of the sources.
+        version: IpVersion,
+    },
 }
 
 impl SetKind {
@@ -72,6 +87,12 @@ impl SetKind {
     /// The capacity of a set of banned or granted ranges. The kernel copies such a set with each commit
     /// that changes it.
     pub const GRANT_RANGES: u32 = 65_536;
+    /// The capacity of a set of sources whose flows are limited.
+    pub const LIMITED_SOURCES: u32 = 3 * 65_536;
+    /// The capacity of a set of ports whose flows are limited: all of three protocols.
+    pub const LIMITED_PORTS: u32 = 3 * 65_536;
+    /// The capacity of a set with one bucket.
+    pub const LIMITED_FLOWS: u32 = 2;
 
     /// Whether the elements are intervals.
     pub fn is_intervals(self) -> bool {
@@ -142,6 +163,21 @@ impl fmt::Display for SetKind {
             }
             // `type time` would be a duration.
             SetKind::Times => write!(f, "typeof meta time; flags interval"),
+            SetKind::LimitedSources { version } => {
+                let size = SetKind::LIMITED_SOURCES;
+                write!(f, "type {version}_addr; size {size}; flags dynamic,timeout")
+            }
+            SetKind::LimitedPorts => {
+                let size = SetKind::LIMITED_PORTS;
+                write!(f, "type inet_proto . inet_service; size {size}; flags dynamic,timeout")
+            }
+            SetKind::LimitedFlows => {
+                write!(f, "type ct_dir; size {}; flags dynamic,timeout", SetKind::LIMITED_FLOWS)
+            }
+            // The kernel deletes a source when its last flow ends, and allows no timeout besides.
+            SetKind::ConnectedSources { version } => {
+                write!(f, "type {version}_addr; size {}; flags dynamic", SetKind::LIMITED_SOURCES)
+            }
         }
     }
 }

@@ -11,13 +11,15 @@ use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
 /// `NFT_SET_TIMEOUT` and `NFT_SET_EVAL`: elements expire, and rules add them.
-const FLAGS_DYNAMIC: u32 = 0x10 | 0x20;
+const FLAGS_DYNAMIC: u32 = FLAG_TIMEOUT | FLAG_EVAL;
 /// `NFT_SET_TIMEOUT`: elements may expire.
 const FLAG_TIMEOUT: u32 = 0x10;
 /// `NFT_SET_CONCAT`: the fields of a concatenation are intervals.
 const FLAG_CONCATENATED: u32 = 0x80;
 /// What a set of concatenated intervals has whose elements may expire.
 const FLAGS_RANGES: u32 = FLAG_INTERVAL | FLAG_TIMEOUT | FLAG_CONCATENATED;
+/// `NFT_SET_EVAL`: rules add elements.
+const FLAG_EVAL: u32 = 0x20;
 /// `NFT_SET_ANONYMOUS`: the set is part of the one rule that looks it up.
 const FLAG_ANONYMOUS: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`: the element is the first address behind an interval.
@@ -29,6 +31,7 @@ const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
 const TYPE_PROTOCOL: u32 = 12;
 const TYPE_PORT: u32 = 13;
+const TYPE_CT_DIRECTION: u32 = 27;
 const TYPE_TIME: u32 = 43;
 /// The bits of the number of a type in that of a concatenation (`TYPE_BITS`).
 const TYPE_BITS: u32 = 6;
@@ -64,6 +67,10 @@ fn flags_and_capacity(kind: SetKind) -> (u32, Option<u32>) {
         SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
         SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_SOURCES)),
         SetKind::RefusedPorts => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_PORTS)),
+        SetKind::LimitedSources { .. } => (FLAGS_DYNAMIC, Some(SetKind::LIMITED_SOURCES)),
+        SetKind::LimitedPorts => (FLAGS_DYNAMIC, Some(SetKind::LIMITED_PORTS)),
+        SetKind::LimitedFlows => (FLAGS_DYNAMIC, Some(SetKind::LIMITED_FLOWS)),
+        SetKind::ConnectedSources { .. } => (FLAG_EVAL, Some(SetKind::LIMITED_SOURCES)),
         SetKind::BannedHosts { .. } => (FLAG_TIMEOUT, Some(SetKind::BANNED_HOSTS)),
         SetKind::GrantedHosts { .. } => (FLAG_TIMEOUT, Some(SetKind::GRANTED_HOSTS)),
         SetKind::GrantRanges { .. } => (FLAGS_RANGES, Some(SetKind::GRANT_RANGES)),
@@ -152,14 +159,17 @@ fn key_type(kind: SetKind) -> u32 {
     match kind {
         SetKind::Hosts { version, .. }
         | SetKind::Intervals { version }
-        | SetKind::BannedHosts { version } => address_type(version),
+        | SetKind::BannedHosts { version }
+        | SetKind::LimitedSources { version }
+        | SetKind::ConnectedSources { version } => address_type(version),
         SetKind::DynamicPorts => TYPE_PORT,
+        SetKind::LimitedFlows => TYPE_CT_DIRECTION,
         SetKind::RefusedSources { version }
         | SetKind::GrantedHosts { version }
         | SetKind::GrantRanges { version } => {
             concatenation(&[address_type(version), TYPE_PROTOCOL, TYPE_PORT])
         }
-        SetKind::RefusedPorts => concatenation(&[TYPE_PROTOCOL, TYPE_PORT]),
+        SetKind::RefusedPorts | SetKind::LimitedPorts => concatenation(&[TYPE_PROTOCOL, TYPE_PORT]),
         SetKind::Times => TYPE_TIME,
     }
 }
@@ -177,8 +187,11 @@ fn key_length(kind: SetKind) -> usize {
         SetKind::RefusedSources { version }
         | SetKind::GrantedHosts { version }
         | SetKind::GrantRanges { version } => version.address_bytes() + 8,
-        SetKind::BannedHosts { version } => version.address_bytes(),
-        SetKind::RefusedPorts => 8,
+        SetKind::BannedHosts { version }
+        | SetKind::LimitedSources { version }
+        | SetKind::ConnectedSources { version } => version.address_bytes(),
+        SetKind::RefusedPorts | SetKind::LimitedPorts => 8,
+        SetKind::LimitedFlows => 1,
         _ => element_length(kind),
     }
 }
@@ -222,42 +235,35 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
         (Some(version), 0, Some(capacity)) => SetKind::Hosts { version, capacity },
         (Some(version), FLAG_INTERVAL, None) => SetKind::Intervals { version },
         (None, FLAG_INTERVAL, None) if key == TYPE_TIME => SetKind::Times,
-        (None, FLAGS_DYNAMIC, Some(size)) if !has_defaults(attributes) => {
-            let (kind, capacity) = dynamic_kind(key)?;
-            (size == capacity).then_some(kind)?
-        }
-        (_, FLAG_TIMEOUT | FLAGS_RANGES, Some(_)) if !has_defaults(attributes) => {
-            let kinds = IpVersion::ALL.into_iter().flat_map(by_hand);
-            let is_of = |kind: &SetKind| {
+        (_, _, Some(_)) if !has_defaults(attributes) => {
+            let is_it = |kind: &SetKind| {
                 flags_and_capacity(*kind) == (flags, size) && key_type(*kind) == key
             };
-            kinds.into_iter().find(is_of)?
+            dynamic_kinds().find(is_it)?
         }
         _ => return None,
     };
     (number(uapi::set::KEY_LENGTH) == Some(key_length(kind) as u32)).then_some(kind)
 }
 
-/// The kinds of sets that are filled by hand.
-fn by_hand(version: IpVersion) -> [SetKind; 3] {
-    [
-        SetKind::BannedHosts { version },
-        SetKind::GrantedHosts { version },
-        SetKind::GrantRanges { version },
-    ]
-}
-
-/// The dynamic set whose keys are of this type, and its capacity.
-fn dynamic_kind(key: u32) -> Option<(SetKind, u32)> {
-    let [v4, v6] = IpVersion::ALL.map(|version| SetKind::RefusedSources { version });
-    let mut kinds = [
-        (SetKind::DynamicPorts, SetKind::PORTS),
-        (v4, SetKind::REFUSED_SOURCES),
-        (v6, SetKind::REFUSED_SOURCES),
-        (SetKind::RefusedPorts, SetKind::REFUSED_PORTS),
-    ]
-    .into_iter();
-    kinds.find(|(kind, _)| key_type(*kind) == key)
+/// The kinds whose elements come from rules or from hand.
+fn dynamic_kinds() -> impl Iterator<Item = SetKind> {
+    use SetKind::{
+        BannedHosts, ConnectedSources, DynamicPorts, GrantRanges, GrantedHosts, LimitedFlows,
+        LimitedPorts, LimitedSources, RefusedPorts, RefusedSources,
+    };
+    let of_version = |version| {
+        [
+            RefusedSources { version },
+            LimitedSources { version },
+            ConnectedSources { version },
+            BannedHosts { version },
+            GrantedHosts { version },
+            GrantRanges { version },
+        ]
+    };
+    let ports = [DynamicPorts, RefusedPorts, LimitedPorts, LimitedFlows];
+    IpVersion::ALL.into_iter().flat_map(of_version).chain(ports)
 }
 
 /// Whether the set gives its elements a timeout or a state.

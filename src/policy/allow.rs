@@ -3,13 +3,14 @@
 use std::ops::Deref;
 
 use super::by_container::Part;
-use super::{Entry, EntryBuilder, Group, PolicyError};
+use super::{Entry, EntryBuilder, Group, Limits, PolicyError};
 use crate::model::{Location, Ports};
 
 /// One `[[allow]]` entry. [`Allow::builder`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
     entry: Entry,
+    limits: Limits,
 }
 
 /// Builds an [`Allow`] entry. What is wrong is reported by [`EntryBuilder::build`].
@@ -24,12 +25,23 @@ impl Allow {
 
     /// The entry for the ports of Swarm, of which `[guard] swarm-peers` lists the sources.
     pub(crate) fn swarm_peers(ports: Vec<Ports>, peers: &[Group]) -> Allow {
-        Allow { entry: Entry::swarm_peers(ports, peers) }
+        Allow { entry: Entry::swarm_peers(ports, peers), limits: Limits::default() }
+    }
+
+    /// The entry with these limits in place of its own. They need the guard.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Allow {
+        Allow { limits, ..self }
+    }
+
+    /// How many flows the entry admits.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The same entry for what containers publish.
     pub(super) fn with_entry(&self, entry: Entry) -> Allow {
-        Allow { entry }
+        Allow { entry, ..self.clone() }
     }
 
     /// What a label of a container allows; `None` if it allows nobody.
@@ -46,7 +58,7 @@ impl Allow {
         };
         // The addresses and sources may be of different IP versions.
         let allow = entry.build().ok()?;
-        Some(Allow { entry: allow.with_part(part) })
+        Some(Allow { entry: allow.with_part(part), limits: Limits::default() })
     }
 }
 
@@ -60,7 +72,7 @@ impl EntryBuilder<Allow> {
     pub fn build(self) -> Result<Allow, PolicyError> {
         let entry = self.entry()?;
         entry.check_no_names("except")?;
-        Ok(Allow { entry: entry.until_known() })
+        Ok(Allow { entry: entry.until_known(), limits: Limits::default() })
     }
 }
 

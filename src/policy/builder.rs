@@ -69,11 +69,16 @@ impl PolicyBuilder {
     /// # Errors
     /// [`PolicyError::DuplicateName`], [`PolicyError::ConflictingGroups`],
     /// [`PolicyError::TooManyRules`], [`PolicyError::SeveralZones`], and [`PolicyError::NeedsGuard`] for a
-    /// log or a schedule without the guard.
+    /// log, a limit or a schedule without the guard.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let PolicyBuilder { deny, allow, guard, revoke, log, docker } = self;
         if log.refused().is_some() && !guard.is_enabled() {
             return Err(PolicyError::NeedsGuard("refused"));
+        }
+        if let Some(key) = allow.iter().find_map(|entry| entry.limits().key())
+            && !guard.is_enabled()
+        {
+            return Err(PolicyError::NeedsGuard(key));
         }
         let policy = Policy { deny, allow, guard, revoke, log, docker };
         let mut names = HashSet::new();

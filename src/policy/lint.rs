@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use super::warning::WarningKind;
-use super::{Entry, Group, Moment, Policy, Schedule, ScheduleState, Source};
+use super::{Allow, Entry, Group, Moment, Policy, Schedule, ScheduleState, Source};
 use crate::model::{AddressSpec, Interface, Interval, IpVersion, merge_intervals};
 
 /// Maximum number of entries that are compared with each other: the time grows with its square.
@@ -15,7 +15,7 @@ const COMPARED_MAX: usize = 1000;
 /// stays.
 pub(super) fn ineffective_entries(policy: &Policy) -> Vec<(&Entry, WarningKind)> {
     let deny: Vec<Scope> = policy.deny().iter().map(|entry| Scope::of(entry)).collect();
-    let allow: Vec<Scope> = policy.allow().iter().map(|entry| Scope::of(entry)).collect();
+    let allow: Vec<Scope> = policy.allow().iter().map(Scope::of_allow).collect();
     let is_compared = deny.len() + allow.len() <= COMPARED_MAX;
     let denied = deny.iter().enumerate().filter_map(|(index, scope)| {
         let covered = || covered(&deny, index).filter(|_| is_compared);
@@ -87,13 +87,18 @@ fn is_unspecified(addresses: &AddressSpec) -> bool {
 /// What one entry covers. The addresses are prepared when they are needed first.
 struct Scope<'p> {
     entry: &'p Entry,
+    is_limited: bool,
     from: OnceCell<Addresses>,
     to: OnceCell<Addresses>,
 }
 
 impl<'p> Scope<'p> {
     fn of(entry: &'p Entry) -> Scope<'p> {
-        Scope { entry, from: OnceCell::new(), to: OnceCell::new() }
+        Scope { entry, is_limited: false, from: OnceCell::new(), to: OnceCell::new() }
+    }
+
+    fn of_allow(entry: &'p Allow) -> Scope<'p> {
+        Scope { is_limited: !entry.limits().is_none(), ..Scope::of(entry) }
     }
 
     /// That the entry excepts all of its sources.
@@ -104,14 +109,15 @@ impl<'p> Scope<'p> {
         (has_any && !is_left).then_some(WarningKind::NothingLeft)
     }
 
-    /// Whether this entry covers all of the other one.
+    /// Whether this entry covers all of the other one. One with limits may not.
     fn covers(&self, other: &Scope) -> bool {
         // The ports of containers may be others at any time.
         if [self, other].iter().any(|it| it.entry.by_container().is_some()) {
             return false;
         }
         let ports = self.entry.ports();
-        other.entry.ports().iter().all(|port| ports.iter().any(|wider| wider.includes(port)))
+        !self.is_limited
+            && other.entry.ports().iter().all(|port| ports.iter().any(|wider| wider.includes(port)))
             && covers_interface(self.entry.in_interface(), other.entry.in_interface())
             && covers_schedule(self.entry.schedule(), other.entry.schedule())
             && self.covers_destinations(other)

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
@@ -9,10 +10,10 @@ use proptest::prelude::*;
 
 use super::schedule::tests::any_schedule;
 use super::{
-    Allow, Deny, DirectRouting, DnsName, EntryBuilder, Established, Group, Guard, Log, Mark,
-    Moment, Policy, Revoke, Schedule,
+    Allow, Deny, DirectRouting, DnsName, EntryBuilder, Established, Group, Guard, Limit,
+    LimitScope, Limits, Log, Mark, Moment, Policy, Revoke, Schedule,
 };
-use crate::model::{AddressSpec, Interface, LogTarget, Ports, Protocol};
+use crate::model::{AddressSpec, Interface, LogTarget, Ports, Protocol, Rate, RateUnit};
 
 /// A valid policy: with the guard and without, with named and unnamed groups, small and large.
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
@@ -24,7 +25,13 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     (entries, guard(), any::<bool>(), log).prop_filter_map(
         "a valid policy",
         |((deny, allow), guard, is_cut, log)| {
-            let log = Log::default().with_refused(log.filter(|_| guard.is_enabled()));
+            let has_guard = guard.is_enabled();
+            let limited = |entry: Allow| match has_guard {
+                true => entry,
+                false => entry.with_limits(Limits::default()),
+            };
+            let allow = allow.into_iter().map(limited);
+            let log = Log::default().with_refused(log.filter(|_| has_guard));
             let established = if is_cut { Established::Cut } else { Established::Keep };
             let revoke = Revoke::default().with_established(established);
             let policy = Policy::builder().deny_all(deny).allow_all(allow).guard(guard);
@@ -118,10 +125,24 @@ fn dns_name() -> impl Strategy<Value = DnsName> {
 }
 
 fn allow() -> impl Strategy<Value = Allow> {
-    prop::collection::vec(ports(), 1..4).prop_flat_map(|ports| {
+    let entry = prop::collection::vec(ports(), 1..4).prop_flat_map(|ports| {
         let builder = conditions(Allow::builder(ports));
         builder.prop_filter_map("a valid entry", |entry| entry.build().ok())
-    })
+    });
+    let limits = prop_oneof![3 => Just(Limits::default()), 1 => limits()];
+    (entry, limits).prop_map(|(entry, limits)| entry.with_limits(limits))
+}
+
+/// Limits of any form, or none.
+pub(crate) fn limits() -> impl Strategy<Value = Limits> {
+    let unit = prop::sample::select(RateUnit::ALL.to_vec());
+    let rate = (1u64..=1_000_000, unit, prop::option::of(1u64..=1_000_000))
+        .prop_filter_map("a rate", |(count, unit, burst)| Rate::new(count, unit, burst).ok());
+    let scopes = vec![LimitScope::Entry, LimitScope::Source, LimitScope::Port];
+    let limit = (rate, prop::sample::select(scopes)).prop_map(|(rate, per)| Limit { rate, per });
+    let connections = (1..=Limits::CONNECTIONS_MAX).prop_filter_map("a number", NonZeroU32::new);
+    (prop::option::of(limit), prop::option::of(connections))
+        .prop_map(|(limit, connections)| Limits { limit, connections })
 }
 
 fn deny() -> impl Strategy<Value = Deny> {

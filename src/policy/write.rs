@@ -8,8 +8,8 @@ use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
 use super::parse::duration::DurationText;
 use super::{
-    ByContainer, DirectRouting, DnsName, DockerSettings, Entry, Established, Group, Guard, Log,
-    Mark, Policy, Revoke, Schedule, Zone,
+    ByContainer, DirectRouting, DnsName, DockerSettings, Entry, Established, Group, Guard, Limits,
+    Log, Mark, Policy, Revoke, Schedule, Zone,
 };
 use crate::model::Name;
 
@@ -28,6 +28,7 @@ impl Policy {
         }
         for entry in &self.allow {
             text.entry("[[allow]]", entry, true);
+            text.limits(entry.limits());
         }
         text.docker(&self.docker);
         text.guard(&self.guard);
@@ -96,6 +97,15 @@ impl Text {
         let hours = entry.schedule().map(Schedule::hours).unwrap_or_default();
         if !hours.is_empty() {
             self.list("hours", hours.iter().map(ToString::to_string));
+        }
+    }
+
+    fn limits(&mut self, Limits { limit, connections }: Limits) {
+        if let Some(limit) = limit {
+            self.string("limit", &limit.to_string());
+        }
+        if let Some(connections) = connections {
+            self.value("connections", connections);
         }
     }
 

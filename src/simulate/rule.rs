@@ -6,14 +6,17 @@ use super::lookup::{Found, find};
 use super::registers::Registers;
 use super::run::{Done, Ended, Run};
 use super::xt;
-use crate::model::kernel::{ElementData, Lookup, RulePart, RuleVerdict, Stateful, Update, XtMatch};
-use crate::model::{ChainPath, KernelRule};
+use crate::compile::DWNL;
+use crate::model::kernel::{
+    CtKey, ElementData, Lookup, RulePart, RuleVerdict, Stateful, Store, Update, XtMatch,
+};
+use crate::model::{ChainPath, Family, KernelRule};
 
 /// Expressions that load what dwnl does not know.
 const UNKNOWN_LOADS: [&str; 8] =
     ["exthdr", "hash", "numgen", "osf", "rt", "tunnel", "xfrm", "inner"];
 /// Expressions that may let the packet pass or not, as far as dwnl knows.
-const UNKNOWN_CONDITIONS: [&str; 4] = ["connlimit", "objref", "quota", "payload"];
+const UNKNOWN_CONDITIONS: [&str; 3] = ["objref", "quota", "payload"];
 /// Expressions that do nothing to a packet that opens a flow.
 const HARMLESS: [&str; 4] = ["dup", "flow_offload", "last", "xt_comment"];
 
@@ -73,7 +76,12 @@ impl Run<'_> {
                 at.test(answer, &reason(extension))
             }
             RulePart::Lookup(lookup) => self.look_up(lookup, at)?,
-            RulePart::Stateful(Stateful::Limit { .. }) => at.test(Answer::Maybe, "limit"),
+            RulePart::Stateful(Stateful::Limit { .. } | Stateful::Connlimit { .. }) => {
+                match admits_within_limits(at) {
+                    true => Flow::On,
+                    false => at.test(Answer::Maybe, "limit"),
+                }
+            }
             RulePart::Stateful(Stateful::Counter | Stateful::Log { .. }) => Flow::On,
             RulePart::Update(update) => self.update(update, at),
             RulePart::Other(name) if HARMLESS.contains(&name.as_ref()) => Flow::On,
@@ -150,12 +158,26 @@ impl Run<'_> {
     /// A change of a set, which always succeeds unless it limits something or the set is full.
     fn update(&mut self, update: &Update, at: &mut Evaluation) -> Flow {
         self.updated.push((at.path.table.clone(), update.set.clone()));
-        let is_harmless = |name: &crate::model::Name| matches!(&**name, "counter" | "last");
+        let is_harmless = |part: &RulePart| match part {
+            RulePart::Stateful(Stateful::Counter) => true,
+            RulePart::Other(name) => &**name == "last",
+            _ => admits_within_limits(at),
+        };
         if update.negated || !update.expressions.iter().all(is_harmless) {
             return at.test(Answer::Maybe, &format!("the set `{}`", update.set));
         }
         Flow::On
     }
+}
+
+/// Whether the rule is one by which dwnl admits flows within the limits of an entry. The packet is taken
+/// for one that keeps within them: how much others have used up is known to the kernel alone.
+fn admits_within_limits(at: &Evaluation) -> bool {
+    let sets_label =
+        |part: &RulePart| matches!(part, RulePart::Store { what: Store::Ct(CtKey::LABELS), .. });
+    at.path.table.family == Family::Inet
+        && &*at.path.table.table == DWNL
+        && at.rule.parts.iter().any(sets_label)
 }
 
 impl Evaluation<'_> {

@@ -180,7 +180,7 @@ fn status(checker: &mut Checker, host: &Namespace) {
     let entries = "[[deny]]\nports = ['80']\nfrom = ['192.0.2.66']\nexcept = ['192.0.2.67']\nto = \
                    ['192.0.2.1']\nin-interface = 'eth0'\n[[deny]]\nname = 'b'\n\
                    from = ['192.0.2.68']\n[[allow]]\nports = ['8080']\n[[allow]]\nname = 'a'\nports = ['80', '8080']\n\
-        from = ['192.0.2.7']\nin-interface = 'eth0'\nto = ['192.0.2.1']\n";
+        from = ['192.0.2.7']\nin-interface = 'eth0'\nto = ['192.0.2.1']\nlimit = '9/minute'\nconnections = 3\n";
     fs::write(&file, entries).expect("to write");
     checker.expect("status", &printed(&host, &["status", "-f", &file], "", 0));
 }

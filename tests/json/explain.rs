@@ -22,6 +22,8 @@ office = ["192.0.2.2"]
 name = "web"
 ports = ["8080", "8090"]
 from = ["office"]
+limit = "20/second"
+connections = 9
 "#;
 
 /// Checks the objects.

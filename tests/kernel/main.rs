@@ -22,6 +22,7 @@ mod grants;
 mod guard;
 mod host;
 mod jumps;
+mod limits;
 mod mismatches;
 mod monitor;
 mod namespace;

@@ -188,6 +188,7 @@ fn explanation(
         steps,
         admission,
         schedule,
+        limits: policy.map(|policy| Admission::limits(policy, packet, now)).unwrap_or_default(),
         contradiction,
         by_hand: Vec::new(),
         container_port: published.and_then(|it| docker.container_ports.get(it).copied()),

@@ -77,6 +77,7 @@ impl CtKey {
     pub const PROTOCOL: CtKey = CtKey(10);
     pub const PROTO_SRC: CtKey = CtKey(11);
     pub const PROTO_DST: CtKey = CtKey(12);
+    pub const LABELS: CtKey = CtKey(13);
     pub const ZONE: CtKey = CtKey(17);
     pub const SRC_IP: CtKey = CtKey(19);
     pub const DST_IP: CtKey = CtKey(20);

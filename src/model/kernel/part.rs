@@ -178,7 +178,7 @@ pub(crate) struct Update {
     /// Whether it goes on only if the key was not in the set.
     pub negated: bool,
     /// The names of the expressions that each element carries.
-    pub expressions: Vec<Name>,
+    pub expressions: Vec<RulePart>,
     /// Whether the set is a map.
     pub is_map: bool,
 }
@@ -186,6 +186,11 @@ pub(crate) struct Update {
 /// Expressions with a state or an effect outside the ruleset.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Stateful {
+    /// Goes on unless there are more than this number of flows, or with `inverted` only then.
+    Connlimit {
+        count: u32,
+        inverted: bool,
+    },
     Counter,
     Log {
         prefix: Option<Name>,

@@ -1,19 +1,23 @@
 //! A rule: conditions, a counter, and what happens to a packet that meets the conditions. Rules of
 //! the tables that iptables reads are in iptables' terms, those of dwnl's own table in nft's.
 
+mod flow_limits;
 mod iptables;
 mod nft;
 mod nft_match;
 mod nft_statement;
+mod set_update;
 
 use std::fmt;
 
 use super::{Name, Ports};
 
+pub use flow_limits::{ADMITTED_LABEL, ConnectionLimit, FlowLimits, RateLimit};
 pub use iptables::{COMMENT_MAX, IptablesRule, Match, Verdict};
 pub use nft::NftRule;
 pub use nft_match::{CgroupMatch, Direction, Endpoint, NftMatch, TimeMatch};
-pub use nft_statement::{NftStatement, SetUpdate, UpdateKey};
+pub use nft_statement::NftStatement;
+pub use set_update::{SetUpdate, UpdateKey};
 
 /// A rule. Equal rules have the same effect; the counter that every rule has is not compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

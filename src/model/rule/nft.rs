@@ -26,7 +26,7 @@ impl NftRule {
 
     /// The sets that it looks up or updates.
     pub fn sets(&self) -> impl Iterator<Item = &Name> {
-        self.matches.iter().filter_map(NftMatch::set).chain(self.statement.set())
+        self.matches.iter().filter_map(NftMatch::set).chain(self.statement.sets())
     }
 
     /// Whether a condition behind this index is on the IP header of this condition's version, so

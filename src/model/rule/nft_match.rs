@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ADMITTED_LABEL;
 use crate::model::interface::InterfacePattern;
 use crate::model::{
     AddressSpec, Family, INTERFACE_NAME_MAX, Interface, IpVersion, Name, Ports, Protocol, Shard,
@@ -17,6 +18,8 @@ pub enum NftMatch {
     CtStateEstablished,
     /// `ct status dnat`: the flow's destination was translated.
     CtStatusDnat,
+    /// `ct label 13`: the flow has [`ADMITTED_LABEL`].
+    CtLabelAdmitted,
     /// `ct mark & BITS == BITS`: these bits of the connection mark are set.
     CtMark(u32),
     /// `meta nfproto ipv4`: the IP version of the packet.
@@ -138,6 +141,7 @@ impl fmt::Display for NftMatch {
         match self {
             NftMatch::CtStateEstablished => write!(f, "ct state established,related"),
             NftMatch::CtStatusDnat => write!(f, "ct status dnat"),
+            NftMatch::CtLabelAdmitted => write!(f, "ct label {ADMITTED_LABEL}"),
             NftMatch::CtMark(bits) => write!(f, "ct mark & {bits:#010x} == {bits:#010x}"),
             NftMatch::NfProto(version) => write!(f, "meta nfproto {version}"),
             NftMatch::Interface(direction, interface) => {

@@ -1,15 +1,19 @@
 //! The statements of nft's rules, in nft's words.
 
 use std::fmt;
-use std::num::NonZeroU32;
 
-use crate::model::{Family, IpVersion, LogTarget, Name, Protocol};
+use super::set_update::Time;
+use super::{ADMITTED_LABEL, FlowLimits, SetUpdate};
+use crate::model::{LogTarget, Name};
 
 /// What a rule of nft does with a packet that meets its conditions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NftStatement {
     /// `accept`: on to the chains of other tables.
     Accept,
+    /// `LIMITS ct label set 13 accept`: accepts a flow within these limits and labels it with
+    /// [`ADMITTED_LABEL`]; without effect on any other.
+    AcceptWithin(FlowLimits),
     /// `drop`.
     Drop,
     /// `return`: on in the chain that jumped here; at the end of a base chain, as its policy says.
@@ -46,58 +50,13 @@ impl NftStatement {
     pub const LOG_BURST: u32 = 20;
 }
 
-/// What puts a key into a set of the rule's own table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SetUpdate {
-    /// The set.
-    pub set: Name,
-    /// The key.
-    pub key: UpdateKey,
-    /// How long it remains in the set, in seconds: the kernel rounds finer times.
-    pub timeout: NonZeroU32,
-}
-
-/// What is put into a set. A key of several fields comes after a condition on the protocol, without
-/// which nft does not read the port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum UpdateKey {
-    /// `tcp dport`: the packet's own port, with the protocol that the rule's last condition on it lets
-    /// through.
-    Port(Protocol),
-    /// `ct original ip saddr . meta l4proto . ct original proto-dst`, with a counter. Without effect on
-    /// packets of the other IP version, and on those that conntrack does not know.
-    OriginalSource(IpVersion),
-    /// `meta l4proto . ct original proto-dst`, with a counter.
-    OriginalPort,
-}
-
-impl UpdateKey {
-    /// Whether the packets of each key are counted.
-    pub fn is_counted(self) -> bool {
-        !matches!(self, UpdateKey::Port(_))
-    }
-}
-
-/// As nft writes it between the braces.
-impl fmt::Display for UpdateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UpdateKey::Port(protocol) => write!(f, "{protocol} dport"),
-            UpdateKey::OriginalSource(version) => {
-                let header = Family::from(*version);
-                write!(f, "ct original {header} saddr . {}", UpdateKey::OriginalPort)
-            }
-            UpdateKey::OriginalPort => write!(f, "meta l4proto . ct original proto-dst"),
-        }
-    }
-}
-
 impl NftStatement {
     /// The chain that the packet is sent to, if any.
     pub fn target(&self) -> Option<&Name> {
         match self {
             NftStatement::Jump(chain) | NftStatement::Goto(chain) => Some(chain),
             NftStatement::Accept
+            | NftStatement::AcceptWithin(_)
             | NftStatement::Drop
             | NftStatement::Return
             | NftStatement::RejectWithReset
@@ -108,10 +67,11 @@ impl NftStatement {
         }
     }
 
-    /// The set that it updates, if any.
-    pub fn set(&self) -> Option<&Name> {
-        match self {
-            NftStatement::UpdateSet(update) => Some(&update.set),
+    /// The sets that it updates.
+    pub fn sets(&self) -> impl Iterator<Item = &Name> {
+        let (update, limits) = match self {
+            NftStatement::UpdateSet(update) => (Some(&update.set), None),
+            NftStatement::AcceptWithin(limits) => (None, Some(limits.sets())),
             NftStatement::Accept
             | NftStatement::Drop
             | NftStatement::Return
@@ -120,8 +80,9 @@ impl NftStatement {
             | NftStatement::Goto(_)
             | NftStatement::SetCtMark(_)
             | NftStatement::ClearCtMark(_)
-            | NftStatement::Log { .. } => None,
-        }
+            | NftStatement::Log { .. } => (None, None),
+        };
+        update.into_iter().chain(limits.into_iter().flatten())
     }
 }
 
@@ -129,6 +90,9 @@ impl fmt::Display for NftStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NftStatement::Accept => write!(f, "accept"),
+            NftStatement::AcceptWithin(limits) => {
+                write!(f, "{limits}ct label set {ADMITTED_LABEL} accept")
+            }
             NftStatement::Drop => write!(f, "drop"),
             NftStatement::Return => write!(f, "return"),
             NftStatement::RejectWithReset => write!(f, "reject with tcp reset"),
@@ -152,35 +116,5 @@ impl fmt::Display for NftStatement {
                 }
             }
         }
-    }
-}
-
-/// Seconds as nft writes them: `1h`, `1d2h3m4s`.
-struct Time(u32);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0;
-        let parts = [
-            (seconds / 86400, 'd'),
-            (seconds / 3600 % 24, 'h'),
-            (seconds / 60 % 60, 'm'),
-            (seconds % 60, 's'),
-        ];
-        let mut parts = parts.into_iter().filter(|(number, _)| *number > 0);
-        parts.try_for_each(|(number, unit)| write!(f, "{number}{unit}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_print_as_nft_prints_them() {
-        let text = |seconds| Time(seconds).to_string();
-        assert_eq!(text(3600), "1h");
-        assert_eq!(text(90), "1m30s");
-        assert_eq!(text(93_784), "1d2h3m4s");
     }
 }

@@ -28,7 +28,7 @@ pub fn add_trace_expressions(nft: &mut nftnl::Rule, filter: &TraceFilter) {
         add_port_numbers(nft, &ports);
     }
     nft.add_expr(&Counter::default());
-    nft.add_expr(&Limit { rate: RATE.into(), burst: RATE });
+    nft.add_expr(&Limit { rate: RATE.into(), unit: 1, burst: RATE });
     nft.add_expr(&Immediate::new(1u8, Register::Reg1));
     nft.add_expr(&SetNftrace);
 }

@@ -6,9 +6,10 @@ use std::num::NonZeroU32;
 use super::super::attribute::{Attributes, put, put_nested};
 use super::super::*;
 use crate::model::{
-    AddressSpec, CgroupMatch, ChainPath, Family, Interval, IpVersion, LogTarget, NftMatch, NftRule,
-    NftStatement, Ports, Position, Protocol, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard,
-    TablePath, UpdateKey,
+    ADMITTED_LABEL, AddressSpec, CgroupMatch, ChainPath, ConnectionLimit, Family, FlowLimits,
+    Interval, IpVersion, LogTarget, NftMatch, NftRule, NftStatement, Ports, Position, Protocol,
+    Rate, RateLimit, RateUnit, Rule, RuleContent, SetKind, SetPath, SetUpdate, Shard, TablePath,
+    UpdateKey,
 };
 
 const IPV4_HOSTS: SetKind = SetKind::Hosts { version: IpVersion::V4, capacity: 8 };
@@ -317,4 +318,55 @@ fn a_dynamic_set_of_another_form_is_rejected() {
     assert_eq!(altered(attribute(3, 0x30), attribute(3, 0x20)), None, "without times");
     assert_eq!(altered(attribute(5, 2), attribute(5, 4)), None, "of four bytes");
     assert_eq!(altered(attribute(4, 13), attribute(4, 7)), None, "of addresses");
+}
+
+/// `add @open { ct original ip6 saddr & ffff:… ct count 3 } update @web { … limit rate 3/hour … }`
+fn limited() -> Rule {
+    let rate = Rate::new(3, RateUnit::Hour, None).expect("a rate");
+    let connections = ConnectionLimit {
+        set: "open".into(),
+        version: IpVersion::V6,
+        count: const { NonZeroU32::new(3).expect("a number") },
+    };
+    let key = UpdateKey::SourceNetwork(IpVersion::V6);
+    let rate = Some(RateLimit { rate, set: "web".into(), key });
+    let limits = FlowLimits { connections: Some(connections), rate };
+    NftRule::new([], NftStatement::AcceptWithin(limits)).into()
+}
+
+#[test]
+fn limits_of_another_form_are_rejected() {
+    let rule = message(&limited());
+    assert!(is_known(&rule, Family::Inet));
+    let attribute =
+        |number: u8, value: u32| [&[8, 0, number, 0][..], &value.to_be_bytes()].concat();
+    let long = |number: u8, value: u64| [&[12, 0, number, 0][..], &value.to_be_bytes()].concat();
+    let changed = |from: &[u8], to: &[u8]| is_known(&altered(&rule, from, to), Family::Inet);
+    assert!(!changed(&[0xff; 8], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]), "/63");
+    assert!(!changed(&long(6, 3_600_000), &long(6, 1_800_000)), "forgotten before it is full");
+    assert!(!changed(&long(2, 3600), &long(2, 7200)), "in two hours");
+    assert!(!changed(&attribute(3, 3), &attribute(3, 0)), "no burst");
+    assert!(!changed(&attribute(1, 3), &attribute(1, 0)), "no connections");
+    let label = (1u64 << ADMITTED_LABEL).to_ne_bytes();
+    assert!(!changed(&label, &(1u64 << 14).to_ne_bytes()), "another label");
+    assert!(!changed(b"connlimit\0", b"connlimix\0"));
+    assert!(!changed(&attribute(3, 0), &attribute(3, 1)), "update");
+}
+
+#[test]
+fn a_set_of_open_flows_has_no_timeout() {
+    let table = TablePath { family: Family::Inet, table: "dwnl".into() };
+    let kind = SetKind::ConnectedSources { version: IpVersion::V4 };
+    let mut batch = Batch::new(1);
+    batch.add_set(&SetPath { table, set: "open".into() }, kind);
+    let set = batch.finalize().message(BEGIN_SEQUENCE + 1).expect("the message")[20..].to_vec();
+    let read = |bytes: &[u8]| decode_set(Attributes::new(bytes)).expect("a set").1.kind;
+    assert_eq!(read(&set), Some(kind));
+    let flags = |flags: u8| [8, 0, 3, 0, 0, 0, 0, flags];
+    let limited = SetKind::LimitedSources { version: IpVersion::V4 };
+    assert_eq!(read(&altered(&set, &flags(0x20), &flags(0x30))), Some(limited));
+    assert_eq!(
+        read(&altered(&set, &flags(0x20), &flags(0))),
+        Some(SetKind::Hosts { version: IpVersion::V4, capacity: SetKind::LIMITED_SOURCES })
+    );
 }

@@ -101,6 +101,7 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
     let condition = prop_oneof![
         Just(NftMatch::CtStateEstablished),
         Just(NftMatch::CtStatusDnat),
+        Just(NftMatch::CtLabelAdmitted),
         (0u32..32).prop_map(|bit| NftMatch::CtMark(1 << bit)),
         ip_version().prop_map(NftMatch::NfProto),
         (direction(), interface()).prop_map(|(direction, it)| NftMatch::Interface(direction, it)),
@@ -144,7 +145,32 @@ fn update_key() -> impl Strategy<Value = UpdateKey> {
         protocol().prop_map(UpdateKey::Port),
         ip_version().prop_map(UpdateKey::OriginalSource),
         Just(UpdateKey::OriginalPort),
+        ip_version().prop_map(UpdateKey::SourceNetwork),
     ]
+}
+
+fn rate() -> impl Strategy<Value = Rate> {
+    let unit = prop::sample::select(RateUnit::ALL.to_vec());
+    let new = |(count, unit, burst)| Rate::new(count, unit, Some(burst)).ok();
+    (1u64..=1_000_000, unit, 1u64..=1_000_000).prop_filter_map("a rate", new)
+}
+
+pub fn flow_limits() -> impl Strategy<Value = FlowLimits> {
+    let connections = ("[a-z]{1,9}", ip_version(), any::<NonZeroU32>())
+        .prop_map(|(set, version, count)| ConnectionLimit { set: set.into(), version, count });
+    let key = prop_oneof![
+        ip_version().prop_map(UpdateKey::SourceNetwork),
+        Just(UpdateKey::OriginalPort),
+        Just(UpdateKey::Direction),
+    ];
+    let rate = (rate(), "[a-z]{1,9}", key).prop_map(|(rate, set, key)| RateLimit {
+        rate,
+        set: set.into(),
+        key,
+    });
+    (prop::option::of(connections), prop::option::of(rate))
+        .prop_filter("at least one", |(connections, rate)| connections.is_some() || rate.is_some())
+        .prop_map(|(connections, rate)| FlowLimits { connections, rate })
 }
 
 /// A rule of nft with any conditions and statement.
@@ -157,6 +183,7 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Jump(chain.into())),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Goto(chain.into())),
         any::<u32>().prop_map(NftStatement::ClearCtMark),
+        flow_limits().prop_map(NftStatement::AcceptWithin),
         ("[a-z]{1,9}", update_key(), any::<NonZeroU32>()).prop_map(|(set, key, timeout)| {
             NftStatement::UpdateSet(SetUpdate { set: set.into(), key, timeout })
         }),
@@ -169,7 +196,7 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
             NftStatement::UpdateSet(SetUpdate { key: UpdateKey::Port(protocol), .. }) => {
                 Some(*protocol)
             }
-            NftStatement::UpdateSet(_) => Some(Protocol::Udp),
+            NftStatement::UpdateSet(_) | NftStatement::AcceptWithin(_) => Some(Protocol::Udp),
             NftStatement::RejectWithReset => Some(Protocol::Tcp),
             _ => None,
         };
@@ -257,6 +284,10 @@ pub fn set_kind() -> impl Strategy<Value = SetKind> {
             SetKind::BannedHosts { version },
             SetKind::GrantedHosts { version },
             SetKind::GrantRanges { version },
+            SetKind::LimitedSources { version },
+            SetKind::LimitedPorts,
+            SetKind::LimitedFlows,
+            SetKind::ConnectedSources { version },
         ])
     })
 }

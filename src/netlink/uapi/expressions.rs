@@ -42,8 +42,10 @@ pub mod cmp_operation {
 /// `NFT_CT_*`.
 pub mod ct_key {
     pub const STATE: u32 = 0;
+    pub const DIRECTION: u32 = 1;
     pub const STATUS: u32 = 2;
     pub const MARK: u32 = 3;
+    pub const LABELS: u32 = 13;
     pub const PROTO_DST: u32 = 12;
     pub const SRC_IP: u32 = 19;
     pub const DST_IP: u32 = 20;
@@ -188,6 +190,12 @@ pub mod limit {
     pub const FLAGS: u16 = 5;
 }
 
+/// `NFTA_CONNLIMIT_*`.
+pub mod connlimit {
+    pub const COUNT: u16 = 1;
+    pub const FLAGS: u16 = 2;
+}
+
 /// `NFTA_FIB_*`.
 pub mod fib {
     /// `NFT_FIB_RESULT_ADDRTYPE` and `NFTA_FIB_F_DADDR`.
@@ -211,6 +219,8 @@ pub mod lookup {
 
 /// `NFTA_DYNSET_*`.
 pub mod dynset {
+    /// `NFT_DYNSET_OP_ADD`.
+    pub const ADD: u32 = 0;
     /// `NFT_DYNSET_OP_UPDATE`.
     pub const UPDATE: u32 = 1;
 

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Strings, Value};
 use super::group::Groups;
-use super::{interface, port, schedule, source};
+use super::{interface, limit, port, schedule, source};
 use crate::model::{AddressSpec, Interface, Location, Name, Ports};
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::entry_name;
@@ -15,6 +15,7 @@ use crate::policy::{
     Allow, ContainerSelector, Deny, EntryBuilder, HostName, PolicyError, Zone, lint,
 };
 
+/// The keys of a `[[deny]]` entry.
 const KEYS: [&str; 12] = [
     "name",
     "ports",
@@ -29,6 +30,23 @@ const KEYS: [&str; 12] = [
     "days",
     "hours",
 ];
+/// The keys of an `[[allow]]` entry.
+const ALLOW_KEYS: [&str; 14] = [
+    "name",
+    "ports",
+    "container",
+    "compose",
+    "label",
+    "from",
+    "except",
+    "in-interface",
+    "to",
+    "until",
+    "days",
+    "hours",
+    "limit",
+    "connections",
+];
 
 /// The keys that say which containers an entry is for.
 const CONTAINER_KEYS: [&str; 3] = ["container", "compose", "label"];
@@ -37,11 +55,12 @@ const CONTAINER_KEYS: [&str; 3] = ["container", "compose", "label"];
 pub(in crate::policy) struct Reader<'r, 't> {
     document: &'r mut Document<'t>,
     groups: &'r Groups,
+    /// Whether the guard is on.
+    has_guard: bool,
     /// Where each name was used first.
     names: HashMap<Name, Location>,
     /// The time zone of schedules.
     zone: Zone,
-    has_guard: bool,
 }
 
 impl<'r, 't> Reader<'r, 't> {
@@ -91,15 +110,16 @@ impl<'r, 't> Reader<'r, 't> {
 
     fn allow(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Allow> {
         let before = self.document.errors.len();
-        self.document.check_keys(table, " in an `[[allow]]` entry", &KEYS);
+        self.document.check_keys(table, " in an `[[allow]]` entry", &ALLOW_KEYS);
         let ports = match table.get("ports") {
             Some(value) => self.ports(value),
             None if CONTAINER_KEYS.iter().any(|key| table.contains_key(*key)) => Vec::new(),
             None => self.ports_required(span),
         };
         self.refuse_empty(table, "except");
+        let limits = limit::limits(self.document, table, self.has_guard);
         let builder = self.common(table, span, Allow::builder(ports))?;
-        self.built(before, table, span, || builder.build())
+        self.built(before, table, span, || Ok(builder.build()?.with_limits(limits)))
     }
 
     fn deny(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Deny> {

@@ -1,7 +1,7 @@
 //! Keys of other firewalls and of Docker, and what a policy has in their place.
 
 /// Keys by what to do instead, and a key of the table that the advice is for.
-const ADVICE: [(&[&str], &str, &str); 20] = [
+const ADVICE: [(&[&str], &str, &str); 21] = [
     (
         &["block", "drop", "reject", "blocklist", "blacklist", "ban", "bans", "denylist"],
         "allow",
@@ -19,9 +19,14 @@ const ADVICE: [(&[&str], &str, &str); 20] = [
         "everything is blocked that no `[[allow]]` entry lists or that a `[[deny]]` entry lists",
     ),
     (
-        &["rate", "rate-limit", "limit", "burst", "connlimit", "max-connections"],
-        "",
-        "dwnl does not limit rates or connections; a rule in the chain `DOCKER-USER` can",
+        &["rate", "rate-limit", "ratelimit", "limits", "burst"],
+        "limit",
+        "write a rate, as in `limit = \"20/second burst 50 per source\"`",
+    ),
+    (
+        &["connlimit", "max-connections", "conn-limit", "ct-count", "connection-limit"],
+        "limit",
+        "write `connections = 100` for the open connections of each source",
     ),
     (
         &["log", "logging", "log-prefix"],

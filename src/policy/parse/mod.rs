@@ -12,6 +12,7 @@ mod help;
 mod interface;
 pub(super) mod json;
 mod keys;
+mod limit;
 pub(super) mod lines;
 mod list;
 mod meant;

@@ -3,7 +3,7 @@
 mod many;
 mod published;
 mod server;
-mod site;
+pub mod site;
 
 use serde_json::Value;
 

@@ -20,8 +20,8 @@ use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::lookup::{Freshness, Names};
 use crate::report::{
-    DeniedReport, DropReport, FileReport, FileState, GrantCounts, KernelReport, PortReport,
-    Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, GrantCounts, KernelReport, LimitedReport,
+    PortReport, Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
 use crate::state::{Store, StoreError};
 use crate::warnings::{besides_limitations, host_unread, sentence};
@@ -109,6 +109,7 @@ impl Host {
         status.ports =
             PortReport::all(policy, &coverage, counters, refusals.as_ref(), status.verbose);
         status.denied = DeniedReport::all(policy, counters, status.verbose);
+        status.limited = LimitedReport::all(policy, counters);
         status.uncovered_ports = uncovered_ports(policy, docker);
         status.schedules = ScheduleReport::all(policy, Moment::now());
         status.unpublished_ports = UnpublishedReport::all(policy, &self.unpublished());

@@ -60,8 +60,8 @@ pub use refused::{RefusalEvent, Refused, not_recorded, set_warnings};
 pub use rules::Rules;
 pub use show::Show;
 pub use status::{
-    DeniedReport, DropReport, FileReport, FileState, KernelReport, PortReport, Refusals,
-    ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
+    DeniedReport, DropReport, FileReport, FileState, KernelReport, LimitedReport, PortReport,
+    Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
 pub use trace::TraceReport;
 pub use trial::TrialReport;

@@ -1,6 +1,6 @@
 //! nft's statements, in its words.
 
-use super::super::part::{NatTarget, Stateful, Update};
+use super::super::part::{NatTarget, RulePart, Stateful, Update};
 use super::super::verdict::RuleVerdict;
 use super::names::LOG_LEVELS;
 use crate::model::{Family, IpVersion};
@@ -64,6 +64,9 @@ pub fn reject(family: Family, version: Option<IpVersion>, kind: u32, code: u8) -
 pub fn stateful(stateful: &Stateful) -> String {
     match stateful {
         Stateful::Counter => String::new(),
+        Stateful::Connlimit { count, inverted } => {
+            format!("ct count {}{count}", if *inverted { "over " } else { "" })
+        }
         Stateful::Log { prefix, group, level, flags, snaplen, threshold } => {
             let mut words = vec!["log".to_owned()];
             words.extend(prefix.as_ref().map(|prefix| format!("prefix \"{prefix}\"")));
@@ -170,9 +173,11 @@ pub fn update(update: &Update, key: &str) -> String {
         words += &format!(" timeout {}", duration(update.timeout));
     }
     for expression in &update.expressions {
-        words += &match &**expression {
-            "counter" => " counter".to_owned(),
-            other => format!(" [{other}]"),
+        words += &match expression {
+            RulePart::Stateful(Stateful::Counter) => " counter".to_owned(),
+            RulePart::Stateful(part) => format!(" {}", stateful(part)),
+            RulePart::Other(name) => format!(" [{name}]"),
+            _ => " [?]".to_owned(),
         };
     }
     let value = if update.is_map { " : [?]" } else { "" };

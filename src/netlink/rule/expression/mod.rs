@@ -1,17 +1,21 @@
-//! The expressions that a rule is made of: all that dwnl can read, and in `write` those that the
-//! crate `nftnl` cannot write.
+//! The expressions that a rule is made of: all that dwnl can read, and in `write`, `update_set` and
+//! `labels` those that the crate `nftnl` cannot write.
 
+mod labels;
 mod read;
 mod trace;
+mod update_set;
 mod write;
 
 use std::borrow::Cow;
 use std::fmt;
 
+pub use labels::{CtDirection, CtLabels, SetCtLabels};
 pub use trace::SetNftrace;
+pub use update_set::{ElementState, Limit, UpdateSet};
 pub use write::{
-    Counter, CtOriginal, FibDaddrType, HostToNetwork, Limit, Load, Log, Lookup, MetaKey,
-    NegatedLookup, SocketKey, UpdateSet, XtMatch, XtTarget,
+    Counter, CtOriginal, FibDaddrType, HostToNetwork, Load, Log, Lookup, MetaKey,
+    NegatedLookup, SocketKey, XtMatch, XtTarget,
 };
 
 /// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
@@ -112,13 +116,27 @@ pub enum Expression<'a> {
         /// The timeout in milliseconds.
         timeout: u64,
     },
-    /// Ends the rule for packets above a rate.
-    Limit {
-        /// Packets per second.
-        rate: u64,
-        /// Packets at once.
-        burst: u32,
+    /// The same with a rate for each key, which ends the rule for packets above it.
+    LimitInSet {
+        /// The set.
+        set: Cow<'a, str>,
+        /// The timeout in milliseconds.
+        timeout: u64,
+        /// The rate.
+        limit: Limit,
     },
+    /// Adds the register to a set without a timeout, and ends the rule for a flow of a key that has
+    /// as many open flows.
+    ConnectionsInSet {
+        /// The set.
+        set: Cow<'a, str>,
+        /// The number of flows.
+        count: u32,
+    },
+    /// Ends the rule for packets above a rate.
+    Limit(Limit),
+    /// Puts constant bytes into the register.
+    Constant(&'a [u8]),
     /// Logs the packet to the kernel's log.
     LogToKernel {
         /// What the line begins with.
@@ -202,9 +220,14 @@ impl fmt::Display for Expression<'_> {
             Expression::Field { register, field: Field::CtOriginal(key) } => {
                 write!(f, "[ct original {key} => {register}]")
             }
-            Expression::Limit { rate, burst } => {
-                write!(f, "[limit rate {rate}/second burst {burst}]")
+            Expression::LimitInSet { set, timeout, limit } => {
+                write!(f, "[dynset update @{set} timeout {timeout}ms {limit}]")
             }
+            Expression::ConnectionsInSet { set, count } => {
+                write!(f, "[dynset add @{set} connlimit count {count}]")
+            }
+            Expression::Limit(limit) => write!(f, "[{limit}]"),
+            Expression::Constant(data) => write!(f, "[immediate 0x{}]", Hex(data)),
             Expression::LogToKernel { prefix, level } => {
                 write!(f, "[log prefix {prefix:?} level {level}]")
             }
@@ -233,6 +256,13 @@ impl fmt::Display for Expression<'_> {
             Expression::Verdict(VerdictCode::Goto(chain)) => write!(f, "[goto {chain}]"),
             Expression::Other(name) => write!(f, "[{name}]"),
         }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limit { rate, unit, burst } = self;
+        write!(f, "limit rate {rate}/{unit}s burst {burst}")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Expression, Field, VerdictCode};
+use super::{Expression, Field, Limit, VerdictCode};
 use crate::netlink::attribute::Attribute;
 use crate::netlink::uapi;
 
@@ -91,21 +91,8 @@ impl<'a> Expression<'a> {
                 }
             }
             "byteorder" if is_host_to_network(data) => Expression::HostToNetwork,
-            "dynset" if is_update(data) => {
-                let set = data.nested().find(uapi::dynset::SET)?.string();
-                let timeout = data.nested().find(uapi::dynset::TIMEOUT)?.be_u64()?;
-                match data.nested().find(uapi::dynset::EXPRESSION) {
-                    None => Expression::UpdateSet { set, timeout },
-                    Some(expression) => match Expression::read(expression) {
-                        Expression::Counter { .. } => Expression::CountInSet { set, timeout },
-                        _ => return None,
-                    },
-                }
-            }
-            "limit" if is_packets_per_second(data) => Expression::Limit {
-                rate: data.nested().find(uapi::limit::RATE)?.be_u64()?,
-                burst: number(uapi::limit::BURST)?,
-            },
+            "dynset" => read_update(data)?,
+            "limit" => Expression::Limit(read_limit(data)?),
             "log" => read_log(data)?,
             "socket" if uses_register(uapi::socket::DESTINATION) => Expression::Socket {
                 key: number(uapi::socket::KEY)?,
@@ -136,6 +123,9 @@ impl<'a> Expression<'a> {
             "immediate" if number(uapi::immediate::DESTINATION) == Some(0) => {
                 Expression::Verdict(read_verdict(data)?)
             }
+            "immediate" if uses_register(uapi::immediate::DESTINATION) => {
+                Expression::Constant(bytes(uapi::immediate::DATA)?)
+            }
             _ => return None,
         })
     }
@@ -158,24 +148,64 @@ fn is_host_to_network(data: Attribute) -> bool {
     })
 }
 
-/// Whether a dynset expression only adds a key to the set or restarts its timeout, and may evaluate
-/// one expression.
-fn is_update(data: Attribute) -> bool {
-    use uapi::dynset::{DATA, EXPRESSIONS, FLAGS, OPERATION, SOURCE};
-    let number = |attribute| data.nested().find(attribute).and_then(|number| number.be_u32());
-    let has = |attribute| data.nested().find(attribute).is_some();
-    number(SOURCE) == Some(uapi::REGISTER)
-        && number(OPERATION) == Some(uapi::dynset::UPDATE)
-        && number(FLAGS).unwrap_or(0) == 0
-        && ![DATA, EXPRESSIONS].into_iter().any(has)
+/// A dynset expression that adds a key to the set, or restarts its timeout there, and evaluates at
+/// most one expression.
+fn read_update(data: Attribute<'_>) -> Option<Expression<'_>> {
+    use uapi::dynset::{ADD, DATA, EXPRESSION, EXPRESSIONS, FLAGS, OPERATION, SET, SOURCE};
+    use uapi::dynset::{TIMEOUT, UPDATE};
+    let find = |attribute| data.nested().find(attribute);
+    let number = |attribute| find(attribute).and_then(|number| number.be_u32());
+    let is_other = number(SOURCE) != Some(uapi::REGISTER)
+        || number(FLAGS).unwrap_or(0) != 0
+        || [DATA, EXPRESSIONS].into_iter().any(|it| find(it).is_some());
+    if is_other {
+        return None;
+    }
+    let set = find(SET)?.string();
+    // The kernel dumps 0 where there is none.
+    let timeout = find(TIMEOUT).map(|timeout| timeout.be_u64()).filter(|it| *it != Some(0));
+    let state = find(EXPRESSION).map(|state| {
+        let name = state.nested().find(uapi::expression::NAME)?.string();
+        Some((name, state.nested().find(uapi::expression::DATA)?))
+    });
+    Some(match (number(OPERATION)?, timeout, state) {
+        (UPDATE, Some(timeout), None) => Expression::UpdateSet { set, timeout: timeout? },
+        (UPDATE, Some(timeout), Some(state)) => {
+            let (timeout, (name, state)) = (timeout?, state?);
+            match &*name {
+                "counter" => Expression::CountInSet { set, timeout },
+                "limit" => Expression::LimitInSet { set, timeout, limit: read_limit(state)? },
+                _ => return None,
+            }
+        }
+        (ADD, None, Some(state)) => {
+            let (name, state) = state?;
+            let count = (name == "connlimit").then(|| read_connlimit(state)).flatten()?;
+            Expression::ConnectionsInSet { set, count }
+        }
+        _ => return None,
+    })
 }
 
-/// Whether a limit is one of packets per second, which lets through what is below it.
-fn is_packets_per_second(data: Attribute) -> bool {
+/// A limit of packets that lets through what is below it.
+fn read_limit(data: Attribute) -> Option<Limit> {
+    use uapi::limit::{BURST, FLAGS, RATE, TYPE, UNIT};
     let find = |attribute| data.nested().find(attribute);
-    let number = |attribute| find(attribute).map_or(Some(0), |number| number.be_u32());
-    find(uapi::limit::UNIT).and_then(|unit| unit.be_u64()) == Some(1)
-        && [uapi::limit::TYPE, uapi::limit::FLAGS].map(number) == [Some(0); 2]
+    let is_zero = |attribute| find(attribute).is_none_or(|number| number.be_u32() == Some(0));
+    let limit = Limit {
+        rate: find(RATE)?.be_u64()?,
+        unit: find(UNIT)?.be_u64()?,
+        burst: find(BURST)?.be_u32()?,
+    };
+    [TYPE, FLAGS].into_iter().all(is_zero).then_some(limit)
+}
+
+/// The number of flows that are let through.
+fn read_connlimit(data: Attribute) -> Option<u32> {
+    use uapi::connlimit::{COUNT, FLAGS};
+    let find = |attribute| data.nested().find(attribute);
+    let flags = find(FLAGS).map_or(Some(0), |flags| flags.be_u32());
+    find(COUNT)?.be_u32().filter(|_| flags == Some(0))
 }
 
 fn read_log(data: Attribute<'_>) -> Option<Expression<'_>> {

@@ -234,28 +234,6 @@ impl nftnl::expr::Expression for HostToNetwork {
     }
 }
 
-/// `limit rate RATE/second burst BURST packets`: ends the rule for packets above it.
-pub struct Limit {
-    pub rate: u64,
-    pub burst: u32,
-}
-
-impl nftnl::expr::Expression for Limit {
-    fn to_expr(&self, _rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
-        let expression = allocate(c"limit");
-        // SAFETY: `expression` is a fresh limit expression, whose attributes these are.
-        unsafe {
-            let expression = expression.as_ptr();
-            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_LIMIT_RATE as u16, self.rate);
-            sys::nftnl_expr_set_u64(expression, sys::NFTNL_EXPR_LIMIT_UNIT as u16, 1);
-            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LIMIT_BURST as u16, self.burst);
-            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LIMIT_TYPE as u16, 0);
-            sys::nftnl_expr_set_u32(expression, sys::NFTNL_EXPR_LIMIT_FLAGS as u16, 0);
-        }
-        expression
-    }
-}
-
 /// `log prefix "PREFIX" level info`, `log prefix "PREFIX" group GROUP`.
 pub struct Log {
     pub prefix: CString,
@@ -279,46 +257,6 @@ impl nftnl::expr::Expression for Log {
                     let level = sys::NFTNL_EXPR_LOG_LEVEL as u16;
                     sys::nftnl_expr_set_u32(expression, level, uapi::log::INFO);
                 }
-            }
-        }
-        expression
-    }
-}
-
-/// `update @SET { … timeout … }`: adds the register's value to a set.
-pub struct UpdateSet {
-    pub set: CString,
-    /// In milliseconds.
-    pub timeout: u64,
-    /// Whether the packets of each value are counted.
-    pub is_counted: bool,
-}
-
-impl nftnl::expr::Expression for UpdateSet {
-    fn to_expr(&self, rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
-        let expression = allocate(c"dynset");
-        let counter = self.is_counted.then(|| Counter::default().to_expr(rule));
-        // SAFETY: `expression` is a fresh dynset expression, whose attributes these are. The name
-        // is copied. The counter is a fresh expression, which libnftnl frees with this one.
-        unsafe {
-            let expression = expression.as_ptr();
-            sys::nftnl_expr_set_u32(
-                expression,
-                sys::NFTNL_EXPR_DYNSET_SREG_KEY as u16,
-                uapi::REGISTER,
-            );
-            sys::nftnl_expr_set_u32(
-                expression,
-                sys::NFTNL_EXPR_DYNSET_OP as u16,
-                uapi::dynset::UPDATE,
-            );
-            let timeout = sys::NFTNL_EXPR_DYNSET_TIMEOUT as u16;
-            sys::nftnl_expr_set_u64(expression, timeout, self.timeout);
-            let name = self.set.as_ptr();
-            sys::nftnl_expr_set_str(expression, sys::NFTNL_EXPR_DYNSET_SET_NAME as u16, name);
-            if let Some(counter) = counter {
-                let attribute = sys::NFTNL_EXPR_DYNSET_EXPR as u16;
-                sys::nftnl_expr_set(expression, attribute, counter.as_ptr().cast(), 0);
             }
         }
         expression

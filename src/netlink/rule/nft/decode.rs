@@ -1,7 +1,8 @@
 //! Expressions → conditions, if they are of exactly the form that is written.
 
 use super::{
-    BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START, original,
+    ADMITTED, BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START,
+    original,
 };
 use crate::model::{AddressSpec, CgroupMatch, Direction, IpVersion, NftMatch, Protocol, TimeMatch};
 use crate::netlink::nfproto;
@@ -37,7 +38,7 @@ pub fn decode_match<'a>(expressions: Rest<'a>) -> Read<'a, NftMatch> {
     }
 }
 
-/// `ct state established,related`, `ct status dnat`, `ct mark & BITS == BITS`
+/// `ct state established,related`, `ct status dnat`, `ct label 13`, `ct mark & BITS == BITS`
 fn ct<'a>(expressions: Rest<'a>) -> Read<'a, NftMatch> {
     let [
         Expression::Ct { key, set: false },
@@ -48,6 +49,10 @@ fn ct<'a>(expressions: Rest<'a>) -> Read<'a, NftMatch> {
     else {
         return None;
     };
+    if *key == ct_key::LABELS {
+        let is_admitted = **mask == ADMITTED && is_zero(xor) && **data == [0; 16];
+        return (is_admitted && *operation == NEQ).then_some((NftMatch::CtLabelAdmitted, rest));
+    }
     let (mask, data) = (native_number(mask)?, native_number(data)?);
     let condition = match (*key, mask, *operation, data) {
         _ if !is_zero(xor) => return None,

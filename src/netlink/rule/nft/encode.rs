@@ -3,13 +3,14 @@
 use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta};
 
 use super::{
-    BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START, original,
+    ADMITTED, BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START,
+    original,
 };
 use crate::model::{AddressSpec, CgroupMatch, Direction, NftMatch, TimeMatch};
 use crate::netlink::c_string::to_c_string;
 use crate::netlink::nfproto;
 use crate::netlink::rule::expression::{
-    FibDaddrType, HostToNetwork, Lookup, MetaKey, NegatedLookup, SocketKey,
+    CtLabels, FibDaddrType, HostToNetwork, Lookup, MetaKey, NegatedLookup, SocketKey,
 };
 use crate::netlink::rule::header::{AddressField, octets};
 use crate::netlink::rule::writer::{
@@ -28,6 +29,11 @@ pub fn add_match(nft: &mut nftnl::Rule, condition: &NftMatch) {
         NftMatch::CtStatusDnat => {
             nft.add_expr(&Conntrack::Status);
             add_any_bit(nft, DESTINATION_TRANSLATED);
+        }
+        NftMatch::CtLabelAdmitted => {
+            nft.add_expr(&CtLabels);
+            nft.add_expr(&Bitwise::new(ADMITTED.as_slice(), [0u8; 16].as_slice()));
+            nft.add_expr(&Cmp::new(CmpOp::Neq, [0u8; 16].as_slice()));
         }
         NftMatch::CtMark(bits) => {
             nft.add_expr(&Conntrack::Mark { set: false });

@@ -3,10 +3,12 @@
 
 mod decode;
 mod encode;
+mod limits;
 mod original;
+mod set_key;
 mod statement;
 
-use crate::model::{NftMatch, NftRule};
+use crate::model::{ADMITTED_LABEL, NftMatch, NftRule};
 use crate::netlink::rule::expression::{Counter, Expression};
 use crate::netlink::rule::reader::repeated;
 use crate::netlink::rule::writer::capped;
@@ -19,6 +21,18 @@ const LOCAL: u32 = 2;
 const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
 /// `IPS_DST_NAT`.
 const DESTINATION_TRANSLATED: u32 = 1 << 5;
+/// `ADMITTED_LABEL` in the 128 bits of a connection's labels: numbered as the kernel numbers those of
+/// a bitmap of `long`.
+const ADMITTED: [u8; 16] = {
+    let word = (1usize << ADMITTED_LABEL).to_ne_bytes();
+    let mut labels = [0; 16];
+    let mut at = 0;
+    while at < word.len() {
+        labels[at] = word[at];
+        at += 1;
+    }
+    labels
+};
 /// The kind of a bridge in the register's 16 bytes, as `NFT_META_IIFKIND` loads it.
 const BRIDGE: [u8; 16] = *b"bridge\0\0\0\0\0\0\0\0\0\0";
 /// What the names of bridges begin with that Docker generates, and the bits of all sixteen bytes of

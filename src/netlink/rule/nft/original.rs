@@ -15,6 +15,8 @@ use crate::netlink::uapi::{ct_key, meta_key};
 const REGISTER_32_01: u32 = 9;
 /// `NFT_REG_2`: behind the sixteen bytes of the first register.
 const REGISTER_2: u32 = 2;
+/// `ffff:ffff:ffff:ffff::`
+const NETWORK_64: [u8; 16] = (u128::MAX << 64).to_be_bytes();
 /// `ct original proto-dst` as a further field.
 const PORT: Field = Field::CtOriginal(ct_key::PROTO_DST);
 
@@ -59,6 +61,14 @@ pub fn load_protocol_and_port(nft: &mut nftnl::Rule) {
     nft.add_expr(&Load { field: PORT, register: REGISTER_32_01 });
 }
 
+/// `ct original ip saddr`, `ct original ip6 saddr & ffff:ffff:ffff:ffff::`
+pub fn load_source_network(nft: &mut nftnl::Rule, version: IpVersion) {
+    load_source(nft, version);
+    if version == IpVersion::V6 {
+        nft.add_expr(&Bitwise::new(NETWORK_64.as_slice(), [0u8; 16].as_slice()));
+    }
+}
+
 /// The fields behind the source address, with their registers: the first free ones, as nft has them.
 fn source_fields(version: IpVersion) -> [(Field, u32); 2] {
     let [protocol, port] = match version {
@@ -80,6 +90,12 @@ pub fn decode_key(expressions: Rest) -> Option<UpdateKey> {
             let (Endpoint::Source, version) = end_of(*number)? else { return None };
             ([protocol, port] == service_fields(version).each_ref())
                 .then_some(UpdateKey::OriginalSource(version))
+        }
+        [Expression::Ct { key: ct_key::DIRECTION, set: false }] => Some(UpdateKey::Direction),
+        [Expression::CtOriginal(ct_key::SRC_IP)] => Some(UpdateKey::SourceNetwork(IpVersion::V4)),
+        [Expression::CtOriginal(ct_key::SRC_IP6), Expression::Bitwise { mask, xor }] => {
+            let is_exact = *mask == NETWORK_64.as_slice() && is_zero(xor);
+            is_exact.then_some(UpdateKey::SourceNetwork(IpVersion::V6))
         }
         [
             Expression::Meta(meta_key::L4PROTO),

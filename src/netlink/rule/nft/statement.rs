@@ -1,21 +1,20 @@
 //! Statements ↔ expressions.
 
-use std::num::NonZeroU32;
-
 use nftnl::expr::{Bitwise, Conntrack, RejectionType, Verdict};
 
-use super::original;
+use super::set_key::{MILLISECONDS, load_key, seconds};
+use super::{ADMITTED, limits, original};
 use crate::model::{LogTarget, NftMatch, NftStatement, Protocol, SetUpdate, UpdateKey};
 use crate::netlink::c_string::to_c_string;
-use crate::netlink::rule::expression::{Expression, Limit, Log, UpdateSet, VerdictCode};
+use crate::netlink::rule::expression::{
+    ElementState, Expression, Limit, Log, UpdateSet, VerdictCode,
+};
 use crate::netlink::rule::reader::{Rest, is_zero, loads_port, native_number};
-use crate::netlink::rule::writer::load_port;
 use crate::netlink::uapi::{ct_key, log};
 
 /// How many packets a rule logs.
-const LIMIT: Limit = Limit { rate: NftStatement::LOG_RATE, burst: NftStatement::LOG_BURST };
-/// Of a second.
-const MILLISECONDS: u64 = 1000;
+const LIMIT: Limit =
+    Limit { rate: NftStatement::LOG_RATE, unit: 1, burst: NftStatement::LOG_BURST };
 
 /// Appends the expressions of a statement.
 pub fn add(nft: &mut nftnl::Rule, statement: &NftStatement) {
@@ -30,6 +29,10 @@ pub fn add(nft: &mut nftnl::Rule, statement: &NftStatement) {
         NftStatement::ClearCtMark(bits) => return add_mark(nft, !bits, 0),
         NftStatement::UpdateSet(update) => return add_update(nft, update),
         NftStatement::Log { target, prefix } => return add_log(nft, *target, prefix),
+        NftStatement::AcceptWithin(limits) => {
+            limits::add(nft, limits);
+            Verdict::Accept
+        }
     };
     nft.add_expr(&verdict);
 }
@@ -43,13 +46,10 @@ fn add_mark(nft: &mut nftnl::Rule, mask: u32, xor: u32) {
 
 /// `update @SET { tcp dport timeout 1h }`
 fn add_update(nft: &mut nftnl::Rule, SetUpdate { set, key, timeout }: &SetUpdate) {
-    match key {
-        UpdateKey::Port(_) => load_port(nft),
-        UpdateKey::OriginalSource(version) => original::load_source_and_port(nft, *version),
-        UpdateKey::OriginalPort => original::load_protocol_and_port(nft),
-    }
-    let timeout = u64::from(timeout.get()) * MILLISECONDS;
-    nft.add_expr(&UpdateSet { set: to_c_string(set), timeout, is_counted: key.is_counted() });
+    load_key(nft, *key);
+    let timeout = Some(u64::from(timeout.get()) * MILLISECONDS);
+    let state = key.is_counted().then_some(ElementState::Counter);
+    nft.add_expr(&UpdateSet { set: to_c_string(set), timeout, state });
 }
 
 /// `limit rate 10/second burst 20 packets log prefix "PREFIX" …`
@@ -86,10 +86,19 @@ pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
             protocol_of(matches)?;
             update(set, original::decode_key(fields)?, *timeout)?
         }
-        [Expression::Limit { rate, burst }, log]
-            if (*rate, *burst) == (LIMIT.rate, LIMIT.burst) =>
-        {
-            decode_log(log)?
+        [Expression::Limit(LIMIT), log] => decode_log(log)?,
+        [limits @ .., Expression::Constant(labels), set, accept] => {
+            let is_admission = **labels == ADMITTED
+                && *set == (Expression::Ct { key: ct_key::LABELS, set: true })
+                && *accept == Expression::Verdict(VerdictCode::Accept);
+            let limits = is_admission.then(|| limits::decode(limits)).flatten()?;
+            // Without a protocol nft does not read the port.
+            let needs_protocol =
+                limits.rate.as_ref().is_some_and(|it| it.key == UpdateKey::OriginalPort);
+            if needs_protocol {
+                protocol_of(matches)?;
+            }
+            NftStatement::AcceptWithin(limits)
         }
         _ => return None,
     })
@@ -129,10 +138,4 @@ fn protocol(condition: &NftMatch) -> Option<Protocol> {
         NftMatch::Ports(ports) | NftMatch::CtOriginalPorts(ports) => Some(ports.protocol()),
         _ => None,
     }
-}
-
-/// Milliseconds as whole seconds.
-fn seconds(milliseconds: u64) -> Option<NonZeroU32> {
-    let seconds = u32::try_from(milliseconds / MILLISECONDS).ok()?;
-    milliseconds.is_multiple_of(MILLISECONDS).then(|| NonZeroU32::new(seconds))?
 }

@@ -24,6 +24,7 @@ pub fn read(name: &str, data: Data) -> Option<RulePart> {
         "counter" => RulePart::Stateful(Stateful::Counter),
         "log" => RulePart::Stateful(log(data)),
         "limit" => RulePart::Stateful(limit(data)?),
+        "connlimit" => RulePart::Stateful(connlimit(data)?),
         _ => return None,
     })
 }
@@ -86,8 +87,11 @@ fn update(data: Data) -> Option<Update> {
     let one = data.0.nested().find(EXPRESSION);
     let many = data.0.nested().find(EXPRESSIONS);
     let many = many.into_iter().flat_map(|list| list.nested());
-    let name = |attribute: Attribute| {
-        Some(attribute.nested().find(uapi::expression::NAME)?.string().into())
+    let part = |attribute: Attribute| {
+        let name = attribute.nested().find(uapi::expression::NAME)?.string();
+        let data = attribute.nested().find(uapi::expression::DATA).map(Data);
+        let known = data.and_then(|data| element_state(&name, data));
+        Some(known.unwrap_or_else(|| RulePart::Other(name.as_ref().into())))
     };
     Some(Update {
         set: data.string(SET)?.into(),
@@ -95,9 +99,19 @@ fn update(data: Data) -> Option<Update> {
         operation: data.number(OPERATION)?,
         timeout: data.0.nested().find(TIMEOUT).and_then(|it| it.be_u64()).unwrap_or(0),
         negated: data.flags(FLAGS) & INVERTED != 0,
-        expressions: one.into_iter().chain(many).filter_map(name).collect(),
+        expressions: one.into_iter().chain(many).filter_map(part).collect(),
         is_map: data.has(DATA),
     })
+}
+
+/// What an element of a set has of its own.
+fn element_state(name: &str, data: Data) -> Option<RulePart> {
+    Some(RulePart::Stateful(match name {
+        "counter" => Stateful::Counter,
+        "limit" => limit(data)?,
+        "connlimit" => connlimit(data)?,
+        _ => return None,
+    }))
 }
 
 fn nat(data: Data) -> Option<RulePart> {
@@ -161,6 +175,11 @@ fn limit(data: Data) -> Option<Stateful> {
         is_bytes: data.flags(TYPE) == 1,
         inverted: data.flags(FLAGS) & 1 != 0,
     })
+}
+
+fn connlimit(data: Data) -> Option<Stateful> {
+    use uapi::connlimit::{COUNT, FLAGS};
+    Some(Stateful::Connlimit { count: data.number(COUNT)?, inverted: data.flags(FLAGS) & 1 != 0 })
 }
 
 fn byte(data: Data, attribute: u16) -> Option<u8> {

@@ -1,6 +1,7 @@
 //! An explanation as JSON (docs/json.md).
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 use dwnl::explain::{
@@ -54,6 +55,8 @@ struct PolicyJson<'a> {
     path: &'a str,
     error_count: usize,
     is_admitted: Option<bool>,
+    limit: Option<String>,
+    connections: Option<NonZeroU32>,
     origin: Option<OriginReport<'a>>,
     denied_by: Option<OriginReport<'a>>,
     /// Of the entry that admits or denies it.
@@ -128,6 +131,8 @@ impl<'a> From<&'a Explain<'_>> for ExplainJson<'a> {
                 path: &report.policy.path,
                 error_count: report.policy.error_count,
                 is_admitted: admission.as_ref().map(Admission::is_admitted),
+                limit: explanation.limits.limit.map(|limit| limit.to_string()),
+                connections: explanation.limits.connections,
                 origin: match admission {
                     Some(Admission::Admitted(origin)) => Some(origin.into()),
                     _ => None,

@@ -36,6 +36,9 @@ pub fn reason(explanation: &Explanation) -> String {
 fn allowed(explanation: &Explanation, receiver: &Receiver) -> String {
     let why = match &explanation.contradiction {
         None => match &explanation.admission {
+            Some(Admission::Admitted(origin)) if !explanation.limits.is_none() => {
+                format!("{} allows it within {}", entry(origin), explanation.limits)
+            }
             Some(Admission::Admitted(origin)) => format!("{} allows it", entry(origin)),
             _ => "no rule refuses it".to_owned(),
         },

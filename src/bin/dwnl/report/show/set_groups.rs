@@ -72,6 +72,12 @@ fn other(set: &SetReport) -> String {
             let words = schedule_of_set(set.set).unwrap_or_default();
             return format!("times, {} ({words})", Count(number, "period"));
         }
+        Some(SetKind::LimitedSources { .. } | SetKind::LimitedPorts | SetKind::LimitedFlows) => {
+            "rates of a limited entry, counted by the kernel"
+        }
+        Some(SetKind::ConnectedSources { .. }) => {
+            "open flows of a limited entry, counted by the kernel"
+        }
         Some(SetKind::Hosts { .. } | SetKind::Intervals { .. }) => "a set of no group",
         None => "foreign set (unsupported type)",
     };

@@ -12,10 +12,11 @@ mod text;
 use std::path::Path;
 use std::time::SystemTime;
 
-use dwnl::GuardDrops;
-use dwnl::engine::Outcome;
+use dwnl::engine::{Outcome, PolicyCounters};
 use dwnl::model::{PublishedPort, RefusalPath};
+use dwnl::policy::Limits;
 use dwnl::state::Metadata;
+use dwnl::{EntryCounters, GuardDrops, Policy};
 use serde::Serialize;
 
 use super::apply_report::uncovered_ports;
@@ -60,6 +61,9 @@ pub struct Status<'a> {
     pub schedules: Vec<ScheduleReport<'a>>,
     /// What the guard dropped on each path; `None` without the guard.
     pub drops: Option<Vec<DropReport>>,
+    /// The entries that did not admit flows because of their limits.
+    #[serde(skip)]
+    pub limited: Vec<LimitedReport>,
     /// Whether sources that are refused now may not be recorded; `None` if none are recorded.
     pub is_record_full: Option<bool>,
     /// What is allowed and denied by hand; `None` if nothing is.
@@ -128,6 +132,30 @@ struct RepairReport {
     objects: Vec<String>,
     /// What other programs had done, in sentences.
     causes: Vec<String>,
+}
+
+/// Packets of flows above the limits of an entry.
+#[derive(Debug)]
+pub struct LimitedReport {
+    /// The entry in words.
+    pub entry: String,
+    /// Its limits.
+    pub limits: Limits,
+    /// The number of packets.
+    pub packets: u64,
+}
+
+impl LimitedReport {
+    /// Those of the policy that limited anything, in the order of the entries.
+    pub fn all(policy: &Policy, counters: &PolicyCounters) -> Vec<LimitedReport> {
+        let report = |counters: &EntryCounters| {
+            let packets = counters.limited.filter(|packets| *packets > 0)?;
+            let entry = policy.allow().get(counters.index)?;
+            let limits = entry.limits();
+            Some(LimitedReport { entry: entry.label().to_string(), limits, packets })
+        };
+        counters.entries.iter().filter_map(report).collect()
+    }
 }
 
 /// What the guard dropped on a path.

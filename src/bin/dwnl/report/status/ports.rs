@@ -1,6 +1,7 @@
 //! The published ports, and who may reach each of them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use dwnl::engine::PolicyCounters;
 use dwnl::model::{Ports, PublishedPort};
@@ -59,6 +60,11 @@ pub struct EntryReport<'a> {
     /// Packets let in, and their bytes; `None`: not counted.
     pub packets: Option<u64>,
     pub bytes: Option<u64>,
+    /// The limits of the entry; `None` where there is none.
+    pub limit: Option<String>,
+    pub connections: Option<NonZeroU32>,
+    /// Packets of flows above the limits; `None` without limits.
+    pub limited: Option<u64>,
 }
 
 /// Ports that an entry lists, but Docker does not publish.
@@ -147,6 +153,9 @@ impl<'a> EntryReport<'a> {
             except: names(entry.except(), verbose),
             packets: counted.map(|it| it.packets),
             bytes: counted.map(|it| it.bytes),
+            limit: entry.limits().limit.map(|limit| limit.to_string()),
+            connections: entry.limits().connections,
+            limited: counted.and_then(|it| it.limited),
         }
     }
 
@@ -164,6 +173,9 @@ impl<'a> EntryReport<'a> {
             except: Vec::new(),
             packets: None,
             bytes: None,
+            limit: None,
+            connections: None,
+            limited: None,
         }
     }
 }

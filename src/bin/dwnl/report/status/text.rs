@@ -12,8 +12,8 @@ use super::super::style::{ERROR, HEADING, WARNING};
 use super::denied::write_denied;
 use super::port_table::write_ports;
 use super::{
-    DropReport, FileReport, FileState, KernelReport, RepairReport, Status, StoredReport,
-    UnpublishedReport, WatchReport,
+    DropReport, FileReport, FileState, KernelReport, LimitedReport, RepairReport, Status,
+    StoredReport, UnpublishedReport, WatchReport,
 };
 
 impl Report for Status<'_> {
@@ -33,6 +33,7 @@ impl Report for Status<'_> {
         if let Some(by_hand) = &self.by_hand {
             line(out, "by hand", &by_hand.sentence())?;
         }
+        self.write_limited(out)?;
         self.write_ports(out)?;
         self.write_unpublished(out)?;
         for schedule in &self.schedules {
@@ -77,6 +78,16 @@ impl Status<'_> {
             }
         };
         line(out, "file", &text)
+    }
+
+    /// What entries did not admit because of their limits.
+    fn write_limited(&self, out: &mut dyn Write) -> io::Result<()> {
+        for LimitedReport { entry, limits, packets } in &self.limited {
+            let packets = Count(usize::try_from(*packets).unwrap_or(usize::MAX), "packet");
+            let text = format!("{packets} above {limits} of {}", Escaped(entry));
+            line(out, "limited", &text)?;
+        }
+        Ok(())
     }
 
     fn write_watch(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -153,6 +153,13 @@ fn write_entries(text: &mut Text, kernel: &PolicyCounters) {
         text.counters(packets, help, values(|counted| counted.packets));
         text.counters(bytes, "Bytes of these packets.", values(|counted| counted.bytes));
     }
+    let limited = by_label(&kernel.entries);
+    let limited = limited.iter().filter_map(|(label, it)| Some((label, it.limited?)));
+    text.counters(
+        "entry_limited_packets",
+        "Packets of flows above the limits of an entry, since its rules were last written.",
+        limited.map(|(label, packets)| ([("entry", label.as_str())], packets)),
+    );
 }
 
 /// What entries with the same label counted.
@@ -160,6 +167,8 @@ fn write_entries(text: &mut Text, kernel: &PolicyCounters) {
 struct Counted {
     packets: u64,
     bytes: u64,
+    /// Packets above the limits; `None` if no entry has limits.
+    limited: Option<u64>,
 }
 
 /// The entries by their labels: the name, or the position of an entry without one (`#2`).
@@ -174,6 +183,9 @@ fn by_label(entries: &[EntryCounters]) -> BTreeMap<String, Counted> {
         let counted = all.entry(label).or_default();
         counted.packets = counted.packets.saturating_add(entry.packets);
         counted.bytes = counted.bytes.saturating_add(entry.bytes);
+        if let Some(packets) = entry.limited {
+            counted.limited = Some(counted.limited.unwrap_or(0).saturating_add(packets));
+        }
     }
     all
 }
