@@ -246,7 +246,7 @@ kernel: 2 rules to add, 3 to remove, 4 unchanged (generation 16; -v lists them)
                 r#""rule":"-s 192.0.2.7/32 -p tcp -m tcp --dport 443 -j DOCKER","#,
                 r#""before_handle":null,"origin":{"entry":"web","#,
                 r#""entry_location":{"file":"p.toml","line":12,"column":1},"#,
-                r#""group":null,"source_name":null,"#,
+                r#""containers":[],"group":null,"source_name":null,"#,
                 r#""source_location":null}}"#
             ),
             r#""rule":"-m addrtype --dst-type LOCAL -j DOCKER-BLOCK","before_handle":4,"origin":null}"#,
