@@ -317,7 +317,7 @@ impl Groups {
     }
 
     fn deny(&self, draft: Draft) -> Result<Deny, PolicyError> {
-        let is_every_port = merged(&draft.ports) == every_port();
+        let is_every_port = merged(&draft.ports).into_iter().eq(Ports::every());
         let entry = match is_every_port {
             true => Deny::builder(),
             false => Deny::builder().ports(draft.ports.iter().copied()),
@@ -370,12 +370,6 @@ fn plain(sources: &[Sources]) -> Vec<AddressSpec> {
 
 fn network(unspecified: IpAddr) -> Option<AddressSpec> {
     AddressSpec::network(IpNetwork::new(unspecified, 0).ok()?).ok()
-}
-
-/// Every port of every protocol.
-fn every_port() -> Vec<Ports> {
-    let all = Intervals::range(0, Protocol::ALL.len() as u128 - 1);
-    ports(&all, &Intervals::range(1, u16::MAX.into()))
 }
 
 /// Ports of some protocols.

@@ -98,6 +98,11 @@ impl Ports {
         Ports::new(protocol, port, port)
     }
 
+    /// Every port of every protocol.
+    pub(crate) fn every() -> impl Iterator<Item = Ports> {
+        Protocol::ALL.into_iter().map(|protocol| Ports { protocol, first: 1, last: u16::MAX })
+    }
+
     /// The transport protocol.
     pub fn protocol(&self) -> Protocol {
         self.protocol

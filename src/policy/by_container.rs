@@ -7,7 +7,6 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::ContainerSelector;
-use super::entry::every_port;
 use crate::model::{AddressSpec, Binding, Container, Containers, IpVersion, Name, Ports, Protocol};
 
 /// How an entry came by its ports: they are published by containers. Where the containers listen on several
@@ -166,7 +165,7 @@ impl ByContainer {
         let own: BTreeSet<_> = known.iter().map(port).collect();
         let others: BTreeSet<_> = found(others, |_| true).iter().map(port).collect();
         let all: Vec<Ports> =
-            if self.ports.is_empty() { every_port().collect() } else { self.ports.clone() };
+            if self.ports.is_empty() { Ports::every().collect() } else { self.ports.clone() };
         let possible = all
             .iter()
             .flat_map(|ports| (ports.first()..=ports.last()).map(|port| (ports.protocol(), port)));

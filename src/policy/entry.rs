@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use super::by_container::{ByContainer, Part};
 use super::{ContainerSelector, Group, Moment, PolicyError, Schedule, Source, name, subtract};
-use crate::model::{AddressSpec, Interface, IpVersion, Location, Name, Ports, Protocol};
+use crate::model::{AddressSpec, Interface, IpVersion, Location, Name, Ports};
 
 /// The flows that an entry applies to. [`Allow`](super::Allow) and [`Deny`](super::Deny) entries contain
 /// one.
@@ -71,7 +71,7 @@ impl Entry {
 
     /// Whether the entry applies to every port of every protocol.
     pub fn is_for_every_port(&self) -> bool {
-        every_port().all(|all| self.ports.contains(&all))
+        Ports::every().all(|all| self.ports.contains(&all))
     }
 
     /// The sources that the entry lists, at least one; `None`: anyone.
@@ -150,11 +150,6 @@ impl Entry {
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.from.iter().flatten().chain(&self.except)
     }
-}
-
-/// Every port of every protocol.
-pub(super) fn every_port() -> impl Iterator<Item = Ports> {
-    Protocol::ALL.into_iter().filter_map(|protocol| Ports::new(protocol, 1, u16::MAX).ok())
 }
 
 /// Builds an [`Allow`](super::Allow) or a [`Deny`](super::Deny) entry. What is wrong is reported by
@@ -261,7 +256,7 @@ impl<E> EntryBuilder<E> {
         let name = self.name.map(|name| name::entry_name(&name)).transpose()?;
         let listed = self.ports.clone().map(distinct).unwrap_or_default();
         let ports = self.ports.filter(|ports| self.containers.is_none() || !ports.is_empty());
-        let ports = ports.unwrap_or_else(|| every_port().collect());
+        let ports = ports.unwrap_or_else(|| Ports::every().collect());
         if ports.is_empty() {
             return Err(PolicyError::EmptyPorts);
         }

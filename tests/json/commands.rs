@@ -44,6 +44,9 @@ pub fn policy(large: impl Iterator<Item = u32>) -> String {
     let large: Vec<String> =
         large.map(|n| Ipv4Addr::from(0x0a00_0000 + 2 * n).to_string()).collect();
     let mut policy = "[[allow]]\nname = \"web\"\nports = [\"8443\"]\nfrom = [\"office\"]\n\
+        until = 2099-01-01\n\
+        [[allow]]\nname = \"night\"\nports = [\"8443\"]\nfrom = [\"198.51.100.7\"]\n\
+        hours = [\"22:00-06:00\"]\n\
         [sources]\noffice = [\"198.51.100.7\", \"2001:db8:10::/64\"]\n"
         .to_owned();
     if !large.is_empty() {

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
@@ -12,7 +13,10 @@ use nix::unistd::mkfifo;
 
 use super::checker::Checker;
 use super::commands::{DOCKER, policy, printed};
-use super::support::{Files, Namespace, Watch, wait_for};
+use super::support::{
+    Answer, ApiAnswer, Datagrams, FakeDocker, Files, Namespace, Topology, Watch,
+    docker_api_container, udp_echo, wait_for,
+};
 
 /// More rules than fit into the receive buffer of the monitor.
 const OVERRUN_RULES: usize = 60_000;
@@ -37,6 +41,8 @@ pub fn check_all(checker: &mut Checker) {
     }
     change(checker);
     fall_back(checker);
+    follow_containers(checker);
+    end_of_schedule(checker);
     drop_messages(checker);
 }
 
@@ -67,6 +73,56 @@ fn fall_back(checker: &mut Checker) {
     let options = ["--json", "--fallback", "--state-dir", &state];
     let watch = Watch::start_with(&host, files, &options);
     await_event(&watch, "start");
+    for event in events(&watch) {
+        checker.expect("watch", &event);
+    }
+}
+
+/// A container that publishes another port.
+fn follow_containers(checker: &mut Checker) {
+    let host = Namespace::new();
+    let list = |port| ApiAnswer::List(docker_api_container("web", [port]));
+    let api = FakeDocker::start(list(8080));
+    let policy = format!("[[allow]]\ncontainer = \"web\"\n{}", api.table());
+    let watch = Watch::start_with(&host, Files::new(&policy), &["--json"]);
+    await_event(&watch, "start");
+    api.answer(list(8081));
+    await_event(&watch, "containers");
+    for event in events(&watch) {
+        checker.expect("watch", &event);
+    }
+}
+
+/// A flow that is terminated when its entry ends.
+fn end_of_schedule(checker: &mut Checker) {
+    const RULES: &str = "table ip nat {
+        chain PREROUTING { type nat hook prerouting priority dstnat; fib daddr type local jump DOCKER; }
+        chain DOCKER { udp dport 8080 dnat to 192.0.2.1:9000; }
+    }";
+    let Topology { host, client } = Topology::new();
+    host.try_run(&["nft", "-f", "-"], RULES).succeeded();
+    let _server = udp_echo(&host, 9000);
+    let policy = || {
+        let end = SystemTime::now() + Duration::from_secs(8);
+        format!(
+            "[[allow]]\nname = \"audit\"\nports = [\"8080/udp\"]\nuntil = {}\n\
+             [revoke]\nestablished = \"cut\"\n",
+            humantime::format_rfc3339_seconds(end)
+        )
+    };
+    let watch = Watch::start_with(&host, Files::new(&policy()), &["--json"]);
+    await_event(&watch, "start");
+    let flow = Datagrams::open(&client, Topology::ALLOWED, Topology::HOST, 8080);
+    wait_for("the flow", || {
+        let is_open = flow.echo() == Answer::Answered;
+        if !is_open {
+            // On a busy machine the entry may have ended before.
+            fs::write(watch.files().policy(), policy()).expect("to write");
+        }
+        is_open.then_some(())
+    });
+    await_event(&watch, "schedule");
+    assert_ne!(flow.echo(), Answer::Answered);
     for event in events(&watch) {
         checker.expect("watch", &event);
     }

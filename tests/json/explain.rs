@@ -24,6 +24,7 @@ ports = ["8080", "8090"]
 from = ["office"]
 limit = "20/second"
 connections = 9
+until = 2099-01-01
 "#;
 
 /// Checks the objects.

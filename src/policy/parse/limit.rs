@@ -110,7 +110,7 @@ fn rate_issue(error: RateError) -> Issue {
 fn unknown_unit(name: &str) -> Issue {
     let issue = Issue::new(format!("unknown unit of time {}", Quoted(name)));
     match meant(name, &OTHER_UNITS).or_else(|| suggest(name, UNITS)) {
-        Some(meant) => issue.help(format!("did you mean `{meant}`?")),
+        Some(meant) => issue.help(format!("the unit is `{meant}`")),
         None => issue.help("use `second`, `minute`, `hour` or `day`"),
     }
 }
@@ -122,8 +122,10 @@ fn scope(word: &str) -> Result<LimitScope, Issue> {
     }
     let issue = Issue::new(format!("{} has no rate of its own", Quoted(word)));
     Err(match meant(word, &OTHER_SCOPES).or_else(|| suggest(word, words.map(|(name, _)| name))) {
-        Some(meant) => issue.help(format!("did you mean `per {meant}`?")),
-        None => issue.help("write `per source` or `per port`, or neither for the whole entry"),
+        Some(meant) => issue.help(format!("a rate is `per {meant}`")),
+        None => {
+            issue.help("a rate is `per source`, `per port`, or for the whole entry without either")
+        }
     })
 }
 
@@ -161,10 +163,10 @@ mod tests {
             ("", "`` is not a rate", "write a rate"),
             ("x/second", "`x` is not a number", "write a rate"),
             ("-1/second", "`-1` is not a number", "write a rate"),
-            ("20/s", "unknown unit of time `s`", "did you mean `second`?"),
-            ("20/hous", "unknown unit of time `hous`", "did you mean `hour`?"),
+            ("20/s", "unknown unit of time `s`", "the unit is `second`"),
+            ("20/hous", "unknown unit of time `hous`", "the unit is `hour`"),
             ("20/week", "unknown unit of time `week`", "use `second`, `minute`"),
-            ("20/second per ip", "`ip` has no rate of its own", "did you mean `per source`?"),
+            ("20/second per ip", "`ip` has no rate of its own", "a rate is `per source`"),
             ("20/second per moon", "`moon` has no rate of its own", "write `per source`"),
             ("20/second per", "nothing follows `per`", "write a rate"),
             ("20/second each source", "unexpected `each`", "write a rate"),

@@ -93,11 +93,24 @@ impl Located<'_> {
         } else if wrong.is_empty() {
             Issue::new("missing value")
         } else {
+            if self.message.starts_with("invalid date") && is_date(wrong) {
+                return Issue::new("this date or time does not exist");
+            }
             let line = text.line_span(self.value.start);
             let before = text.get(line.start..self.span.start);
             Issue::new("missing quotes around this string").help(quoted(key(before), wrong))
         }
     }
+}
+
+/// Whether a value begins like a date: `2026-02-30`.
+fn is_date(text: &str) -> bool {
+    let is_form = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == form,
+    };
+    const FORM: &[u8] = b"0000-00-00";
+    text.len() >= FORM.len() && text.bytes().zip(FORM.iter().copied()).all(is_form)
 }
 
 /// Whether the parser misses quotes, or read the beginning of a string without them as a value of

@@ -63,7 +63,7 @@ pub(in crate::policy) fn parse(text: &str) -> Result<Hours, Issue> {
     }
     if begin == end {
         let issue = Issue::new(format!("{} is empty", Quoted(text)));
-        return Err(issue.help("write `00:00-24:00`, or leave `hours` out, for the whole day"));
+        return Err(issue.help("omit `hours` for the whole day"));
     }
     Ok(Hours { begin, end })
 }

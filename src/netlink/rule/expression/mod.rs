@@ -14,8 +14,8 @@ pub use labels::{CtDirection, CtLabels, SetCtLabels};
 pub use trace::SetNftrace;
 pub use update_set::{ElementState, Limit, UpdateSet};
 pub use write::{
-    Counter, CtOriginal, FibDaddrType, HostToNetwork, Load, Log, Lookup, MetaKey,
-    NegatedLookup, SocketKey, XtMatch, XtTarget,
+    Counter, CtOriginal, FibDaddrType, HostToNetwork, Load, Log, Lookup, MetaKey, NegatedLookup,
+    SocketKey, XtMatch, XtTarget,
 };
 
 /// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
