@@ -214,7 +214,7 @@ pub fn revoke(args: &RevokeArgs, console: &Console) -> anyhow::Result<ExitCode> 
     let ports = ports.map_err(anyhow::Error::msg)?.concat();
     let target = Target { source, ports, duration: None };
     let ended = table.revoke(&target.places(), args.action())?;
-    forget_places(&store, &[target.clone()], args.action())?;
+    forget_places(&store, std::slice::from_ref(&target), args.action())?;
     let left = table.read()?.grants;
     let left = left.iter().filter(|it| {
         let same = |ports| Grant { source: target.source, ports, ..(*it).clone() };

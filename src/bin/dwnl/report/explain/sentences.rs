@@ -55,7 +55,7 @@ fn allowed(explanation: &Explanation, receiver: &Receiver) -> String {
                 explanation.in_interface
             )
         }
-        Some(Contradiction::Granted) => match explanation.by_hand.iter().rev().next() {
+        Some(Contradiction::Granted) => match explanation.by_hand.iter().next_back() {
             Some(grant) => format!("it is {}", by_hand(grant)),
             None => "it is granted by hand".to_owned(),
         },
