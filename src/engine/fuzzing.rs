@@ -2,6 +2,7 @@
 
 #![allow(clippy::missing_panics_doc, clippy::expect_used)]
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
@@ -112,7 +113,7 @@ pub fn answer(data: &[u8]) {
         let before = Snapshot { generation: 7, ..Snapshot::default() };
         let wanted = resolve(&WANTED, &before).expect("a ruleset");
         let plan = Plan::diff(&wanted, &before).expect("a plan");
-        let batch = commit::encode(&plan);
+        let batch = commit::encode(&plan, &BTreeMap::new());
         (plan, batch)
     });
     let (plan, batch) = &*SENT;
