@@ -167,7 +167,7 @@ mod tests {
             ("20/hous", "unknown unit of time `hous`", "the unit is `hour`"),
             ("20/week", "unknown unit of time `week`", "use `second`, `minute`"),
             ("20/second per ip", "`ip` has no rate of its own", "a rate is `per source`"),
-            ("20/second per moon", "`moon` has no rate of its own", "write `per source`"),
+            ("20/second per moon", "`moon` has no rate of its own", "a rate is `per source`, `per"),
             ("20/second per", "nothing follows `per`", "write a rate"),
             ("20/second each source", "unexpected `each`", "write a rate"),
             ("20/second per port per source", "unexpected `per`", "write a rate"),
