@@ -102,28 +102,12 @@ impl Connection {
         mut read: impl FnMut(Message) -> bool,
     ) -> Result<DumpStatus, Error> {
         let request = Request::dump(what, family, self.next_sequence());
-        self.send(&request.bytes, "asking for a dump")?;
-        let mut dumped = DumpStatus::Complete;
-        loop {
-            let datagram = receive(self.transport.as_mut())?;
-            for message in answers(datagram, request.sequence) {
-                if let Some(error) = message.error().filter(|error| error.errno != 0) {
-                    return reading_a_dump(error);
-                }
-                if message.is_interrupted() {
-                    dumped = DumpStatus::Interrupted;
-                }
-                if message.is_done() {
-                    return Ok(dumped);
-                }
-                if message.generation() != Some(generation as u16) {
-                    dumped = DumpStatus::Interrupted;
-                }
-                if !read(message) {
-                    return Ok(dumped);
-                }
+        self.collect(&request, reading_a_dump, |message, dumped| {
+            if message.generation() != Some(generation as u16) {
+                *dumped = DumpStatus::Interrupted;
             }
-        }
+            read(message)
+        })
     }
 
     /// Dumps objects and passes each to `read`. `failure` maps an error of the kernel to how the dump
@@ -135,6 +119,20 @@ impl Connection {
         mut read: impl FnMut(Message),
     ) -> Result<DumpStatus, Error> {
         let request = request(self.next_sequence());
+        self.collect(&request, failure, |message, _| {
+            read(message);
+            true
+        })
+    }
+
+    /// Asks for a dump, and passes each object to `read` with how the dump has gone so far, until `read`
+    /// returns that it has enough.
+    fn collect(
+        &mut self,
+        request: &Request,
+        failure: impl FnOnce(KernelError) -> Result<DumpStatus, Error>,
+        mut read: impl FnMut(Message, &mut DumpStatus) -> bool,
+    ) -> Result<DumpStatus, Error> {
         self.send(&request.bytes, "asking for a dump")?;
         let mut dumped = DumpStatus::Complete;
         loop {
@@ -146,10 +144,9 @@ impl Connection {
                 if message.is_interrupted() {
                     dumped = DumpStatus::Interrupted;
                 }
-                if message.is_done() {
+                if message.is_done() || !read(message, &mut dumped) {
                     return Ok(dumped);
                 }
-                read(message);
             }
         }
     }

@@ -30,23 +30,8 @@ const KEYS: [&str; 12] = [
     "days",
     "hours",
 ];
-/// The keys of an `[[allow]]` entry.
-const ALLOW_KEYS: [&str; 14] = [
-    "name",
-    "ports",
-    "container",
-    "compose",
-    "label",
-    "from",
-    "except",
-    "in-interface",
-    "to",
-    "until",
-    "days",
-    "hours",
-    "limit",
-    "connections",
-];
+/// The keys that an `[[allow]]` entry has besides.
+const LIMIT_KEYS: [&str; 2] = ["limit", "connections"];
 
 /// The keys that say which containers an entry is for.
 const CONTAINER_KEYS: [&str; 3] = ["container", "compose", "label"];
@@ -110,7 +95,8 @@ impl<'r, 't> Reader<'r, 't> {
 
     fn allow(&mut self, table: &DeTable, span: &Range<usize>) -> Option<Allow> {
         let before = self.document.errors.len();
-        self.document.check_keys(table, " in an `[[allow]]` entry", &ALLOW_KEYS);
+        let keys = [&KEYS[..], &LIMIT_KEYS].concat();
+        self.document.check_keys(table, " in an `[[allow]]` entry", &keys);
         let ports = match table.get("ports") {
             Some(value) => self.ports(value),
             None if CONTAINER_KEYS.iter().any(|key| table.contains_key(*key)) => Vec::new(),
