@@ -143,7 +143,7 @@ fn what_is_too_large_is_refused() {
 #[test]
 fn redirections_are_followed_within_limits() {
     let site = Site::new();
-    site.refuses(Reply::Redirect(site.publisher.url()), &[], "redirects followed");
+    site.refuses(Reply::Redirect(site.publisher.url()), &[], "curl: (47)");
     let secret = site.lists.path().join("secret");
     fs::write(&secret, "192.0.2.1\n192.0.2.2\n192.0.2.3\n").expect("a file");
     let url = format!("file://{}", secret.display());
