@@ -80,16 +80,15 @@ impl Connection {
         generation: u32,
         mut read: impl FnMut(Message) -> bool,
     ) -> Result<DumpStatus, Error> {
-        let request = |sequence| Request::dump(what, family, sequence);
-        let (mut is_of_generation, mut is_understood) = (true, true);
-        let dumped = self.list(request, reading_a_dump, |message| {
-            is_of_generation &= message.generation() == Some(generation as u16);
+        let mut is_understood = true;
+        let dumped = self.dump_some(what, family, generation, |message| {
             is_understood &= read(message);
+            true
         })?;
         if !is_understood {
             return Err(Error::Malformed("malformed object in a dump"));
         }
-        Ok(if is_of_generation { dumped } else { DumpStatus::Interrupted })
+        Ok(dumped)
     }
 
     /// As [`Connection::dump`], until `read` returns that it has enough. Another dump is then not
@@ -102,12 +101,12 @@ impl Connection {
         mut read: impl FnMut(Message) -> bool,
     ) -> Result<DumpStatus, Error> {
         let request = Request::dump(what, family, self.next_sequence());
-        self.collect(&request, reading_a_dump, |message, dumped| {
-            if message.generation() != Some(generation as u16) {
-                *dumped = DumpStatus::Interrupted;
-            }
+        let mut is_of_generation = true;
+        let dumped = self.collect(&request, reading_a_dump, |message| {
+            is_of_generation &= message.generation() == Some(generation as u16);
             read(message)
-        })
+        })?;
+        Ok(if is_of_generation { dumped } else { DumpStatus::Interrupted })
     }
 
     /// Dumps objects and passes each to `read`. `failure` maps an error of the kernel to how the dump
@@ -119,19 +118,18 @@ impl Connection {
         mut read: impl FnMut(Message),
     ) -> Result<DumpStatus, Error> {
         let request = request(self.next_sequence());
-        self.collect(&request, failure, |message, _| {
+        self.collect(&request, failure, |message| {
             read(message);
             true
         })
     }
 
-    /// Asks for a dump, and passes each object to `read` with how the dump has gone so far, until `read`
-    /// returns that it has enough.
+    /// Asks for a dump, and passes each object to `read`, until it returns that it has enough.
     fn collect(
         &mut self,
         request: &Request,
         failure: impl FnOnce(KernelError) -> Result<DumpStatus, Error>,
-        mut read: impl FnMut(Message, &mut DumpStatus) -> bool,
+        mut read: impl FnMut(Message) -> bool,
     ) -> Result<DumpStatus, Error> {
         self.send(&request.bytes, "asking for a dump")?;
         let mut dumped = DumpStatus::Complete;
@@ -144,7 +142,7 @@ impl Connection {
                 if message.is_interrupted() {
                     dumped = DumpStatus::Interrupted;
                 }
-                if message.is_done() || !read(message, &mut dumped) {
+                if message.is_done() || !read(message) {
                     return Ok(dumped);
                 }
             }
