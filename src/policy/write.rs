@@ -11,7 +11,7 @@ use super::{
     ByContainer, DirectRouting, DnsName, DockerSettings, Entry, Established, Group, Guard, Limits,
     Log, Mark, Policy, Revoke, Schedule, Zone,
 };
-use crate::model::Name;
+use crate::model::{Name, Ports};
 
 impl Policy {
     /// The policy as the text of a policy file, complete in itself: the sources of source files are
@@ -24,7 +24,9 @@ impl Policy {
         let mut text = Text(String::new());
         text.sources(self);
         for entry in &self.deny {
-            text.entry("[[deny]]", entry, !entry.is_for_every_port());
+            // Left out, they are read back in this order.
+            let lists_ports = !entry.ports().iter().copied().eq(Ports::every());
+            text.entry("[[deny]]", entry, lists_ports);
         }
         for entry in &self.allow {
             text.entry("[[allow]]", entry, true);
