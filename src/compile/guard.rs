@@ -12,10 +12,10 @@ use super::limits::LimitedEntries;
 use super::own::{chain, goto, jump, rule};
 use super::refused::{self, refuse};
 use super::sets::SetGroups;
-use super::{GUARD, base_rule, dedup, nat_chain, swarm};
+use super::{GUARD, base_rule, dedup, nat_chain, own_table, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
-    BaseChain, Chain, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name, NftMatch,
+    BaseChain, Chain, ChainPath, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name, NftMatch,
     NftStatement, Ownership, RefusalPath, Set, Verdict,
 };
 use crate::policy::{DirectRouting, Entry, Policy};
@@ -38,6 +38,12 @@ pub(crate) const INPUT: &str = "input";
 pub(crate) const SWARM: &str = "swarm";
 /// What the other nodes of a Swarm are allowed, if the policy denies anything.
 pub(crate) const SWARM_PEERS: &str = "swarm-peers";
+
+/// Whether a chain refuses every packet as long as it has no rules, because the packet returns from it to
+/// the rules that refuse.
+pub(crate) fn refuses_when_empty(path: &ChainPath) -> bool {
+    path.table == own_table() && [ALLOWED, SWARM_PEERS].contains(&path.chain.as_ref())
+}
 
 /// The rules of the chain of `ip nat` or `ip6 nat` for sources that no rule of `DOCKER-BLOCK`
 /// allowed. Docker's rules translate the packet, so that it never reaches docker-proxy, and it is

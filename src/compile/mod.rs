@@ -61,7 +61,7 @@ pub(crate) use expand::nft_comment;
 pub(crate) use grants::{grant_sets, path as grant_set_path};
 pub(crate) use guard::{
     ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, SWARM_PEERS, TRANSLATED,
-    named_bridges as guarded_bridges,
+    named_bridges as guarded_bridges, refuses_when_empty,
 };
 pub(crate) use installed::{Installed, admitting_rules, blocks, denying_rules, installed};
 pub(crate) use known::unknown_ports;

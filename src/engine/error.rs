@@ -11,7 +11,7 @@ use crate::netlink::KernelError;
 use crate::plan::PlanError;
 
 /// An error of the engine. On error the ruleset is unchanged, unless the reply to a batch was lost
-/// ([`Error::Socket`] while reading it).
+/// ([`Error::Socket`] while reading it), or a repair had begun ([`Error::Incomplete`]).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -61,6 +61,10 @@ pub enum Error {
         /// The number of attempts.
         attempts: u32,
     },
+    /// The first transaction of a repair has put the guard back, and a later one failed: the guard refuses
+    /// the sources for which it lacks sets or rules.
+    #[error("the guard is in force again and refuses what is not restored yet, but: {0}")]
+    Incomplete(#[source] Box<Error>),
     /// The kernel rejected a change, and with it the whole transaction.
     #[error(transparent)]
     Rejected(Box<Rejection>),

@@ -19,11 +19,13 @@ mod outcome;
 mod probe;
 mod refused;
 mod rejection;
+mod repair;
 mod restore;
 mod ruleset;
 mod set_cache;
 mod set_reader;
 mod snapshot;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod tracer;

@@ -1,5 +1,7 @@
 //! The results of applying and removing.
 
+use std::time::Duration;
+
 use crate::access::{Access, AccessDiff, Cause};
 use crate::compile::{Limitation, limitations, unknown_ports};
 use crate::model::{Docker, PublishedPort, Ruleset, Snapshot};
@@ -27,6 +29,9 @@ pub struct Outcome {
     pub limitations: Vec<Limitation>,
     /// How often the ruleset was dumped: 1, and one more for each concurrent change by another program.
     pub attempts: u32,
+    /// For a repair in several transactions (see [`Engine::repair`](super::Engine::repair)): how long it
+    /// took until the first of them had put the guard back in force.
+    pub protected: Option<Duration>,
 }
 
 impl Outcome {
@@ -46,7 +51,22 @@ impl Outcome {
         let learned = unknown_ports(&snapshot);
         let Snapshot { docker, host, .. } = snapshot;
         let limitations = desired.guard.as_ref().map(|scope| limitations(scope, &docker, &host));
-        let limitations = limitations.unwrap_or_default();
-        Outcome { plan, access, cause, generation, docker, learned, limitations, attempts }
+        Outcome {
+            plan,
+            access,
+            cause,
+            generation,
+            docker,
+            learned,
+            limitations: limitations.unwrap_or_default(),
+            attempts,
+            protected: None,
+        }
+    }
+    /// The same, but compared with what the kernel held at another time.
+    pub(super) fn since(self, before: &Snapshot, desired: &Ruleset) -> Outcome {
+        let access = Access::of_snapshot(before).diff(&Access::of_ruleset(desired));
+        let cause = Cause::of(&self.plan, &access);
+        Outcome { access, cause, learned: unknown_ports(before), ..self }
     }
 }

@@ -109,6 +109,24 @@ pub enum Change {
 }
 
 impl Change {
+    /// The table that it changes.
+    pub(crate) fn table(&self) -> &TablePath {
+        match self {
+            Change::AddTable(table) | Change::DeleteTable { table, .. } => table,
+            Change::AddChain(chain, _)
+            | Change::AddRule { chain, .. }
+            | Change::DeleteRule { chain, .. }
+            | Change::FlushChain { chain, .. }
+            | Change::RestoreRule { chain, .. }
+            | Change::DeleteChain(chain) => &chain.table,
+            Change::AddSet(set, _)
+            | Change::AddElements { set, .. }
+            | Change::ReplaceSet { set, .. }
+            | Change::DeleteElements { set, .. }
+            | Change::DeleteSet { set, .. } => &set.table,
+        }
+    }
+
     /// How many rules and set elements it adds.
     pub(super) fn added(&self) -> usize {
         match self {

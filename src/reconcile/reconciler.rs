@@ -272,7 +272,7 @@ impl Reconciler {
         let Some(kept) = &self.kept else {
             return self.backoff.checked(began, began, CheckResult::Nothing);
         };
-        let outcome = match self.engine.apply(&kept.desired) {
+        let outcome = match self.engine.repair(&kept.desired) {
             Ok(outcome) => outcome,
             Err(error) => {
                 events.push(ReconcileEvent::Failed(error));
