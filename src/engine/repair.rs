@@ -30,6 +30,23 @@ impl Engine {
         self.set_cache.store_ruleset(epoch, outcome.generation, desired);
         Ok(outcome)
     }
+
+    /// The transactions of a repair, in order. For benchmarks and tests.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    #[doc(hidden)]
+    pub fn repair_stages(&mut self, desired: &Ruleset) -> Result<Vec<Plan>, Error> {
+        let (mut plan, desired, snapshot) = self.plan_for(desired)?;
+        Ok(stages::divide(&mut plan, &desired, &snapshot))
+    }
+
+    /// The plan for a ruleset, with the resolved ruleset and what it was compared with.
+    fn plan_for(&mut self, desired: &Ruleset) -> Result<(Plan, Ruleset, Snapshot), Error> {
+        let snapshot = self.current_for(desired, true)?;
+        let desired = resolve(desired, &snapshot)?;
+        Ok((Plan::diff(&desired, &snapshot)?, desired, snapshot))
+    }
 }
 
 /// A repair, and what it has committed so far.
@@ -59,24 +76,20 @@ impl Repair<'_> {
         Err(Error::Conflict { attempts: ATTEMPTS_MAX })
     }
 
-    /// Commits the stages of a plan that is made now. A conflict ends it; those that are committed stay.
+    /// Makes a plan and commits its stages. A conflict ends it; the stages before it stay.
     fn attempt(&mut self, engine: &mut Engine, attempts: u32) -> Result<Outcome, Error> {
-        let snapshot = engine.current_for(self.desired, true)?;
-        let desired = resolve(self.desired, &snapshot)?;
-        let mut plan = Plan::diff(&desired, &snapshot)?;
+        let (mut plan, desired, snapshot) = engine.plan_for(self.desired)?;
         let mut generation = plan.generation;
-        let mut stages = stages::divide(std::mem::take(&mut plan.changes), &desired, &snapshot)
-            .into_iter()
-            .peekable();
-        while let Some(changes) = stages.next() {
-            let mut stage = Plan { generation, changes, ..Plan::default() };
-            let committed = engine.commit(&stage);
-            if let Err(error) = committed {
-                // A later attempt reports the difference from what was there at first.
-                self.before = self.before.take().or_else(|| self.has_begun().then_some(snapshot));
-                return Err(error);
+        let mut stages = stages::divide(&mut plan, &desired, &snapshot).into_iter().peekable();
+        while let Some(mut stage) = stages.next() {
+            match engine.commit(&stage) {
+                Ok(committed) => generation = committed,
+                Err(error) => {
+                    // The outcome is the difference from what was there at first.
+                    self.before = self.before.take().or(self.has_begun().then_some(snapshot));
+                    return Err(error);
+                }
             }
-            generation = committed?;
             self.committed.append(&mut stage.changes);
             if stages.peek().is_some() {
                 self.protected.get_or_insert_with(|| self.started.elapsed());

@@ -3,9 +3,10 @@
 
 use std::collections::HashSet;
 
+use super::commit::next_generation;
 use crate::compile::{admits, refuses_when_empty};
 use crate::model::{Chain, ChainPath, Ruleset, SetPath, Snapshot, TablePath};
-use crate::plan::Change;
+use crate::plan::{Change, Plan};
 
 /// How many elements of the policy's sets the first stage adds: the kernel takes about 0.4 µs for each.
 const ELEMENTS_MAX: usize = 4096;
@@ -25,33 +26,42 @@ enum Stage {
     Nat,
 }
 
-/// The changes of a repair by stage; those that would be empty are left out. The result is one stage if
-/// the guard is not to be repaired, or if there is none.
-pub(super) fn divide(
-    changes: Vec<Change>,
-    desired: &Ruleset,
-    snapshot: &Snapshot,
-) -> Vec<Vec<Change>> {
-    if desired.guard.is_none() {
-        return vec![changes];
-    }
+/// Takes the changes of a plan and divides them into one plan for each stage, each of them based on the
+/// generation that the one before produces. Stages without changes are left out. Without a guard there is
+/// one stage.
+pub(super) fn divide(plan: &mut Plan, desired: &Ruleset, snapshot: &Snapshot) -> Vec<Plan> {
+    let changes = std::mem::take(&mut plan.changes);
+    let stages = match &desired.guard {
+        Some(_) => by_stage(changes, desired, snapshot),
+        None => vec![changes],
+    };
+    let mut generation = plan.generation;
+    let stages = stages.into_iter().filter(|changes| !changes.is_empty()).map(|changes| {
+        let stage = Plan { generation, changes, ..Plan::default() };
+        generation = next_generation(generation);
+        stage
+    });
+    stages.collect()
+}
+
+fn by_stage(changes: Vec<Change>, desired: &Ruleset, snapshot: &Snapshot) -> Vec<Vec<Change>> {
     let own = &desired.owned_tables;
     let held_back = match own.iter().any(|table| is_in_force(table, snapshot)) {
         // What is in force is replaced in one transaction, so that nobody is refused meanwhile.
         true => HeldBack::default(),
         false => HeldBack::of(&changes, desired),
     };
-    let mut stages = [Vec::new(), Vec::new(), Vec::new()];
+    let mut stages = vec![Vec::new(); 3];
     for change in changes {
         let stage = match &change {
             Change::AddTable(_) | Change::AddChain(..) => Stage::Guard,
-            _ if held_back.has(&change) => Stage::Sources,
+            _ if held_back.contains(&change) => Stage::Sources,
             _ if own.contains(change.table()) => Stage::Guard,
             _ => Stage::Nat,
         };
         stages[stage as usize].push(change);
     }
-    stages.into_iter().filter(|changes| !changes.is_empty()).collect()
+    stages
 }
 
 fn is_in_force(table: &TablePath, snapshot: &Snapshot) -> bool {
@@ -81,7 +91,7 @@ impl<'a> HeldBack<'a> {
         held_back
     }
 
-    fn has(&self, change: &Change) -> bool {
+    fn contains(&self, change: &Change) -> bool {
         match change {
             Change::AddElements { set, .. } => self.sets.contains(&**set),
             Change::AddRule { chain, .. } => self.chains.contains(&**chain),
