@@ -29,6 +29,12 @@ impl Disturbance {
         Disturbance::RulesetFlushed,
     ];
 
+    /// Whether sources get in that the policy does not allow, until the guard is repaired. The guard
+    /// does not depend on what the others change.
+    pub fn opens(self) -> bool {
+        matches!(self, Disturbance::OwnTableDeleted | Disturbance::RulesetFlushed)
+    }
+
     /// The batch of the disturbance for a given state of the kernel. `None` if there is nothing to
     /// disturb.
     pub fn batch(self, desired: &Ruleset, kernel: &Snapshot) -> Result<Option<Vec<u8>>> {

@@ -1,5 +1,5 @@
 //! The time that the library takes to repair a change by another program: from the return of the
-//! disturbing commit to the return of the repairing commit.
+//! disturbing commit to the return of the commit that puts the guard back, and to that of the last one.
 //!
 //! As root, `cargo bench --bench repair` writes `docs/benchmarks/repair.md`. With `-- --quick` it
 //! measures a small policy in a few rounds, as a test, and writes to the target directory.
@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use dwnl::model::Ruleset;
-use dwnl::{Engine, Policy, compile};
+use dwnl::{Engine, Plan, Policy, compile};
 
 use crate::disturbance::Disturbance;
 use crate::reconciler::Reconciler;
 use crate::report::{Figures, Report};
-use crate::support::{Namespace, Sending, Spread, settle};
+use crate::support::{Namespace, RepairTime, RepairTimes, Sending, settle};
 
 /// The extent of the measurements: sizes of the policy, each with the number of rounds.
 const FULL: [(usize, usize); 2] = [(10, 101), (100_000, 31)];
@@ -49,7 +49,7 @@ fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<()> {
         eprintln!("{size} sources: {disturbance}");
         let floors = floors(disturbance, rounds, &desired, &mut model, &mut floor)?;
         let repairs = repairs(disturbance, rounds, &desired, &mut site)?;
-        figures.insert((disturbance, size), (Spread::of(repairs), Spread::of(floors)));
+        figures.insert((disturbance, size), (RepairTimes::of(&repairs), RepairTimes::of(&floors)));
     }
     Ok(())
 }
@@ -62,21 +62,26 @@ fn floors(
     desired: &Ruleset,
     model: &mut Site,
     floor: &mut Site,
-) -> Result<Vec<Duration>> {
+) -> Result<Vec<RepairTime>> {
     let mut times = Vec::new();
     for _ in 0..rounds {
         let Some(batch) = model.disturbance(disturbance, desired)? else { break };
         model.send(&batch)?;
-        // A plan of one site is valid for the other, because both have the same history.
-        let plan = model.observer.plan(desired)?;
-        model.observer.commit(&plan)?;
+        // The plans of one site are valid for the other, because both have the same history.
+        let stages = model.observer.repair_stages(desired)?;
+        for stage in &stages {
+            model.observer.commit(stage)?;
+        }
         model.check(desired)?;
 
         floor.namespace.enter()?;
-        let repair = plan.to_batch_bytes();
-        let repair = Sending::new(&repair)?;
+        let stages: Vec<Vec<u8>> = stages.iter().map(Plan::to_batch_bytes).collect();
+        let stages: Vec<Sending> =
+            stages.iter().map(|it| Sending::new(it)).collect::<Result<_>>()?;
         let _others = floor.send(&batch)?;
-        times.push(repair.send()?);
+        let mut commits = stages.iter().map(Sending::send).collect::<Result<Vec<_>>>()?.into_iter();
+        let protected = commits.next().unwrap_or_default();
+        times.push(RepairTime { protected, complete: protected + commits.sum::<Duration>() });
         floor.check(desired)?;
     }
     Ok(times)
@@ -88,7 +93,7 @@ fn repairs(
     rounds: usize,
     desired: &Ruleset,
     site: &mut Site,
-) -> Result<Vec<Duration>> {
+) -> Result<Vec<RepairTime>> {
     site.namespace.enter()?;
     let mut reconciler = Reconciler::new(desired)?;
     let mut times = Vec::new();
@@ -96,8 +101,7 @@ fn repairs(
         let Some(batch) = site.disturbance(disturbance, desired)? else { break };
         let _others = site.send(&batch)?;
         let start = Instant::now();
-        reconciler.repair(desired)?;
-        times.push(start.elapsed());
+        times.push(reconciler.repair(desired, start)?);
         site.check(desired)?;
     }
     Ok(times)

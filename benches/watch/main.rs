@@ -15,13 +15,13 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use dwnl::{Engine, Policy, compile};
 
 use crate::disturbance::Disturbance;
 use crate::process::Watch;
 use crate::report::{Cost, Figures, Report};
-use crate::support::{Generation, Namespace, Sending, Spread, settle};
+use crate::support::{Generation, Namespace, RepairTime, RepairTimes, Sending, settle};
 
 /// The extent of the measurements: sizes of the policy, each with the number of rounds.
 const FULL: [(usize, usize); 2] = [(10, 31), (100_000, 11)];
@@ -30,6 +30,8 @@ const QUICK: [(usize, usize); 2] = [(10, 3), (1_000, 3)];
 const INTERVAL: Duration = Duration::from_millis(600);
 /// Maximum time until a repair, far longer than any takes.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the ruleset has to stay the same after the last commit of a repair.
+const QUIET: Duration = Duration::from_millis(200);
 /// Pause between two queries of the generation ID.
 const POLL_PAUSE: Duration = Duration::from_micros(50);
 /// Duration of the measurement at rest.
@@ -71,26 +73,33 @@ fn measure(size: usize, rounds: usize, figures: &mut Figures) -> Result<Cost> {
             ensure!(observer.plan(&desired)?.is_empty(), "the ruleset is not repaired");
             thread::sleep(INTERVAL);
         }
-        figures.insert((disturbance, size), Spread::of(repairs));
+        figures.insert((disturbance, size), RepairTimes::of(&repairs));
     }
     Ok(Cost { idle, resident, peak: watch.kilobytes("VmHWM")? })
 }
 
-/// Commits a batch as another client, and returns the time until the watch has committed the
-/// repair.
-fn repair(namespace: &Namespace, batch: &[u8]) -> Result<Duration> {
+/// Commits a batch as another client, and returns the times until the watch has committed the first and
+/// the last transaction of the repair.
+fn repair(namespace: &Namespace, batch: &[u8]) -> Result<RepairTime> {
     namespace.enter()?;
     let generation = Generation::open()?;
     let client = Sending::new(batch)?;
     settle()?;
-    let before = generation.get()?;
+    // The disturbance is one generation, and each transaction of the repair is one more.
+    let mut last = generation.get()?.wrapping_add(1);
     client.send()?;
     let start = Instant::now();
-    // The disturbance is one generation, and the repair the next.
-    while generation.get()?.wrapping_sub(before) < 2 {
+    let mut times: Option<RepairTime> = None;
+    while times.is_none_or(|it| start.elapsed() - it.complete < QUIET) {
         ensure!(start.elapsed() < TIMEOUT, "there was no repair in time");
+        let present = generation.get()?;
+        if present != last {
+            let now = start.elapsed();
+            let protected = times.map_or(now, |it| it.protected);
+            (times, last) = (Some(RepairTime { protected, complete: now }), present);
+        }
         // This process and the watch may share a core.
         thread::sleep(POLL_PAUSE);
     }
-    Ok(start.elapsed())
+    times.context("no repair")
 }

@@ -15,8 +15,8 @@ use super::sets::SetGroups;
 use super::{GUARD, base_rule, dedup, nat_chain, own_table, swarm};
 use crate::docker::{DOCKER, NAMED_BRIDGES};
 use crate::model::{
-    BaseChain, Chain, ChainPath, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name, NftMatch,
-    NftStatement, Ownership, RefusalPath, Set, Verdict,
+    BaseChain, Chain, ChainPath, DesiredRule, Direction, Interface, IpVersion, IptablesRule, Name,
+    NftMatch, NftStatement, Ownership, RefusalPath, Set, Verdict,
 };
 use crate::policy::{DirectRouting, Entry, Policy};
 

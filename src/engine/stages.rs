@@ -127,3 +127,114 @@ fn sets_that_deny(chain: &Chain) -> HashSet<SetPath> {
     let path = |set| SetPath { table: table.clone(), set };
     denying.flat_map(|rule| rule.sets().cloned()).map(path).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::compile::compile;
+    use crate::model::{InstalledTable, Rule};
+    use crate::policy::Policy;
+
+    /// As many sources as do not fit into the first stage.
+    fn many() -> Vec<String> {
+        (0..=ELEMENTS_MAX).map(|n| format!("10.{}.{}.7", n / 256, n % 256)).collect()
+    }
+
+    /// The stages of a repair after the ruleset was flushed.
+    fn stages(text: &str) -> Vec<Plan> {
+        stages_from(text, &Snapshot { generation: u32::MAX, ..Snapshot::default() })
+    }
+
+    fn stages_from(text: &str, snapshot: &Snapshot) -> Vec<Plan> {
+        let desired = compile(&Policy::parse(text, "p", Path::new("")).expect("a policy"));
+        let mut plan = Plan::diff(&desired, snapshot).expect("a plan");
+        let total = plan.changes.len();
+        let stages = divide(&mut plan, &desired, snapshot);
+        assert_eq!(stages.iter().map(|stage| stage.changes.len()).sum::<usize>(), total);
+        stages
+    }
+
+    /// How many rules of iptables a stage adds, how many of the policy's own, and how many elements.
+    fn counts(stage: &Plan) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for change in &stage.changes {
+            match change {
+                Change::AddRule { rule: Rule::Iptables(_), .. } => counts[0] += 1,
+                Change::AddRule { origin, .. } => counts[1] += usize::from(origin.is_some()),
+                Change::AddElements { elements, .. } => counts[2] += elements.len(),
+                _ => {}
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn a_small_guard_comes_first_and_the_nat_rules_last() {
+        let few: Vec<String> = many().into_iter().take(100).collect();
+        let stages = stages(&format!("[[allow]]\nports = ['80', '81']\nfrom = {few:?}\n"));
+        let [guard, nat] = &stages[..] else { panic!("{} stages", stages.len()) };
+        assert_eq!(counts(guard), [0, 2, 100]);
+        assert!(counts(nat)[0] > 0 && counts(nat)[1..] == [0, 0], "{:?}", counts(nat));
+        assert_eq!((guard.generation, nat.generation), (u32::MAX, 1));
+        let is_created = |it: &&Change| matches!(it, Change::AddTable(_) | Change::AddChain(..));
+        assert_eq!(nat.changes.iter().filter(is_created).count(), 0, "with it NAT begins again");
+    }
+
+    #[test]
+    fn a_large_set_is_filled_after_the_guard() {
+        let text = format!(
+            "[[allow]]\nports = ['80']\nfrom = {:?}\n[[allow]]\nports = ['81']\nfrom = ['192.0.2.1']",
+            many()
+        );
+        let stages = stages(&text);
+        let [guard, sources, nat] = &stages[..] else { panic!("{} stages", stages.len()) };
+        let [_, rules, elements] = counts(guard);
+        assert!(rules > 1 && elements < ELEMENTS_MAX, "{:?}", counts(guard));
+        assert_eq!(counts(sources), [0, 0, many().len() - elements]);
+        assert!(counts(nat)[0] > 0);
+    }
+
+    #[test]
+    fn while_denied_sources_are_missing_nobody_is_allowed() {
+        for peers in ["", "[guard]\nswarm-peers = ['192.0.2.5']\n"] {
+            let deny = format!("[[deny]]\nfrom = {:?}\n", many());
+            let stages = stages(&format!("{peers}{deny}[[allow]]\nports = ['81']\n"));
+            let [guard, sources, _] = &stages[..] else { panic!("{} stages", stages.len()) };
+            assert_eq!(counts(guard)[1], 0, "{:?}", counts(guard));
+            assert!(counts(sources)[1] > 0);
+        }
+    }
+
+    #[test]
+    fn many_rules_come_after_the_guard() {
+        let entry = |n| format!("[[allow]]\nports = ['{n}']\nfrom = ['192.0.2.1']\n");
+        let counts_of = |number| {
+            let text: String = (1..=number).map(entry).collect();
+            stages(&text).iter().map(counts).collect::<Vec<_>>()
+        };
+        assert_eq!(counts_of(RULES_MAX / 2)[0][1], RULES_MAX / 2);
+        let long = counts_of(RULES_MAX + 1);
+        assert_eq!((long[0][1], long[1][1]), (0, RULES_MAX + 1));
+    }
+
+    #[test]
+    fn what_is_in_force_is_changed_at_once() {
+        let text = format!("[[allow]]\nports = ['80']\nfrom = {:?}\n", many());
+        let desired = compile(&Policy::parse(&text, "p", Path::new("")).expect("a policy"));
+        let mut snapshot = Snapshot::default();
+        for (dormant, expected) in [(false, 2), (true, 3)] {
+            let table = InstalledTable { dormant, ..InstalledTable::default() };
+            snapshot.tables.insert(desired.owned_tables[0].clone(), table);
+            assert_eq!(stages_from(&text, &snapshot).len(), expected, "{dormant}");
+        }
+    }
+
+    #[test]
+    fn without_a_guard_there_is_one_transaction() {
+        let text = "[guard]\nenabled = false\n[[allow]]\nports = ['80']\n";
+        assert_eq!(stages(text).len(), 1);
+        assert_eq!(stages(&format!("{text}from = {:?}\n", many())).len(), 1);
+    }
+}

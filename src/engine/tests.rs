@@ -13,6 +13,7 @@ use super::*;
 use crate::compile;
 use crate::model::{Location, Ports, Protocol};
 use crate::netlink::{BEGIN_SEQUENCE, Messages, Transport};
+use crate::plan::Change;
 use crate::policy::{Allow, Guard, Policy};
 
 /// How the kernel handles a batch.
@@ -296,6 +297,47 @@ fn endless_conflicts_end_with_an_error() {
         error.to_string(),
         "gave up after 100 attempts: another program kept changing the ruleset; nothing was applied"
     );
+}
+
+/// An engine whose kernel also has sockets to read, so that it can have a guard.
+fn repair(replies: &[Reply]) -> (Result<Outcome, Error>, Requests) {
+    let kernel = Kernel { replies: replies.to_vec().into(), ..Kernel::new(7) };
+    let requests = Arc::clone(&kernel.requests);
+    let other = || Box::new(Kernel::new(7));
+    let mut engine = Engine::over([Box::new(kernel), other()], other(), other());
+    (engine.repair(&compile(&Policy::default())), requests)
+}
+
+#[test]
+fn a_repair_is_a_transaction_for_each_stage() {
+    let (outcome, requests) = repair(&[]);
+    let outcome = outcome.expect("success");
+    assert_eq!((outcome.generation, outcome.attempts), (9, 1));
+    assert_eq!(count(&requests, libc::NFNL_MSG_BATCH_BEGIN), 2);
+    assert!(outcome.protected.is_some() && outcome.plan.added() > 0);
+}
+
+#[test]
+fn a_conflict_between_the_stages_starts_again_from_the_dump() {
+    let conflict = Reply::Reject { message: 0, errno: libc::ERESTART, offset: None };
+    let (outcome, requests) = repair(&[Reply::Commit, conflict]);
+    let outcome = outcome.expect("success");
+    // This kernel never holds anything, so both stages are repeated.
+    assert_eq!((outcome.generation, outcome.attempts), (11, 2));
+    assert_eq!(count(&requests, libc::NFNL_MSG_BATCH_BEGIN), 4);
+    let tables = |it: &&Change| matches!(it, Change::AddTable(_));
+    assert_eq!(outcome.plan.changes.iter().filter(tables).count(), 6, "all that was committed");
+}
+
+#[test]
+fn a_repair_that_fails_after_its_first_stage_says_so() {
+    let reject = Reply::Reject { message: 1, errno: libc::ENOMEM, offset: None };
+    let error = repair(&[Reply::Commit, reject]).0.expect_err("an error");
+    assert!(matches!(&error, Error::Incomplete(_)), "{error}");
+    let error = error.to_string();
+    assert!(error.starts_with("the guard is in force again and refuses what is not"), "{error}");
+    let error = repair(&[reject]).0.expect_err("an error");
+    assert!(matches!(&error, Error::Rejected(_)), "{error}");
 }
 
 #[test]

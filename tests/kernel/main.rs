@@ -34,6 +34,7 @@ mod reconcile;
 mod refused;
 mod rejection;
 mod removal;
+mod repair;
 mod sets;
 mod state;
 #[path = "../support/mod.rs"]

@@ -107,3 +107,21 @@ fn another_namespace_is_watched_from_outside() {
     wait_until_in_force(&host, &policy, "the repair");
     assert_eq!(caller.run(&["nft", "list", "ruleset"]), "");
 }
+
+/// With a set that is too large for the first transaction.
+#[test]
+fn the_guard_is_repaired_before_the_rest() {
+    let many: Vec<String> = (0..5000).map(|n| format!("10.{}.{}.7", n / 256, n % 256)).collect();
+    let policy = format!("{}[[allow]]\nports = [\"8081\"]\nfrom = {many:?}\n", policy());
+    let host = host();
+    let mut watch = Watch::start(&host, &policy);
+    disturb(&host, &[("nft flush ruleset", "")]);
+    wait_until_in_force(&host, &policy, "the repair");
+    watch.logged("guard in force after ");
+    // Nothing waits for the guard where it is in force.
+    disturb(&host, &[("iptables -t nat -F DOCKER-BLOCK", "")]);
+    wait_until_in_force(&host, &policy, "the second repair");
+    watch.logged_times("repaired ", 2);
+    assert_eq!(watch.log().matches("guard in force after ").count(), 1, "{}", watch.log());
+    assert!(watch.is_running());
+}

@@ -1,8 +1,11 @@
 //! Ports that stay known although Docker's rules no longer name them, and ports that Docker has
 //! released.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use dwnl::{Engine, Policy, compile};
 
 use super::super::site::{ECHO, Site};
 use super::super::support::{
@@ -80,6 +83,34 @@ fn watch_closes_a_flushed_ruleset() {
     becomes(&site, Topology::ALLOWED6, 8082, Answer::Answered);
     becomes(&site, Topology::REFUSED6, 8082, Answer::TimedOut);
     expect_both6(&site, Topology::HOST6, 8080, ONLY_ALLOWED);
+}
+
+/// The whole ruleset is gone, and docker-proxy goes on listening. What the guard's transaction alone puts
+/// back admits only the allowed, before and after Docker has written its rules again.
+#[test]
+fn the_first_transaction_of_a_repair_admits_only_allowed_clients() {
+    let site = Site::service(&[]);
+    let host = &site.topology.host;
+    site.publish_web();
+    let rules = ["iptables-save", "ip6tables-save"].map(|save| host.run(&[save]));
+    let desired = compile(&Policy::parse(&policy(&site), "p", Path::new("")).expect("a policy"));
+    for with_rules_of_docker in [false, true] {
+        host.run(&["nft", "flush", "ruleset"]);
+        if with_rules_of_docker {
+            for (restore, rules) in ["iptables-restore", "ip6tables-restore"].iter().zip(&rules) {
+                host.try_run(&[restore], rules).succeeded();
+            }
+        }
+        expect_both(&site, Topology::HOST, 8080, ALL);
+        expect_both6(&site, Topology::HOST6, 8080, ALL);
+        host.inside(|| {
+            let mut engine = Engine::open().expect("an engine");
+            let stages = engine.repair_stages(&desired).expect("a plan");
+            assert_eq!(stages.len(), 2);
+            engine.commit(&stages[0]).expect("success");
+        });
+        is_open_to_allowed_only(&site, 8080);
+    }
 }
 
 /// When nothing is published, Docker 29 leaves its chain `nat DOCKER` empty; 20.10 to 28 leave a

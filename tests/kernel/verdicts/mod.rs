@@ -5,6 +5,10 @@ mod model;
 mod range;
 mod schedule;
 
+use std::path::Path;
+
+use dwnl::{Engine, compile};
+
 use super::UNGUARDED;
 use super::support::{Random, apply};
 use model::{Packet, Policy};
@@ -76,4 +80,55 @@ fn the_guard_lets_the_same_packets_in() {
     }
     let total = let_in + kept_out;
     assert!(let_in > total / 10 && kept_out > total / 10, "{let_in} in, {kept_out} out: {SEED}");
+}
+
+/// Policies whose repair is tested, and how many unrelated addresses every second list has: too many for
+/// the first stage.
+const REPAIRED: usize = 8;
+const HELD_BACK: usize = 5000;
+
+#[test]
+fn the_first_stage_of_a_repair_lets_no_other_packets_in() {
+    let mut range = Range::new(&PUBLISHED);
+    let mut random = Random::new(SEED);
+    let (mut let_in, mut kept_out, mut waiting) = (0, 0, 0);
+    for _ in 0..REPAIRED {
+        let policy = Policy::random(&mut random);
+        let text = policy.text_padding_every(2, HELD_BACK);
+        let desired = compile(&dwnl::Policy::parse(&text, "p", Path::new("")).expect("a policy"));
+        let host = &range.topology.host;
+        apply(host, &text);
+        host.run(&["nft", "delete", "table", "inet", "dwnl"]);
+        host.run(&["iptables", "-t", "nat", "-F", "PREROUTING"]);
+        let stages = host.inside(|| {
+            let mut engine = Engine::open().expect("an engine");
+            let stages = engine.repair_stages(&desired).expect("a plan");
+            engine.commit(&stages[0]).expect("success");
+            stages
+        });
+        assert_eq!(stages.len(), 3);
+        range.answer_refusals();
+        for packet in (0..PACKETS).map(|_| Packet::random(&mut random)) {
+            let (found, expected) = (range.is_accepted(&packet), policy.lets_in(&packet));
+            assert!(
+                !found || expected,
+                "seed {SEED}, only the policy keeps out {packet:?}\n{}",
+                policy.text(0)
+            );
+            let count = match (found, expected) {
+                (true, _) => &mut let_in,
+                (false, true) => &mut waiting,
+                (false, false) => &mut kept_out,
+            };
+            *count += 1;
+        }
+        let host = &range.topology.host;
+        host.inside(|| Engine::open().and_then(|mut it| it.repair(&desired))).expect("success");
+        range.answer_refusals();
+        for packet in (0..PACKETS).map(|_| Packet::random(&mut random)) {
+            assert_eq!(range.is_accepted(&packet), policy.lets_in(&packet), "{packet:?}");
+        }
+    }
+    let counts = [let_in, waiting, kept_out];
+    assert!(counts.iter().all(|count| *count > 10), "{counts:?}: seed {SEED}");
 }

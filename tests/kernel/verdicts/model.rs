@@ -112,6 +112,11 @@ impl Policy {
 
     /// The text of the policy, with `padding` unrelated addresses of each family in each list of sources.
     pub fn text(&self, padding: usize) -> String {
+        self.text_padding_every(1, padding)
+    }
+
+    /// The same with them in every so many lists alone, beginning with the first.
+    pub fn text_padding_every(&self, nth: usize, padding: usize) -> String {
         let mut unrelated = Vec::new();
         for number in 0..padding {
             unrelated.push(format!(
@@ -122,12 +127,13 @@ impl Policy {
             ));
             unrelated.push(format!("fd64::{number:x}"));
         }
-        let text = |key: &'static str| {
-            let unrelated = &unrelated;
-            move |entry: &Entry| format!("[[{key}]]\n{}", entry.text(unrelated))
+        let deny = self.deny.iter().map(|entry| ("deny", entry));
+        let entries = deny.chain(self.allow.iter().map(|entry| ("allow", entry)));
+        let text = |(number, (key, entry)): (usize, (&str, &Entry))| {
+            let unrelated = if number % nth == 0 { &unrelated[..] } else { &[] };
+            format!("[[{key}]]\n{}", entry.text(unrelated))
         };
-        let deny = self.deny.iter().map(text("deny"));
-        deny.chain(self.allow.iter().map(text("allow"))).collect()
+        entries.enumerate().map(text).collect()
     }
 }
 

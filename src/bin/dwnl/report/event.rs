@@ -73,6 +73,9 @@ pub enum Event<'a> {
         objects: Vec<String>,
         /// Whether another program keeps changing them, so that repairs are limited.
         is_flapping: bool,
+        /// In a repair of several transactions, the time until the guard was in force again in
+        /// microseconds.
+        protected_us: Option<u64>,
         /// The changes.
         #[serde(flatten)]
         done: ApplyReport<'a>,
@@ -204,9 +207,13 @@ impl<'a> Event<'a> {
                 let policy = Escaped(policy.display());
                 writeln!(out, "{policy} has changed; apply it with `dwnl apply` or SIGHUP")
             }
-            Event::Repair { causes, objects, done, .. } => {
+            Event::Repair { causes, objects, protected_us, done, .. } => {
                 let (objects, summary) = (join_limited(objects), done.summary());
-                writeln!(out, "repaired {objects}: {summary}{}", causes.words())
+                write!(out, "repaired {objects}: {summary}")?;
+                if let Some(protected) = protected_us.map(Duration::from_micros) {
+                    write!(out, ", guard in force after {}", Elapsed(protected))?;
+                }
+                writeln!(out, "{}", causes.words())
             }
             Event::Check { causes, elapsed_us } => {
                 let elapsed = Elapsed(Duration::from_micros(*elapsed_us));
@@ -311,21 +318,25 @@ mod tests {
         ApplyReport::new(Operation::Apply, outcome, Duration::from_micros(1_234))
     }
 
-    fn repair(causes: &Attribution, is_flapping: bool) -> String {
+    fn repair(causes: &Attribution, protected_us: Option<u64>) -> String {
         let outcome = outcome();
         let objects = Difference::new(&outcome.plan, false).objects();
         let done = done(&outcome);
-        text(&Event::Repair { causes, objects, is_flapping, done })
+        text(&Event::Repair { causes, objects, is_flapping: false, protected_us, done })
     }
 
     #[test]
     fn a_repair_is_a_line_that_says_who_did_what() {
         assert_eq!(
-            repair(&causes(1), false),
+            repair(&causes(1), None),
             "repaired ip nat DOCKER-BLOCK: 1 rule added, 0 removed, 40 unchanged (generation 17, \
              1.2 ms), after process nft (pid 1) deleted table inet dwnl\n"
         );
-        assert!(repair(&causes(0), false).ends_with("(generation 17, 1.2 ms)\n"));
+        assert!(repair(&causes(0), None).ends_with("(generation 17, 1.2 ms)\n"));
+        assert!(
+            repair(&causes(0), Some(340))
+                .ends_with("(generation 17, 1.2 ms), guard in force after 0.3 ms\n")
+        );
     }
 
     #[test]
@@ -334,8 +345,9 @@ mod tests {
         let mut done = done(&outcome);
         done.difference = Some(Difference::new(&outcome.plan, true));
         let causes = causes(1);
-        let event =
-            Event::Repair { causes: &causes, objects: Vec::new(), is_flapping: false, done };
+        let objects = Vec::new();
+        let (is_flapping, protected_us) = (false, None);
+        let event = Event::Repair { causes: &causes, objects, is_flapping, protected_us, done };
         assert!(text(&event).ends_with(
             "deleted table inet dwnl\n  ip nat DOCKER-BLOCK\n  \
              + -A DOCKER-BLOCK -p tcp -m tcp --dport 443 -j DOCKER\n"
@@ -366,13 +378,14 @@ mod tests {
         let (outcome, causes) = (outcome(), causes(1));
         let objects = vec!["ip nat DOCKER-BLOCK".to_owned()];
         let done = done(&outcome);
-        let event = Event::Repair { causes: &causes, objects, is_flapping: false, done };
+        let (is_flapping, protected_us) = (false, Some(340));
+        let event = Event::Repair { causes: &causes, objects, is_flapping, protected_us, done };
         assert_eq!(
             json(&event),
             concat!(
                 r#"{"event":"repair","commits":[{"process":"nft","pid":1,"generation":16,"#,
                 r#""commit_count":1,"summary":"process nft (pid 1) deleted table inet dwnl"}],"#,
-                r#""more_commits":0,"objects":["ip nat DOCKER-BLOCK"],"is_flapping":false,"#,
+                r#""more_commits":0,"objects":["ip nat DOCKER-BLOCK"],"is_flapping":false,"protected_us":340,"#,
                 r#""has_changes":true,"rules_added":1,"rules_removed":0,"rules_unchanged":40,"#,
                 r#""elements_added":0,"elements_removed":0,"elements_unchanged":0,"#,
                 r#""generation":17,"attempts":1,"elapsed_us":1234,"changes":null}"#

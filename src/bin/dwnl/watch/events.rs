@@ -93,10 +93,12 @@ impl Watch {
             causes: causes.sentences(),
         });
         let verbose = self.log.is_verbose();
+        let protected = applied.outcome.protected;
         self.log.emit(&Event::Repair {
             causes: &causes,
             objects: self.repaired_objects(),
             is_flapping: *is_flapping,
+            protected_us: protected.map(|it| u64::try_from(it.as_micros()).unwrap_or(u64::MAX)),
             done: apply::report(applied, found, applied.elapsed, verbose),
         });
         self.warn(&warnings);
