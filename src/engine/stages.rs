@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use super::commit::next_generation;
 use crate::compile::{admits, refuses_when_empty};
-use crate::model::{Chain, ChainPath, Ruleset, SetPath, Snapshot, TablePath};
+use crate::model::{Chain, ChainPath, Name, NftRule, Ruleset, Set, Snapshot, TablePath};
 use crate::plan::{Change, Plan};
 
 /// How many elements of the policy's sets the first stage adds: the kernel takes about 0.4 µs for each.
 const ELEMENTS_MAX: usize = 4096;
-/// How many rules of a chain of the policy the first stage adds: the kernel takes about 10 µs for each.
+/// How many rules of the policy's chains the first stage adds: the kernel takes about 10 µs for each.
 const RULES_MAX: usize = 256;
 
 /// A part of a repair. The stages are committed in this order, each as one transaction.
@@ -46,10 +46,14 @@ pub(super) fn divide(plan: &mut Plan, desired: &Ruleset, snapshot: &Snapshot) ->
 
 fn by_stage(changes: Vec<Change>, desired: &Ruleset, snapshot: &Snapshot) -> Vec<Vec<Change>> {
     let own = &desired.owned_tables;
-    let held_back = match own.iter().any(|table| is_in_force(table, snapshot)) {
+    let replaces = |change: &Change| {
+        let table = change.table();
+        own.contains(table) && is_in_force(table, snapshot) && is_replacement(change)
+    };
+    let held_back = match changes.iter().any(replaces) {
         // What is in force is replaced in one transaction, so that nobody is refused meanwhile.
         true => HeldBack::default(),
-        false => HeldBack::of(&changes, desired),
+        false => HeldBack::of(large_sets(desired), desired),
     };
     let mut stages = vec![Vec::new(); 3];
     for change in changes {
@@ -68,64 +72,62 @@ fn is_in_force(table: &TablePath, snapshot: &Snapshot) -> bool {
     snapshot.tables.get(table).is_some_and(|installed| !installed.dormant)
 }
 
+/// Whether something is deleted that a later change creates again.
+fn is_replacement(change: &Change) -> bool {
+    use Change::{DeleteTable, FlushChain, ReplaceSet};
+    matches!(change, DeleteTable { .. } | FlushChain { .. } | ReplaceSet { .. })
+}
+
 /// What the first stage leaves out. Without it the guard refuses more, and never less: the sets are looked
 /// up only by rules that admit, and the chains are those that refuse whatever no rule of theirs admits.
 #[derive(Default)]
 struct HeldBack<'a> {
-    sets: HashSet<SetPath>,
+    sets: HashSet<&'a Name>,
     chains: HashSet<&'a ChainPath>,
 }
 
 impl<'a> HeldBack<'a> {
-    fn of(changes: &[Change], desired: &'a Ruleset) -> HeldBack<'a> {
-        let mut held_back = HeldBack { sets: large_sets(changes), chains: HashSet::new() };
-        for chain in &desired.chains {
-            let denied = sets_that_deny(chain);
-            let is_long = chain.rules.len() > RULES_MAX;
-            if !refuses_when_empty(&chain.path) {
-                held_back.sets.retain(|set| !denied.contains(set));
-            } else if is_long || denied.iter().any(|set| held_back.sets.contains(set)) {
-                held_back.chains.insert(&chain.path);
-            }
+    fn of(sets: HashSet<&'a Name>, desired: &'a Ruleset) -> HeldBack<'a> {
+        let mut held_back = HeldBack { sets, chains: HashSet::new() };
+        let (refusing, others): (Vec<&Chain>, Vec<&Chain>) =
+            desired.chains.iter().partition(|chain| refuses_when_empty(&chain.path));
+        for set in others.into_iter().flat_map(sets_that_deny) {
+            held_back.sets.remove(set);
         }
+        let has_many = refusing.iter().map(|chain| chain.rules.len()).sum::<usize>() > RULES_MAX;
+        let is_held_back = |chain: &&Chain| {
+            has_many || sets_that_deny(chain).any(|set| held_back.sets.contains(set))
+        };
+        let chains = refusing.into_iter().filter(is_held_back).map(|chain| &*chain.path);
+        held_back.chains = chains.collect();
         held_back
     }
 
     fn contains(&self, change: &Change) -> bool {
         match change {
-            Change::AddElements { set, .. } => self.sets.contains(&**set),
+            Change::AddElements { set, .. } => self.sets.contains(&set.set),
             Change::AddRule { chain, .. } => self.chains.contains(&**chain),
             _ => false,
         }
     }
 }
 
-/// The sets of sources that are filled last: the smallest ones fit into the first stage.
-fn large_sets(changes: &[Change]) -> HashSet<SetPath> {
-    let mut sets: Vec<(usize, &SetPath)> = Vec::new();
-    for change in changes {
-        if let Change::AddElements { set, kind, elements, .. } = change
-            && kind.version().is_some()
-        {
-            sets.push((elements.len(), set));
-        }
-    }
-    sets.sort_unstable();
+/// The sets that are filled last: the smallest ones fit into the first stage.
+fn large_sets(desired: &Ruleset) -> HashSet<&Name> {
+    let mut sets: Vec<&Set> = desired.sets.iter().collect();
+    sets.sort_by_key(|set| set.elements.len());
     let mut total = 0;
-    let is_large = |(number, _): &&(usize, &SetPath)| {
-        total += number;
+    let is_large = |set: &&Set| {
+        total += set.elements.len();
         total > ELEMENTS_MAX
     };
-    sets.iter().filter(is_large).map(|(_, set)| (*set).clone()).collect()
+    sets.into_iter().filter(is_large).map(|set| &set.path.set).collect()
 }
 
 /// The sets that rules of the chain look up which do anything else than admit.
-fn sets_that_deny(chain: &Chain) -> HashSet<SetPath> {
+fn sets_that_deny(chain: &Chain) -> impl Iterator<Item = &Name> {
     let rules = chain.rules.iter().filter_map(|desired| desired.rule.as_nft());
-    let denying = rules.filter(|rule| !admits(&rule.statement));
-    let table = &chain.path.table;
-    let path = |set| SetPath { table: table.clone(), set };
-    denying.flat_map(|rule| rule.sets().cloned()).map(path).collect()
+    rules.filter(|rule| !admits(&rule.statement)).flat_map(NftRule::sets)
 }
 
 #[cfg(test)]
@@ -225,7 +227,9 @@ mod tests {
         let desired = compile(&Policy::parse(&text, "p", Path::new("")).expect("a policy"));
         let mut snapshot = Snapshot::default();
         for (dormant, expected) in [(false, 2), (true, 3)] {
-            let table = InstalledTable { dormant, ..InstalledTable::default() };
+            // Only the kernel knows how to delete what else is in the table.
+            let has_foreign_objects = true;
+            let table = InstalledTable { dormant, has_foreign_objects, ..Default::default() };
             snapshot.tables.insert(desired.owned_tables[0].clone(), table);
             assert_eq!(stages_from(&text, &snapshot).len(), expected, "{dormant}");
         }
