@@ -1,7 +1,7 @@
 //! Why the kernel differs from the policy.
 
 use super::AccessDiff;
-use crate::compile::is_learned;
+use crate::compile::{is_learned, is_published_set};
 use crate::model::{ChainPath, RuleContent};
 use crate::plan::{Change, Plan};
 
@@ -39,6 +39,11 @@ fn follows_docker(change: &Change) -> bool {
             contents.iter().all(|content| is_known_of_docker(chain, content))
         }
         Change::RestoreRule { .. } => true,
+        Change::AddSet(set, kind) => kind.is_published() && is_published_set(&set.set),
+        Change::AddElements { set, .. }
+        | Change::DeleteElements { set, .. }
+        | Change::ReplaceSet { set, .. }
+        | Change::DeleteSet { set, .. } => is_published_set(&set.set),
         _ => false,
     }
 }

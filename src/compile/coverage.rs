@@ -1,9 +1,12 @@
 //! Which entries of the policy cover the ports that Docker publishes, and which nothing protects.
 
+use std::collections::HashSet;
+
+use super::entry_index::EntryIndex;
 use super::swarm;
-use crate::docker::{extend, ranges, swarm_ports};
-use crate::model::{Docker, Ports, PublishedPort};
-use crate::policy::{Allow, Policy};
+use crate::docker::{PortIndex, extend, ranges, swarm_ports};
+use crate::model::{Docker, Ports, Protocol, PublishedPort};
+use crate::policy::Policy;
 
 /// A published port, or consecutive ones, and who may reach them under a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,30 +43,34 @@ impl PortCoverage {
 /// The ports that Docker publishes to other hosts, each once, even if it is published for both IP
 /// versions, with the entries of the policy that cover it.
 pub fn port_coverage(policy: &Policy, docker: &Docker) -> Vec<PortCoverage> {
-    let unprotected = unprotected(policy, docker);
+    let unprotected: HashSet<&PublishedPort> = unprotected(policy, docker).into_iter().collect();
     let peers = swarm::entry(policy.guard());
-    let mut all: Vec<PortCoverage> = Vec::new();
-    for published in docker.published.iter().chain(&docker.routed_ports) {
-        let is_other = |other: &PublishedPort| other != published && other.covers(published);
-        if published.is_loopback() || docker.published.iter().any(is_other) {
+    let all = || docker.published.iter().chain(&docker.routed_ports);
+    let entries = EntryIndex::of(policy, all().map(first));
+    let index = PortIndex::of(&docker.published);
+    let mut coverages: Vec<PortCoverage> = Vec::new();
+    for published in all() {
+        if published.is_loopback() || index.covers_otherwise(published) {
             continue;
         }
         let covers =
             |ports: &&Ports| ports.has(published.ports.protocol(), published.ports.first());
-        let of_entry = |(index, entry): (usize, &Allow)| {
-            entry.ports().iter().find(covers).map(|ports| (index, *ports))
-        };
         let coverage = PortCoverage {
             published: published.clone(),
-            entries: policy.allow().iter().enumerate().filter_map(of_entry).collect(),
+            entries: entries.allowing(first(published)).to_vec(),
             is_for_swarm_peers: peers.iter().flat_map(|it| it.ports()).any(|it| covers(&it)),
-            is_protected: !unprotected.contains(&published),
+            is_protected: !unprotected.contains(published),
         };
-        if !all.last_mut().is_some_and(|last| last.extend(&coverage)) {
-            all.push(coverage);
+        if !coverages.last_mut().is_some_and(|last| last.extend(&coverage)) {
+            coverages.push(coverage);
         }
     }
-    all
+    coverages
+}
+
+/// The first of the ports.
+fn first(published: &PublishedPort) -> (Protocol, u16) {
+    (published.ports.protocol(), published.ports.first())
 }
 
 /// The published ports that no entry of the policy covers, so that no outside host can reach them;
@@ -102,7 +109,7 @@ fn unprotected<'a>(policy: &Policy, docker: &'a Docker) -> Vec<&'a PublishedPort
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Family, Protocol};
+    use crate::model::Family;
     use crate::policy::Guard;
 
     fn published(port: u16) -> PublishedPort {

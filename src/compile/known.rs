@@ -1,10 +1,15 @@
 //! Which of the published ports the installed rules already guard against docker-proxy.
 
+use std::collections::HashSet;
+
 use super::guard::{INPUT, PROXIED};
 use super::own::goto;
 use super::own_table;
+use super::sockets::may_be_docker;
+use crate::docker::{PortIndex, ranges};
 use crate::model::{
-    ChainPath, Docker, Family, InstalledChain, NftMatch, PublishedPort, Rule, Snapshot,
+    ChainPath, Docker, Family, InstalledChain, InstalledTable, Interval, IpVersion, NftMatch,
+    Ports, Protocol, PublishedPort, Rule, SetKind, Snapshot, from_u128,
 };
 
 /// The chain `input` of the installed guard; `None` if there is none.
@@ -15,25 +20,26 @@ pub(super) fn installed_input(snapshot: &Snapshot) -> Option<&InstalledChain> {
 /// The published ports that the installed guard does not know yet; none if there is no guard. A flow
 /// to one of them has passed docker-proxy without being judged.
 pub(crate) fn unknown_ports(snapshot: &Snapshot) -> Vec<PublishedPort> {
-    let Some(installed) = installed_input(snapshot) else { return Vec::new() };
-    let known: Vec<PublishedPort> = known_ports(installed).map(|(port, _)| port).collect();
+    if installed_input(snapshot).is_none() {
+        return Vec::new();
+    }
+    let known = PortIndex::merged(&known_ports(snapshot));
     let Docker { published, .. } = &snapshot.docker;
-    let is_known = |port: &PublishedPort| known.iter().any(|known| known.covers(port));
-    published.iter().filter(|port| !is_known(port)).cloned().collect()
+    published.iter().filter(|port| !known.covers(port)).cloned().collect()
 }
 
-/// The ports that the chain guards, with the rule for each.
-pub(super) fn known_ports(
-    installed: &InstalledChain,
-) -> impl Iterator<Item = (PublishedPort, &Rule)> {
-    let rules = installed.rules.iter().filter_map(|rule| rule.content.known());
-    rules.filter_map(|rule| Some((known_port(rule)?, rule)))
+/// The ports that the installed chain `input` guards.
+pub(super) fn known_ports(snapshot: &Snapshot) -> Vec<PublishedPort> {
+    let Some(table) = snapshot.tables.get(&own_table()) else { return Vec::new() };
+    let rules = table.chains.get(INPUT).into_iter().flat_map(|chain| &chain.rules);
+    let rules = rules.filter_map(|rule| rule.content.known());
+    let of_rule = |rule| known_port(rule).into_iter().chain(ports_of_set(rule, table));
+    rules.flat_map(of_rule).collect()
 }
 
 /// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
 pub(super) fn known_port(rule: &Rule) -> Option<PublishedPort> {
-    let rule = rule.as_nft().filter(|rule| rule.statement == goto(PROXIED))?;
-    let (address, family, ports) = match &*rule.matches {
+    let (address, family, ports) = match leads_to_proxied(rule)? {
         [NftMatch::Ports(ports)] => (None, Family::Inet, ports),
         [NftMatch::NfProto(version), NftMatch::Ports(ports)] => {
             (None, Family::from(*version), ports)
@@ -44,4 +50,108 @@ pub(super) fn known_port(rule: &Rule) -> Option<PublishedPort> {
         _ => return None,
     };
     Some(PublishedPort { address, family, ports: *ports })
+}
+
+/// Whether it is a rule that looks published ports up: `meta l4proto . th dport @SET counter goto
+/// proxied`, also with an IP version or a destination.
+pub(super) fn looks_up_ports(rule: &Rule) -> bool {
+    lookup(rule).is_some()
+}
+
+/// The family and the set of such a rule.
+fn lookup(rule: &Rule) -> Option<(Family, &str)> {
+    match leads_to_proxied(rule)? {
+        [NftMatch::ServiceSet(set)] => Some((Family::Inet, set)),
+        [NftMatch::NfProto(version), NftMatch::ServiceSet(set)] => Some(((*version).into(), set)),
+        [NftMatch::NfProto(_), NftMatch::DestinationServiceSet(version, set)] => {
+            Some(((*version).into(), set))
+        }
+        _ => None,
+    }
+}
+
+fn leads_to_proxied(rule: &Rule) -> Option<&[NftMatch]> {
+    let rule = rule.as_nft().filter(|rule| rule.statement == goto(PROXIED))?;
+    Some(&rule.matches)
+}
+
+/// The ports that a rule looks up.
+fn ports_of_set<'t>(
+    rule: &Rule,
+    table: &'t InstalledTable,
+) -> impl Iterator<Item = PublishedPort> + use<'t> {
+    let set = lookup(rule).and_then(|(family, set)| Some((family, table.sets.get(set)?)));
+    set.into_iter().flat_map(|(family, set)| {
+        let version = match set.kind {
+            Some(SetKind::PublishedAt { version, .. }) => Some(version),
+            _ => None,
+        };
+        let is_published = set.kind.is_some_and(SetKind::is_published);
+        let elements = set.elements.iter().filter(move |_| is_published);
+        elements.filter_map(move |element| published_port(*element, family, version))
+    })
+}
+
+fn published_port(
+    element: Interval,
+    family: Family,
+    version: Option<IpVersion>,
+) -> Option<PublishedPort> {
+    let (address, protocol, port) = element.service()?;
+    let address = version.map(|version| from_u128(address, version).into());
+    Some(PublishedPort { address, family, ports: Ports::single(protocol, port).ok()? })
+}
+
+/// The ports that were known at the last apply, that Docker does not name now, and on which
+/// docker-proxy may still listen.
+pub(super) fn retained_ports(snapshot: &Snapshot) -> impl Iterator<Item = PublishedPort> {
+    let open = MaybeOpen::of(snapshot);
+    unnamed_ports(snapshot).into_iter().filter(move |port| open.has(port))
+}
+
+/// Whether an apply would forget a port that was known at the last one.
+pub(crate) fn forgets_ports(snapshot: &Snapshot) -> bool {
+    let open = MaybeOpen::of(snapshot);
+    unnamed_ports(snapshot).iter().any(|port| !open.has(port))
+}
+
+/// The ports, one by one, that were known at the last apply and that Docker does not name now.
+fn unnamed_ports(snapshot: &Snapshot) -> Vec<PublishedPort> {
+    let mut known = known_ports(snapshot);
+    known.sort_unstable();
+    let named = PortIndex::merged(&snapshot.docker.published);
+    let unnamed = ranges(&known).into_iter().filter(|range| !named.covers(range));
+    let single = unnamed.flat_map(|range| {
+        let ports = range.ports.singles();
+        ports.map(move |ports| PublishedPort { ports, ..range.clone() })
+    });
+    single.filter(|port| !named.covers(port)).collect()
+}
+
+/// The ports on which docker-proxy may listen: those with a socket that may be its own or, if the
+/// sockets are unknown, all until Docker writes rules again.
+enum MaybeOpen {
+    Listening(HashSet<(Protocol, u16)>),
+    All(bool),
+}
+
+impl MaybeOpen {
+    fn of(Snapshot { docker, host, .. }: &Snapshot) -> MaybeOpen {
+        match &host.listeners {
+            Some(listeners) => {
+                let listeners = listeners.iter().filter(|it| may_be_docker(it, host));
+                MaybeOpen::Listening(listeners.map(|it| (it.protocol, it.port)).collect())
+            }
+            None => MaybeOpen::All(!docker.has_rules),
+        }
+    }
+
+    fn has(&self, port: &PublishedPort) -> bool {
+        match self {
+            MaybeOpen::Listening(ports) => {
+                ports.contains(&(port.ports.protocol(), port.ports.first()))
+            }
+            MaybeOpen::All(all) => *all,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::GUARD;
 use super::guard::{BRIDGED, FORWARD, INPUT, INSIDE, TRANSLATED};
-use super::known::known_port;
+use super::known::{known_port, looks_up_ports};
 use super::own::goto;
 use super::sockets::LOCAL_SOCKET;
 use crate::docker::{INGRESS, NAMED_BRIDGES};
@@ -12,7 +12,7 @@ use crate::model::{Direction, Interface, NftMatch, NftRule, NftStatement, Rule, 
 pub(crate) fn is_learned(chain: &str, rule: &Rule) -> bool {
     match (chain, rule) {
         (GUARD, Rule::Iptables(rule)) => rule.verdict == Verdict::Jump(INGRESS.into()),
-        (INPUT, _) if known_port(rule).is_some() => true,
+        (INPUT, _) if known_port(rule).is_some() || looks_up_ports(rule) => true,
         (_, Rule::Nft(rule)) => is_of_bridge(chain, rule) || tests_socket(chain, rule),
         _ => false,
     }

@@ -15,6 +15,7 @@ mod allowed;
 mod block_rules;
 mod counters;
 mod coverage;
+mod entry_index;
 mod expand;
 mod grants;
 mod guard;
@@ -24,6 +25,7 @@ mod learned;
 mod limitation;
 mod limits;
 mod own;
+mod published;
 mod refused;
 mod resolve;
 mod return_rule;
@@ -64,13 +66,13 @@ pub(crate) use guard::{
     named_bridges as guarded_bridges, refuses_when_empty,
 };
 pub(crate) use installed::{Installed, admitting_rules, blocks, denying_rules, installed};
-pub(crate) use known::unknown_ports;
+pub(crate) use known::{forgets_ports, unknown_ports};
 pub(crate) use learned::is_learned;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
 pub(crate) use limits::admits;
+pub(crate) use published::is_published_set;
 pub(crate) use refused::refusal_sets;
-pub(crate) use resolve::forgets_ports;
 pub use resolve::{ResolveError, resolve};
 pub use return_rule::installed_translations;
 pub(crate) use sockets::{

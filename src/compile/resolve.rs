@@ -4,17 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::guard::{
-    BRIDGED, FORWARD, INPUT, INSIDE, PROXIED, TRANSLATED, by, from_bridge, to_bridge,
-};
-use super::known::{installed_input, known_ports};
+use super::guard::{BRIDGED, FORWARD, INPUT, INSIDE, TRANSLATED, by, from_bridge, to_bridge};
+use super::known::retained_ports;
 use super::own::{goto, rule};
+use super::published::PublishedRules;
 use super::return_rule::{foreign_translations, leave_out_return_rule};
 use super::{GUARD, base_rule, own_table, sockets};
-use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name, ranges};
+use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name};
 use crate::model::{
-    AddressSpec, Chain, ChainPath, DesiredRule, Direction, Docker, HostState, IptablesRule, Link,
-    Name, NftMatch, Ownership, PublishedPort, Rule, Ruleset, Snapshot, Verdict,
+    Chain, ChainPath, DesiredRule, Direction, Docker, HostState, IptablesRule, Link, Name,
+    NftMatch, Ownership, PublishedPort, Ruleset, Snapshot, Verdict,
 };
 
 /// Why a ruleset must not be installed on this host.
@@ -50,6 +49,12 @@ pub fn resolve(desired: &Ruleset, snapshot: &Snapshot) -> Result<Ruleset, Resolv
             _ if chain.ownership == Ownership::Leading => {
                 leave_out_return_rule(chain, &resolved.foreign_translations);
             }
+            Some(_) if is_input(&chain.path) => {
+                let PublishedRules { rules, sets } = PublishedRules::of(&guarded_ports(snapshot));
+                Arc::make_mut(&mut chain.rules).extend(rules);
+                // Before the sets that depend on the policy.
+                resolved.sets.splice(0..0, sets);
+            }
             Some(_) if is_guard(&chain.path) => resolve_chain(chain, snapshot),
             _ => {}
         }
@@ -75,6 +80,10 @@ fn is_guard(path: &ChainPath) -> bool {
     path.table == own_table() || path.chain.as_ref() == GUARD
 }
 
+fn is_input(path: &ChainPath) -> bool {
+    path.table == own_table() && path.chain.as_ref() == INPUT
+}
+
 fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot) {
     let Snapshot { docker, host, .. } = snapshot;
     if chain.path.chain.as_ref() == INSIDE {
@@ -91,7 +100,6 @@ fn resolve_chain(chain: &mut Chain, snapshot: &Snapshot) {
         INSIDE => (end, accepted_bridges(docker)),
         BRIDGED => (1, routed_bridges(docker)),
         FORWARD => (end, guarded_bridges(docker)),
-        INPUT => (end, [proxied_ports(&snapshot.docker), retained_ports(snapshot)].concat()),
         _ => return,
     };
     if !rules.is_empty() {
@@ -146,48 +154,7 @@ fn routed_bridges(docker: &Docker) -> Vec<DesiredRule> {
     routed.collect()
 }
 
-/// `ip daddr ADDRESS tcp dport PORTS counter goto proxied`
-fn proxied_ports(docker: &Docker) -> Vec<DesiredRule> {
-    let port = |published: PublishedPort| {
-        let PublishedPort { address, family, ports } = published;
-        let address = address.map(AddressSpec::masked);
-        let version = address.map_or(family.version(), |address| Some(address.version()));
-        let conditions = version.map(NftMatch::NfProto).into_iter();
-        let conditions = conditions.chain(address.map(NftMatch::Destination));
-        rule(conditions.chain([NftMatch::Ports(ports)]), goto(PROXIED))
-    };
-    ranges(&docker.published).into_iter().map(port).collect()
-}
-
-/// The rules for ports that were known at the last apply, that Docker does not name now, and on which
-/// docker-proxy may still listen.
-fn retained_ports(snapshot: &Snapshot) -> Vec<DesiredRule> {
-    let retained = unnamed_ports(snapshot).filter(|(port, _)| may_be_open(port, snapshot));
-    retained.map(|(_, rule)| base_rule(rule.clone())).collect()
-}
-
-/// Whether an apply would forget a port that was known at the last one.
-pub(crate) fn forgets_ports(snapshot: &Snapshot) -> bool {
-    unnamed_ports(snapshot).any(|(port, _)| !may_be_open(&port, snapshot))
-}
-
-/// The ports that were known at the last apply and that Docker does not name now, with the rule for
-/// each.
-fn unnamed_ports(snapshot: &Snapshot) -> impl Iterator<Item = (PublishedPort, &Rule)> {
-    let ranges = ranges(&snapshot.docker.published);
-    let is_named = move |port: &PublishedPort| ranges.iter().any(|named| named.covers(port));
-    let known = installed_input(snapshot).into_iter().flat_map(known_ports);
-    known.filter(move |(port, _)| !is_named(port))
-}
-
-/// Whether docker-proxy may listen there: as long as a socket does that may be its own or, if the
-/// sockets are unknown, until Docker writes rules again.
-fn may_be_open(port: &PublishedPort, Snapshot { docker, host, .. }: &Snapshot) -> bool {
-    match &host.listeners {
-        Some(listeners) => {
-            let mut listeners = listeners.iter().filter(|it| port.ports.has(it.protocol, it.port));
-            listeners.any(|listener| sockets::may_be_docker(listener, host))
-        }
-        None => !docker.has_rules,
-    }
+/// The ports that Docker publishes, and those that were known at the last apply and may still be open.
+fn guarded_ports(snapshot: &Snapshot) -> BTreeSet<PublishedPort> {
+    snapshot.docker.published.iter().cloned().chain(retained_ports(snapshot)).collect()
 }

@@ -9,7 +9,7 @@ use super::guard::{INPUT, PROXIED, accept_or_drop};
 use super::known::installed_input;
 use super::own::{chain, goto, rule};
 use super::{own_table, refused};
-use crate::docker::is_container;
+use crate::docker::{PortIndex, is_container};
 use crate::model::{
     Cgroup, CgroupMatch, Cgroups, Chain, ChainPath, DesiredRule, Direction, Docker, GuardScope,
     HostState, Interface, Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort,
@@ -52,13 +52,16 @@ pub(super) fn scope(policy: &Policy) -> GuardScope {
 
 /// Adds the ports on which Docker listens to those that its rules name.
 pub(crate) fn publish_listeners(docker: &mut Docker, scope: &GuardScope, host: &HostState) {
-    let published = host.listeners.iter().flatten().filter(|it| is_docker(it, scope, host));
-    for published in published.filter_map(published_port).filter(|it| !it.is_loopback()) {
-        if !docker.published.iter().any(|known| known.covers(&published)) {
-            docker.published.retain(|known| !published.covers(known));
-            docker.published.insert(published);
-        }
+    let listening = host.listeners.iter().flatten().filter(|it| is_docker(it, scope, host));
+    let listening = listening.filter_map(published_port).filter(|it| !it.is_loopback());
+    let known = PortIndex::of(&docker.published);
+    let new: Vec<PublishedPort> = listening.filter(|it| !known.covers(it)).collect();
+    if new.is_empty() {
+        return;
     }
+    let index = PortIndex::of(&new);
+    docker.published.retain(|known| !index.covers(known));
+    docker.published.extend(new.into_iter().filter(|it| !index.covers_otherwise(it)));
 }
 
 /// Whether a listening socket that is not known as Docker's may still be Docker's: if no cgroup of

@@ -2,6 +2,7 @@
 
 mod deny;
 mod known;
+mod published;
 mod sockets;
 
 use super::*;

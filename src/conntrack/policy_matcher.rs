@@ -1,6 +1,6 @@
 //! Matches flows against a policy, quickly for many flows and sources.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::AddressSet;
@@ -10,7 +10,7 @@ use crate::policy::{Entry, Group, Moment, Policy, Source};
 
 /// The entries of a policy, by published port.
 pub(crate) struct PolicyMatcher {
-    entries: HashMap<(Protocol, u16), PortEntries>,
+    entries: BTreeMap<(Protocol, u16), PortEntries>,
 }
 
 /// The entries for one port.
@@ -56,14 +56,13 @@ impl PolicyMatcher {
         groups: &mut Groups,
         list: impl Fn(&mut PortEntries) -> &mut Vec<Rc<EntryMatcher>>,
     ) {
-        let mut concerned = self
-            .entries
-            .iter_mut()
-            .filter(|((protocol, port), _)| has_port(entry, *protocol, *port))
-            .peekable();
-        if concerned.peek().is_some() {
-            let matcher = Rc::new(EntryMatcher::new(entry, groups));
-            concerned.for_each(|(_, entries)| list(entries).push(Rc::clone(&matcher)));
+        let mut matcher: Option<Rc<EntryMatcher>> = None;
+        for ports in entry.ports() {
+            let ends = [ports.first(), ports.last()].map(|port| (ports.protocol(), port));
+            for (_, entries) in self.entries.range_mut(ends[0]..=ends[1]) {
+                let build = || Rc::new(EntryMatcher::new(entry, groups));
+                list(entries).push(Rc::clone(matcher.get_or_insert_with(build)));
+            }
         }
     }
 
@@ -98,8 +97,4 @@ impl EntryMatcher {
         self.to.as_ref().is_none_or(is_destination)
             && self.from.as_ref().is_none_or(|groups| groups.iter().any(is_source))
     }
-}
-
-fn has_port(entry: &Entry, protocol: Protocol, port: u16) -> bool {
-    entry.ports().iter().any(|ports| ports.has(protocol, port))
 }

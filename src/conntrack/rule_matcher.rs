@@ -1,7 +1,8 @@
 //! Matches flows against installed rules, for which no policy is known.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::compile::{admitting_rules, blocks, denying_rules};
@@ -13,7 +14,7 @@ use crate::policy::Moment;
 
 /// What installed rules admit, by published port.
 pub(crate) struct RuleMatcher<'a> {
-    admitting: HashMap<(Protocol, u16), Vec<(Family, &'a Rule)>>,
+    admitting: BTreeMap<(Protocol, u16), Vec<(Family, &'a Rule)>>,
     denying: Vec<(Family, &'a Rule)>,
     sets: HashMap<&'a Name, &'a Arc<[Interval]>>,
     /// The IP versions whose published ports the rules block at all.
@@ -29,17 +30,17 @@ impl<'a> RuleMatcher<'a> {
     ) -> RuleMatcher<'a> {
         let Some(ruleset) = ruleset else {
             return RuleMatcher {
-                admitting: HashMap::new(),
+                admitting: BTreeMap::new(),
                 denying: Vec::new(),
                 sets: HashMap::new(),
                 blocked: Vec::new(),
                 now: Moment::now(),
             };
         };
-        let mut admitting: HashMap<_, Vec<(Family, &Rule)>> =
+        let mut admitting: BTreeMap<_, Vec<(Family, &Rule)>> =
             ports.map(|port| (port, vec![])).collect();
         for (table, rule) in admitting_rules(ruleset) {
-            for (port, admitted) in &mut admitting {
+            for (port, admitted) in admitting.range_mut(port_range(rule)) {
                 if has_port(rule, *port) {
                     admitted.push((table.family, rule));
                 }
@@ -128,6 +129,14 @@ fn has_interface(rule: &Rule) -> bool {
     match rule {
         Rule::Iptables(rule) => rule.in_interface.is_some(),
         Rule::Nft(rule) => rule.matches.iter().any(|it| matches!(it, NftMatch::Interface(..))),
+    }
+}
+
+/// Ports among which are all those of the rule.
+fn port_range(rule: &Rule) -> RangeInclusive<(Protocol, u16)> {
+    match rule.ports() {
+        Some(ports) => (ports.protocol(), ports.first())..=(ports.protocol(), ports.last()),
+        None => (Protocol::Tcp, 0)..=(Protocol::Sctp, u16::MAX),
     }
 }
 

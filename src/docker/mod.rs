@@ -5,6 +5,7 @@
 mod cgroups;
 mod discovery;
 mod form;
+mod port_index;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use crate::model::{ChainPath, Family, Name, Ports, Protocol, PublishedPort};
 pub use cgroups::is_container;
 pub(crate) use cgroups::{CGROUPFS_PARENT, DAEMONS};
 pub(crate) use discovery::Discovery;
+pub(crate) use port_index::PortIndex;
 
 /// Docker's nat table, and its chains there: for published ports, and for Swarm's ingress network.
 pub(crate) const NAT: &str = "nat";

@@ -1,7 +1,8 @@
 //! Follows packets to published ports through a filter of another program.
 
+use super::Mismatch;
 use super::facts::PacketFilter;
-use super::{Mismatch, overlap};
+use super::port_ranges::PortRanges;
 use crate::model::{
     Action, AddressMatch, AddressSpec, ChainPath, Docker, Family, Interface, Interval, IpVersion,
     Name, PublishedPort, RuleFacts,
@@ -29,10 +30,14 @@ pub(super) fn dropped(filter: &PacketFilter, policy: &Policy, docker: &Docker) -
         Some(version) => vec![version],
         None => IpVersion::ALL.to_vec(),
     };
+    let forwarded: Vec<(IpVersion, PortRanges)> =
+        versions.into_iter().map(|version| (version, forwarded(version, docker))).collect();
     let mut found: Vec<(ChainPath, DropCause, Vec<EntryLabel>)> = Vec::new();
     for entry in policy.allow() {
-        let mut causes = versions.iter().filter(|version| is_forwarded(entry, **version, docker));
-        let cause = causes.find_map(|version| follow(filter, entry, *version, docker));
+        let is_forwarded =
+            |forwarded: &PortRanges| entry.ports().iter().any(|it| forwarded.overlap(it));
+        let mut versions = forwarded.iter().filter(|(_, ports)| is_forwarded(ports));
+        let cause = versions.find_map(|(version, _)| follow(filter, entry, *version, docker));
         let Some((chain, cause)) = cause else { continue };
         match found.iter_mut().find(|(path, known, _)| *path == chain && *known == cause) {
             Some((_, _, entries)) => entries.push(entry.label()),
@@ -43,18 +48,16 @@ pub(super) fn dropped(filter: &PacketFilter, policy: &Policy, docker: &Docker) -
     found.into_iter().map(mismatch).collect()
 }
 
-/// Whether rules of Docker translate what the entry allows over this IP version, so that it is
-/// forwarded to a container.
-fn is_forwarded(entry: &Entry, version: IpVersion, docker: &Docker) -> bool {
+/// The ports of which rules of Docker translate what comes over this IP version, so that it is forwarded
+/// to a container.
+fn forwarded(version: IpVersion, docker: &Docker) -> PortRanges {
     let is_of_version = |published: &PublishedPort| match version {
         IpVersion::V4 => published.family != Family::Ip6,
         // docker-proxy receives what is for a port of both versions.
         IpVersion::V6 => published.family == Family::Ip6,
     };
-    docker.container_ports.keys().filter(|published| is_of_version(published)).any(|published| {
-        !published.is_loopback()
-            && entry.ports().iter().any(|ports| overlap(ports, &published.ports))
-    })
+    let published = docker.container_ports.keys().filter(|it| is_of_version(it));
+    PortRanges::of(published.filter(|it| !it.is_loopback()).map(|it| it.ports))
 }
 
 /// The first rule that certainly drops what the entry allows: all of it, or all but some sources.
@@ -67,6 +70,9 @@ fn follow(
     let mut sources = sources(entry, version);
     let is_whole = sources.clone();
     for (chain, rule) in &filter.rules {
+        if sources.is_empty() {
+            return None;
+        }
         if rule.is_ongoing || rule.action.is_none() {
             continue;
         }

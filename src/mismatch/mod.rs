@@ -6,12 +6,16 @@
 
 mod facts;
 mod filter;
+mod port_ranges;
 
 pub use facts::{HostFacts, PacketFilter};
 pub use filter::DropCause;
 
-use crate::model::{AddressSpec, ChainPath, Docker, Interface, Ports};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::model::{AddressSpec, ChainPath, Docker, Interface, Ports, Protocol};
 use crate::policy::{Entry, EntryLabel, Policy};
+use port_ranges::PortRanges;
 
 /// Something that a policy allows without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,18 +71,18 @@ fn not_published(policy: &Policy, docker: &Docker) -> Vec<Mismatch> {
     if !docker.has_rules || !docker.unreadable.is_empty() {
         return Vec::new();
     }
-    let published = || docker.published.iter().chain(&docker.routed_ports).map(|it| it.ports);
+    let published = docker.published.iter().chain(&docker.routed_ports).map(|it| it.ports);
+    let published = PortRanges::of(published);
+    let containers = container_ports(docker);
     let may_listen = policy.guard().is_enabled() && policy.guard().host_network();
-    let mut ports: Vec<Ports> = Vec::new();
-    for listed in policy.allow().iter().flat_map(|it| it.ports()) {
-        let is_new = !ports.contains(listed);
-        if is_new && !published().any(|published| overlap(&published, listed)) {
-            ports.push(*listed);
-        }
-    }
-    let mismatch =
-        |ports| Mismatch::NotPublished { ports, published_as: published_as(&ports, docker) };
-    let found = ports.into_iter().map(mismatch);
+    let mut known = HashSet::new();
+    let listed = policy.allow().iter().flat_map(|it| it.ports());
+    let ports = listed.filter(|listed| !published.overlap(listed) && known.insert(**listed));
+    let mismatch = |ports: &Ports| Mismatch::NotPublished {
+        ports: *ports,
+        published_as: published_as(ports, &containers),
+    };
+    let found = ports.map(mismatch);
     let is_certain = |it: &Mismatch| match it {
         Mismatch::NotPublished { published_as, .. } => !may_listen || !published_as.is_empty(),
         _ => true,
@@ -86,20 +90,25 @@ fn not_published(policy: &Policy, docker: &Docker) -> Vec<Mismatch> {
     found.filter(is_certain).collect()
 }
 
-/// The published ports whose container port is this one.
-fn published_as(ports: &Ports, docker: &Docker) -> Vec<Ports> {
-    let containers = docker.container_ports.iter();
-    let meant = containers.filter(|(published, port)| {
-        ports.first() == ports.last() && ports.has(published.ports.protocol(), **port)
-    });
-    let mut found: Vec<Ports> = meant.map(|(published, _)| published.ports).collect();
-    found.sort_unstable();
-    found.dedup();
+/// The ports of containers, each with those as which Docker publishes it, sorted.
+fn container_ports(docker: &Docker) -> HashMap<(Protocol, u16), BTreeSet<Ports>> {
+    let mut found: HashMap<_, BTreeSet<Ports>> = HashMap::new();
+    for (published, port) in &docker.container_ports {
+        let container = (published.ports.protocol(), *port);
+        found.entry(container).or_default().insert(published.ports);
+    }
     found
 }
 
-fn overlap(a: &Ports, b: &Ports) -> bool {
-    a.protocol() == b.protocol() && a.first() <= b.last() && b.first() <= a.last()
+/// The published ports whose container port is this one.
+fn published_as(
+    ports: &Ports,
+    containers: &HashMap<(Protocol, u16), BTreeSet<Ports>>,
+) -> Vec<Ports> {
+    let is_single = ports.first() == ports.last();
+    let port = (ports.protocol(), ports.first());
+    let meant = containers.get(&port).filter(|_| is_single);
+    meant.into_iter().flatten().copied().collect()
 }
 
 fn no_interface(entry: &Entry, host: &HostFacts) -> Option<Mismatch> {

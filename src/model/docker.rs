@@ -39,7 +39,7 @@ pub struct Docker {
 }
 
 /// A port, or consecutive ones, that Docker publishes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublishedPort {
     /// The host's address on which it is published; `None`: on all.
     pub address: Option<IpNetwork>,

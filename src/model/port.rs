@@ -118,6 +118,15 @@ impl Ports {
         self.has(other.protocol, other.first) && self.has(other.protocol, other.last)
     }
 
+    /// The ports one by one.
+    pub(crate) fn singles(self) -> impl ExactSizeIterator<Item = Ports> {
+        let count = usize::from(self.last - self.first) + 1;
+        (0..count).map(move |index| {
+            let port = self.first + index as u16;
+            Ports { first: port, last: port, ..self }
+        })
+    }
+
     /// The lowest port.
     pub fn first(&self) -> u16 {
         self.first

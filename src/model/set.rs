@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
-use super::{AddressSpec, IpVersion, Name, SetPath};
+use super::{AddressSpec, IpVersion, Name, Protocol, SetPath};
 
 /// What a set's elements are, and whether dwnl or the kernel maintains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +24,18 @@ pub enum SetKind {
     Intervals {
         /// The IP version of the addresses.
         version: IpVersion,
+    },
+    /// Protocols and ports that Docker publishes. The elements are services: [`Interval::of_service`].
+    Published {
+        /// Maximum number of ports in the set.
+        capacity: u32,
+    },
+    /// Protocols and ports that Docker publishes on one address each, with the address.
+    PublishedAt {
+        /// The IP version of the addresses.
+        version: IpVersion,
+        /// Maximum number of ports in the set.
+        capacity: u32,
     },
     /// Ports that rules add as packets pass, and that the kernel deletes after a timeout. dwnl
     /// neither reads nor writes nor counts them, and they survive every commit that does not change
@@ -101,7 +113,14 @@ impl SetKind {
 
     /// Whether the elements come from elsewhere than the policy: from rules, or from hand.
     pub fn is_dynamic(self) -> bool {
-        !matches!(self, SetKind::Hosts { .. } | SetKind::Intervals { .. } | SetKind::Times)
+        let is_static = matches!(self, SetKind::Hosts { .. } | SetKind::Intervals { .. });
+        !(is_static || self.is_published() || self == SetKind::Times)
+    }
+
+    /// Whether the elements are ports that Docker publishes, which are learned from the host and not
+    /// from the policy.
+    pub fn is_published(self) -> bool {
+        matches!(self, SetKind::Published { .. } | SetKind::PublishedAt { .. })
     }
 
     /// Whether the elements are grants or bans by hand.
@@ -135,6 +154,12 @@ impl fmt::Display for SetKind {
             }
             SetKind::Intervals { version } => {
                 write!(f, "type {version}_addr; flags interval")
+            }
+            SetKind::Published { capacity } => {
+                write!(f, "type inet_proto . inet_service; size {capacity}")
+            }
+            SetKind::PublishedAt { version, capacity } => {
+                write!(f, "type {version}_addr . inet_proto . inet_service; size {capacity}")
             }
             SetKind::DynamicPorts => {
                 write!(f, "type inet_service; size {}; flags dynamic,timeout", SetKind::PORTS)
@@ -190,7 +215,7 @@ pub struct Set {
     /// What its elements are.
     pub kind: SetKind,
     /// Its elements: sorted, and none overlaps or touches another unless both are single
-    /// addresses. None of a dynamic set.
+    /// addresses or services. None of a dynamic set.
     pub elements: Arc<[Interval]>,
     /// What it holds, such as a group of the policy, in words.
     pub origin: Name,
@@ -213,7 +238,8 @@ impl Shard {
 }
 
 /// Consecutive addresses as numbers, for speed; the set's kind has their IP version. Of a set of
-/// times, nanoseconds.
+/// times, nanoseconds. Of a set of published ports a single key in two numbers:
+/// [`Interval::of_service`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interval {
     /// The lowest address.
@@ -280,6 +306,33 @@ impl Interval {
         SecondsText { first: self.first / NANOSECONDS, last: self.last / NANOSECONDS }
     }
 
+    /// A port of a protocol on this address, or on all, as an element of a set of published ports: the
+    /// address, and the numbers of protocol and port.
+    pub fn of_service(address: Option<IpAddr>, protocol: Protocol, port: u16) -> Interval {
+        let last = u128::from(protocol.number()) << u16::BITS | u128::from(port);
+        Interval { first: address.map_or(0, to_u128), last }
+    }
+
+    /// The address as a number, the protocol and the port of such an element; `None` if Docker publishes
+    /// no such protocol.
+    pub(crate) fn service(self) -> Option<(u128, Protocol, u16)> {
+        let protocol = u8::try_from(self.last >> u16::BITS).ok().and_then(Protocol::from_number)?;
+        Some((self.first, protocol, self.last as u16))
+    }
+
+    /// Such an element as nft writes it, `tcp . 443` or `203.0.113.5 . tcp . 443`; `None` for an element
+    /// of another kind.
+    pub fn display_service(self, kind: SetKind) -> Option<impl fmt::Display> {
+        let (address, protocol, port) = self.service()?;
+        match kind {
+            SetKind::Published { .. } => Some(ServiceText { address: None, protocol, port }),
+            SetKind::PublishedAt { version, .. } => {
+                Some(ServiceText { address: Some(from_u128(address, version)), protocol, port })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it is a single address.
     pub fn is_host(self) -> bool {
         self.first == self.last
@@ -297,6 +350,21 @@ struct SecondsText {
 impl fmt::Display for SecondsText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+struct ServiceText {
+    address: Option<IpAddr>,
+    protocol: Protocol,
+    port: u16,
+}
+
+impl fmt::Display for ServiceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(address) = self.address {
+            write!(f, "{address} . ")?;
+        }
+        write!(f, "{} . {}", self.protocol, self.port)
     }
 }
 

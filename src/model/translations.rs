@@ -7,7 +7,7 @@ use super::{Name, TablePath};
 
 /// Port forwards in `PREROUTING` of a nat table that belong neither to Docker nor to dwnl. dwnl's
 /// RETURN rule, `-m addrtype --dst-type LOCAL -j RETURN`, hides them where it exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ForeignTranslations {
     /// The table.
     pub table: TablePath,
@@ -19,7 +19,7 @@ pub struct ForeignTranslations {
 }
 
 /// What becomes of the RETURN rule where other programs forward ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReturnRule {
     /// It is left out, because the guard blocks without it.
     Guarded,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::uapi::{self, NESTED};
 use super::userdata;
-use crate::model::{InstalledSet, Interval, IpVersion, Name, SetKind, SetPath};
+use crate::model::{InstalledSet, Interval, IpVersion, Name, Protocol, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
 const FLAG_INTERVAL: u32 = 4;
@@ -62,7 +62,9 @@ pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
 
 fn flags_and_capacity(kind: SetKind) -> (u32, Option<u32>) {
     match kind {
-        SetKind::Hosts { capacity, .. } => (0, Some(capacity)),
+        SetKind::Hosts { capacity, .. }
+        | SetKind::Published { capacity }
+        | SetKind::PublishedAt { capacity, .. } => (0, Some(capacity)),
         SetKind::Intervals { .. } | SetKind::Times => (FLAG_INTERVAL, None),
         SetKind::DynamicPorts => (FLAGS_DYNAMIC, Some(SetKind::PORTS)),
         SetKind::RefusedSources { .. } => (FLAGS_DYNAMIC, Some(SetKind::REFUSED_SOURCES)),
@@ -125,6 +127,9 @@ pub(super) fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
 
 /// An interval is its first address, and the address behind its last one if there is any.
 fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
+    if kind.is_published() {
+        return put_service(bytes, kind, interval);
+    }
     put_element(bytes, kind, interval.first, 0);
     if kind.is_intervals() && interval.last < maximum(kind) {
         put_element(bytes, kind, interval.last + 1, INTERVAL_END);
@@ -133,7 +138,20 @@ fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
 
 fn put_element(bytes: &mut Vec<u8>, kind: SetKind, key: u128, flags: u32) {
     let key = key.to_be_bytes();
-    let key = &key[key.len() - element_length(kind)..];
+    put_key(bytes, &key[key.len() - element_length(kind)..], flags);
+}
+
+/// `203.0.113.5 . tcp . 443`. Each field of a concatenation is padded to four bytes.
+fn put_service(bytes: &mut Vec<u8>, kind: SetKind, element: Interval) {
+    let Some((address, protocol, port)) = element.service() else { return };
+    let mut key = [0; 24];
+    let [high, low] = port.to_be_bytes();
+    key[..16].copy_from_slice(&address.to_be_bytes());
+    key[16..].copy_from_slice(&[protocol.number(), 0, 0, 0, high, low, 0, 0]);
+    put_key(bytes, &key[key.len() - key_length(kind)..], 0);
+}
+
+fn put_key(bytes: &mut Vec<u8>, key: &[u8], flags: u32) {
     // The lengths are known, so each header is written once: element, key, value.
     let flags_length = if flags == 0 { 0 } else { 8 };
     put_header(bytes, uapi::LIST_ELEMENT | NESTED, 12 + key.len() + flags_length);
@@ -166,10 +184,13 @@ fn key_type(kind: SetKind) -> u32 {
         SetKind::LimitedFlows => TYPE_CT_DIRECTION,
         SetKind::RefusedSources { version }
         | SetKind::GrantedHosts { version }
-        | SetKind::GrantRanges { version } => {
+        | SetKind::GrantRanges { version }
+        | SetKind::PublishedAt { version, .. } => {
             concatenation(&[address_type(version), TYPE_PROTOCOL, TYPE_PORT])
         }
-        SetKind::RefusedPorts | SetKind::LimitedPorts => concatenation(&[TYPE_PROTOCOL, TYPE_PORT]),
+        SetKind::RefusedPorts | SetKind::LimitedPorts | SetKind::Published { .. } => {
+            concatenation(&[TYPE_PROTOCOL, TYPE_PORT])
+        }
         SetKind::Times => TYPE_TIME,
     }
 }
@@ -186,11 +207,12 @@ fn key_length(kind: SetKind) -> usize {
     match kind {
         SetKind::RefusedSources { version }
         | SetKind::GrantedHosts { version }
-        | SetKind::GrantRanges { version } => version.address_bytes() + 8,
+        | SetKind::GrantRanges { version }
+        | SetKind::PublishedAt { version, .. } => version.address_bytes() + 8,
         SetKind::BannedHosts { version }
         | SetKind::LimitedSources { version }
         | SetKind::ConnectedSources { version } => version.address_bytes(),
-        SetKind::RefusedPorts | SetKind::LimitedPorts => 8,
+        SetKind::RefusedPorts | SetKind::LimitedPorts | SetKind::Published { .. } => 8,
         SetKind::LimitedFlows => 1,
         _ => element_length(kind),
     }
@@ -235,6 +257,7 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
         (Some(version), 0, Some(capacity)) => SetKind::Hosts { version, capacity },
         (Some(version), FLAG_INTERVAL, None) => SetKind::Intervals { version },
         (None, FLAG_INTERVAL, None) if key == TYPE_TIME => SetKind::Times,
+        (None, 0, Some(capacity)) => published_kinds(capacity).find(|it| key_type(*it) == key)?,
         (_, _, Some(_)) if !has_defaults(attributes) => {
             let is_it = |kind: &SetKind| {
                 flags_and_capacity(*kind) == (flags, size) && key_type(*kind) == key
@@ -244,6 +267,12 @@ fn decode_kind(attributes: &Attributes) -> Option<SetKind> {
         _ => return None,
     };
     (number(uapi::set::KEY_LENGTH) == Some(key_length(kind) as u32)).then_some(kind)
+}
+
+/// The kinds of sets of published ports.
+fn published_kinds(capacity: u32) -> impl Iterator<Item = SetKind> {
+    let at = IpVersion::ALL.map(|version| SetKind::PublishedAt { version, capacity });
+    at.into_iter().chain([SetKind::Published { capacity }])
 }
 
 /// The kinds whose elements come from rules or from hand.
@@ -290,6 +319,8 @@ fn element_flags(element: &Attribute) -> u32 {
 pub(crate) struct DumpedElements {
     /// The keys, each with whether an interval ends before it.
     pub keys: Vec<(u128, bool)>,
+    /// The keys that are an address, a protocol and a port; `None` for one that dwnl never creates.
+    pub services: Vec<Option<Interval>>,
     /// Whether one of them matches every key.
     pub catch_all: bool,
 }
@@ -309,6 +340,10 @@ impl DumpedElements {
             let number = match key.payload.len() {
                 4 => u128::from(key.be_u32()?),
                 8 => u128::from(key.be_u64()?),
+                12 | 24 => {
+                    self.services.push(service(key.payload));
+                    continue;
+                }
                 _ => u128::from_be_bytes(key.payload.try_into().ok()?),
             };
             self.keys.push((number, flags & INTERVAL_END != 0));
@@ -319,12 +354,39 @@ impl DumpedElements {
     /// The elements of the whole set as sorted intervals; `None` if there is one that dwnl never
     /// creates.
     pub fn into_intervals(self, kind: SetKind) -> Option<Vec<Interval>> {
+        if kind.is_published() {
+            return self.into_services();
+        }
         let is_ours = |&(key, is_end): &(u128, bool)| {
             key <= maximum(kind) && (kind.is_intervals() || !is_end)
         };
-        let all_ours = !self.catch_all && self.keys.iter().all(is_ours);
+        let all_ours = !self.catch_all && self.services.is_empty() && self.keys.iter().all(is_ours);
         all_ours.then(|| intervals(self.keys, kind))
     }
+
+    /// The elements of a set of published ports.
+    fn into_services(self) -> Option<Vec<Interval>> {
+        let DumpedElements { keys, services, catch_all } = self;
+        let without_address = keys.into_iter().map(|(key, is_end)| {
+            let key = u64::try_from(key).ok().filter(|_| !is_end)?;
+            service(&key.to_be_bytes())
+        });
+        let all: Option<Vec<Interval>> = services.into_iter().chain(without_address).collect();
+        let mut all = all?;
+        all.sort_unstable();
+        all.dedup();
+        (!catch_all).then_some(all)
+    }
+}
+
+/// A key of a protocol and a port, perhaps behind an address.
+fn service(key: &[u8]) -> Option<Interval> {
+    let (address, service) = key.split_at_checked(key.len().checked_sub(8)?)?;
+    let [protocol, _, _, _, high, low, _, _] = service else { return None };
+    let protocol = Protocol::from_number(*protocol)?;
+    let port = u16::from_be_bytes([*high, *low]);
+    let address = address.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+    Some(Interval { first: address, ..Interval::of_service(None, protocol, port) })
 }
 
 fn intervals(mut keys: Vec<(u128, bool)>, kind: SetKind) -> Vec<Interval> {

@@ -23,6 +23,7 @@ mod guard;
 mod host;
 mod jumps;
 mod limits;
+mod many_ports;
 mod mismatches;
 mod monitor;
 mod namespace;

@@ -6,6 +6,8 @@ use dwnl::model::{Docker, ForeignTranslations, Interface, Name, Ports};
 use dwnl::policy::EntryLabel;
 use dwnl::{Engine, Error, Limitation, Policy, blocked_swarm_ports, unprotected_ports};
 
+use crate::report::{Count, some_ports};
+
 /// The warnings for a policy that was applied, or would be, with this outcome.
 pub fn warnings(policy: &Policy, outcome: &Outcome) -> Vec<String> {
     let mut warnings = besides_limitations(policy, outcome);
@@ -21,7 +23,7 @@ pub fn besides_limitations(policy: &Policy, outcome: &Outcome) -> Vec<String> {
         .map(ForeignTranslations::to_string)
         .chain(unprotected(policy, docker))
         .chain(shared_bridges(policy, docker))
-        .chain(docker.unreadable.iter().map(|rule| unreadable(rule)))
+        .chain(unreadable(docker))
         .chain(blocked_swarm(policy, docker))
         .collect()
 }
@@ -35,13 +37,12 @@ pub fn plan_warnings(policy: &Policy, preview: &Preview) -> Vec<String> {
 }
 
 fn unprotected(policy: &Policy, docker: &Docker) -> Option<String> {
-    let ports: Vec<String> =
-        unprotected_ports(policy, docker).iter().map(ToString::to_string).collect();
+    let ports = unprotected_ports(policy, docker);
     (!ports.is_empty()).then(|| {
         format!(
             "unprotected while the guard is off: {}; Docker publishes these ports with its nftables \
              backend or in routed networks, which DOCKER-BLOCK does not cover",
-            ports.join(", ")
+            some_ports(&ports)
         )
     })
 }
@@ -59,19 +60,23 @@ fn shared_bridges(policy: &Policy, docker: &Docker) -> impl Iterator<Item = Stri
 }
 
 fn blocked_swarm(policy: &Policy, docker: &Docker) -> Option<String> {
-    let ports: Vec<String> =
-        blocked_swarm_ports(policy, docker).iter().map(ToString::to_string).collect();
+    let ports = blocked_swarm_ports(policy, docker);
     (!ports.is_empty()).then(|| {
         format!(
             "the guard blocks the other nodes of this Swarm, which connect to {}; add them to \
              `swarm-peers` in `[guard]`",
-            ports.join(", ")
+            some_ports(&ports)
         )
     })
 }
 
-fn unreadable(rule: &str) -> String {
-    format!("cannot determine which ports Docker publishes with a rule in {rule}")
+fn unreadable(docker: &Docker) -> Option<String> {
+    let first = docker.unreadable.first()?;
+    let rules = match docker.unreadable.len() - 1 {
+        0 => format!("a rule in {first}"),
+        others => format!("{}, such as one in {first}", Count(others + 1, "rule")),
+    };
+    Some(format!("cannot determine which ports Docker publishes with {rules}"))
 }
 
 /// The warnings for what the policy allows without effect on this host, for a command that looks once.

@@ -7,9 +7,8 @@ use super::super::own::{goto, rule};
 use super::super::own_table;
 use super::{cgroup, input, listener, published};
 use crate::model::{
-    Cgroups, ChainPath, DesiredRule, Docker, Family, HostState, InstalledChain, InstalledRule,
-    IpVersion, Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RuleContent,
-    Snapshot,
+    Cgroups, DesiredRule, Docker, Family, HostState, InstalledChain, InstalledRule, IpVersion,
+    Listener, NftMatch, NftStatement, Ports, Protocol, PublishedPort, RuleContent, Snapshot,
 };
 
 /// A snapshot in which the guard's chain `input` holds these rules.
@@ -84,7 +83,6 @@ fn no_other_rule_of_the_chain_counts_as_a_known_port() {
         rule([https(), NftMatch::NfProto(IpVersion::V4)], proxied()),
     ];
     let mut snapshot = holding(others);
-    let path = ChainPath { table: own_table(), chain: INPUT.into() };
     let foreign = RuleContent::Foreign {
         expressions: String::new(),
         target: Some("proxied".into()),
@@ -93,19 +91,24 @@ fn no_other_rule_of_the_chain_counts_as_a_known_port() {
     let chain = snapshot.tables.get_mut(&own_table()).and_then(|it| it.chains.get_mut(INPUT));
     let rule = InstalledRule { handle: 2, content: foreign, packets: 0, bytes: 0 };
     chain.expect("the chain").rules.push(rule);
-    assert_eq!(known_ports(snapshot.chain(&path).expect("the chain")).count(), 0);
+    assert_eq!(known_ports(&snapshot), []);
 }
 
-/// Whether the known ports 8080 to 8082 are still guarded with this Docker and host.
+/// Whether the known port 8081 is still guarded with this Docker and host.
 fn stays(docker: &Docker, host: &HostState) -> bool {
-    let ports = ports(Protocol::Tcp, 8080, 8082);
-    let known = PublishedPort { ports, ..published(Family::Inet, 8080) };
-    let snapshot = Snapshot { docker: docker.clone(), host: host.clone(), ..knowing(&[known]) };
-    let rules = super::completed_input(&snapshot);
-    let guarded = rules.iter().filter(|it| it.rule.to_string().contains("dport 8080-8082")).count();
-    assert!(guarded <= 1, "{rules:?}");
-    assert_eq!(forgets_ports(&snapshot), guarded == 0);
-    guarded == 1
+    let known = [published(Family::Inet, 8081)];
+    let snapshot = Snapshot { docker: docker.clone(), host: host.clone(), ..knowing(&known) };
+    let guarded = guarded(&snapshot, "dport 8081");
+    assert_eq!(forgets_ports(&snapshot), !guarded);
+    guarded
+}
+
+/// Whether one rule of `input` guards these ports.
+fn guarded(snapshot: &Snapshot, ports: &str) -> bool {
+    let rules = super::completed_input(snapshot);
+    let count = rules.iter().filter(|it| it.rule.to_string().contains(ports)).count();
+    assert!(count <= 1, "{rules:?}");
+    count == 1
 }
 
 /// A host with these listening sockets.
@@ -124,7 +127,7 @@ fn without_a_list_of_sockets_known_ports_remain_until_docker_has_rules() {
 fn without_a_cgroup_of_dockerd_a_port_remains_while_any_socket_listens() {
     let docker = Docker { has_rules: true, ..Docker::default() };
     assert!(!stays(&docker, &with(&[])));
-    for (port, expected) in [(8079, false), (8080, true), (8081, true), (8082, true)] {
+    for (port, expected) in [(8080, false), (8081, true), (8082, false)] {
         for cgroup in [None, Some(1), Some(70)] {
             let without_hierarchy = with(&[listener(Protocol::Tcp, port, cgroup)]);
             assert_eq!(stays(&docker, &without_hierarchy), expected, "{port}, {cgroup:?}");
@@ -133,7 +136,7 @@ fn without_a_cgroup_of_dockerd_a_port_remains_while_any_socket_listens() {
             assert_eq!(stays(&docker, &without_daemon), expected, "{port}, {cgroup:?}");
         }
     }
-    assert!(!stays(&docker, &with(&[listener(Protocol::Udp, 8080, None)])));
+    assert!(!stays(&docker, &with(&[listener(Protocol::Udp, 8081, None)])));
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn with_a_cgroup_of_dockerd_ports_of_other_services_are_forgotten() {
     let with_dockerd = |matches_sockets, cgroup| HostState {
         cgroups: Some(cgroups.clone()),
         matches_sockets,
-        ..with(&[listener(Protocol::Tcp, 8080, cgroup)])
+        ..with(&[listener(Protocol::Tcp, 8081, cgroup)])
     };
     for (cgroup, on_an_old_kernel, on_a_new_one) in
         [(None, true, true), (Some(1), true, false), (Some(70), false, false)]
@@ -157,8 +160,22 @@ fn with_a_cgroup_of_dockerd_ports_of_other_services_are_forgotten() {
 
 #[test]
 fn a_port_that_docker_still_publishes_is_guarded_once() {
-    let ports = ports(Protocol::Tcp, 8080, 8082);
-    let docker = publishing(&[PublishedPort { ports, ..published(Family::Inet, 8080) }]);
-    assert!(stays(&docker, &with(&[listener(Protocol::Tcp, 8080, None)])));
+    let docker = publishing(&[published(Family::Inet, 8081)]);
+    assert!(stays(&docker, &with(&[listener(Protocol::Tcp, 8081, None)])));
     assert!(stays(&docker, &HostState::default()));
+}
+
+#[test]
+fn of_a_known_range_the_ports_remain_on_which_a_socket_listens() {
+    let ports = ports(Protocol::Tcp, 8080, 8084);
+    let known = PublishedPort { ports, ..published(Family::Inet, 8080) };
+    let host = with(&[8080, 8082, 8083].map(|port| listener(Protocol::Tcp, port, None)));
+    let docker = Docker { has_rules: true, ..publishing(&[published(Family::Inet, 8080)]) };
+    let mut snapshot = Snapshot { docker, host, ..knowing(&[known]) };
+    assert!(forgets_ports(&snapshot));
+    assert!(guarded(&snapshot, "dport 8080 ") && guarded(&snapshot, "dport 8082-8083"));
+    assert!(!guarded(&snapshot, "8081") && !guarded(&snapshot, "8084"));
+    snapshot.host = HostState::default();
+    snapshot.docker.has_rules = false;
+    assert!(!forgets_ports(&snapshot) && guarded(&snapshot, "dport 8080-8084"));
 }

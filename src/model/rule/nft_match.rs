@@ -47,6 +47,11 @@ pub enum NftMatch {
     Ports(Ports),
     /// `tcp dport @SET`: the packet's own port is in a set of the rule's own table.
     PortSet(Protocol, Name),
+    /// `meta l4proto . th dport @SET`: the packet's protocol and own port are in a set of the rule's own
+    /// table.
+    ServiceSet(Name),
+    /// `ip daddr . meta l4proto . th dport @SET`: the same with the packet's own destination.
+    DestinationServiceSet(IpVersion, Name),
     /// `meta l4proto tcp ct original proto-dst 443`: the original destination port.
     CtOriginalPorts(Ports),
     /// `ct original ip saddr 192.0.2.0/24`.
@@ -78,7 +83,9 @@ impl NftMatch {
     pub fn header_version(&self) -> Option<IpVersion> {
         match self {
             NftMatch::Destination(addresses) => Some(addresses.version()),
-            NftMatch::SourceShard(version, _) | NftMatch::SourceSet(version, _) => Some(*version),
+            NftMatch::SourceShard(version, _)
+            | NftMatch::SourceSet(version, _)
+            | NftMatch::DestinationServiceSet(version, _) => Some(*version),
             _ => None,
         }
     }
@@ -88,6 +95,8 @@ impl NftMatch {
         match self {
             NftMatch::SourceSet(_, set)
             | NftMatch::PortSet(_, set)
+            | NftMatch::ServiceSet(set)
+            | NftMatch::DestinationServiceSet(_, set)
             | NftMatch::CtOriginalSet(_, set)
             | NftMatch::CtOriginalServiceSet(_, set) => Some(set),
             NftMatch::Time(TimeMatch { set, .. }) => Some(set),
@@ -165,6 +174,10 @@ impl fmt::Display for NftMatch {
                 write!(f, "{} dport {}", ports.protocol(), PortsText(ports))
             }
             NftMatch::PortSet(protocol, set) => write!(f, "{protocol} dport @{set}"),
+            NftMatch::ServiceSet(set) => write!(f, "meta l4proto . th dport @{set}"),
+            NftMatch::DestinationServiceSet(version, set) => {
+                write!(f, "{} daddr . meta l4proto . th dport @{set}", header(*version))
+            }
             NftMatch::CtOriginalPorts(ports) => {
                 let protocol = ports.protocol();
                 write!(f, "meta l4proto {protocol} ct original proto-dst {}", PortsText(ports))

@@ -65,9 +65,14 @@ fn load_network_header(nft: &mut nftnl::Rule, offset: u32, length: usize) {
 
 /// `tcp dport`, behind the protocol.
 pub fn load_port(nft: &mut nftnl::Rule) {
+    nft.add_expr(&destination_port());
+}
+
+/// The loading of the packet's own destination port.
+pub fn destination_port() -> Payload {
     // The crate calls these bits, but writes them as the bytes that the kernel counts in.
     let field = TransportHeaderField::Raw { offset_bits: PORT_OFFSET, length_bits: PORT_LENGTH };
-    nft.add_expr(&Payload::Transport(field));
+    Payload::Transport(field)
 }
 
 /// `443`, `8000-8100`, behind the loading of a port.

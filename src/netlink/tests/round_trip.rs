@@ -60,7 +60,7 @@ proptest! {
     ) {
         let attributes = Attributes::new(&bytes);
         let _ = (decode_set(attributes.clone()), is_anonymous(attributes.clone()));
-        let mut dumped = DumpedElements { keys, catch_all: false };
+        let mut dumped = DumpedElements { keys, ..DumpedElements::default() };
         let _ = (dumped.read(attributes), dumped.into_intervals(kind));
     }
 

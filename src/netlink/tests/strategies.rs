@@ -111,6 +111,9 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         protocol().prop_map(NftMatch::Protocol),
         ports().prop_map(NftMatch::Ports),
         (protocol(), "[a-z]{1,9}").prop_map(|(of, set)| NftMatch::PortSet(of, set.into())),
+        "[a-z]{1,9}".prop_map(|set| NftMatch::ServiceSet(set.into())),
+        (ip_version(), "[a-z]{1,9}")
+            .prop_map(|(version, set)| NftMatch::DestinationServiceSet(version, set.into())),
         ("[a-z]{1,9}", any::<bool>())
             .prop_map(|(set, negated)| { NftMatch::Time(TimeMatch { set: set.into(), negated }) }),
         cgroup().prop_map(NftMatch::Cgroup),
@@ -254,7 +257,23 @@ pub fn large_group_rule() -> impl Strategy<Value = Rule> {
     })
 }
 
+/// Elements of a set of published ports, sorted.
+fn services(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
+    let address = match kind {
+        SetKind::PublishedAt { version, .. } => {
+            network(version).prop_map(|it| Some(it.ip())).boxed()
+        }
+        _ => Just(None).boxed(),
+    };
+    let service = (address, protocol(), 1u16..)
+        .prop_map(|(address, protocol, port)| Interval::of_service(address, protocol, port));
+    prop::collection::btree_set(service, 0..60).prop_map(|all| all.into_iter().collect())
+}
+
 pub fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
+    if kind.is_published() {
+        return services(kind).boxed();
+    }
     let (limit, number) = match kind.version() {
         Some(IpVersion::V6) => (u128::MAX, 60),
         Some(IpVersion::V4) => (u128::from(u32::MAX), 60),
@@ -269,6 +288,7 @@ pub fn sorted_intervals(kind: SetKind) -> impl Strategy<Value = Vec<Interval>> {
         }
         ends.chunks_exact(2).map(|pair| Interval { first: pair[0], last: pair[1] }).collect()
     })
+    .boxed()
 }
 
 pub fn set_kind() -> impl Strategy<Value = SetKind> {
@@ -277,6 +297,8 @@ pub fn set_kind() -> impl Strategy<Value = SetKind> {
         prop::sample::select(vec![
             hosts,
             SetKind::Intervals { version },
+            SetKind::Published { capacity: 2048 },
+            SetKind::PublishedAt { version, capacity: 1024 },
             SetKind::DynamicPorts,
             SetKind::RefusedSources { version },
             SetKind::RefusedPorts,

@@ -15,13 +15,15 @@ use super::args::Options;
 use super::spinner::Spinner;
 use crate::control;
 use crate::logging::{Level, StderrLog};
-use crate::report::{self, Check, Failure, JsonObject, Report};
+use crate::report::{self, Check, Count, Failure, JsonObject, Report};
 use crate::state::Fallback;
 use crate::watch::Log;
 use crate::wrap::{Wrapping, terminal_width};
 
 /// The exit status if the operation failed.
 pub const FAILED: u8 = 1;
+/// Maximum number of warnings that are printed, unless all are to be shown.
+const WARNINGS_MAX: usize = 10;
 /// The exit status if the policy is invalid.
 pub const INVALID: u8 = 2;
 
@@ -122,8 +124,19 @@ impl Console {
         Ok(ExitCode::from(*status))
     }
 
-    /// Prints warnings.
+    /// Prints warnings; of very many only the first, unless all are to be shown.
     pub fn warn(&self, warnings: &[String]) {
+        let shown = if self.verbose { warnings.len() } else { warnings.len().min(WARNINGS_MAX) };
+        let (shown, others) = warnings.split_at(shown);
+        self.warn_each(shown);
+        if !others.is_empty() {
+            let more = format!("{}; -v shows all", Count(others.len(), "more warning"));
+            self.warn_each(&[more]);
+        }
+    }
+
+    /// Prints warnings, however many there are.
+    pub fn warn_each(&self, warnings: &[String]) {
         for warning in warnings {
             self.say(Level::Warning, |out| report::write_warning(out, warning));
         }

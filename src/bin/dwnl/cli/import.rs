@@ -36,7 +36,7 @@ pub fn import(args: &ImportArgs, console: &Console) -> anyhow::Result<ExitCode> 
         .map(|it| format!("{}:{}: not translated: {}", it.file, it.line, it.reason))
         .chain(imported.remarks.iter().map(|it| it.trim_end_matches('.').to_owned()))
         .collect();
-    console.warn(&warnings);
+    console.warn_each(&warnings);
     console.report(&Import::new(&imported))?;
     Ok(match imported.untranslated.is_empty() {
         true => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ use dwnl::model::Name;
 use dwnl::schedule_of_set;
 use serde::{Serialize, Serializer};
 
+use super::count::{Count, Thousands};
 use super::format::{Escaped, display};
 use super::names::HostLabels;
 use super::style::{ADDED, REMOVED};
@@ -20,6 +21,9 @@ use sentences::{effect, exceptions, protection, service, who};
 
 /// Maximum number of sources in a list, unless all are to be shown.
 pub(super) const SHOWN_MAX: usize = 100;
+
+/// Maximum number of changes that are listed, unless all are to be shown.
+const CHANGES_MAX: usize = 50;
 
 /// Which sources gain and lose access.
 #[derive(Debug, Serialize)]
@@ -70,8 +74,17 @@ impl AccessReport {
         for sentence in &self.protection_changes {
             writeln!(out, "{}", Escaped(sentence))?;
         }
-        for change in &self.diff.changes {
+        let changes = &self.diff.changes;
+        let shown = if self.verbose { changes.len() } else { changes.len().min(CHANGES_MAX) };
+        let (shown, others) = changes.split_at(shown);
+        for change in shown {
             self.write_change(out, change)?;
+        }
+        if !others.is_empty() {
+            let gains = others.iter().filter(|change| change.is_gain).count();
+            let [gains, losses] = [gains, others.len() - gains].map(Thousands);
+            let more = Count(others.len(), "more change");
+            writeln!(out, "  {more} ({gains} gains, {losses} losses of access); -v lists them")?;
         }
         match self.cause {
             Some(Cause::Drift) if self.diff.before.foreign_rules == 0 => {

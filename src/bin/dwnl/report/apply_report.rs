@@ -13,6 +13,7 @@ use super::count::{Count, Counts};
 use super::foreign_translations::{self, write_left_out};
 use super::format::{self, Elapsed};
 use super::grants::{GrantCounts, write_by_hand};
+use super::published::{serialize_published, write_uncovered};
 use super::{AccessReport, Difference, Report};
 
 /// The changes that were made to the kernel's ruleset.
@@ -61,7 +62,7 @@ pub struct PolicyEffects {
     #[serde(flatten)]
     pub flows: Flows,
     /// Published ports that no entry of the policy covers.
-    #[serde(serialize_with = "uncovered_ports")]
+    #[serde(serialize_with = "serialize_published")]
     pub uncovered_ports: Vec<PublishedPort>,
     /// Port forwards of other programs in the chains of dwnl's jumps.
     #[serde(serialize_with = "foreign_translations::serialize")]
@@ -137,52 +138,11 @@ impl<'a> ApplyReport<'a> {
     }
 }
 
-/// Serializes a list of objects.
-pub(super) fn uncovered_ports<S: Serializer>(
-    ports: &[PublishedPort],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(ports.iter().map(PublishedReport::from))
-}
-
-/// [`PublishedPort`] as JSON.
-#[derive(Debug, Serialize)]
-pub(super) struct PublishedReport {
-    ports: String,
-    /// The only address on which Docker publishes the ports.
-    address: Option<String>,
-}
-
-impl From<&PublishedPort> for PublishedReport {
-    fn from(port: &PublishedPort) -> PublishedReport {
-        PublishedReport {
-            ports: port.ports.to_string(),
-            address: port.address.map(|address| address.ip().to_string()),
-        }
-    }
-}
-
-/// `8080/tcp`, `8080/tcp on 203.0.113.5`
-impl fmt::Display for PublishedReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.ports)?;
-        self.address.as_ref().map_or(Ok(()), |address| write!(f, " on {address}"))
-    }
-}
-
 fn changes<S: Serializer>(
     difference: &Option<Difference>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     difference.as_ref().map(Difference::changes).serialize(serializer)
-}
-
-/// Writes a line for each published port that no entry of the policy covers.
-pub(super) fn write_uncovered(out: &mut dyn Write, ports: &[PublishedPort]) -> io::Result<()> {
-    for published in ports {
-        writeln!(out, "blocked: Docker publishes {published} but no policy entry covers it")?;
-    }
-    Ok(())
 }
 
 impl Report for ApplyReport<'_> {

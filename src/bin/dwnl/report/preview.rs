@@ -7,8 +7,8 @@ use dwnl::model::PublishedPort;
 use serde::Serialize;
 
 use super::access::AccessReport;
-use super::apply_report::{uncovered_ports, write_uncovered};
 use super::count::Count;
+use super::published::{serialize_published, write_uncovered};
 
 /// What an apply would mean.
 #[derive(Debug, Serialize)]
@@ -20,7 +20,7 @@ pub struct PreviewReport {
     #[serde(flatten)]
     pub flows: FlowsReport,
     /// Published ports that no entry of the policy covers.
-    #[serde(serialize_with = "uncovered_ports")]
+    #[serde(serialize_with = "serialize_published")]
     pub uncovered_ports: Vec<PublishedPort>,
 }
 

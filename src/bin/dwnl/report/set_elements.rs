@@ -62,9 +62,11 @@ struct Element(Interval, SetKind);
 
 impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1.version() {
-            Some(version) => write!(f, "{}", self.0.display(version)),
-            None => write!(f, "{}", self.0.display_seconds()),
+        let Element(element, kind) = self;
+        match (element.display_service(*kind), kind.version()) {
+            (Some(service), _) => write!(f, "{service}"),
+            (None, Some(version)) => write!(f, "{}", element.display(version)),
+            (None, None) => write!(f, "{}", element.display_seconds()),
         }
     }
 }

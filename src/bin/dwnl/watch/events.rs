@@ -1,5 +1,7 @@
 //! Logs and counts what the reconciler reports.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::time::{Duration, SystemTime};
 
 use dwnl::engine::{FlowChanges, Outcome};
@@ -124,7 +126,8 @@ pub(super) fn conflicts(result: &Result<&Outcome, &Error>) -> u64 {
 }
 
 /// What is found and was not reported before. What is found counts as reported from now on.
-pub(super) fn news<T: Clone + PartialEq>(reported: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
+pub(super) fn news<T: Clone + Eq + Hash>(reported: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
     let before = std::mem::replace(reported, found.clone());
+    let before: HashSet<T> = before.into_iter().collect();
     found.into_iter().filter(|it| !before.contains(it)).collect()
 }

@@ -33,7 +33,7 @@ use nix::sys::time::TimeSpec;
 use crate::apply::Findings;
 use crate::control::{ControlSocket, PendingRequest, RepairRecord};
 use crate::lookup::WatchedNames;
-use crate::report::Event;
+use crate::report::{Count, Event};
 use crate::state::Recorder;
 use files::{Change, Files};
 use follow::FollowedContainers;
@@ -46,6 +46,8 @@ pub use metrics::Endpoints;
 pub use signals::Signals;
 
 /// The actions that can fail, for messages.
+/// Maximum number of warnings that are logged at once.
+const WARNINGS_MAX: usize = 10;
 const WATCHING: &str = "watch the policy's files";
 const REPAIRING: &str = "repair the rules";
 const RELOADING: &str = "apply the policy";
@@ -306,8 +308,13 @@ impl Watch {
     }
 
     fn warn(&mut self, warnings: &[String]) {
-        for warning in warnings {
+        let (shown, others) = warnings.split_at(warnings.len().min(WARNINGS_MAX));
+        for warning in shown {
             self.log.emit(&Event::Warning { message: warning });
+        }
+        if !others.is_empty() {
+            let more = format!("{}; dwnl status -v shows all", Count(others.len(), "more warning"));
+            self.log.emit(&Event::Warning { message: &more });
         }
     }
 }

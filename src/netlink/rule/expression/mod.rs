@@ -10,6 +10,8 @@ mod write;
 use std::borrow::Cow;
 use std::fmt;
 
+use super::header::{PORT_LENGTH, PORT_OFFSET};
+
 pub use labels::{CtDirection, CtLabels, SetCtLabels};
 pub use trace::SetNftrace;
 pub use update_set::{ElementState, Limit, UpdateSet};
@@ -175,6 +177,8 @@ pub enum Field {
     Meta(u32),
     /// Something about the first packet of the connection: `NFT_CT_*`.
     CtOriginal(u32),
+    /// The packet's own destination port.
+    Port,
 }
 
 /// A verdict as it was read.
@@ -219,6 +223,9 @@ impl fmt::Display for Expression<'_> {
             }
             Expression::Field { register, field: Field::CtOriginal(key) } => {
                 write!(f, "[ct original {key} => {register}]")
+            }
+            Expression::Field { register, field: Field::Port } => {
+                write!(f, "[payload {PORT_LENGTH}b @ header 2 + {PORT_OFFSET} => {register}]")
             }
             Expression::LimitInSet { set, timeout, limit } => {
                 write!(f, "[dynset update @{set} timeout {timeout}ms {limit}]")

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{Expression, Field, Limit, VerdictCode};
 use crate::netlink::attribute::Attribute;
+use crate::netlink::rule::header::{PORT_LENGTH, PORT_OFFSET};
 use crate::netlink::uapi;
 
 impl<'a> Expression<'a> {
@@ -37,6 +38,17 @@ impl<'a> Expression<'a> {
                 offset: number(uapi::payload::OFFSET)?,
                 length: number(uapi::payload::LENGTH)?,
             },
+            "payload"
+                if number(uapi::payload::SOURCE).is_none()
+                    && number(uapi::payload::BASE) == Some(uapi::payload_base::TRANSPORT)
+                    && number(uapi::payload::OFFSET) == Some(PORT_OFFSET)
+                    && number(uapi::payload::LENGTH) == Some(PORT_LENGTH) =>
+            {
+                Expression::Field {
+                    register: number(uapi::payload::DESTINATION)?,
+                    field: Field::Port,
+                }
+            }
             "bitwise"
                 if uses_register(uapi::bitwise::SOURCE)
                     && uses_register(uapi::bitwise::DESTINATION)

@@ -7,6 +7,7 @@ use nftnl::nftnl_sys as sys;
 
 use super::Field;
 use crate::model::LogTarget;
+use crate::netlink::rule::writer::destination_port;
 use crate::netlink::uapi;
 
 /// An xt match.
@@ -128,6 +129,7 @@ impl nftnl::expr::Expression for Load {
         let (expression, register) = match self.field {
             Field::Meta(key) => (MetaKey(key).to_expr(rule), sys::NFTNL_EXPR_META_DREG),
             Field::CtOriginal(key) => (CtOriginal(key).to_expr(rule), sys::NFTNL_EXPR_CT_DREG),
+            Field::Port => (destination_port().to_expr(rule), sys::NFTNL_EXPR_PAYLOAD_DREG),
         };
         // SAFETY: `expression` is a fresh expression of the kind that this attribute belongs to; it
         // replaces the first register.

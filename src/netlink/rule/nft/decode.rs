@@ -2,7 +2,7 @@
 
 use super::{
     ADMITTED, BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START,
-    original,
+    original, service,
 };
 use crate::model::{AddressSpec, CgroupMatch, Direction, IpVersion, NftMatch, Protocol, TimeMatch};
 use crate::netlink::nfproto;
@@ -19,7 +19,9 @@ use crate::netlink::uapi::{ct_key, meta_key, payload_base, socket_key};
 pub fn decode_match<'a>(expressions: Rest<'a>) -> Read<'a, NftMatch> {
     match expressions {
         [Expression::Ct { .. }, ..] => ct(expressions),
-        [Expression::Meta(meta_key::L4PROTO), ..] => ports(expressions),
+        [Expression::Meta(meta_key::L4PROTO), ..] => {
+            service::decode_service(expressions).or_else(|| ports(expressions))
+        }
         [Expression::Meta(_), ..] => meta(expressions),
         [Expression::Payload { .. }, ..] => {
             let mut versions = IpVersion::ALL.into_iter();
@@ -110,7 +112,8 @@ fn direction(key: u32) -> Option<Direction> {
     }
 }
 
-/// `ip daddr ADDRESSES`, `ip saddr & 0.0.0.7 == 0.0.0.3`, `ip saddr @SET`
+/// `ip daddr ADDRESSES`, `ip daddr . meta l4proto . th dport @SET`, `ip saddr & 0.0.0.7 == 0.0.0.3`,
+/// `ip saddr @SET`
 fn header<'a>(expressions: Rest<'a>, version: IpVersion) -> Read<'a, NftMatch> {
     let destination = AddressField::destination(version);
     if let Some(((network, false), rest)) = network(expressions, destination) {
@@ -133,8 +136,11 @@ fn header<'a>(expressions: Rest<'a>, version: IpVersion) -> Read<'a, NftMatch> {
             Some((NftMatch::SourceShard(version, shard), rest))
         }
         _ if loads(destination) => {
-            let (range, rest) = range(rest, version)?;
-            Some((NftMatch::Destination(range), rest))
+            let service = service::decode_destination_service(rest, version);
+            service.or_else(|| {
+                let (range, rest) = range(rest, version)?;
+                Some((NftMatch::Destination(range), rest))
+            })
         }
         _ => None,
     }

@@ -4,7 +4,7 @@ use nftnl::expr::{Bitwise, Cmp, CmpOp, Conntrack, Meta};
 
 use super::{
     ADMITTED, BRIDGE, DESTINATION_TRANSLATED, ESTABLISHED_OR_RELATED, LOCAL, NAME_BITS, NAME_START,
-    original,
+    original, service,
 };
 use crate::model::{AddressSpec, CgroupMatch, Direction, NftMatch, TimeMatch};
 use crate::netlink::c_string::to_c_string;
@@ -82,6 +82,10 @@ pub fn add_match(nft: &mut nftnl::Rule, condition: &NftMatch) {
             add_protocol(nft, *protocol);
             load_port(nft);
             nft.add_expr(&Lookup(to_c_string(set)));
+        }
+        NftMatch::ServiceSet(set) => service::add_service(nft, set),
+        NftMatch::DestinationServiceSet(version, set) => {
+            service::add_destination_service(nft, *version, set);
         }
         NftMatch::CtOriginalPorts(ports) => {
             add_protocol(nft, ports.protocol());

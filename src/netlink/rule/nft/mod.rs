@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod limits;
 mod original;
+mod service;
 mod set_key;
 mod statement;
 

@@ -113,7 +113,7 @@ impl<'a> Changer<'a> {
         let (mut added, mut failed, mut flows) = (0, 0, engine.as_ref().map(|_| 0));
         stream::lines(|lines| {
             let (grants, errors) = self.read(&lines);
-            console.warn(&errors);
+            console.warn_each(&errors);
             failed += errors.len();
             self.add(&grants)?;
             added += grants.len();

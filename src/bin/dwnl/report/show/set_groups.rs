@@ -61,6 +61,9 @@ fn sources(sets: &[&SetReport]) -> String {
 /// What a set holds that is not a group's.
 fn other(set: &SetReport) -> String {
     let text = match set.definition {
+        Some(SetKind::Published { .. } | SetKind::PublishedAt { .. }) => {
+            return Count(set.element_count.unwrap_or_default(), "published port").to_string();
+        }
         Some(SetKind::DynamicPorts) => "published ports, managed by the kernel",
         Some(SetKind::RefusedSources { .. }) => "refused sources, recorded by the kernel",
         Some(SetKind::BannedHosts { .. }) => "single addresses, banned by hand",

@@ -41,7 +41,7 @@ impl<'a> DeniedReport<'a> {
         verbose: bool,
     ) -> Vec<DeniedReport<'a>> {
         let report = |(index, entry): (usize, &'a Deny)| {
-            let counted = counters.denied.iter().find(|it| it.index == index);
+            let counted = counters.denied.get(index).filter(|it| it.index == index);
             DeniedReport {
                 entry: entry.name().map(|name| &**name),
                 entry_location: entry.at().map(LocationReport::from),
@@ -59,12 +59,17 @@ impl<'a> DeniedReport<'a> {
     }
 }
 
+/// Maximum number of entries that are listed, unless all are to be shown.
+const SHOWN_MAX: usize = 10;
+
 /// `denied:    bans 1,234 packets, scanners 0`
-pub fn write_denied(out: &mut dyn Write, denied: &[DeniedReport]) -> io::Result<()> {
+pub fn write_denied(out: &mut dyn Write, denied: &[DeniedReport], verbose: bool) -> io::Result<()> {
     if denied.is_empty() {
         return Ok(());
     }
-    let words: Vec<String> = denied
+    let shown = if verbose { denied.len() } else { denied.len().min(SHOWN_MAX) };
+    let (shown, others) = denied.split_at(shown);
+    let mut words: Vec<String> = shown
         .iter()
         .map(|entry| {
             let name = Escaped(entry.entry.unwrap_or("(no name)"));
@@ -73,5 +78,8 @@ pub fn write_denied(out: &mut dyn Write, denied: &[DeniedReport]) -> io::Result<
             format!("{name} {} {unit}", Thousands(usize::try_from(packets).unwrap_or(usize::MAX)))
         })
         .collect();
+    if !others.is_empty() {
+        words.push(format!("{} more; -v shows all", Thousands(others.len())));
+    }
     line(out, "denied", &words.join(", "))
 }

@@ -19,10 +19,10 @@ use dwnl::state::Metadata;
 use dwnl::{EntryCounters, GuardDrops, Policy};
 use serde::Serialize;
 
-use super::apply_report::uncovered_ports;
 use super::count::Counts;
 use super::grants::GrantCounts;
 use super::names::NameReport;
+use super::published::serialize_published;
 use super::refused::path_key;
 use crate::control::{RepairRecord, RunningWatch};
 
@@ -53,7 +53,7 @@ pub struct Status<'a> {
     /// The entries that deny, in their order.
     pub denied: Vec<DeniedReport<'a>>,
     /// Published ports that no entry of the policy covers.
-    #[serde(serialize_with = "uncovered_ports")]
+    #[serde(serialize_with = "serialize_published")]
     pub uncovered_ports: Vec<PublishedPort>,
     /// Ports of the policy that Docker does not publish.
     pub unpublished_ports: Vec<UnpublishedReport<'a>>,

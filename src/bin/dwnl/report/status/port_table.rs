@@ -42,26 +42,46 @@ struct Line<'a> {
 
 /// Writes the table. With `verbose`, neither lines nor sources are cut.
 pub fn write_ports(out: &mut dyn Write, ports: &[PortReport], verbose: bool) -> io::Result<()> {
-    let lines = lines(ports);
-    let shown = if verbose { lines.len() } else { shown(&lines) };
-    let (lines, hidden) = lines.split_at(shown);
+    let mut lines = lines(ports);
+    let mut hidden = 0;
+    if !verbose && lines.len() > LINES_MAX {
+        let blocked = take_blocked(&mut lines);
+        let rest = lines.split_off(shown(&lines, LINES_MAX - blocked.iter().count()));
+        hidden = rest.iter().map(|line| line.count).sum();
+        lines.extend(blocked);
+    }
     let rows = |room| lines.iter().map(|line| line.cells(room)).collect();
     let room = Table::new(COLUMNS, rows(0)).room(SOURCES, WIDTH);
     let room = if verbose { usize::MAX } else { room.max(SOURCES_MIN) };
     Table::new(COLUMNS, rows(room)).write(out)?;
-    match hidden.iter().map(|line| line.count).sum::<usize>() {
+    match hidden {
         0 => Ok(()),
         more => writeln!(out, "{REMARK}{} more; -v shows all{REMARK:#}", Count(more, "line")),
     }
 }
 
-/// How many lines to show: no port without its last entry.
-fn shown(lines: &[Line]) -> usize {
-    if lines.len() <= LINES_MAX {
+/// How many lines to show, at most `maximum`: no port without its last entry.
+fn shown(lines: &[Line], maximum: usize) -> usize {
+    if lines.len() <= maximum {
         return lines.len();
     }
     let is_start = |index: &usize| lines[*index].count > 0;
-    (1..LINES_MAX).rev().find(is_start).unwrap_or(LINES_MAX - 1)
+    (1..maximum).rev().find(is_start).unwrap_or(maximum - 1)
+}
+
+/// One line for all ports that nobody can reach, in place of theirs if they are many.
+fn take_blocked<'a>(lines: &mut Vec<Line<'a>>) -> Option<Line<'a>> {
+    const FEW: usize = 3;
+    if lines.iter().filter(|it| it.state == PortState::Blocked).count() <= FEW {
+        return None;
+    }
+    let (blocked, others): (Vec<Line>, Vec<Line>) =
+        std::mem::take(lines).into_iter().partition(|it| it.state == PortState::Blocked);
+    *lines = others;
+    let count = blocked.iter().map(|line| line.count).sum();
+    let refused = PortRefusals::sum(blocked.iter().filter_map(|line| line.refused.as_ref()));
+    let ports = format!("{} others; -v lists them", Thousands(count));
+    Some(Line { ports, entry: None, state: PortState::Blocked, refused, count })
 }
 
 fn lines<'a>(ports: &'a [PortReport<'a>]) -> Vec<Line<'a>> {

@@ -1,6 +1,6 @@
 //! The published ports, and who may reach each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 
 use dwnl::engine::PolicyCounters;
@@ -10,8 +10,8 @@ use dwnl::{Policy, PortCounters, PortCoverage};
 use serde::Serialize;
 
 use super::super::access::{SHOWN_MAX, texts};
-use super::super::apply_report::PublishedReport;
 use super::super::format::LocationReport;
+use super::super::published::PublishedReport;
 use super::refusals::{PortRefusals, Refusals};
 
 /// A published port, or consecutive ones, with the entries that cover it.
@@ -78,6 +78,21 @@ pub struct UnpublishedReport<'a> {
     pub published_as: Vec<String>,
 }
 
+/// The counters by the index of their entry and by their ports.
+struct CounterIndex<'a>(HashMap<(usize, Ports), &'a PortCounters>);
+
+impl CounterIndex<'_> {
+    fn of(counters: &PolicyCounters) -> CounterIndex<'_> {
+        let mut index = HashMap::new();
+        for entry in &counters.entries {
+            for counted in &entry.ports {
+                index.entry((entry.index, counted.ports)).or_insert(counted);
+            }
+        }
+        CounterIndex(index)
+    }
+}
+
 impl<'a> PortReport<'a> {
     /// The published ports in their order. With `verbose`, all sources are listed.
     pub fn all(
@@ -87,9 +102,10 @@ impl<'a> PortReport<'a> {
         refusals: Option<&Refusals>,
         verbose: bool,
     ) -> Vec<PortReport<'a>> {
+        let counters = CounterIndex::of(counters);
         let report = |coverage: &PortCoverage| PortReport {
             refused: refusals.map(|refusals| refusals.at(&coverage.published)),
-            ..PortReport::new(policy, coverage, counters, verbose)
+            ..PortReport::new(policy, coverage, &counters, verbose)
         };
         let mut reports: Vec<PortReport> = coverage.iter().map(report).collect();
         reports.sort_by(|a, b| a.order.cmp(&b.order));
@@ -99,16 +115,13 @@ impl<'a> PortReport<'a> {
     fn new(
         policy: &'a Policy,
         coverage: &PortCoverage,
-        counters: &PolicyCounters,
+        counters: &CounterIndex,
         verbose: bool,
     ) -> PortReport<'a> {
-        let counted = |index: usize, ports: Ports| {
-            let entry = counters.entries.iter().find(|it| it.index == index)?;
-            entry.ports.iter().find(|it| it.ports == ports)
-        };
         let entries = coverage.entries.iter().filter_map(|(index, ports)| {
             let entry = policy.allow().get(*index)?;
-            Some(EntryReport::new(entry, *ports, counted(*index, *ports), verbose))
+            let counted = counters.0.get(&(*index, *ports)).copied();
+            Some(EntryReport::new(entry, *ports, counted, verbose))
         });
         let peers = policy.guard().swarm_peers().filter(|_| coverage.is_for_swarm_peers);
         let peers = peers.map(|peers| EntryReport::swarm_peers(coverage, peers, verbose));

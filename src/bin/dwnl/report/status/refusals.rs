@@ -1,10 +1,11 @@
 //! What was refused at the published ports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use dwnl::model::{
-    Docker, PublishedPort, Recording, RefusalPath, RefusedPort, RefusedReport, RefusedSource,
+    Docker, Protocol, PublishedPort, Recording, RefusalPath, RefusedPort, RefusedReport,
+    RefusedSource,
 };
 use ipnetwork::IpNetwork;
 use serde::Serialize;
@@ -14,6 +15,8 @@ use super::super::refused::time;
 /// What the guard refused, on a host with these routed networks.
 pub struct Refusals<'a> {
     report: &'a RefusedReport,
+    ports: BTreeMap<(Protocol, u16), Vec<&'a RefusedPort>>,
+    sources: BTreeMap<(Protocol, u16), Vec<&'a RefusedSource>>,
     /// When it was read.
     now: SystemTime,
     /// The containers' addresses in routed networks.
@@ -38,21 +41,31 @@ impl<'a> Refusals<'a> {
         docker: &Docker,
         now: SystemTime,
     ) -> Option<Refusals<'a>> {
+        if report.recording != Recording::Active {
+            return None;
+        }
+        let (mut ports, mut sources) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for port in &report.ports {
+            ports.entry((port.protocol, port.port)).or_default().push(port);
+        }
+        for source in &report.sources {
+            sources.entry((source.protocol, source.port)).or_default().push(source);
+        }
         let routed = docker.routed_ports.iter().filter_map(|it| it.address).collect();
-        (report.recording == Recording::Active).then_some(Refusals { report, now, routed })
+        Some(Refusals { report, ports, sources, now, routed })
     }
 
     /// What was refused at a published port, whatever the destination address was.
     pub fn at(&self, published: &PublishedPort) -> PortRefusals {
         let is_routed = published.address.is_some_and(|address| self.routed.contains(&address));
-        let is_there = |path: RefusalPath, protocol, port| {
-            (path == RefusalPath::ContainerAddress) == is_routed
-                && published.ports.has(protocol, port)
-        };
-        let ports = self.report.ports.iter();
-        let ports = ports.filter(|it: &&RefusedPort| is_there(it.path, it.protocol, it.port));
-        let sources = self.report.sources.iter();
-        let sources = sources.filter(|it: &&RefusedSource| is_there(it.path, it.protocol, it.port));
+        let is_there = |path| (path == RefusalPath::ContainerAddress) == is_routed;
+        let (first, last) = (published.ports.first(), published.ports.last());
+        let protocol = published.ports.protocol();
+        let range = (protocol, first)..=(protocol, last);
+        let ports = self.ports.range(range.clone()).flat_map(|(_, ports)| ports);
+        let ports = ports.filter(|it| is_there(it.path));
+        let sources = self.sources.range(range).flat_map(|(_, sources)| sources);
+        let sources = sources.filter(|it| is_there(it.path));
         let last = sources.min_by_key(|it| it.last);
         PortRefusals {
             packets: ports.map(|it| it.packets).fold(0, u64::saturating_add),

@@ -1,5 +1,6 @@
 //! The report of `status` for people: one screen.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -7,13 +8,14 @@ use nix::unistd::{Uid, User};
 
 use super::super::Report;
 use super::super::count::{Count, Thousands};
-use super::super::format::{Escaped, join_and};
+use super::super::format::{Escaped, join_and, join_limited};
+use super::super::names::NameReport;
 use super::super::style::{ERROR, HEADING, WARNING};
 use super::denied::write_denied;
 use super::port_table::write_ports;
 use super::{
-    DropReport, FileReport, FileState, KernelReport, LimitedReport, RepairReport, Status,
-    StoredReport, UnpublishedReport, WatchReport,
+    DropReport, FileReport, FileState, KernelReport, LimitedReport, RepairReport, ScheduleReport,
+    Status, StoredReport, UnpublishedReport, WatchReport,
 };
 
 impl Report for Status<'_> {
@@ -25,31 +27,49 @@ impl Report for Status<'_> {
         if let Some(previous) = &self.previous {
             line(out, "previous", &format!("applied {}", previous.words()))?;
         }
-        for name in &self.names {
-            line(out, "name", &Escaped(name.words()).to_string())?;
-        }
+        self.write_list(out, (HEADING, "name"), self.names.iter().map(NameReport::words))?;
         self.write_drops(out)?;
-        write_denied(out, &self.denied)?;
+        write_denied(out, &self.denied, self.verbose)?;
         if let Some(by_hand) = &self.by_hand {
             line(out, "by hand", &by_hand.sentence())?;
         }
         self.write_limited(out)?;
         self.write_ports(out)?;
         self.write_unpublished(out)?;
-        for schedule in &self.schedules {
-            line(out, "schedule", &Escaped(schedule.words()).to_string())?;
-        }
-        for limitation in &self.limitations {
-            styled_line(out, WARNING, "limit", &Escaped(limitation).to_string())?;
-        }
-        for warning in &self.warnings {
-            styled_line(out, WARNING, "warning", &Escaped(warning).to_string())?;
-        }
-        Ok(())
+        self.write_list(
+            out,
+            (HEADING, "schedule"),
+            self.schedules.iter().map(ScheduleReport::words),
+        )?;
+        self.write_list(out, (WARNING, "limit"), self.limitations.iter())?;
+        self.write_list(out, (WARNING, "warning"), self.warnings.iter())
     }
 }
 
+/// Maximum number of lines with the same label, unless all are to be shown.
+const LINES_MAX: usize = 5;
+
 impl Status<'_> {
+    /// Writes a line with this label for each text; of very many only the first.
+    fn write_list<T: Display>(
+        &self,
+        out: &mut dyn Write,
+        (style, label): (Style, &str),
+        texts: impl ExactSizeIterator<Item = T>,
+    ) -> io::Result<()> {
+        let shown = if self.verbose { texts.len() } else { LINES_MAX };
+        let more = texts.len().saturating_sub(shown);
+        for text in texts.take(shown) {
+            styled_line(out, style, label, &Escaped(text).to_string())?;
+        }
+        match more {
+            0 => Ok(()),
+            more => {
+                styled_line(out, style, label, &format!("{} more; -v shows all", Thousands(more)))
+            }
+        }
+    }
+
     fn write_policy(&self, out: &mut dyn Write) -> io::Result<()> {
         let is_in_force = self.kernel.as_ref().is_some_and(|kernel| kernel.is_in_sync);
         let state = if is_in_force { "in force since" } else { "applied" };
@@ -82,12 +102,11 @@ impl Status<'_> {
 
     /// What entries did not admit because of their limits.
     fn write_limited(&self, out: &mut dyn Write) -> io::Result<()> {
-        for LimitedReport { entry, limits, packets } in &self.limited {
+        let text = |LimitedReport { entry, limits, packets }: &LimitedReport| {
             let packets = Count(usize::try_from(*packets).unwrap_or(usize::MAX), "packet");
-            let text = format!("{packets} above {limits} of {}", Escaped(entry));
-            line(out, "limited", &text)?;
-        }
-        Ok(())
+            format!("{packets} above {limits} of {entry}")
+        };
+        self.write_list(out, (HEADING, "limited"), self.limited.iter().map(text))
     }
 
     fn write_watch(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -161,10 +180,9 @@ impl Status<'_> {
 
     /// One line for all ports that are simply not published, and one for each container's port.
     fn write_unpublished(&self, out: &mut dyn Write) -> io::Result<()> {
-        const SHOWN_MAX: usize = 5;
         let (mistaken, others): (Vec<_>, Vec<_>) =
             self.unpublished_ports.iter().partition(|it| !it.published_as.is_empty());
-        let shown = if self.verbose { others.len() } else { SHOWN_MAX };
+        let shown = if self.verbose { others.len() } else { LINES_MAX };
         let mut words: Vec<String> = others.iter().take(shown).map(|it| it.words()).collect();
         if others.len() > words.len() {
             words.push(format!("{} more", others.len() - words.len()));
@@ -172,14 +190,11 @@ impl Status<'_> {
         if !words.is_empty() {
             line(out, "unused", &format!("Docker does not publish {}", join_and(&words)))?;
         }
-        mistaken.iter().try_for_each(|it| {
-            let published = it.published_as.join(", ");
-            let text = format!(
-                "{} is the container's port; Docker publishes it as {published}",
-                it.words()
-            );
-            line(out, "unused", &text)
-        })
+        let text = |it: &&UnpublishedReport| {
+            let published = join_limited(&it.published_as);
+            format!("{} is the container's port; Docker publishes it as {published}", it.words())
+        };
+        self.write_list(out, (HEADING, "unused"), mistaken.iter().map(text))
     }
 }
 
