@@ -1,6 +1,5 @@
 //! The report of `apply` and `remove`.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 

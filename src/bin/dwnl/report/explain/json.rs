@@ -12,9 +12,9 @@ use dwnl::simulate::{Doubt, Effect, Step};
 use serde::Serialize;
 
 use super::{Explain, sentences};
-use crate::report::apply_report::PublishedReport;
 use crate::report::format::OriginReport;
 use crate::report::grants::GrantJson;
+use crate::report::published::PublishedReport;
 use crate::report::status::KernelReport;
 
 /// The object.
