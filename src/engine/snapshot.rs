@@ -7,6 +7,7 @@ use super::connection::{Connection, DumpStatus};
 use super::set_cache::SetCache;
 use super::set_reader::{self, PendingSet};
 use super::{ATTEMPTS_MAX, Error, docker};
+use crate::docker::Discovery;
 use crate::model::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
 use crate::netlink::{Dump, decode_chain, decode_rule, decode_set, decode_table, is_anonymous};
 
@@ -37,6 +38,8 @@ struct SnapshotReader<'a> {
     tables: &'a BTreeSet<&'a TablePath>,
     /// The chains whose rules have to be read to discover Docker's ports and bridges.
     docker: Vec<ChainPath>,
+    /// What the rules that were read reveal.
+    discovery: Discovery,
 }
 
 impl<'a> SnapshotReader<'a> {
@@ -46,7 +49,8 @@ impl<'a> SnapshotReader<'a> {
         cache: &'a SetCache,
         tables: &'a BTreeSet<&'a TablePath>,
     ) -> SnapshotReader<'a> {
-        SnapshotReader { connections, routes, cache, tables, docker: Vec::new() }
+        let (docker, discovery) = (Vec::new(), Discovery::default());
+        SnapshotReader { connections, routes, cache, tables, docker, discovery }
     }
 
     /// The snapshot; `None` if the ruleset changed while it was read.
@@ -60,9 +64,12 @@ impl<'a> SnapshotReader<'a> {
                 }
             }
         }
-        let chains = std::mem::take(&mut self.docker);
-        let dumped =
-            docker::discover(&mut self.connections[0], self.routes, chains, &mut snapshot)?;
+        // The rules of the others have been read with their tables.
+        let mut chains = std::mem::take(&mut self.docker);
+        chains.retain(|chain| !snapshot.tables.contains_key(&chain.table));
+        let discovery = std::mem::take(&mut self.discovery);
+        let connection = &mut self.connections[0];
+        let dumped = docker::discover(connection, self.routes, (discovery, chains), &mut snapshot)?;
         Ok((dumped == DumpStatus::Complete).then_some(snapshot))
     }
 
@@ -98,11 +105,13 @@ impl<'a> SnapshotReader<'a> {
         for path in paths {
             let Some(table) = snapshot.tables.get_mut(&path) else { continue };
             let what = Dump::Rules { table: &path.table, chain: None };
+            let mut docker = docker::Reader::new(&path, &self.docker, &mut self.discovery);
             let dumped =
                 self.connections[0].dump(what, family, snapshot.generation, |message| {
                     let Some((_, chain, rule)) = decode_rule(message.attributes(), family) else {
                         return false;
                     };
+                    docker.read(&chain, &message);
                     if let Some(chain) = table.chains.get_mut(&chain) {
                         chain.rules.push(rule);
                     }
