@@ -28,6 +28,7 @@ mod own;
 mod published;
 mod refused;
 mod resolve;
+mod retained;
 mod return_rule;
 mod set_rules;
 mod sets;
@@ -66,7 +67,7 @@ pub(crate) use guard::{
     named_bridges as guarded_bridges, refuses_when_empty,
 };
 pub(crate) use installed::{Installed, admitting_rules, blocks, denying_rules, installed};
-pub(crate) use known::{forgets_ports, unknown_ports};
+pub(crate) use known::unknown_ports;
 pub(crate) use learned::is_learned;
 pub(crate) use limitation::limitations;
 pub use limitation::{Limitation, UnknownSockets, guards_new_ports};
@@ -74,6 +75,7 @@ pub(crate) use limits::admits;
 pub(crate) use published::is_published_set;
 pub(crate) use refused::refusal_sets;
 pub use resolve::{ResolveError, resolve};
+pub(crate) use retained::forgets_ports;
 pub use return_rule::installed_translations;
 pub(crate) use sockets::{
     CONTAINER_SOCKET, LOCAL_SOCKET, holds_guard, holds_socket_match, judges_all_others,

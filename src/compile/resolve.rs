@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::guard::{BRIDGED, FORWARD, INPUT, INSIDE, TRANSLATED, by, from_bridge, to_bridge};
-use super::known::retained_ports;
 use super::own::{goto, rule};
 use super::published::PublishedRules;
+use super::retained::retained_ports;
 use super::return_rule::{foreign_translations, leave_out_return_rule};
 use super::{GUARD, base_rule, own_table, sockets};
 use crate::docker::{INGRESS, NAMED_BRIDGES, is_generated_bridge_name};

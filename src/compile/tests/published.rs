@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::known::{known_ports, retained_ports, unknown_ports};
+use super::super::known::{known_ports, unknown_ports};
 use super::super::published::PublishedRules;
+use super::super::retained::retained_ports;
 use super::super::{compile, own_table, resolve};
 use super::published;
 use crate::docker::PortIndex;

@@ -4,15 +4,14 @@ use std::net::IpAddr;
 
 use super::expression::Expression;
 use crate::model::{Endpoint, IpVersion};
-use crate::netlink::uapi::payload_base;
+use crate::netlink::uapi::{destination_port, payload_base};
 
-/// Where the destination port is in the header of TCP, UDP and SCTP, and its length, in bytes.
-pub const PORT_OFFSET: u32 = 2;
-pub const PORT_LENGTH: u32 = 2;
-
-/// The loading of that port.
-pub const PORT: Expression =
-    Expression::Payload { base: payload_base::TRANSPORT, offset: PORT_OFFSET, length: PORT_LENGTH };
+/// The loading of the destination port.
+pub const PORT: Expression = Expression::Payload {
+    base: payload_base::TRANSPORT,
+    offset: destination_port::OFFSET,
+    length: destination_port::LENGTH,
+};
 
 /// An address in the IP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

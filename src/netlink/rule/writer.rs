@@ -1,9 +1,10 @@
 //! The expressions that rules of iptables and of nft have in common.
 
 use ipnetwork::IpNetwork;
-use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload, TransportHeaderField};
+use nftnl::expr::{Bitwise, Cmp, CmpOp, Meta, NetworkHeaderField, Payload};
 
-use super::header::{AddressField, PORT_LENGTH, PORT_OFFSET, octets};
+use super::expression::destination_port;
+use super::header::{AddressField, octets};
 use crate::model::{INTERFACE_NAME_MAX, Interface, Ports, Protocol, Shard};
 
 /// Maximum number of expressions that the kernel takes in a rule (`NFT_RULE_MAXEXPRS`).
@@ -66,13 +67,6 @@ fn load_network_header(nft: &mut nftnl::Rule, offset: u32, length: usize) {
 /// `tcp dport`, behind the protocol.
 pub fn load_port(nft: &mut nftnl::Rule) {
     nft.add_expr(&destination_port());
-}
-
-/// The loading of the packet's own destination port.
-pub fn destination_port() -> Payload {
-    // The crate calls these bits, but writes them as the bytes that the kernel counts in.
-    let field = TransportHeaderField::Raw { offset_bits: PORT_OFFSET, length_bits: PORT_LENGTH };
-    Payload::Transport(field)
 }
 
 /// `443`, `8000-8100`, behind the loading of a port.

@@ -31,6 +31,12 @@ pub mod payload_base {
     pub const TRANSPORT: u32 = 2;
 }
 
+/// Where the destination port is in the header of TCP, UDP and SCTP, and its length, in bytes.
+pub mod destination_port {
+    pub const OFFSET: u32 = 2;
+    pub const LENGTH: u32 = 2;
+}
+
 /// `NFT_CMP_*`.
 pub mod cmp_operation {
     pub const EQ: u32 = 0;

@@ -10,14 +10,12 @@ mod write;
 use std::borrow::Cow;
 use std::fmt;
 
-use super::header::{PORT_LENGTH, PORT_OFFSET};
-
 pub use labels::{CtDirection, CtLabels, SetCtLabels};
 pub use trace::SetNftrace;
 pub use update_set::{ElementState, Limit, UpdateSet};
 pub use write::{
     Counter, CtOriginal, FibDaddrType, HostToNetwork, Load, Log, Lookup, MetaKey, NegatedLookup,
-    SocketKey, XtMatch, XtTarget,
+    SocketKey, XtMatch, XtTarget, destination_port,
 };
 
 /// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
@@ -225,7 +223,7 @@ impl fmt::Display for Expression<'_> {
                 write!(f, "[ct original {key} => {register}]")
             }
             Expression::Field { register, field: Field::Port } => {
-                write!(f, "[payload {PORT_LENGTH}b @ header 2 + {PORT_OFFSET} => {register}]")
+                write!(f, "[payload 2b @ header 2 + 2 => {register}]")
             }
             Expression::LimitInSet { set, timeout, limit } => {
                 write!(f, "[dynset update @{set} timeout {timeout}ms {limit}]")

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::{Expression, Field, Limit, VerdictCode};
 use crate::netlink::attribute::Attribute;
-use crate::netlink::rule::header::{PORT_LENGTH, PORT_OFFSET};
 use crate::netlink::uapi;
 
 impl<'a> Expression<'a> {
@@ -41,8 +40,8 @@ impl<'a> Expression<'a> {
             "payload"
                 if number(uapi::payload::SOURCE).is_none()
                     && number(uapi::payload::BASE) == Some(uapi::payload_base::TRANSPORT)
-                    && number(uapi::payload::OFFSET) == Some(PORT_OFFSET)
-                    && number(uapi::payload::LENGTH) == Some(PORT_LENGTH) =>
+                    && number(uapi::payload::OFFSET) == Some(uapi::destination_port::OFFSET)
+                    && number(uapi::payload::LENGTH) == Some(uapi::destination_port::LENGTH) =>
             {
                 Expression::Field {
                     register: number(uapi::payload::DESTINATION)?,

@@ -3,11 +3,11 @@
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 
+use nftnl::expr::{Payload, TransportHeaderField};
 use nftnl::nftnl_sys as sys;
 
 use super::Field;
 use crate::model::LogTarget;
-use crate::netlink::rule::writer::destination_port;
 use crate::netlink::uapi;
 
 /// An xt match.
@@ -115,6 +115,14 @@ impl nftnl::expr::Expression for MetaKey {
         }
         expression
     }
+}
+
+/// The loading of the packet's own destination port.
+pub fn destination_port() -> Payload {
+    // The crate calls these bits, but writes them as the bytes that the kernel counts in.
+    let (offset_bits, length_bits) =
+        (uapi::destination_port::OFFSET, uapi::destination_port::LENGTH);
+    Payload::Transport(TransportHeaderField::Raw { offset_bits, length_bits })
 }
 
 /// A further field of a concatenation, loaded into the register that this number stands for
