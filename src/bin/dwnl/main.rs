@@ -6,8 +6,11 @@
 //! | `watch` | the command that does not end: policy files, signals, log, metrics |
 //! | `confirm` | the trial of a policy that has to be confirmed |
 //! | `control` | the lock of a running `watch`, and requests to it |
+//! | `by_hand` | changes of what is allowed and denied by hand |
 //! | `doctor` | checks of the host, and the facts that they need |
 //! | `apply` | the report of an applied policy |
+//! | `preview` | the report of what applying a policy would change |
+//! | `status` | what the status is made of |
 //! | `lookup` | what a policy names and does not say: the addresses of names |
 //! | `state` | the last valid policy and the one before it, and what was looked up last |
 //! | `directory` | files that are replaced as a whole |
@@ -19,6 +22,7 @@
 //! | the library | everything else |
 
 mod apply;
+mod by_hand;
 mod cli;
 mod confirm;
 mod control;
@@ -26,8 +30,10 @@ mod directory;
 mod doctor;
 mod logging;
 mod lookup;
+mod preview;
 mod report;
 mod state;
+mod status;
 mod warnings;
 mod watch;
 mod wrap;

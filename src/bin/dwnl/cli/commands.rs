@@ -27,9 +27,10 @@ use super::{Console, INVALID, capabilities, grants, service_user, source_list, t
 use crate::apply::{self, Findings};
 use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::lookup::{Freshness, Names, containers};
+use crate::preview;
 use crate::report::{ApplyReport, Check, Difference, GrantCounts, Operation, Rules, Show};
 use crate::state::{Fallback, Recorder, StateOptions, Store};
-use crate::warnings::{host_warnings, plan_warnings};
+use crate::warnings::host_warnings;
 use crate::watch::{Endpoints, Signals, Watch};
 
 /// The exit status of `plan --exit-code` if sources would gain or lose access.
@@ -108,7 +109,7 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let mut names = Names::default();
-    let Prepared { policy, desired, mut engine, mut warnings } = prepare(&args.namespace, || {
+    let Prepared { policy, desired, mut engine, warnings } = prepare(&args.namespace, || {
         let (policy, warnings) = read(args, console)?;
         let store = names_store(&policy, &args.state, &args.namespace);
         names.resolve_for(policy, warnings, store.as_ref(), console)
@@ -116,14 +117,10 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let progress = console.progress("comparing the policy with the kernel");
     let preview = engine.preview_policy(&policy, &desired)?;
     drop(progress);
-    let mut difference = Difference::preview(&preview, console.verbose());
+    let mut difference = preview::report(&mut engine, &policy, &preview, console.verbose())?;
     difference.set_names(names.labels(&policy));
-    let mut found = plan_warnings(&policy, &preview);
-    found.extend(host_warnings(&mut engine, &policy, &preview.outcome.docker));
-    console.warn(&found);
-    warnings.extend(found);
-    difference.warnings = warnings;
-    difference.by_hand = GrantCounts::new(&engine.grant_summary()?, SystemTime::now());
+    console.warn(&difference.warnings);
+    difference.warnings.splice(..0, warnings);
     console.report(&difference)?;
     let status = preview.outcome.cause.filter(|_| args.exit_code).map_or(0, |cause| match cause {
         Cause::Access => ACCESS_CHANGES,

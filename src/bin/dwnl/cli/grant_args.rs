@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use dwnl::model::{Grant, GrantAction, Name};
+use dwnl::model::{GrantAction, Name};
 
 use super::args::{Namespace, PolicyFile, StateArgs};
+use crate::by_hand::{duration, note};
 
 /// The arguments of `allow`.
 #[derive(Debug, Args)]
@@ -115,25 +116,5 @@ impl RevokeArgs {
             Only::Allow => GrantAction::Allow,
             Only::Deny => GrantAction::Deny,
         })
-    }
-}
-
-/// A time that the kernel can keep.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration.is_zero() || duration > Grant::LONGEST {
-        return Err("use a duration of up to 100 years".to_owned());
-    }
-    Ok(duration)
-}
-
-/// A note that nft can print and read.
-pub fn note(text: &str) -> Result<Name, String> {
-    if text.len() > Grant::NOTE_MAX {
-        return Err(format!("it is longer than {} bytes", Grant::NOTE_MAX));
-    }
-    match text.chars().find(|c| c.is_control() || *c == '"') {
-        Some(c) => Err(format!("it contains {c:?}")),
-        None => Ok(text.into()),
     }
 }

@@ -4,31 +4,31 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
-use dwnl::Engine;
-use dwnl::engine::GrantTable;
 use dwnl::model::{Grant, GrantAction};
+use dwnl::policy::LoadedPolicy;
+use dwnl::{Engine, Policy};
 
-use super::super::args::Namespace;
+use super::super::args::{Namespace, PolicyFile};
 use super::super::commands::{self, state_options};
 use super::super::grant_args::{AllowArgs, DenyArgs, RevokeArgs, Terms};
 use super::super::{Console, FAILED, capabilities};
-use super::line::{Target, ports_of, source_of};
-use super::{stream, target};
+use super::stream;
+use crate::by_hand::{Book, Target, denials, ports_of, ports_or_entries, source_of};
 use crate::report::{Granted, Revoked};
-use crate::state::{StateOptions, Store, StoreError, StoredGrant};
+use crate::state::{Store, StoreError};
 
 /// What stands for standard input.
 const STDIN: &str = "-";
 
 /// Lets a source in.
 pub fn allow(args: &AllowArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let state = state_options(&args.state, &args.namespace);
-    let changer = Changer::open(GrantAction::Allow, &args.terms, &args.namespace, state);
+    let store = Store::open(state_options(&args.state, &args.namespace));
+    let changer = Changer::open(GrantAction::Allow, &args.terms, &args.namespace, store);
     if args.source == STDIN {
         return changer?.stream(args.ports.is_empty(), None, console);
     }
     let source = source_of(&args.source).map_err(anyhow::Error::msg)?;
-    let ports = target::ports(&args.ports, &args.policy)?;
+    let ports = ports_or_entries(&args.ports, || load(&args.policy))?;
     if ports.is_empty() {
         bail!("name the ports, or an entry of the policy, to let {source} in at");
     }
@@ -37,14 +37,15 @@ pub fn allow(args: &AllowArgs, console: &Console) -> anyhow::Result<ExitCode> {
     }
     let target = Target { source, ports, duration: None };
     let grants = target.grants(GrantAction::Allow, args.terms.duration, None);
-    let warnings = target::denials(&grants, &args.policy);
+    // A policy that cannot be read denies nothing that is known.
+    let warnings = load(&args.policy).map_or(Vec::new(), |policy| denials(&grants, &policy));
     changer?.change(&target, None, warnings, console)
 }
 
 /// Keeps a source out.
 pub fn deny(args: &DenyArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let state = state_options(&args.state, &args.namespace);
-    let changer = Changer::open(GrantAction::Deny, &args.terms, &args.namespace, state);
+    let store = Store::open(state_options(&args.state, &args.namespace));
+    let changer = Changer::open(GrantAction::Deny, &args.terms, &args.namespace, store);
     let engine = args.cut.then(|| commands::open(args.namespace.path()));
     if args.source == STDIN {
         return changer?.stream(args.ports.is_empty(), engine.transpose()?, console);
@@ -56,12 +57,15 @@ pub fn deny(args: &DenyArgs, console: &Console) -> anyhow::Result<ExitCode> {
     changer?.change(&target, engine.transpose()?, Vec::new(), console)
 }
 
+fn load(file: &PolicyFile) -> anyhow::Result<Policy> {
+    Ok(LoadedPolicy::load_from(file.path(), file.base_directory()).policy?)
+}
+
 /// Adds grants or bans.
 struct Changer<'a> {
     action: GrantAction,
     terms: &'a Terms,
-    table: GrantTable,
-    store: Result<Option<Store>, StoreError>,
+    book: Book,
 }
 
 impl<'a> Changer<'a> {
@@ -69,10 +73,9 @@ impl<'a> Changer<'a> {
         action: GrantAction,
         terms: &'a Terms,
         namespace: &Namespace,
-        state: StateOptions,
+        store: Result<Option<Store>, StoreError>,
     ) -> anyhow::Result<Changer<'a>> {
-        let store = store(state);
-        Ok(Changer { action, terms, table: open_privileged(namespace)?, store })
+        Ok(Changer { action, terms, book: open_privileged(namespace, store)? })
     }
 
     /// Adds what the command line says, and reports it.
@@ -87,9 +90,9 @@ impl<'a> Changer<'a> {
             capabilities::keep_net_admin()?;
         }
         let grants = target.grants(self.action, self.terms.duration, self.terms.note.as_ref());
-        self.add(&grants)?;
+        self.book.add(&grants, self.terms.persist)?;
         if self.action == GrantAction::Allow {
-            warnings.extend(self.bans_of(&grants)?);
+            warnings.extend(self.book.bans_of(&grants)?);
         }
         console.warn(&warnings);
         let flows = cut(engine, &grants)?;
@@ -115,7 +118,7 @@ impl<'a> Changer<'a> {
             let (grants, errors) = self.read(&lines);
             console.warn_each(&errors);
             failed += errors.len();
-            self.add(&grants)?;
+            self.book.add(&grants, self.terms.persist)?;
             added += grants.len();
             if let (Some(engine), Some(flows)) = (&mut engine, &mut flows) {
                 *flows += engine.cut(&grants)?;
@@ -150,45 +153,6 @@ impl<'a> Changer<'a> {
         }
         Ok(target.grants(self.action, self.terms.duration, self.terms.note.as_ref()))
     }
-
-    fn add(&mut self, grants: &[Grant]) -> anyhow::Result<()> {
-        if grants.is_empty() {
-            return Ok(());
-        }
-        self.table.add(grants)?;
-        // What was stored for the same source and ports is replaced as well.
-        let is_same = |stored: &StoredGrant, grant: &Grant| {
-            stored.action() == grant.action
-                && (stored.source, stored.ports) == (grant.source, grant.ports)
-        };
-        match &self.store {
-            Ok(Some(store)) if self.terms.persist => {
-                let now = SystemTime::now();
-                store.change_grants(|stored| {
-                    stored.retain(|it| !grants.iter().any(|grant| is_same(it, grant)));
-                    stored.extend(grants.iter().map(|grant| StoredGrant::new(grant, now)));
-                })
-            }
-            Ok(Some(store)) => store.change_grants(|stored| {
-                stored.retain(|it| !grants.iter().any(|grant| is_same(it, grant)));
-            }),
-            Ok(None) if self.terms.persist => {
-                bail!("in force, but not stored: there is no state directory for this namespace")
-            }
-            Err(error) if self.terms.persist => bail!("in force, but not stored: {error}"),
-            Ok(None) | Err(_) => return Ok(()),
-        }
-        .context("in force, but not stored")
-    }
-
-    /// Warnings about bans that beat the grants.
-    fn bans_of(&mut self, grants: &[Grant]) -> anyhow::Result<Vec<String>> {
-        let present = self.table.read()?.grants;
-        let bans = present.iter().filter(|it| it.action == GrantAction::Deny);
-        let beats = |ban: &&Grant| grants.iter().any(|grant| grant.overlaps(ban));
-        let sentence = |ban: &Grant| format!("{ban} by hand, which a grant does not change");
-        Ok(bans.filter(beats).map(sentence).collect())
-    }
 }
 
 fn cut(engine: Option<Engine>, bans: &[Grant]) -> anyhow::Result<Option<usize>> {
@@ -198,37 +162,28 @@ fn cut(engine: Option<Engine>, bans: &[Grant]) -> anyhow::Result<Option<usize>> 
 
 /// Ends grants and bans.
 pub fn revoke(args: &RevokeArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let store = store(state_options(&args.state, &args.namespace));
-    let mut table = open(&args.namespace)?;
+    let store = Store::open(state_options(&args.state, &args.namespace));
+    let mut book = open(&args.namespace, store)?;
     let Some(source) = &args.source else {
-        let count = table.clear()?;
-        forget(&store, |_| true)?;
-        console.report(&Revoked::all(count))?;
+        console.report(&Revoked::all(book.clear()?))?;
         return Ok(ExitCode::SUCCESS);
     };
     if source == STDIN {
-        return revoke_stream(&mut table, &store, args.action(), console);
+        return revoke_stream(&mut book, args.action(), console);
     }
     let source = source_of(source).map_err(anyhow::Error::msg)?;
     let ports: Result<Vec<_>, _> = args.ports.iter().map(|ports| ports_of(ports)).collect();
     let ports = ports.map_err(anyhow::Error::msg)?.concat();
     let target = Target { source, ports, duration: None };
-    let ended = table.revoke(&target.places(), args.action())?;
-    forget_places(&store, std::slice::from_ref(&target), args.action())?;
-    let left = table.read()?.grants;
-    let left = left.iter().filter(|it| {
-        let same = |ports| Grant { source: target.source, ports, ..(*it).clone() };
-        target.places().iter().any(|(_, ports)| it.overlaps(&same(*ports)))
-    });
-    let warnings: Vec<String> = left.map(|it| format!("{it} by hand goes on")).collect();
+    let ended = book.revoke(std::slice::from_ref(&target), args.action())?;
+    let warnings = book.left_of(&target)?;
     console.warn(&warnings);
     console.report(&Revoked::new(&ended, warnings))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn revoke_stream(
-    table: &mut GrantTable,
-    store: &Result<Option<Store>, StoreError>,
+    book: &mut Book,
     action: Option<GrantAction>,
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
@@ -248,55 +203,27 @@ fn revoke_stream(
                 }
             }
         }
-        let places: Vec<_> = targets.iter().flat_map(Target::places).collect();
-        count += table.revoke(&places, action)?.len();
-        forget_places(store, &targets, action)
+        count += book.revoke(&targets, action)?.len();
+        Ok(())
     })?;
     console.report(&Revoked::stream(count, failed))?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn forget_places(
-    store: &Result<Option<Store>, StoreError>,
-    targets: &[Target],
-    action: Option<GrantAction>,
-) -> anyhow::Result<()> {
-    let places: Vec<_> = targets.iter().flat_map(Target::places).collect();
-    forget(store, |stored| {
-        action.is_none_or(|action| stored.action() == action)
-            && places.iter().any(|(source, ports)| stored.grant().is_within(source, *ports))
-    })
-}
-
-/// Takes what was revoked out of the store.
-fn forget(
-    store: &Result<Option<Store>, StoreError>,
-    is_revoked: impl Fn(&StoredGrant) -> bool,
-) -> anyhow::Result<()> {
-    match store {
-        Ok(Some(store)) => store
-            .change_grants(|stored| stored.retain(|it| !is_revoked(it)))
-            .context("ended, but still stored, so that it begins again when the rules are installed anew"),
-        Ok(None) | Err(_) => Ok(()),
-    }
-}
-
-/// The state directory, before capabilities are dropped.
-pub(super) fn store(options: StateOptions) -> Result<Option<Store>, StoreError> {
-    Store::open(options)
-}
-
-/// Opens the sets of grants and bans, and drops the capabilities that only this needs.
-pub(super) fn open(namespace: &Namespace) -> anyhow::Result<GrantTable> {
-    let table = open_privileged(namespace)?;
+/// Opens the grants and bans, and drops the capabilities that only this needs.
+pub(super) fn open(
+    namespace: &Namespace,
+    store: Result<Option<Store>, StoreError>,
+) -> anyhow::Result<Book> {
+    let book = open_privileged(namespace, store)?;
     capabilities::keep_net_admin()?;
-    Ok(table)
+    Ok(book)
 }
 
-fn open_privileged(namespace: &Namespace) -> anyhow::Result<GrantTable> {
+fn open_privileged(
+    namespace: &Namespace,
+    store: Result<Option<Store>, StoreError>,
+) -> anyhow::Result<Book> {
     capabilities::require_capabilities(namespace.path())?;
-    Ok(match namespace.path() {
-        Some(path) => GrantTable::open_in(path)?,
-        None => GrantTable::open()?,
-    })
+    Ok(Book::open(namespace.path(), store)?)
 }

@@ -6,21 +6,17 @@ use std::time::SystemTime;
 use super::super::Console;
 use super::super::commands::state_options;
 use super::super::grant_args::GrantsArgs;
-use super::change::{open, store};
+use super::change::open;
 use crate::report::Grants;
+use crate::state::Store;
 
 /// Prints the grants and bans. Changes nothing.
 pub fn grants(args: &GrantsArgs, console: &Console) -> anyhow::Result<ExitCode> {
-    let store = store(state_options(&args.state, &args.namespace));
-    let mut table = open(&args.namespace)?;
-    let report = table.read()?;
-    let stored = match store.and_then(|store| store.map(|it| it.grants()).transpose()) {
-        Ok(stored) => stored.unwrap_or_default(),
-        Err(error) => {
-            console.warn(&[format!("cannot read the state: {error}")]);
-            Vec::new()
-        }
-    };
+    let store = Store::open(state_options(&args.state, &args.namespace));
+    let mut book = open(&args.namespace, store)?;
+    let report = book.read()?;
+    let (stored, warning) = book.stored();
+    console.warn(warning.as_slice());
     console.report(&Grants::new(&report, &stored, SystemTime::now()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,10 +2,8 @@
 //! policy, until the kernel ends it.
 
 mod change;
-mod line;
 mod list;
 mod stream;
-mod target;
 
 pub use change::{allow, deny, revoke};
 pub use list::grants;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dwnl::model::{AddressSpec, Grant, GrantAction, Name, Ports};
 
-use super::super::grant_args::duration;
+use super::duration;
 
 /// A source with ports. No ports: every port.
 #[derive(Clone, Debug, PartialEq, Eq)]

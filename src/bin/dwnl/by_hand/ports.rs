@@ -2,16 +2,18 @@
 
 use dwnl::Policy;
 use dwnl::model::{Grant, Ports};
-use dwnl::policy::{Deny, LoadedPolicy, Source};
+use dwnl::policy::{Deny, Source};
 
-use super::super::args::PolicyFile;
-use super::line::ports_of;
+use super::ports_of;
 
-/// The ports that the words stand for.
+/// The ports that the words stand for; `load` reads the policy with the entries.
 ///
 /// # Errors
-/// If a word is neither ports nor an entry, or if the policy has errors.
-pub fn ports(words: &[String], file: &PolicyFile) -> anyhow::Result<Vec<Ports>> {
+/// If a word is neither ports nor an entry, or those of `load`.
+pub fn ports_or_entries(
+    words: &[String],
+    load: impl Fn() -> anyhow::Result<Policy>,
+) -> anyhow::Result<Vec<Ports>> {
     let mut ports = Vec::new();
     let mut policy = None;
     for word in words {
@@ -24,17 +26,13 @@ pub fn ports(words: &[String], file: &PolicyFile) -> anyhow::Result<Vec<Ports>> 
             Err(_) => {
                 let policy = match &policy {
                     Some(policy) => policy,
-                    None => policy.insert(load(file)?),
+                    None => policy.insert(load()?),
                 };
                 ports.extend(of_entry(policy, word)?);
             }
         }
     }
     Ok(ports)
-}
-
-fn load(file: &PolicyFile) -> anyhow::Result<Policy> {
-    Ok(LoadedPolicy::load_from(file.path(), file.base_directory()).policy?)
 }
 
 fn of_entry(policy: &Policy, name: &str) -> anyhow::Result<Vec<Ports>> {
@@ -51,10 +49,8 @@ fn of_entry(policy: &Policy, name: &str) -> anyhow::Result<Vec<Ports>> {
     Ok(entry.ports().to_vec())
 }
 
-/// Warnings about entries of the policy that deny what is granted. A policy that cannot be read has
-/// none.
-pub fn denials(grants: &[Grant], file: &PolicyFile) -> Vec<String> {
-    let Ok(policy) = load(file) else { return Vec::new() };
+/// Warnings about entries of the policy that deny what is granted.
+pub fn denials(grants: &[Grant], policy: &Policy) -> Vec<String> {
     let pairs = policy.deny().iter().flat_map(|entry| grants.iter().map(move |it| (entry, it)));
     let denied = pairs.filter(|(entry, grant)| denies(entry, grant));
     denied.map(|(entry, grant)| sentence(entry, grant)).collect()
