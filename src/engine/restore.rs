@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::conntrack::FlowKey;
 use super::grants::Carried;
-use super::{Applied, Engine, Error};
+use super::{Applied, Engine, Error, FlowChanges};
 use crate::compile::{Installed, installed};
 use crate::model::{Ruleset, Snapshot};
 use crate::plan::Plan;
@@ -80,5 +80,29 @@ impl Engine {
         let ruleset = point.ruleset.as_ref();
         let conntrack = self.restore_conntrack(ruleset, &point.flows, &outcome.docker);
         Ok(Applied { outcome, conntrack, uncovered: Vec::new(), elapsed: started.elapsed() })
+    }
+
+    /// Calls `apply`, which puts the policy back in force that was so at the restore point. Commits that
+    /// create the sets of grants and bans fill them with what they held then. Then judges the flows as
+    /// [`Engine::restore`] does.
+    pub(crate) fn apply_as_before(
+        &mut self,
+        point: &RestorePoint,
+        apply: impl FnOnce(&mut Engine) -> Result<Applied, Error>,
+    ) -> Result<Applied, Error> {
+        let carried = self.carry(&point.grants);
+        let applied = apply(self);
+        self.put_back(carried);
+        let mut applied = applied?;
+        let ruleset = point.ruleset.as_ref();
+        let restored = self.restore_conntrack(ruleset, &point.flows, &applied.outcome.docker);
+        applied.conntrack = applied.conntrack.and_then(|changes| {
+            let FlowChanges { cleared, terminated } = restored?;
+            Ok(FlowChanges {
+                cleared: changes.cleared + cleared,
+                terminated: changes.terminated + terminated,
+            })
+        });
+        Ok(applied)
     }
 }

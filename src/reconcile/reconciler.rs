@@ -13,7 +13,7 @@ use super::{Attribution, ReconcileEvent, Repair};
 use crate::compile::{compile, renew_times};
 use crate::engine::{
     Applied, Engine, Error, GrantReport, LinkMonitor, Monitor, MonitorEvent, Outcome,
-    PolicyCounters, opened_in, wait_readable,
+    PolicyCounters, RestorePoint, opened_in, wait_readable,
 };
 use crate::model::{Grant, Ruleset};
 use crate::policy::{Moment, Policy};
@@ -107,15 +107,47 @@ impl Reconciler {
         let began = Instant::now();
         self.containers.follow(policy.guard());
         let desired = compile(&policy);
-        let outcome = self.engine.apply(&desired)?;
-        self.generation = outcome.generation;
-        let applied = self.engine.follow_up(&policy, outcome, began);
+        let (applied, generation) = put_in_force(&mut self.engine, &policy, &desired, began)?;
+        self.keep(Kept { policy, desired }, generation, began);
+        Ok(applied)
+    }
+
+    /// Records what is in force, for [`Reconciler::roll_back`]; see [`Engine::restore_point`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn restore_point(&mut self) -> Result<RestorePoint, Error> {
+        self.engine.restore_point()
+    }
+
+    /// Puts the policy back in force that was so at the restore point, as [`Reconciler::set_policy`] does,
+    /// and judges flows as [`Engine::restore`] does: those that were admitted since, and that the policy
+    /// does not allow, are terminated.
+    ///
+    /// # Errors
+    /// See [`Error`]. The ruleset is unchanged, and the policy of now is kept in force.
+    pub fn roll_back(&mut self, policy: Policy, point: &RestorePoint) -> Result<Applied, Error> {
+        let began = Instant::now();
+        self.containers.follow(policy.guard());
+        let desired = compile(&policy);
+        let mut generation = self.generation;
+        let applied = self.engine.apply_as_before(point, |engine| {
+            let (applied, committed) = put_in_force(engine, &policy, &desired, began)?;
+            generation = committed;
+            Ok(applied)
+        })?;
+        self.keep(Kept { policy, desired }, generation, began);
+        Ok(applied)
+    }
+
+    /// Keeps a policy in force that was applied since `began`.
+    fn keep(&mut self, kept: Kept, generation: u32, began: Instant) {
+        self.generation = generation;
         (self.causes, self.is_touched) = (Attribution::default(), false);
-        (self.transitions, self.has_transition) = (Transitions::of(&policy), false);
-        if self.kept.replace(Kept { policy, desired }).is_some() {
+        (self.transitions, self.has_transition) = (Transitions::of(&kept.policy), false);
+        if self.kept.replace(kept).is_some() {
             self.backoff.checked(began, Instant::now(), CheckResult::Nothing);
         }
-        Ok(applied)
     }
 
     /// Has every repair that creates the sets of grants and bans fill them with these; see
@@ -335,6 +367,18 @@ impl Reconciler {
         }));
         events.extend(flapping);
     }
+}
+
+/// Applies a policy with its ruleset. Returns the generation of the commit as well.
+fn put_in_force(
+    engine: &mut Engine,
+    policy: &Policy,
+    desired: &Ruleset,
+    began: Instant,
+) -> Result<(Applied, u32), Error> {
+    let outcome = engine.apply(desired)?;
+    let generation = outcome.generation;
+    Ok((engine.follow_up(policy, outcome, began), generation))
 }
 
 fn is_due(time: Option<Instant>) -> bool {

@@ -6,6 +6,7 @@
 
 mod cgroup;
 mod command;
+mod control;
 mod dns;
 mod docker;
 mod docker_api;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 
 pub use cgroup::Cgroup;
 pub use command::{Output, companion, output};
+pub use control::ControlClient;
 pub use dns::{DnsProcess, Dnsmasq, ResolvConf};
 pub use docker::Docker;
 pub use docker_api::{ApiAnswer, FakeDocker, container as docker_api_container};

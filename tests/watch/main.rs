@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod clients;
 mod containers;
 mod control;
 mod disturbances;

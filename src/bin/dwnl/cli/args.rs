@@ -12,6 +12,7 @@ use clap::{ArgGroup, Args, ColorChoice, CommandFactory, Parser, Subcommand, Valu
 use dwnl::ipnetwork::IpNetwork;
 use dwnl::model::{AddressSpec, Family, IpVersion, Ports, Protocol};
 use dwnl::policy::{JsonPath, MaxShrink, ParseError};
+use nix::unistd::{Gid, Group};
 
 use super::grant_args::{AllowArgs, DenyArgs, GrantsArgs, RevokeArgs};
 
@@ -488,6 +489,13 @@ pub struct WatchArgs {
     /// If the policy has errors, apply the last valid one instead
     #[arg(long)]
     pub fallback: bool,
+    /// Serve programs on a Unix socket at PATH, one JSON object per line, for root and the user that it
+    /// runs as
+    #[arg(long, value_name = "PATH")]
+    pub control_socket: Option<PathBuf>,
+    /// Serve the members of GROUP as well
+    #[arg(long, value_name = "GROUP", requires = "control_socket", value_parser = group)]
+    pub control_group: Option<Gid>,
     /// Write metrics to PATH, for the textfile collector of Prometheus' node exporter
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,
@@ -497,6 +505,16 @@ pub struct WatchArgs {
     /// Serve metrics over HTTP at ADDRESS:PORT, such as 127.0.0.1:9120 or [::1]:9120
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics_listen: Vec<SocketAddr>,
+}
+
+fn group(text: &str) -> Result<Gid, String> {
+    match Group::from_name(text) {
+        Ok(Some(group)) => Ok(group.gid),
+        Ok(None) => {
+            text.parse().map(Gid::from_raw).map_err(|_| "there is no such group".to_owned())
+        }
+        Err(errno) => Err(errno.to_string()),
+    }
 }
 
 /// The arguments of `trace`.

@@ -25,13 +25,14 @@ use super::status::status;
 use super::trace::trace;
 use super::{Console, INVALID, capabilities, grants, service_user, source_list, trial};
 use crate::apply::{self, Findings};
+use crate::by_hand::Book;
 use crate::control::{RunningWatch, lock_watch, running_watch};
 use crate::lookup::{Freshness, Names, containers};
 use crate::preview;
 use crate::report::{ApplyReport, Check, Difference, GrantCounts, Operation, Rules, Show};
 use crate::state::{Fallback, Recorder, StateOptions, Store};
 use crate::warnings::host_warnings;
-use crate::watch::{Endpoints, Signals, Watch};
+use crate::watch::{Desk, Endpoints, Reach, Signals, UnixSocket, Watch};
 
 /// The exit status of `plan --exit-code` if sources would gain or lose access.
 const ACCESS_CHANGES: u8 = 3;
@@ -276,6 +277,7 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
         Some(path) => Reconciler::open_in(path)?,
         None => Reconciler::open()?,
     };
+    let control_clients = control_clients(args)?;
     let metrics = metrics_endpoints(args);
     // A second engine, because metrics are read on a thread of their own.
     let engine = (!metrics.is_empty()).then(|| open(namespace)).transpose()?;
@@ -288,6 +290,9 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
         console.log(),
     )?;
     watch.serve(control);
+    if let Some((socket, desk)) = control_clients {
+        watch.serve_at(socket, args.control_group.is_none(), desk)?;
+    }
     watch.set_manual(args.manual);
     watch.record_in(recorder);
     if let Some(engine) = engine {
@@ -295,6 +300,25 @@ fn watch(args: &WatchArgs, console: &Console) -> anyhow::Result<ExitCode> {
     }
     watch.run()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The control socket, and what the thread works with that serves it. Has to precede the loss of
+/// capabilities.
+fn control_clients(args: &WatchArgs) -> anyhow::Result<Option<(UnixSocket, Desk)>> {
+    let Some(path) = &args.control_socket else { return Ok(None) };
+    let reach = args.control_group.map_or(Reach::User, Reach::Group);
+    let socket = UnixSocket::listen(path, reach);
+    let socket = socket.with_context(|| format!("cannot listen at {}", path.display()))?;
+    let namespace = args.namespace.path();
+    let store = || Store::open(state_options(&args.state, &args.namespace));
+    let desk = Desk {
+        engine: open_engine(namespace)?,
+        book: Book::open(namespace, store())?,
+        store: store().ok().flatten(),
+        path: args.policy.path().to_owned(),
+        base_directory: args.policy.base_directory().to_owned(),
+    };
+    Ok(Some((socket, desk)))
 }
 
 fn metrics_endpoints(args: &WatchArgs) -> Endpoints<'_> {
@@ -443,10 +467,14 @@ fn load(file: &PolicyFile, console: &Console) -> LoadedPolicy {
 /// Opens the engine and drops the capabilities that only opening it needs, for the calling thread.
 pub(super) fn open(namespace: Option<&Path>) -> anyhow::Result<Engine> {
     capabilities::require_capabilities(namespace)?;
-    let engine = match namespace {
-        Some(path) => Engine::open_in(path)?,
-        None => Engine::open()?,
-    };
+    let engine = open_engine(namespace)?;
     capabilities::keep_net_admin()?;
     Ok(engine)
+}
+
+fn open_engine(namespace: Option<&Path>) -> Result<Engine, dwnl::Error> {
+    match namespace {
+        Some(path) => Engine::open_in(path),
+        None => Engine::open(),
+    }
 }

@@ -18,4 +18,4 @@ mod terminal;
 mod trial;
 
 pub use pending::{TrialRequest, Verdict, pending_trial};
-pub use trial::Trial;
+pub use trial::{Trial, notes};

@@ -260,7 +260,7 @@ fn restored(cause: &str, notes: &[String]) -> anyhow::Error {
 }
 
 /// What happened to flows, and what could not be restored, as sentences.
-pub(super) fn notes(point: &RestorePoint, applied: &Applied) -> Vec<String> {
+pub fn notes(point: &RestorePoint, applied: &Applied) -> Vec<String> {
     let flows = match &applied.conntrack {
         Ok(changes) if changes.cleared + changes.terminated == 0 => None,
         Ok(changes) => Some(format!(

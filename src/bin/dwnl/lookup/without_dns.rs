@@ -76,6 +76,16 @@ impl WatchedNames {
         (Vec::new(), false)
     }
 
+    /// There is nothing to know.
+    pub fn detached(&self) -> WatchedNames {
+        WatchedNames
+    }
+
+    /// No name is known.
+    pub fn reports(&self) -> Vec<NameReport> {
+        Vec::new()
+    }
+
     /// No name is looked up.
     pub fn problem_count(&self) -> usize {
         0

@@ -37,7 +37,7 @@ struct WarningReport<'a> {
 
 /// [`Diagnostic`] as JSON.
 #[derive(Debug, Serialize)]
-struct ErrorReport<'a> {
+pub struct ErrorReport<'a> {
     file: &'a str,
     line: u32,
     column: u32,
@@ -89,6 +89,11 @@ impl<'a> Check<'a> {
             warnings: None,
             unresolved: None,
         }
+    }
+
+    /// The errors.
+    pub fn into_errors(self) -> Vec<ErrorReport<'a>> {
+        self.errors
     }
 }
 

@@ -39,6 +39,24 @@ pub enum Event<'a> {
         #[serde(flatten)]
         done: ApplyReport<'a>,
     },
+    /// A policy was read and applied on trial.
+    Trial {
+        /// Until when it has to be confirmed.
+        confirm_until: String,
+        /// The changes.
+        #[serde(flatten)]
+        done: ApplyReport<'a>,
+    },
+    /// The policy on trial stays in force.
+    Confirmed,
+    /// The policy before the one on trial is in force again.
+    RolledBack {
+        /// Why.
+        cause: RollbackCause,
+        /// The changes.
+        #[serde(flatten)]
+        done: ApplyReport<'a>,
+    },
     /// Names in the policy have other addresses, and the policy was applied with them.
     Names {
         /// The names.
@@ -156,6 +174,18 @@ pub enum Event<'a> {
     Stop,
 }
 
+/// Why a policy on trial does not stay in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackCause {
+    /// It was not confirmed in time.
+    TimeOver,
+    /// A client asked for it.
+    Requested,
+    /// The program ends.
+    Stopped,
+}
+
 impl<'a> Event<'a> {
     /// A policy with these errors.
     pub fn policy_errors(diagnostics: &'a Diagnostics) -> Event<'a> {
@@ -177,9 +207,13 @@ impl<'a> Event<'a> {
             | Event::Failure { .. }
             | Event::Dropped { .. }
             | Event::Warning { .. } => Level::Warning,
-            Event::Repair { is_flapping: false, .. } | Event::Stable { .. } => Level::Notice,
+            Event::Repair { is_flapping: false, .. }
+            | Event::Stable { .. }
+            | Event::RolledBack { .. } => Level::Notice,
             Event::Start { .. }
             | Event::Reload { .. }
+            | Event::Trial { .. }
+            | Event::Confirmed
             | Event::Names { .. }
             | Event::Resolved { .. }
             | Event::Containers { .. }
@@ -199,6 +233,22 @@ impl<'a> Event<'a> {
             Event::Reload { had_errors: false, .. } => writeln!(out, "policy reloaded"),
             Event::Reload { had_errors: true, .. } => {
                 writeln!(out, "policy reloaded (errors fixed)")
+            }
+            Event::Trial { confirm_until, .. } => {
+                writeln!(out, "policy reloaded on trial, to be confirmed until {confirm_until}")
+            }
+            Event::Confirmed => writeln!(out, "confirmed: the policy stays in force"),
+            Event::RolledBack { cause, .. } => {
+                let cause = match cause {
+                    RollbackCause::TimeOver => "not confirmed in time",
+                    RollbackCause::Requested => "rolled back",
+                    RollbackCause::Stopped => "stopped before the policy was confirmed",
+                };
+                writeln!(
+                    out,
+                    "{cause}; the policy before is in force again, and the file is not applied until it \
+                     changes or a reload is requested"
+                )
             }
             Event::Names { names, .. } => writeln!(out, "{}", Escaped(sentence(names))),
             Event::Resolved { name } => writeln!(out, "{} is resolved again", Escaped(name)),
@@ -270,6 +320,8 @@ impl<'a> Event<'a> {
         match self {
             Event::Start { done, .. }
             | Event::Reload { done, .. }
+            | Event::Trial { done, .. }
+            | Event::RolledBack { done, .. }
             | Event::Names { done, .. }
             | Event::Containers { done } => done.write(out),
             Event::Repair { done, .. } => {

@@ -29,6 +29,18 @@ impl<'a, T: Serialize> JsonObject<'a, T> {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// The object as a line.
+    pub fn to_line(&self) -> Vec<u8> {
+        let mut line = self.to_text().into_bytes();
+        line.push(b'\n');
+        line
+    }
+
+    /// An event that happens now.
+    pub fn now(value: &'a T) -> JsonObject<'a, T> {
+        JsonObject::at(SystemTime::now(), value)
+    }
+
     /// An event at `time`, which is printed in UTC with milliseconds (RFC 3339).
     pub fn at(time: SystemTime, value: &'a T) -> JsonObject<'a, T> {
         let time = humantime::format_rfc3339_millis(time).to_string();

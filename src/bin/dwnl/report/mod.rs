@@ -2,6 +2,7 @@
 //! (docs/json.md).
 
 mod access;
+mod answer;
 mod apply_report;
 mod attribution;
 mod change;
@@ -40,6 +41,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub use access::{AccessReport, Tense};
+pub use answer::{Answer, ErrorAnswer, ErrorCode, Reloaded, Subscribed};
 pub use apply_report::{ApplyReport, Operation, PolicyEffects};
 pub use attribution::Attribution;
 pub use check::Check;
@@ -50,7 +52,7 @@ pub use diagnostics::{
 };
 pub use difference::Difference;
 pub use doctor::{Area, Doctor, Finding, Level};
-pub use event::Event;
+pub use event::{Event, RollbackCause};
 pub use explain::{Explain, PolicyRead};
 pub use format::join_limited;
 pub use grants::{GrantCounts, Granted, Grants, Revoked};

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::reload::Reload;
-use super::{PendingRequest, REPAIRING, Watch};
+use super::serve::ON_TRIAL;
+use super::{PendingRequest, Watch};
 use crate::apply;
 use crate::cli::{FAILED, INVALID};
 use crate::control::{Reply, Report, Request, WatchActivity, WatchStatus};
@@ -27,16 +28,8 @@ impl Watch {
         reloads
     }
 
-    /// Reports a reload to those who requested it. If the policy has errors, the last valid one is
-    /// applied again: Docker may be about to start in a new cgroup.
+    /// Reports a reload to those who requested it.
     pub(super) fn reply(&mut self, requests: Vec<PendingRequest<Request>>, reload: &Reload) {
-        let policy = self.reconciler.policy().filter(|_| !requests.is_empty());
-        if let (Reload::Invalid(_), Some(policy)) = (reload, policy.cloned()) {
-            let applied = self.reconciler.set_policy(policy);
-            if let Err(error) = applied {
-                self.log.warn_once(REPAIRING, &error);
-            }
-        }
         for pending in requests {
             let verbose = matches!(pending.request, Request::Reload { verbose: true, .. });
             let report = self.reload_report(reload, verbose);
@@ -44,7 +37,7 @@ impl Watch {
         }
     }
 
-    fn control_status(&self) -> WatchStatus {
+    pub(super) fn control_status(&self) -> WatchStatus {
         // While the file is missing, the path is reported as it was given.
         let policy = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let activity = WatchActivity {
@@ -71,15 +64,17 @@ impl Watch {
                 errors: styled(|out| write_diagnostics(out, diagnostics)),
                 ..Report::default()
             },
-            Reload::Failed(error) => {
-                let error = error.to_string();
-                Report {
-                    status: FAILED,
-                    json: JsonObject::new(&Failure { error: &error }).to_text(),
-                    errors: styled(|out| write_error(out, &error)),
-                    ..Report::default()
-                }
-            }
+            Reload::Failed(error) => failure(&error.to_string()),
+            Reload::OnTrial => failure(ON_TRIAL),
         }
+    }
+}
+
+fn failure(error: &str) -> Report {
+    Report {
+        status: FAILED,
+        json: JsonObject::new(&Failure { error }).to_text(),
+        errors: styled(|out| write_error(out, error)),
+        ..Report::default()
     }
 }

@@ -20,6 +20,8 @@ pub struct Log {
     stderr: StderrLog,
     /// The current errors by action, so that each is logged once.
     failures: BTreeMap<&'static str, String>,
+    /// The events since they were taken last, each as a line; `None` if nobody reads them.
+    lines: Option<Vec<Vec<u8>>>,
 }
 
 impl Log {
@@ -27,7 +29,7 @@ impl Log {
     pub fn new(stderr: StderrLog, max_level: Level, is_json: bool) -> Log {
         let json = is_json.then(LossyWriter::stdout);
         let text = LossyWriter::stderr();
-        Log { max_level, json, text, stderr, failures: BTreeMap::new() }
+        Log { max_level, json, text, stderr, failures: BTreeMap::new(), lines: None }
     }
 
     /// Whether to log details.
@@ -38,17 +40,29 @@ impl Log {
     /// Logs an event that happens now.
     pub fn emit(&mut self, event: &Event) {
         self.resume();
-        let level = event.level();
+        let (level, now) = (event.level(), SystemTime::now());
+        if let Some(lines) = self.lines.as_mut().filter(|_| level <= Level::Info) {
+            lines.push(JsonObject::at(now, event).to_line());
+        }
         if level > self.max_level {
             return;
         }
-        let now = SystemTime::now();
         if let Some(json) = &mut self.json {
-            json.write(json_line(now, event));
+            json.write(JsonObject::at(now, event).to_line());
         }
         if self.json.is_none() || level <= Level::Warning {
             self.text.write(text(self.stderr, now, event));
         }
+    }
+
+    /// Sets whether events are kept for [`Log::take_lines`].
+    pub fn keep_lines(&mut self, is_read: bool) {
+        self.lines = is_read.then(|| self.lines.take().unwrap_or_default());
+    }
+
+    /// The events since the last call without details, each as a line of JSON.
+    pub fn take_lines(&mut self) -> Vec<Vec<u8>> {
+        self.lines.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Logs an error, unless the last one of this action was the same.
@@ -95,7 +109,7 @@ impl Log {
         if let Some(json) = &mut self.json {
             json.resume();
             if let Some(messages) = json.take_dropped() {
-                json.write(json_line(now, &Event::Dropped { messages }));
+                json.write(JsonObject::at(now, &Event::Dropped { messages }).to_line());
             }
         }
         self.text.resume();
@@ -109,13 +123,6 @@ impl Log {
         let json = self.json.as_ref().and_then(LossyWriter::blocked);
         json.into_iter().chain(self.text.blocked())
     }
-}
-
-fn json_line(now: SystemTime, event: &Event) -> Vec<u8> {
-    // Serializing an event does not fail.
-    let mut line = serde_json::to_vec(&JsonObject::at(now, event)).unwrap_or_default();
-    line.push(b'\n');
-    line
 }
 
 /// The event with its time; the journal has its own.

@@ -2,6 +2,7 @@
 //! watches and repairs the rules; this module adds the policy's files, signals, the log, systemd and the
 //! metrics. One thread waits for all of them.
 
+mod clients;
 #[cfg_attr(not(feature = "docker"), path = "no_containers.rs")]
 mod containers;
 mod control;
@@ -13,8 +14,11 @@ mod lossy_writer;
 mod metrics;
 mod names;
 mod reload;
+mod serve;
 mod signals;
 mod systemd;
+mod trial;
+mod unix_socket;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -33,17 +37,21 @@ use nix::sys::time::TimeSpec;
 use crate::apply::Findings;
 use crate::control::{ControlSocket, PendingRequest, RepairRecord};
 use crate::lookup::WatchedNames;
-use crate::report::{Count, Event};
+use crate::report::{Count, Event, RollbackCause};
 use crate::state::Recorder;
+use clients::Clients;
 use files::{Change, Files};
 use follow::FollowedContainers;
 use metrics::{Counters, FileState, MetricsExporter, ReadResult, Sample};
 use signals::SignalAction;
 use systemd::Notifier;
+use trial::WatchTrial;
 
+pub use clients::Desk;
 pub use log::Log;
 pub use metrics::Endpoints;
 pub use signals::Signals;
+pub use unix_socket::{Reach, UnixSocket};
 
 /// The actions that can fail, for messages.
 /// Maximum number of warnings that are logged at once.
@@ -62,6 +70,7 @@ const FOLLOWING: &str = "follow the containers";
 const READING_CONTAINERS: &str = "read Docker's API";
 const READING_EVENTS: &str = "read Docker's events (containers are listed every 10 seconds)";
 const STORING_CONTAINERS: &str = "store the containers";
+const ROLLING_BACK: &str = "put the policy before the trial back in force";
 const WRITING: &str = "write the metrics";
 
 /// Keeps the policy of a file in force.
@@ -75,6 +84,7 @@ pub struct Watch {
     files: Files,
     containers: FollowedContainers,
     control: ControlSocket,
+    clients: Clients,
     notifier: Notifier,
     exporter: MetricsExporter,
     counters: Counters,
@@ -85,6 +95,7 @@ pub struct Watch {
     is_change_logged: bool,
     recorder: Option<Recorder>,
     names: WatchedNames,
+    trial: Option<WatchTrial>,
     /// What the files held when they were last read, if it is in force or has errors.
     loaded: Option<LoadedPolicy>,
     /// The findings of the last report, so that they are not repeated.
@@ -115,6 +126,7 @@ impl Watch {
             log,
             signals,
             control: ControlSocket::default(),
+            clients: Clients::default(),
             files: Files::new().context("cannot watch files")?,
             containers: FollowedContainers::default(),
             notifier: Notifier::from_env(Instant::now()).context("cannot reach systemd")?,
@@ -125,6 +137,7 @@ impl Watch {
             is_change_logged: false,
             recorder: None,
             names: WatchedNames::default(),
+            trial: None,
             loaded: None,
             reported: Findings::default(),
             started_at: SystemTime::now(),
@@ -150,6 +163,21 @@ impl Watch {
         self.control = control;
     }
 
+    /// Serves clients at this socket: see [`Clients::open`].
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn serve_at(
+        &mut self,
+        socket: UnixSocket,
+        is_private: bool,
+        desk: Desk,
+    ) -> anyhow::Result<()> {
+        let clients = Clients::open(socket, is_private, desk);
+        self.clients = clients.context("cannot start a thread")?;
+        Ok(())
+    }
+
     /// Sets whether a changed policy is applied only on request.
     pub fn set_manual(&mut self, is_manual: bool) {
         self.is_manual = is_manual;
@@ -171,6 +199,8 @@ impl Watch {
         while self.tick()?.is_continue() {
             self.wait().context("cannot wait for events")?;
         }
+        // A failure is logged, and the rules of the trial stay.
+        let _ = self.roll_back(RollbackCause::Stopped);
         let stopping = self.notifier.stopping();
         self.log.report_result(NOTIFYING, stopping);
         self.log.emit(&Event::Stop);
@@ -198,13 +228,15 @@ impl Watch {
         let requests = self.requests();
         reload |= !requests.is_empty();
         if reload {
-            let reload = self.read_policy(true);
+            let reload = self.reload_on_request();
             self.reply(requests, &reload);
         } else if is_due(self.debounce.due()) {
             self.on_files_changed();
         }
+        self.on_trial_due();
         self.on_names();
         self.follow_containers();
+        self.serve_clients();
         if is_due(self.notifier.due()) {
             let ping = self.notifier.ping(Instant::now());
             self.log.report_result(NOTIFYING, ping);
@@ -233,6 +265,8 @@ impl Watch {
             self.exporter.due(),
             self.debounce.due(),
             self.control.due(),
+            self.clients.due(),
+            self.trial.as_ref().map(WatchTrial::due),
             self.names.due(),
             self.containers.due(),
         ];
@@ -244,7 +278,7 @@ impl Watch {
         let sources = sources.chain(self.names.poll_fd());
         let sources = sources.chain(self.containers.follower().map(AsFd::as_fd));
         let sources = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
-        let sources = sources.chain(self.exporter.poll_fds());
+        let sources = sources.chain(self.exporter.poll_fds()).chain(self.clients.poll_fds());
         let readers = self.log.blocked().map(|reader| PollFd::new(reader, PollFlags::POLLOUT));
         let mut sources: Vec<PollFd> = sources.chain(readers).collect();
         match ppoll(&mut sources, timeout.map(TimeSpec::from_duration), None) {

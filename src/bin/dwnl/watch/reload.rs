@@ -7,7 +7,9 @@ use dwnl::engine::Applied;
 use dwnl::policy::{Diagnostics, LoadedPolicy, Policy, PolicyWarning};
 
 use super::events::conflicts;
-use super::{FALLING_BACK, NOTIFYING, RELOADING, STORING, WATCHING, Watch};
+use super::serve::ON_TRIAL;
+use super::trial::WatchTrial;
+use super::{FALLING_BACK, NOTIFYING, RELOADING, REPAIRING, STORING, WATCHING, Watch};
 use crate::apply::{self, Findings};
 use crate::report::{ApplyReport, Event, GrantCounts};
 use crate::state::{Fallback, Recorder};
@@ -22,6 +24,8 @@ pub(super) enum Reload {
     Invalid(Diagnostics),
     /// It could not be applied.
     Failed(dwnl::Error),
+    /// It was not read, because a policy is on trial.
+    OnTrial,
 }
 
 impl Watch {
@@ -73,7 +77,7 @@ impl Watch {
 
     /// Reads the policy after its files have changed, or only logs that they have.
     pub(super) fn on_files_changed(&mut self) {
-        if !self.is_manual {
+        if !self.is_manual && self.trial.is_none() {
             self.read_policy(false);
             return;
         }
@@ -85,6 +89,24 @@ impl Watch {
             self.log.emit(&Event::Changed { policy: &self.path });
         }
         self.is_change_logged = has_changed;
+    }
+
+    /// Reads the policy and applies it, unless one is on trial. If it has errors, the last valid one is
+    /// applied again: Docker may be about to start in a new cgroup.
+    pub(super) fn reload_on_request(&mut self) -> Reload {
+        if self.trial.is_some() {
+            self.log.emit(&Event::Warning { message: ON_TRIAL });
+            return Reload::OnTrial;
+        }
+        let reload = self.read_policy(true);
+        let policy = self.reconciler.policy();
+        if let (Reload::Invalid(_), Some(policy)) = (&reload, policy.cloned()) {
+            let applied = self.reconciler.set_policy(policy);
+            if let Err(error) = applied {
+                self.log.warn_once(REPAIRING, &error);
+            }
+        }
+        reload
     }
 
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
@@ -130,9 +152,15 @@ impl Watch {
                 self.follow_names();
                 let had_errors = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
                 self.loaded = Some(loaded);
-                self.record();
+                let trial = self.trial.as_ref().map(WatchTrial::until);
+                if trial.is_none() {
+                    self.record();
+                }
                 let done = self.report(&applied);
-                self.log.emit(&Event::Reload { had_errors, done });
+                self.log.emit(&match trial {
+                    None => Event::Reload { had_errors, done },
+                    Some(confirm_until) => Event::Trial { confirm_until, done },
+                });
                 self.warn(&self.reported.warnings.clone());
                 Reload::Applied(Box::new(applied))
             }
@@ -177,7 +205,7 @@ impl Watch {
     }
 
     /// Stores the policy in force. The rules do not depend on it, so a failure is only reported.
-    fn record(&mut self) {
+    pub(super) fn record(&mut self) {
         let Some((recorder, policy)) = self.recorder.as_ref().zip(self.reconciler.policy()) else {
             return;
         };

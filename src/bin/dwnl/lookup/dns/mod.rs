@@ -95,16 +95,7 @@ impl Names {
 
     /// What each name of the policy stands for.
     pub fn reports(&self) -> Vec<NameReport> {
-        let now = SystemTime::now();
-        let report = |name: &DnsName| NameReport {
-            name: name.host().to_string(),
-            addresses: self.known.addresses(name, now),
-            confirmed_at: self
-                .known
-                .confirmed_at(name.host())
-                .map(|time| humantime::format_rfc3339_seconds(time).to_string()),
-        };
-        self.names.iter().map(report).collect()
+        reports(&self.names, &self.known)
     }
 
     /// Stores what was found.
@@ -117,6 +108,19 @@ impl Names {
             None => Ok(()),
         }
     }
+}
+
+/// What names stand for now.
+fn reports(names: &[DnsName], known: &KnownNames) -> Vec<NameReport> {
+    let now = SystemTime::now();
+    let report = |name: &DnsName| NameReport {
+        name: name.host().to_string(),
+        addresses: known.addresses(name, now),
+        confirmed_at: known
+            .confirmed_at(name.host())
+            .map(|time| humantime::format_rfc3339_seconds(time).to_string()),
+    };
+    names.iter().map(report).collect()
 }
 
 /// Looks up names on threads without privileges: their answers come from anybody. A thread that hangs is

@@ -8,8 +8,9 @@ use dwnl::Policy;
 use dwnl::dns::KnownNames;
 use dwnl::policy::{DnsName, HostName};
 
-use super::problem;
 use super::worker::NameWorker;
+use super::{problem, reports};
+use crate::report::NameReport;
 use crate::state::Store;
 
 /// How long what was confirmed without a change may go unstored. After a restart it counts as older by as
@@ -121,6 +122,17 @@ impl WatchedNames {
             self.schedule();
         }
         (notices, has_changed)
+    }
+
+    /// The names with what is known of them now, for another thread.
+    pub fn detached(&self) -> WatchedNames {
+        let (names, known) = (self.names.clone(), self.known.clone());
+        WatchedNames { names, known, ..WatchedNames::default() }
+    }
+
+    /// What each name stands for.
+    pub fn reports(&self) -> Vec<NameReport> {
+        reports(&self.names, &self.known)
     }
 
     /// The number of names that cannot be resolved, or not completely.

@@ -17,6 +17,7 @@ use dwnl::model::{PublishedPort, RefusalPath};
 use dwnl::policy::Limits;
 use dwnl::state::Metadata;
 use dwnl::{EntryCounters, GuardDrops, Policy};
+use nix::unistd::getpid;
 use serde::Serialize;
 
 use super::count::Counts;
@@ -24,7 +25,7 @@ use super::grants::GrantCounts;
 use super::names::NameReport;
 use super::published::serialize_published;
 use super::refused::path_key;
-use crate::control::{RepairRecord, RunningWatch};
+use crate::control::{RepairRecord, RunningWatch, WatchStatus};
 
 pub use super::schedule::ScheduleReport;
 pub use denied::DeniedReport;
@@ -195,10 +196,20 @@ impl From<&Metadata> for StoredReport {
 
 impl From<&RunningWatch> for WatchReport {
     fn from(watch: &RunningWatch) -> WatchReport {
-        let status = watch.status();
+        WatchReport::new(watch.pid(), watch.status())
+    }
+}
+
+impl WatchReport {
+    /// This process.
+    pub fn own(status: &WatchStatus) -> WatchReport {
+        WatchReport::new(getpid().as_raw(), Some(status))
+    }
+
+    fn new(pid: i32, status: Option<&WatchStatus>) -> WatchReport {
         let activity = status.and_then(|status| status.activity.as_ref());
         WatchReport {
-            pid: watch.pid(),
+            pid,
             policy: status.map(|status| status.policy.display().to_string()),
             is_manual: status.map(|status| status.manual),
             started_at: activity.map(|activity| timestamp(activity.started_at)),
