@@ -22,8 +22,8 @@ request=$(jq -nc --arg request "$name" '
         elif $text == "false" then false
         else $text end;
     reduce $ARGS.positional[] as $word ({request: $request};
-        ($word | index("=") // error("not NAME=VALUE: \($word)")) as $end
-        | $word[:$end] as $name | .[$name] = value($name; $word[$end + 1:]))
+        ($word | index("=") // error("not NAME=VALUE: \($word)")) as $at
+        | $word[:$at] as $name | .[$name] = value($name; $word[$at + 1:]))
 ' --args -- "$@")
 # socat waits up to two minutes for the answer after the request was sent.
 answer=$(printf '%s\n' "$request" | socat -t 120 - "UNIX-CONNECT:$socket" | head -n 1)

@@ -40,6 +40,17 @@ impl LoadedPolicy {
 
     /// Like [`LoadedPolicy::load`], but the paths of source files are relative to `directory`.
     pub fn load_from(path: &Path, directory: &Path) -> LoadedPolicy {
+        LoadedPolicy::load_observed(path, directory, &mut |_| {})
+    }
+
+    /// Like [`LoadedPolicy::load_from`], but passes the text of each file to `observe` as well: first that
+    /// of the policy, then that of each source file once, decompressed, in the order in which the policy
+    /// names them. A file that cannot be read is left out.
+    pub fn load_observed(
+        path: &Path,
+        directory: &Path,
+        observe: &mut dyn FnMut(&str),
+    ) -> LoadedPolicy {
         let is_stdin = path == Path::new("-");
         let name: Arc<str> =
             if is_stdin { "<stdin>".into() } else { path.to_string_lossy().into() };
@@ -50,7 +61,10 @@ impl LoadedPolicy {
             read_text::read_file(path, &name, &read_text::POLICY, &mut warnings)
         };
         let mut loaded = match text {
-            Ok(text) => parse(&text, &name, directory),
+            Ok(text) => {
+                observe(&text);
+                parse_observed(&text, &name, directory, observe)
+            }
             Err(ReadError::Byte(diagnostic)) => LoadedPolicy::failed(diagnostic),
             Err(ReadError::File { issue, .. }) => LoadedPolicy::failed(issue.of_file(&name)),
         };
@@ -92,6 +106,16 @@ impl LoadedPolicy {
 /// The policy in the text or the errors in it, the warnings, and the paths of the source files that
 /// it names.
 pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
+    parse_observed(text, file, directory, &mut |_| {})
+}
+
+/// Like [`parse`], with the texts of source files passed to `observe`.
+fn parse_observed(
+    text: &str,
+    file: &str,
+    directory: &Path,
+    observe: &mut dyn FnMut(&str),
+) -> LoadedPolicy {
     let text = without_mark(text);
     if let Some(diagnostic) = syntax::other_format(text, file) {
         return LoadedPolicy::failed(diagnostic);
@@ -103,7 +127,7 @@ pub(super) fn parse(text: &str, file: &str, directory: &Path) -> LoadedPolicy {
     let poisoned = syntax::report(&syntax_errors, root, &text, &mut errors);
     let warnings = WarningList::default();
     let mut document = Document { text, errors, warnings, limits: Vec::new(), poisoned };
-    let mut files = SourceFiles::new(directory);
+    let mut files = SourceFiles::observed(directory, observe);
     let policy = interpret(&mut document, root, &mut files);
     if let Ok(policy) = &policy {
         warn_of_entries(&mut document, policy);

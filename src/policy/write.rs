@@ -1,6 +1,6 @@
 //! Policies as text: the TOML that reads back as the same policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write};
 use std::path::Path;
 
@@ -9,9 +9,9 @@ use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 use super::parse::duration::DurationText;
 use super::{
     ByContainer, DirectRouting, DnsName, DockerSettings, Entry, Established, Group, Guard, Limits,
-    Log, Mark, Policy, Revoke, Schedule, Zone,
+    Log, Mark, Policy, Revoke, Schedule, Source, Zone,
 };
-use crate::model::{Name, Ports};
+use crate::model::{AddressSpec, Interval, IpVersion, Name, Ports, merge_intervals};
 
 impl Policy {
     /// The policy as the text of a policy file, complete in itself: the sources of source files are
@@ -21,11 +21,25 @@ impl Policy {
     /// Equal policies have the same text. The sources that an entry lists itself follow its named
     /// groups, as one group. Groups that no entry uses are not part of a policy.
     pub fn to_toml(&self) -> String {
-        let mut text = Text(String::new());
+        self.write(Form::Faithful)
+    }
+
+    /// The policy as text in which no choice without a meaning is left: lists are sorted and hold
+    /// nothing twice, and a group is the smallest number of ranges for its addresses.
+    #[cfg(feature = "state")]
+    pub(crate) fn to_canonical_toml(&self) -> String {
+        self.write(Form::Canonical)
+    }
+
+    fn write(&self, form: Form) -> String {
+        let mut text = Text { text: String::new(), form };
         text.sources(self);
         for entry in &self.deny {
-            // Left out, they are read back in this order.
-            let lists_ports = !entry.ports().iter().copied().eq(Ports::every());
+            let lists_ports = match form {
+                // Left out, they are read back in this order.
+                Form::Faithful => !entry.ports().iter().copied().eq(Ports::every()),
+                Form::Canonical => !entry.is_for_every_port(),
+            };
             text.entry("[[deny]]", entry, lists_ports);
         }
         for entry in &self.allow {
@@ -37,12 +51,25 @@ impl Policy {
         text.revoke(self.revoke);
         text.log(self.log);
         text.schedule(self);
-        text.0
+        text.text
     }
 }
 
+/// What the text keeps of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The policy as it was written.
+    Faithful,
+    /// What it means.
+    #[cfg_attr(not(feature = "state"), allow(dead_code))]
+    Canonical,
+}
+
 /// TOML that grows by one line after the other.
-struct Text(String);
+struct Text {
+    text: String,
+    form: Form,
+}
 
 impl Text {
     fn sources(&mut self, policy: &Policy) {
@@ -53,7 +80,8 @@ impl Text {
         }
         self.header("[sources]");
         for (name, group) in named {
-            self.values(&name.as_ref().to_toml_key(), sources(group).chain(dns_names(group)));
+            let values = self.sources_of(&[group]).into_iter().chain(dns_names(group));
+            self.values(&name.as_ref().to_toml_key(), values);
         }
     }
 
@@ -185,12 +213,13 @@ impl Text {
     /// The names of the groups that have one, and the sources of the others.
     fn groups(&mut self, key: &str, groups: &[Group]) {
         let names = groups.iter().filter_map(Group::name).map(|name| quoted(name));
-        let own = || groups.iter().filter(|group| group.name().is_none());
-        self.values(key, names.chain(own().flat_map(sources)).chain(own().flat_map(dns_names)));
+        let own: Vec<&Group> = groups.iter().filter(|group| group.name().is_none()).collect();
+        let sources = self.sources_of(&own);
+        self.values(key, names.chain(sources).chain(own.into_iter().flat_map(dns_names)));
     }
 
     fn header(&mut self, header: &str) {
-        let separator = if self.0.is_empty() { "" } else { "\n" };
+        let separator = if self.text.is_empty() { "" } else { "\n" };
         self.line(format_args!("{separator}{header}"));
     }
 
@@ -203,8 +232,28 @@ impl Text {
         self.values(key, texts.map(|text| quoted(&text)));
     }
 
+    /// The sources that groups list, without the addresses that were found for names.
+    fn sources_of(&self, groups: &[&Group]) -> Vec<String> {
+        let sources = groups.iter().flat_map(|group| group.sources());
+        let listed = sources.filter(|source| source.host().is_none()).map(Source::addresses);
+        match self.form {
+            Form::Faithful => listed.map(|source| quoted(&source.to_string())).collect(),
+            Form::Canonical => merged(listed).map(|source| quoted(&source.to_string())).collect(),
+        }
+    }
+
     /// One value, or one on each line.
-    fn values(&mut self, key: &str, mut values: impl Iterator<Item = String>) {
+    fn values(&mut self, key: &str, values: impl Iterator<Item = String>) {
+        match self.form {
+            Form::Faithful => self.write_values(key, values),
+            Form::Canonical => {
+                let values: BTreeSet<String> = values.collect();
+                self.write_values(key, values.into_iter());
+            }
+        }
+    }
+
+    fn write_values(&mut self, key: &str, mut values: impl Iterator<Item = String>) {
         let first = values.next().unwrap_or_default();
         let Some(second) = values.next() else {
             return self.value(key, format_args!("[{first}]"));
@@ -222,14 +271,20 @@ impl Text {
 
     fn line(&mut self, line: impl Display) {
         // Writing to a string does not fail.
-        let _ = writeln!(self.0, "{line}");
+        let _ = writeln!(self.text, "{line}");
     }
 }
 
-/// The sources that the policy lists, without the addresses that were found for names.
-fn sources(group: &Group) -> impl Iterator<Item = String> {
-    let listed = group.sources().iter().filter(|source| source.host().is_none());
-    listed.map(|source| quoted(&source.addresses().to_string()))
+/// The smallest number of networks and ranges for these addresses.
+fn merged<'a>(sources: impl Iterator<Item = &'a AddressSpec>) -> impl Iterator<Item = AddressSpec> {
+    let mut by_version = BTreeMap::<IpVersion, Vec<Interval>>::new();
+    for source in sources {
+        by_version.entry(source.version()).or_default().push(Interval::of(source));
+    }
+    by_version.into_iter().flat_map(|(version, intervals)| {
+        let merged = merge_intervals(intervals).into_iter();
+        merged.map(move |interval| interval.addresses(version))
+    })
 }
 
 fn dns_names(group: &Group) -> impl Iterator<Item = String> {

@@ -5,6 +5,7 @@
 //! `LENGTH` bytes behind it. Comments follow that describe the policy, up to an empty line, and then
 //! the policy with its source lists resolved.
 
+mod digest;
 mod error;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::Policy;
 use crate::policy::Diagnostics;
 
+pub use digest::{SourceDigest, policy_digest};
 pub use error::StateError;
 
 /// The maximum size of a stored policy in bytes: 256 MiB.
@@ -154,5 +156,9 @@ fn unseal(text: &str) -> Result<&str, StateError> {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use dwnl::engine::{GrantReport, Outcome, PolicyCounters};
 use dwnl::mismatch::{Mismatch, mismatches};
 use dwnl::model::{Ports, RefusedReport};
-use dwnl::policy::{Diagnostics, Moment};
-use dwnl::state::Metadata;
+use dwnl::policy::{Diagnostics, LoadedPolicy, Moment};
+use dwnl::state::{Metadata, SourceDigest, policy_digest};
 use dwnl::{Engine, Policy, compile, port_coverage, uncovered_ports};
 
 use crate::report::{
@@ -48,6 +48,7 @@ impl Host {
         let Host { outcome, counters, refused, mismatches, by_hand } = self;
         let docker = &outcome.docker;
         let coverage = port_coverage(policy, docker);
+        status.policy_digest = Some(policy_digest(policy));
         status.kernel = Some(KernelReport::from(outcome));
         status.by_hand = GrantCounts::new(by_hand, SystemTime::now());
         let refusals = Refusals::new(refused, docker, SystemTime::now());
@@ -124,17 +125,35 @@ impl Stored {
 }
 
 /// The policy file next to the policy in force.
-pub fn file_report(
-    path: &Path,
-    applied: Option<&Policy>,
-    file: &Result<Policy, Diagnostics>,
-) -> FileReport {
-    let state = match (file, applied) {
+pub fn file_report(path: &Path, applied: Option<&Policy>, file: &LoadedFile) -> FileReport {
+    let state = match (&file.policy, applied) {
         (Err(_), _) => FileState::Invalid,
         (Ok(_), None) => FileState::Unknown,
         (Ok(file), Some(applied)) if file.to_toml() == applied.to_toml() => FileState::Current,
         (Ok(_), Some(_)) => FileState::Changed,
     };
-    let error_count = file.as_ref().err().map_or(0, |errors| errors.0.len());
-    FileReport::new(path, state, error_count)
+    FileReport {
+        path: path.display().to_string(),
+        state,
+        error_count: file.policy.as_ref().err().map_or(0, |errors| errors.0.len()),
+        policy_digest: file.policy.as_ref().ok().map(policy_digest),
+        source_digest: file.source_digest.clone(),
+    }
+}
+
+/// The policy file as it is read for a status.
+pub struct LoadedFile {
+    /// The policy or its errors.
+    pub policy: Result<Policy, Diagnostics>,
+    /// The digest of the files; `None` if the policy could not be read.
+    pub source_digest: Option<String>,
+}
+
+impl LoadedFile {
+    /// Reads the file.
+    pub fn load(path: &Path, directory: &Path) -> LoadedFile {
+        let mut digest = SourceDigest::default();
+        let loaded = LoadedPolicy::load_observed(path, directory, &mut |file| digest.add(file));
+        LoadedFile { policy: loaded.policy, source_digest: digest.finish() }
+    }
 }

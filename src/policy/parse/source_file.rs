@@ -25,6 +25,8 @@ pub(in crate::policy) struct SourceFiles<'p> {
     found: Found,
     /// How many more sources they may have.
     room: usize,
+    /// Gets the text of each file.
+    observe: Option<&'p mut dyn FnMut(&str)>,
 }
 
 /// The form of a source file.
@@ -54,7 +56,13 @@ impl<'p> SourceFiles<'p> {
             paths: BTreeSet::new(),
             found: Found::default(),
             room: FILE_SOURCES_MAX,
+            observe: None,
         }
+    }
+
+    /// The same, with the text of each file passed to `observe` once.
+    pub fn observed(directory: &'p Path, observe: &'p mut dyn FnMut(&str)) -> SourceFiles<'p> {
+        SourceFiles { observe: Some(observe), ..SourceFiles::new(directory) }
     }
 
     /// The sources in the file at `path`. The error of an unreadable file is returned the first
@@ -66,7 +74,11 @@ impl<'p> SourceFiles<'p> {
         };
         let (path, format) = slot.key();
         let is_new = self.paths.insert(path.clone());
-        match read(path, format, self.room, &mut self.found, is_new) {
+        let observe = |text: &str| match &mut self.observe {
+            Some(observe) if is_new => observe(text),
+            _ => {}
+        };
+        match read(path, format, self.room, &mut self.found, is_new, observe) {
             Ok(sources) => {
                 self.room -= sources.as_ref().map_or(0, |sources| sources.len());
                 Ok(slot.insert(sources).clone())
@@ -84,14 +96,15 @@ impl<'p> SourceFiles<'p> {
     }
 }
 
-/// Reads a file with at most `room` sources. What is to be said about the file itself is added to
-/// `found` only if it `is_new`.
+/// Reads a file with at most `room` sources, and passes its text to `observe`. What is to be said about the
+/// file itself is added to `found` only if it `is_new`.
 fn read(
     path: &Path,
     format: &Format,
     room: usize,
     found: &mut Found,
     is_new: bool,
+    observe: impl FnOnce(&str),
 ) -> Result<Sources, Issue> {
     let file: Arc<str> = path.to_string_lossy().into();
     let mut warnings = WarningList::default();
@@ -111,6 +124,7 @@ fn read(
             return Err(Issue { message, ..issue });
         }
     };
+    observe(&text);
     let mut errors = IssueList::default();
     let sources = match format {
         Format::Lines => {

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use dwnl::policy::LoadedPolicy;
 use dwnl::state::Metadata;
 
 use super::args::StatusArgs;
@@ -15,7 +14,7 @@ use crate::control::running_watch;
 use crate::lookup::{Freshness, Names};
 use crate::report::{FileState, WatchReport};
 use crate::state::Store;
-use crate::status::{Host, Stored, file_report};
+use crate::status::{Host, LoadedFile, Stored, file_report};
 
 /// Prints the status. Changes nothing.
 pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> {
@@ -28,12 +27,13 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
     status.warnings.extend(doubt);
     let applied = stored.applied;
     let path = policy_path(args, applied.as_ref().map(|(_, metadata)| metadata));
-    let file = LoadedPolicy::load_from(&path, args.policy.base_directory_of(&path)).policy;
+    let file = LoadedFile::load(&path, args.policy.base_directory_of(&path));
     let applied = applied.map(|(policy, _)| policy);
     status.file = file_report(&path, applied.as_ref(), &file);
     // The positions in the file are of more use than those in the stored policy.
     let is_current = status.file.state == FileState::Current;
-    let policy = if is_current { file.ok() } else { applied.or(file.ok()) };
+    let file = file.policy.ok();
+    let policy = if is_current { file } else { applied.or(file) };
     let mut names = Names::default();
     let policy =
         policy.map(|policy| names.resolve(policy, store.as_ref(), Freshness::Known)).transpose()?;

@@ -42,7 +42,7 @@ use crate::state::Recorder;
 use clients::Clients;
 use files::{Change, Files};
 use follow::FollowedContainers;
-use metrics::{Counters, FileState, MetricsExporter, ReadResult, Sample};
+use metrics::{Counters, Digests, FileState, MetricsExporter, ReadResult, Sample};
 use signals::SignalAction;
 use systemd::Notifier;
 use trial::WatchTrial;
@@ -88,6 +88,8 @@ pub struct Watch {
     notifier: Notifier,
     exporter: MetricsExporter,
     counters: Counters,
+    /// Those of the policy in force; empty unless metrics are published.
+    digests: Digests,
     debounce: Debounce,
     /// Whether a changed policy is applied only on request.
     is_manual: bool,
@@ -132,6 +134,7 @@ impl Watch {
             notifier: Notifier::from_env(Instant::now()).context("cannot reach systemd")?,
             exporter: MetricsExporter::default(),
             counters: Counters::default(),
+            digests: Digests::default(),
             debounce: Debounce::default(),
             is_manual: false,
             is_change_logged: false,
@@ -308,6 +311,7 @@ impl Watch {
             counters: &self.counters,
             file: self.file_state(),
             policy: self.reconciler.policy().zip(self.reconciler.ruleset()),
+            digests: &self.digests,
             warnings: self.reported.warnings.len(),
             kernel: kernel.as_ref(),
             refusals: refusals.as_ref(),

@@ -5,8 +5,10 @@ use std::time::{Instant, SystemTime};
 
 use dwnl::engine::Applied;
 use dwnl::policy::{Diagnostics, LoadedPolicy, Policy, PolicyWarning};
+use dwnl::state::{SourceDigest, policy_digest};
 
 use super::events::conflicts;
+use super::metrics::Digests;
 use super::serve::ON_TRIAL;
 use super::trial::WatchTrial;
 use super::{FALLING_BACK, NOTIFYING, RELOADING, REPAIRING, STORING, WATCHING, Watch};
@@ -32,7 +34,7 @@ impl Watch {
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
         let path = self.path.clone();
         self.follow(std::slice::from_ref(&path));
-        let mut loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
+        let (mut loaded, source) = self.load();
         let recorder = self.recorder.as_ref().filter(|_| loaded.has_shrink_limits());
         if let Some(previous) = recorder.and_then(Recorder::applied) {
             loaded.check_shrink(&previous);
@@ -48,8 +50,14 @@ impl Watch {
         self.follow(&loaded.watch_paths);
         self.loaded = Some(loaded);
         match fallback {
-            Some(_) => self.counters.fell_back(),
-            None => self.record(),
+            Some(_) => {
+                self.counters.fell_back();
+                self.note_digests(None);
+            }
+            None => {
+                self.record();
+                self.note_digests(source);
+            }
         }
         self.started_at = SystemTime::now();
         let done = self.report(&applied);
@@ -111,7 +119,7 @@ impl Watch {
 
     /// Reads the policy, and applies it if it has changed or a signal has asked for it.
     pub(super) fn read_policy(&mut self, is_requested: bool) -> Reload {
-        let mut loaded = LoadedPolicy::load_from(&self.path, &self.base_directory);
+        let (mut loaded, source) = self.load();
         if !is_requested && loaded.is_unfinished() && self.debounce.defer(Instant::now()) {
             self.follow(&loaded.watch_paths);
             return Reload::Unchanged;
@@ -123,12 +131,15 @@ impl Watch {
         self.is_change_logged = false;
         self.follow(&loaded.watch_paths);
         if !is_requested && self.loaded.as_ref() == Some(&loaded) {
+            if self.counters.is_current {
+                self.digests.source = source.unwrap_or_default();
+            }
             return Reload::Unchanged;
         }
         let reloading = self.notifier.reloading();
         self.log.report_result(NOTIFYING, reloading);
         let reload = match &loaded.policy {
-            Ok(policy) => self.reload(policy.clone(), loaded),
+            Ok(policy) => self.reload(policy.clone(), loaded, source),
             Err(diagnostics) => {
                 self.warn(&policy_warnings(&loaded));
                 self.log.emit(&Event::policy_errors(diagnostics));
@@ -144,7 +155,25 @@ impl Watch {
         reload
     }
 
-    fn reload(&mut self, policy: Policy, loaded: LoadedPolicy) -> Reload {
+    /// Reads the policy, and the digest of its files if metrics are published.
+    fn load(&self) -> (LoadedPolicy, Option<String>) {
+        let (path, directory) = (&self.path, &self.base_directory);
+        if !self.exporter.is_open() {
+            return (LoadedPolicy::load_from(path, directory), None);
+        }
+        let mut digest = SourceDigest::default();
+        let loaded = LoadedPolicy::load_observed(path, directory, &mut |file| digest.add(file));
+        (loaded, digest.finish())
+    }
+
+    /// Notes the digests of the policy that was put in force, which was read from files with this digest.
+    fn note_digests(&mut self, source: Option<String>) {
+        let policy = self.reconciler.policy().filter(|_| self.exporter.is_open());
+        let policy = policy.map(policy_digest).unwrap_or_default();
+        self.digests = Digests { policy, source: source.unwrap_or_default() };
+    }
+
+    fn reload(&mut self, policy: Policy, loaded: LoadedPolicy, source: Option<String>) -> Reload {
         let policy = self.names.resolve(&policy);
         match self.set_policy(policy, policy_warnings(&loaded)) {
             Ok(applied) => {
@@ -152,6 +181,7 @@ impl Watch {
                 self.follow_names();
                 let had_errors = self.loaded.as_ref().is_some_and(|last| last.policy.is_err());
                 self.loaded = Some(loaded);
+                self.note_digests(source);
                 let trial = self.trial.as_ref().map(WatchTrial::until);
                 if trial.is_none() {
                     self.record();

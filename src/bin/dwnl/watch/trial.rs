@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use dwnl::Policy;
 use dwnl::engine::RestorePoint;
 
+use super::metrics::Digests;
 use super::reload::Reload;
 use super::{ROLLING_BACK, Watch};
 use crate::apply::Findings;
@@ -30,6 +31,7 @@ struct Before {
     policy: Policy,
     point: RestorePoint,
     is_fallback: bool,
+    digests: Digests,
 }
 
 impl WatchTrial {
@@ -58,6 +60,7 @@ impl Watch {
             policy: policy.clone(),
             point: self.reconciler.restore_point()?,
             is_fallback: self.counters.is_fallback,
+            digests: self.digests.clone(),
         };
         let until = humantime::format_rfc3339_seconds(SystemTime::now() + duration).to_string();
         let due = Instant::now() + duration;
@@ -106,6 +109,7 @@ impl Watch {
         self.counters.uncovered_ports = applied.uncovered.len();
         self.counters.is_current = false;
         self.counters.is_fallback = trial.before.is_fallback;
+        self.digests = trial.before.digests;
         // The file waits for a request, or for another change.
         self.is_change_logged = true;
         let policy = self.reconciler.policy();

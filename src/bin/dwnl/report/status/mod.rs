@@ -9,7 +9,6 @@ mod sources;
 mod tests;
 mod text;
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use dwnl::engine::{Outcome, PolicyCounters};
@@ -37,6 +36,8 @@ pub use refusals::Refusals;
 pub struct Status<'a> {
     /// The policy that was put in force last; `None` if it is not stored.
     pub applied: Option<StoredReport>,
+    /// The digest of the policy with which the kernel was compared.
+    pub policy_digest: Option<String>,
     /// The policy before its last change; `None` if it is not stored.
     pub previous: Option<StoredReport>,
     /// The policy file.
@@ -97,6 +98,10 @@ pub struct FileReport {
     pub state: FileState,
     /// The number of errors in it.
     pub error_count: usize,
+    /// The digest of the policy in it; `None` if it has errors.
+    pub policy_digest: Option<String>,
+    /// The digest of the file and its source files; `None` if the file cannot be read.
+    pub source_digest: Option<String>,
 }
 
 /// Whether the policy file holds the policy in force.
@@ -238,13 +243,6 @@ impl From<&GuardDrops> for DropReport {
 /// `2026-01-09T08:35:07Z`
 fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
-}
-
-impl FileReport {
-    /// The file at this path.
-    pub fn new(path: &Path, state: FileState, error_count: usize) -> FileReport {
-        FileReport { path: path.display().to_string(), state, error_count }
-    }
 }
 
 impl From<&Outcome> for KernelReport {

@@ -164,7 +164,11 @@ fn a_status_is_one_screen() {
     let mut status = Status {
         applied: Some(stored("2026-01-09T08:35:07Z")),
         previous: Some(stored("2026-01-02T17:20:41Z")),
-        file: FileReport::new(Path::new("/etc/dwnl/policy.toml"), FileState::Current, 0),
+        file: FileReport {
+            path: "/etc/dwnl/policy.toml".to_owned(),
+            state: FileState::Current,
+            ..FileReport::default()
+        },
         watch: Some(WatchReport {
             pid: 4711,
             policy: Some("/etc/dwnl/policy.toml".to_owned()),

@@ -21,6 +21,9 @@ use super::{
 impl Report for Status<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_policy(out)?;
+        if let Some(digest) = self.policy_digest.as_ref().filter(|_| self.verbose) {
+            line(out, "digest", digest)?;
+        }
         self.write_file(out)?;
         self.write_watch(out)?;
         self.write_kernel(out)?;
@@ -80,7 +83,7 @@ impl Status<'_> {
     }
 
     fn write_file(&self, out: &mut dyn Write) -> io::Result<()> {
-        let FileReport { path, state, error_count } = &self.file;
+        let FileReport { path, state, error_count, .. } = &self.file;
         let path = Escaped(path);
         let text = match state {
             FileState::Current => format!("{path}: current"),

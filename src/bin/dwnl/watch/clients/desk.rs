@@ -20,7 +20,7 @@ use crate::lookup::{WatchedNames, containers};
 use crate::preview;
 use crate::report::{ErrorAnswer, ErrorCode, Granted, Grants, Revoked, WatchReport};
 use crate::state::Store;
-use crate::status::{Host, Stored, file_report};
+use crate::status::{Host, LoadedFile, Stored, file_report};
 
 /// What the thread works with.
 pub struct Desk {
@@ -79,7 +79,7 @@ impl Desk {
 
     fn status(&mut self, id: Option<u64>, facts: &Facts) -> Result<Vec<u8>, Refusal> {
         let mut status = Stored::read(Ok(self.store.as_ref())).status();
-        let file = LoadedPolicy::load_from(&self.path, &self.base_directory).policy;
+        let file = LoadedFile::load(&self.path, &self.base_directory);
         let policy = facts.policy.as_ref();
         status.file = file_report(&self.path, policy, &file);
         status.watch = Some(WatchReport::own(&facts.watch));

@@ -87,6 +87,11 @@ impl MetricsExporter {
         Ok(MetricsExporter { reader: Some(reader), file, server, ..MetricsExporter::default() })
     }
 
+    /// Whether metrics are published anywhere.
+    pub fn is_open(&self) -> bool {
+        self.reader.is_some()
+    }
+
     /// Notes an event, so that the file is written at once.
     pub fn mark_dirty(&mut self) {
         self.is_dirty = true;

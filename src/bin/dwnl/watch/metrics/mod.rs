@@ -12,4 +12,4 @@ mod sample;
 pub use counters::{Counters, FileState};
 pub use exporter::{Endpoints, MetricsExporter};
 pub use refusal_reader::ReadResult;
-pub use sample::Sample;
+pub use sample::{Digests, Sample};

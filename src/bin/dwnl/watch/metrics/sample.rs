@@ -15,6 +15,15 @@ const ENTRIES_MAX: usize = 500;
 /// The label of the entries beyond.
 const OTHER_ENTRIES: &str = "(other entries)";
 
+/// What tells policies apart between hosts.
+#[derive(Clone, Debug, Default)]
+pub struct Digests {
+    /// The digest of the policy in force; empty if it is not known.
+    pub policy: String,
+    /// That of the files that it was read from; empty if it was not read from the file.
+    pub source: String,
+}
+
 /// What the metrics are made of.
 pub struct Sample<'a> {
     /// What the watch counted.
@@ -23,6 +32,8 @@ pub struct Sample<'a> {
     pub file: FileState,
     /// The policy in force, with its rules and sets.
     pub policy: Option<(&'a Policy, &'a Ruleset)>,
+    /// The digests of that policy, and of the files that it was read from.
+    pub digests: &'a Digests,
     /// The number of warnings about the policy and the host.
     pub warnings: usize,
     /// What the rules counted; `None` if it could not be read.
@@ -79,6 +90,12 @@ impl Sample<'_> {
             FileState::ALL.map(state),
         );
         let Some((policy, ruleset)) = self.policy else { return };
+        let Digests { policy: digest, source } = self.digests;
+        text.gauges(
+            "policy_info",
+            "1, with the digests of the policy in force and of the files that it was read from.",
+            [([("policy_digest", &**digest), ("source_digest", &**source)], 1)],
+        );
         text.gauge("policy_entries", "Entries of the policy in force.", policy.entries().count());
         let elements: usize = ruleset.sets.iter().map(|set| set.elements.len()).sum();
         text.gauge("set_elements", "Elements of the sets for large groups.", elements);
@@ -221,10 +238,12 @@ mod tests {
         let counters = Counters { is_current: true, ..Counters::default() };
         let kernel = PolicyCounters::default();
         let refusals = Refusals::from(RefusedReport::default());
+        let digests = Digests { policy: "sha256:1a".to_owned(), source: String::new() };
         let sample = |kernel| Sample {
             counters: &counters,
             file: FileState::Current,
             policy: Some((&policy, &ruleset)),
+            digests: &digests,
             warnings: 2,
             kernel,
             refusals: kernel.map(|_| &refusals),
@@ -234,6 +253,7 @@ mod tests {
             "dwnl_policy_current 1",
             "dwnl_policy_file{state=\"current\"} 1",
             "dwnl_policy_file{state=\"failed\"} 0",
+            "dwnl_policy_info{policy_digest=\"sha256:1a\",source_digest=\"\"} 1",
             "dwnl_policy_entries 2",
             "dwnl_guard_enabled 1",
             "dwnl_warnings 2",
