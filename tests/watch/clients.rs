@@ -178,7 +178,7 @@ fn a_trial_ends_with_the_policy_of_before_unless_it_is_confirmed() {
     assert!(reload["confirm_until"].is_string() && reload["has_changes"] == true, "{reload}");
     assert_eq!(events.event("trial")["confirm_until"], reload["confirm_until"]);
     assert!(!stored().contains("two"));
-    assert_eq!(events.event("rolled_back")["cause"], "time_over");
+    assert_eq!(events.event("rolled_back")["reason"], "time_over");
     assert!(is_in_force(&host, ONE));
     // Rolled back.
     client.ask(r#"{"request":"reload","confirm_within":"1h"}"#);
@@ -195,7 +195,7 @@ fn a_trial_ends_with_the_policy_of_before_unless_it_is_confirmed() {
     let errors = dwnl(&host, &["apply", "-f", &file], "").failed(1);
     assert!(errors.contains("a policy is on trial"), "{errors}");
     assert_eq!(client.ask(r#"{"request":"rollback"}"#)["is_confirmed"], false);
-    assert_eq!(events.event("rolled_back")["cause"], "requested");
+    assert_eq!(events.event("rolled_back")["reason"], "requested");
     assert!(is_in_force(&host, ONE) && stored().contains("one"));
     // Confirmed.
     client.ask(r#"{"request":"reload","confirm_within":"1h"}"#);
@@ -207,7 +207,7 @@ fn a_trial_ends_with_the_policy_of_before_unless_it_is_confirmed() {
     client.ask(r#"{"request":"reload","confirm_within":"1h"}"#);
     assert!(is_in_force(&host, ONE));
     watch.signal(Signal::SIGTERM);
-    assert_eq!(events.event("rolled_back")["cause"], "stopped");
+    assert_eq!(events.event("rolled_back")["reason"], "stopped");
     wait_until_in_force(&host, TWO, "the policy of before");
 }
 

@@ -52,7 +52,7 @@ pub enum Event<'a> {
     /// The policy before the one on trial is in force again.
     RolledBack {
         /// Why.
-        cause: RollbackCause,
+        reason: RollbackReason,
         /// The changes.
         #[serde(flatten)]
         done: ApplyReport<'a>,
@@ -177,7 +177,7 @@ pub enum Event<'a> {
 /// Why a policy on trial does not stay in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RollbackCause {
+pub enum RollbackReason {
     /// It was not confirmed in time.
     TimeOver,
     /// A client asked for it.
@@ -238,15 +238,15 @@ impl<'a> Event<'a> {
                 writeln!(out, "policy reloaded on trial, to be confirmed until {confirm_until}")
             }
             Event::Confirmed => writeln!(out, "confirmed: the policy stays in force"),
-            Event::RolledBack { cause, .. } => {
-                let cause = match cause {
-                    RollbackCause::TimeOver => "not confirmed in time",
-                    RollbackCause::Requested => "rolled back",
-                    RollbackCause::Stopped => "stopped before the policy was confirmed",
+            Event::RolledBack { reason, .. } => {
+                let reason = match reason {
+                    RollbackReason::TimeOver => "not confirmed in time",
+                    RollbackReason::Requested => "rolled back",
+                    RollbackReason::Stopped => "stopped before the policy was confirmed",
                 };
                 writeln!(
                     out,
-                    "{cause}; the policy before is in force again, and the file is not applied until it \
+                    "{reason}; the policy before is in force again, and the file is not applied until it \
                      changes or a reload is requested"
                 )
             }

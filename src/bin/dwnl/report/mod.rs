@@ -52,7 +52,7 @@ pub use diagnostics::{
 };
 pub use difference::Difference;
 pub use doctor::{Area, Doctor, Finding, Level};
-pub use event::{Event, RollbackCause};
+pub use event::{Event, RollbackReason};
 pub use explain::{Explain, PolicyRead};
 pub use format::join_limited;
 pub use grants::{GrantCounts, Granted, Grants, Revoked};

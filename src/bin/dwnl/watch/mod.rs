@@ -37,7 +37,7 @@ use nix::sys::time::TimeSpec;
 use crate::apply::Findings;
 use crate::control::{ControlSocket, PendingRequest, RepairRecord};
 use crate::lookup::WatchedNames;
-use crate::report::{Count, Event, RollbackCause};
+use crate::report::{Count, Event, RollbackCause, RollbackReason};
 use crate::state::Recorder;
 use clients::Clients;
 use files::{Change, Files};
@@ -203,7 +203,7 @@ impl Watch {
             self.wait().context("cannot wait for events")?;
         }
         // A failure is logged, and the rules of the trial stay.
-        let _ = self.roll_back(RollbackCause::Stopped);
+        let _ = self.roll_back(RollbackReason::Stopped);
         let stopping = self.notifier.stopping();
         self.log.report_result(NOTIFYING, stopping);
         self.log.emit(&Event::Stop);

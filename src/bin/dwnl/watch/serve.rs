@@ -6,7 +6,7 @@ use super::Watch;
 use super::clients::{Call, ClientId, Facts, Job, Request};
 use super::reload::Reload;
 use crate::apply;
-use crate::report::{ErrorAnswer, ErrorCode, Reloaded, RollbackCause, Subscribed, TrialReport};
+use crate::report::{ErrorAnswer, ErrorCode, Reloaded, RollbackReason, Subscribed, TrialReport};
 
 /// What is said while a policy is on trial.
 pub(super) const ON_TRIAL: &str = "a policy is on trial; confirm it or roll it back first";
@@ -37,7 +37,7 @@ impl Watch {
                 self.clients.answer(client, id, name, &TrialReport::confirmed());
             }
             Request::Rollback {} if self.trial.is_some() => {
-                match self.roll_back(RollbackCause::Requested) {
+                match self.roll_back(RollbackReason::Requested) {
                     Ok(notes) => {
                         self.clients.answer(client, id, name, &TrialReport::restored(notes));
                     }

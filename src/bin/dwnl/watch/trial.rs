@@ -11,7 +11,7 @@ use super::reload::Reload;
 use super::{ROLLING_BACK, Watch};
 use crate::apply::Findings;
 use crate::confirm::notes;
-use crate::report::{Event, RollbackCause};
+use crate::report::{Event, RollbackReason};
 
 /// The pause before a rollback that has failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -84,7 +84,7 @@ impl Watch {
     pub(super) fn on_trial_due(&mut self) {
         if self.trial.as_ref().is_some_and(|trial| trial.due <= Instant::now()) {
             // A failure is logged, and tried again.
-            let _ = self.roll_back(RollbackCause::TimeOver);
+            let _ = self.roll_back(RollbackReason::TimeOver);
         }
     }
 
@@ -93,7 +93,7 @@ impl Watch {
     ///
     /// # Errors
     /// If that fails. It is tried again in a moment.
-    pub(super) fn roll_back(&mut self, cause: RollbackCause) -> Result<Vec<String>, dwnl::Error> {
+    pub(super) fn roll_back(&mut self, reason: RollbackReason) -> Result<Vec<String>, dwnl::Error> {
         let Some(trial) = self.trial.take() else { return Ok(Vec::new()) };
         let (policy, of_containers) = self.complete(&trial.before.policy);
         let applied = match self.reconciler.roll_back(policy, &trial.before.point) {
@@ -116,7 +116,7 @@ impl Watch {
         self.reported = policy.map(|it| Findings::of(it, &applied)).unwrap_or_default();
         self.reported.warnings.extend(of_containers);
         let done = self.report(&applied);
-        self.log.emit(&Event::RolledBack { cause, done });
+        self.log.emit(&Event::RolledBack { reason, done });
         self.notify_ready();
         self.exporter.mark_dirty();
         self.look_at_files();
