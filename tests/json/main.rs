@@ -5,6 +5,7 @@
 
 mod checker;
 mod commands;
+mod control;
 mod document;
 mod events;
 mod explain;
@@ -22,6 +23,7 @@ fn the_document_describes_the_output() {
     let mut checker = Checker::new(&document);
     commands::check_all(&mut checker);
     events::check_all(&mut checker);
+    control::check_all(&mut checker);
     names::check_all(&mut checker);
     trace::check_all(&mut checker);
     assert_eq!(checker.unseen(), [""; 0], "documented, but not in the output");

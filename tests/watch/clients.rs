@@ -86,7 +86,7 @@ fn a_client_lets_sources_in_and_keeps_them_out() {
     );
     let (_watch, socket) = start(&host, &policy, &[]);
     let mut client = connect(&socket);
-    let reaches = |from| tcp(&source, from, Topology::HOST, 8080) == Answer::Echo;
+    let reaches = |from| tcp(&source, from, Topology::HOST, 8080) == Answer::Answered;
     assert!(reaches(Topology::ALLOWED) && !reaches(Topology::REFUSED));
     let refused = Topology::REFUSED;
     let answer = client.ask(&format!(

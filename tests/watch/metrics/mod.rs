@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::support::{Answer, Files, Topology, Watch, http_unix, tcp, tcp_echo, wait_for};
+use super::support::{Answer, Files, Topology, Watch, dwnl, http_unix, tcp, tcp_echo, wait_for};
 use super::{host, policy, wait_until_in_force};
 
 /// The text that the socket serves.
@@ -100,6 +100,39 @@ fn a_changed_policy_is_visible_until_it_is_applied() {
     watch.logged("policy reloaded");
     assert_eq!([state("current"), state("changed")], [1.0, 0.0]);
     assert_eq!(value(&socket, "dwnl_policy_entries"), 0.0);
+}
+
+/// Two hosts with policies that say the same in other words, one of which then changes.
+#[test]
+fn hosts_with_the_same_policy_have_the_same_digest() {
+    const SAME: &str =
+        "# a comment\n[[allow]]\nports = [\"2\", \"1/tcp\"]\nfrom = [\"10.0.0.0/8\"]\n";
+    const WORDS: &str =
+        "[[allow]]\nports = [\"1\", \"2\"]\nfrom = [\"10.0.0.0/9\", \"10.128.0.0/9\"]\n";
+    let digests = |socket: &Path| -> Vec<String> {
+        let text = answer(socket);
+        let line = text.lines().find(|line| line.starts_with("dwnl_policy_info{"));
+        let digests = line.expect("the digests").split('"').skip(1).step_by(2);
+        digests.map(str::to_owned).collect()
+    };
+    let (first, second) = (host(), host());
+    let (watch, one) = Watch::start_with_socket(&first, SAME);
+    let (_other, two) = Watch::start_with_socket(&second, WORDS);
+    let (before, same) = (digests(&one), digests(&two));
+    assert!(before[0] == same[0] && before[1] != same[1], "{before:?}, {same:?}");
+    let file = watch.files().policy().to_string_lossy().into_owned();
+    let status = dwnl(&first, &["status", "--json", "-f", &file], "").succeeded();
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(status["policy_digest"], *before[0]);
+    assert_eq!(status["file"]["policy_digest"], *before[0]);
+    assert_eq!(status["file"]["source_digest"], *before[1]);
+    fs::write(&file, SAME.replace("/8", "/7")).expect("to write");
+    watch.logged("policy reloaded");
+    let after = digests(&one);
+    assert!(after[0] != before[0] && after[1] != before[1], "{after:?}");
+    fs::write(&file, "x\n").expect("to write");
+    watch.logged("policy has 1 error");
+    assert_eq!(digests(&one), after);
 }
 
 #[test]

@@ -19,11 +19,13 @@ fn promtool_finds_no_fault_with_the_metrics() {
 }
 
 #[test]
-fn the_alert_rules_fire_when_they_should() {
+fn the_rules_say_what_they_should() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/prometheus");
     let path = |name: &str| directory.join(name).to_string_lossy().into_owned();
-    promtool(&["check", "rules", &path("alerts.yml")], "").succeeded();
-    promtool(&["test", "rules", &path("alerts_test.yml")], "").succeeded();
+    for rules in ["alerts", "recording"] {
+        promtool(&["check", "rules", &path(&format!("{rules}.yml"))], "").succeeded();
+        promtool(&["test", "rules", &path(&format!("{rules}_test.yml"))], "").succeeded();
+    }
 }
 
 #[test]

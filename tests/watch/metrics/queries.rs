@@ -73,9 +73,9 @@ fn dashboard_alerts_and_manual_name_only_metrics_that_exist() {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let exported: BTreeSet<&str> = types.filter_map(|line| line.split(' ').next()).collect();
     let queries = dashboard().join("\n");
-    for text in
-        [&queries, &packaged("prometheus/alerts.yml"), &packaged("prometheus/alerts_test.yml")]
-    {
+    let rules = ["alerts", "alerts_test", "recording", "recording_test"];
+    let rules = rules.map(|name| packaged(&format!("prometheus/{name}.yml")));
+    for text in rules.iter().chain([&queries]) {
         let names = names(text);
         let unknown: Vec<&&str> = names.difference(&exported).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
