@@ -23,6 +23,7 @@ mod view;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::compile::{flat_ruleset, flat_snapshot};
 use crate::model::{Ruleset, Snapshot};
 use permit::PermitReader;
 use sources::Sources;
@@ -50,13 +51,13 @@ pub struct Access {
 impl Access {
     /// The access that a ruleset gives, which is what [`resolve`](crate::resolve) returned.
     pub fn of_ruleset(ruleset: &Ruleset) -> Access {
-        Access::of(&View::of_ruleset(ruleset))
+        Access::of(&View::of_ruleset(&flat_ruleset(ruleset)))
     }
 
     /// The access that the installed rules give. Rules of another form than dwnl writes are not part of
     /// it: [`Protection::foreign_rules`] counts them.
     pub fn of_snapshot(snapshot: &Snapshot) -> Access {
-        Access::of(&View::of_snapshot(snapshot))
+        Access::of(&View::of_snapshot(&flat_snapshot(snapshot)))
     }
 
     fn of(view: &View) -> Access {

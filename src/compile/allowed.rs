@@ -1,33 +1,121 @@
-//! The rules of the guard's chain `allowed`.
+//! The guard's chain `allowed`, and those that its maps lead to.
 
 use std::sync::Arc;
 
+use super::dispatch::{self, ClassChain, Dispatch, Kind, Unit};
 use super::expand::{comment, condition, denied_ports, destinations, of_version, origin};
+use super::guard::{ADMITTED, ALLOWED};
 use super::limits::LimitedEntries;
+use super::own::{self, goto, rule};
 use super::sets::SetGroups;
 use super::times::{self, Effect};
 use super::{dedup, grants};
 use crate::model::{
-    AddressSpec, DesiredRule, Direction, Endpoint, GrantAction, IpVersion, NftMatch, NftRule,
-    NftStatement, Origin, Ports,
+    AddressSpec, Chain, DesiredRule, Direction, Endpoint, GrantAction, IpVersion, NftMatch,
+    NftRule, NftStatement, Origin, PortMap, Ports,
 };
 use crate::policy::{Entry, Policy};
 
+/// The chain `allowed`, and with many ports the maps and chains that it leads to.
+///
 /// The rules for bans by hand and the policy's rules that deny `return`, so that the packet is refused,
 /// whichever chain has jumped here. Those for grants by hand and those that allow follow: `accept` or, for
 /// an entry with limits, `jump limited-NAME`.
-pub(super) fn rules(
-    policy: &Policy,
-    large: &SetGroups,
-    limited: &LimitedEntries,
-) -> Vec<DesiredRule> {
-    let mut rules = grants::rules(GrantAction::Deny);
-    rules.extend(denying(policy, large));
-    rules.extend(grants::rules(GrantAction::Allow));
-    for entry in policy.allow() {
-        rules.extend(allowing(entry, &limited.statement(entry), large));
+pub(super) struct Allowed {
+    /// The rules of `allowed` itself.
+    rules: Vec<DesiredRule>,
+    /// Those that follow the ones that deny, if a map is in between: the rules of the chain `admitted`.
+    admitted: Option<Vec<DesiredRule>>,
+    denying: Option<Dispatch>,
+    allowing: Option<Dispatch>,
+}
+
+impl Allowed {
+    /// What the policy allows, of those that are outside.
+    pub fn of(policy: &Policy, large: &SetGroups, limited: &LimitedEntries) -> Allowed {
+        let allowing = allowing_units(policy, large, limited);
+        let allowing = Dispatch::of(&allowing, Kind::Allowing, None);
+        let denying = denying_units(policy, large);
+        let to_admitted = rule([], goto(ADMITTED));
+        let denying = Dispatch::of(&denying, Kind::Denying, Some(to_admitted.clone()));
+
+        let mut admitted = grants::rules(GrantAction::Allow);
+        match &allowing {
+            Some(dispatch) => admitted.extend(dispatch.lookups()),
+            None => {
+                for entry in policy.allow() {
+                    admitted.extend(self::allowing(entry, &limited.statement(entry), large));
+                }
+            }
+        }
+        let mut rules = grants::rules(GrantAction::Deny);
+        let Some(dispatch) = &denying else {
+            rules.extend(self::denying(policy, large));
+            rules.extend(admitted);
+            return Allowed { rules: dedup(rules), admitted: None, denying, allowing };
+        };
+        for entry in policy.deny().iter().filter(|entry| entry.is_for_every_port()) {
+            rules.extend(denying_one(entry, large));
+        }
+        rules.extend(dispatch.lookups());
+        rules.push(to_admitted);
+        Allowed { rules: dedup(rules), admitted: Some(dedup(admitted)), denying, allowing }
     }
-    dedup(rules)
+
+    /// Whether the ports of the entries that allow are in maps.
+    pub fn has_map(&self) -> bool {
+        self.allowing.is_some()
+    }
+
+    /// The maps.
+    pub fn maps(&self) -> Vec<PortMap> {
+        self.dispatches().flat_map(|dispatch| dispatch.maps.iter().cloned()).collect()
+    }
+
+    /// The chains, each before those whose rules jump to it.
+    pub fn chains(&self) -> Vec<Chain> {
+        let of = |dispatch: &Option<Dispatch>| -> Vec<Chain> {
+            let chains = dispatch.iter().flat_map(|dispatch| &dispatch.chains);
+            chains.map(ClassChain::chain).collect()
+        };
+        let admitted = self.admitted.iter().map(|rules| own::chain(ADMITTED, None, rules.clone()));
+        let allowed = own::chain(ALLOWED, None, self.rules.clone());
+        let chains = of(&self.allowing).into_iter().chain(admitted);
+        chains.chain(of(&self.denying)).chain([allowed]).collect()
+    }
+
+    /// The chains that have the rules of the entries that allow; none if `allowed` has them itself.
+    pub fn allowing_chains(&self) -> Option<&[ClassChain]> {
+        self.allowing.as_ref().map(|dispatch| &*dispatch.chains)
+    }
+
+    /// The same for the entries that deny.
+    pub fn denying_chains(&self) -> Option<&[ClassChain]> {
+        self.denying.as_ref().map(|dispatch| &*dispatch.chains)
+    }
+
+    fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.allowing.iter().chain(&self.denying)
+    }
+}
+
+fn allowing_units(policy: &Policy, large: &SetGroups, limited: &LimitedEntries) -> Vec<Unit> {
+    let entries = policy.allow().iter().enumerate();
+    let units = entries.map(|(index, entry)| {
+        let rules = flow_rules(entry, &[None], &limited.statement(entry), large);
+        dispatch::units(index, entry, dedup(rules))
+    });
+    units.flatten().collect()
+}
+
+/// The units of the entries that deny some ports.
+fn denying_units(policy: &Policy, large: &SetGroups) -> Vec<Unit> {
+    let entries = policy.deny().iter().enumerate();
+    let units = entries.filter(|(_, entry)| !entry.is_for_every_port()).map(|(index, entry)| {
+        let rules = flow_rules(entry, &[None], &NftStatement::Return, large);
+        dispatch::units(index, entry, dedup(rules))
+    });
+    units.flatten().collect()
 }
 
 /// The rules that deny.

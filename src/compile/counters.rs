@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::allowed::Allowed;
+use super::dispatch::{ClassChain, CountedFor};
 use super::guard::ALLOWED;
-use super::limits::LimitedEntries;
+use super::limits::{LimitedEntries, has_joint_limits};
 use super::refused::DROPPED;
 use super::sets::SetGroups;
 use super::{
@@ -51,7 +53,8 @@ pub struct EntryCounters {
     /// no limits.
     pub limited: Option<u64>,
     /// The same for each of the entry's [`Entry::ports`], in their order. Empty for an entry that denies
-    /// every port.
+    /// every port, and for one of more than 16 ports, if these are counted together: because it has limits,
+    /// or because the policy has many rules, so that maps lead to them.
     pub ports: Vec<PortCounters>,
 }
 
@@ -90,6 +93,9 @@ pub fn entry_counters(policy: &Policy, snapshot: &Snapshot) -> Vec<EntryCounters
     let mut counters = count(counters, allowing_rules(policy, &entries), snapshot);
     for (index, chain) in LimitedEntries::of(policy).names() {
         let Some(counters) = counters.get_mut(index) else { continue };
+        if has_joint_limits(&policy.allow()[index]) {
+            counters.ports.clear();
+        }
         counters.start_limited();
         for rule in snapshot.chain(&own(chain)).into_iter().flat_map(|chain| &chain.rules) {
             counters.exclude(rule);
@@ -117,11 +123,14 @@ fn count(
     let number = |(index, counters)| EntryCounters { index, ..counters };
     let mut counters: Vec<EntryCounters> = counters.enumerate().map(number).collect();
     for (path, entries) in rules {
+        for counted in entries.values().filter(|counted| counted.ports.is_none()) {
+            counters.get_mut(counted.entry).into_iter().for_each(|it| it.ports.clear());
+        }
         for installed in snapshot.chain(&path).into_iter().flat_map(|chain| &chain.rules) {
-            let rule = installed.content.known();
-            let index = rule.and_then(|rule| entries.get(rule));
-            if let Some(counter) = index.and_then(|index| counters.get_mut(*index)) {
-                counter.count(rule.and_then(Rule::ports), installed);
+            let counted = installed.content.known().and_then(|rule| entries.get(rule));
+            let Some(CountedFor { entry, ports }) = counted else { continue };
+            if let Some(counter) = counters.get_mut(*entry) {
+                counter.count(*ports, installed);
             }
         }
     }
@@ -207,8 +216,8 @@ fn dropped_path(rule: &Rule) -> Option<&str> {
     Some(comment.strip_prefix(DROPPED).unwrap_or(comment))
 }
 
-/// The rules of a chain, each with the index of its entry.
-type Entries = HashMap<Rule, usize>;
+/// The rules of a chain, each with the entry that it is counted for.
+type Entries = HashMap<Rule, CountedFor>;
 
 /// The chains that decide for each entry, with the rules that allow: with the guard `allowed` alone, which
 /// sees the flows on every path; else `DOCKER-BLOCK`, and `allow` for large groups or, if the policy denies
@@ -217,6 +226,9 @@ fn allowing_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, E
     let groups = SetGroups::of(policy);
     if policy.guard().is_enabled() {
         let limited = LimitedEntries::of(policy);
+        if let Some(chains) = Allowed::of(policy, &groups, &limited).allowing_chains() {
+            return chains.iter().map(of_class).collect();
+        }
         let rules = |entry: &Entry| allowed::allowing(entry, &limited.statement(entry), &groups);
         return vec![(own(ALLOWED), index(entries, rules))];
     }
@@ -242,7 +254,10 @@ fn denying_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, En
     let groups = SetGroups::of(policy);
     let in_sets = index(entries, |entry| allowed::denying_one(entry, &groups));
     if policy.guard().is_enabled() {
-        return vec![(own(ALLOWED), in_sets)];
+        let allowed = Allowed::of(policy, &groups, &LimitedEntries::of(policy));
+        let chains = allowed.denying_chains().unwrap_or_default();
+        // Those for every port are in `allowed` in any case.
+        return chains.iter().map(of_class).chain([(own(ALLOWED), in_sets)]).collect();
     }
     if denies_sets(policy, &groups) {
         return vec![(own(ALLOW), in_sets)];
@@ -259,6 +274,12 @@ fn denying_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, En
     IpVersion::ALL.map(block).into()
 }
 
+fn of_class(chain: &ClassChain) -> (Arc<ChainPath>, Entries) {
+    let (name, rules) = chain.counted();
+    let entries = rules.map(|(rule, counted)| (rule.clone(), counted)).collect();
+    (own(name), entries)
+}
+
 fn own(chain: &str) -> Arc<ChainPath> {
     Arc::new(ChainPath { table: own_table(), chain: chain.into() })
 }
@@ -267,7 +288,8 @@ fn index(entries: &[&Entry], rules: impl Fn(&Entry) -> Vec<DesiredRule>) -> Entr
     let mut found = Entries::new();
     for (index, entry) in entries.iter().enumerate() {
         for desired in rules(entry) {
-            found.entry(desired.rule).or_insert(index);
+            let ports = desired.rule.ports();
+            found.entry(desired.rule).or_insert(CountedFor { entry: index, ports });
         }
     }
     found

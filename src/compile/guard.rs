@@ -6,7 +6,7 @@
 //! accepted it. What the guard needs to know of Docker is read from Docker's rules when the ruleset
 //! is resolved (`resolve`); the rest depends on the policy alone.
 
-use super::allowed;
+use super::allowed::{self, Allowed};
 use super::grants;
 use super::limits::LimitedEntries;
 use super::own::{chain, goto, jump, rule};
@@ -24,6 +24,8 @@ use crate::policy::{DirectRouting, Entry, Policy};
 pub(super) const INSIDE: &str = "inside";
 /// What the policy allows.
 pub(crate) const ALLOWED: &str = "allowed";
+/// What none of the policy's entries denies, if a map leads to the rules of those.
+pub(crate) const ADMITTED: &str = "admitted";
 /// What Docker or another program has translated; it has to be allowed.
 pub(crate) const TRANSLATED: &str = "translated";
 /// What goes out to one of Docker's bridges.
@@ -66,15 +68,20 @@ pub(super) fn nat(version: IpVersion, mark: u32) -> Chain {
 }
 
 /// The chains of `inet dwnl`, each before those whose rules jump to it.
-pub(super) fn chains(policy: &Policy, large: &SetGroups, limited: &LimitedEntries) -> Vec<Chain> {
+pub(super) fn chains(
+    policy: &Policy,
+    large: &SetGroups,
+    limited: &LimitedEntries,
+    allowed: &Allowed,
+) -> Vec<Chain> {
     let regular = |name, rules| chain(name, None, rules);
     let peers = swarm::entry(policy.guard());
     let mut chains: Vec<Chain> =
         paths(policy).map(|path| refused::chain(path, policy.log().refused())).collect();
     chains.extend(limited.chains());
+    chains.push(regular(INSIDE, inside()));
+    chains.extend(allowed.chains());
     chains.extend([
-        regular(INSIDE, inside()),
-        regular(ALLOWED, allowed::rules(policy, large, limited)),
         regular(TRANSLATED, translated(policy.guard().mark().bits())),
         regular(BRIDGED, bridged(policy.guard().direct_routing())),
         chain(

@@ -9,8 +9,8 @@ use super::{BLOCK, dedup, managed_objects, own_table};
 use crate::docker::DOCKER;
 use crate::model::{
     BaseChain, Chain, ChainPath, DesiredRule, InstalledChain, InstalledTable, IpVersion, Name,
-    NftMatch, NftStatement, Ownership, Rule, RuleContent, Ruleset, Set, SetPath, Snapshot,
-    TablePath, Verdict,
+    NftMatch, NftStatement, Ownership, PortMap, PortTarget, Rule, RuleContent, Ruleset, Set,
+    SetPath, Snapshot, TablePath, Verdict,
 };
 
 /// What dwnl has installed.
@@ -90,6 +90,15 @@ impl Reader<'_> {
         if table.dormant || table.has_foreign_objects {
             self.unrestorable.push(format!("a flag or an object of table {path}"));
         }
+        for (name, elements) in &table.maps {
+            let path = Arc::new(SetPath { table: path.clone(), set: Arc::clone(name) });
+            let known = elements.iter().filter(|element| element.chain.is_some());
+            let known: Vec<PortTarget> = known.cloned().collect();
+            if known.len() < elements.len() {
+                self.unrestorable.push(format!("elements of map {path}"));
+            }
+            self.ruleset.maps.push(PortMap { path, elements: known.into() });
+        }
         for (name, set) in &table.sets {
             let path = Arc::new(SetPath { table: path.clone(), set: Arc::clone(name) });
             match set.kind {
@@ -123,8 +132,9 @@ impl Reader<'_> {
 
     /// The rules of a chain that dwnl can write.
     fn read_rules(&mut self, path: &ChainPath, installed: &InstalledChain) -> Vec<DesiredRule> {
-        let sets: BTreeSet<Name> =
-            self.ruleset.sets.iter().map(|it| Arc::clone(&it.path.set)).collect();
+        let Ruleset { sets, maps, .. } = &self.ruleset;
+        let sets = sets.iter().map(|it| &it.path.set).chain(maps.iter().map(|it| &it.path.set));
+        let sets: BTreeSet<Name> = sets.map(Arc::clone).collect();
         let mut rules = Vec::new();
         for (position, rule) in installed.rules.iter().enumerate() {
             match &rule.content {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::dispatch::PORTS_COUNTED_MAX;
 use super::expand::{comment, origin};
 use super::sets::set_name;
 use super::{own, own_table};
@@ -96,18 +97,29 @@ fn chain_name(entry: &Entry, index: usize) -> Name {
     .into()
 }
 
+/// Whether the flows above the limits of an entry are counted for all of its ports together, because there
+/// are many.
+pub(super) fn has_joint_limits(entry: &Entry) -> bool {
+    entry.ports().len() > PORTS_COUNTED_MAX
+}
+
 /// The rules of an entry's chain, in which the conditions of the entry hold: for each of its ports one for
-/// flows that were admitted before, then those that admit, then for each port one that counts the rest.
+/// flows that were admitted before, then those that admit, then for each port one that counts the rest. If
+/// there are many ports, these rules are for all of them.
 fn rules(entry: &Allow, name: &str) -> Vec<DesiredRule> {
     let origin = Arc::new(origin(entry, None, None));
     let rule = |matches: Vec<NftMatch>, statement, comment| {
         let rule = NftRule { comment, ..NftRule::new(matches, statement) };
         DesiredRule { rule: rule.into(), origin: Some(Arc::clone(&origin)) }
     };
-    let ports = entry.ports().iter().map(|ports| NftMatch::CtOriginalPorts(*ports));
+    let ports: Vec<Vec<NftMatch>> = match has_joint_limits(entry) {
+        true => vec![Vec::new()],
+        false => entry.ports().iter().map(|it| vec![NftMatch::CtOriginalPorts(*it)]).collect(),
+    };
     // meta l4proto tcp ct original proto-dst PORTS ct label 13 counter accept comment NAME
-    let known = ports.clone().map(|ports| {
-        rule(vec![ports, NftMatch::CtLabelAdmitted], NftStatement::Accept, comment(entry))
+    let known = ports.iter().map(|ports| {
+        let matches = ports.iter().cloned().chain([NftMatch::CtLabelAdmitted]).collect();
+        rule(matches, NftStatement::Accept, comment(entry))
     });
     // meta nfproto VERSION counter LIMITS ct label set 13 accept comment NAME
     let admitting = admissions(entry, name).into_iter().map(|(conditions, limits)| {
@@ -115,7 +127,7 @@ fn rules(entry: &Allow, name: &str) -> Vec<DesiredRule> {
     });
     // meta l4proto tcp ct original proto-dst PORTS counter return comment "above the limit"
     let excess =
-        ports.clone().map(|ports| rule(vec![ports], NftStatement::Return, Some(EXCESS.into())));
+        ports.iter().map(|ports| rule(ports.clone(), NftStatement::Return, Some(EXCESS.into())));
     known.chain(admitting).chain(excess).collect()
 }
 

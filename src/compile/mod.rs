@@ -15,8 +15,10 @@ mod allowed;
 mod block_rules;
 mod counters;
 mod coverage;
+mod dispatch;
 mod entry_index;
 mod expand;
+mod flat;
 mod grants;
 mod guard;
 mod installed;
@@ -48,6 +50,7 @@ use crate::model::{
     Ownership, Rule, Ruleset, TablePath, Verdict,
 };
 use crate::policy::{Allow, Moment, Policy};
+use allowed::Allowed;
 use limits::LimitedEntries;
 use sets::SetGroups;
 pub use sets::group_of_set;
@@ -61,6 +64,7 @@ pub use coverage::{
     PortCoverage, blocked_swarm_ports, port_coverage, uncovered_ports, unprotected_ports,
 };
 pub(crate) use expand::nft_comment;
+pub(crate) use flat::{flat_ruleset, flat_snapshot};
 pub(crate) use grants::{grant_sets, path as grant_set_path};
 pub(crate) use guard::{
     ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, SWARM_PEERS, TRANSLATED,
@@ -102,17 +106,25 @@ pub fn compile(policy: &Policy) -> Ruleset {
 pub fn compile_at(policy: &Policy, now: Moment) -> Ruleset {
     let large = SetGroups::of(policy);
     let (mut chains, mut sets, mut unused) = (Vec::new(), Vec::new(), Vec::new());
+    let mut maps = Vec::new();
+    let mut lists_sources = true;
     if policy.guard().is_enabled() {
         let limited = LimitedEntries::of(policy);
+        let allowed = Allowed::of(policy, &large, &limited);
         sets.extend(guard::sets(policy));
         sets.extend(limited.sets());
-        chains.extend(guard::chains(policy, &large, &limited));
+        chains.extend(guard::chains(policy, &large, &limited, &allowed));
+        maps.extend(allowed.maps());
+        lists_sources = !allowed.has_map();
     } else {
         chains.extend(allow_chain(allow_rules(policy, &large)));
         unused.extend(IpVersion::ALL.map(|version| nat_path(version, GUARD)));
     }
-    chains
-        .extend(IpVersion::ALL.into_iter().flat_map(|version| nat_chains(version, policy, &large)));
+    chains.extend(
+        IpVersion::ALL
+            .into_iter()
+            .flat_map(|version| nat_chains(version, policy, &large, lists_sources)),
+    );
     sets.extend(times::sets(policy, now));
     // Before them the sets that do not depend on the sources.
     sets.extend(large.into_sets());
@@ -120,6 +132,7 @@ pub fn compile_at(policy: &Policy, now: Moment) -> Ruleset {
     Ruleset {
         chains,
         sets,
+        maps,
         owned_tables: vec![own_table()],
         unused,
         guard,
@@ -136,12 +149,23 @@ pub fn managed_objects() -> Ruleset {
     managed
 }
 
-fn nat_chains(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<Chain> {
+fn nat_chains(
+    version: IpVersion,
+    policy: &Policy,
+    large: &SetGroups,
+    lists_sources: bool,
+) -> Vec<Chain> {
     let guard =
         policy.guard().is_enabled().then(|| guard::nat(version, policy.guard().mark().bits()));
     let docker = nat_chain(version, DOCKER, None, Ownership::Referenced, Vec::new());
     let own = [
-        nat_chain(version, BLOCK, None, Ownership::Exclusive, block_rules(version, policy, large)),
+        nat_chain(
+            version,
+            BLOCK,
+            None,
+            Ownership::Exclusive,
+            block_rules(version, policy, large, lists_sources),
+        ),
         nat_chain(
             version,
             "PREROUTING",
@@ -225,12 +249,18 @@ fn to_local(verdict: Verdict) -> IptablesRule {
 }
 
 /// The rules of `DOCKER-BLOCK`: by entry, port and source, first those that deny. The last one sends all
-/// other sources to the guard, or without it those to `DOCKER` that are in a set.
-fn block_rules(version: IpVersion, policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+/// other sources to the guard, or without it those to `DOCKER` that are in a set. With many rules the guard
+/// alone has them (`lists_sources` is false).
+fn block_rules(
+    version: IpVersion,
+    policy: &Policy,
+    large: &SetGroups,
+    lists_sources: bool,
+) -> Vec<DesiredRule> {
     let docker: Name = DOCKER.into();
     let mut desired = Vec::new();
     let denies_sets = denies_sets(policy, large);
-    if !denies_sets {
+    if !denies_sets && lists_sources {
         let verdict = denying_verdict(policy);
         for entry in policy.deny() {
             block_rules::push_denying(version, entry, &verdict, large, &mut desired);

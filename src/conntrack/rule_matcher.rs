@@ -23,7 +23,7 @@ pub(crate) struct RuleMatcher<'a> {
 }
 
 impl<'a> RuleMatcher<'a> {
-    /// The rules that admit flows to one of these ports. Without a ruleset, nothing is blocked.
+    /// The rules that admit flows to one of these ports, of a ruleset without maps. Without a ruleset, nothing is blocked.
     pub fn new(
         ruleset: Option<&'a Ruleset>,
         ports: impl Iterator<Item = (Protocol, u16)>,

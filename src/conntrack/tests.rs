@@ -234,6 +234,7 @@ proptest! {
         pick in any::<prop::sample::Index>(),
     ) {
         let ruleset = crate::compile::compile(&policy);
+        let ruleset = crate::compile::flat_ruleset(&ruleset);
         let named = policy.groups();
         let named: Vec<IpAddr> = named
             .flat_map(|group| group.sources())

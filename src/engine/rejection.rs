@@ -98,6 +98,14 @@ fn describe(change: &Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 elements.len()
             )
         }
+        Change::AddMap(map) => write!(f, "creating map {map}"),
+        Change::AddTargets { map, elements } => {
+            write!(f, "adding {} elements to map {map}", elements.len())
+        }
+        Change::DeleteTargets { map, elements } => {
+            write!(f, "removing {} elements from map {map}", elements.len())
+        }
+        Change::DeleteMap { map, .. } => write!(f, "deleting map {map}"),
         Change::DeleteSet { set, .. } => write!(f, "deleting set {set}"),
         Change::FlushChain { chain, .. } => write!(f, "flushing chain {chain}"),
         Change::DeleteRule { chain, content, .. } => {

@@ -8,8 +8,8 @@ use super::set_cache::SetCache;
 use super::set_reader::{self, PendingSet};
 use super::{ATTEMPTS_MAX, Error, docker};
 use crate::docker::Discovery;
-use crate::model::{ChainPath, Family, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
-use crate::netlink::{Dump, decode_chain, decode_rule, decode_set, decode_table, is_anonymous};
+use crate::model::{ChainPath, Family, InstalledSet, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
+use crate::netlink::{Dump, DumpedTargets, decode_chain, decode_map, decode_rule, decode_set, decode_table, is_anonymous};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever another program changes the ruleset
 /// meanwhile. Cached elements are not read.
@@ -128,9 +128,13 @@ impl<'a> SnapshotReader<'a> {
         let generation = snapshot.generation;
         for (path, installed) in own_tables(family, snapshot) {
             let what = Dump::Sets { table: &path.table };
-            let sets = &mut installed.sets;
+            let InstalledTable { sets, maps, .. } = installed;
             let dumped = self.connections[0].dump(what, family, generation, |message| {
                 if is_anonymous(message.attributes()) {
+                    return true;
+                }
+                if let Some(name) = decode_map(message.attributes()) {
+                    maps.insert(name, Arc::default());
                     return true;
                 }
                 let set = decode_set(message.attributes());
@@ -140,7 +144,37 @@ impl<'a> SnapshotReader<'a> {
                 return Ok(dumped);
             }
         }
+        if self.targets(family, snapshot)? == DumpStatus::Interrupted {
+            return Ok(DumpStatus::Interrupted);
+        }
         self.elements(family, snapshot)
+    }
+
+    /// Reads the elements of the maps. A map that dwnl cannot change becomes a set of an unknown kind.
+    fn targets(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
+        let generation = snapshot.generation;
+        for (path, installed) in own_tables(family, snapshot) {
+            let mut unknown = Vec::new();
+            for (map, elements) in &mut installed.maps {
+                let mut dumped = DumpedTargets::default();
+                let what = Dump::Elements { table: &path.table, set: map };
+                let status = self.connections[0].dump(what, family, generation, |message| {
+                    dumped.read(message.attributes()).is_some()
+                })?;
+                if status == DumpStatus::Interrupted {
+                    return Ok(status);
+                }
+                match dumped.into_targets() {
+                    Some(targets) => *elements = targets.into(),
+                    None => unknown.push(Arc::clone(map)),
+                }
+            }
+            for map in unknown {
+                installed.maps.remove(&map);
+                installed.sets.insert(map, InstalledSet::default());
+            }
+        }
+        Ok(DumpStatus::Complete)
     }
 
     /// Reads the elements of sets that are not cached. Those of dynamic sets belong to the kernel.

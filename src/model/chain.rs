@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    BaseChain, ChainPath, ForeignTranslations, LogTarget, Name, Origin, Rule, Set, TablePath,
+    BaseChain, ChainPath, ForeignTranslations, LogTarget, Name, Origin, PortMap, Rule, Set,
+    TablePath,
 };
 
 /// How much of a chain belongs to dwnl.
@@ -48,6 +49,8 @@ pub struct Ruleset {
     pub chains: Vec<Chain>,
     /// The sets that their rules look up.
     pub sets: Vec<Set>,
+    /// The maps that their rules look up. Their elements go to chains of this ruleset.
+    pub maps: Vec<PortMap>,
     /// The tables that belong to dwnl: what is in them and not in the ruleset is deleted, and so is
     /// a table of which the ruleset has no chain.
     pub owned_tables: Vec<TablePath>,

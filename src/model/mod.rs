@@ -23,6 +23,7 @@ mod log;
 mod origin;
 mod path;
 mod port;
+mod port_map;
 mod quoted;
 mod rate;
 mod refusal;
@@ -50,6 +51,7 @@ pub use log::LogTarget;
 pub use origin::{Location, Origin};
 pub use path::{ChainPath, Name, SetPath, TablePath};
 pub use port::{Ports, PortsError, Protocol};
+pub use port_map::{PortMap, PortTarget};
 pub(crate) use quoted::quoted;
 pub use rate::{Rate, RateError, RateUnit};
 pub use refusal::{

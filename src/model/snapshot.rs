@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    BaseChain, ChainPath, Docker, Hook, HostState, Interval, Name, Rule, SetKind, TablePath,
+    BaseChain, ChainPath, Docker, Hook, HostState, Interval, Name, PortTarget, Rule, SetKind,
+    TablePath,
 };
 
 /// The tables that dwnl works in, as they were at one generation of the ruleset.
@@ -43,6 +44,9 @@ pub struct InstalledTable {
     pub chains: BTreeMap<Name, InstalledChain>,
     /// Its sets by name, except those that are part of a rule; only of tables that belong to dwnl.
     pub sets: BTreeMap<Name, InstalledSet>,
+    /// Its maps of ports by name, with their elements, sorted; only of tables that belong to dwnl. Maps
+    /// of another kind are among the sets.
+    pub maps: BTreeMap<Name, Arc<[PortTarget]>>,
     /// Whether it holds stateful objects or flowtables, which dwnl never creates; only of tables
     /// that belong to dwnl.
     pub has_foreign_objects: bool,

@@ -10,14 +10,15 @@ use super::attribute::{self, put, put_nested, put_string};
 use super::c_string::to_c_string;
 use super::finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch, Sent};
 use super::grant::put_grants;
+use super::port_map::{put_map, put_targets};
 use super::request::put_headers;
 use super::rule::{Counter, add_expressions, add_trace_expressions};
 use super::set::{put_element_list, put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, hook, rule, table};
 use super::{nfproto, userdata};
 use crate::model::{
-    BaseChain, ChainPath, Family, Grant, Interval, NftRule, Position, Protocol, Rule, SetKind,
-    SetPath, TablePath, TraceFilter,
+    BaseChain, ChainPath, Family, Grant, Interval, NftRule, PortTarget, Position, Protocol, Rule,
+    SetKind, SetPath, TablePath, TraceFilter,
 };
 
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
@@ -196,6 +197,31 @@ impl Batch {
         while !rest.is_empty() {
             self.push_own(message, set.table.family, flags);
             self.append(|bytes| rest = put_elements(bytes, set, kind, rest));
+        }
+    }
+
+    /// `nft add map …`
+    pub fn add_map(&mut self, map: &SetPath) {
+        let id = self.messages.len() as u32;
+        self.push_own(libc::NFT_MSG_NEWSET, map.table.family, CREATE);
+        self.append(|bytes| put_map(bytes, map, id));
+    }
+
+    /// `nft add element … { 8000-8100 : goto CHAIN }`
+    pub fn add_targets(&mut self, map: &SetPath, elements: &[PortTarget]) {
+        self.targets(libc::NFT_MSG_NEWSETELEM, CREATE, map, elements);
+    }
+
+    /// `nft delete element … { 8000-8100 }`
+    pub fn delete_targets(&mut self, map: &SetPath, elements: &[PortTarget]) {
+        self.targets(libc::NFT_MSG_DELSETELEM, 0, map, elements);
+    }
+
+    fn targets(&mut self, message: i32, flags: u16, map: &SetPath, elements: &[PortTarget]) {
+        let mut rest = elements;
+        while !rest.is_empty() {
+            self.push_own(message, map.table.family, flags);
+            self.append(|bytes| rest = put_targets(bytes, map, rest));
         }
     }
 

@@ -22,6 +22,7 @@ mod netns;
 mod nfproto;
 mod notification;
 mod object;
+mod port_map;
 mod refused;
 mod request;
 mod route;
@@ -48,6 +49,7 @@ pub(crate) use notification::{Notification, ObjectChange, ObjectKind, decode_not
 pub(crate) use object::{
     decode_chain, decode_generation, decode_kernel_chain, decode_kernel_table, decode_table,
 };
+pub(crate) use port_map::{DumpedTargets, decode_map};
 pub(crate) use refused::{Refused, decode_refused};
 pub(crate) use request::{Dump, Request};
 pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decode_local_route};

@@ -9,7 +9,7 @@ use super::userdata;
 use crate::model::{InstalledSet, Interval, IpVersion, Name, Protocol, SetKind, SetPath};
 
 /// `NFT_SET_INTERVAL`.
-const FLAG_INTERVAL: u32 = 4;
+pub(super) const FLAG_INTERVAL: u32 = 4;
 /// `NFT_SET_TIMEOUT` and `NFT_SET_EVAL`: elements expire, and rules add them.
 const FLAGS_DYNAMIC: u32 = FLAG_TIMEOUT | FLAG_EVAL;
 /// `NFT_SET_TIMEOUT`: elements may expire.
@@ -23,14 +23,14 @@ const FLAG_EVAL: u32 = 0x20;
 /// `NFT_SET_ANONYMOUS`: the set is part of the one rule that looks it up.
 const FLAG_ANONYMOUS: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`: the element is the first address behind an interval.
-const INTERVAL_END: u32 = 1;
+pub(super) const INTERVAL_END: u32 = 1;
 /// `NFT_SET_ELEM_CATCHALL`: the element matches every key, and has none itself.
-const CATCH_ALL: u32 = 2;
+pub(super) const CATCH_ALL: u32 = 2;
 /// nft's own numbers of its data types, by which it prints the elements.
 const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
 const TYPE_PROTOCOL: u32 = 12;
-const TYPE_PORT: u32 = 13;
+pub(super) const TYPE_PORT: u32 = 13;
 const TYPE_CT_DIRECTION: u32 = 27;
 const TYPE_TIME: u32 = 43;
 /// The bits of the number of a type in that of a concatenation (`TYPE_BITS`).
@@ -168,7 +168,7 @@ fn put_header(bytes: &mut Vec<u8>, number: u16, length: usize) {
     bytes.extend_from_slice(&number.to_ne_bytes());
 }
 
-fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
+pub(super) fn put_u32(bytes: &mut Vec<u8>, number: u16, value: u32) {
     put(bytes, number, &value.to_be_bytes());
 }
 
@@ -309,7 +309,7 @@ pub(super) fn is_interval_end(element: &Attribute) -> bool {
     element_flags(element) & INTERVAL_END != 0
 }
 
-fn element_flags(element: &Attribute) -> u32 {
+pub(super) fn element_flags(element: &Attribute) -> u32 {
     let flags = element.nested().find(uapi::element::FLAGS);
     flags.and_then(|flags| flags.be_u32()).unwrap_or(0)
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::chain_diff::ChainDiff;
 use super::error::{check_base, check_owner};
 use super::set_diff::SetDiff;
-use super::{Change, Plan, PlanError, owned_table};
+use super::{Change, Plan, PlanError, map_diff, owned_table};
 use crate::model::{
-    ChainPath, InstalledChain, InstalledTable, Rule, Ruleset, Set, SetPath, Snapshot, TablePath,
+    ChainPath, InstalledChain, InstalledTable, PortTarget, Rule, Ruleset, Set, SetPath, Snapshot,
+    TablePath,
 };
 
 /// A plan under construction.
@@ -28,7 +29,9 @@ impl<'a> PlanBuilder<'a> {
         let mut builder = PlanBuilder::new(desired, snapshot);
         builder.tables()?;
         builder.sets();
+        builder.add_maps();
         builder.chains()?;
+        builder.fill_maps();
         builder.remove_unused()?;
         Ok(Plan { foreign_translations: desired.foreign_translations.clone(), ..builder.plan })
     }
@@ -95,6 +98,29 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
+    /// Maps come before the rules that look them up.
+    fn add_maps(&mut self) {
+        for map in &self.desired.maps {
+            if self.installed_map(&map.path).is_none() {
+                self.plan.changes.push(Change::AddMap(Arc::clone(&map.path)));
+            }
+        }
+    }
+
+    /// The elements of maps come after the chains that they go to.
+    fn fill_maps(&mut self) {
+        for map in &self.desired.maps {
+            let installed = self.installed_map(&map.path).unwrap_or_default();
+            let unchanged = map_diff::push(map, installed, &mut self.plan.changes);
+            self.plan.unchanged += unchanged;
+            self.plan.unchanged_elements += unchanged;
+        }
+    }
+
+    fn installed_map(&self, map: &SetPath) -> Option<&'a [PortTarget]> {
+        Some(self.compatible.get(&map.table)?.maps.get(&map.set)?)
+    }
+
     /// The difference for the set, if it exists.
     fn difference(&self, set: &'a Set) -> Option<SetDiff<'a>> {
         let installed = self.compatible.get(&set.path.table)?.sets.get(&set.path.set)?;
@@ -154,8 +180,8 @@ impl<'a> PlanBuilder<'a> {
         Ok(())
     }
 
-    /// Deletes dwnl's tables that are not desired, in its other tables the sets that are not, and its
-    /// chains in foreign tables that are not needed.
+    /// Deletes dwnl's tables that are not desired, in its other tables the chains, sets and maps that are
+    /// not, and its chains in foreign tables that are not needed.
     fn remove_unused(&mut self) -> Result<(), PlanError> {
         for path in &self.desired.unused {
             if let Some(installed) = self.snapshot.chain(path) {
@@ -169,7 +195,9 @@ impl<'a> PlanBuilder<'a> {
                 check_owner(path, table.owner)?;
                 self.plan.changes.push(owned_table::delete(path, table));
             } else if self.compatible.contains_key(path) {
-                self.plan.changes.extend(owned_table::unused_sets(path, table, self.desired));
+                let changes = &mut self.plan.changes;
+                owned_table::delete_unused_chains(path, table, self.desired, changes);
+                changes.extend(owned_table::unused_sets(path, table, self.desired));
             }
         }
         Ok(())

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    BaseChain, ChainPath, Interval, Name, Origin, Position, Rule, RuleContent, SetKind, SetPath,
-    TablePath,
+    BaseChain, ChainPath, Interval, Name, Origin, PortTarget, Position, Rule, RuleContent, SetKind,
+    SetPath, TablePath,
 };
 
 /// One change: one message of the batch or a few.
@@ -97,6 +97,29 @@ pub enum Change {
         /// How many elements it has.
         elements: usize,
     },
+    /// Create the map.
+    AddMap(Arc<SetPath>),
+    /// Add elements to a map.
+    AddTargets {
+        /// The map.
+        map: Arc<SetPath>,
+        /// The elements.
+        elements: Arc<[PortTarget]>,
+    },
+    /// Delete elements from a map.
+    DeleteTargets {
+        /// The map.
+        map: Arc<SetPath>,
+        /// The elements.
+        elements: Arc<[PortTarget]>,
+    },
+    /// Delete the map, which no rule looks up any more.
+    DeleteMap {
+        /// The map.
+        map: Arc<SetPath>,
+        /// Its elements.
+        elements: Arc<[PortTarget]>,
+    },
     /// Delete the chain, which is empty and which no rule jumps to.
     DeleteChain(Arc<ChainPath>),
     /// Delete the table with everything in it.
@@ -132,6 +155,7 @@ impl Change {
         match self {
             Change::AddRule { .. } => 1,
             Change::AddElements { elements, .. } => elements.len(),
+            Change::AddTargets { elements, .. } => elements.len(),
             Change::ReplaceSet { elements, unchanged, .. } => elements.len() - unchanged,
             _ => 0,
         }
@@ -143,6 +167,9 @@ impl Change {
             Change::DeleteRule { .. } => 1,
             Change::FlushChain { contents, .. } => contents.len(),
             Change::DeleteElements { elements, .. } => elements.len(),
+            Change::DeleteTargets { elements, .. } | Change::DeleteMap { elements, .. } => {
+                elements.len()
+            }
             Change::ReplaceSet { before, unchanged, .. } => before.len() - unchanged,
             Change::DeleteSet { elements, .. } => *elements,
             Change::DeleteTable { contents, .. } => contents.iter().map(Change::removed).sum(),

@@ -6,6 +6,7 @@ mod chain_diff;
 mod change;
 mod error;
 mod lis;
+mod map_diff;
 mod owned_table;
 mod set_diff;
 mod teardown;

@@ -1,12 +1,12 @@
 //! Tables that belong to dwnl: what is in them and not in the desired ruleset is deleted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Change, chain_diff};
 use crate::model::{
-    Chain, ChainPath, InstalledChain, InstalledSet, InstalledTable, Name, Ruleset, Set, SetKind,
-    SetPath, TablePath,
+    Chain, ChainPath, InstalledChain, InstalledSet, InstalledTable, Name, PortTarget, Ruleset, Set,
+    SetKind, SetPath, TablePath,
 };
 
 /// Whether a table of dwnl's can be changed rule by rule and element by element. If it holds objects
@@ -20,9 +20,12 @@ pub(super) fn is_compatible(path: &TablePath, table: &InstalledTable, desired: &
         .map(|chain| (&chain.path.chain, chain))
         .collect();
     let sets = desired_sets(path, desired);
+    let maps: HashSet<&Name> = desired_maps(path, desired).collect();
     let is_compatible_chain = |(name, installed): (&Name, &InstalledChain)| {
-        let desired = chains.get(name);
-        desired.is_some_and(|desired| desired.base == installed.base() && !installed.drops)
+        let base = installed.base();
+        // One that is not desired can be deleted, but for a base chain.
+        let is_base = chains.get(name).map_or(base.is_none(), |desired| desired.base == base);
+        is_base && !installed.drops
     };
     let is_compatible_kind = |kind: SetKind, desired: SetKind| {
         kind == desired || (kind.version() == desired.version() && is_known(table))
@@ -37,6 +40,8 @@ pub(super) fn is_compatible(path: &TablePath, table: &InstalledTable, desired: &
         && !table.has_foreign_objects
         && table.chains.iter().all(is_compatible_chain)
         && table.sets.iter().all(is_compatible_set)
+        && !table.maps.keys().any(|name| sets.contains_key(name))
+        && !table.sets.keys().any(|name| maps.contains(name))
 }
 
 /// Whether all rules of the table are of forms that dwnl writes, so that it is certain which sets
@@ -44,6 +49,27 @@ pub(super) fn is_compatible(path: &TablePath, table: &InstalledTable, desired: &
 pub(super) fn is_known(table: &InstalledTable) -> bool {
     let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
     rules.all(|rule| rule.content.known().is_some())
+}
+
+/// Deletes the chains of a compatible table that are not desired, and before them the maps that may go to
+/// them. No other rule jumps to them any more.
+pub(super) fn delete_unused_chains(
+    path: &TablePath,
+    table: &InstalledTable,
+    desired: &Ruleset,
+    changes: &mut Vec<Change>,
+) {
+    let kept: HashSet<&Name> = desired_maps(path, desired).collect();
+    let unused = table.maps.iter().filter(|(name, _)| !kept.contains(name));
+    changes.extend(unused.map(|(name, elements)| delete_map(path, name, elements)));
+    let chains = desired.chains.iter().filter(|chain| chain.path.table == *path);
+    let kept: HashSet<&Name> = chains.map(|chain| &chain.path.chain).collect();
+    let unused = || table.chains.iter().filter(|(name, _)| !kept.contains(name));
+    let path = |name| Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
+    // They may jump to each other.
+    let filled = unused().filter(|(_, chain)| !chain.rules.is_empty());
+    changes.extend(filled.map(|(name, chain)| chain_diff::flush(&path(name), &chain.rules)));
+    changes.extend(unused().map(|(name, _)| Change::DeleteChain(path(name))));
 }
 
 /// Deletes the sets of a compatible table that are not desired. No rule looks them up any more.
@@ -60,6 +86,11 @@ pub(super) fn unused_sets(
 fn desired_sets<'w>(path: &TablePath, desired: &'w Ruleset) -> HashMap<&'w Name, &'w Set> {
     let sets = desired.sets.iter().filter(|set| set.path.table == *path);
     sets.map(|set| (&set.path.set, set)).collect()
+}
+
+fn desired_maps<'w>(path: &TablePath, desired: &'w Ruleset) -> impl Iterator<Item = &'w Name> {
+    let maps = desired.maps.iter().filter(move |map| map.path.table == *path);
+    maps.map(|map| &map.path.set)
 }
 
 /// Deletes one chain with its rules.
@@ -82,7 +113,13 @@ pub(super) fn delete(path: &TablePath, table: &InstalledTable) -> Change {
         delete_chain(&path, chain, &mut contents);
     }
     contents.extend(table.sets.iter().map(|(name, set)| delete_set(path, name, set)));
+    contents.extend(table.maps.iter().map(|(name, elements)| delete_map(path, name, elements)));
     Change::DeleteTable { table: path.clone(), contents }
+}
+
+fn delete_map(table: &TablePath, name: &Name, elements: &Arc<[PortTarget]>) -> Change {
+    let map = Arc::new(SetPath { table: table.clone(), set: Arc::clone(name) });
+    Change::DeleteMap { map, elements: Arc::clone(elements) }
 }
 
 fn delete_set(table: &TablePath, name: &Name, installed: &InstalledSet) -> Change {

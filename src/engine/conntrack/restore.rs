@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{FlowChanges, candidates, delete};
+use crate::compile::flat_ruleset;
 use crate::conntrack::{FlowAction, FlowState, RuleMatcher};
 use crate::engine::{Engine, Error};
 use crate::model::{Docker, Flow, Ruleset, Tuple};
@@ -36,7 +37,8 @@ impl Engine {
             return Ok(FlowChanges::default());
         };
         let flows = candidates(&mut self.connections[0], &host, false)?;
-        let matcher = RuleMatcher::new(ruleset, host.ports());
+        let flat = ruleset.map(flat_ruleset);
+        let matcher = RuleMatcher::new(flat.as_deref(), host.ports());
         let stale = flows.into_iter().filter_map(|(state, flow)| {
             let action = match (state, matcher.allows(&flow.original)) {
                 (FlowState::Rejected, true) => FlowAction::Clear,

@@ -24,6 +24,9 @@ pub enum NftStatement {
     Jump(Name),
     /// `goto CHAIN`: on in that chain, never back here.
     Goto(Name),
+    /// `ct original proto-dst vmap @MAP`: goes to the chain that the map has for the port that the flow was
+    /// opened to, never back here; on with the next rule if there is none. In a rule for one protocol.
+    OriginalPortMap(Name),
     /// `ct mark set ct mark | BITS`: sets these bits of the connection mark and continues with the
     /// next rule. For the kernel, setting no bits is the same as clearing none.
     SetCtMark(u32),
@@ -56,6 +59,7 @@ impl NftStatement {
         match self {
             NftStatement::Jump(chain) | NftStatement::Goto(chain) => Some(chain),
             NftStatement::Accept
+            | NftStatement::OriginalPortMap(_)
             | NftStatement::AcceptWithin(_)
             | NftStatement::Drop
             | NftStatement::Return
@@ -67,10 +71,11 @@ impl NftStatement {
         }
     }
 
-    /// The sets that it updates.
+    /// The sets that it updates, or the map that it looks up.
     pub fn sets(&self) -> impl Iterator<Item = &Name> {
         let (update, limits) = match self {
             NftStatement::UpdateSet(update) => (Some(&update.set), None),
+            NftStatement::OriginalPortMap(map) => (Some(map), None),
             NftStatement::AcceptWithin(limits) => (None, Some(limits.sets())),
             NftStatement::Accept
             | NftStatement::Drop
@@ -98,6 +103,7 @@ impl fmt::Display for NftStatement {
             NftStatement::RejectWithReset => write!(f, "reject with tcp reset"),
             NftStatement::Jump(chain) => write!(f, "jump {chain}"),
             NftStatement::Goto(chain) => write!(f, "goto {chain}"),
+            NftStatement::OriginalPortMap(map) => write!(f, "ct original proto-dst vmap @{map}"),
             NftStatement::SetCtMark(bits) => write!(f, "ct mark set ct mark | {bits:#010x}"),
             NftStatement::ClearCtMark(bits) => write!(f, "ct mark set ct mark & {:#010x}", !bits),
             NftStatement::UpdateSet(SetUpdate { set, key, timeout }) => {

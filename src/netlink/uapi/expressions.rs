@@ -2,6 +2,8 @@
 
 /// The register that every expression of iptables works with (`NFT_REG_1`).
 pub const REGISTER: u32 = 1;
+/// The register of the verdict (`NFT_REG_VERDICT`).
+pub const VERDICT_REGISTER: u32 = 0;
 
 /// Verdicts as signed numbers (`linux/netfilter.h`, `linux/netfilter/nf_tables.h`).
 pub mod verdict_code {

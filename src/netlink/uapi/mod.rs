@@ -84,6 +84,7 @@ pub mod set {
     pub const FLAGS: u16 = 3;
     pub const KEY_TYPE: u16 = 4;
     pub const KEY_LENGTH: u16 = 5;
+    pub const DATA_TYPE: u16 = 6;
     pub const DESCRIPTION: u16 = 9;
     pub const ID: u16 = 10;
     pub const TIMEOUT: u16 = 11;

@@ -86,6 +86,7 @@ impl Counts {
 fn added_elements(change: &Change) -> usize {
     match change {
         Change::AddElements { elements, .. } => elements.len(),
+        Change::AddTargets { elements, .. } => elements.len(),
         Change::ReplaceSet { elements, unchanged, .. } => elements.len() - unchanged,
         _ => 0,
     }
@@ -94,6 +95,9 @@ fn added_elements(change: &Change) -> usize {
 fn removed_elements(change: &Change) -> usize {
     match change {
         Change::DeleteElements { elements, .. } => elements.len(),
+        Change::DeleteTargets { elements, .. } | Change::DeleteMap { elements, .. } => {
+            elements.len()
+        }
         Change::ReplaceSet { before, unchanged, .. } => before.len() - unchanged,
         Change::DeleteSet { elements, .. } => *elements,
         Change::DeleteTable { contents, .. } => contents.iter().map(removed_elements).sum(),

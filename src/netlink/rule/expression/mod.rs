@@ -15,7 +15,7 @@ pub use trace::SetNftrace;
 pub use update_set::{ElementState, Limit, UpdateSet};
 pub use write::{
     Counter, CtOriginal, FibDaddrType, HostToNetwork, Load, Log, Lookup, MetaKey, NegatedLookup,
-    SocketKey, XtMatch, XtTarget, destination_port,
+    SocketKey, VerdictLookup, XtMatch, XtTarget, destination_port,
 };
 
 /// An expression of a dumped rule. One of an unknown kind, or that works with another register, is
@@ -74,7 +74,9 @@ pub enum Expression<'a> {
     FibDaddrType,
     /// Looks the register up in a set.
     Lookup(Cow<'a, str>),
-    /// The same, and goes on if it is not there.
+    /// Looks the register up in a map of verdicts.
+    VerdictLookup(Cow<'a, str>),
+    /// Looks the register up in a set, and goes on if it is not there.
     NegatedLookup(Cow<'a, str>),
     /// Turns eight bytes of the register from the host's order into the network's.
     HostToNetwork,
@@ -208,6 +210,7 @@ impl fmt::Display for Expression<'_> {
             }
             Expression::FibDaddrType => write!(f, "[fib daddr type]"),
             Expression::Lookup(set) => write!(f, "[lookup @{set}]"),
+            Expression::VerdictLookup(map) => write!(f, "[lookup @{map} dreg verdict]"),
             Expression::NegatedLookup(set) => write!(f, "[lookup != @{set}]"),
             Expression::HostToNetwork => write!(f, "[byteorder hton 8 8]"),
             Expression::UpdateSet { set, timeout } => {

@@ -101,6 +101,13 @@ impl<'a> Expression<'a> {
                     _ => return None,
                 }
             }
+            "lookup"
+                if uses_register(uapi::lookup::SOURCE)
+                    && number(uapi::lookup::DESTINATION) == Some(uapi::VERDICT_REGISTER)
+                    && number(uapi::lookup::FLAGS).unwrap_or(0) == 0 =>
+            {
+                Expression::VerdictLookup(data.nested().find(uapi::lookup::SET)?.string())
+            }
             "byteorder" if is_host_to_network(data) => Expression::HostToNetwork,
             "dynset" => read_update(data)?,
             "limit" => Expression::Limit(read_limit(data)?),

@@ -208,6 +208,21 @@ impl nftnl::expr::Expression for Lookup {
     }
 }
 
+/// `vmap @MAP`: goes on as the map says for the register's value.
+pub struct VerdictLookup(pub CString);
+
+impl nftnl::expr::Expression for VerdictLookup {
+    fn to_expr(&self, rule: &nftnl::Rule) -> NonNull<sys::nftnl_expr> {
+        let expression = Lookup(self.0.clone()).to_expr(rule);
+        // SAFETY: `expression` is a fresh lookup expression, which has this attribute.
+        unsafe {
+            let destination = sys::NFTNL_EXPR_LOOKUP_DREG as u16;
+            sys::nftnl_expr_set_u32(expression.as_ptr(), destination, uapi::VERDICT_REGISTER);
+        }
+        expression
+    }
+}
+
 /// `!= @SET`: whether the register's value is not in the set.
 pub struct NegatedLookup(pub CString);
 

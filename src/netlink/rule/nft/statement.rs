@@ -7,7 +7,7 @@ use super::{ADMITTED, limits, original};
 use crate::model::{LogTarget, NftMatch, NftStatement, Protocol, SetUpdate, UpdateKey};
 use crate::netlink::c_string::to_c_string;
 use crate::netlink::rule::expression::{
-    ElementState, Expression, Limit, Log, UpdateSet, VerdictCode,
+    ElementState, Expression, Limit, Log, UpdateSet, VerdictCode, VerdictLookup,
 };
 use crate::netlink::rule::reader::{Rest, is_zero, loads_port, native_number};
 use crate::netlink::uapi::{ct_key, log};
@@ -25,6 +25,10 @@ pub fn add(nft: &mut nftnl::Rule, statement: &NftStatement) {
         NftStatement::RejectWithReset => Verdict::Reject(RejectionType::TcpRst),
         NftStatement::Jump(chain) => Verdict::Jump { chain: to_c_string(chain) },
         NftStatement::Goto(chain) => Verdict::Goto { chain: to_c_string(chain) },
+        NftStatement::OriginalPortMap(map) => {
+            original::load_port(nft);
+            return nft.add_expr(&VerdictLookup(to_c_string(map)));
+        }
         NftStatement::SetCtMark(bits) => return add_mark(nft, !bits, *bits),
         NftStatement::ClearCtMark(bits) => return add_mark(nft, !bits, 0),
         NftStatement::UpdateSet(update) => return add_update(nft, update),
@@ -73,6 +77,11 @@ pub fn decode(expressions: Rest, matches: &[NftMatch]) -> Option<NftStatement> {
         }
         [Expression::Verdict(VerdictCode::Goto(chain))] => {
             NftStatement::Goto(chain.as_ref().into())
+        }
+        [Expression::CtOriginal(ct_key::PROTO_DST), Expression::VerdictLookup(map)] => {
+            // Without a protocol nft does not read the port.
+            protocol_of(matches)?;
+            NftStatement::OriginalPortMap(map.as_ref().into())
         }
         [
             Expression::Ct { key: ct_key::MARK, set: false },

@@ -31,7 +31,10 @@ impl ChangeReport<'_> {
                 write!(out, " (new chain: {base})")
             }
             ChangeReport::AddChain { base_chain: None, .. } => write!(out, " (new chain)"),
-            ChangeReport::AddSet { definition, .. } => write!(out, " (new set: {definition})"),
+            ChangeReport::AddSet { definition, .. } => {
+                let noun = if definition.kind().is_some() { "set" } else { "map" };
+                write!(out, " (new {noun}: {definition})")
+            }
             ChangeReport::DeleteSet { .. } => write!(out, " (set deleted)"),
             ChangeReport::DeleteChain(_) => write!(out, " (chain deleted)"),
             ChangeReport::DeleteTable(_) => write!(out, " (table deleted)"),

@@ -8,7 +8,10 @@ use serde::{Serialize, Serializer};
 
 use super::format::{self, BaseChainReport, OriginReport, RuleText};
 use super::object::{ChainName, Object, SetName, TableName};
-use super::set_elements::Elements;
+use super::set_elements::{Definition, Elements};
+
+/// What a map holds, in words.
+pub const MAP_DESCRIPTION: &str = "the chains of the ports";
 
 /// A change of the kernel's ruleset. In JSON, `op` is the operation.
 #[derive(Debug, Serialize)]
@@ -50,7 +53,7 @@ pub enum ChangeReport<'a> {
         #[serde(flatten)]
         set: SetName<'a>,
         #[serde(serialize_with = "format::display")]
-        definition: SetKind,
+        definition: Definition,
     },
     /// Add elements to a set.
     AddElements {
@@ -121,6 +124,10 @@ impl<'a> ChangeReport<'a> {
                 return list.extend(contents.iter().map(deletion));
             }
             Change::RestoreRule { .. } => return,
+            Change::AddMap(..)
+            | Change::AddTargets { .. }
+            | Change::DeleteTargets { .. }
+            | Change::DeleteMap { .. } => return list.extend(ChangeReport::of_map(change)),
             Change::AddSet(..)
             | Change::DeleteSet { .. }
             | Change::AddElements { .. }
@@ -130,11 +137,36 @@ impl<'a> ChangeReport<'a> {
         list.push(report);
     }
 
+    /// A change of a map, in the terms of sets.
+    fn of_map(change: &'a Change) -> Option<ChangeReport<'a>> {
+        Some(match change {
+            Change::AddMap(map) => {
+                ChangeReport::AddSet { set: map.as_ref().into(), definition: Definition::Map }
+            }
+            Change::AddTargets { map, elements } => ChangeReport::AddElements {
+                set: map.as_ref().into(),
+                description: MAP_DESCRIPTION,
+                element_count: elements.len(),
+                elements: Some(Elements::Map(elements)),
+            },
+            Change::DeleteTargets { map, elements } => ChangeReport::DeleteElements {
+                set: map.as_ref().into(),
+                element_count: elements.len(),
+                elements: Some(Elements::Map(elements)),
+            },
+            Change::DeleteMap { map, elements } => {
+                ChangeReport::DeleteSet { set: map.as_ref().into(), element_count: elements.len() }
+            }
+            _ => return None,
+        })
+    }
+
     fn push_set_change(change: &'a Change, list: &mut Vec<ChangeReport<'a>>) {
         let report = match change {
-            Change::AddSet(set, kind) => {
-                ChangeReport::AddSet { set: set.as_ref().into(), definition: *kind }
-            }
+            Change::AddSet(set, kind) => ChangeReport::AddSet {
+                set: set.as_ref().into(),
+                definition: Definition::Set(*kind),
+            },
             Change::DeleteSet { set, elements } => {
                 ChangeReport::DeleteSet { set: set.as_ref().into(), element_count: *elements }
             }

@@ -10,7 +10,7 @@ mod tests;
 
 use std::io::{self, Write};
 
-use dwnl::model::{Chain, Family, Name, Ownership, Ruleset, Set};
+use dwnl::model::{Chain, Family, Name, Ownership, PortMap, Ruleset, Set};
 
 use self::dual_stack::DualStackChain;
 use super::Report;
@@ -37,6 +37,13 @@ impl<'a> Rules<'a> {
         let family = self.family;
         let is_printed = move |set: &&Set| family.is_none_or(|one| set.path.table.family == one);
         self.ruleset.sets.iter().filter(is_printed)
+    }
+
+    fn maps(&self) -> impl Iterator<Item = &'a PortMap> {
+        let family = self.family;
+        let is_printed =
+            move |map: &&PortMap| family.is_none_or(|one| map.path.table.family == one);
+        self.ruleset.maps.iter().filter(is_printed)
     }
 
     /// The chains that iptables can create.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::model::{BaseChain, Chain, Ruleset, Set, TablePath};
+use dwnl::model::{BaseChain, Chain, PortMap, Ruleset, Set, TablePath};
 
 use super::super::set_elements::Elements;
 
@@ -31,6 +31,9 @@ fn write_table(out: &mut dyn Write, path: &TablePath, ruleset: &Ruleset) -> io::
     for set in ruleset.sets.iter().filter(|set| set.path.table == *path) {
         write_set(out, set)?;
     }
+    for map in ruleset.maps.iter().filter(|map| map.path.table == *path) {
+        write_map(out, map)?;
+    }
     for chain in chains {
         write_chain(out, chain)?;
     }
@@ -44,6 +47,16 @@ fn write_set(out: &mut dyn Write, set: &Set) -> io::Result<()> {
     if let Some(elements) = elements {
         writeln!(out, "\t\telements = {{")?;
         elements.write_lines(out, Style::new(), "\t\t\t", ",")?;
+        writeln!(out, "\t\t}}")?;
+    }
+    writeln!(out, "\t}}")
+}
+
+fn write_map(out: &mut dyn Write, map: &PortMap) -> io::Result<()> {
+    writeln!(out, "\tmap {} {{\n\t\t{}", map.path.set, PortMap::KIND)?;
+    if !map.elements.is_empty() {
+        writeln!(out, "\t\telements = {{")?;
+        Elements::Map(&map.elements).write_lines(out, Style::new(), "\t\t\t", ",")?;
         writeln!(out, "\t\t}}")?;
     }
     writeln!(out, "\t}}")

@@ -9,13 +9,13 @@ mod set_groups;
 #[cfg(test)]
 mod tests;
 
-use dwnl::model::{Chain, ForeignTranslations, Ownership, Ruleset, SetKind, Snapshot, TablePath};
+use dwnl::model::{Chain, ForeignTranslations, Ownership, Ruleset, Snapshot, TablePath};
 use dwnl::{guards_new_ports, installed_translations};
 use serde::{Serialize, Serializer};
 
 use super::format::RuleText;
 use super::object::TableName;
-use super::set_elements::Elements;
+use super::set_elements::{Definition, Elements};
 
 /// dwnl's objects in the kernel.
 #[derive(Debug, Serialize)]
@@ -86,7 +86,7 @@ struct SetReport<'a> {
     group: Option<&'a str>,
     /// Its definition; `None` if dwnl does not create sets of this type.
     #[serde(serialize_with = "definition")]
-    definition: Option<SetKind>,
+    definition: Option<Definition>,
     /// The number of elements; `None` if the kernel manages them.
     element_count: Option<usize>,
     /// The elements, if they are to be listed.
@@ -171,6 +171,9 @@ fn ownership<S: Serializer>(ownership: &Ownership, serializer: S) -> Result<S::O
     })
 }
 
-fn definition<S: Serializer>(kind: &Option<SetKind>, serializer: S) -> Result<S::Ok, S::Error> {
-    kind.map(|kind| kind.to_string()).serialize(serializer)
+fn definition<S: Serializer>(
+    definition: &Option<Definition>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    definition.map(|it| it.to_string()).serialize(serializer)
 }

@@ -2,11 +2,12 @@
 
 use dwnl::group_of_set;
 use dwnl::model::{
-    InstalledChain, InstalledSet, Match, Name, Ownership, RuleContent, SetKind, Snapshot, TablePath,
+    InstalledChain, InstalledSet, Match, Name, Ownership, PortTarget, RuleContent, SetKind,
+    Snapshot, TablePath,
 };
 
 use super::chain_report::all_rules;
-use super::{ChainReport, Elements, SetReport, TableReport};
+use super::{ChainReport, Definition, Elements, SetReport, TableReport};
 
 impl<'a> TableReport<'a> {
     /// What the snapshot contains of the table; `None` if the table is neither present nor needed.
@@ -21,11 +22,13 @@ impl<'a> TableReport<'a> {
         }
         let chains = table.iter().flat_map(|table| &table.chains);
         let sets = table.iter().flat_map(|table| &table.sets);
+        let maps = table.iter().flat_map(|table| &table.maps);
+        let maps = maps.map(|(name, elements)| SetReport::of_map(name, elements, verbose));
         Some(TableReport {
             name: path.into(),
             is_installed: table.is_some(),
             chains: chains.map(|(name, chain)| ChainReport::owned(name, chain)).collect(),
-            sets: sets.map(|(name, set)| SetReport::new(name, set, verbose)).collect(),
+            sets: sets.map(|(name, set)| SetReport::new(name, set, verbose)).chain(maps).collect(),
         })
     }
 }
@@ -64,9 +67,19 @@ impl<'a> SetReport<'a> {
         SetReport {
             set: name,
             group: kind.and_then(SetKind::version).and_then(|_| group_of_set(name)).map(|it| it.0),
-            definition: kind,
+            definition: kind.map(Definition::Set),
             element_count: is_counted.then_some(installed.elements.len()),
             elements: elements.filter(|_| verbose),
+        }
+    }
+
+    fn of_map(name: &'a Name, elements: &'a [PortTarget], verbose: bool) -> SetReport<'a> {
+        SetReport {
+            set: name,
+            group: None,
+            definition: Some(Definition::Map),
+            element_count: Some(elements.len()),
+            elements: verbose.then_some(Elements::Map(elements)),
         }
     }
 }

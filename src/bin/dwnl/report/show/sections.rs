@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use dwnl::model::{Family, Ownership};
+use dwnl::model::{Family, Ownership, SetKind};
 
 use super::super::Report;
 use super::super::count::Count;
 use super::super::format::Escaped;
 use super::super::style::{ERROR, HEADING};
 use super::rule_table::write_rules;
-use super::{ChainReport, MissingRule, SetReport, Show, TableReport, set_groups};
+use super::{ChainReport, Definition, MissingRule, SetReport, Show, TableReport, set_groups};
 
 impl Report for Show<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -82,10 +82,15 @@ impl ChainReport<'_> {
 }
 
 impl SetReport<'_> {
+    /// What a set holds, if it is a set of dwnl's.
+    pub fn kind(&self) -> Option<SetKind> {
+        self.definition.and_then(Definition::kind)
+    }
+
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match (self.definition, self.element_count) {
-            (Some(kind), Some(count)) => writeln!(out, "{} ({kind})", Count(count, "element"))?,
-            (Some(kind), None) => writeln!(out, "elements managed by the kernel ({kind})")?,
+            (Some(it), Some(count)) => writeln!(out, "{} ({it})", Count(count, "element"))?,
+            (Some(it), None) => writeln!(out, "elements managed by the kernel ({it})")?,
             (None, _) => writeln!(out, "foreign set (unsupported type)")?,
         }
         if let Some(elements) = self.elements {

@@ -9,7 +9,7 @@ use super::super::count::{Count, Thousands};
 use super::super::format::Escaped;
 use super::super::object::TableName;
 use super::super::style::HEADING;
-use super::SetReport;
+use super::{Definition, SetReport};
 
 /// Writes the sets of a table, `cdn: 100,000 IPv4 sources (13 sets)`; nothing for no sets.
 pub fn write(out: &mut dyn Write, table: TableName, sets: &[SetReport]) -> io::Result<()> {
@@ -41,7 +41,7 @@ fn name(group: &str) -> String {
 /// `100,000 IPv4 sources (13 sets), 7 IPv6 sources`
 fn sources(sets: &[&SetReport]) -> String {
     let of_version = |version: IpVersion| {
-        let is_of = |it: &&&SetReport| it.definition.and_then(SetKind::version) == Some(version);
+        let is_of = |it: &&&SetReport| it.kind().and_then(SetKind::version) == Some(version);
         let counts: Vec<usize> =
             sets.iter().filter(is_of).map(|it| it.element_count.unwrap_or_default()).collect();
         let noun = match version {
@@ -60,7 +60,11 @@ fn sources(sets: &[&SetReport]) -> String {
 
 /// What a set holds that is not a group's.
 fn other(set: &SetReport) -> String {
-    let text = match set.definition {
+    if let Some(Definition::Map) = set.definition {
+        let number = set.element_count.unwrap_or_default();
+        return format!("{} of ports, each with its chain", Count(number, "element"));
+    }
+    let text = match set.kind() {
         Some(SetKind::Published { .. } | SetKind::PublishedAt { .. }) => {
             return Count(set.element_count.unwrap_or_default(), "published port").to_string();
         }
