@@ -27,8 +27,8 @@ use crate::policy::{Entry, Policy};
 /// *With the guard on*, an entry that allows counts the packets that the guard accepted because of it, of
 /// flows that were not answered yet. That is the first packet of a flow, and its repetitions as long as the
 /// server does not answer. The first packet of a translated flow is counted twice if its source is in a group
-/// of 64 or more addresses of one IP version, or if the policy denies such a group, because the guard then
-/// judges it after the translation and again when it is forwarded. An entry that denies counts every packet
+/// of 64 or more addresses of one IP version, if the policy denies such a group, or if it has 64 or more
+/// rules for ports, because the guard then judges it after the translation and again when it is forwarded. An entry that denies counts every packet
 /// once.
 ///
 /// An entry with limits counts each flow that it admitted once, with its first packet.

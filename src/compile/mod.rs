@@ -8,6 +8,9 @@
 //! because iptables cannot read a rule that looks up a set: a chain just before `PREROUTING` marks
 //! the connection, and one rule in `DOCKER-BLOCK` matches the mark.
 //!
+//! With the guard and many ports, maps lead to the rules for each port (`dispatch`), and `DOCKER-BLOCK`
+//! lists no sources.
+//!
 //! With the guard, the last rule of `DOCKER-BLOCK` has all other sources translated too, and the
 //! guard's chains in dwnl's own table judge all flows.
 

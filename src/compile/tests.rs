@@ -1,6 +1,7 @@
 //! What policies compile to.
 
 mod deny;
+mod dispatch;
 mod known;
 mod published;
 mod sockets;

@@ -258,6 +258,29 @@ proptest! {
     }
 }
 
+proptest! {
+    /// The same of those that maps lead to.
+    #[test]
+    fn maps_admit_what_their_policy_allows(
+        policy in crate::policy::strategies::many_ports(),
+        ports in prop::collection::vec((1u16..340, any::<bool>()), 12),
+    ) {
+        let ruleset = crate::compile::compile(&policy);
+        let ruleset = crate::compile::flat_ruleset(&ruleset);
+        for (port, is_udp) in ports {
+            let port = (if is_udp { Protocol::Udp } else { Protocol::Tcp }, port);
+            let by_policy = PolicyMatcher::new(&policy, [port].into_iter());
+            let by_rules = RuleMatcher::new(Some(&ruleset), [port].into_iter());
+            for source in 0..10u8 {
+                let source = format!("192.0.2.{source}");
+                let original = tuple(&source, "198.51.100.1", port.0, port.1);
+                let expected = by_policy.allows(&original);
+                prop_assert_eq!(expected, by_rules.allows(&original), "{:?}", original);
+            }
+        }
+    }
+}
+
 #[test]
 fn without_rules_everything_is_admitted() {
     let matcher = RuleMatcher::new(None, [(Protocol::Tcp, 80)].into_iter());

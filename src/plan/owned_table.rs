@@ -21,14 +21,17 @@ pub(super) fn is_compatible(path: &TablePath, table: &InstalledTable, desired: &
         .collect();
     let sets = desired_sets(path, desired);
     let maps: HashSet<&Name> = desired_maps(path, desired).collect();
+    let is_known = is_known(table);
     let is_compatible_chain = |(name, installed): (&Name, &InstalledChain)| {
         let base = installed.base();
-        // One that is not desired can be deleted, but for a base chain.
-        let is_base = chains.get(name).map_or(base.is_none(), |desired| desired.base == base);
-        is_base && !installed.drops
+        match chains.get(name) {
+            Some(desired) => desired.base == base && !installed.drops,
+            // It can be deleted if no foreign rule goes there.
+            None => base.is_none() && is_known,
+        }
     };
     let is_compatible_kind = |kind: SetKind, desired: SetKind| {
-        kind == desired || (kind.version() == desired.version() && is_known(table))
+        kind == desired || (kind.version() == desired.version() && is_known)
     };
     let is_compatible_set = |(name, installed): (&Name, &InstalledSet)| {
         let desired = sets.get(name);

@@ -2,6 +2,7 @@
 
 mod damage;
 mod dynamic;
+mod maps;
 mod policies;
 mod restore;
 
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use super::*;
 use crate::model::{
     AddressSpec, ChainPath, DesiredRule, Family, Hook, InstalledChain, InstalledRule, InstalledSet,
-    InstalledTable, IptablesRule, Match, Ownership, Ports, Position, Protocol, Rule, RuleContent,
-    SetPath, TablePath, Verdict,
+    InstalledTable, IptablesRule, Match, Ownership, PortTarget, Ports, Position, Protocol, Rule,
+    RuleContent, SetPath, TablePath, Verdict,
 };
 use crate::policy::{Allow, Group, Guard, Policy};
 use crate::{compile, managed_objects};
@@ -42,12 +43,15 @@ impl Model {
                 let table = tables.remove(path).expect("the table");
                 let rules = table.chains.values().map(|chain| chain.rules.len());
                 let elements = table.sets.values().map(|set| set.elements.len());
+                let elements = elements.chain(table.maps.values().map(|map| map.len()));
                 let reported: usize = contents.iter().map(Change::removed).sum();
                 assert_eq!(reported, rules.chain(elements).sum::<usize>());
                 let reported = contents.iter().filter(|change| {
-                    matches!(change, Change::DeleteChain(_) | Change::DeleteSet { .. })
+                    use Change::{DeleteChain, DeleteMap, DeleteSet};
+                    matches!(change, DeleteChain(_) | DeleteSet { .. } | DeleteMap { .. })
                 });
-                assert_eq!(reported.count(), table.chains.len() + table.sets.len());
+                let objects = table.chains.len() + table.sets.len() + table.maps.len();
+                assert_eq!(reported.count(), objects);
             }
             Change::AddChain(path, base) => {
                 let base = base.map(|base| (base.chain_type.into(), base.hook, base.priority));
@@ -62,6 +66,8 @@ impl Model {
                 let target = Some(&path.chain);
                 let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
                 assert!(rules.all(|rule| rule.content.target() != target), "it is referred to");
+                let mut elements = table.maps.values().flat_map(|map| map.iter());
+                assert!(elements.all(|it| it.chain.as_ref() != target), "a map refers to it");
                 let mut sets = table.sets.values();
                 assert!(sets.all(|set| set.kind.is_some()), "a map may refer to it");
             }
@@ -103,6 +109,37 @@ impl Model {
                 assert_eq!(installed.elements.len(), *elements);
                 let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
                 assert!(rules.all(|rule| !looks_up(rule, &set.set)), "it is looked up");
+            }
+            Change::AddMap(map) => {
+                let table = tables.get_mut(&map.table).expect("the table");
+                assert!(!table.sets.contains_key(&map.set));
+                assert!(table.maps.insert(map.set.clone(), Arc::default()).is_none());
+            }
+            Change::AddTargets { map, elements } => {
+                let table = tables.get_mut(&map.table).expect("the table");
+                let chains = &table.chains;
+                let exists = |it: &PortTarget| {
+                    it.chain.as_ref().is_some_and(|chain| chains.contains_key(chain))
+                };
+                assert!(elements.iter().all(exists), "elements go to chains that exist");
+                let installed = table.maps.get_mut(&map.set).expect("the map");
+                let mut all = [&**installed, &**elements].concat();
+                all.sort();
+                assert!(all.is_sorted_by(|a, b| a.last < b.first), "elements overlap");
+                *installed = all.into();
+            }
+            Change::DeleteTargets { map, elements } => {
+                let table = tables.get_mut(&map.table).expect("the table");
+                let installed = table.maps.get_mut(&map.set).expect("the map");
+                assert!(elements.iter().all(|element| installed.contains(element)));
+                let left = installed.iter().filter(|element| !elements.contains(element));
+                *installed = left.cloned().collect();
+            }
+            Change::DeleteMap { map, elements } => {
+                let table = tables.get_mut(&map.table).expect("the table");
+                assert_eq!(table.maps.remove(&map.set).expect("the map"), *elements);
+                let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
+                assert!(rules.all(|rule| !looks_up(rule, &map.set)), "it is looked up");
             }
             Change::FlushChain { chain, contents } => {
                 let rules = self.rules(chain);

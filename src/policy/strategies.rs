@@ -40,6 +40,33 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
+/// A policy with the guard whose entries list many ports, which overlap: in most cases so many that maps lead
+/// to their rules.
+pub(crate) fn many_ports() -> impl Strategy<Value = Policy> {
+    let ports = prop::collection::vec((1u16..300, 0u16..20), 1..24);
+    let entry = (0u8..6, ports, 1u8..6, prop::bool::weighted(0.3));
+    let entries = prop::collection::vec(entry, 0..7);
+    let scattered = prop::sample::select(vec![0u16, 40, 70]);
+    (entries, scattered).prop_map(|(entries, scattered)| {
+        let mut text = String::new();
+        for (index, (name, ports, sources, denies)) in entries.into_iter().enumerate() {
+            let ports = ports.iter().map(|(first, length)| format!("{first}-{}", first + length));
+            let ports: std::collections::BTreeSet<String> = ports.collect();
+            let sources: Vec<String> = (0..sources).map(|n| format!("192.0.2.{n}")).collect();
+            text += if denies { "[[deny]]\n" } else { "[[allow]]\n" };
+            if name > 2 {
+                text += &format!("name = 'e{name}-{index}'\n");
+            }
+            text += &format!("ports = {:?}\nfrom = {sources:?}\n", Vec::from_iter(ports));
+        }
+        for port in 0..scattered {
+            let port = 7 * port + 1;
+            text += &format!("[[allow]]\nports = ['{port}/udp', '{port}']\nfrom = ['192.0.2.9']\n");
+        }
+        Policy::parse(&text, "p", std::path::Path::new("")).expect("a policy")
+    })
+}
+
 /// Ports of any protocol, from a single one to all.
 pub(crate) fn ports() -> impl Strategy<Value = Ports> {
     let protocol = prop::sample::select(Protocol::ALL.to_vec());

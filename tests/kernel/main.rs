@@ -13,6 +13,7 @@ mod deferred_close;
 mod deny;
 mod difference;
 mod discovery;
+mod dispatch;
 mod doctor;
 mod explain;
 mod extremes;

@@ -12,7 +12,7 @@ use super::message::Messages;
 use super::*;
 use crate::model::{
     BaseChain, ChainPath, Family, InstalledRule, Interface, Interval, IpVersion, IptablesRule,
-    Match, Position, Rule, RuleContent, SetKind, SetPath, TablePath, Verdict,
+    Match, PortTarget, Position, Rule, RuleContent, SetKind, SetPath, TablePath, Verdict,
 };
 
 /// Behind `struct nfgenmsg`.

@@ -53,6 +53,34 @@ proptest! {
     }
 
     #[test]
+    fn a_map_that_is_encoded_is_decoded(
+        ports in prop::collection::btree_set(any::<u16>(), 0..40),
+        chains in prop::collection::vec("[a-z]{1,200}", 40),
+    ) {
+        // Every second gap is an element, so that some touch each other.
+        let bounds: Vec<u16> = ports.into_iter().collect();
+        let element = |(pair, chain): (&[u16], &String)| PortTarget {
+            first: pair[0],
+            last: pair[1] - 1,
+            chain: Some(chain.as_str().into()),
+        };
+        let mut elements: Vec<_> = bounds.windows(2).zip(&chains).map(element).collect();
+        elements.retain(|element| element.first % 3 > 0);
+        let mut batch = Batch::new(1);
+        batch.add_map(&set_path());
+        batch.add_targets(&set_path(), &elements);
+        let batch = batch.finalize();
+        let messages: Vec<_> = Messages::new(batch.bytes()).collect();
+        let name = decode_map(messages[1].attributes()).expect("a map");
+        prop_assert_eq!(&*name, "cdn");
+        let mut dumped = DumpedTargets::default();
+        for message in &messages[2..messages.len() - 1] {
+            dumped.read(message.attributes()).expect("elements");
+        }
+        prop_assert_eq!(dumped.into_targets(), Some(elements));
+    }
+
+    #[test]
     fn any_elements_are_read_without_panic(
         bytes in prop::collection::vec(any::<u8>(), 0..128),
         keys in prop::collection::vec((any::<u128>(), any::<bool>()), 0..20),

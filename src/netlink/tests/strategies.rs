@@ -185,6 +185,7 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
         Just(NftStatement::RejectWithReset),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Jump(chain.into())),
         "[a-z]{1,9}".prop_map(|chain| NftStatement::Goto(chain.into())),
+        "[a-z]{1,9}".prop_map(|map| NftStatement::OriginalPortMap(map.into())),
         any::<u32>().prop_map(NftStatement::ClearCtMark),
         flow_limits().prop_map(NftStatement::AcceptWithin),
         ("[a-z]{1,9}", update_key(), any::<NonZeroU32>()).prop_map(|(set, key, timeout)| {
@@ -201,6 +202,7 @@ pub fn nft_rule() -> impl Strategy<Value = Rule> {
             }
             NftStatement::UpdateSet(_) | NftStatement::AcceptWithin(_) => Some(Protocol::Udp),
             NftStatement::RejectWithReset => Some(Protocol::Tcp),
+            NftStatement::OriginalPortMap(_) => Some(Protocol::Sctp),
             _ => None,
         };
         conditions.extend(protocol.map(NftMatch::Protocol));

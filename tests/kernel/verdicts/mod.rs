@@ -10,7 +10,7 @@ use std::path::Path;
 use dwnl::{Engine, compile};
 
 use super::UNGUARDED;
-use super::support::{Random, apply};
+use super::support::{Random, apply, plan};
 use model::{Packet, Policy};
 use range::{PUBLISHED, Range, TRANSLATED};
 
@@ -50,6 +50,43 @@ fn rules_and_sets_let_the_same_packets_in() {
                 );
                 *if found { &mut let_in } else { &mut kept_out } += 1;
             }
+        }
+    }
+    let total = let_in + kept_out;
+    assert!(let_in > total / 10 && kept_out > total / 10, "{let_in} in, {kept_out} out: {SEED}");
+}
+
+/// Entries for other ports, so many that maps lead to the rules for each port: ranges that overlap, and
+/// single ports, of entries that allow and, if `denies`, of entries that deny.
+fn other_ports(denies: bool) -> String {
+    let entry = |key: &str, n: usize| {
+        let ports = format!("'{}/tcp', '{}-{}/udp'", 20_000 + 7 * n, 6000 + 5 * n, 6008 + 5 * n);
+        format!("[[{key}]]\nports = [{ports}]\nfrom = ['10.9.0.{n}', 'fd09::{n:x}']\n")
+    };
+    let allow: String = (1..40).map(|n| entry("allow", n)).collect();
+    let deny = (1..40).map(|n| entry("deny", n));
+    if denies { allow + &deny.collect::<String>() } else { allow }
+}
+
+#[test]
+fn maps_let_the_same_packets_in() {
+    let mut range = Range::new(&PUBLISHED);
+    let mut random = Random::new(SEED);
+    let (mut let_in, mut kept_out) = (0, 0);
+    for number in 0..POLICIES {
+        let policy = Policy::random(&mut random);
+        let text = policy.text(0) + &other_ports(number % 2 == 1);
+        assert_eq!(apply(&range.topology.host, &text)["has_changes"], true);
+        assert_eq!(plan(&range.topology.host, &text)["has_changes"], false, "{text}");
+        let maps = range.topology.host.run(&["nft", "list", "maps"]);
+        assert!(maps.contains("allowed-tcp") && maps.contains("allowed-udp"), "{maps}");
+        assert_eq!(maps.contains("denied-tcp"), number % 2 == 1, "{maps}");
+        range.answer_refusals();
+        for packet in (0..PACKETS).map(|_| Packet::random(&mut random)) {
+            let found = range.is_accepted(&packet);
+            let expected = policy.lets_in(&packet);
+            assert_eq!(found, expected, "seed {SEED}, policy {number}: {packet:?}\n{text}");
+            *if found { &mut let_in } else { &mut kept_out } += 1;
         }
     }
     let total = let_in + kept_out;

@@ -1,0 +1,169 @@
+//! Policies of many ports: maps lead to the rules for each port.
+
+use std::fmt::Write;
+
+use super::support::{
+    Answer, Namespace, Topology, apply, dwnl, plan, saved, state, state_of, tcp, tcp_echo,
+};
+
+const TABLE: [&str; 3] = ["table", "inet", "dwnl"];
+
+/// Entries for one port each, for one of many ports, and for ranges that overlap, with limits and
+/// schedules among them.
+fn scattered(number: usize) -> String {
+    let mut text = String::new();
+    for n in 0..number {
+        write!(text, "[[allow]]\nname = 'e{n}'\nports = ['{}']\n", 20_000 + 3 * n).expect("text");
+        writeln!(text, "from = ['192.0.2.{}', '2001:db8::{n:x}']", n % 250).expect("text");
+    }
+    let ports: Vec<String> = (0..30).map(|n| format!("{}/udp", 40_000 + n * n)).collect();
+    text + &format!(
+        "[[allow]]\nname = 'many'\nports = {ports:?}\n\
+         [[allow]]\nname = 'a range'\nports = ['20001-20010', '20100-20199']\nlimit = '20/second'\n\
+         [[allow]]\nports = ['20050-20150']\nhours = ['08:00-17:00']\nfrom = ['198.51.100.0/24']\n\
+         [[allow]]\nports = ['65535', '1']\n"
+    )
+}
+
+/// Entries that deny ports, which a map leads to as well.
+fn denied(number: usize) -> String {
+    let entry = |n| format!("[[deny]]\nports = ['{}']\nfrom = ['192.0.2.{n}']\n", 20_000 + 2 * n);
+    (0..number).map(entry).collect()
+}
+
+#[test]
+fn nft_loads_the_printed_maps_identically() {
+    let (host, reference) = (Namespace::new(), Namespace::new());
+    let policy = scattered(100) + &denied(80);
+    apply(&host, &policy);
+    let text = dwnl(&host, &["rules", "--nft", "-f", "-"], &policy).succeeded();
+    reference.try_run(&["nft", "-f", "-"], &text).succeeded();
+    let maps = |namespace: &Namespace| namespace.run(&["nft", "list", "maps"]);
+    let listed = maps(&host);
+    assert_eq!(listed, maps(&reference));
+    for element in ["20000 : goto denied-.20000-tcp", "1 : goto allowed-.1-tcp"] {
+        assert!(listed.contains(element), "{element}: {listed}");
+    }
+    let chain = |namespace: &Namespace, chain| {
+        namespace.run(&[&["nft", "list", "chain"][..], &TABLE[1..], &[chain]].concat())
+    };
+    for name in ["allowed", "admitted", "allowed-e7.20021-tcp", "denied-.20020-tcp"] {
+        assert_eq!(chain(&host, name), chain(&reference, name), "{name}");
+    }
+}
+
+#[test]
+fn a_changed_entry_changes_its_own_chain() {
+    let host = Namespace::new();
+    apply(&host, &scattered(100));
+    let before = state(&host);
+    let changed = scattered(100).replace("'192.0.2.7'", "'192.0.2.251'");
+    let outcome = apply(&host, &changed);
+    let counts = ["rules_added", "rules_removed", "elements_added", "elements_removed"];
+    assert_eq!(counts.map(|count| outcome[count].as_u64()), [1, 1, 0, 0].map(Some), "{outcome}");
+    let outcome = apply(&host, &scattered(101));
+    let added = outcome["rules_added"].as_u64().expect("a number");
+    assert!(added < 8 && outcome["elements_added"] == 1, "{outcome}");
+    apply(&host, &scattered(100));
+    let has_chain = |state: &[serde_json::Value], name: &str| {
+        state.iter().any(|it| it["chain"]["name"] == *name)
+    };
+    assert!(!has_chain(&state(&host), "allowed-e100.20300-tcp"));
+    assert_eq!(state(&host).len(), before.len());
+}
+
+#[test]
+fn policies_switch_between_rules_and_maps() {
+    let host = Namespace::new();
+    for policy in
+        [scattered(5), scattered(80), scattered(80) + &denied(80), denied(80), scattered(5)]
+    {
+        apply(&host, &policy);
+        assert_eq!(plan(&host, &policy)["has_changes"], false);
+        let reference = Namespace::new();
+        apply(&reference, &policy);
+        assert_eq!(state_of(&host, &TABLE), state_of(&reference, &TABLE));
+        assert_eq!(saved(&host), saved(&reference));
+    }
+    dwnl(&host, &["remove"], "").succeeded();
+    assert_eq!(host.run(&["nft", "list", "tables"]), "");
+}
+
+/// nft commands, each line in a transaction of its own.
+const DAMAGE: [&str; 12] = [
+    "add element inet dwnl allowed-tcp { 9999 : accept }",
+    "add element inet dwnl allowed-tcp { 9999 : goto inside }",
+    "add element inet dwnl allowed-tcp { 9999 : jump allowed-e7.20021-tcp }",
+    "delete element inet dwnl allowed-tcp { 20021 }",
+    "delete element inet dwnl allowed-tcp { 20021 }
+     add element inet dwnl allowed-tcp { 20021 : goto allowed-e8.20024-tcp }",
+    "flush map inet dwnl allowed-tcp",
+    "flush chain inet dwnl allowed-e7.20021-tcp",
+    "add rule inet dwnl allowed-e7.20021-tcp accept",
+    "flush chain inet dwnl allowed",
+    "flush chain inet dwnl allowed
+     delete map inet dwnl allowed-tcp",
+    "flush chain inet dwnl allowed
+     delete map inet dwnl allowed-tcp
+     add set inet dwnl allowed-tcp { type inet_service; flags interval; elements = { 1-7 }; }",
+    "add map inet dwnl foreign { type inet_service : verdict; flags interval; elements = { 7 : goto inside }; }
+     add chain inet dwnl allowed-foreign
+     add rule inet dwnl allowed tcp dport vmap @foreign",
+];
+
+#[test]
+fn the_next_apply_repairs_maps_and_their_chains() {
+    let host = Namespace::new();
+    let policy = scattered(80);
+    apply(&host, &policy);
+    let intact = (state(&host), saved(&host));
+    for damage in DAMAGE {
+        for line in damage.lines() {
+            host.try_run(&["nft", "-f", "-"], line).succeeded();
+        }
+        assert_ne!(state(&host), intact.0, "no damage: {damage}");
+        assert_eq!(apply(&host, &policy)["has_changes"], true, "{damage}");
+        assert_eq!((state(&host), saved(&host)), intact, "{damage}");
+        assert_eq!(apply(&host, &policy)["has_changes"], false, "{damage}");
+    }
+}
+
+#[test]
+fn grants_and_bans_by_hand_hold_with_maps() {
+    let topology = Topology::new();
+    // Listeners on published ports, as docker-proxy has them.
+    let ports = [20_003, 20_006];
+    let _servers = ports.map(|port| tcp_echo(&topology.host, port));
+    for port in ports {
+        let port = port.to_string();
+        let docker = ["-t", "nat", "-A", "DOCKER", "-i", "docker0", "-p", "tcp", "-m", "tcp"];
+        let docker = [&["iptables"][..], &docker, &["--dport", &port, "-j", "DNAT"]].concat();
+        if port == "20003" {
+            topology.host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
+        }
+        topology.host.run(&[&docker[..], &["--to-destination", "172.17.0.2:80"]].concat());
+    }
+    let allowed = Topology::ALLOWED;
+    let denied = format!(
+        "{}[[deny]]\nports = ['20003']\nfrom = ['{allowed}']\n[[allow]]\nports = ['20003', '20006']\n\
+         from = ['{allowed}']\n",
+        self::denied(70)
+    );
+    apply(&topology.host, &(scattered(80) + &denied));
+    let attempt = |source, port| tcp(&topology.client, source, Topology::HOST, port);
+    let refused = Topology::REFUSED;
+    let by_hand = |verb: &str, source: &str, port: &str| {
+        dwnl(&topology.host, &[verb, source, port], "").succeeded();
+    };
+    assert_eq!(attempt(allowed, 20_006), Answer::Answered);
+    assert_eq!(attempt(allowed, 20_003), Answer::TimedOut, "denied by an entry");
+    assert_eq!(attempt(refused, 20_006), Answer::TimedOut);
+    by_hand("allow", allowed, "20003/tcp");
+    by_hand("allow", refused, "20006/tcp");
+    assert_eq!(attempt(allowed, 20_003), Answer::TimedOut, "an entry that denies wins");
+    assert_eq!(attempt(refused, 20_006), Answer::Answered, "granted by hand");
+    dwnl(&topology.host, &["deny", allowed], "").succeeded();
+    assert_eq!(attempt(allowed, 20_006), Answer::TimedOut, "banned by hand");
+    let shown = dwnl(&topology.host, &["show", "-v"], "").succeeded();
+    assert!(shown.contains("\n20006 : goto allowed-"), "{shown}");
+}
