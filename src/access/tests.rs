@@ -34,6 +34,10 @@ fn installed(ruleset: &Ruleset) -> Snapshot {
         let set_in_kernel = InstalledSet { kind: Some(set.kind), elements };
         table.sets.insert(Arc::clone(&set.path.set), set_in_kernel);
     }
+    for map in &ruleset.maps {
+        let table = snapshot.tables.entry(map.path.table.clone()).or_default();
+        table.maps.insert(Arc::clone(&map.path.set), Arc::clone(&map.elements));
+    }
     snapshot
 }
 

@@ -66,12 +66,9 @@ pub(super) fn encode(plan: &Plan, grants: &BTreeMap<GrantSet, Vec<Grant>>) -> Fi
             Change::AddMap(map) => batch.add_map(map),
             Change::AddTargets { map, elements } => batch.add_targets(map, elements),
             Change::DeleteTargets { map, elements } => batch.delete_targets(map, elements),
-            Change::DeleteMap { map, elements } => {
-                // Older kernels keep the chains of a map's elements until the commit.
-                batch.delete_targets(map, elements);
-                batch.delete_set(map);
+            Change::DeleteSet { set, .. } | Change::DeleteMap { map: set, .. } => {
+                batch.delete_set(set);
             }
-            Change::DeleteSet { set, .. } => batch.delete_set(set),
             Change::DeleteChain(chain) => batch.delete_chain(chain),
             Change::DeleteTable { table, .. } => batch.delete_table(table),
         }

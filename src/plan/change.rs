@@ -117,7 +117,7 @@ pub enum Change {
     DeleteMap {
         /// The map.
         map: Arc<SetPath>,
-        /// Its elements.
+        /// The elements that it still has: none unless its table is deleted.
         elements: Arc<[PortTarget]>,
     },
     /// Delete the chain, which is empty and which no rule jumps to.

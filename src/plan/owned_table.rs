@@ -54,8 +54,8 @@ pub(super) fn is_known(table: &InstalledTable) -> bool {
     rules.all(|rule| rule.content.known().is_some())
 }
 
-/// Deletes the chains of a compatible table that are not desired, and before them the maps that may go to
-/// them. No other rule jumps to them any more.
+/// Deletes the chains of a compatible table that are not desired, and before them the elements of maps that
+/// may go to them. No other rule jumps to them any more.
 pub(super) fn delete_unused_chains(
     path: &TablePath,
     table: &InstalledTable,
@@ -63,16 +63,22 @@ pub(super) fn delete_unused_chains(
     changes: &mut Vec<Change>,
 ) {
     let kept: HashSet<&Name> = desired_maps(path, desired).collect();
-    let unused = table.maps.iter().filter(|(name, _)| !kept.contains(name));
-    changes.extend(unused.map(|(name, elements)| delete_map(path, name, elements)));
+    let unused_maps: Vec<_> = table.maps.iter().filter(|(name, _)| !kept.contains(name)).collect();
+    for (name, elements) in unused_maps.iter().filter(|(_, elements)| !elements.is_empty()) {
+        let (map, elements) = (map_path(path, name), Arc::clone(elements));
+        changes.push(Change::DeleteTargets { map, elements });
+    }
     let chains = desired.chains.iter().filter(|chain| chain.path.table == *path);
     let kept: HashSet<&Name> = chains.map(|chain| &chain.path.chain).collect();
     let unused = || table.chains.iter().filter(|(name, _)| !kept.contains(name));
-    let path = |name| Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
+    let chain = |name| Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
     // They may jump to each other.
     let filled = unused().filter(|(_, chain)| !chain.rules.is_empty());
-    changes.extend(filled.map(|(name, chain)| chain_diff::flush(&path(name), &chain.rules)));
-    changes.extend(unused().map(|(name, _)| Change::DeleteChain(path(name))));
+    changes.extend(filled.map(|(name, it)| chain_diff::flush(&chain(name), &it.rules)));
+    changes.extend(unused().map(|(name, _)| Change::DeleteChain(chain(name))));
+    // Their rules may look up the maps.
+    let emptied = unused_maps.into_iter().map(|(name, _)| map_path(path, name));
+    changes.extend(emptied.map(|map| Change::DeleteMap { map, elements: Arc::default() }));
 }
 
 /// Deletes the sets of a compatible table that are not desired. No rule looks them up any more.
@@ -121,8 +127,11 @@ pub(super) fn delete(path: &TablePath, table: &InstalledTable) -> Change {
 }
 
 fn delete_map(table: &TablePath, name: &Name, elements: &Arc<[PortTarget]>) -> Change {
-    let map = Arc::new(SetPath { table: table.clone(), set: Arc::clone(name) });
-    Change::DeleteMap { map, elements: Arc::clone(elements) }
+    Change::DeleteMap { map: map_path(table, name), elements: Arc::clone(elements) }
+}
+
+fn map_path(table: &TablePath, name: &Name) -> Arc<SetPath> {
+    Arc::new(SetPath { table: table.clone(), set: Arc::clone(name) })
 }
 
 fn delete_set(table: &TablePath, name: &Name, installed: &InstalledSet) -> Change {

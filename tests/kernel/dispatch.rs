@@ -166,4 +166,7 @@ fn grants_and_bans_by_hand_hold_with_maps() {
     assert_eq!(attempt(allowed, 20_006), Answer::TimedOut, "banned by hand");
     let shown = dwnl(&topology.host, &["show", "-v"], "").succeeded();
     assert!(shown.contains("\n20006 : goto allowed-"), "{shown}");
+    let of_port = dwnl(&topology.host, &["show", "20009"], "").succeeded();
+    assert!(of_port.contains("inet dwnl allowed-"), "{of_port}");
+    assert!(!of_port.contains("allowed-e7."), "{of_port}");
 }

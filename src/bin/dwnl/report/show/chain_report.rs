@@ -33,6 +33,7 @@ impl<'a> ChainReport<'a> {
                 && missing_rules.is_empty()
                 && !rules.iter().any(RuleReport::is_misplaced),
             rules,
+            ports: Vec::new(),
             missing_rules,
         }
     }

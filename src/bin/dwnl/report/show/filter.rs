@@ -43,8 +43,11 @@ impl<'a> Pattern<'a> {
         self.is_name(set.set) || set.group.is_some_and(|group| self.is_name(group))
     }
 
-    /// Keeps the rules of a chain that the pattern means. Returns whether there are any.
+    /// Keeps the rules of a chain that the pattern means: all, if a map leads to the chain for its ports. Returns whether there are any.
     fn keep(&self, chain: &mut ChainReport) -> bool {
+        if chain.ports.iter().any(|ports| self.has(*ports)) {
+            return true;
+        }
         chain.rules.retain(|report| self.is_rule(report.rule));
         chain.missing_rules.retain(|report| self.is_rule(report.rule));
         !chain.rules.is_empty() || !chain.missing_rules.is_empty()
@@ -56,12 +59,17 @@ impl<'a> Pattern<'a> {
     }
 
     fn has_port_of(&self, rule: &Rule) -> bool {
-        let overlaps = |ports: &Ports, of_rule: Ports| {
-            ports.protocol() == of_rule.protocol()
-                && ports.first() <= of_rule.last()
-                && of_rule.first() <= ports.last()
+        rule.ports().is_some_and(|ports| self.has(ports))
+    }
+
+    /// Whether some of the ports are among those that it means.
+    fn has(&self, others: Ports) -> bool {
+        let overlaps = |ports: &Ports| {
+            ports.protocol() == others.protocol()
+                && ports.first() <= others.last()
+                && others.first() <= ports.last()
         };
-        rule.ports().is_some_and(|of_rule| self.ports.iter().any(|it| overlaps(it, of_rule)))
+        self.ports.iter().any(overlaps)
     }
 }
 

@@ -9,7 +9,7 @@ mod set_groups;
 #[cfg(test)]
 mod tests;
 
-use dwnl::model::{Chain, ForeignTranslations, Ownership, Ruleset, Snapshot, TablePath};
+use dwnl::model::{Chain, ForeignTranslations, Ownership, Ports, Ruleset, Snapshot, TablePath};
 use dwnl::{guards_new_ports, installed_translations};
 use serde::{Serialize, Serializer};
 
@@ -57,6 +57,9 @@ struct ChainReport<'a> {
     is_in_place: bool,
     /// dwnl's rules in the chain.
     rules: Vec<RuleReport<'a>>,
+    /// The ports for which maps lead to it.
+    #[serde(skip)]
+    ports: Vec<Ports>,
     /// dwnl's rules that are missing in the chain.
     missing_rules: Vec<MissingRule<'a>>,
 }

@@ -1,9 +1,11 @@
 //! A table that dwnl owns: everything that it contains.
 
+use std::collections::HashMap;
+
 use dwnl::group_of_set;
 use dwnl::model::{
-    InstalledChain, InstalledSet, Match, Name, Ownership, PortTarget, RuleContent, SetKind,
-    Snapshot, TablePath,
+    InstalledChain, InstalledSet, InstalledTable, Match, Name, Ownership, PortTarget, Ports,
+    Protocol, RuleContent, SetKind, Snapshot, TablePath,
 };
 
 use super::chain_report::all_rules;
@@ -20,6 +22,7 @@ impl<'a> TableReport<'a> {
         if table.is_none() && !is_needed(snapshot) {
             return None;
         }
+        let mut ports = table.map(ports_of_chains).unwrap_or_default();
         let chains = table.iter().flat_map(|table| &table.chains);
         let sets = table.iter().flat_map(|table| &table.sets);
         let maps = table.iter().flat_map(|table| &table.maps);
@@ -27,10 +30,30 @@ impl<'a> TableReport<'a> {
         Some(TableReport {
             name: path.into(),
             is_installed: table.is_some(),
-            chains: chains.map(|(name, chain)| ChainReport::owned(name, chain)).collect(),
+            chains: chains
+                .map(|(name, chain)| ChainReport {
+                    ports: ports.remove(name).unwrap_or_default(),
+                    ..ChainReport::owned(name, chain)
+                })
+                .collect(),
             sets: sets.map(|(name, set)| SetReport::new(name, set, verbose)).chain(maps).collect(),
         })
     }
+}
+
+/// The ports for which maps lead to each chain. The name of a map ends with the protocol.
+fn ports_of_chains(table: &InstalledTable) -> HashMap<&Name, Vec<Ports>> {
+    let mut found: HashMap<&Name, Vec<Ports>> = HashMap::new();
+    for (map, elements) in &table.maps {
+        let is_of = |protocol: &Protocol| map.ends_with(&format!("-{protocol}"));
+        let Some(protocol) = Protocol::ALL.into_iter().find(is_of) else { continue };
+        for element in elements.iter() {
+            if let Some(chain) = &element.chain {
+                found.entry(chain).or_default().extend(element.ports(protocol));
+            }
+        }
+    }
+    found
 }
 
 /// Whether a rule matches a mark that only this table sets.
@@ -54,6 +77,7 @@ impl<'a> ChainReport<'a> {
             is_present: true,
             is_in_place: true,
             rules: all_rules(&installed.rules),
+            ports: Vec::new(),
             missing_rules: Vec::new(),
         }
     }
