@@ -38,7 +38,11 @@ fn nft_loads_the_printed_maps_identically() {
     apply(&host, &policy);
     let text = dwnl(&host, &["rules", "--nft", "-f", "-"], &policy).succeeded();
     reference.try_run(&["nft", "-f", "-"], &text).succeeded();
-    let maps = |namespace: &Namespace| namespace.run(&["nft", "list", "maps"]);
+    let maps = |namespace: &Namespace| {
+        let listed = namespace.run(&["nft", "list", "maps", "inet"]);
+        assert!(listed.starts_with("table inet dwnl {"), "{listed}");
+        listed
+    };
     let listed = maps(&host);
     assert_eq!(listed, maps(&reference));
     for element in ["20000 : goto denied-.20000-tcp", "1 : goto allowed-.1-tcp"] {
@@ -132,20 +136,20 @@ fn the_next_apply_repairs_maps_and_their_chains() {
 fn grants_and_bans_by_hand_hold_with_maps() {
     let topology = Topology::new();
     // Listeners on published ports, as docker-proxy has them.
-    let ports = [20_003, 20_006];
+    let ports = [20_201, 20_204];
     let _servers = ports.map(|port| tcp_echo(&topology.host, port));
     for port in ports {
         let port = port.to_string();
         let docker = ["-t", "nat", "-A", "DOCKER", "-i", "docker0", "-p", "tcp", "-m", "tcp"];
         let docker = [&["iptables"][..], &docker, &["--dport", &port, "-j", "DNAT"]].concat();
-        if port == "20003" {
+        if port == "20201" {
             topology.host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
         }
         topology.host.run(&[&docker[..], &["--to-destination", "172.17.0.2:80"]].concat());
     }
     let allowed = Topology::ALLOWED;
     let denied = format!(
-        "{}[[deny]]\nports = ['20003']\nfrom = ['{allowed}']\n[[allow]]\nports = ['20003', '20006']\n\
+        "{}[[deny]]\nports = ['20201']\nfrom = ['{allowed}']\n[[allow]]\nports = ['20201', '20204']\n\
          from = ['{allowed}']\n",
         self::denied(70)
     );
@@ -155,17 +159,17 @@ fn grants_and_bans_by_hand_hold_with_maps() {
     let by_hand = |verb: &str, source: &str, port: &str| {
         dwnl(&topology.host, &[verb, source, port], "").succeeded();
     };
-    assert_eq!(attempt(allowed, 20_006), Answer::Answered);
-    assert_eq!(attempt(allowed, 20_003), Answer::TimedOut, "denied by an entry");
-    assert_eq!(attempt(refused, 20_006), Answer::TimedOut);
-    by_hand("allow", allowed, "20003/tcp");
-    by_hand("allow", refused, "20006/tcp");
-    assert_eq!(attempt(allowed, 20_003), Answer::TimedOut, "an entry that denies wins");
-    assert_eq!(attempt(refused, 20_006), Answer::Answered, "granted by hand");
+    assert_eq!(attempt(allowed, 20_204), Answer::Answered);
+    assert_eq!(attempt(allowed, 20_201), Answer::TimedOut, "denied by an entry");
+    assert_eq!(attempt(refused, 20_204), Answer::TimedOut);
+    by_hand("allow", allowed, "20201/tcp");
+    by_hand("allow", refused, "20204/tcp");
+    assert_eq!(attempt(allowed, 20_201), Answer::TimedOut, "an entry that denies wins");
+    assert_eq!(attempt(refused, 20_204), Answer::Answered, "granted by hand");
     dwnl(&topology.host, &["deny", allowed], "").succeeded();
-    assert_eq!(attempt(allowed, 20_006), Answer::TimedOut, "banned by hand");
+    assert_eq!(attempt(allowed, 20_204), Answer::TimedOut, "banned by hand");
     let shown = dwnl(&topology.host, &["show", "-v"], "").succeeded();
-    assert!(shown.contains("\n20006 : goto allowed-"), "{shown}");
+    assert!(shown.contains("\n20204 : goto allowed-"), "{shown}");
     let of_port = dwnl(&topology.host, &["show", "20009"], "").succeeded();
     assert!(of_port.contains("inet dwnl allowed-"), "{of_port}");
     assert!(!of_port.contains("allowed-e7."), "{of_port}");
