@@ -140,7 +140,13 @@ impl Engine {
             let desired = resolve(desired, snapshot)?;
             Ok((Plan::diff(&desired, snapshot)?, desired))
         };
-        let outcome = self.converge(current, plan)?;
+        let outcome = match self.converge(&current, &plan) {
+            // Perhaps because it was planned with elements that are not there.
+            Err(Error::Rejected(_)) if self.set_cache.forget_assumed() => {
+                self.converge(&current, &plan)?
+            }
+            outcome => outcome?,
+        };
         self.set_cache.store_ruleset(epoch, outcome.generation, desired);
         Ok(outcome)
     }

@@ -14,6 +14,7 @@ pub(crate) mod fuzzing;
 mod grants;
 mod host;
 mod host_facts;
+mod known_sets;
 mod monitor;
 mod outcome;
 mod probe;
@@ -41,6 +42,7 @@ use crate::netlink::{
 };
 use connection::{Connection, DumpStatus};
 use grants::Carried;
+use known_sets::{Header, Identity};
 use monitor::Subscription;
 use probe::Probe;
 use set_cache::SetCache;
@@ -51,6 +53,7 @@ pub use counters::PolicyCounters;
 pub use error::Error;
 pub use explain::Explained;
 pub use grants::{GrantReport, GrantTable};
+pub use known_sets::KnownSets;
 pub(crate) use monitor::wait_readable;
 pub use monitor::{Commit, LinkMonitor, Monitor, MonitorEvent, Process};
 pub use outcome::Outcome;
@@ -69,7 +72,8 @@ pub const ATTEMPTS_MAX: u32 = 100;
 ///
 /// The engine caches the elements of dwnl's sets (shared with the [`Ruleset`] or [`Snapshot`] that they
 /// came from). It reads them again only when another program has changed the ruleset. With
-/// [`Engine::subscribe`] it reads only the sets again that the other program has touched.
+/// [`Engine::subscribe`] it reads only the sets again that the other program has touched. What it knows can
+/// outlive it: see [`Engine::known_sets`].
 pub struct Engine {
     /// The second one helps to read many sets.
     connections: [Connection; 2],
@@ -84,6 +88,10 @@ pub struct Engine {
     /// The result of the probe.
     socket_match: Option<bool>,
     set_cache: Arc<SetCache>,
+    /// Which ruleset the kernel's is, if that can be told.
+    identity: Option<Identity>,
+    /// Of what [`Engine::assume_sets`] has taken over.
+    assumed: Option<Header>,
     /// What [`Engine::prefetch`] has read.
     prefetched: Option<Snapshot>,
     /// Whether the sockets are in another network namespace than the threads that use them.
@@ -110,11 +118,11 @@ impl Engine {
                 return Err(Error::LegacyNat(version.into()));
             }
         }
-        let port = socket.port();
+        let (port, identity) = (socket.port(), Identity::of(&socket));
         let (hierarchy, probe) = (Hierarchy::open(), Some(Probe::open()));
         let nf_tables: [Box<dyn Transport>; 2] = [Box::new(socket), Box::new(second)];
         let engine = Engine::over(nf_tables, Box::new(routes), Box::new(sockets));
-        Ok(Engine { port, hierarchy, probe, ..engine })
+        Ok(Engine { port, identity, hierarchy, probe, ..engine })
     }
 
     fn over(
@@ -132,6 +140,8 @@ impl Engine {
             probe: None,
             socket_match: None,
             set_cache: Arc::default(),
+            identity: None,
+            assumed: None,
             prefetched: None,
             is_elsewhere: false,
             carried: Carried::default(),

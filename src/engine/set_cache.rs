@@ -14,11 +14,16 @@ pub(super) struct SetCache {
     state: Mutex<State>,
 }
 
+/// The elements of sets.
+pub(super) type Sets = BTreeMap<SetPath, Arc<[Interval]>>;
+
 #[derive(Default)]
 struct State {
     generation: u32,
-    sets: BTreeMap<SetPath, Arc<[Interval]>>,
+    sets: Sets,
     overruns: u64,
+    /// Whether sets came from [`SetCache::assume`] and have not been forgotten since.
+    is_assumed: bool,
 }
 
 /// The number of overruns before something was read from the kernel or written to it.
@@ -54,6 +59,28 @@ impl SetCache {
         state.sets.clear();
     }
 
+    /// Takes over what another engine knew of this generation.
+    pub fn assume(&self, generation: u32, sets: Sets) {
+        let mut state = self.state();
+        (state.generation, state.sets, state.is_assumed) = (generation, sets, true);
+    }
+
+    /// Forgets all sets if any were assumed, and returns whether.
+    pub fn forget_assumed(&self) -> bool {
+        let mut state = self.state();
+        let was_assumed = std::mem::take(&mut state.is_assumed);
+        if was_assumed {
+            state.sets.clear();
+        }
+        was_assumed
+    }
+
+    /// What is known, and of which generation.
+    pub fn known(&self) -> (u32, Sets) {
+        let state = self.state();
+        (state.generation, state.sets.clone())
+    }
+
     /// To be taken before the kernel is read or written.
     pub fn epoch(&self) -> Epoch {
         Epoch(self.state().overruns)
@@ -79,7 +106,7 @@ impl SetCache {
         self.store(epoch, generation, sets.collect());
     }
 
-    fn store(&self, epoch: Epoch, generation: u32, sets: BTreeMap<SetPath, Arc<[Interval]>>) {
+    fn store(&self, epoch: Epoch, generation: u32, sets: Sets) {
         let mut state = self.state();
         if epoch.0 == state.overruns {
             state.generation = generation;
@@ -185,7 +212,7 @@ mod tests {
             [Interval { first: self.elements[set], last: self.elements[set] }].into()
         }
 
-        fn sets(&self) -> BTreeMap<SetPath, Arc<[Interval]>> {
+        fn sets(&self) -> Sets {
             (0..SETS).map(|set| (name(set), self.installed(set))).collect()
         }
     }

@@ -80,6 +80,25 @@ impl Socket {
         self.socket.portid()
     }
 
+    /// The number of the socket's network namespace (`SO_NETNS_COOKIE`), which no other namespace has from
+    /// the start of the kernel to its end. `None` before Linux 5.14.
+    pub fn namespace(&self) -> Option<u64> {
+        let mut cookie = 0_u64;
+        let mut length = size_of_val(&cookie) as libc::socklen_t;
+        // SAFETY: the kernel writes at most the given size of the integer, which outlives the call.
+        let result = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_NETNS_COOKIE,
+                (&raw mut cookie).cast(),
+                &raw mut length,
+            )
+        };
+        let is_whole = length as usize == size_of_val(&cookie);
+        Errno::result(result).ok().filter(|_| is_whole && cookie != 0).map(|_| cookie)
+    }
+
     /// Sets the receive buffer, beyond the system's limit (`net.core.rmem_max`) if that is permitted.
     /// What does not fit is lost: of a batch with very many errors, the later ones.
     pub(super) fn grow_receive_buffer(&self, bytes: usize) {

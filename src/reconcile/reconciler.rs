@@ -12,8 +12,7 @@ use super::transitions::Transitions;
 use super::{Attribution, ReconcileEvent, Repair};
 use crate::compile::{compile, renew_times};
 use crate::engine::{
-    Applied, Engine, Error, GrantReport, LinkMonitor, Monitor, MonitorEvent, Outcome,
-    PolicyCounters, RestorePoint, opened_in, wait_readable,
+    Applied, Engine, Error, GrantReport, KnownSets, LinkMonitor, Monitor, MonitorEvent, Outcome, PolicyCounters, RestorePoint, opened_in, wait_readable,
 };
 use crate::model::{Grant, Ruleset};
 use crate::policy::{Moment, Policy};
@@ -154,6 +153,19 @@ impl Reconciler {
     /// [`Engine::restore_grants`].
     pub fn restore_grants(&mut self, grants: Vec<Grant>) {
         self.engine.restore_grants(grants);
+    }
+
+    /// Takes over what another engine knew of the sets; see [`Engine::assume_sets`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn assume_sets(&mut self, known: &KnownSets) -> Result<bool, Error> {
+        self.engine.assume_sets(known)
+    }
+
+    /// What is known of the sets; see [`Engine::known_sets`].
+    pub fn known_sets(&self) -> Option<KnownSets> {
+        self.engine.known_sets()
     }
 
     /// Reads the grants and bans; see [`Engine::grant_summary`].
