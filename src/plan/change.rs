@@ -147,6 +147,10 @@ impl Change {
             | Change::ReplaceSet { set, .. }
             | Change::DeleteElements { set, .. }
             | Change::DeleteSet { set, .. } => &set.table,
+            Change::AddMap(map)
+            | Change::AddTargets { map, .. }
+            | Change::DeleteTargets { map, .. }
+            | Change::DeleteMap { map, .. } => &map.table,
         }
     }
 

@@ -70,15 +70,39 @@ impl Directory {
 
     /// The content of a regular file of at most `max` bytes; `None` if there is no file.
     pub fn read(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {
+        self.read_if(name, max, |_| true)
+    }
+
+    /// [`Directory::read`] of a file that nobody but root or the program's user has written or can write;
+    /// `None` if it is not such a file.
+    pub fn read_own(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {
+        let others_write = Mode::S_IWGRP.bits() | Mode::S_IWOTH.bits();
+        self.read_if(name, max, |found| {
+            (found.st_uid == 0 || found.st_uid == geteuid().as_raw())
+                && found.st_mode & others_write == 0
+        })
+    }
+
+    fn read_if(
+        &self,
+        name: &str,
+        max: usize,
+        is_wanted: impl FnOnce(&FileStat) -> bool,
+    ) -> io::Result<Option<Vec<u8>>> {
         let file = match openat(&self.directory, name, OFlag::O_RDONLY | SAFE, Mode::empty()) {
             Err(Errno::ENOENT) => return Ok(None),
             Err(Errno::ELOOP) => return Err(io::Error::other("it is a symbolic link")),
             file => file?,
         };
-        if !is_regular(&fstat(&file)?) {
+        let found = fstat(&file)?;
+        if !is_regular(&found) {
             return Err(io::Error::other("not a regular file"));
         }
-        let mut bytes = Vec::new();
+        if !is_wanted(&found) {
+            return Ok(None);
+        }
+        let mut bytes =
+            Vec::with_capacity(usize::try_from(found.st_size).unwrap_or(0).min(max) + 1);
         File::from(file).take(max as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > max {
             return Err(io::Error::other(format!("more than {max} bytes")));
@@ -215,6 +239,22 @@ mod tests {
         fs::create_dir(path.path().join("directory")).expect("a directory");
         for name in ["link", "fifo", "directory"] {
             assert!(directory.read(name, 99).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_have_written_is_not_read() {
+        let (path, directory) = directory();
+        assert_eq!(directory.read_own("file", 9).expect("no file"), None);
+        directory.replace("file", b"content").expect("to write");
+        let file = path.path().join("file");
+        for (mode, is_own) in [(0o644, true), (0o600, true), (0o664, false), (0o646, false)] {
+            fs::set_permissions(&file, Permissions::from_mode(mode)).expect("the mode");
+            assert_eq!(
+                directory.read_own("file", 9).expect("the file").is_some(),
+                is_own,
+                "{mode:o}"
+            );
         }
     }
 

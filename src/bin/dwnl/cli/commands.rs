@@ -110,11 +110,13 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let mut names = Names::default();
-    let Prepared { policy, desired, mut engine, warnings } = prepare(&args.namespace, || {
+    let store = Store::open(state_options(&args.state, &args.namespace)).ok().flatten();
+    let store = store.as_ref();
+    let prepared = prepare(&args.namespace, store, || {
         let (policy, warnings) = read(args, console)?;
-        let store = names_store(&policy, &args.state, &args.namespace);
-        names.resolve_for(policy, warnings, store.as_ref(), console)
-    })?;
+        names.resolve_for(policy, warnings, store, console)
+    });
+    let Prepared { policy, desired, mut engine, mut warnings } = prepared?;
     let progress = console.progress("comparing the policy with the kernel");
     let preview = engine.preview_policy(&policy, &desired)?;
     drop(progress);
@@ -142,17 +144,19 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
         Recorder::open(state_options(&args.state, &args.namespace), args.policy.path(), "apply");
     let recorder = recorder.falling_back(args.fallback);
     let (mut fallback, mut names) = (None, Names::default());
-    let Prepared { policy, desired, mut engine, warnings } = prepare(&args.namespace, || {
+    let prepared = prepare(&args.namespace, recorder.store(), || {
         let (policy, warnings, instead) = read_or_fall_back(&args.policy, &recorder, console)?;
         fallback = instead;
         names.resolve_for(policy, warnings, recorder.store(), console)
-    })?;
+    });
+    let Prepared { policy, desired, mut engine, warnings } = prepared?;
     trial::refuse_if_pending(&args.namespace)?;
     let progress = console.progress("applying the policy");
     let before = engine.grant_summary()?;
     recorder.restore_grants(&mut engine);
     let applied = engine.apply_compiled(&policy, &desired)?;
     let elapsed = started.elapsed();
+    recorder.record_sets(engine.known_sets());
     let mut findings = Findings::of(&policy, &applied);
     findings.warnings.extend(host_warnings(&mut engine, &policy, &applied.outcome.docker));
     findings.by_hand = by_hand(&policy, &mut engine, &before, &mut findings.warnings);
@@ -410,13 +414,18 @@ pub(super) struct Prepared {
 }
 
 /// Reads the policy, and the kernel's ruleset on another thread: with large policies, both take
-/// long. An error in the policy is reported before any other error.
+/// long. What is stored of the sets is not read from the kernel. An error in the policy is reported before
+/// any other error.
 pub(super) fn prepare(
     namespace: &Namespace,
+    store: Option<&Store>,
     read: impl FnOnce() -> anyhow::Result<(Policy, Vec<String>)>,
 ) -> anyhow::Result<Prepared> {
     let connect = || -> anyhow::Result<Engine> {
         let mut engine = open(namespace.path())?;
+        if let Some(known) = store.and_then(Store::known_sets) {
+            engine.assume_sets(&known)?;
+        }
         engine.prefetch()?;
         Ok(engine)
     };

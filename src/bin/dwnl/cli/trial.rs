@@ -111,7 +111,8 @@ pub fn rollback(
         let (policy, unresolved) = names.resolve(policy, Some(&store), Freshness::Fresh)?;
         Ok((policy, [doubts, unresolved].concat()))
     };
-    let Prepared { policy, desired, mut engine, warnings } = prepare(&args.namespace, read)?;
+    let Prepared { policy, desired, mut engine, warnings } =
+        prepare(&args.namespace, Some(&store), read)?;
     let applied = engine.apply_compiled(&policy, &desired)?;
     let mut findings = Findings::of(&policy, &applied);
     findings.names = names.labels(&policy);

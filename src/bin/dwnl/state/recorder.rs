@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use dwnl::engine::KnownSets;
 use dwnl::model::Grant;
 use dwnl::policy::Diagnostics;
 use dwnl::{Engine, Policy};
@@ -95,6 +96,13 @@ impl Recorder {
             Ok(Some(store)) => store.record_containers(found).map_err(|error| error.to_string()),
             Ok(None) => Ok(()),
             Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Stores what is known of the kernel's sets beyond what is stored.
+    pub fn record_sets(&self, known: Option<KnownSets>) {
+        if let Some((store, known)) = self.store().zip(known) {
+            store.record_sets(&known);
         }
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use dwnl::Policy;
+use dwnl::engine::KnownSets;
 use dwnl::policy::Diagnostics;
 use dwnl::state::{Metadata, STATE_MAX, StateError, StoredPolicy};
 use nix::fcntl::Flock;
@@ -23,6 +24,9 @@ const PREVIOUS: &str = "policy.previous";
 const CONTAINERS: &str = "containers.known";
 /// The maximum size of the stored containers in bytes.
 const CONTAINERS_MAX: usize = 64 << 20;
+const SETS: &str = "sets.known";
+/// The maximum size of what is stored of the sets in bytes.
+const SETS_MAX: usize = 256 << 20;
 /// The mode of a state directory that the program itself creates.
 const PRIVATE: u32 = 0o700;
 /// The login ID of a process that was not started from a login.
@@ -172,6 +176,20 @@ impl Store {
         let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
         let written = self.directory.replace(CONTAINERS, &found.to_bytes());
         written.map_err(|error| self.io(CONTAINERS, error))
+    }
+
+    /// What was known last of the kernel's sets. It only saves time: where it cannot be read, or others
+    /// than root and the program's user may have written it, the sets are read.
+    pub fn known_sets(&self) -> Option<KnownSets> {
+        self.directory.read_own(SETS, SETS_MAX).ok().flatten().and_then(KnownSets::from_bytes)
+    }
+
+    /// Stores what is known of the kernel's sets. It need not survive a loss of power, and if it cannot be
+    /// written, the file is of another generation than the kernel.
+    pub fn record_sets(&self, known: &KnownSets) {
+        if let Ok(_lock) = self.directory.lock() {
+            let _ = self.directory.replace(SETS, known.as_bytes());
+        }
     }
 
     fn read(&self, name: &str) -> Result<Option<StoredPolicy>, StoreError> {

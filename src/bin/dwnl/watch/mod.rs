@@ -37,9 +37,9 @@ use nix::sys::time::TimeSpec;
 use crate::apply::Findings;
 use crate::control::{ControlSocket, PendingRequest, RepairRecord};
 use crate::lookup::WatchedNames;
-use crate::report::{Count, Event, RollbackCause, RollbackReason};
-use crate::state::Recorder;
 use clients::Clients;
+use crate::report::{Count, Event, RollbackCause, RollbackReason};
+use crate::state::{Recorder, Store};
 use files::{Change, Files};
 use follow::FollowedContainers;
 use metrics::{Counters, Digests, FileState, MetricsExporter, ReadResult, Sample};
@@ -188,6 +188,10 @@ impl Watch {
 
     /// Stores each policy that is put in force.
     pub fn record_in(&mut self, recorder: Recorder) {
+        if let Some(known) = recorder.store().and_then(Store::known_sets) {
+            // If the kernel does not answer, it will not do so at the start either.
+            let _ = self.reconciler.assume_sets(&known);
+        }
         self.recorder = Some(recorder);
     }
 
@@ -204,6 +208,9 @@ impl Watch {
         }
         // A failure is logged, and the rules of the trial stay.
         let _ = self.roll_back(RollbackReason::Stopped);
+        if let Some(recorder) = &self.recorder {
+            recorder.record_sets(self.reconciler.known_sets());
+        }
         let stopping = self.notifier.stopping();
         self.log.report_result(NOTIFYING, stopping);
         self.log.emit(&Event::Stop);

@@ -239,6 +239,7 @@ impl Watch {
         let Some((recorder, policy)) = self.recorder.as_ref().zip(self.reconciler.policy()) else {
             return;
         };
+        recorder.record_sets(self.reconciler.known_sets());
         match recorder.record(policy) {
             Ok(()) => self.log.clear(STORING),
             Err(reason) => self.log.warn_once(STORING, &reason),
