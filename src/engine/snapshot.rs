@@ -8,8 +8,13 @@ use super::set_cache::SetCache;
 use super::set_reader::{self, PendingSet};
 use super::{ATTEMPTS_MAX, Error, docker};
 use crate::docker::Discovery;
-use crate::model::{ChainPath, Family, InstalledSet, InstalledTable, Ruleset, SetPath, Snapshot, TablePath};
-use crate::netlink::{Dump, DumpedTargets, decode_chain, decode_map, decode_rule, decode_set, decode_table, is_anonymous};
+use crate::model::{
+    ChainPath, Family, InstalledSet, InstalledTable, Ruleset, SetPath, Snapshot, TablePath,
+};
+use crate::netlink::{
+    Dump, DumpedTargets, decode_chain, decode_map, decode_rule, decode_set, decode_table,
+    is_anonymous,
+};
 
 /// Reads the tables of `ruleset`, from the beginning again whenever another program changes the ruleset
 /// meanwhile. Cached elements are not read.

@@ -12,7 +12,8 @@ use super::transitions::Transitions;
 use super::{Attribution, ReconcileEvent, Repair};
 use crate::compile::{compile, renew_times};
 use crate::engine::{
-    Applied, Engine, Error, GrantReport, KnownSets, LinkMonitor, Monitor, MonitorEvent, Outcome, PolicyCounters, RestorePoint, opened_in, wait_readable,
+    Applied, Engine, Error, GrantReport, KnownSets, LinkMonitor, Monitor, MonitorEvent, Outcome,
+    PolicyCounters, RestorePoint, opened_in, wait_readable,
 };
 use crate::model::{Grant, Ruleset};
 use crate::policy::{Moment, Policy};

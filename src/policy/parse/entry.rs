@@ -269,7 +269,7 @@ impl<'r, 't> Reader<'r, 't> {
     fn warn_of_destinations(&mut self, value: &Value) {
         let Some(array) = value.get_ref().as_array() else { return };
         for element in array.iter() {
-            let addresses = element.get_ref().as_str().and_then(source::parse_host);
+            let addresses = element.get_ref().as_str().and_then(source::parse_plain);
             if let Some(kind) = addresses.and_then(|addresses| lint::destination(&addresses)) {
                 self.document.warn(element.span(), kind);
             }

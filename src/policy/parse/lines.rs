@@ -29,8 +29,8 @@ pub(in crate::policy) fn parse(
             errors.push(diagnose(at(1), line, 0..line.len(), too_many()));
             break;
         }
-        // Most lines are a single address.
-        if let Some(addresses) = source::parse_host(line) {
+        // Most lines are a source in its usual form.
+        if let Some(addresses) = source::parse_plain(line) {
             sources.push(Source::located(addresses, at(1)));
             continue;
         }

@@ -17,6 +17,7 @@ pub(super) mod lines;
 mod list;
 mod meant;
 mod open;
+mod plain;
 mod port;
 pub(super) mod read_text;
 pub(super) mod schedule;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use ipnetwork::IpNetwork;
 
 use super::meant::{self, Meant};
+use super::plain;
 use crate::model::{AddressRange, AddressSpec, Interface, IpVersion};
 use crate::policy::diag::{Issue, Quoted};
 use crate::policy::name::{begins_with_numbers, is_number, looks_like_address};
@@ -36,9 +37,9 @@ impl FromStr for AddressRange {
     }
 }
 
-/// Reads an address; `None` if the text is anything else.
-pub(super) fn parse_host(text: &str) -> Option<AddressSpec> {
-    AddressSpec::host(text.parse().ok()?).ok()
+/// Reads an IPv4 source in its usual form, or an address; `None` if the text is anything else.
+pub(super) fn parse_plain(text: &str) -> Option<AddressSpec> {
+    plain::parse(text).or_else(|| AddressSpec::host(text.parse().ok()?).ok())
 }
 
 /// Reads an address, a prefix or a range.
