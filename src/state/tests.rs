@@ -38,6 +38,17 @@ proptest! {
     }
 
     #[test]
+    fn policies_have_the_same_fingerprint_if_they_have_the_same_text(
+        first in policy(), second in policy(),
+    ) {
+        let read = Policy::parse(&first.to_toml(), "policy.applied", Path::new(""));
+        let read = read.expect("a policy");
+        prop_assert_eq!(fingerprint(&first), fingerprint(&read));
+        let is_same = first.to_toml() == second.to_toml();
+        prop_assert_eq!(fingerprint(&first) == fingerprint(&second), is_same);
+    }
+
+    #[test]
     fn a_changed_byte_is_noticed(at in any::<prop::sample::Index>(), flip in 1..=u8::MAX) {
         let mut bytes = stored();
         bytes[at.index(stored().len())] ^= flip;

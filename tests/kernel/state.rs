@@ -59,7 +59,8 @@ fn the_applied_and_the_previous_policy_are_stored() {
     // The stored file is itself a policy.
     let path = host.state.path().join("policy.previous");
     dwnl(&host.host, &["check", "-f", &path.to_string_lossy()], "").succeeded();
-    assert_eq!(fs::read_dir(host.state.path()).expect("the directory").count(), 2);
+    // They and their stamp.
+    assert_eq!(fs::read_dir(host.state.path()).expect("the directory").count(), 3);
 }
 
 #[test]

@@ -4,14 +4,15 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use dwnl::Policy;
 use dwnl::engine::KnownSets;
 use dwnl::policy::Diagnostics;
-use dwnl::state::{Metadata, STATE_MAX, StateError, StoredPolicy};
+use dwnl::state::{Metadata, STATE_MAX, StateError, StoredPolicy, fingerprint};
 use nix::fcntl::Flock;
 use nix::unistd::getuid;
 
@@ -24,6 +25,9 @@ const PREVIOUS: &str = "policy.previous";
 const CONTAINERS: &str = "containers.known";
 /// The maximum size of the stored containers in bytes.
 const CONTAINERS_MAX: usize = 64 << 20;
+const STAMP: &str = "policy.stamp";
+/// The maximum size of a stamp in bytes: that of a path, and some numbers.
+const STAMP_MAX: usize = 8192;
 const SETS: &str = "sets.known";
 /// The maximum size of what is stored of the sets in bytes.
 const SETS_MAX: usize = 256 << 20;
@@ -125,6 +129,10 @@ impl Store {
     pub fn record(&self, policy: &Policy, source: &Path, command: &str) -> Result<(), StoreError> {
         let source = std::path::absolute(source).ok().filter(|_| source != Path::new("-"));
         let source = source.unwrap_or_else(|| "-".into());
+        let fingerprint = fingerprint(policy);
+        if self.is_stamped(&fingerprint, &source) {
+            return Ok(());
+        }
         let metadata = Metadata::new(&source, command, SystemTime::now(), getuid().as_raw());
         let new = StoredPolicy::new(policy, metadata.with_login_uid(login_uid()));
         let new = new.map_err(|error| self.invalid(APPLIED, error))?;
@@ -133,13 +141,40 @@ impl Store {
         if let Some(old) = self.applied().unwrap_or_default() {
             let is_same = old.policy_text() == new.policy_text();
             if is_same && old.metadata().source == new.metadata().source {
+                self.stamp(&fingerprint, &source);
                 return Ok(());
             }
             if !is_same {
                 self.write(PREVIOUS, &old)?;
             }
         }
-        self.write(APPLIED, &new)
+        self.write(APPLIED, &new)?;
+        self.stamp(&fingerprint, &source);
+        Ok(())
+    }
+
+    /// Whether the stored policy is this one from this source, as far as can be told without reading it: it
+    /// was when the stamp was written, and nobody has touched the file since.
+    fn is_stamped(&self, fingerprint: &[u8; 32], source: &Path) -> bool {
+        let expected = self.stamp_of(fingerprint, source);
+        let stamp = self.directory.read_own(STAMP, STAMP_MAX).ok().flatten();
+        stamp.is_some() && stamp == expected
+    }
+
+    /// Notes that the stored policy is this one from this source. Without the note it is read again.
+    fn stamp(&self, fingerprint: &[u8; 32], source: &Path) {
+        if let Some(stamp) = self.stamp_of(fingerprint, source) {
+            let _ = self.directory.replace(STAMP, &stamp);
+        }
+    }
+
+    /// The policy and its source, and which file holds it.
+    fn stamp_of(&self, fingerprint: &[u8; 32], source: &Path) -> Option<Vec<u8>> {
+        let file = fs::symlink_metadata(self.path(APPLIED)).ok()?;
+        let size = file.size().cast_signed();
+        let numbers = [file.ino().cast_signed(), size, file.ctime(), file.ctime_nsec()];
+        let numbers = numbers.map(i64::to_le_bytes);
+        Some([fingerprint, numbers.as_flattened(), source.as_os_str().as_bytes()].concat())
     }
 
     /// When a file was written last; `None` if there is none.
@@ -295,6 +330,29 @@ mod tests {
         assert_eq!(read.to_toml(), policy(2).to_toml());
         assert_eq!(metadata.command, "watch");
         assert!(metadata.source.is_absolute() && metadata.source.ends_with("other.toml"));
+    }
+
+    #[test]
+    fn a_stored_policy_that_was_touched_is_read_again() {
+        let (directory, store) = store();
+        record(&store, 1);
+        let path = directory.path().join(APPLIED);
+        let intact = fs::read(&path).expect("the file");
+        let inode = || fs::metadata(&path).expect("the file").ino();
+        let before = inode();
+        record(&store, 1);
+        assert_eq!(inode(), before, "nothing is written");
+        fs::write(&path, "damaged").expect("to write");
+        record(&store, 1);
+        assert_eq!(text(store.applied()), Some(policy(1).to_toml()), "not the same size");
+        let mut damaged = intact;
+        damaged[20] ^= 1;
+        fs::write(&path, damaged).expect("to write");
+        record(&store, 1);
+        assert_eq!(text(store.applied()), Some(policy(1).to_toml()), "the same size");
+        fs::remove_file(&path).expect("the file");
+        record(&store, 1);
+        assert_eq!(text(store.applied()), Some(policy(1).to_toml()), "missing");
     }
 
     #[test]
