@@ -14,6 +14,7 @@ use crate::model::{AddressSpec, Grant, GrantAction, GrantFill, Ports, Recording}
 use crate::netlink::Socket;
 
 pub(super) use carry::Carried;
+pub(super) use read::GrantSets;
 
 /// What is granted and banned by hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,7 +92,7 @@ impl GrantTable {
     /// # Errors
     /// See [`Error`].
     pub fn read(&mut self) -> Result<GrantReport, Error> {
-        read::read(&mut self.connection, usize::MAX)
+        read::read(&mut self.connection, usize::MAX, None)
     }
 }
 
@@ -104,7 +105,7 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub fn grants(&mut self) -> Result<GrantReport, Error> {
-        read::read(&mut self.connections[0], usize::MAX)
+        read::read(&mut self.connections[0], usize::MAX, self.grant_sets.as_ref())
     }
 
     /// Reads the grants and bans, of a large set only the first ones, so that it takes no time to speak
@@ -117,6 +118,7 @@ impl Engine {
             return self.grants();
         }
         // A dump ends only when it is read to its end, or with its socket.
-        read::read(&mut GrantTable::open()?.connection, Engine::GRANTS_SUMMARY)
+        let mut table = GrantTable::open()?;
+        read::read(&mut table.connection, Engine::GRANTS_SUMMARY, self.grant_sets.as_ref())
     }
 }

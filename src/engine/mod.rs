@@ -41,7 +41,7 @@ use crate::netlink::{
     Socket, Transport, in_netns, legacy_nat_holds_rules, legacy_tables_with_rules,
 };
 use connection::{Connection, DumpStatus};
-use grants::Carried;
+use grants::{Carried, GrantSets};
 use known_sets::{Header, Identity};
 use monitor::Subscription;
 use probe::Probe;
@@ -98,6 +98,8 @@ pub struct Engine {
     is_elsewhere: bool,
     /// What the sets of grants and bans hold from the beginning.
     carried: Carried,
+    /// The sets of grants and bans that the last snapshot showed.
+    grant_sets: Option<GrantSets>,
 }
 
 impl Engine {
@@ -145,6 +147,7 @@ impl Engine {
             prefetched: None,
             is_elsewhere: false,
             carried: Carried::default(),
+            grant_sets: None,
         }
     }
 
@@ -239,6 +242,7 @@ impl Engine {
             &managed_objects(),
         )?;
         self.set_cache.store_snapshot(epoch, &snapshot);
+        self.grant_sets = Some(GrantSets::of(&snapshot));
         Ok(snapshot)
     }
 

@@ -165,7 +165,7 @@ impl Reconciler {
     }
 
     /// What is known of the sets; see [`Engine::known_sets`].
-    pub fn known_sets(&self) -> Option<KnownSets> {
+    pub fn known_sets(&mut self) -> Option<KnownSets> {
         self.engine.known_sets()
     }
 

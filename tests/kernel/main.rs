@@ -23,6 +23,7 @@ mod grants;
 mod guard;
 mod host;
 mod jumps;
+mod known_sets;
 mod limits;
 mod many_ports;
 mod mismatches;

@@ -65,10 +65,10 @@ impl Engine {
         Ok(true)
     }
 
-    /// What the engine knows of the sets, to be stored for [`Engine::assume_sets`]. `None` if that is
-    /// nothing, if it is what was assumed, or if the kernel cannot tell network namespaces apart (before
-    /// Linux 5.14).
-    pub fn known_sets(&self) -> Option<KnownSets> {
+    /// What the engine knows of the sets, to be stored for [`Engine::assume_sets`]. `None` if the ruleset
+    /// has changed since the engine knew them, if it knows nothing besides what it assumed, or if the
+    /// kernel cannot tell network namespaces apart (before Linux 5.14).
+    pub fn known_sets(&mut self) -> Option<KnownSets> {
         let (generation, sets) = self.set_cache.known();
         let checked = identity::since_start()?;
         let is_stored = |assumed: &Header| {
@@ -78,7 +78,11 @@ impl Engine {
         if sets.is_empty() || self.assumed.as_ref().is_some_and(is_stored) {
             return None;
         }
-        let header = Header { identity: self.identity.clone()?, checked, generation };
+        let identity = self.identity.clone()?;
+        if self.connections[0].generation().ok()? != generation {
+            return None;
+        }
+        let header = Header { identity, checked, generation };
         let bytes = format::write(&header, &sets);
         Some(KnownSets { header, bytes })
     }

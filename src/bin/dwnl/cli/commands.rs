@@ -152,14 +152,16 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     let Prepared { policy, desired, mut engine, warnings } = prepared?;
     trial::refuse_if_pending(&args.namespace)?;
     let progress = console.progress("applying the policy");
-    let before = engine.grant_summary()?;
+    // They end with the guard.
+    let ends = !policy.guard().is_enabled();
+    let before = ends.then(|| engine.grant_summary()).transpose()?;
     recorder.restore_grants(&mut engine);
     let applied = engine.apply_compiled(&policy, &desired)?;
     let elapsed = started.elapsed();
     recorder.record_sets(engine.known_sets());
     let mut findings = Findings::of(&policy, &applied);
     findings.warnings.extend(host_warnings(&mut engine, &policy, &applied.outcome.docker));
-    findings.by_hand = by_hand(&policy, &mut engine, &before, &mut findings.warnings);
+    findings.by_hand = by_hand(&mut engine, before.as_ref(), &mut findings.warnings);
     findings.is_fallback = fallback.is_some();
     findings.names = names.labels(&policy);
     if fallback.is_none() {
@@ -173,15 +175,15 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     Ok(if fallback.is_some() { ExitCode::from(FELL_BACK) } else { ExitCode::SUCCESS })
 }
 
-/// What is allowed and denied by hand after an apply. Warns of what ended with the guard.
-pub(super) fn by_hand(
-    policy: &Policy,
+/// What is allowed and denied by hand after an apply. Warns of what ended with the guard, which was there
+/// `before`.
+fn by_hand(
     engine: &mut Engine,
-    before: &GrantReport,
+    before: Option<&GrantReport>,
     warnings: &mut Vec<String>,
 ) -> Option<GrantCounts> {
     let now = SystemTime::now();
-    if !policy.guard().is_enabled() {
+    if let Some(before) = before {
         let ended = GrantCounts::new(before, now);
         warnings.extend(ended.map(|ended| format!("ended with the guard: {}", ended.sentence())));
         return None;

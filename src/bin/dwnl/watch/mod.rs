@@ -208,8 +208,9 @@ impl Watch {
         }
         // A failure is logged, and the rules of the trial stay.
         let _ = self.roll_back(RollbackReason::Stopped);
+        let known = self.reconciler.known_sets();
         if let Some(recorder) = &self.recorder {
-            recorder.record_sets(self.reconciler.known_sets());
+            recorder.record_sets(known);
         }
         let stopping = self.notifier.stopping();
         self.log.report_result(NOTIFYING, stopping);

@@ -236,10 +236,11 @@ impl Watch {
 
     /// Stores the policy in force. The rules do not depend on it, so a failure is only reported.
     pub(super) fn record(&mut self) {
+        let known = self.reconciler.known_sets();
         let Some((recorder, policy)) = self.recorder.as_ref().zip(self.reconciler.policy()) else {
             return;
         };
-        recorder.record_sets(self.reconciler.known_sets());
+        recorder.record_sets(known);
         match recorder.record(policy) {
             Ok(()) => self.log.clear(STORING),
             Err(reason) => self.log.warn_once(STORING, &reason),
