@@ -8,20 +8,35 @@ use crate::model::{Interval, IpVersion, from_u128};
 /// another, so that equal addresses are equal values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Addresses {
-    v4: Vec<Interval>,
+    v4: Vec<Interval4>,
     v6: Vec<Interval>,
 }
 
 impl Addresses {
-    pub(super) fn new(v4: Vec<Interval>, v6: Vec<Interval>) -> Addresses {
-        Addresses { v4, v6 }
+    /// The addresses of intervals, given for IPv4 and for IPv6.
+    pub(super) fn merged(
+        v4: impl Iterator<Item = Interval>,
+        v6: impl Iterator<Item = Interval>,
+    ) -> Addresses {
+        Addresses { v4: merged(v4.map(Interval4::store).collect()), v6: merged(v6.collect()) }
     }
 
-    /// The addresses of this IP version.
-    pub fn of(&self, version: IpVersion) -> &[Interval] {
+    /// The addresses of this IP version, as intervals.
+    pub fn of(&self, version: IpVersion) -> impl ExactSizeIterator<Item = Interval> + '_ {
+        let (v4, v6): (&[Interval4], &[Interval]) = match version {
+            IpVersion::V4 => (&self.v4, &[]),
+            IpVersion::V6 => (&[], &self.v6),
+        };
+        let number = v4.len() + v6.len();
+        let load = move |index: usize| v4.get(index).map_or_else(|| v6[index], |it| it.load());
+        (0..number).map(load)
+    }
+
+    /// Those of one IP version.
+    pub(super) fn of_version(&self, version: IpVersion) -> Addresses {
         match version {
-            IpVersion::V4 => &self.v4,
-            IpVersion::V6 => &self.v6,
+            IpVersion::V4 => Addresses { v4: self.v4.clone(), v6: Vec::new() },
+            IpVersion::V6 => Addresses { v4: Vec::new(), v6: self.v6.clone() },
         }
     }
 
@@ -32,7 +47,7 @@ impl Addresses {
 
     /// Whether these are all addresses of both IP versions.
     pub fn is_everyone(&self) -> bool {
-        IpVersion::ALL.into_iter().all(|version| self.of(version) == [all(version)])
+        IpVersion::ALL.into_iter().all(|version| self.of(version).eq([all(version)]))
     }
 
     /// How many addresses, prefixes and ranges there are.
@@ -42,7 +57,7 @@ impl Addresses {
 
     /// Whether more than half of all addresses of this IP version are among them.
     pub fn is_most_of(&self, version: IpVersion) -> bool {
-        let sum = self.of(version).iter().fold(0u128, |sum, interval| {
+        let sum = self.of(version).fold(0u128, |sum, interval| {
             sum.saturating_add(interval.last - interval.first).saturating_add(1)
         });
         sum > all(version).last / 2
@@ -50,20 +65,30 @@ impl Addresses {
 
     /// All other addresses.
     pub fn complement(&self) -> Addresses {
-        let [v4, v6] = IpVersion::ALL.map(|version| subtract(&[all(version)], self.of(version)));
-        Addresses { v4, v6 }
+        let everyone = Addresses {
+            v4: vec![Interval4::store(all(IpVersion::V4))],
+            v6: vec![all(IpVersion::V6)],
+        };
+        everyone.without(self)
     }
 
     /// The addresses, prefixes and ranges as text, IPv4 first.
     pub fn texts(&self) -> impl Iterator<Item = impl fmt::Display> {
-        let texts = |version| self.of(version).iter().map(move |it| AddressText(*it, version));
+        let texts = |version| self.of(version).map(move |it| AddressText(it, version));
         IpVersion::ALL.into_iter().flat_map(texts)
     }
 
     /// These without the others.
     pub(super) fn without(&self, other: &Addresses) -> Addresses {
-        let [v4, v6] = IpVersion::ALL.map(|version| subtract(self.of(version), other.of(version)));
-        Addresses { v4, v6 }
+        Addresses { v4: subtract(&self.v4, &other.v4), v6: subtract(&self.v6, &other.v6) }
+    }
+
+    /// These without the elements of a set of this IP version.
+    pub(super) fn without_set(self, version: IpVersion, elements: &[Interval]) -> Addresses {
+        match version {
+            IpVersion::V4 => Addresses { v4: subtract(&self.v4, elements), ..self },
+            IpVersion::V6 => Addresses { v6: subtract(&self.v6, elements), ..self },
+        }
     }
 }
 
@@ -76,13 +101,47 @@ pub(super) fn all(version: IpVersion) -> Interval {
     Interval { first: 0, last }
 }
 
+/// A form in which intervals are stored.
+pub(super) trait Stored: Copy + Ord {
+    fn store(interval: Interval) -> Self;
+    fn load(self) -> Interval;
+}
+
+impl Stored for Interval {
+    fn store(interval: Interval) -> Interval {
+        interval
+    }
+
+    fn load(self) -> Interval {
+        self
+    }
+}
+
+/// Consecutive addresses of IPv4, in a quarter of the room of an [`Interval`]: there may be a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Interval4 {
+    first: u32,
+    last: u32,
+}
+
+impl Stored for Interval4 {
+    fn store(Interval { first, last }: Interval) -> Interval4 {
+        Interval4 { first: first as u32, last: last as u32 }
+    }
+
+    fn load(self) -> Interval {
+        Interval { first: self.first.into(), last: self.last.into() }
+    }
+}
+
 /// The intervals sorted, and those that overlap or touch as one.
-pub(super) fn merged(mut intervals: Vec<Interval>) -> Vec<Interval> {
+fn merged<S: Stored>(mut intervals: Vec<S>) -> Vec<S> {
     intervals.sort_unstable();
     intervals.dedup_by(|next, last| {
-        let touches = next.first <= last.last.saturating_add(1);
+        let (Interval { first, last: end }, before) = (next.load(), last.load());
+        let touches = first <= before.last.saturating_add(1);
         if touches {
-            last.last = last.last.max(next.last);
+            *last = S::store(Interval { last: before.last.max(end), ..before });
         }
         touches
     });
@@ -90,26 +149,27 @@ pub(super) fn merged(mut intervals: Vec<Interval>) -> Vec<Interval> {
 }
 
 /// What of a list is not in the other one. Both are sorted, and the intervals of a list are disjoint.
-pub(super) fn subtract(list: &[Interval], without: &[Interval]) -> Vec<Interval> {
+pub(super) fn subtract<S: Stored>(list: &[S], without: &[impl Stored]) -> Vec<S> {
     let (mut left, mut rest) = (Vec::new(), without);
-    for interval in list {
+    for interval in list.iter().map(|it| it.load()) {
         rest = skip_below(rest, interval.first);
         let mut first = Some(interval.first);
-        for other in rest.iter().take_while(|other| other.first <= interval.last) {
+        let others = rest.iter().map(|other| other.load());
+        for other in others.take_while(|other| other.first <= interval.last) {
             if let Some(first) = first.filter(|first| *first < other.first) {
-                left.push(Interval { first, last: other.first - 1 });
+                left.push(S::store(Interval { first, last: other.first - 1 }));
             }
             first = other.last.checked_add(1).filter(|next| *next <= interval.last);
         }
-        left.extend(first.map(|first| Interval { first, last: interval.last }));
+        left.extend(first.map(|first| S::store(Interval { first, last: interval.last })));
     }
     left
 }
 
 /// The intervals that do not end below this address. Takes steps that double, so that it is fast
 /// whichever list is the longer one.
-fn skip_below(list: &[Interval], first: u128) -> &[Interval] {
-    let is_below = |interval: &Interval| interval.last < first;
+fn skip_below<S: Stored>(list: &[S], first: u128) -> &[S] {
+    let is_below = |interval: &S| interval.load().last < first;
     let mut end = 1;
     while list.get(end - 1).is_some_and(is_below) {
         end *= 2;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::addresses::{Addresses, merged, subtract};
+use super::addresses::Addresses;
 use super::sources::{SetSource, Sources};
 use crate::model::{Interval, IpVersion};
 
@@ -51,17 +51,19 @@ impl Deltas {
             }
         }
         let changed = |sources: &Sources, sets: &[&SetSource]| {
-            let [v4, v6] = IpVersion::ALL.map(|version| {
-                let elements = elements(sets, version).flatten();
-                merged(sources.own.of(version).iter().chain(elements).copied().collect())
-            });
-            Addresses::new(v4, v6)
+            let all = |version| {
+                let elements = elements(sets, version).flatten().copied();
+                sources.own.of(version).chain(elements)
+            };
+            Addresses::merged(all(IpVersion::V4), all(IpVersion::V6))
         };
         let (before, after) = (changed(before, &ours), changed(after, &theirs));
-        let rest = |one: &Addresses, other: &Addresses| {
-            Arc::new(without_sets(one.without(other), &common))
+        let (lost, gained) = match (before.is_empty(), after.is_empty()) {
+            (true, _) | (_, true) => (before, after),
+            _ => (before.without(&after), after.without(&before)),
         };
-        Delta { lost: rest(&before, &after), gained: rest(&after, &before) }
+        let [lost, gained] = [lost, gained].map(|it| Arc::new(without_sets(it, &common)));
+        Delta { lost, gained }
     }
 
     fn are_equal(&mut self, one: &SetSource, other: &SetSource) -> bool {
@@ -77,12 +79,8 @@ impl Deltas {
 
 /// The addresses that are in none of the sets.
 pub(super) fn without_sets(addresses: Addresses, sets: &[&SetSource]) -> Addresses {
-    let [v4, v6] = IpVersion::ALL.map(|version| {
-        let all = addresses.of(version).to_vec();
-        elements(sets, version)
-            .fold(all, |left, set| if left.is_empty() { left } else { subtract(&left, set) })
-    });
-    Addresses::new(v4, v6)
+    let without = |left: Addresses, set: &&SetSource| left.without_set(set.version, &set.elements);
+    sets.iter().fold(addresses, |left, set| if left.is_empty() { left } else { without(left, set) })
 }
 
 fn elements<'a>(

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Interfaces;
-use super::addresses::{Addresses, merged, subtract as subtract_intervals};
+use super::addresses::{Addresses, subtract as subtract_intervals};
 use super::net::{PermitIndex, covers, divide, may_coincide};
 use super::permit::Permit;
 use super::sources::{SetSource, Sources};
@@ -186,11 +186,9 @@ impl Collector {
 }
 
 fn union(one: &Sources, other: &Sources) -> Sources {
-    let [v4, v6] = IpVersion::ALL.map(|version| {
-        let both = one.own.of(version).iter().chain(other.own.of(version));
-        merged(both.copied().collect())
-    });
+    let both = |version| one.own.of(version).chain(other.own.of(version));
+    let own = Addresses::merged(both(IpVersion::V4), both(IpVersion::V6));
     let new = |set: &&SetSource| !one.sets.contains(set);
     let sets = one.sets.iter().chain(other.sets.iter().filter(new)).cloned().collect();
-    Sources { own: Addresses::new(v4, v6), sets }
+    Sources { own, sets }
 }

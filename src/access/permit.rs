@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Interfaces;
-use super::addresses::{Addresses, all, merged};
+use super::addresses::{Addresses, all};
 use super::condition::{RuleCondition, Source, of_iptables, of_nft};
 use super::sources::{SetSource, Sources};
 use super::view::View;
@@ -151,8 +151,8 @@ impl PermitReader {
     fn finish(self) -> Vec<(Permit, Arc<Sources>)> {
         let mut shared: HashMap<Sources, Arc<Sources>> = HashMap::new();
         let permits = self.permits.into_iter().filter_map(|(permit, collected)| {
-            let [v4, v6] = collected.own.map(merged);
-            let sources = Sources { own: Addresses::new(v4, v6), sets: collected.sets };
+            let [v4, v6] = collected.own.map(Vec::into_iter);
+            let sources = Sources { own: Addresses::merged(v4, v6), sets: collected.sets };
             let is_empty = sources.own.is_empty() && sources.sets.is_empty();
             if let Some(sources) = shared.get(&sources) {
                 return Some((permit, Arc::clone(sources)));

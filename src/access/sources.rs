@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::ptr;
 use std::sync::Arc;
 
-use super::addresses::{Addresses, merged};
+use super::addresses::Addresses;
 use crate::model::{Interval, IpVersion, Name};
 
 /// The sources of a permit. Sets are shared, and not merged before their content is needed.
@@ -30,23 +30,18 @@ impl Sources {
 
     /// Those of one IP version.
     pub fn of_version(&self, version: IpVersion) -> Sources {
-        let own = self.own.of(version).to_vec();
-        let own = match version {
-            IpVersion::V4 => Addresses::new(own, Vec::new()),
-            IpVersion::V6 => Addresses::new(Vec::new(), own),
-        };
+        let own = self.own.of_version(version);
         let sets = self.sets.iter().filter(|set| set.version == version).cloned().collect();
         Sources { own, sets }
     }
 
     /// All of them.
     pub fn addresses(&self) -> Addresses {
-        let [v4, v6] = IpVersion::ALL.map(|version| {
-            let sets = self.sets.iter().filter(|set| set.version == version);
-            let own = self.own.of(version).iter();
-            merged(own.chain(sets.flat_map(|set| set.elements.iter())).copied().collect())
-        });
-        Addresses::new(v4, v6)
+        let all = |version| {
+            let sets = self.sets.iter().filter(move |set| set.version == version);
+            self.own.of(version).chain(sets.flat_map(|set| set.elements.iter().copied()))
+        };
+        Addresses::merged(all(IpVersion::V4), all(IpVersion::V6))
     }
 }
 

@@ -74,8 +74,8 @@ impl Packet {
 
     fn is_from(&self, addresses: &Addresses) -> bool {
         let source = to_u128(self.source);
-        let mut intervals = addresses.of(IpVersion::of(self.source)).iter();
-        intervals.any(|Interval { first, last }| (*first..=*last).contains(&source))
+        let mut intervals = addresses.of(IpVersion::of(self.source));
+        intervals.any(|Interval { first, last }| (first..=last).contains(&source))
     }
 }
 

@@ -116,10 +116,10 @@ fn subject(sources: &Addresses, names: &HostLabels, verbose: bool) -> (String, b
     }
     match most {
         [true, true] => (except("everyone", sources, &IpVersion::ALL, maximum), true),
-        [true, false] if sources.of(IpVersion::V6).is_empty() => {
+        [true, false] if sources.of(IpVersion::V6).len() == 0 => {
             (except("every IPv4 address", sources, &[IpVersion::V4], maximum), true)
         }
-        [false, true] if sources.of(IpVersion::V4).is_empty() => {
+        [false, true] if sources.of(IpVersion::V4).len() == 0 => {
             (except("every IPv6 address", sources, &[IpVersion::V6], maximum), true)
         }
         _ => {
