@@ -104,7 +104,7 @@ fn repeated_and_extreme_values_are_valid() {
     let from = entry.from().expect("sources");
     assert_eq!(from.len(), 2, "a repeated group is dropped");
     let host = AddressSpec::host([192, 0, 2, 1].into()).expect("an address");
-    assert_eq!(*from[1].sources()[0].addresses(), host, "a range of one address is the host");
+    assert_eq!(from[1].sources()[0].addresses(), host, "a range of one address is the host");
     let guard = Guard::builder().mark(Mark::new(1 << 31).expect("a bit"));
     assert_eq!(Ok(policy.guard()), guard.build().as_ref());
     assert_eq!(policy.revoke().established(), Established::Cut);
@@ -203,7 +203,7 @@ proptest! {
         let read = |text: &str| {
             let policy = parse(&format!("[[allow]]\nports = ['1']\nfrom = ['{text}']\n")).ok()?;
             let sources = policy.allow().first()?.from()?.first()?.sources();
-            sources.first().map(|source| *source.addresses())
+            sources.first().map(|source| source.addresses())
         };
         if let Some(addresses) = read(&text) {
             prop_assert_eq!(read(&addresses.to_string()), Some(addresses));

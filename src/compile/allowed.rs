@@ -195,7 +195,7 @@ impl FlowRules<'_> {
             }
             for source in of_version(version, group) {
                 let origin = Arc::new(origin(entry, Some(group), Some(source)));
-                rules.push(self.rule(original(Endpoint::Source, source.addresses()), origin));
+                rules.push(self.rule(original(Endpoint::Source, &source.addresses()), origin));
             }
         }
     }

@@ -71,7 +71,7 @@ impl EntryRules<'_> {
         for group in groups.iter().filter(|group| !self.large.contains(self.version, group)) {
             for source in of_version(self.version, group) {
                 let origin = origin(self.entry, Some(group), Some(source));
-                desired.push(self.rule(Some(source.addresses()), &shared, origin));
+                desired.push(self.rule(Some(&source.addresses()), &shared, origin));
             }
         }
     }

@@ -39,7 +39,7 @@ pub(super) fn origin(entry: &Entry, group: Option<&Group>, source: Option<&Sourc
         group: group.and_then(|group| group.name().cloned()),
         host: source.and_then(|source| source.host().map(|host| host.name().clone())),
         containers: entry.by_container().map(|it| it.containers().clone()).unwrap_or_default(),
-        source: source.and_then(|source| source.at().cloned()),
+        source: source.and_then(|source| source.at()),
     }
 }
 

@@ -81,7 +81,7 @@ impl SetGroups {
         if is_unused || self.groups.contains_key(&key) || is_small() {
             return;
         }
-        let sources = of_version(version, group).map(|source| Interval::of(source.addresses()));
+        let sources = of_version(version, group).map(|source| Interval::of(&source.addresses()));
         let (hosts, intervals) = coalesce(sources);
         let (name, words) = match group.name() {
             Some(name) => (set_name(name), format!("group `{name}`")),

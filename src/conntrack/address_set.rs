@@ -28,17 +28,19 @@ impl AddressSet {
     }
 }
 
-impl<'a> FromIterator<&'a AddressSpec> for AddressSet {
-    fn from_iter<T: IntoIterator<Item = &'a AddressSpec>>(addresses: T) -> AddressSet {
-        let (v6, v4): (Vec<&AddressSpec>, Vec<&AddressSpec>) =
-            addresses.into_iter().partition(|addresses| addresses.version() == IpVersion::V6);
-        AddressSet { v4: sorted(&v4), v6: sorted(&v6) }
+impl FromIterator<AddressSpec> for AddressSet {
+    fn from_iter<T: IntoIterator<Item = AddressSpec>>(addresses: T) -> AddressSet {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for addresses in addresses {
+            let intervals = if addresses.version() == IpVersion::V6 { &mut v6 } else { &mut v4 };
+            intervals.push(Interval::of(&addresses));
+        }
+        AddressSet { v4: sorted(v4), v6: sorted(v6) }
     }
 }
 
-fn sorted(addresses: &[&AddressSpec]) -> Vec<Interval> {
-    let (hosts, mut intervals) =
-        coalesce(addresses.iter().map(|addresses| Interval::of(addresses)));
+fn sorted(intervals: Vec<Interval>) -> Vec<Interval> {
+    let (hosts, mut intervals) = coalesce(intervals.into_iter());
     intervals.extend(hosts.into_iter().map(Interval::host));
     intervals.sort_unstable();
     intervals

@@ -87,7 +87,7 @@ impl EntryMatcher {
         };
         EntryMatcher {
             from: entry.sources().map(|groups| groups.iter().map(&mut set).collect()),
-            to: (!entry.to().is_empty()).then(|| entry.to().iter().collect()),
+            to: (!entry.to().is_empty()).then(|| entry.to().iter().copied().collect()),
         }
     }
 

@@ -20,7 +20,7 @@ fn address(text: &str) -> IpAddr {
 
 fn set(networks: &[&str]) -> AddressSet {
     let network = |text: &&str| AddressSpec::masked(text.parse::<IpNetwork>().expect("a network"));
-    networks.iter().map(network).collect::<Vec<_>>().iter().collect()
+    networks.iter().map(network).collect()
 }
 
 fn published(family: Family, destination: Option<&str>, protocol: Protocol) -> PublishedPort {
@@ -213,7 +213,7 @@ proptest! {
             .map(|(low, bits)| IpNetwork::new(at(low), length(bits)).expect("a network"))
             .map(AddressSpec::masked)
             .collect();
-        let set: AddressSet = networks.iter().collect();
+        let set: AddressSet = networks.iter().copied().collect();
         for low in 0..=u8::MAX {
             let holds = |addresses: &AddressSpec| {
                 (addresses.first()..=addresses.last()).contains(&at(low))

@@ -155,7 +155,7 @@ fn judge<'e>(
 
 fn matching(groups: &[Group], address: IpAddr) -> Option<(&Group, &Source)> {
     groups.iter().find_map(|group| {
-        let source = group.sources().iter().find(|source| has(source.addresses(), address));
+        let source = group.sources().iter().find(|source| has(&source.addresses(), address));
         source.map(|source| (group, source))
     })
 }
@@ -173,7 +173,7 @@ fn origin(entry: &Entry, source: Option<(&Group, &Source)>) -> Origin {
         group: source.and_then(|(group, _)| group.name().cloned()),
         host: source.and_then(|(_, source)| source.host().map(|host| host.name().clone())),
         containers: entry.by_container().map(|it| it.containers().clone()).unwrap_or_default(),
-        source: source.and_then(|(_, source)| source.at().cloned()),
+        source: source.and_then(|(_, source)| source.at()),
     }
 }
 

@@ -130,7 +130,8 @@ fn sources(entry: &Entry, version: IpVersion) -> Vec<Interval> {
     };
     let sources = groups.iter().flat_map(Group::sources).map(|source| source.addresses());
     let of_version = sources.filter(|addresses| addresses.version() == version);
-    let mut intervals: Vec<Interval> = of_version.map(Interval::of).collect();
+    let mut intervals: Vec<Interval> =
+        of_version.map(|addresses| Interval::of(&addresses)).collect();
     intervals.sort_unstable();
     intervals
 }

@@ -317,7 +317,7 @@ pub(super) fn distinct_groups(groups: Vec<Group>) -> Vec<Group> {
 
 /// No packet has a source of one IP version and a destination of the other.
 fn check_versions(from: &[Group], to: &[AddressSpec]) -> Result<(), PolicyError> {
-    let Some(destinations) = only_version(to.iter()) else { return Ok(()) };
+    let Some(destinations) = only_version(to.iter().copied()) else { return Ok(()) };
     let sources = from.iter().flat_map(Group::sources).map(Source::addresses);
     match only_version(sources) {
         Some(sources) if sources != destinations => {
@@ -328,8 +328,8 @@ fn check_versions(from: &[Group], to: &[AddressSpec]) -> Result<(), PolicyError>
 }
 
 /// The IP version of all these addresses, if it is the same for all.
-fn only_version<'a>(addresses: impl Iterator<Item = &'a AddressSpec>) -> Option<IpVersion> {
-    let mut versions = addresses.map(AddressSpec::version);
+fn only_version(addresses: impl Iterator<Item = AddressSpec>) -> Option<IpVersion> {
+    let mut versions = addresses.map(|addresses| addresses.version());
     let first = versions.next()?;
     versions.all(|version| version == first).then_some(first)
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{DnsName, HostName, PolicyError, name};
-use crate::model::{AddressSpec, Interval, IpVersion, Location, Name};
+use super::{DnsName, PolicyError, Source, name};
+use crate::model::Name;
 
 /// Sources that an entry names together. Clones share them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,57 +107,5 @@ impl Group {
     pub(super) fn agrees_with(&self, other: &Group) -> bool {
         let is_same = Arc::ptr_eq(&self.sources, &other.sources) || self.sources == other.sources;
         is_same && self.names == other.names
-    }
-}
-
-/// One source with its position in the policy or in a source file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    addresses: AddressSpec,
-    at: Option<Location>,
-    host: Option<HostName>,
-}
-
-impl Source {
-    /// A source that was read at this position.
-    pub fn located(addresses: AddressSpec, at: Location) -> Source {
-        Source { addresses, at: Some(at), host: None }
-    }
-
-    /// An address that was found for a name.
-    pub(super) fn found(addresses: AddressSpec, name: &DnsName) -> Source {
-        Source { addresses, at: name.at().cloned(), host: Some(name.host().clone()) }
-    }
-
-    /// The addresses.
-    pub fn addresses(&self) -> &AddressSpec {
-        &self.addresses
-    }
-
-    /// A part of its addresses, with the same position.
-    pub(super) fn part(&self, interval: Interval, version: IpVersion) -> Source {
-        Source {
-            addresses: interval.addresses(version),
-            at: self.at.clone(),
-            host: self.host.clone(),
-        }
-    }
-
-    /// Where it was read, or else the name that it was found for; `None` if neither was read from a
-    /// file.
-    pub fn at(&self) -> Option<&Location> {
-        self.at.as_ref()
-    }
-
-    /// The name that the address was found for; `None` if the policy lists the addresses themselves.
-    pub fn host(&self) -> Option<&HostName> {
-        self.host.as_ref()
-    }
-}
-
-/// A source that was not read from a file.
-impl From<AddressSpec> for Source {
-    fn from(addresses: AddressSpec) -> Source {
-        Source { addresses, at: None, host: None }
     }
 }

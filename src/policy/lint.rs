@@ -151,7 +151,7 @@ impl<'p> Scope<'p> {
     }
 
     fn destinations(&self) -> &Addresses {
-        self.to.get_or_init(|| Addresses::of(self.entry.to().iter()))
+        self.to.get_or_init(|| Addresses::of(self.entry.to().iter().copied()))
     }
 }
 
@@ -180,11 +180,11 @@ fn covers_schedule(wider: Option<&Schedule>, narrower: Option<&Schedule>) -> boo
 struct Addresses([Vec<Interval>; 2]);
 
 impl Addresses {
-    fn of<'a>(addresses: impl Iterator<Item = &'a AddressSpec>) -> Addresses {
+    fn of(addresses: impl Iterator<Item = AddressSpec>) -> Addresses {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for addresses in addresses {
             let intervals = if addresses.version() == IpVersion::V6 { &mut v6 } else { &mut v4 };
-            intervals.push(Interval::of(addresses));
+            intervals.push(Interval::of(&addresses));
         }
         Addresses([merge_intervals(v4), merge_intervals(v6)])
     }

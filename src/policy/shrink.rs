@@ -83,8 +83,9 @@ fn lost(previous: &[Source], new: &[Source]) -> usize {
     let covered = [IpVersion::V4, IpVersion::V6].map(|version| covered(new, version));
     let is_lost = |source: &&Source| {
         let [v4, v6] = &covered;
-        let intervals = if source.addresses().version() == IpVersion::V6 { v6 } else { v4 };
-        let source = Interval::of(source.addresses());
+        let addresses = source.addresses();
+        let intervals = if addresses.version() == IpVersion::V6 { v6 } else { v4 };
+        let source = Interval::of(&addresses);
         let behind = intervals.partition_point(|interval| interval.first <= source.first);
         let before = behind.checked_sub(1).and_then(|index| intervals.get(index));
         before.is_none_or(|interval| interval.last < source.last)
@@ -95,7 +96,7 @@ fn lost(previous: &[Source], new: &[Source]) -> usize {
 /// The addresses of the sources of one IP version: sorted intervals that neither overlap nor touch.
 fn covered(sources: &[Source], version: IpVersion) -> Vec<Interval> {
     let of_version = sources.iter().filter(|source| source.addresses().version() == version);
-    let (hosts, intervals) = coalesce(of_version.map(|source| Interval::of(source.addresses())));
+    let (hosts, intervals) = coalesce(of_version.map(|source| Interval::of(&source.addresses())));
     let mut all = intervals;
     all.extend(hosts.into_iter().map(Interval::host));
     all.sort_unstable();

@@ -30,12 +30,12 @@ pub(super) fn difference(from: Option<&[Group]>, except: &[Group]) -> Group {
 fn addresses(groups: &[Group], version: IpVersion) -> Vec<Interval> {
     let sources = groups.iter().flat_map(Group::sources).map(Source::addresses);
     let sources = sources.filter(|addresses| addresses.version() == version);
-    merge_intervals(sources.map(Interval::of).collect())
+    merge_intervals(sources.map(|addresses| Interval::of(&addresses)).collect())
 }
 
 /// Appends what remains of a source.
 fn push(source: &Source, version: IpVersion, excepted: &[Interval], remaining: &mut Vec<Source>) {
-    let Interval { mut first, last } = Interval::of(source.addresses());
+    let Interval { mut first, last } = Interval::of(&source.addresses());
     let begin = excepted.partition_point(|interval| interval.last < first);
     let touching = excepted.get(begin..).unwrap_or_default().iter();
     let mut touching = touching.take_while(|interval| interval.first <= last).peekable();
@@ -109,7 +109,7 @@ mod tests {
             for address in ends.flat_map(neighbours) {
                 let has = |list: &[AddressSpec]| list.iter().any(|it| has(it, address));
                 let expected = from.as_deref().is_none_or(has) && !has(&except);
-                let found = rest.sources().iter().any(|it| self::has(it.addresses(), address));
+                let found = rest.sources().iter().any(|it| self::has(&it.addresses(), address));
                 prop_assert_eq!(found, expected, "{}", address);
             }
         }

@@ -60,7 +60,7 @@ fn contents(policy: &Policy) -> impl PartialEq + Debug + '_ {
 
 /// The named groups with their sources, each once, and the sources of the others.
 fn group_contents(groups: &[Group]) -> impl PartialEq + Debug + '_ {
-    let addresses = |group: &Group| group.sources().iter().map(|it| *it.addresses()).collect();
+    let addresses = |group: &Group| group.sources().iter().map(|it| it.addresses()).collect();
     let mut named: Vec<(&str, Vec<_>)> = Vec::new();
     let mut own: Vec<_> = Vec::new();
     for group in groups {

@@ -227,6 +227,5 @@ pub(super) fn list_both(
 }
 
 fn address_set(networks: Vec<IpNetwork>) -> AddressSet {
-    let addresses: Vec<AddressSpec> = networks.into_iter().map(AddressSpec::masked).collect();
-    addresses.iter().collect()
+    networks.into_iter().map(AddressSpec::masked).collect()
 }

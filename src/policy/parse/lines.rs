@@ -8,7 +8,7 @@ use crate::policy::diag::{
     Issue, IssueList, Quoted, count_chars, diagnose, saturate, without_mark,
 };
 use crate::policy::name::looks_like_address;
-use crate::policy::{FILE_SOURCES_MAX, Source};
+use crate::policy::{FILE_SOURCES_MAX, Source, SourceOrigin};
 
 /// Reads the text of a source file with at most `room` sources.
 pub(in crate::policy) fn parse(
@@ -19,6 +19,7 @@ pub(in crate::policy) fn parse(
 ) -> Vec<Source> {
     // Most lines have ten bytes or more.
     let mut sources = Vec::with_capacity((text.len() / 10).min(room));
+    let origin = SourceOrigin::of_file(file);
     for (index, line) in without_mark(text).lines().enumerate() {
         let at = |column| Location {
             file: file.clone(),
@@ -31,7 +32,7 @@ pub(in crate::policy) fn parse(
         }
         // Most lines are a source in its usual form.
         if let Some(addresses) = source::parse_plain(line) {
-            sources.push(Source::located(addresses, at(1)));
+            sources.push(Source::read(addresses, &origin, saturate(index + 1), 1));
             continue;
         }
         let content = without_comment(line);
@@ -40,10 +41,15 @@ pub(in crate::policy) fn parse(
         if content.is_empty() {
             continue;
         }
-        let at = at(count_chars(line.as_bytes().get(..start).unwrap_or_default()) + 1);
+        let column = count_chars(line.as_bytes().get(..start).unwrap_or_default()) + 1;
         let issue = match source::parse(content) {
             Ok(addresses) => {
-                sources.push(Source::located(addresses, at));
+                sources.push(Source::read(
+                    addresses,
+                    &origin,
+                    saturate(index + 1),
+                    saturate(column),
+                ));
                 continue;
             }
             Err(issue) => issue,
@@ -54,7 +60,7 @@ pub(in crate::policy) fn parse(
             && errors.len() == 0
             && let Some(issue) = other_format(content)
         {
-            errors.push(diagnose(at, line, span, issue));
+            errors.push(diagnose(at(column), line, span, issue));
             break;
         }
         let issue = match source::commented(content) {
@@ -63,7 +69,7 @@ pub(in crate::policy) fn parse(
             }
             None => issue,
         };
-        errors.push(diagnose(at, line, span, issue));
+        errors.push(diagnose(at(column), line, span, issue));
         if errors.is_full() {
             break;
         }

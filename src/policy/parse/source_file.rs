@@ -143,8 +143,10 @@ fn read(
         }
     };
     for source in &sources {
-        if let (Some(kind), Some(at)) = (lint::source(source.addresses()), source.at()) {
-            found.warnings.push_in_file(kind, at.clone());
+        if let Some(kind) = lint::source(&source.addresses())
+            && let Some(at) = source.at()
+        {
+            found.warnings.push_in_file(kind, at);
         }
     }
     let sources = (errors.len() == 0).then(|| Arc::new(sources));

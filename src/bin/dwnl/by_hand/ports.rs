@@ -76,7 +76,7 @@ fn denies(entry: &Deny, grant: &Grant) -> bool {
         grant.overlaps(&of_entry)
     };
     let is_source = |source: &Source| {
-        let of_entry = Grant { source: *source.addresses(), ..grant.clone() };
+        let of_entry = Grant { source: source.addresses(), ..grant.clone() };
         grant.overlaps(&of_entry)
     };
     let groups = entry.sources();

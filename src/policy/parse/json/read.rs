@@ -8,9 +8,9 @@ use super::cursor::Cursor;
 use super::values::{Kind, kind, string};
 use super::walk::{Mismatch, walk};
 use super::{JsonPath, Read};
-use crate::policy::Source;
 use crate::policy::diag::{Issue, IssueList, Quoted, without_mark};
 use crate::policy::parse::{lines, source};
+use crate::policy::{Source, SourceOrigin};
 
 /// Reads the sources that the paths lead to, at most `room`. It is an error if a path leads nowhere.
 pub(in crate::policy) fn parse(
@@ -21,7 +21,9 @@ pub(in crate::policy) fn parse(
     errors: &mut IssueList,
 ) -> Read {
     let text = without_mark(text);
-    let mut reader = Reader { cursor: Cursor::new(text, file), sources: Vec::new(), room, errors };
+    let origin = SourceOrigin::of_file(file);
+    let cursor = Cursor::new(text, file);
+    let mut reader = Reader { cursor, origin, sources: Vec::new(), room, errors };
     let root: &RawValue = match serde_json::from_str(text) {
         Ok(root) => root,
         Err(error) => {
@@ -37,6 +39,7 @@ pub(in crate::policy) fn parse(
 
 struct Reader<'t, 'e> {
     cursor: Cursor<'t>,
+    origin: Arc<SourceOrigin>,
     sources: Vec<Source>,
     room: usize,
     errors: &'e mut IssueList,
@@ -91,7 +94,7 @@ impl<'t> Reader<'t, '_> {
         match source::parse(&text) {
             Ok(addresses) => {
                 let at = self.cursor.location(self.cursor.offset_of(value.get()));
-                self.sources.push(Source::located(addresses, at));
+                self.sources.push(Source::read(addresses, &self.origin, at.line, at.column));
             }
             Err(issue) => self.error(value, issue),
         }
