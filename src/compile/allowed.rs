@@ -180,7 +180,7 @@ impl FlowRules<'_> {
     fn push_onto(&self, large: &SetGroups, rules: &mut Vec<DesiredRule>) {
         let FlowRules { version, entry, .. } = *self;
         let Some(groups) = entry.sources() else {
-            return rules.push(self.rule(None, Arc::new(origin(entry, None, None))));
+            return rules.push(self.rule(None, None, Arc::new(origin(entry, None, None))));
         };
         for group in groups {
             if let Some(lookups) = large.lookups(version, group) {
@@ -188,26 +188,38 @@ impl FlowRules<'_> {
                 for lookup in lookups {
                     let shard = lookup.shard.map(|shard| NftMatch::CtOriginalShard(version, shard));
                     let set = NftMatch::CtOriginalSet(version, Arc::clone(&lookup.set));
-                    let source = shard.into_iter().chain([set]);
-                    rules.push(self.rule(source, Arc::clone(&origin)));
+                    rules.push(self.rule(shard, Some(set), Arc::clone(&origin)));
                 }
                 continue;
             }
             for source in of_version(version, group) {
                 let origin = Arc::new(origin(entry, Some(group), Some(source)));
-                rules.push(self.rule(original(Endpoint::Source, &source.addresses()), origin));
+                let source = original(Endpoint::Source, &source.addresses());
+                rules.push(self.rule(None, source, origin));
             }
         }
     }
 
     /// `iifname INTERFACE meta l4proto tcp ct original proto-dst PORTS meta nfproto VERSION
     /// ct original ip daddr DESTINATION meta time @TIMES ct original ip saddr SOURCE counter STATEMENT
-    /// comment NAME`. A rule that marks ends with the condition `fib daddr type local`.
-    fn rule(&self, source: impl IntoIterator<Item = NftMatch>, origin: Arc<Origin>) -> DesiredRule {
+    /// comment NAME`. A rule that marks ends with the condition `fib daddr type local`. That for a shard begins
+    /// with `meta nfproto VERSION ct original ip saddr & 0.0.0.7 == 0.0.0.3`: of many rules that differ in the
+    /// shard alone, most end at once.
+    fn rule(
+        &self,
+        shard: Option<NftMatch>,
+        source: Option<NftMatch>,
+        origin: Arc<Origin>,
+    ) -> DesiredRule {
         let interface = self.entry.in_interface().cloned();
         let interface = interface.map(|interface| NftMatch::Interface(Direction::In, interface));
         let ports = self.ports.map(NftMatch::CtOriginalPorts);
-        let service = ports.into_iter().chain([NftMatch::NfProto(self.version)]);
+        let version = NftMatch::NfProto(self.version);
+        let (first, second) = match &shard {
+            Some(_) => (Some(version), None),
+            None => (None, Some(version)),
+        };
+        let service = ports.into_iter().chain(second);
         let destination = self.destination.and_then(|it| original(Endpoint::Destination, it));
         let effect = match self.statement {
             NftStatement::Return => Effect::Denies,
@@ -216,7 +228,8 @@ impl FlowRules<'_> {
         let times = times::condition(self.entry, effect);
         let marks = matches!(self.statement, NftStatement::SetCtMark(_));
         let local = marks.then_some(NftMatch::DstTypeLocal);
-        let conditions = interface.into_iter().chain(service).chain(destination).chain(times);
+        let conditions = first.into_iter().chain(shard).chain(interface);
+        let conditions = conditions.chain(service).chain(destination).chain(times);
         let conditions = conditions.chain(source);
         let rule = NftRule::new(conditions.chain(local), self.statement.clone());
         let rule = NftRule { comment: comment(self.entry), ..rule };

@@ -16,6 +16,7 @@
 
 mod allowed;
 mod block_rules;
+mod blocks;
 mod counters;
 mod coverage;
 mod dispatch;

@@ -42,9 +42,9 @@ fn push_rules(
     }
 }
 
-/// `iifname INTERFACE ip daddr DESTINATION tcp dport PORTS ip saddr & 0.0.0.7 == 0.0.0.3
+/// `ip saddr & 0.0.0.7 == 0.0.0.3 iifname INTERFACE ip daddr DESTINATION tcp dport PORTS
 /// ip saddr @SET fib daddr type local counter ct mark set ct mark | MARK comment NAME`, where a
-/// range of destinations follows the ports.
+/// range of destinations follows the ports. Of many rules that differ in the shard alone, most end at once.
 fn rule(
     version: IpVersion,
     entry: &Entry,
@@ -59,12 +59,17 @@ fn rule(
         true => (destination, None),
         false => (None, destination),
     };
-    let mut matches: Vec<NftMatch> = interface.into_iter().collect();
-    matches.push(NftMatch::NfProto(version));
+    let mut matches: Vec<NftMatch> = match lookup.shard {
+        Some(shard) => vec![NftMatch::NfProto(version), NftMatch::SourceShard(version, shard)],
+        None => Vec::new(),
+    };
+    matches.extend(interface);
+    if lookup.shard.is_none() {
+        matches.push(NftMatch::NfProto(version));
+    }
     matches.extend(network.map(NftMatch::Destination));
     matches.push(NftMatch::Ports(ports));
     matches.extend(range.map(NftMatch::Destination));
-    matches.extend(lookup.shard.map(|shard| NftMatch::SourceShard(version, shard)));
     matches.push(NftMatch::SourceSet(version, Arc::clone(&lookup.set)));
     matches.push(NftMatch::DstTypeLocal);
     let rule = NftRule::new(matches, NftStatement::SetCtMark(mark));

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::blocks::divide;
 use super::expand::{destinations, of_version};
 use super::shard::{capacity, shard};
 use super::{own_table, swarm};
@@ -113,7 +114,13 @@ impl SetGroups {
             let suffix = if part.is_some() { format!(".{index}") } else { String::new() };
             push(suffix, part, Some(capacity(hosts.len(), part)), hosts);
         }
-        push(INTERVALS.to_owned(), None, None, intervals);
+        for block in divide(intervals, version.address_bits()) {
+            let suffix = match block.shard {
+                Some(_) => format!("{INTERVALS}.{}", block.number),
+                None => INTERVALS.to_owned(),
+            };
+            push(suffix, block.shard, None, block.intervals);
+        }
         self.groups.insert(key, lookups);
     }
 
@@ -141,16 +148,16 @@ fn key(version: IpVersion, group: &Group) -> Key {
 }
 
 /// The group whose sources of an IP version a set of dwnl's holds, by the set's name: `big` for
-/// `big-4`, `big-6-intervals` and `big-4.12`. The name of an entry's own sources begins with a dot.
-/// `None` for a set of another kind.
+/// `big-4`, `big-6-intervals`, `big-4.12` and `big-4-intervals.21`. The name of an entry's own sources
+/// begins with a dot. `None` for a set of another kind.
 pub fn group_of_set(set: &str) -> Option<(&str, IpVersion)> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let whole = |name| version_suffix(name).or(version_suffix(name.strip_suffix(INTERVALS)?));
     let shard = set.rsplit_once('.').filter(|(_, number)| is_number(number));
-    let shard = shard.map(|(name, _)| name).filter(|name| version_suffix(name).is_some());
-    let name = shard.or(set.strip_suffix(INTERVALS)).unwrap_or(set);
-    version_suffix(name)
+    shard.and_then(|(name, _)| whole(name)).or_else(|| whole(set))
 }
 
+/// The group and the IP version of `big-4`.
 fn version_suffix(name: &str) -> Option<(&str, IpVersion)> {
     let v4 = name.strip_suffix("-4").map(|group| (group, IpVersion::V4));
     v4.or(name.strip_suffix("-6").map(|group| (group, IpVersion::V6)))
@@ -196,6 +203,8 @@ mod tests {
             ("big-4", Some(("big", V4))),
             ("big-6-intervals", Some(("big", V6))),
             ("big-4.12", Some(("big", V4))),
+            ("big-4-intervals.21", Some(("big", V4))),
+            ("a-4-intervals-4.3", Some(("a-4-intervals", V4))),
             ("a-4-6.3", Some(("a-4", V6))),
             ("a-4-intervals-4", Some(("a-4-intervals", V4))),
             (".3.2-4", Some((".3.2", V4))),

@@ -7,7 +7,7 @@ use crate::model::{Interval, Shard};
 /// with the square of the set's size.
 const SHARD_SIZE: usize = 4096;
 /// Maximum number of shards: each is one more rule that a new flow meets.
-const SHARDS_MAX: usize = 32;
+const SHARDS_MAX: usize = 64;
 
 /// The shards of a group of single addresses, each with its addresses; `None` for a group that is not
 /// divided. `length` is that of an address in bits.
@@ -93,7 +93,7 @@ mod tests {
     fn shards_are_even_at_any_distance_of_the_addresses() {
         for stride in [1, 7, 128, 1000] {
             let parts = shard(&hosts(100_000, stride), 32);
-            assert_eq!(parts.len(), SHARDS_MAX, "{stride}");
+            assert_eq!(parts.len(), 32, "{stride}");
             let sizes = parts.iter().map(|(_, hosts)| hosts.len());
             assert_eq!(sizes.clone().sum::<usize>(), 100_000);
             assert!(sizes.max() < Some(2 * SHARD_SIZE), "{stride}");

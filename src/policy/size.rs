@@ -64,13 +64,13 @@ fn rules(entry: &Entry) -> u64 {
 /// The number of rules for the sources of a group, for one port and destination: one for each source,
 /// or for each set.
 fn lookups(group: &Group, version: IpVersion) -> u64 {
-    /// A large group has one set of intervals, and one set of addresses or up to 32 shards of more than
-    /// 2,048 addresses.
-    const SHARDS_MAX: u64 = 32;
-    const SHARD_SIZE_MIN: u64 = 2_048;
+    /// A large group has up to 64 sets of addresses and as many of intervals. Those of a divided group have
+    /// more than 1,024 elements on average.
+    const SETS_MAX: u64 = 128;
+    const SET_SIZE_MEAN_MIN: u64 = 1_024;
     let is_of_version = |source: &&super::Source| source.addresses().version() == version;
     match group.sources().iter().filter(is_of_version).count() {
         small if small < SET_SIZE_MIN => small as u64,
-        large => (large as u64 / SHARD_SIZE_MIN).clamp(1, SHARDS_MAX) + 1,
+        large => (large as u64 / SET_SIZE_MEAN_MIN).clamp(1, SETS_MAX) + 1,
     }
 }

@@ -295,10 +295,10 @@ impl Text {
 }
 
 /// The smallest number of networks and ranges for these addresses.
-fn merged<'a>(sources: impl Iterator<Item = &'a AddressSpec>) -> impl Iterator<Item = AddressSpec> {
+fn merged(sources: impl Iterator<Item = AddressSpec>) -> impl Iterator<Item = AddressSpec> {
     let mut by_version = BTreeMap::<IpVersion, Vec<Interval>>::new();
     for source in sources {
-        by_version.entry(source.version()).or_default().push(Interval::of(source));
+        by_version.entry(source.version()).or_default().push(Interval::of(&source));
     }
     by_version.into_iter().flat_map(|(version, intervals)| {
         let merged = merge_intervals(intervals).into_iter();
@@ -307,12 +307,12 @@ fn merged<'a>(sources: impl Iterator<Item = &'a AddressSpec>) -> impl Iterator<I
 }
 
 /// The addresses, unless they were found for a name.
-fn listed_addresses(source: &Source) -> Option<&AddressSpec> {
+fn listed_addresses(source: &Source) -> Option<AddressSpec> {
     source.host().is_none().then_some(source.addresses())
 }
 
 /// Appends the IP version and the form, and then the ends in as many bytes as that implies.
-fn put_numbers(numbers: &mut Vec<u8>, addresses: &AddressSpec) {
+fn put_numbers(numbers: &mut Vec<u8>, addresses: AddressSpec) {
     let form = u8::from(addresses.as_range().is_some());
     match (addresses.first(), addresses.last()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {

@@ -94,7 +94,8 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
     let direction = || prop::sample::select(vec![Direction::In, Direction::Out]);
     let end = prop::sample::select(vec![Endpoint::Source, Endpoint::Destination]);
     let any_addresses = || ip_version().prop_flat_map(addresses);
-    let part = (1u32..32, 0u32..64).prop_map(|(mask, value)| Shard {
+    let mask = prop_oneof![1u32..32, Just(0xfff0_0000)];
+    let part = (mask, 0u32..64).prop_map(|(mask, value)| Shard {
         mask: u128::from(mask),
         value: u128::from(value & mask),
     });
@@ -131,7 +132,10 @@ pub fn conditions() -> impl Strategy<Value = Vec<NftMatch>> {
         if let Some((version, part, set)) = set {
             // A rule asks for the source once.
             all.retain(|it| !matches!(it, NftMatch::CtOriginalAddress(Endpoint::Source, _)));
-            all.extend(part.map(|part| NftMatch::CtOriginalShard(version, part)));
+            if let Some(part) = part {
+                let at = if part.value == 0 { 0 } else { all.len() };
+                all.insert(at, NftMatch::CtOriginalShard(version, part));
+            }
             all.push(NftMatch::CtOriginalSet(version, set.as_str().into()));
             all.push(NftMatch::CtOriginalServiceSet(version, set.into()));
         }

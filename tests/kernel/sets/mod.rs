@@ -2,6 +2,7 @@
 
 mod cache;
 mod difference;
+mod divided;
 mod dynamic;
 mod reloads;
 mod repair;

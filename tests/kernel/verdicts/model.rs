@@ -5,12 +5,13 @@
 //! folder compare the meaning with what the kernel does with real packets, and with what the library
 //! says of them.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::super::support::Random;
 
-/// Numbers of source addresses and of the host's addresses. An address ends with its number.
+/// Numbers of source addresses and of the host's addresses.
 pub const SOURCES: usize = 64;
 pub const DESTINATIONS: usize = 5;
 pub const PORTS: RangeInclusive<u16> = 5000..=5003;
@@ -26,9 +27,15 @@ pub struct Packet {
     pub port: u16,
 }
 
-/// An address of the clients.
+/// An address of the clients. The second half of them is behind a boundary, at which large lists are
+/// divided: 10.10.0.0 or fd09::1:0:0.
 pub fn source(is_ip6: bool, number: usize) -> String {
-    if is_ip6 { format!("fd09::{number:x}") } else { format!("10.9.0.{number}") }
+    if is_ip6 {
+        let low = 0xffff_ffe0 + number as u128;
+        Ipv6Addr::from(0xfd09 << 112 | low).to_string()
+    } else {
+        Ipv4Addr::from(0x0a09_ffe0 + number as u32).to_string()
+    }
 }
 
 /// An address of the host.
@@ -110,7 +117,8 @@ impl Policy {
         dwnl::explain::Admission::of(&policy, &packet).is_admitted()
     }
 
-    /// The text of the policy, with `padding` unrelated addresses of each family in each list of sources.
+    /// The text of the policy, with `padding` unrelated addresses of each family in each list of sources,
+    /// and half as many prefixes, on both sides of the boundary between the clients.
     pub fn text(&self, padding: usize) -> String {
         self.text_padding_every(1, padding)
     }
@@ -126,6 +134,14 @@ impl Policy {
                 number % 256
             ));
             unrelated.push(format!("fd64::{number:x}"));
+        }
+        for number in 0..padding / 2 {
+            let (high, low) = (number / 128, number / 2 % 64 * 4);
+            let below = number % 2 == 0;
+            let net = if below { format!("10.9.{high}") } else { format!("10.10.{}", high + 1) };
+            unrelated.push(format!("{net}.{low}/31"));
+            let net = if below { "fd09::" } else { "fd09::1:1:" };
+            unrelated.push(format!("{net}{:x}/127", number / 2 * 4));
         }
         let deny = self.deny.iter().map(|entry| ("deny", entry));
         let entries = deny.chain(self.allow.iter().map(|entry| ("allow", entry)));

@@ -33,7 +33,8 @@ const HOST: &str = "
     link set eth1 address 02:00:00:00:00:02
     neigh replace 192.0.2.2 lladdr 02:00:00:00:01:01 dev eth0
     neigh replace 2001:db8::2 lladdr 02:00:00:00:01:01 dev eth0
-    route add 10.9.0.0/24 via 192.0.2.2
+    route add 10.9.255.0/24 via 192.0.2.2
+    route add 10.10.0.0/24 via 192.0.2.2
     route add fd09::/64 via 2001:db8::2 dev eth0";
 const CLIENT: &str = "
     link set eth0 address 02:00:00:00:01:01

@@ -130,11 +130,10 @@ pub fn decode<'a>(key: u32, expressions: Rest<'a>) -> Read<'a, NftMatch> {
         {
             Some((NftMatch::CtOriginalServiceSet(version, set.as_ref().into()), rest))
         }
-        // The same as a network, but for the set that follows.
-        (
-            Endpoint::Source,
-            [Expression::Bitwise { .. }, _, Expression::CtOriginal(_), Expression::Lookup(_), ..],
-        ) => {
+        // The same as a network, but for the set that follows somewhere.
+        (Endpoint::Source, [Expression::Bitwise { .. }, _, rest @ ..])
+            if looks_up(rest, self::key(end, version)) =>
+        {
             let (shard, rest) = shard(expressions, version)?;
             Some((NftMatch::CtOriginalShard(version, shard), rest))
         }
@@ -143,6 +142,12 @@ pub fn decode<'a>(key: u32, expressions: Rest<'a>) -> Read<'a, NftMatch> {
             Some((NftMatch::CtOriginalAddress(end, addresses), rest))
         }
     }
+}
+
+/// Whether a set is among the conditions in which the field of this key is looked up.
+fn looks_up(expressions: Rest, key: u32) -> bool {
+    let is_lookup = |pair: &[Expression]| matches!(pair, [Expression::CtOriginal(of), Expression::Lookup(_)] if *of == key);
+    expressions.windows(2).any(is_lookup)
 }
 
 /// `192.0.2.1`, `192.0.2.0/24`, `192.0.2.1-192.0.2.9`
