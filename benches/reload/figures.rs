@@ -28,10 +28,22 @@ pub enum Figure {
     DwnlOneChange,
     /// `dwnl apply` that changes nothing.
     DwnlNoChange,
-    /// `iptables-restore --noflush` of the same rules.
+    /// `dwnl plan` that finds nothing to change.
+    DwnlPlan,
+    /// `dwnl --version`, which starts and does nothing.
+    DwnlVersion,
+    /// `dwnl apply` of a policy that denies the sources, all of which change.
+    DwnlDenied,
+    /// `iptables-restore --noflush` of the same rules, with the machine's version.
     Restore,
-    /// `nft -f` of one set.
+    /// The same with the newest version.
+    RestoreNewest,
+    /// `nft -f` of one set, with the machine's version.
     Nft,
+    /// The same with the newest version.
+    NftNewest,
+    /// `ipset restore` of one set.
+    Ipset,
     /// One `iptables` process for each rule.
     Script,
     /// A new flow through dwnl's managed objects, with an empty policy.
@@ -42,6 +54,12 @@ pub enum Figure {
     FlowDenied,
     /// A new flow through iptables rules.
     FlowIptables,
+    /// A new flow that the guard refuses, with an empty policy.
+    FlowRefusedEmpty,
+    /// The same with a policy.
+    FlowRefused,
+    /// The same with an empty policy, without the rules that record it.
+    FlowUnrecorded,
     /// A new flow through the guard without its rules for Docker's sockets and for marked flows.
     FlowGuardWithoutSockets,
     /// A new flow through the guard.
@@ -58,8 +76,34 @@ pub enum Figure {
     MemoryDwnl,
     /// The peak memory of `iptables-restore --noflush`.
     MemoryRestore,
+    /// The same with the newest version.
+    MemoryRestoreNewest,
     /// The peak memory of `nft -f`.
     MemoryNft,
+    /// The same with the newest version.
+    MemoryNftNewest,
+    /// The peak memory of `ipset restore`.
+    MemoryIpset,
+    /// The first `dwnl apply` on a host with published ports that are in no entry.
+    PublishedFirst,
+    /// Another one that changes one source.
+    PublishedOneChange,
+    /// Another one that changes nothing.
+    PublishedNoChange,
+    /// The kernel's own time for listing Docker's rules.
+    PublishedFloor,
+    /// Number of lines that the first one prints.
+    PublishedLines,
+    /// `dwnl deny`, `dwnl allow` or `dwnl refused`.
+    ByHand,
+    /// The same by `ipset`.
+    ByHandIpset,
+    /// The same by `nft`.
+    ByHandNft,
+    /// The same by the newest version of `nft`.
+    ByHandNftNewest,
+    /// The size of the executable of a release.
+    BinarySize,
 }
 
 /// All measurements.

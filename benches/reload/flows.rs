@@ -1,5 +1,5 @@
 //! New flows through the policy: UDP packets, each with a new source port, from a client's
-//! namespace to the host's published port, counted where they arrive.
+//! namespace to the host, counted where they arrive.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use dwnl::model::Ruleset;
 use dwnl::policy::Deny;
 use dwnl::{Engine, Policy, compile, managed_objects};
 use nix::sys::socket::{
@@ -16,12 +17,14 @@ use nix::sys::socket::{
 
 use crate::figures::{Figure, Figures};
 use crate::library::read;
-use crate::process::Load;
+use crate::load::Load;
 use crate::support::{Namespace, Spread};
-use crate::workload::{Mix, PORT, Protocol, Variant, Workload, write};
+use crate::workload::{Form, Mix, PORT, Protocol, RESTORE_MAX, Variant, Workload, write};
 
 const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+/// A port of the host that is not published.
+const MARKER: u16 = 9;
 
 /// Maximum number of packets in flight, few enough for the kernel to drop none.
 const WINDOW: u16 = 64;
@@ -41,19 +44,22 @@ pub fn measure(
     figures: &mut Figures,
 ) -> Result<()> {
     let workload = Workload::new(mix, size, Variant::First, Protocol::Udp);
-    let file = workload.write_policy(directory, "flows")?;
+    let file = workload.write_policy(directory, "flows", Form::Plain)?;
     let (policy, denying) = (read(&file)?, compile(&denying(&Policy::read(&file)?)?));
-    let rules = write(directory, "flows.rules", &workload.restore_text())?;
     let docker = docker_rules(directory)?;
-    let mut paths = [
-        (Figure::FlowEmpty, Flows::new(&docker, || Ok(()))?),
-        (Figure::FlowDwnl, Flows::new(&docker, || Ok(Engine::open()?.apply(&policy).map(drop)?))?),
-        (
-            Figure::FlowDenied,
-            Flows::new(&docker, || Ok(Engine::open()?.apply(&denying).map(drop)?))?,
-        ),
-        (Figure::FlowIptables, Flows::new(&docker, || Load::restore(rules).run().map(drop))?),
+    let through = |desired: &Ruleset| {
+        Flows::new(&docker, Target::Host, || Ok(Engine::open()?.apply(desired).map(drop)?))
+    };
+    let mut paths = vec![
+        (Figure::FlowEmpty, Flows::new(&docker, Target::Host, || Ok(()))?),
+        (Figure::FlowDwnl, through(&policy)?),
+        (Figure::FlowDenied, through(&denying)?),
     ];
+    if size <= RESTORE_MAX {
+        let rules = write(directory, "flows.rules", &workload.restore_text())?;
+        let fill = || Load::restore(&rules).run().map(drop);
+        paths.push((Figure::FlowIptables, Flows::new(&docker, Target::Host, fill)?));
+    }
     in_turn(&mut paths, mix, size, rounds, figures)
 }
 
@@ -96,26 +102,45 @@ const DOCKER: &str = "*nat
 -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
 -A DOCKER -i docker0 -j RETURN
 -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
-COMMIT
 ";
+
+/// The rule for [`PORT`], if it is published.
+const PUBLISHED: &str =
+    "-A DOCKER ! -i docker0 -p udp -m udp --dport 443 -j DNAT --to-destination 172.17.0.2:443\n";
 
 /// Writes dockerd's rules for `iptables-restore`.
 pub fn docker_rules(directory: &Path) -> Result<PathBuf> {
-    write(directory, "docker.rules", DOCKER)
+    write(directory, "docker.rules", &format!("{DOCKER}COMMIT\n"))
+}
+
+/// The same with a rule for the port of the flows.
+pub fn publishing_rules(directory: &Path) -> Result<PathBuf> {
+    write(directory, "publishing.rules", &format!("{DOCKER}{PUBLISHED}COMMIT\n"))
+}
+
+/// Where the flows go to.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Target {
+    /// A socket of the host: they arrive.
+    Host,
+    /// A published port that refuses them. A packet to another port follows them, and shows that the
+    /// host has done with them.
+    Refusal,
 }
 
 /// A client and a host that are connected by a veth pair.
 pub struct Flows {
     client: OwnedFd,
     host: UdpSocket,
+    target: Target,
     port: u16,
-    _namespaces: [Namespace; 2],
+    namespaces: [Namespace; 2],
 }
 
 impl Flows {
     /// `fill` runs in the namespace of the host, which has dockerd's rules and dwnl's managed
     /// objects.
-    pub fn new(docker: &Path, fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
+    pub fn new(docker: &Path, target: Target, fill: impl FnOnce() -> Result<()>) -> Result<Flows> {
         let client = Namespace::new()?;
         let socket =
             socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Udp)?;
@@ -124,15 +149,30 @@ impl Flows {
         ip(&format!("link add host type veth peer name client netns {}", peer.display()))?;
         ip(&format!("address add {HOST}/24 dev host"))?;
         ip("link set host up")?;
-        let receiver = UdpSocket::bind((HOST, PORT))?;
+        let port = match target {
+            Target::Host => PORT,
+            Target::Refusal => MARKER,
+        };
+        let receiver = UdpSocket::bind((HOST, port))?;
         receiver.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Load::restore(docker.to_owned()).run()?;
+        Load::restore(docker).run()?;
         Engine::open()?.apply(&managed_objects())?;
         fill()?;
         client.enter()?;
         ip(&format!("address add {CLIENT}/24 dev client"))?;
         ip("link set client up")?;
-        Ok(Flows { client: socket, host: receiver, port: 1024, _namespaces: [client, host] })
+        let namespaces = [client, host];
+        Ok(Flows { client: socket, host: receiver, target, port: 1024, namespaces })
+    }
+
+    /// The namespace of the host.
+    pub fn host(&self) -> &Namespace {
+        &self.namespaces[1]
+    }
+
+    /// The number of flows that were sent.
+    pub fn sent(&self) -> usize {
+        usize::from(self.port - 1024)
     }
 
     /// The time of one new flow, from sending its packet to its arrival.
@@ -147,22 +187,34 @@ impl Flows {
     }
 
     fn window(&mut self) -> Result<()> {
-        let host = SockaddrIn::new(192, 0, 2, 1, 0);
         for _ in 0..WINDOW {
-            let packet = empty_datagram(self.port);
-            sendto(self.client.as_raw_fd(), &packet, &host, MsgFlags::empty())?;
+            self.send(PORT)?;
             self.port = self.port.checked_add(1).context("no port is left")?;
         }
-        for _ in 0..WINDOW {
+        let arriving = match self.target {
+            Target::Host => WINDOW,
+            Target::Refusal => {
+                self.send(MARKER)?;
+                1
+            }
+        };
+        for _ in 0..arriving {
             self.host.recv(&mut []).context("a packet did not arrive at the host")?;
         }
+        Ok(())
+    }
+
+    fn send(&self, port: u16) -> Result<()> {
+        let host = SockaddrIn::new(192, 0, 2, 1, 0);
+        let packet = empty_datagram(self.port, port);
+        sendto(self.client.as_raw_fd(), &packet, &host, MsgFlags::empty())?;
         Ok(())
     }
 }
 
 /// A UDP header without a checksum and without a payload.
-fn empty_datagram(source_port: u16) -> [u8; 8] {
-    let [source, port] = [source_port, PORT].map(u16::to_be_bytes);
+pub fn empty_datagram(source: u16, destination: u16) -> [u8; 8] {
+    let [source, port] = [source, destination].map(u16::to_be_bytes);
     [source[0], source[1], port[0], port[1], 0, 8, 0, 0]
 }
 

@@ -11,7 +11,7 @@ use dwnl::{Engine, Policy, compile};
 
 use crate::figures::{Figure, Figures};
 use crate::support::{Namespace, Sending, Spread, settle};
-use crate::workload::{Mix, Protocol, Variant, Workload};
+use crate::workload::{Form, Mix, Protocol, Variant, Workload};
 
 /// Measures the library with policies of one mix and size.
 pub fn measure(
@@ -23,7 +23,7 @@ pub fn measure(
 ) -> Result<()> {
     let namespace = Namespace::new()?;
     let policy = |variant, name| {
-        Workload::new(mix, size, variant, Protocol::Tcp).write_policy(directory, name)
+        Workload::new(mix, size, variant, Protocol::Tcp).write_policy(directory, name, Form::Plain)
     };
     let path = policy(Variant::First, "first")?;
     let first = read(&path)?;
@@ -148,12 +148,12 @@ impl Bench {
         };
         let mut group = self.0.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat);
-        group.bench_function(BenchmarkId::new(mix.name(), size), |bencher| {
+        group.bench_function(BenchmarkId::new(format!("{mix:?}"), size), |bencher| {
             bencher.iter_custom(&mut sum);
         });
         group.finish();
         match failure {
-            Some(error) => Err(error.context(format!("{name} of {size} {}", mix.name()))),
+            Some(error) => Err(error.context(format!("{name} of {}", mix.label(size)))),
             None => Ok(Spread::of(times)),
         }
     }

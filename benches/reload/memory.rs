@@ -3,6 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,24 +12,34 @@ use dwnl::{Engine, managed_objects};
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::figures::{Figure, Figures};
-use crate::process::Load;
+use crate::load::Load;
 use crate::support::Namespace;
-use crate::workload::{Mix, Protocol, Variant, Workload, write};
+use crate::workload::{Form, Mix, Protocol, RESTORE_MAX, Variant, Workload, write};
 
 /// The argument that makes this program run the command that follows and print its peak memory.
 pub const HELPER: &str = "--peak-memory-of";
 
-/// Measures the loading of one policy into an empty chain or set.
+/// Measures the loading of one policy into empty chains or sets.
 pub fn measure(directory: &Path, mix: Mix, size: usize, figures: &mut Figures) -> Result<()> {
     let workload = Workload::new(mix, size, Variant::First, Protocol::Tcp);
-    let policy = workload.write_policy(directory, "first")?;
-    let rules = write(directory, "first.rules", &workload.restore_text())?;
-    let set = write(directory, "first.nft", &(workload.nft_frame() + &workload.nft_text()))?;
-    for (figure, load) in [
-        (Figure::MemoryDwnl, Load::dwnl(policy)),
-        (Figure::MemoryRestore, Load::restore(rules)),
-        (Figure::MemoryNft, Load::nft(set)),
-    ] {
+    let policy = workload.write_policy(directory, "memory", Form::Plain)?;
+    let set = write(directory, "memory.nft", &(workload.nft_frame() + &workload.nft_text()))?;
+    let ipset = workload.ipset_frame() + &workload.ipset_text();
+    let ipset = write(directory, "memory.ipset", &ipset)?;
+    let state = directory.join("memory-state");
+    fs::create_dir_all(&state)?;
+    let mut loads = vec![
+        (Figure::MemoryDwnl, Load::dwnl(&policy, &state)),
+        (Figure::MemoryNft, Load::nft(&set)),
+        (Figure::MemoryNftNewest, Load::newest_nft(&set)?),
+        (Figure::MemoryIpset, Load::ipset(&ipset)?),
+    ];
+    if size <= RESTORE_MAX {
+        let rules = write(directory, "memory.rules", &workload.restore_text())?;
+        loads.push((Figure::MemoryRestore, Load::restore(&rules)));
+        loads.push((Figure::MemoryRestoreNewest, Load::newest_restore(&rules)?));
+    }
+    for (figure, load) in loads {
         let _namespace = Namespace::new()?;
         Engine::open()?.apply(&managed_objects())?;
         figures.set(figure, mix, size, peak(&load)?);
@@ -37,8 +48,7 @@ pub fn measure(directory: &Path, mix: Mix, size: usize, figures: &mut Figures) -
 }
 
 fn peak(load: &Load) -> Result<f64> {
-    let mut helper = Command::new(env::current_exe()?);
-    helper.arg(HELPER).arg(load.program).args(load.arguments).arg(&load.file);
+    let mut helper = load.program.command_by(env::current_exe()?, &[HELPER]);
     let output = helper.stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "{helper:?} failed");
     let kibibytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;

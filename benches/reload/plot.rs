@@ -37,8 +37,9 @@ const PANELS: [Panel; 2] = [
         title: "Reload, every source changed",
         curves: &[
             ("one iptables per rule", Figure::Script, PURPLE),
-            ("iptables-restore", Figure::Restore, ORANGE),
-            ("nft -f, one set", Figure::Nft, GREEN),
+            ("iptables-restore, newest", Figure::RestoreNewest, ORANGE),
+            ("nft -f, one set, newest", Figure::NftNewest, GREEN),
+            ("ipset restore", Figure::Ipset, BLACK),
             ("dwnl apply", Figure::DwnlReload, BLUE),
             ("dwnl apply, one changed", Figure::DwnlOneChange, SKY),
             ("floor: the batch alone", Figure::Floor, GREY),

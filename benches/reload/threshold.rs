@@ -11,9 +11,9 @@ use dwnl::policy::{Allow, Group, Source};
 use dwnl::{Policy, compile};
 
 use crate::figures::{Figure, Figures};
-use crate::flows::{Flows, docker_rules};
+use crate::flows::{Flows, Target, docker_rules};
 use crate::support::{Namespace, Spread, settle};
-use crate::workload::{Mix, Protocol, Variant, Workload};
+use crate::workload::{Form, Mix, Protocol, Variant, Workload};
 
 /// The numbers of sources that are compared.
 pub const SIZES: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
@@ -26,8 +26,8 @@ const SMALL: usize = 8;
 pub fn measure(directory: &Path, rounds: usize, figures: &mut Figures) -> Result<()> {
     for size in SIZES {
         let forms = [
-            (Figure::ReloadRules, Figure::FlowRules, rules as Form),
-            (Figure::ReloadSet, Figure::FlowSet, set as Form),
+            (Figure::ReloadRules, Figure::FlowRules, rules as Compile),
+            (Figure::ReloadSet, Figure::FlowSet, set as Compile),
         ];
         for (reload, flow, form) in forms {
             let desired = [Variant::First, Variant::Other]
@@ -41,12 +41,12 @@ pub fn measure(directory: &Path, rounds: usize, figures: &mut Figures) -> Result
     Ok(())
 }
 
-type Form = fn(Policy, usize) -> Result<Ruleset>;
+type Compile = fn(Policy, usize) -> Result<Ruleset>;
 
 /// A policy with [`LARGE`] hosts.
 fn policy(directory: &Path, variant: Variant) -> Result<Policy> {
     let workload = Workload::new(Mix::Hosts, LARGE, variant, Protocol::Udp);
-    Ok(Policy::read(&workload.write_policy(directory, "threshold")?)?)
+    Ok(Policy::read(&workload.write_policy(directory, "threshold", Form::Plain)?)?)
 }
 
 /// The sources as groups that are too small for a set.
@@ -90,7 +90,7 @@ fn reloads(first: &Ruleset, other: &Ruleset, rounds: usize) -> Result<Spread> {
 
 fn flows(directory: &Path, desired: &Ruleset, rounds: usize) -> Result<Spread> {
     let fill = || Ok(Engine::open()?.apply(desired).map(drop)?);
-    let mut flows = Flows::new(&docker_rules(directory)?, fill)?;
+    let mut flows = Flows::new(&docker_rules(directory)?, Target::Host, fill)?;
     flows.round()?;
     Ok(Spread::of((0..rounds).map(|_| flows.round()).collect::<Result<_>>()?))
 }

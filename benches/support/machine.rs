@@ -1,10 +1,11 @@
 //! The machine of the measurements.
 
-use std::process::Command;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::sys::utsname::uname;
+
+use super::Program;
 
 /// One sentence about the machine and the peers.
 pub fn describe() -> Result<String> {
@@ -12,18 +13,10 @@ pub fn describe() -> Result<String> {
     let kernel = uname()?;
     let release = kernel.release().to_string_lossy();
     Ok(format!(
-        "Linux {} on {}, {cores} cores, {}, {}",
+        "Linux {} on {}, {cores} cores, iptables {}, nftables {}",
         release.split('-').next().unwrap_or(&release),
         kernel.machine().to_string_lossy(),
-        version("iptables")?,
-        version("nft")?,
+        Program::new("iptables").version()?,
+        Program::new("nft").version()?,
     ))
-}
-
-fn version(program: &str) -> Result<String> {
-    let output = Command::new(program)
-        .arg("--version")
-        .output()
-        .with_context(|| format!("{program} is missing"))?;
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
