@@ -6,9 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use dwnl::{Engine, managed_objects};
+use dwnl::Engine;
 
 use crate::figures::Figure;
+use crate::library::managed;
 use crate::load::{self, Load};
 use crate::support::Namespace;
 use crate::workload::{Form, Mix, Protocol, RESTORE_MAX, Variant, Workload, write};
@@ -38,7 +39,7 @@ impl Contender {
     /// A contender that fills the chain `DOCKER-BLOCK`, which exists with all managed objects.
     fn in_nat(figure: Figure, loads: [Load; 2]) -> Result<Contender> {
         let namespace = Namespace::new()?;
-        Engine::open()?.apply(&managed_objects())?;
+        Engine::open()?.apply(&managed())?;
         Ok(Contender::here(figure, loads, namespace))
     }
 

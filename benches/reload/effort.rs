@@ -55,6 +55,7 @@ impl Effort {
         let sizes = match mix {
             Mix::Hosts => [&[small], self.between, &[medium, large, huge]].concat(),
             Mix::Mixed | Mix::Ports => vec![large],
+            Mix::Ranges | Mix::Country if self.quick => vec![large],
             Mix::Ranges | Mix::Country => vec![medium, large],
             Mix::Scattered | Mix::Published => vec![small, medium],
             Mix::Bans => vec![1, large],
@@ -74,7 +75,7 @@ impl Effort {
     pub fn process_rounds(&self, size: usize) -> usize {
         match size {
             _ if self.quick => 1,
-            0..100 => 51,
+            0..100 => 31,
             100..1_000 => 21,
             1_000..10_000 => 9,
             10_000..1_000_000 => 11,

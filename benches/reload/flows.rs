@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use dwnl::model::Ruleset;
 use dwnl::policy::Deny;
-use dwnl::{Engine, Policy, compile, managed_objects};
+use dwnl::{Engine, Policy, compile};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, socket,
 };
 
 use crate::figures::{Figure, Figures};
-use crate::library::read;
+use crate::library::{managed, read};
 use crate::load::Load;
 use crate::support::{Namespace, Spread};
 use crate::workload::{Form, Mix, PORT, Protocol, RESTORE_MAX, Variant, Workload, write};
@@ -156,7 +156,7 @@ impl Flows {
         let receiver = UdpSocket::bind((HOST, port))?;
         receiver.set_read_timeout(Some(Duration::from_secs(10)))?;
         Load::restore(docker).run()?;
-        Engine::open()?.apply(&managed_objects())?;
+        Engine::open()?.apply(&managed())?;
         fill()?;
         client.enter()?;
         ip(&format!("address add {CLIENT}/24 dev client"))?;
@@ -218,7 +218,7 @@ pub fn empty_datagram(source: u16, destination: u16) -> [u8; 8] {
     [source[0], source[1], port[0], port[1], 0, 8, 0, 0]
 }
 
-pub fn ip(arguments: &str) -> Result<()> {
+fn ip(arguments: &str) -> Result<()> {
     let status = Command::new("ip").args(arguments.split_whitespace()).status()?;
     ensure!(status.success(), "`ip {arguments}` failed");
     Ok(())

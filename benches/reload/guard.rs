@@ -12,7 +12,7 @@ use dwnl::policy::Guard;
 use dwnl::{Engine, Policy, compile};
 
 use crate::figures::{Figure, Figures};
-use crate::flows::{Flows, Target, docker_rules, in_turn, ip};
+use crate::flows::{Flows, Target, docker_rules, in_turn};
 use crate::workload::Mix;
 
 /// A cgroup in the role of dockerd's.
@@ -58,9 +58,5 @@ fn without_sockets(ruleset: &Ruleset) -> Ruleset {
 }
 
 fn flows(docker: &Path, desired: &Ruleset) -> Result<Flows> {
-    Flows::new(docker, Target::Host, || {
-        // The probe sends its packets over the loopback interface.
-        ip("link set lo up")?;
-        Ok(Engine::open()?.apply(desired).map(drop)?)
-    })
+    Flows::new(docker, Target::Host, || Ok(Engine::open()?.apply(desired).map(drop)?))
 }

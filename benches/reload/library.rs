@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use dwnl::model::Ruleset;
-use dwnl::{Engine, Policy, compile};
+use dwnl::{Engine, Policy, compile, managed_objects};
 
 use crate::figures::{Figure, Figures};
 use crate::support::{Namespace, Sending, Spread, settle};
@@ -59,6 +59,11 @@ pub fn measure(
     })?;
     figures.set(Figure::Floor, mix, size, Spread::of(floors));
     Ok(())
+}
+
+/// All managed objects without the guard, whose chains they do not have.
+pub fn managed() -> Ruleset {
+    Ruleset { guard: None, ..managed_objects() }
 }
 
 /// Compiles the text of a policy to its ruleset.

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use dwnl::{Engine, managed_objects};
+use dwnl::Engine;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::figures::{Figure, Figures};
+use crate::library::managed;
 use crate::load::Load;
 use crate::support::Namespace;
 use crate::workload::{Form, Mix, Protocol, RESTORE_MAX, Variant, Workload, write};
@@ -41,7 +42,7 @@ pub fn measure(directory: &Path, mix: Mix, size: usize, figures: &mut Figures) -
     }
     for (figure, load) in loads {
         let _namespace = Namespace::new()?;
-        Engine::open()?.apply(&managed_objects())?;
+        Engine::open()?.apply(&managed())?;
         figures.set(figure, mix, size, peak(&load)?);
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::workload::{Mix, Variant};
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Number of runs per round of the contenders whose times are nearly equal.
-const CLOSE_RUNS: usize = 5;
+const CLOSE_RUNS: usize = 3;
 
 /// A contender that has been measured this often and for this long takes part no more.
 const ENOUGH: (usize, Duration) = (3, Duration::from_secs(3));
@@ -53,7 +53,9 @@ pub fn in_turn(contenders: &mut [Contender], rounds: usize) -> Result<Vec<Vec<Du
             }
             let elapsed = contenders[turn].run()?;
             settle()?;
-            thread::sleep(PAUSE);
+            if rounds > 1 {
+                thread::sleep(PAUSE);
+            }
             if round > 0 {
                 times[turn].push(elapsed);
             }

@@ -87,7 +87,7 @@ impl Report<'_> {
     }
 
     fn write_table(&self, f: &mut Formatter, table: &Table) -> fmt::Result {
-        let Table { title, explanation, base, columns, format, with_spread } = table;
+        let Table { title, explanation, base, columns, format, spread } = table;
         writeln!(f, "\n## {title}\n\n{}\n", self.peers.named_in(explanation))?;
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
         let names = self.peers.named_in(&names.join(" | "));
@@ -103,7 +103,7 @@ impl Report<'_> {
                     };
                     let ratio = ratio(median / base.median);
                     write!(f, " {} ({ratio})", format(median))?;
-                    if *with_spread {
+                    if let Some(format) = spread {
                         write!(f, "<br>{} to {}", format(low), format(high))?;
                     }
                     write!(f, " |")?;

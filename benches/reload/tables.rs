@@ -12,8 +12,8 @@ pub struct Table {
     pub base: Figure,
     pub columns: &'static [(&'static str, Figure)],
     pub format: fn(f64) -> String,
-    /// Whether the quartiles are shown.
-    pub with_spread: bool,
+    /// How the quartiles are shown, if they are.
+    pub spread: Option<fn(f64) -> String>,
 }
 
 pub const TABLES: [Table; 10] = [
@@ -50,7 +50,7 @@ pub const TABLES: [Table; 10] = [
             ("one `iptables` per rule", Figure::Script),
         ],
         format: duration,
-        with_spread: true,
+        spread: Some(duration),
     },
     Table {
         title: "Published ports that no entry has",
@@ -66,7 +66,7 @@ pub const TABLES: [Table; 10] = [
             ("floor", Figure::PublishedFloor),
         ],
         format: duration,
-        with_spread: true,
+        spread: Some(duration),
     },
     Table {
         title: "By hand",
@@ -82,7 +82,7 @@ pub const TABLES: [Table; 10] = [
             ("`ipset` {ipset}", Figure::ByHandIpset),
         ],
         format: duration,
-        with_spread: true,
+        spread: Some(duration),
     },
     Table {
         title: "Calls of the library",
@@ -102,7 +102,7 @@ pub const TABLES: [Table; 10] = [
             ("no change", Figure::NoChange),
         ],
         format: duration,
-        with_spread: true,
+        spread: Some(duration),
     },
     Table {
         title: "New flows",
@@ -119,7 +119,7 @@ pub const TABLES: [Table; 10] = [
             ("iptables rules", Figure::FlowIptables),
         ],
         format: flow,
-        with_spread: true,
+        spread: Some(duration),
     },
     Table {
         title: "New flows that the guard refuses",
@@ -134,7 +134,7 @@ pub const TABLES: [Table; 10] = [
             ("dwnl's policy", Figure::FlowRefused),
         ],
         format: flow,
-        with_spread: true,
+        spread: Some(duration),
     },
     Table {
         title: "New flows through the guard",
@@ -147,7 +147,7 @@ pub const TABLES: [Table; 10] = [
             ("guard", Figure::FlowGuard),
         ],
         format: flow,
-        with_spread: true,
+        spread: Some(duration),
     },
     Table {
         title: "Rules or a set",
@@ -160,7 +160,7 @@ pub const TABLES: [Table; 10] = [
         base: Figure::ReloadRules,
         columns: &[("reload, rules", Figure::ReloadRules), ("reload, set", Figure::ReloadSet)],
         format: duration,
-        with_spread: false,
+        spread: Some(duration),
     },
     Table {
         title: "New flows through rules or a set",
@@ -168,7 +168,7 @@ pub const TABLES: [Table; 10] = [
         base: Figure::FlowRules,
         columns: &[("new flow, rules", Figure::FlowRules), ("new flow, set", Figure::FlowSet)],
         format: duration,
-        with_spread: false,
+        spread: Some(duration),
     },
     Table {
         title: "Peak memory",
@@ -184,7 +184,7 @@ pub const TABLES: [Table; 10] = [
             ("`iptables-restore` {newest_iptables}", Figure::MemoryRestoreNewest),
         ],
         format: memory,
-        with_spread: false,
+        spread: None,
     },
 ];
 

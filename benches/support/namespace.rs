@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::process;
+use std::process::{self, Command};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{
     AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket,
@@ -16,11 +16,15 @@ use nix::sys::socket::{
 pub struct Namespace(File);
 
 impl Namespace {
-    /// Creates an empty namespace and moves the calling thread there.
+    /// Creates an empty namespace and moves the calling thread there. The loopback interface is up, as
+    /// on every host: otherwise the guard's probe of the match on sockets waits for its packets in vain.
     pub fn new() -> Result<Namespace> {
         unshare(CloneFlags::CLONE_NEWNET)
             .context("cannot create a network namespace: run the benchmark as root")?;
-        Ok(Namespace(File::open("/proc/thread-self/ns/net")?))
+        let namespace = Namespace(File::open("/proc/thread-self/ns/net")?);
+        let status = Command::new("ip").args(["link", "set", "lo", "up"]).status()?;
+        ensure!(status.success(), "the loopback interface cannot be set up");
+        Ok(namespace)
     }
 
     /// Moves the calling thread there.
