@@ -25,7 +25,7 @@ pub(super) const PORTS_COUNTED_MAX: usize = 16;
 /// Maximum number of rules of a unit for which they are repeated instead of a jump to its chain.
 const REPEATED_MAX: usize = 2;
 /// How many times as many rules as without a map there may be with it, because ranges of ports overlap.
-const GROWTH_MAX: usize = 2;
+const GROWTH_MAX: usize = 4;
 
 /// The rules of an entry for some of its ports, without a condition on the port.
 pub(super) struct Unit {
@@ -260,10 +260,10 @@ impl Builder<'_> {
     }
 
     fn push(&mut self, mut chain: ClassChain) -> Option<()> {
+        self.left = self.left.checked_sub(chain.rules.len())?;
         if let Some(end) = &self.end {
             chain.push(end.clone(), None);
         }
-        self.left = self.left.checked_sub(chain.rules.len())?;
         self.chains.push(chain);
         Some(())
     }

@@ -18,7 +18,7 @@ pub(super) fn ineffective_entries(policy: &Policy) -> Vec<(&Entry, WarningKind)>
     let allow: Vec<Scope> = policy.allow().iter().map(Scope::of_allow).collect();
     let is_compared = deny.len() + allow.len() <= COMPARED_MAX;
     let denied = deny.iter().enumerate().filter_map(|(index, scope)| {
-        let covered = || covered(&deny, index).filter(|_| is_compared);
+        let covered = || is_compared.then(|| covered(&deny, index)).flatten();
         let kind = scope.without_sources().or_else(|| {
             let (by, _) = covered()?;
             Some(WarningKind::ShadowedDeny { by: by.label() })
@@ -27,14 +27,16 @@ pub(super) fn ineffective_entries(policy: &Policy) -> Vec<(&Entry, WarningKind)>
     });
     let allowed = allow.iter().enumerate().filter_map(|(index, scope)| {
         let kind = scope.without_sources().or_else(|| {
-            let denying = deny.iter().find(|other| is_compared && other.covers(scope));
+            let mut compared = deny.iter().filter(|_| is_compared);
+            let denying = compared.find(|other| other.covers(scope));
             let by = denying.map(|denying| denying.entry.label());
             by.map(|by| WarningKind::DeniedEntry { by })
         });
-        let kind = kind.or_else(|| match covered(&allow, index).filter(|_| is_compared)? {
-            (of, true) => Some(WarningKind::DuplicateEntry { of: of.label() }),
-            (by, false) => Some(WarningKind::ShadowedEntry { by: by.label() }),
-        })?;
+        let kind =
+            kind.or_else(|| match is_compared.then(|| covered(&allow, index)).flatten()? {
+                (of, true) => Some(WarningKind::DuplicateEntry { of: of.label() }),
+                (by, false) => Some(WarningKind::ShadowedEntry { by: by.label() }),
+            })?;
         Some((scope.entry, kind))
     });
     denied.chain(allowed).collect()

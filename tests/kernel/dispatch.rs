@@ -157,7 +157,7 @@ fn grants_and_bans_by_hand_hold_with_maps() {
     let attempt = |source, port| tcp(&topology.client, source, Topology::HOST, port);
     let refused = Topology::REFUSED;
     let by_hand = |verb: &str, source: &str, port: &str| {
-        dwnl(&topology.host, &[verb, source, port], "").succeeded();
+        dwnl(&topology.host, &[verb, source, port, "--for", "1h"], "").succeeded();
     };
     assert_eq!(attempt(allowed, 20_204), Answer::Answered);
     assert_eq!(attempt(allowed, 20_201), Answer::TimedOut, "denied by an entry");
