@@ -121,7 +121,7 @@ fn the_guard_lets_the_same_packets_in() {
 
 /// Policies whose repair is tested, and how many unrelated addresses every second list has: too many for
 /// the first stage.
-const REPAIRED: usize = 8;
+const REPAIRED: usize = 5;
 const HELD_BACK: usize = 5000;
 
 #[test]
