@@ -7,6 +7,8 @@
 #[allow(dead_code)]
 #[path = "../../src/bin/dwnl/cli/args.rs"]
 mod args;
+#[path = "../../src/bin/dwnl/by_hand/terms.rs"]
+mod by_hand;
 #[allow(dead_code)]
 #[path = "../../src/bin/dwnl/cli/grant_args.rs"]
 mod grant_args;

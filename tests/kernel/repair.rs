@@ -42,7 +42,7 @@ fn ruleset(policy: &str) -> Ruleset {
 /// A host on which a policy was in force, with clients in a set.
 fn site(policy: &str) -> Site {
     let site = Site::new();
-    IN_A_SET.map(|client| site.topology.add_client(client));
+    let _ = IN_A_SET.map(|client| site.topology.add_client(client));
     engine(&site).apply(&ruleset(policy)).expect("success");
     site
 }

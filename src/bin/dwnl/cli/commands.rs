@@ -116,7 +116,7 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
         let (policy, warnings) = read(args, console)?;
         names.resolve_for(policy, warnings, store, console)
     });
-    let Prepared { policy, desired, mut engine, mut warnings } = prepared?;
+    let Prepared { policy, desired, mut engine, warnings } = prepared?;
     let progress = console.progress("comparing the policy with the kernel");
     let preview = engine.preview_policy(&policy, &desired)?;
     drop(progress);

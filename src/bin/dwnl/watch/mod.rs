@@ -37,7 +37,7 @@ use nix::sys::time::TimeSpec;
 use crate::apply::Findings;
 use crate::control::{ControlSocket, PendingRequest, RepairRecord};
 use crate::lookup::WatchedNames;
-use crate::report::{Count, Event, RollbackCause, RollbackReason};
+use crate::report::{Count, Event, RollbackReason};
 use crate::state::{Recorder, Store};
 use clients::Clients;
 use files::{Change, Files};

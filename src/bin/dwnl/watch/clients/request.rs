@@ -182,9 +182,15 @@ mod tests {
         let confirm_within = Some(Duration::from_secs(90));
         assert_eq!(call, Call { id: None, request: Request::Reload { confirm_within } });
         let call = read(r#"{"request":"deny","source":"192.0.2.7","for":"1h","cut":true}"#);
-        let Ok(Call { request: Request::Deny(ban), .. }) = call else { panic!("{call:?}") };
-        assert!(ban.cut && !ban.persist && ban.ports.is_empty());
-        assert_eq!(ban.duration.as_deref(), Some("1h"));
+        let ban = Ban {
+            source: "192.0.2.7".to_owned(),
+            ports: Vec::new(),
+            duration: Some("1h".to_owned()),
+            note: None,
+            persist: false,
+            cut: true,
+        };
+        assert_eq!(call, Ok(Call { id: None, request: Request::Deny(ban) }));
     }
 
     #[test]
