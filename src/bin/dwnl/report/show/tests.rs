@@ -3,7 +3,7 @@
 use dwnl::model::SetKind;
 use dwnl::model::{
     Family, InstalledChain, InstalledRule, InstalledSet, InstalledTable, IpVersion, IptablesRule,
-    Match, Rule, RuleContent, Verdict,
+    Match, Rule, RuleContent, SetKind, Verdict,
 };
 
 use super::*;
