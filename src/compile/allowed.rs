@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::dispatch::{self, ClassChain, Dispatch, Kind, Unit};
 use super::expand::{comment, condition, denied_ports, destinations, of_version, origin};
-use super::guard::{ADMITTED, ALLOWED};
 use super::limits::LimitedEntries;
 use super::own::{self, goto, rule};
 use super::sets::SetGroups;
@@ -15,6 +14,11 @@ use crate::model::{
     NftRule, NftStatement, Origin, PortMap, Ports,
 };
 use crate::policy::{Entry, Policy};
+
+/// What the policy allows.
+pub(crate) const ALLOWED: &str = "allowed";
+/// What none of the policy's entries denies, if a map leads to the rules of those.
+pub(super) const ADMITTED: &str = "admitted";
 
 /// The chain `allowed`, and with many ports the maps and chains that it leads to.
 ///

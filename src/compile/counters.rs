@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::allowed::Allowed;
+use super::allowed::{ALLOWED, Allowed};
 use super::dispatch::{ClassChain, CountedFor};
-use super::guard::ALLOWED;
 use super::limits::{LimitedEntries, has_joint_limits};
 use super::refused::DROPPED;
 use super::sets::SetGroups;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::guard::{ADMITTED, ALLOWED};
+use super::allowed::{ADMITTED, ALLOWED};
 use super::own_table;
 use crate::model::{
     Chain, ChainPath, DesiredRule, InstalledChain, InstalledRule, InstalledTable, Name, NftMatch,

@@ -6,7 +6,7 @@
 //! accepted it. What the guard needs to know of Docker is read from Docker's rules when the ruleset
 //! is resolved (`resolve`); the rest depends on the policy alone.
 
-use super::allowed::{self, Allowed};
+use super::allowed::{self, ALLOWED, Allowed};
 use super::grants;
 use super::limits::LimitedEntries;
 use super::own::{chain, goto, jump, rule};
@@ -22,10 +22,6 @@ use crate::policy::{DirectRouting, Entry, Policy};
 
 /// What every policy allows: the host itself and the containers.
 pub(super) const INSIDE: &str = "inside";
-/// What the policy allows.
-pub(crate) const ALLOWED: &str = "allowed";
-/// What none of the policy's entries denies, if a map leads to the rules of those.
-pub(crate) const ADMITTED: &str = "admitted";
 /// What Docker or another program has translated; it has to be allowed.
 pub(crate) const TRANSLATED: &str = "translated";
 /// What goes out to one of Docker's bridges.

@@ -54,6 +54,7 @@ use crate::model::{
     Ownership, Rule, Ruleset, TablePath, Verdict,
 };
 use crate::policy::{Allow, Moment, Policy};
+pub(crate) use allowed::ALLOWED;
 use allowed::Allowed;
 use limits::LimitedEntries;
 use sets::SetGroups;
@@ -71,7 +72,7 @@ pub(crate) use expand::nft_comment;
 pub(crate) use flat::{flat_ruleset, flat_snapshot};
 pub(crate) use grants::{grant_sets, path as grant_set_path};
 pub(crate) use guard::{
-    ALLOWED, BRIDGED, FORWARD, INPUT, PROXIED, SWARM, SWARM_PEERS, TRANSLATED,
+    BRIDGED, FORWARD, INPUT, PROXIED, SWARM, SWARM_PEERS, TRANSLATED,
     named_bridges as guarded_bridges, refuses_when_empty,
 };
 pub(crate) use installed::{Installed, admitting_rules, blocks, denying_rules, installed};

@@ -6,8 +6,8 @@ use crate::netlink::rule::expression::Expression;
 /// Targets of iptables that leave the packet's addresses alone and may occur in a nat table.
 const HARMLESS_TARGETS: [&str; 8] =
     ["AUDIT", "CLASSIFY", "CONNMARK", "LOG", "MARK", "NFLOG", "SET", "TRACE"];
-/// Expressions of nf_tables that leave the packet's addresses alone. A `lookup` that dwnl cannot read is not among them: with a
-/// verdict map it leads to any chain.
+/// Expressions of nf_tables that leave the packet's addresses alone. A `lookup` that dwnl
+/// cannot read is not among them: with a verdict map it leads to any chain.
 const HARMLESS_EXPRESSIONS: [&str; 20] = [
     "bitwise",
     "byteorder",
@@ -41,6 +41,7 @@ pub fn translation(expressions: &[Expression]) -> Option<Name> {
         Expression::Other(name) if !HARMLESS_EXPRESSIONS.contains(&name.as_ref()) => {
             Some(Name::from(name.as_ref()))
         }
+        Expression::VerdictLookup(_) => Some("lookup".into()),
         _ => None,
     })
 }
@@ -60,6 +61,8 @@ mod tests {
         for name in ["DNAT", "REDIRECT", "NETMAP", "SOMETHING"] {
             assert_eq!(translation(&[other("meta"), target(name)]).as_deref(), Some(name));
         }
+        let verdicts = Expression::VerdictLookup("map".into());
+        assert_eq!(translation(&[other("meta"), verdicts]).as_deref(), Some("lookup"));
         for name in ["nat", "redir", "lookup", "something"] {
             assert_eq!(translation(&[other("immediate"), other(name)]).as_deref(), Some(name));
         }
