@@ -13,6 +13,7 @@ mod invalid;
 mod ipv6_only;
 mod known;
 mod late;
+mod maps;
 mod mark;
 mod overlay;
 mod paths;
