@@ -43,11 +43,16 @@ impl ControlClient {
         }
     }
 
-    /// The answer to a request, as a line.
+    /// The answer to a request, as a line. Events before it are left out.
     #[track_caller]
     pub fn ask_line(&mut self, request: &str) -> String {
         self.send(format!("{request}\n").as_bytes());
-        self.line().unwrap_or_else(|| panic!("no answer to {request}"))
+        loop {
+            let line = self.line().unwrap_or_else(|| panic!("no answer to {request}"));
+            if !line.contains("\"event\":") {
+                return line;
+            }
+        }
     }
 
     /// The answer to a request.

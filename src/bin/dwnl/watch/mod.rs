@@ -215,6 +215,7 @@ impl Watch {
         let stopping = self.notifier.stopping();
         self.log.report_result(NOTIFYING, stopping);
         self.log.emit(&Event::Stop);
+        self.send_events();
         Ok(())
     }
 

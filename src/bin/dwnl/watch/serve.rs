@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Watch;
-use super::clients::{Call, ClientId, Facts, Job, Request};
+use super::clients::{Call, ClientId, Facts, Request};
 use super::reload::Reload;
 use crate::apply;
 use crate::report::{ErrorAnswer, ErrorCode, Reloaded, RollbackReason, Subscribed, TrialReport};
@@ -22,9 +22,14 @@ impl Watch {
             }
             self.clients.pause(began);
         }
+        self.send_events();
+        self.log.keep_lines(self.clients.has_subscribers());
+    }
+
+    /// Sends clients what has happened.
+    pub(super) fn send_events(&mut self) {
         let events = self.log.take_lines();
         self.clients.publish(&events, Instant::now());
-        self.log.keep_lines(self.clients.has_subscribers());
     }
 
     fn serve_client(&mut self, client: ClientId, call: Call) {
@@ -60,7 +65,7 @@ impl Watch {
             | Request::Deny(_)
             | Request::Revoke(_) => {
                 let facts = Box::new(self.facts());
-                self.clients.submit(client, Job { call, facts });
+                self.clients.submit(client, call, facts);
             }
         }
     }

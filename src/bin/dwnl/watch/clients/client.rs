@@ -3,9 +3,10 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Maximum length of a request, with the end of its line, in bytes.
 pub const REQUEST_MAX: usize = 16 * 1024;
@@ -25,6 +26,8 @@ pub struct Client {
     sent: usize,
     /// Whether a request waits for its answer.
     pub is_busy: bool,
+    /// While it waits for something that nobody else needs; it ends with the client.
+    interest: Option<Arc<()>>,
     /// Whether it reads events.
     pub is_subscribed: bool,
     /// Whether it is to be disconnected once everything is sent.
@@ -54,6 +57,7 @@ impl Client {
             unsent: Vec::new(),
             sent: 0,
             is_busy: false,
+            interest: None,
             is_subscribed: false,
             is_ending: false,
             dropped: 0,
@@ -61,12 +65,13 @@ impl Client {
         }
     }
 
-    /// What to poll for. While a request waits for its answer, nothing: the end of the connection is found
-    /// out later.
+    /// What to poll for. While a change waits for its answer, nothing: it is made even if the client leaves.
     pub fn poll_fd(&self) -> Option<PollFd<'_>> {
-        let events = match (self.has_unsent(), self.reads()) {
+        let events = match (self.has_unsent() || self.is_ending, self.reads()) {
             (true, _) => PollFlags::POLLOUT,
             (false, true) => PollFlags::POLLIN,
+            // The end of the connection.
+            (false, false) if self.interest.is_some() => PollFlags::empty(),
             (false, false) => return None,
         };
         Some(PollFd::new(self.stream.as_fd(), events))
@@ -81,6 +86,17 @@ impl Client {
     /// Whether it can be disconnected in favour of another one.
     pub fn is_idle(&self) -> bool {
         !self.is_busy && !self.is_subscribed && !self.has_unsent()
+    }
+
+    /// What ends when it leaves, or has got its answer.
+    pub fn interest(&mut self) -> Weak<()> {
+        Arc::downgrade(self.interest.insert(Arc::new(())))
+    }
+
+    /// Whether it has left although something waits for it that nobody else needs.
+    pub fn has_left(&self) -> bool {
+        let mut stream = [PollFd::new(self.stream.as_fd(), PollFlags::empty())];
+        self.interest.is_some() && poll(&mut stream, PollTimeout::ZERO) != Ok(0)
     }
 
     /// Whether its next request may be read: the answer to the last one is sent.
@@ -99,6 +115,9 @@ impl Client {
     pub fn receive(&mut self, now: Instant) -> io::Result<Option<Received>> {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
             return Err(io::ErrorKind::TimedOut.into());
+        }
+        if self.has_left() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
         }
         self.flush(now)?;
         if self.is_ending && !self.has_unsent() {
@@ -141,7 +160,11 @@ impl Client {
     /// # Errors
     /// If it has left.
     pub fn send(&mut self, line: Vec<u8>, now: Instant) -> io::Result<()> {
-        self.is_busy = false;
+        (self.is_busy, self.interest) = (false, None);
+        self.push(line, now)
+    }
+
+    fn push(&mut self, line: Vec<u8>, now: Instant) -> io::Result<()> {
         if self.unsent.is_empty() {
             (self.unsent, self.sent, self.last_active) = (line, 0, now);
         } else {
@@ -165,15 +188,12 @@ impl Client {
             self.dropped += 1;
             return Ok(());
         }
-        let is_busy = self.is_busy;
         let mut lines = match std::mem::take(&mut self.dropped) {
             0 => Vec::new(),
             number => dropped(number),
         };
         lines.extend_from_slice(line);
-        let sent = self.send(lines, now);
-        self.is_busy = is_busy;
-        sent
+        self.push(lines, now)
     }
 
     /// Has it disconnected once everything is sent.

@@ -58,7 +58,7 @@ enum Refusal {
 
 impl Desk {
     /// Does what a client asks for. Returns the line of the answer.
-    pub fn answer(&mut self, Job { call, facts }: &Job) -> Vec<u8> {
+    pub fn answer(&mut self, Job { call, facts, .. }: &Job) -> Vec<u8> {
         let Call { id, request } = call;
         let done = match request {
             Request::Status {} => self.status(*id, facts),

@@ -20,11 +20,10 @@ use crate::control::Peer;
 use crate::report::{Answer, ErrorAnswer, ErrorCode, Event, JsonObject};
 use client::{Client, Received};
 use serde::Serialize;
-use worker::Worker;
+use worker::{Job, Worker};
 
 pub use desk::{Desk, Facts};
 pub use request::{Call, Request};
-pub use worker::Job;
 
 /// Maximum number of connections of one user.
 const USER_CLIENTS_MAX: usize = 16;
@@ -157,6 +156,9 @@ impl Clients {
     /// Whether another client of this user may connect; the one of the same user that has been idle for the
     /// longest time leaves if necessary.
     fn make_room(&mut self, uid: u32) -> bool {
+        if self.clients.len() >= USER_CLIENTS_MAX {
+            self.clients.retain(|_, client| !client.has_left());
+        }
         let of_user = || self.clients.iter().filter(|(_, client)| client.uid == uid);
         let others = self.clients.values().filter(|client| !is_privileged(client.uid)).count();
         let is_full = !is_privileged(uid) && others >= CLIENTS_MAX;
@@ -168,13 +170,15 @@ impl Clients {
         oldest.is_some_and(|id| self.clients.remove(&id).is_some())
     }
 
-    /// Has the thread do what a client asks for.
-    pub fn submit(&mut self, client: ClientId, job: Job) {
-        let Call { id, .. } = job.call;
-        if !self.worker.as_mut().is_some_and(|worker| worker.submit(client, job)) {
-            let answer =
-                ErrorAnswer::new(ErrorCode::Failed, "the thread that serves requests has ended");
-            self.refuse(client, id, &answer);
+    /// Has the thread do what a client asks for. What changes nothing is left out if the client leaves.
+    pub fn submit(&mut self, id: ClientId, call: Call, facts: Box<Facts>) {
+        let number = call.id;
+        let Some((client, worker)) = self.clients.get_mut(&id).zip(self.worker.as_mut()) else {
+            return;
+        };
+        let interest = (!call.request.is_change()).then(|| client.interest());
+        if let Err(reason) = worker.submit(id, Job { call, facts, interest }) {
+            self.refuse(id, number, &ErrorAnswer::new(ErrorCode::Failed, reason));
         }
     }
 
@@ -216,9 +220,8 @@ impl Clients {
     /// Sends events, each a line.
     pub fn publish(&mut self, events: &[Vec<u8>], now: Instant) {
         for event in events {
-            let subscribers = |client: &Client| client.is_subscribed;
             self.clients.retain(|_, client| {
-                !subscribers(client) || client.send_event(event, dropped, now).is_ok()
+                !client.is_subscribed || client.send_event(event, dropped, now).is_ok()
             });
         }
     }

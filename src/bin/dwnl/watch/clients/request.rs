@@ -133,6 +133,11 @@ impl Call {
 }
 
 impl Request {
+    /// Whether it changes anything.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Request::Status {} | Request::Plan {} | Request::Grants {})
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Weak;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
@@ -16,7 +17,12 @@ pub struct Job {
     pub call: Call,
     /// What the program knows.
     pub facts: Box<Facts>,
+    /// What has ended if nobody wants the answer any more; `None`: it is always done.
+    pub interest: Option<Weak<()>>,
 }
+
+/// Maximum number of jobs that wait.
+const JOBS_MAX: usize = 128;
 
 /// The thread. It ends with this value.
 pub struct Worker {
@@ -24,6 +30,8 @@ pub struct Worker {
     answers: Receiver<(ClientId, Vec<u8>)>,
     /// Gets a byte after each answer.
     wake: PipeReader,
+    /// The number of jobs without an answer.
+    waiting: usize,
 }
 
 impl Worker {
@@ -37,12 +45,19 @@ impl Worker {
         let (wake, waker) = io::pipe()?;
         let name = thread::Builder::new().name("control".to_owned());
         name.spawn(move || serve(desk, &waiting, &sender, waker))?;
-        Ok(Worker { jobs, answers, wake })
+        Ok(Worker { jobs, answers, wake, waiting: 0 })
     }
 
-    /// Has something done. Returns whether the thread still runs.
-    pub fn submit(&mut self, client: ClientId, job: Job) -> bool {
-        self.jobs.send((client, job)).is_ok()
+    /// Has something done.
+    ///
+    /// # Errors
+    /// The reason why it is not, as text.
+    pub fn submit(&mut self, client: ClientId, job: Job) -> Result<(), &'static str> {
+        if self.waiting >= JOBS_MAX {
+            return Err("too many requests wait for their answers");
+        }
+        self.waiting += 1;
+        self.jobs.send((client, job)).map_err(|_| "the thread that serves requests has ended")
     }
 
     /// The answers since the last call.
@@ -51,6 +66,7 @@ impl Worker {
         while let Ok(answer) = self.answers.try_recv() {
             // The byte follows the answer at once.
             let _ = self.wake.read(&mut [0]);
+            self.waiting = self.waiting.saturating_sub(1);
             done.push(answer);
         }
         done
@@ -72,7 +88,8 @@ fn serve(
 ) {
     while let Ok((client, job)) = jobs.recv() {
         let began = Instant::now();
-        let answer = desk.answer(&job);
+        let is_wanted = job.interest.as_ref().is_none_or(|interest| interest.strong_count() > 0);
+        let answer = if is_wanted { desk.answer(&job) } else { Vec::new() };
         drop(job);
         if answers.send((client, answer)).is_err() || waker.write_all(&[0]).is_err() {
             return;
