@@ -22,7 +22,7 @@ impl Addresses {
     }
 
     /// The addresses of this IP version, as intervals.
-    pub fn of(&self, version: IpVersion) -> impl ExactSizeIterator<Item = Interval> + '_ {
+    pub fn of(&self, version: IpVersion) -> impl ExactSizeIterator<Item = Interval> {
         let (v4, v6): (&[Interval4], &[Interval]) = match version {
             IpVersion::V4 => (&self.v4, &[]),
             IpVersion::V6 => (&[], &self.v6),

@@ -28,7 +28,7 @@ pub(super) fn denied_ports(entry: &Entry) -> Vec<Option<Ports>> {
 
 /// The sources of a group that are of this IP version.
 pub(super) fn of_version(version: IpVersion, group: &Group) -> impl Iterator<Item = &Source> {
-    group.sources().iter().filter(move |source| source.addresses().version() == version)
+    group.sources().iter().filter(move |source| source.version() == version)
 }
 
 /// The entry, group and source that give rise to a rule.

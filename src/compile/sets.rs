@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::blocks::divide;
+use super::blocks::{Block, divide};
 use super::expand::{destinations, of_version};
-use super::shard::{capacity, shard};
+use super::shard::{Shards, capacity, shard};
 use super::{own_table, swarm};
-use crate::model::{Interval, IpVersion, Name, Set, SetKind, SetPath, Shard, coalesce};
+use crate::model::{
+    AddressNumber, Interval, IpVersion, Name, Set, SetKind, SetPath, Shard, coalesce,
+};
 use crate::policy::size::SET_SIZE_MIN;
 use crate::policy::{Entry, Group, Policy, Source};
 
@@ -82,8 +84,10 @@ impl SetGroups {
         if is_unused || self.groups.contains_key(&key) || is_small() {
             return;
         }
-        let sources = of_version(version, group).map(|source| Interval::of(&source.addresses()));
-        let (hosts, intervals) = coalesce(sources);
+        let (hosts, intervals) = match version {
+            IpVersion::V4 => divided::<u32>(version, group),
+            IpVersion::V6 => divided::<u128>(version, group),
+        };
         let (name, words) = match group.name() {
             Some(name) => (set_name(name), format!("group `{name}`")),
             None => literal_name(entry, number),
@@ -109,12 +113,11 @@ impl SetGroups {
             self.sets.push(Set { path, kind, elements, origin: Arc::clone(&words) });
             lookups.push(Lookup { set, shard: part });
         };
-        for (index, (part, hosts)) in shard(&hosts, version.address_bits()).into_iter().enumerate()
-        {
+        for (index, (part, hosts)) in hosts.into_iter().enumerate() {
             let suffix = if part.is_some() { format!(".{index}") } else { String::new() };
             push(suffix, part, Some(capacity(hosts.len(), part)), hosts);
         }
-        for block in divide(intervals, version.address_bits()) {
+        for block in intervals {
             let suffix = match block.shard {
                 Some(_) => format!("{INTERVALS}.{}", block.number),
                 None => INTERVALS.to_owned(),
@@ -136,6 +139,14 @@ impl SetGroups {
     }
 }
 
+/// The parts of a group: shards of its single addresses, and blocks of its intervals.
+fn divided<N: AddressNumber>(version: IpVersion, group: &Group) -> (Shards, Vec<Block>) {
+    let sources = of_version(version, group).map(Source::interval);
+    let (hosts, intervals) = coalesce::<N>(sources);
+    let length = version.address_bits();
+    (shard(&hosts, length), divide(intervals, length))
+}
+
 /// A set that a group is looked up in.
 pub(super) struct Lookup {
     pub set: Name,
@@ -152,9 +163,13 @@ fn key(version: IpVersion, group: &Group) -> Key {
 /// begins with a dot. `None` for a set of another kind.
 pub fn group_of_set(set: &str) -> Option<(&str, IpVersion)> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
-    let whole = |name| version_suffix(name).or(version_suffix(name.strip_suffix(INTERVALS)?));
     let shard = set.rsplit_once('.').filter(|(_, number)| is_number(number));
-    shard.and_then(|(name, _)| whole(name)).or_else(|| whole(set))
+    shard.and_then(|(name, _)| group_of_whole(name)).or_else(|| group_of_whole(set))
+}
+
+/// The group of a set that is not divided.
+fn group_of_whole(set: &str) -> Option<(&str, IpVersion)> {
+    version_suffix(set).or_else(|| version_suffix(set.strip_suffix(INTERVALS)?))
 }
 
 /// The group and the IP version of `big-4`.

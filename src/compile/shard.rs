@@ -1,6 +1,6 @@
 //! Divides a large group into shards of about the same size.
 
-use crate::model::{Interval, Shard};
+use crate::model::{AddressNumber, Interval, Shard};
 
 /// Maximum number of addresses in a shard, unless there would be more than [`SHARDS_MAX`]. The kernel
 /// restarts the dump of a set from the beginning for each datagram, so the time that it takes grows
@@ -9,26 +9,29 @@ const SHARD_SIZE: usize = 4096;
 /// Maximum number of shards: each is one more rule that a new flow meets.
 const SHARDS_MAX: usize = 64;
 
+/// Shards with their addresses; `None` for a group that is not divided.
+pub(super) type Shards = Vec<(Option<Shard>, Vec<Interval>)>;
+
 /// The shards of a group of single addresses, each with its addresses; `None` for a group that is not
 /// divided. `length` is that of an address in bits.
-pub(super) fn shard(hosts: &[u128], length: u8) -> Vec<(Option<Shard>, Vec<Interval>)> {
+pub(super) fn shard<N: AddressNumber>(hosts: &[N], length: u8) -> Shards {
     let number = hosts.len().div_ceil(SHARD_SIZE).next_power_of_two().min(SHARDS_MAX);
     let mask = select_bits(hosts, length, number.ilog2());
     if mask == 0 {
-        return vec![(None, hosts.iter().copied().map(Interval::host).collect())];
+        return vec![(None, hosts.iter().map(|host| Interval::host((*host).into())).collect())];
     }
     let bits: Vec<u32> = (0..u32::from(length)).filter(|bit| mask >> bit & 1 == 1).collect();
-    // Shards are seldom of equal size; room for half as much again is enough for most.
-    let room = (hosts.len() >> bits.len()) * 3 / 2;
-    let mut parts: Vec<_> = (0..1usize << bits.len())
-        .map(|index| {
-            (Some(Shard { mask, value: deposit_bits(index, &bits) }), Vec::with_capacity(room))
-        })
-        .collect();
+    // What vectors have to spare would be a large part of the memory of an apply.
+    let mut sizes = vec![0; 1 << bits.len()];
     for host in hosts {
-        if let Some((_, part)) = parts.get_mut(extract_bits(*host, &bits)) {
-            part.push(Interval::host(*host));
-        }
+        sizes[extract_bits((*host).into(), &bits)] += 1;
+    }
+    let part = |(index, size)| {
+        (Some(Shard { mask, value: deposit_bits(index, &bits) }), Vec::with_capacity(size))
+    };
+    let mut parts: Vec<_> = sizes.into_iter().enumerate().map(part).collect();
+    for host in hosts.iter().map(|host| (*host).into()) {
+        parts[extract_bits(host, &bits)].1.push(Interval::host(host));
     }
     parts
 }
@@ -43,11 +46,12 @@ pub(super) fn capacity(addresses: usize, part: Option<Shard>) -> u32 {
 
 /// The lowest bits that divide the addresses evenly: those that are set in at least a quarter of
 /// them, and clear in at least a quarter. At most `desired` bits.
-fn select_bits(hosts: &[u128], length: u8, desired: u32) -> u128 {
+fn select_bits<N: AddressNumber>(hosts: &[N], length: u8, desired: u32) -> u128 {
     if desired == 0 {
         return 0;
     }
-    let sample: Vec<u128> = hosts.iter().copied().filter(|host| is_sampled(*host)).collect();
+    let hosts = hosts.iter().map(|host| (*host).into());
+    let sample: Vec<u128> = hosts.filter(|host| is_sampled(*host)).collect();
     let is_balanced = |bit: &u32| {
         let set = sample.iter().filter(|host| *host >> bit & 1 == 1).count();
         (sample.len() / 4..=sample.len() - sample.len() / 4).contains(&set)

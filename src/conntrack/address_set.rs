@@ -40,7 +40,7 @@ impl FromIterator<AddressSpec> for AddressSet {
 }
 
 fn sorted(intervals: Vec<Interval>) -> Vec<Interval> {
-    let (hosts, mut intervals) = coalesce(intervals.into_iter());
+    let (hosts, mut intervals) = coalesce::<u128>(intervals.into_iter());
     intervals.extend(hosts.into_iter().map(Interval::host));
     intervals.sort_unstable();
     intervals

@@ -36,6 +36,11 @@ pub(super) fn send(
 /// The batch of a plan. `grants`: what the sets of grants and bans that it creates hold from the beginning.
 pub(super) fn encode(plan: &Plan, grants: &BTreeMap<GrantSet, Vec<Grant>>) -> FinalizedBatch {
     let mut batch = Batch::new(plan.generation);
+    batch.reserve_elements(plan.changes.iter().filter_map(|change| match change {
+        Change::AddElements { kind, elements, .. } => Some((*kind, elements.len())),
+        Change::ReplaceSet { kind, elements, .. } => Some((*kind, elements.len())),
+        _ => None,
+    }));
     for (index, change) in plan.changes.iter().enumerate() {
         batch.begin_change(index);
         match change {

@@ -87,6 +87,11 @@ impl AddressSpec {
         (network.network() == network.ip()).then_some(AddressSpec(Form::Network(network)))
     }
 
+    /// A network that has no host bits.
+    pub(crate) fn of_network(network: IpNetwork) -> AddressSpec {
+        AddressSpec(Form::Network(network))
+    }
+
     /// The network without its host bits.
     pub(crate) fn masked(network: IpNetwork) -> AddressSpec {
         let masked = IpNetwork::new(network.network(), network.prefix());

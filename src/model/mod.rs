@@ -63,8 +63,8 @@ pub use rule::{
     TimeMatch, UpdateKey, Verdict,
 };
 pub use rule_facts::{Action, AddressMatch, RuleFacts};
+pub(crate) use set::{AddressNumber, coalesce, from_u128, merge_intervals, to_u128};
 pub use set::{Interval, Set, SetKind, Shard};
-pub(crate) use set::{coalesce, from_u128, merge_intervals, to_u128};
 pub use snapshot::{
     InstalledChain, InstalledRule, InstalledSet, InstalledTable, RuleContent, Snapshot,
 };

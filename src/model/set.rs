@@ -414,14 +414,34 @@ pub(crate) fn merge_intervals(mut intervals: Vec<Interval>) -> Vec<Interval> {
     merged
 }
 
+/// The number of an address, in the room that those of its IP version need: there may be a million.
+pub(crate) trait AddressNumber: Copy + Ord + Into<u128> {
+    /// The number without the bits that addresses of the IP version do not have.
+    fn narrowed(number: u128) -> Self;
+}
+
+impl AddressNumber for u32 {
+    fn narrowed(number: u128) -> u32 {
+        number as u32
+    }
+}
+
+impl AddressNumber for u128 {
+    fn narrowed(number: u128) -> u128 {
+        number
+    }
+}
+
 /// Sources as elements: single addresses that no interval covers, and intervals of which none
 /// overlaps or touches another; both sorted.
-pub(crate) fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, Vec<Interval>) {
+pub(crate) fn coalesce<N: AddressNumber>(
+    sources: impl Iterator<Item = Interval>,
+) -> (Vec<N>, Vec<Interval>) {
     let mut hosts = Vec::with_capacity(sources.size_hint().1.unwrap_or(0));
     let mut intervals = Vec::new();
     for source in sources {
         if source.is_host() {
-            hosts.push(source.first);
+            hosts.push(N::narrowed(source.first));
         } else {
             intervals.push(source);
         }
@@ -430,9 +450,10 @@ pub(crate) fn coalesce(sources: impl Iterator<Item = Interval>) -> (Vec<u128>, V
     hosts.sort_unstable();
     hosts.dedup();
     let mut covers = merged.iter().peekable();
-    hosts.retain(|host| {
-        while covers.next_if(|interval| interval.last < *host).is_some() {}
-        covers.peek().is_none_or(|interval| interval.first > *host)
+    hosts.retain(|host: &N| {
+        let host = (*host).into();
+        while covers.next_if(|interval| interval.last < host).is_some() {}
+        covers.peek().is_none_or(|interval| interval.first > host)
     });
     (hosts, merged)
 }
@@ -456,7 +477,7 @@ mod tests {
         fn merging_keeps_every_address_and_separates_elements(
             intervals in prop::collection::vec(interval(), 0..40)
         ) {
-            let (hosts, merged) = coalesce(intervals.iter().copied());
+            let (hosts, merged) = coalesce::<u128>(intervals.iter().copied());
             prop_assert!(hosts.windows(2).all(|pair| pair[0] < pair[1]));
             prop_assert!(merged.windows(2).all(|pair| pair[0].last + 1 < pair[1].first));
             for number in 0..230 {
@@ -470,7 +491,7 @@ mod tests {
     #[test]
     fn the_whole_of_ipv6_is_one_interval() {
         let all = Interval { first: 0, last: u128::MAX };
-        let (hosts, merged) = coalesce([Interval::host(7), all, all].into_iter());
+        let (hosts, merged) = coalesce::<u128>([Interval::host(7), all, all].into_iter());
         assert_eq!((hosts.len(), merged), (0, vec![all]));
     }
 }

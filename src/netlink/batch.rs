@@ -13,7 +13,7 @@ use super::grant::put_grants;
 use super::port_map::{put_map, put_targets};
 use super::request::put_headers;
 use super::rule::{Counter, add_expressions, add_trace_expressions};
-use super::set::{put_element_list, put_elements, put_set, put_set_path};
+use super::set::{elements_size, put_element_list, put_elements, put_set, put_set_path};
 use super::uapi::{chain, compat, hook, rule, table};
 use super::{nfproto, userdata};
 use crate::model::{
@@ -60,6 +60,13 @@ impl Batch {
             put(bytes, libc::NFNL_BATCH_GENID as u16, &generation.to_be_bytes());
         });
         batch
+    }
+
+    /// Makes room for the elements of sets at once: with a million, what a vector reserves as it grows
+    /// matters.
+    pub fn reserve_elements(&mut self, elements: impl Iterator<Item = (SetKind, usize)>) {
+        let size = elements.map(|(kind, number)| elements_size(kind, number)).sum();
+        self.bytes.reserve_exact(size);
     }
 
     /// Assigns the following messages to the change with this index.

@@ -119,6 +119,14 @@ pub fn put_elements<'e>(
     rest
 }
 
+/// About how many bytes this many elements take, with the headers of their messages.
+pub fn elements_size(kind: SetKind, number: usize) -> usize {
+    let key = 12 + element_length(kind);
+    let element = if kind.is_intervals() { 2 * key + 8 } else { key };
+    let list = number * element;
+    list + (list / LIST_MAX + 1) * 512
+}
+
 /// Appends the set's path as messages about elements have it.
 pub(super) fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
     put_string(bytes, uapi::element_list::TABLE, &set.table.table);

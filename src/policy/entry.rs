@@ -317,8 +317,10 @@ pub(super) fn distinct_groups(groups: Vec<Group>) -> Vec<Group> {
 
 /// No packet has a source of one IP version and a destination of the other.
 fn check_versions(from: &[Group], to: &[AddressSpec]) -> Result<(), PolicyError> {
-    let Some(destinations) = only_version(to.iter().copied()) else { return Ok(()) };
-    let sources = from.iter().flat_map(Group::sources).map(Source::addresses);
+    let Some(destinations) = only_version(to.iter().map(AddressSpec::version)) else {
+        return Ok(());
+    };
+    let sources = from.iter().flat_map(Group::sources).map(Source::version);
     match only_version(sources) {
         Some(sources) if sources != destinations => {
             Err(PolicyError::MixedVersions { from: sources, to: destinations })
@@ -328,8 +330,7 @@ fn check_versions(from: &[Group], to: &[AddressSpec]) -> Result<(), PolicyError>
 }
 
 /// The IP version of all these addresses, if it is the same for all.
-fn only_version(addresses: impl Iterator<Item = AddressSpec>) -> Option<IpVersion> {
-    let mut versions = addresses.map(|addresses| addresses.version());
+fn only_version(mut versions: impl Iterator<Item = IpVersion>) -> Option<IpVersion> {
     let first = versions.next()?;
     versions.all(|version| version == first).then_some(first)
 }

@@ -83,9 +83,8 @@ fn lost(previous: &[Source], new: &[Source]) -> usize {
     let covered = [IpVersion::V4, IpVersion::V6].map(|version| covered(new, version));
     let is_lost = |source: &&Source| {
         let [v4, v6] = &covered;
-        let addresses = source.addresses();
-        let intervals = if addresses.version() == IpVersion::V6 { v6 } else { v4 };
-        let source = Interval::of(&addresses);
+        let intervals = if source.version() == IpVersion::V6 { v6 } else { v4 };
+        let source = source.interval();
         let behind = intervals.partition_point(|interval| interval.first <= source.first);
         let before = behind.checked_sub(1).and_then(|index| intervals.get(index));
         before.is_none_or(|interval| interval.last < source.last)
@@ -95,8 +94,8 @@ fn lost(previous: &[Source], new: &[Source]) -> usize {
 
 /// The addresses of the sources of one IP version: sorted intervals that neither overlap nor touch.
 fn covered(sources: &[Source], version: IpVersion) -> Vec<Interval> {
-    let of_version = sources.iter().filter(|source| source.addresses().version() == version);
-    let (hosts, intervals) = coalesce(of_version.map(|source| Interval::of(&source.addresses())));
+    let of_version = sources.iter().filter(|source| source.version() == version);
+    let (hosts, intervals) = coalesce::<u128>(of_version.map(Source::interval));
     let mut all = intervals;
     all.extend(hosts.into_iter().map(Interval::host));
     all.sort_unstable();

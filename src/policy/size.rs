@@ -68,7 +68,7 @@ fn lookups(group: &Group, version: IpVersion) -> u64 {
     /// more than 1,024 elements on average.
     const SETS_MAX: u64 = 128;
     const SET_SIZE_MEAN_MIN: u64 = 1_024;
-    let is_of_version = |source: &&super::Source| source.addresses().version() == version;
+    let is_of_version = |source: &&super::Source| source.version() == version;
     match group.sources().iter().filter(is_of_version).count() {
         small if small < SET_SIZE_MIN => small as u64,
         large => (large as u64 / SET_SIZE_MEAN_MIN).clamp(1, SETS_MAX) + 1,

@@ -48,6 +48,16 @@ impl Source {
         self.addresses.unpack()
     }
 
+    /// The IP version of the addresses.
+    pub(crate) fn version(&self) -> IpVersion {
+        self.addresses.version()
+    }
+
+    /// The addresses as an interval.
+    pub(crate) fn interval(&self) -> Interval {
+        self.addresses.interval()
+    }
+
     /// A part of its addresses, with the same position.
     pub(super) fn part(&self, interval: Interval, version: IpVersion) -> Source {
         Source { addresses: Packed::new(interval.addresses(version)), ..self.clone() }
@@ -97,16 +107,37 @@ enum Packed {
 
 impl Packed {
     fn new(addresses: AddressSpec) -> Packed {
-        match (addresses.as_network(), addresses.first(), addresses.last()) {
-            (Some(IpNetwork::V4(network)), ..) => Packed::Network(network),
-            (None, IpAddr::V4(first), IpAddr::V4(last)) => Packed::Range(first, last),
+        if let Some(IpNetwork::V4(network)) = addresses.as_network() {
+            return Packed::Network(network);
+        }
+        match addresses.as_range().map(|range| (range.first(), range.last())) {
+            Some((IpAddr::V4(first), IpAddr::V4(last))) => Packed::Range(first, last),
             _ => Packed::Other(Box::new(addresses)),
         }
     }
 
+    fn version(&self) -> IpVersion {
+        match self {
+            Packed::Network(_) | Packed::Range(..) => IpVersion::V4,
+            Packed::Other(addresses) => addresses.version(),
+        }
+    }
+
+    fn interval(&self) -> Interval {
+        let (first, last) = match self {
+            Packed::Network(network) => {
+                let host_bits = u32::MAX.checked_shr(network.prefix().into()).unwrap_or(0);
+                (network.ip().to_bits(), network.ip().to_bits() | host_bits)
+            }
+            Packed::Range(first, last) => (first.to_bits(), last.to_bits()),
+            Packed::Other(addresses) => return Interval::of(addresses),
+        };
+        Interval { first: first.into(), last: last.into() }
+    }
+
     fn unpack(&self) -> AddressSpec {
         match self {
-            Packed::Network(network) => AddressSpec::masked(IpNetwork::V4(*network)),
+            Packed::Network(network) => AddressSpec::of_network(IpNetwork::V4(*network)),
             Packed::Range(first, last) => {
                 AddressSpec::of_range(IpAddr::V4(*first), IpAddr::V4(*last))
             }
@@ -142,6 +173,8 @@ mod tests {
             assert_eq!((source.addresses(), source.at()), (addresses, Some(at)), "{text}");
             assert_eq!(source.addresses().to_string(), text);
             assert_eq!(Source::from(addresses).at(), None);
+            assert_eq!(source.version(), addresses.version());
+            assert_eq!(source.interval(), Interval::of(&addresses));
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn difference(from: Option<&[Group]>, except: &[Group]) -> Group {
         }
     };
     for source in from.into_iter().flatten().flat_map(Group::sources).chain(&all) {
-        let of_version = |(version, _): &&(IpVersion, _)| *version == source.addresses().version();
+        let of_version = |(version, _): &&(IpVersion, _)| *version == source.version();
         match excepted.iter().find(of_version) {
             Some((version, excepted)) => push(source, *version, excepted, &mut remaining),
             None => remaining.push(source.clone()),
@@ -28,14 +28,14 @@ pub(super) fn difference(from: Option<&[Group]>, except: &[Group]) -> Group {
 /// The addresses of the groups that are of this IP version: sorted intervals that neither overlap nor
 /// touch.
 fn addresses(groups: &[Group], version: IpVersion) -> Vec<Interval> {
-    let sources = groups.iter().flat_map(Group::sources).map(Source::addresses);
-    let sources = sources.filter(|addresses| addresses.version() == version);
-    merge_intervals(sources.map(|addresses| Interval::of(&addresses)).collect())
+    let sources = groups.iter().flat_map(Group::sources);
+    let sources = sources.filter(|source| source.version() == version);
+    merge_intervals(sources.map(Source::interval).collect())
 }
 
 /// Appends what remains of a source.
 fn push(source: &Source, version: IpVersion, excepted: &[Interval], remaining: &mut Vec<Source>) {
-    let Interval { mut first, last } = Interval::of(&source.addresses());
+    let Interval { mut first, last } = source.interval();
     let begin = excepted.partition_point(|interval| interval.last < first);
     let touching = excepted.get(begin..).unwrap_or_default().iter();
     let mut touching = touching.take_while(|interval| interval.first <= last).peekable();
