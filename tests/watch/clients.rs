@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::support::{
-    Answer, ControlClient, Files, Namespace, Output, Topology, Watch, dwnl, output, tcp, tcp_echo,
-    wait_for,
+    Answer, Connection, ControlClient, Files, Namespace, Output, Topology, Watch, dwnl, output,
+    tcp, tcp_echo, wait_for,
 };
 use super::{DOCKER, host, is_in_force, wait_until_in_force};
 
@@ -209,7 +209,30 @@ fn a_trial_ends_with_the_policy_of_before_unless_it_is_confirmed() {
     wait_until_in_force(&host, TWO, "the policy of before");
 }
 
-/// What a rolled back policy let in does not stay.
+/// What only the policy on trial let in does not stay, other flows do.
+#[test]
+fn a_rollback_terminates_the_flows_of_the_trial() {
+    let Topology { host, client: source } = Topology::new();
+    host.try_run(&["iptables-restore"], DOCKER).succeeded();
+    let _proxy = tcp_echo(&host, 8080);
+    let policy =
+        |from: &[&str]| format!("[[allow]]\nname = \"web\"\nports = [\"8080\"]\nfrom = {from:?}\n");
+    let (watch, socket) = start(&host, &policy(&[Topology::ALLOWED6]), &["--manual"]);
+    let mut client = connect(&socket);
+    let open = |from| Connection::open(&source, from, Topology::HOST6, 8080).expect("a connection");
+    let mut before = open(Topology::ALLOWED6);
+    assert_eq!(before.echo(), Answer::Answered);
+    let both = policy(&[Topology::ALLOWED6, Topology::REFUSED6]);
+    fs::write(watch.files().policy(), both).expect("to write");
+    client.ask(r#"{"request":"reload","confirm_within":"1h"}"#);
+    let mut during = open(Topology::REFUSED6);
+    assert_eq!(during.echo(), Answer::Answered);
+    let answer = client.ask(r#"{"request":"rollback"}"#);
+    assert!(answer["notes"][0].as_str().is_some_and(|it| it.contains("terminated: 1")), "{answer}");
+    assert_ne!(during.expecting_silence().echo(), Answer::Answered);
+    assert_eq!(before.echo(), Answer::Answered);
+}
+
 #[test]
 fn a_file_that_changes_during_a_trial_is_read_afterwards() {
     let host = host();
