@@ -1,6 +1,5 @@
 //! What `show` reports for snapshots built by hand.
 
-use dwnl::model::SetKind;
 use dwnl::model::{
     Family, InstalledChain, InstalledRule, InstalledSet, InstalledTable, IpVersion, IptablesRule,
     Match, Rule, RuleContent, SetKind, Verdict,
