@@ -154,6 +154,12 @@ pub fn managed_objects() -> Ruleset {
     managed
 }
 
+/// The tables of the [`managed_objects`].
+pub(crate) fn managed_tables() -> [TablePath; 3] {
+    let [v4, v6] = IpVersion::ALL.map(|version| nat_path(version, BLOCK).table.clone());
+    [v4, v6, own_table()]
+}
+
 fn nat_chains(
     version: IpVersion,
     policy: &Policy,

@@ -364,3 +364,15 @@ fn a_port_that_no_entry_covers_is_reported() {
         uncovered_ports(&policy, &docker).iter().map(ToString::to_string).collect();
     assert_eq!(reported, ["80-81/tcp"]);
 }
+
+#[test]
+fn the_managed_tables_are_those_of_the_managed_objects() {
+    let managed = managed_objects();
+    let mut tables: Vec<&TablePath> =
+        managed.tables().into_iter().chain(&managed.owned_tables).collect();
+    tables.sort();
+    tables.dedup();
+    let mut known = managed_tables();
+    known.sort();
+    assert_eq!(tables, known.iter().collect::<Vec<_>>());
+}

@@ -121,10 +121,15 @@ impl Engine {
         let batch = commit::encode(plan, &grants);
         let commit = |connection: &mut Connection| commit::send(connection, plan, &batch);
         let subscription = self.subscription.upgrade();
-        match subscription.filter(|_| batch.bytes().len() >= PAUSE_THRESHOLD) {
+        let committed = match subscription.filter(|_| batch.bytes().len() >= PAUSE_THRESHOLD) {
             Some(subscription) => subscription.paused(connection, plan.generation, commit),
             None => commit(connection),
+        }?;
+        // It has changed no filter of other programs.
+        if self.filters.0 == plan.generation {
+            self.filters.0 = committed;
         }
+        Ok(committed)
     }
 
     /// Makes the kernel hold `desired`: plans and commits, and starts again from the dump, at most

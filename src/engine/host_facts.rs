@@ -1,17 +1,12 @@
 //! Reads what a policy is compared with: the host's interfaces and addresses, and the filters of other
 //! programs.
 
-use std::collections::BTreeMap;
-
 use super::connection::DumpStatus;
 use super::conntrack::local_networks;
 use super::{ATTEMPTS_MAX, Engine, Error, host};
-use crate::compile::managed_objects;
 use crate::mismatch::{HostFacts, PacketFilter};
-use crate::model::{
-    Action, AddressSpec, ChainPath, Family, Hook, InstalledChain, IpVersion, RuleFacts, TablePath,
-};
-use crate::netlink::{Dump, Message, decode_chain, decode_facts, decode_table};
+use crate::model::{Action, AddressSpec, ChainPath, Family, IpVersion, RuleFacts};
+use crate::netlink::{Dump, Message, decode_facts};
 use crate::policy::{Entry, Policy};
 
 /// Maximum number of rules of one filter, and of chains that lead to each other, that are followed.
@@ -49,80 +44,39 @@ impl Engine {
         Err(Error::Conflict { attempts: ATTEMPTS_MAX })
     }
 
-    /// The filters; `None` if the ruleset changes meanwhile.
+    /// The filters; `None` if the ruleset changes meanwhile. The last snapshot has shown which there are.
     fn filters_of(&mut self, generation: u32) -> Result<Option<Vec<PacketFilter>>, Error> {
+        if self.filters.0 != generation {
+            self.snapshot()?;
+        }
+        let (seen, chains) = self.filters.clone();
+        if seen != generation {
+            return Ok(None);
+        }
         let mut filters = Vec::new();
-        for family in Family::ALL {
-            let Some(chains) = self.foreign_chains(family, generation)? else { return Ok(None) };
-            for (path, chain) in chains.iter().filter(|(_, chain)| is_filter(chain)) {
-                let mut reader = FilterReader::new(self, &chains, generation);
-                if reader.read(path, DEPTH_MAX)? == DumpStatus::Interrupted {
-                    return Ok(None);
-                }
-                let FilterReader { rules, is_complete, .. } = reader;
-                let (path, drops) = (path.clone(), chain.drops);
-                filters.push(PacketFilter { path, rules, is_complete, drops });
+        for (path, drops) in chains {
+            let mut reader = FilterReader::new(self, generation);
+            if reader.read(&path, DEPTH_MAX)? == DumpStatus::Interrupted {
+                return Ok(None);
             }
+            let FilterReader { rules, is_complete, .. } = reader;
+            filters.push(PacketFilter { path, rules, is_complete, drops });
         }
         Ok(Some(filters))
     }
-
-    /// The chains of tables that are switched on and not dwnl's own.
-    fn foreign_chains(
-        &mut self,
-        family: Family,
-        generation: u32,
-    ) -> Result<Option<BTreeMap<ChainPath, InstalledChain>>, Error> {
-        let connection = &mut self.connections[0];
-        let mut skipped = managed_objects().owned_tables;
-        let dumped = connection.dump(Dump::Tables, family, generation, |message| {
-            let Some((table, installed)) = decode_table(message.attributes()) else { return false };
-            if installed.dormant {
-                skipped.push(TablePath { family, table });
-            }
-            true
-        })?;
-        if dumped == DumpStatus::Interrupted {
-            return Ok(None);
-        }
-        let mut chains = BTreeMap::new();
-        let dumped = connection.dump(Dump::Chains, family, generation, |message| {
-            let Some((table, chain, installed)) = decode_chain(message.attributes()) else {
-                return false;
-            };
-            let table = TablePath { family, table };
-            if !skipped.contains(&table) {
-                chains.insert(ChainPath { table, chain }, installed);
-            }
-            true
-        })?;
-        Ok((dumped == DumpStatus::Complete).then_some(chains))
-    }
-}
-
-/// Whether packets to published ports pass the chain, and it filters.
-fn is_filter(chain: &InstalledChain) -> bool {
-    chain.base().is_some_and(|base| {
-        base.chain_type == "filter" && matches!(base.hook, Hook::Prerouting | Hook::Forward)
-    })
 }
 
 /// Collects the rules of a filter, chain by chain.
 struct FilterReader<'e> {
     engine: &'e mut Engine,
-    chains: &'e BTreeMap<ChainPath, InstalledChain>,
     generation: u32,
     rules: Vec<(ChainPath, RuleFacts)>,
     is_complete: bool,
 }
 
 impl<'e> FilterReader<'e> {
-    fn new(
-        engine: &'e mut Engine,
-        chains: &'e BTreeMap<ChainPath, InstalledChain>,
-        generation: u32,
-    ) -> FilterReader<'e> {
-        FilterReader { engine, chains, generation, rules: Vec::new(), is_complete: true }
+    fn new(engine: &'e mut Engine, generation: u32) -> FilterReader<'e> {
+        FilterReader { engine, generation, rules: Vec::new(), is_complete: true }
     }
 
     /// Adds the rules of a chain, and in place of a jump without a condition those of its target.
@@ -141,8 +95,7 @@ impl<'e> FilterReader<'e> {
             return Ok(dumped);
         }
         for rule in rules {
-            let target =
-                unconditional_jump(&rule, path).filter(|path| self.chains.contains_key(path));
+            let target = unconditional_jump(&rule, path);
             let is_known = !rule.has_unknown && !matches!(rule.action, Some(Action::Translate));
             match (&rule.action, target) {
                 (_, Some(target)) if depth > 0 => {

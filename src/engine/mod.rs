@@ -35,7 +35,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use crate::cgroup::Hierarchy;
-use crate::compile::managed_objects;
+use crate::compile::managed_tables;
 use crate::model::{IpVersion, Name, Ruleset, Snapshot};
 use crate::netlink::{
     Socket, Transport, in_netns, legacy_nat_holds_rules, legacy_tables_with_rules,
@@ -46,6 +46,7 @@ use known_sets::{Header, Identity};
 use monitor::Subscription;
 use probe::Probe;
 use set_cache::SetCache;
+use snapshot::Filters;
 
 pub use apply::{Applied, Preview};
 pub use conntrack::{FlowChanges, FlowPreview};
@@ -100,6 +101,8 @@ pub struct Engine {
     carried: Carried,
     /// The sets of grants and bans that the last snapshot showed.
     grant_sets: Option<GrantSets>,
+    /// The filters of other programs, and at which generation.
+    filters: (u32, Filters),
 }
 
 impl Engine {
@@ -148,6 +151,7 @@ impl Engine {
             is_elsewhere: false,
             carried: Carried::default(),
             grant_sets: None,
+            filters: Default::default(),
         }
     }
 
@@ -235,14 +239,15 @@ impl Engine {
     /// See [`Error`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
         let epoch = self.set_cache.epoch();
-        let snapshot = snapshot::take(
+        let (snapshot, filters) = snapshot::take(
             &mut self.connections,
             &mut self.routes,
             &self.set_cache,
-            &managed_objects(),
+            &managed_tables(),
         )?;
         self.set_cache.store_snapshot(epoch, &snapshot);
         self.grant_sets = Some(GrantSets::of(&snapshot));
+        self.filters = (snapshot.generation, filters);
         Ok(snapshot)
     }
 

@@ -1,36 +1,39 @@
 //! Takes a snapshot: dumps tables, chains, rules and sets, all at one generation.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::connection::{Connection, DumpStatus};
 use super::set_cache::SetCache;
 use super::set_reader::{self, PendingSet};
 use super::{ATTEMPTS_MAX, Error, docker};
+use crate::compile::DWNL;
 use crate::docker::Discovery;
 use crate::model::{
-    ChainPath, Family, InstalledSet, InstalledTable, Ruleset, SetPath, Snapshot, TablePath,
+    ChainPath, Family, Hook, InstalledChain, InstalledSet, InstalledTable, SetPath, Snapshot,
+    TablePath,
 };
 use crate::netlink::{
     Dump, DumpedTargets, decode_chain, decode_map, decode_rule, decode_set, decode_table,
     is_anonymous,
 };
 
-/// Reads the tables of `ruleset`, from the beginning again whenever another program changes the ruleset
-/// meanwhile. Cached elements are not read.
+/// The base chains of other programs that filter packets to published ports, each with whether it drops
+/// what reaches its end.
+pub(super) type Filters = BTreeMap<ChainPath, bool>;
+
+/// Reads these tables, from the beginning again whenever another program changes the ruleset meanwhile.
+/// Cached elements are not read.
 pub(super) fn take(
     connections: &mut [Connection; 2],
     routes: &mut Connection,
     cache: &SetCache,
-    ruleset: &Ruleset,
-) -> Result<Snapshot, Error> {
-    let tables: BTreeSet<&TablePath> =
-        ruleset.tables().into_iter().chain(&ruleset.owned_tables).collect();
+    tables: &[TablePath],
+) -> Result<(Snapshot, Filters), Error> {
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(snapshot) =
-            SnapshotReader::new(connections, routes, cache, &tables).attempt()?
-        {
-            return Ok(snapshot);
+        let mut reader = SnapshotReader::new(connections, routes, cache, tables);
+        if let Some(snapshot) = reader.attempt()? {
+            return Ok((snapshot, reader.filters));
         }
     }
     Err(Error::Conflict { attempts: ATTEMPTS_MAX })
@@ -40,7 +43,10 @@ struct SnapshotReader<'a> {
     connections: &'a mut [Connection; 2],
     routes: &'a mut Connection,
     cache: &'a SetCache,
-    tables: &'a BTreeSet<&'a TablePath>,
+    tables: &'a [TablePath],
+    /// The tables that are switched off.
+    dormant: Vec<TablePath>,
+    filters: Filters,
     /// The chains whose rules have to be read to discover Docker's ports and bridges.
     docker: Vec<ChainPath>,
     /// What the rules that were read reveal.
@@ -52,10 +58,18 @@ impl<'a> SnapshotReader<'a> {
         connections: &'a mut [Connection; 2],
         routes: &'a mut Connection,
         cache: &'a SetCache,
-        tables: &'a BTreeSet<&'a TablePath>,
+        tables: &'a [TablePath],
     ) -> SnapshotReader<'a> {
-        let (docker, discovery) = (Vec::new(), Discovery::default());
-        SnapshotReader { connections, routes, cache, tables, docker, discovery }
+        SnapshotReader {
+            connections,
+            routes,
+            cache,
+            tables,
+            dormant: Vec::new(),
+            filters: Filters::new(),
+            docker: Vec::new(),
+            discovery: Discovery::default(),
+        }
     }
 
     /// The snapshot; `None` if the ruleset changed while it was read.
@@ -79,10 +93,13 @@ impl<'a> SnapshotReader<'a> {
     }
 
     fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
-        let desired = self.tables;
+        let (desired, dormant) = (self.tables, &mut self.dormant);
         self.connections[0].dump(Dump::Tables, family, snapshot.generation, |message| {
             let Some((table, installed)) = decode_table(message.attributes()) else { return false };
             let path = TablePath { family, table };
+            if installed.dormant {
+                dormant.push(path.clone());
+            }
             if desired.contains(&path) {
                 snapshot.tables.insert(path, installed);
             }
@@ -91,13 +108,18 @@ impl<'a> SnapshotReader<'a> {
     }
 
     fn chains(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
-        let docker = &mut self.docker;
+        let (docker, dormant, filters) = (&mut self.docker, &self.dormant, &mut self.filters);
         self.connections[0].dump(Dump::Chains, family, snapshot.generation, |message| {
             let Some((table, chain, installed)) = decode_chain(message.attributes()) else {
                 return false;
             };
             docker::collect(docker, family, &table, &chain);
-            if let Some(table) = snapshot.tables.get_mut(&TablePath { family, table }) {
+            let path = TablePath { family, table };
+            if is_filter(&installed) && !is_own(&path) && !dormant.contains(&path) {
+                let chain = ChainPath { table: path.clone(), chain: Arc::clone(&chain) };
+                filters.insert(chain, installed.drops);
+            }
+            if let Some(table) = snapshot.tables.get_mut(&path) {
                 table.chains.insert(chain, installed);
             }
             true
@@ -230,11 +252,21 @@ impl<'a> SnapshotReader<'a> {
     }
 }
 
+/// Whether packets to published ports pass the chain, and it filters.
+fn is_filter(chain: &InstalledChain) -> bool {
+    chain.base().is_some_and(|base| {
+        base.chain_type == "filter" && matches!(base.hook, Hook::Prerouting | Hook::Forward)
+    })
+}
+
 /// dwnl's own tables, of which sets and other objects matter too.
 fn own_tables(
     family: Family,
     snapshot: &mut Snapshot,
 ) -> impl Iterator<Item = (&TablePath, &mut InstalledTable)> {
-    let own = move |path: &TablePath| family == Family::Inet && path.family == family;
-    snapshot.tables.iter_mut().filter(move |(path, _)| own(path))
+    snapshot.tables.iter_mut().filter(move |(path, _)| path.family == family && is_own(path))
+}
+
+fn is_own(path: &TablePath) -> bool {
+    path.family == Family::Inet && path.table.as_ref() == DWNL
 }

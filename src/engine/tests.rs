@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use nix::poll::PollTimeout;
 
 use super::*;
-use crate::compile;
 use crate::model::{Location, Ports, Protocol};
 use crate::netlink::{BEGIN_SEQUENCE, Messages, Transport};
 use crate::plan::Change;
 use crate::policy::{Allow, Guard, Policy};
+use crate::{compile, managed_objects};
 
 /// How the kernel handles a batch.
 #[derive(Clone, Copy)]

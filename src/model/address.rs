@@ -100,13 +100,18 @@ impl AddressSpec {
 
     /// The IP version of the addresses.
     pub fn version(&self) -> IpVersion {
-        IpVersion::of(self.first())
+        match self.0 {
+            Form::Network(IpNetwork::V4(_)) => IpVersion::V4,
+            Form::Network(IpNetwork::V6(_)) => IpVersion::V6,
+            Form::Range(range) => IpVersion::of(range.first()),
+        }
     }
 
     /// The lowest address.
     pub fn first(&self) -> IpAddr {
         match self.0 {
-            Form::Network(network) => network.network(),
+            // It has no host bits.
+            Form::Network(network) => network.ip(),
             Form::Range(range) => range.first(),
         }
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -14,6 +15,9 @@ use super::deferred_close::{Pair, close_in_background};
 const DATAGRAM_MAX: usize = 64 * 1024;
 /// Maximum size of pending answers, in bytes with the kernel's overhead.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+
+/// Minimum size of the send buffer in bytes: enough for all requests.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// `linux/netlink.h`, since Linux 4.20.
 const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
@@ -38,6 +42,7 @@ pub(crate) struct Socket {
     /// An array of `u64`, because the kernel's headers are read in place and have to be aligned.
     buffer: Box<[u64]>,
     send_buffer: usize,
+    is_netfilter: bool,
     /// The pair through which the kernel closes the socket; dropped after the socket itself.
     pair: Option<Pair>,
 }
@@ -66,9 +71,12 @@ impl Socket {
     }
 
     fn on(bus: mnl::Bus) -> io::Result<Socket> {
+        let is_netfilter = matches!(bus, mnl::Bus::Netfilter);
         let socket = mnl::Socket::new(bus)?;
         let buffer = vec![0; DATAGRAM_MAX / size_of::<u64>()].into_boxed_slice();
-        let socket = Socket { socket, buffer, send_buffer: 0, pair: None };
+        let socket = Socket { socket, buffer, send_buffer: 0, is_netfilter, pair: None };
+        // Most answers are there before they are asked for, because the kernel answers within `send`.
+        fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         set_option(&socket, libc::SOL_NETLINK, libc::NETLINK_EXT_ACK, &ON)?;
         set_option(&socket, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, &ON)?;
         socket.grow_receive_buffer(RECEIVE_BUFFER);
@@ -111,10 +119,11 @@ impl Socket {
     /// kernel rejects a larger datagram (EMSGSIZE).
     fn grow_send_buffer(&mut self, length: usize) {
         // The kernel keeps 32 bytes of the buffer for itself.
-        let desired = length + 64;
-        if desired <= self.send_buffer {
+        let needed = length + 64;
+        if needed <= self.send_buffer {
             return;
         }
+        let desired = needed.max(SEND_BUFFER);
         if setsockopt(self, sockopt::SndBufForce, &desired).is_err() {
             let _ = setsockopt(self, sockopt::SndBuf, &desired);
         }
@@ -131,7 +140,10 @@ impl AsFd for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.pair = close_in_background(self.as_fd());
+        // Only these wait for what a commit has replaced.
+        if self.is_netfilter {
+            self.pair = close_in_background(self.as_fd());
+        }
     }
 }
 
@@ -149,17 +161,17 @@ impl Transport for Socket {
 
     fn receive(&mut self, timeout: PollTimeout) -> io::Result<Option<&[u8]>> {
         let length = loop {
+            match self.socket.recv_raw(bytes_of(&mut self.buffer)) {
+                Ok(length) => break length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
             let mut descriptors = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
             match poll(&mut descriptors, timeout) {
                 Ok(0) => return Ok(None),
-                Ok(_) => {}
-                Err(Errno::EINTR) => continue,
+                Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
-            }
-            match self.socket.recv_raw(bytes_of(&mut self.buffer)) {
-                Ok(length) => break length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
             }
         };
         Ok(bytes_of(&mut self.buffer).get(..length))

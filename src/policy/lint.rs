@@ -83,7 +83,8 @@ pub(super) fn interface(interface: &Interface) -> Option<WarningKind> {
 }
 
 fn is_unspecified(addresses: &AddressSpec) -> bool {
-    addresses.first() == addresses.last() && addresses.first().is_unspecified()
+    let first = addresses.first();
+    first.is_unspecified() && first == addresses.last()
 }
 
 /// What one entry covers. The addresses are prepared when they are needed first.

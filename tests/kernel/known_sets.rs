@@ -10,8 +10,10 @@ use tempfile::TempDir;
 
 use super::support::{Namespace, dwnl, plan};
 
-/// `NFT_MSG_GETSETELEM` of `NFNL_SUBSYS_NFTABLES`, as strace prints raw numbers.
-const GET_ELEMENTS: &str = "nlmsg_type=0xa0d,";
+/// `NFT_MSG_GETSETELEM` of `NFNL_SUBSYS_NFTABLES`, as strace prints it.
+const GET_ELEMENTS: &str = "NFT_MSG_GETSETELEM";
+/// What the names of the policy's sets begin with, as strace prints it: the attribute is not a string to it.
+const NAME: &str = r"\x6d\x61\x6e\x79\x2d\x34";
 /// Enough hosts for several sets.
 const MANY: u32 = 20_000;
 /// Where the header's fields begin: see `src/engine/known_sets/format.rs`.
@@ -52,12 +54,12 @@ impl Host {
     fn run(&self, command: &str, policy: &str) -> (Value, usize) {
         let log = self.state.path().join("trace");
         let (trace, state) = (log.to_string_lossy(), self.state.path().to_string_lossy());
-        let strace = ["strace", "-f", "-qq", "-X", "raw", "-s", "200", "-e", "trace=sendto", "-o"];
+        let strace = ["strace", "-f", "-qq", "-s", "200", "-e", "trace=sendto", "-o"];
         let dwnl = [&*trace, env!("CARGO_BIN_EXE_dwnl"), command, "--json", "-f", "-"];
         let command = [&strace[..], &dwnl, &["--state-dir", &*state]].concat();
         let report = self.host.try_run(&command, policy).succeeded();
         let calls = fs::read_to_string(&log).expect("a trace");
-        let is_read = |line: &&str| line.contains(GET_ELEMENTS) && line.contains("many-4");
+        let is_read = |line: &&str| line.contains(GET_ELEMENTS) && line.contains(NAME);
         (serde_json::from_str(&report).expect("JSON"), calls.lines().filter(is_read).count())
     }
 
@@ -195,4 +197,19 @@ fn without_a_state_directory_nothing_is_stored() {
     let host = Host::new();
     dwnl(&host.host, &["apply", "-f", "-"], &policy(100)).succeeded();
     assert!(!host.stored().exists());
+}
+
+/// An element that a packet adds would not change the generation.
+#[test]
+fn packets_cannot_change_the_sets() {
+    let host = Host::new();
+    host.apply(&policy(1000));
+    for set in ["many-4", "many-4-intervals"] {
+        for change in ["add", "update", "delete"] {
+            let rule = format!("add rule inet dwnl allowed {change} @{set} {{ ip saddr }}");
+            let output = host.host.try_run(&["nft", &rule], "");
+            let error = output.stderr;
+            assert!(error.contains("Operation not supported"), "{rule}: {error}");
+        }
+    }
 }

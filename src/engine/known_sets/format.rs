@@ -53,7 +53,8 @@ impl Header {
     }
 }
 
-/// The header and the sets. A set that no set of dwnl's can be is left out, and is read then.
+/// The header and the sets. A set of another table than dwnl's, or of other elements than intervals, is left
+/// out, and is read then.
 pub(super) fn write(header: &Header, sets: &Sets) -> Vec<u8> {
     let mut out = Vec::new();
     header.write(&mut out);
@@ -65,6 +66,9 @@ pub(super) fn write(header: &Header, sets: &Sets) -> Vec<u8> {
         else {
             continue;
         };
+        if !are_intervals(elements) {
+            continue;
+        }
         for (length, name) in [table, set] {
             out.push(length);
             out.extend(name.as_bytes());
@@ -118,8 +122,12 @@ fn read_elements(bytes: &mut Bytes) -> Option<Arc<[Interval]>> {
         Interval { first, last: if has_intervals { number(last) } else { first } }
     });
     let elements: Arc<[Interval]> = elements.collect();
-    let are_sorted = elements.is_sorted_by(|a, b| a.last < b.first);
-    (are_sorted && elements.iter().all(|it| it.first <= it.last)).then_some(elements)
+    are_intervals(&elements).then_some(elements)
+}
+
+/// Whether they are intervals, sorted and disjoint.
+fn are_intervals(elements: &[Interval]) -> bool {
+    elements.is_sorted_by(|a, b| a.last < b.first) && elements.iter().all(|it| it.first <= it.last)
 }
 
 /// A little-endian number of at most 16 bytes.

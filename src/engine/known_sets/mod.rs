@@ -13,9 +13,9 @@ use super::{Engine, Error};
 pub(super) use format::Header;
 pub(super) use identity::Identity;
 
-/// How long a generation is unique. The kernel's number returns to the same value after 2³² commits, for
-/// which it needs at least twice as long.
-const UNIQUE: Duration = Duration::from_secs(6 * 3600);
+/// How long a generation is unique. The kernel's number returns to the same value after 2³² commits. The
+/// smallest takes more than 4 µs (Linux 6.18), so that all of them take five hours.
+const UNIQUE: Duration = Duration::from_secs(2 * 3600);
 
 /// The elements of dwnl's sets as they were at one generation of one ruleset, in a form that can be stored.
 ///

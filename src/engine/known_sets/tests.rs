@@ -67,6 +67,20 @@ proptest! {
 }
 
 #[test]
+fn what_is_no_list_of_intervals_is_left_out() {
+    let interval = |first, last| Interval { first, last };
+    let lists = [
+        vec![interval(2, 1)],
+        vec![interval(1, 3), interval(3, 4)],
+        vec![interval(3, 4), interval(1, 1)],
+        vec![interval(1, 1), interval(2, 2)],
+    ];
+    let sets: Sets = lists.into_iter().enumerate().map(|(n, it)| (path(n), it.into())).collect();
+    let read = read_sets(&write(&header(), &sets)).expect("sets");
+    assert_eq!(read.keys().cloned().collect::<Vec<_>>(), [path(3)]);
+}
+
+#[test]
 fn another_version_is_not_read() {
     let mut bytes = write(&header(), &Sets::new());
     assert!(KnownSets::from_bytes(bytes.clone()).is_some());

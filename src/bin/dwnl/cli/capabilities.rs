@@ -43,8 +43,14 @@ pub fn drop_all() -> anyhow::Result<()> {
 
 fn drop_all_but(kept: &CapsHashSet) -> anyhow::Result<()> {
     if is_effective(Capability::CAP_SETPCAP)? {
-        for capability in caps::read(None, CapSet::Bounding)?.difference(kept) {
-            caps::drop(None, CapSet::Bounding, *capability)?;
+        for capability in caps::all().difference(kept) {
+            // The kernel may not know one that is newer than itself.
+            let dropped = caps::drop(None, CapSet::Bounding, *capability);
+            if dropped.is_err()
+                && caps::has_cap(None, CapSet::Bounding, *capability).unwrap_or(false)
+            {
+                dropped?;
+            }
         }
     }
     caps::clear(None, CapSet::Ambient)?;

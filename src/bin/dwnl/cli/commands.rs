@@ -110,7 +110,7 @@ fn rules(args: &RulesArgs, console: &Console) -> anyhow::Result<ExitCode> {
 
 fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let mut names = Names::default();
-    let store = Store::open(state_options(&args.state, &args.namespace)).ok().flatten();
+    let store = Store::find(state_options(&args.state, &args.namespace));
     let store = store.as_ref();
     let prepared = prepare(&args.namespace, store, || {
         let (policy, warnings) = read(args, console)?;
@@ -125,6 +125,7 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<ExitCode> {
     console.warn(&difference.warnings);
     difference.warnings.splice(..0, warnings);
     console.report(&difference)?;
+    leave(policy);
     let status = preview.outcome.cause.filter(|_| args.exit_code).map_or(0, |cause| match cause {
         Cause::Access => ACCESS_CHANGES,
         Cause::Drift => DRIFT,
@@ -172,7 +173,13 @@ fn apply(args: &ApplyArgs, console: &Console, started: Instant) -> anyhow::Resul
     console.warn(&findings.warnings);
     findings.warnings.splice(..0, warnings);
     console.report(&apply::report(&applied, findings, elapsed, console.verbose()))?;
+    leave(policy);
     Ok(if fallback.is_some() { ExitCode::from(FELL_BACK) } else { ExitCode::SUCCESS })
+}
+
+/// Leaves a policy to the end of the process, which is near. To free each of its sources takes longer.
+fn leave(policy: Policy) {
+    std::mem::forget(policy);
 }
 
 /// What is allowed and denied by hand after an apply. Warns of what ended with the guard, which was there

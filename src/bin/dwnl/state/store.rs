@@ -84,6 +84,12 @@ impl Store {
         options.path().map(|path| Store::open_path(&path)).transpose()
     }
 
+    /// The state directory, if it exists and can be used: for a command that changes nothing.
+    pub fn find(options: StateOptions) -> Option<Store> {
+        let path = options.path().filter(|path| path.is_dir())?;
+        Store::open_path(&path).ok()
+    }
+
     pub(super) fn open_path(path: &Path) -> Result<Store, StoreError> {
         let failed = |error| StoreError::Io { path: path.to_owned(), error };
         if path == Path::new(STATE_DIRECTORY) {
