@@ -148,6 +148,7 @@ impl Engine {
         let outcome = match self.converge(&current, &plan) {
             // Perhaps because it was planned with elements that are not there.
             Err(Error::Rejected(_)) if self.set_cache.forget_assumed() => {
+                self.assumed = None;
                 self.converge(&current, &plan)?
             }
             outcome => outcome?,

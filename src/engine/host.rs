@@ -96,6 +96,7 @@ impl Engine {
         let [connection, _] = &mut self.connections;
         let answer = probe.run(connection, self.port, &own)?;
         self.socket_match = Some(answer == CgroupProbe::Matches);
+        self.probed = self.socket_match.filter(|_| answer != CgroupProbe::Unknown);
         Ok(true)
     }
 }

@@ -88,6 +88,8 @@ pub struct Engine {
     probe: Option<Probe>,
     /// The result of the probe.
     socket_match: Option<bool>,
+    /// The same, if it is certain for this kernel.
+    probed: Option<bool>,
     set_cache: Arc<SetCache>,
     /// Which ruleset the kernel's is, if that can be told.
     identity: Option<Identity>,
@@ -144,6 +146,7 @@ impl Engine {
             hierarchy: None,
             probe: None,
             socket_match: None,
+            probed: None,
             set_cache: Arc::default(),
             identity: None,
             assumed: None,

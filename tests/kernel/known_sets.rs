@@ -23,7 +23,7 @@ const MODULE: usize = 36;
 const CHECKED: usize = 44;
 const GENERATION: usize = 52;
 /// Where the sets begin.
-const SETS: usize = 56;
+const SETS: usize = 57;
 
 /// A policy that allows this many hosts, and 100 ranges.
 fn policy(hosts: u32) -> String {
@@ -79,7 +79,7 @@ impl Host {
     #[track_caller]
     fn assert_holds(&self, policy: &str) {
         let plan = plan(&self.host, policy);
-        assert_eq!(plan["changed"], false, "{plan}");
+        assert_eq!(plan["has_changes"], false, "{plan}");
     }
 }
 
@@ -96,17 +96,17 @@ fn known_sets_are_not_read() {
 
     for command in ["plan", "apply", "plan"] {
         let (report, read) = host.run(command, &policy(MANY));
-        assert_eq!((&report["changed"], read), (&false.into(), 0), "{command}");
+        assert_eq!((&report["has_changes"], read), (&false.into(), 0), "{command}");
         assert_eq!(report["elements_unchanged"], MANY + 100, "{command}");
     }
     let (report, read) = host.run("apply", &policy(MANY + 1));
     assert_eq!((&report["elements_added"], read), (&1.into(), 0), "one host more");
     let (report, read) = host.run("apply", &policy(10));
-    assert_eq!((&report["changed"], read), (&true.into(), 0), "most hosts gone");
+    assert_eq!((&report["has_changes"], read), (&true.into(), 0), "most hosts gone");
     host.assert_holds(&policy(10));
     let other = policy(MANY).replace("10.", "11.");
     let (report, read) = host.run("apply", &other);
-    assert_eq!((&report["changed"], read), (&true.into(), 0), "all hosts replaced");
+    assert_eq!((&report["has_changes"], read), (&true.into(), 0), "all hosts replaced");
     host.assert_holds(&other);
     assert_eq!(host.run("plan", &other).1, 0);
 }
@@ -136,7 +136,7 @@ fn in_any_doubt_everything_is_read() {
         ("from the future", &|| flip(CHECKED + 7)),
         ("another generation", &|| flip(GENERATION)),
         ("the generation after all bits changed", &|| {
-            host.tamper(|bytes| bytes[GENERATION..SETS].iter_mut().for_each(|it| *it ^= 0xff));
+            host.tamper(|bytes| bytes[GENERATION..SETS - 1].iter_mut().for_each(|it| *it ^= 0xff));
         }),
         ("an older format", &|| flip(10)),
         ("cut short", &|| host.tamper(|bytes| bytes.truncate(bytes.len() - 1))),
@@ -190,6 +190,23 @@ fn a_wrong_belief_that_the_kernel_refuses_is_given_up() {
     assert!(host.apply(&policy(1000)) > 0);
     host.assert_holds(&policy(1000));
     assert_eq!(host.apply(&policy(1000)), 0);
+}
+
+/// Where no rule shows what the kernel can do, the first apply finds it out for all later ones.
+#[test]
+fn the_kernel_is_probed_once() {
+    let host = Host::new();
+    let policy =
+        "[guard]\ndocker-cgroup = 'system.slice/none.service'\n[[allow]]\nports = ['443']\n";
+    let stored = || host.run("apply", policy).0["generation"].as_u64().expect("a generation");
+    let first = stored();
+    assert_eq!(stored(), first, "no commit");
+    host.host.run(&["nft", "add table ip other"]);
+    assert_eq!(stored(), first + 1, "the answer does not depend on the generation");
+    // The control: a probe is two commits.
+    let output = dwnl(&host.host, &["apply", "--json", "-f", "-"], policy).succeeded();
+    let report: Value = serde_json::from_str(&output).expect("JSON");
+    assert_eq!(report["generation"], first + 3, "without what is stored");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(in crate::engine) struct Header {
     pub checked: Duration,
     /// Of which generation.
     pub generation: u32,
+    /// Whether rules can match the cgroup of a listening socket on this kernel, if that was found out.
+    pub matches_sockets: Option<bool>,
 }
 
 impl Header {
@@ -38,18 +40,25 @@ impl Header {
         (bytes.take(MAGIC.len())? == MAGIC).then_some(())?;
         let identity =
             Identity { boot: bytes.number(16)?, namespace: bytes.int()?, module: bytes.int()? };
-        let checked = Duration::from_secs(bytes.int()?);
-        Some(Header { identity, checked, generation: bytes.int()? })
+        let (checked, generation) = (Duration::from_secs(bytes.int()?), bytes.int()?);
+        let matches_sockets = match bytes.int::<u8>()? {
+            0 => None,
+            1 => Some(false),
+            2 => Some(true),
+            _ => return None,
+        };
+        Some(Header { identity, checked, generation, matches_sockets })
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        let Header { identity, checked, generation } = self;
+        let Header { identity, checked, generation, matches_sockets } = self;
         out.extend(MAGIC);
         out.extend(identity.boot.to_le_bytes());
         out.extend(identity.namespace.to_le_bytes());
         out.extend(identity.module.to_le_bytes());
         out.extend(checked.as_secs().to_le_bytes());
         out.extend(generation.to_le_bytes());
+        out.push(matches_sockets.map_or(0, |matches| 1 + u8::from(matches)));
     }
 }
 

@@ -17,7 +17,8 @@ pub(super) use identity::Identity;
 /// smallest takes more than 4 µs (Linux 6.18), so that all of them take five hours.
 const UNIQUE: Duration = Duration::from_secs(2 * 3600);
 
-/// The elements of dwnl's sets as they were at one generation of one ruleset, in a form that can be stored.
+/// The elements of dwnl's sets as they were at one generation of one ruleset, in a form that can be stored;
+/// and whether this kernel can match the cgroup of a socket, so that it need not be probed again.
 ///
 /// They belong to one start of the kernel, one network namespace and one generation;
 /// [`Engine::assume_sets`] does not use them for any other. It believes them: whoever can write the bytes
@@ -52,8 +53,13 @@ impl Engine {
     /// See [`Error`].
     pub fn assume_sets(&mut self, known: &KnownSets) -> Result<bool, Error> {
         let KnownSets { header, bytes } = known;
-        let is_ours = self.identity.as_ref().is_some_and(|it| *it == header.identity);
-        if !is_ours || !is_recent(header.checked, identity::since_start(), UNIQUE) {
+        if self.identity.as_ref() != Some(&header.identity) {
+            return Ok(false);
+        }
+        if let Some(matches) = header.matches_sockets {
+            (self.socket_match, self.probed) = (Some(matches), Some(matches));
+        }
+        if !is_recent(header.checked, identity::since_start(), UNIQUE) {
             return Ok(false);
         }
         if self.connections[0].generation()? != header.generation {
@@ -72,17 +78,18 @@ impl Engine {
         let (generation, sets) = self.set_cache.known();
         let checked = identity::since_start()?;
         let is_stored = |assumed: &Header| {
-            assumed.generation == generation
+            (assumed.generation, assumed.matches_sockets) == (generation, self.probed)
                 && is_recent(assumed.checked, Some(checked), UNIQUE / 2)
         };
-        if sets.is_empty() || self.assumed.as_ref().is_some_and(is_stored) {
+        let knows_nothing = sets.is_empty() && self.probed.is_none();
+        if knows_nothing || self.assumed.as_ref().is_some_and(is_stored) {
             return None;
         }
         let identity = self.identity.clone()?;
         if self.connections[0].generation().ok()? != generation {
             return None;
         }
-        let header = Header { identity, checked, generation };
+        let header = Header { identity, checked, generation, matches_sockets: self.probed };
         let bytes = format::write(&header, &sets);
         Some(KnownSets { header, bytes })
     }

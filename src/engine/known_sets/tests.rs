@@ -11,7 +11,8 @@ use crate::model::{Family, Interval, SetPath, TablePath, merge_intervals};
 
 fn header() -> Header {
     let identity = Identity { boot: 1 << 100, namespace: 0x1_0000_0001, module: 7 };
-    Header { identity, checked: Duration::from_secs(77), generation: u32::MAX }
+    let checked = Duration::from_secs(77);
+    Header { identity, checked, generation: u32::MAX, matches_sockets: Some(true) }
 }
 
 fn path(set: usize) -> SetPath {
