@@ -77,6 +77,11 @@ impl Kind {
             Kind::Denying => "denied",
         }
     }
+
+    /// Whether a map of this kind leads to the chain.
+    pub fn is_chain(self, chain: &str) -> bool {
+        chain.strip_prefix(self.prefix()).is_some_and(|rest| rest.starts_with('-'))
+    }
 }
 
 /// The units of the entry with this index. `rules`: those for one of its ports, without the port.

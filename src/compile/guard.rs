@@ -7,6 +7,7 @@
 //! is resolved (`resolve`); the rest depends on the policy alone.
 
 use super::allowed::{self, ALLOWED, Allowed};
+use super::dispatch::Kind;
 use super::grants;
 use super::limits::LimitedEntries;
 use super::own::{chain, goto, jump, rule};
@@ -40,7 +41,9 @@ pub(crate) const SWARM_PEERS: &str = "swarm-peers";
 /// Whether a chain refuses every packet as long as it has no rules, because the packet returns from it to
 /// the rules that refuse.
 pub(crate) fn refuses_when_empty(path: &ChainPath) -> bool {
-    path.table == own_table() && [ALLOWED, SWARM_PEERS].contains(&path.chain.as_ref())
+    let chain = path.chain.as_ref();
+    path.table == own_table()
+        && ([ALLOWED, SWARM_PEERS].contains(&chain) || Kind::Allowing.is_chain(chain))
 }
 
 /// The rules of the chain of `ip nat` or `ip6 nat` for sources that no rule of `DOCKER-BLOCK`
