@@ -80,7 +80,8 @@ fn take_blocked<'a>(lines: &mut Vec<Line<'a>>) -> Option<Line<'a>> {
     *lines = others;
     let count = blocked.iter().map(|line| line.count).sum();
     let refused = PortRefusals::sum(blocked.iter().filter_map(|line| line.refused.as_ref()));
-    let ports = format!("{} others; -v lists them", Thousands(count));
+    let noun = if lines.is_empty() { "ports" } else { "others" };
+    let ports = format!("{} {noun}; -v lists them", Thousands(count));
     Some(Line { ports, entry: None, state: PortState::Blocked, refused, count })
 }
 

@@ -96,14 +96,25 @@ port                     entry      open to                              packets
 
 #[test]
 fn a_long_table_is_folded() {
-    let docker = published((1..=30).map(|port| (port * 2).to_string()));
-    let printed = table(&policy(true), &docker, false);
+    let mut docker = published((1..=30).map(|port| (port * 2).to_string()));
+    docker.native = docker.published.clone();
+    let printed = table(&policy(false), &docker, false);
     assert_eq!(printed.lines().count(), 1 + 19 + 1, "{printed}");
-    assert!(
-        printed.ends_with("\n38/tcp  -      nobody\n11 lines more; -v shows all\n"),
-        "{printed}"
-    );
+    let end = "\n38/tcp  -      everyone (unprotected)\n11 lines more; -v shows all\n";
+    assert!(printed.ends_with(end), "{printed}");
+    assert_eq!(table(&policy(false), &docker, true).lines().count(), 1 + 30);
+}
+
+#[test]
+fn many_ports_that_nobody_reaches_share_a_line() {
+    let blocked = (1..=30).map(|port| (port * 2).to_string());
+    let docker = published(blocked.clone());
+    let printed = table(&policy(true), &docker, false);
+    assert_eq!(printed.lines().nth(1), Some("30 ports; -v lists them  -      nobody"), "{printed}");
     assert_eq!(table(&policy(true), &docker, true).lines().count(), 1 + 30);
+    let docker = published(blocked.chain(["443".to_owned()]));
+    let printed = table(&policy(true), &docker, false);
+    assert!(printed.contains("\n30 others; -v lists them  "), "{printed}");
 }
 
 #[test]
