@@ -160,17 +160,19 @@ impl Transport for Socket {
     }
 
     fn receive(&mut self, timeout: PollTimeout) -> io::Result<Option<&[u8]>> {
+        let mut is_ready = false;
         let length = loop {
             match self.socket.recv_raw(bytes_of(&mut self.buffer)) {
                 Ok(length) => break length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !is_ready => {}
                 Err(error) => return Err(error),
             }
             let mut descriptors = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
             match poll(&mut descriptors, timeout) {
                 Ok(0) => return Ok(None),
-                Ok(_) | Err(Errno::EINTR) => {}
+                Ok(_) => is_ready = true,
+                Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
         };

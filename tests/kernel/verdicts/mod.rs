@@ -119,9 +119,9 @@ fn the_guard_lets_the_same_packets_in() {
     assert!(let_in > total / 10 && kept_out > total / 10, "{let_in} in, {kept_out} out: {SEED}");
 }
 
-/// Policies whose repair is tested, and how many unrelated addresses every second list has: too many for
+/// Policies whose repair is tested, and how many unrelated addresses every third list has: too many for
 /// the first stage.
-const REPAIRED: usize = 5;
+const REPAIRED: usize = 10;
 const HELD_BACK: usize = 5000;
 
 #[test]
@@ -131,7 +131,7 @@ fn the_first_stage_of_a_repair_lets_no_other_packets_in() {
     let (mut let_in, mut kept_out, mut waiting) = (0, 0, 0);
     for _ in 0..REPAIRED {
         let policy = Policy::random(&mut random);
-        let text = policy.text_padding_every(2, HELD_BACK);
+        let text = policy.text_padding_every(3, HELD_BACK);
         let desired = compile(&dwnl::Policy::parse(&text, "p", Path::new("")).expect("a policy"));
         let host = &range.topology.host;
         apply(host, &text);
