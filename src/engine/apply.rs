@@ -145,11 +145,11 @@ impl Engine {
             let desired = resolve(desired, snapshot)?;
             Ok((Plan::diff(&desired, snapshot)?, desired))
         };
-        let outcome = match self.converge(&current, &plan) {
+        let outcome = match self.converge(current, plan) {
             // Perhaps because it was planned with elements that are not there.
             Err(Error::Rejected(_)) if self.set_cache.forget_assumed() => {
                 self.assumed = None;
-                self.converge(&current, &plan)?
+                self.converge(current, plan)?
             }
             outcome => outcome?,
         };

@@ -186,7 +186,7 @@ mod tests {
     fn a_small_guard_comes_first_and_the_nat_rules_last() {
         let few: Vec<String> = many().into_iter().take(100).collect();
         let stages = stages(&format!("[[allow]]\nports = ['80', '81']\nfrom = {few:?}\n"));
-        let [guard, nat] = &stages[..] else { panic!("{} stages", stages.len()) };
+        let [guard, nat] = &<[Plan; 2]>::try_from(stages).expect("two stages");
         assert_eq!(counts(guard), [0, 2, 100]);
         assert!(counts(nat)[0] > 0 && counts(nat)[1..] == [0, 0], "{:?}", counts(nat));
         assert_eq!((guard.generation, nat.generation), (u32::MAX, 1));
@@ -201,7 +201,7 @@ mod tests {
             many()
         );
         let stages = stages(&text);
-        let [guard, sources, nat] = &stages[..] else { panic!("{} stages", stages.len()) };
+        let [guard, sources, nat] = &<[Plan; 3]>::try_from(stages).expect("three stages");
         let [_, rules, elements] = counts(guard);
         assert!(rules > 1 && elements < ELEMENTS_MAX, "{:?}", counts(guard));
         assert_eq!(counts(sources), [0, 0, many().len() - elements]);
@@ -213,7 +213,7 @@ mod tests {
         for peers in ["", "[guard]\nswarm-peers = ['192.0.2.5']\n"] {
             let deny = format!("[[deny]]\nfrom = {:?}\n", many());
             let stages = stages(&format!("{peers}{deny}[[allow]]\nports = ['81']\n"));
-            let [guard, sources, _] = &stages[..] else { panic!("{} stages", stages.len()) };
+            let [guard, sources, _] = &<[Plan; 3]>::try_from(stages).expect("three stages");
             assert_eq!(counts(guard)[1], 0, "{:?}", counts(guard));
             assert!(counts(sources)[1] > 0);
         }
