@@ -18,8 +18,9 @@ use crate::model::{
 };
 use crate::policy::Entry;
 
-/// Minimum number of rules with a condition on the port for which there is a map instead.
-pub(super) const RULES_MIN: usize = 64;
+/// Minimum number of rules with a condition on the port for which there is a map instead. Fewer are easier to
+/// read, and cost a new flow little.
+pub(super) const RULES_MIN: usize = 32;
 /// Maximum number of ports of an entry of which each has rules of its own, and so counters.
 pub(super) const PORTS_COUNTED_MAX: usize = 16;
 /// Maximum number of rules of a unit for which they are repeated instead of a jump to its chain.

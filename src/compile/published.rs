@@ -13,8 +13,7 @@ use crate::model::{
     SetPath,
 };
 
-/// Minimum number of rules of one kind that become a set. Each rule costs a new flow about a fourth of
-/// what the lookup in a set does; few rules are easier to read.
+/// Minimum number of rules of one kind that become a set. Fewer rules are easier to read.
 const MANY: usize = 16;
 /// Minimum number of consecutive ports that are a rule of their own beside a set of others.
 const LONG: usize = 256;

@@ -25,7 +25,7 @@ fn own(ruleset: &Ruleset, chain: &str) -> Vec<String> {
 
 #[test]
 fn few_rules_need_no_map() {
-    let text: String = scattered().split_inclusive("']\n").take(63 / 2).collect();
+    let text: String = scattered().split_inclusive("']\n").take(31 / 2).collect();
     let ruleset = compile(&parse(&text));
     assert!(ruleset.maps.is_empty());
     assert!(own(&ruleset, "DOCKER-BLOCK").len() > 1);
