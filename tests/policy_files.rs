@@ -2,6 +2,7 @@
 //! that others can change.
 
 use std::fs::{self, Permissions};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -220,6 +221,26 @@ fn files_that_others_can_change_are_warned_of() {
     assert_eq!(warnings(&directory), ["writable_directory"]);
     chmod(directory.path(), 0o1777);
     assert!(warnings(&directory).is_empty());
+}
+
+/// As where a container mounts a single file that is then replaced on the host: the mount keeps the old
+/// one, which has no name any more.
+#[test]
+fn a_replaced_file_is_warned_of() {
+    let directory = directory(&[("policy.toml", b"# old\n"), ("new.toml", b"# new\n")]);
+    let path = directory.path().join("policy.toml");
+    let file = fs::File::open(&path).expect("the file");
+    let mounted = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let messages = || -> Vec<String> {
+        let loaded = LoadedPolicy::load(&mounted);
+        assert!(loaded.policy.is_ok(), "{:?}", loaded.policy);
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    assert!(messages().is_empty());
+    fs::rename(directory.path().join("new.toml"), &path).expect("to replace the file");
+    let messages = messages().concat();
+    assert!(messages.contains("the file has been deleted or replaced"), "{messages}");
+    assert!(messages.contains("mount its directory instead"), "{messages}");
 }
 
 #[test]

@@ -66,6 +66,19 @@ fn without_net_admin_the_message_says_what_is_missing() {
     }
 }
 
+/// Docker passes the capability to root alone. The command of a container is process 1.
+#[test]
+fn in_a_container_the_message_says_how_to_start_it() {
+    let unshare = &["unshare", "--pid", "--fork", "--mount-proc"][..];
+    let nobody = [unshare, &NOBODY, &["--inh-caps=-all"]].concat();
+    let root = [unshare, &["setpriv", "--bounding-set=-net_admin"]].concat();
+    for (runner, advice) in [(nobody, "--user 0"), (root, "--cap-add NET_ADMIN")] {
+        let message = Program::new().apply_by(&Namespace::new(), &runner).failed(1);
+        assert!(message.contains(advice), "{runner:?}: {message}");
+        assert!(!message.contains("systemd"), "{runner:?}: {message}");
+    }
+}
+
 /// The system calls of an apply, one a line.
 fn trace(calls: &str, program: &[&str]) -> String {
     let host = Namespace::new();
