@@ -163,11 +163,11 @@ class Host:
     def status(self):
         return self.run("status", "-f", self.path)
 
-    def wait_for_trial(self, is_on_trial):
+    def wait_for_end(self):
         end = time.monotonic() + PATIENCE
-        while self.status()["is_on_trial"] != is_on_trial:
+        while self.status()["is_on_trial"] or os.path.exists(self.aside()):
             if time.monotonic() > end:
-                raise Failed("the trial does not %s" % ("begin" if is_on_trial else "end"))
+                raise Failed("the trial does not end")
             time.sleep(0.1)
 
     # --- the file ---------------------------------------------------------------------------
@@ -215,11 +215,20 @@ class Host:
         if not result["changed"] or self.module.check_mode:
             return result
         if plan["has_changes"] and self.module.params["confirm"]:
-            self.begin_trial(before)
+            self.begin_trial()
             result["is_on_trial"] = True
         else:
-            self.keep()
+            self.keep_or_restore()
         return result
+
+    def keep_or_restore(self):
+        self.keep_aside()
+        try:
+            self.keep()
+        except Failed:
+            self.restore()
+            raise
+        self.forget()
 
     def keep(self):
         """The file and what the program stores say what the kernel holds."""
@@ -227,12 +236,14 @@ class Host:
             self.write(self.content)
         self.run("apply", "-f", self.path)
 
-    def begin_trial(self, before):
+    def begin_trial(self):
+        # Of a host that lost power during a trial.
+        self.forget()
         running = self.status()["watch"]
         if running is None:
             self.begin_trial_alone()
         elif running["is_manual"]:
-            self.begin_trial_of_watch(before)
+            self.begin_trial_of_watch()
         else:
             raise Failed(
                 "a watch runs that applies a changed policy at once, so nothing can be on trial: "
@@ -259,55 +270,67 @@ class Host:
                 raise Failed("the trial does not begin")
             time.sleep(0.05)
 
-    def begin_trial_of_watch(self, before):
+    def begin_trial_of_watch(self):
         """The watch returns to the rules of before, and a process that stays here to the file."""
         watch = Watch(self.module.params["control_socket"])
         watch.request("subscribe")
+        self.keep_aside()
         self.write(self.content)
         try:
             watch.request("reload", confirm_within=self.module.params["confirm"])
         except (Failed, OSError):
-            self.restore(before)
+            self.restore()
             raise
         if in_background():
-            if not watch.was_confirmed():
-                self.restore(before)
+            if watch.was_confirmed():
+                self.forget()
+            else:
+                self.restore()
             os._exit(0)
 
-    def restore(self, before):
-        if before is None:
-            os.unlink(self.path)
+    # The file of before, while another one is tried in its place.
+
+    def aside(self):
+        return self.path + ".before"
+
+    def keep_aside(self):
+        self.forget()
+        if not os.path.exists(self.path):
             return
-        # Not by the module's own means, whose directory is gone by then.
-        temporary = self.path + ".before"
-        shutil.copy2(self.path, temporary)
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(before)
-            information = os.stat(self.path)
-            os.fchown(file.fileno(), information.st_uid, information.st_gid)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, self.path)
+        self.module.preserved_copy(self.path, self.aside())
+
+    def restore(self):
+        if os.path.exists(self.aside()):
+            os.rename(self.aside(), self.path)
+        elif os.path.exists(self.path):
+            os.unlink(self.path)
+
+    def forget(self):
+        if os.path.exists(self.aside()):
+            os.unlink(self.aside())
 
     def confirmed(self):
         if self.status()["watch"] is None:
             self.run("confirm")
         else:
             Watch(self.module.params["control_socket"]).request("confirm")
-        self.wait_for_trial(False)
+        self.wait_for_end()
         self.keep()
         return {"changed": False, "content": self.content, "is_on_trial": False}
 
     def rolled_back(self):
-        status = self.status()
-        if status["is_on_trial"] and status["watch"] is None:
+        if self.status()["watch"] is None:
             # `dwnl rollback` would go back to an even older policy if the trial ended meanwhile.
             for pid in trials(self.program):
                 os.kill(pid, signal.SIGTERM)
-        elif status["is_on_trial"]:
-            Watch(self.module.params["control_socket"]).request("rollback")
-        self.wait_for_trial(False)
-        return {"changed": status["is_on_trial"], "is_on_trial": False}
+        else:
+            try:
+                Watch(self.module.params["control_socket"]).request("rollback")
+            except Failed as error:
+                if error.details.get("code") != "no_trial":
+                    raise
+        self.wait_for_end()
+        return {"changed": True, "is_on_trial": False}
 
     # --- what people read -------------------------------------------------------------------
 
