@@ -173,7 +173,7 @@ fn reports_about_many_ports_are_short() {
     std::fs::write(&policy, POLICY).expect("a policy file");
     let status = dwnl(&host, &["status", "-f", &policy], "").succeeded();
     assert!(status.lines().count() <= 40, "{status}");
-    assert!(status.contains("3,000 others; -v lists them"), "{status}");
+    assert!(status.contains("3,000 ports; -v lists them"), "{status}");
     let sets = show(&host)["tables"].to_string();
     assert!(sets.contains(r#""element_count":3000"#), "{sets}");
 }
