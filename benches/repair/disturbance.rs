@@ -62,8 +62,9 @@ impl Disturbance {
                 message.bytes(3, &jump(kernel).context("no jump")?.to_be_bytes());
             }
             Disturbance::ElementDeleted => {
-                let Some(set) = desired.sets.first() else { return Ok(None) };
-                let element = set.elements.first().context("an empty set")?;
+                let mut elements =
+                    desired.sets.iter().filter_map(|set| Some((set, set.elements.first()?)));
+                let Some((set, element)) = elements.next() else { return Ok(None) };
                 let key = attribute(1, &(element.first as u32).to_be_bytes());
                 message.string(1, &set.path.table.table).string(2, &set.path.set);
                 message.bytes(3, &attribute(1, &attribute(1, &key)));
