@@ -79,7 +79,9 @@ impl Workload {
     pub fn ipset_text(&self) -> String {
         let buckets = self.sources.len().next_power_of_two().max(1024);
         let kind = self.ipset_kind();
-        let room = format!("hashsize {buckets} maxelem {}", self.sources.len().max(65_536));
+        // A range becomes several prefixes.
+        let most = 64 * self.sources.len().max(1024);
+        let room = format!("hashsize {buckets} maxelem {most}");
         let protocol = self.protocol;
         let keys = self.keys(&format!(",{protocol}:"));
         let mut text = ipset_swap("allowed", &format!("{kind} {room}"), &keys);
