@@ -9,11 +9,13 @@ use nftnl::{MsgType, NlMsg, ProtoFamily};
 use super::attribute::{self, put, put_nested, put_string};
 use super::c_string::to_c_string;
 use super::finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch, Sent};
-use super::grant::put_grants;
-use super::port_map::{put_map, put_targets};
+use super::grant::put_grant;
+use super::port_map::{put_map, put_target};
 use super::request::put_headers;
 use super::rule::{Counter, add_expressions, add_trace_expressions};
-use super::set::{elements_size, put_element_list, put_elements, put_set, put_set_path};
+use super::set::{
+    elements_size, put_element_list, put_elements, put_interval, put_set, put_set_path,
+};
 use super::uapi::{chain, compat, hook, rule, table};
 use super::{nfproto, userdata};
 use crate::model::{
@@ -24,6 +26,9 @@ use crate::model::{
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
 const APPEND: u16 = libc::NLM_F_APPEND as u16;
+/// The message and its flags that add elements to a set or a map, and those that delete them.
+const ADD_ELEMENTS: (i32, u16) = (libc::NFT_MSG_NEWSETELEM, CREATE);
+const DELETE_ELEMENTS: (i32, u16) = (libc::NFT_MSG_DELSETELEM, 0);
 /// `NFT_TABLE_F_OWNER`: only the socket that created the table can change it, and the kernel deletes
 /// it when the socket is closed.
 const TABLE_OWNER: u32 = 2;
@@ -190,20 +195,26 @@ impl Batch {
 
     /// `nft add element … { … }`
     pub fn add_elements(&mut self, set: &SetPath, kind: SetKind, elements: &[Interval]) {
-        self.elements(libc::NFT_MSG_NEWSETELEM, set, kind, elements);
+        self.elements(ADD_ELEMENTS, set, elements, |bytes, it| put_interval(bytes, kind, *it));
     }
 
     /// `nft delete element … { … }`
     pub fn delete_elements(&mut self, set: &SetPath, kind: SetKind, elements: &[Interval]) {
-        self.elements(libc::NFT_MSG_DELSETELEM, set, kind, elements);
+        self.elements(DELETE_ELEMENTS, set, elements, |bytes, it| put_interval(bytes, kind, *it));
     }
 
-    fn elements(&mut self, message: i32, set: &SetPath, kind: SetKind, elements: &[Interval]) {
-        let flags = if message == libc::NFT_MSG_NEWSETELEM { CREATE } else { 0 };
+    /// As many messages as the elements need, with this type and these flags.
+    fn elements<E>(
+        &mut self,
+        (message, flags): (i32, u16),
+        set: &SetPath,
+        elements: &[E],
+        put: impl Fn(&mut Vec<u8>, &E),
+    ) {
         let mut rest = elements;
         while !rest.is_empty() {
             self.push_own(message, set.table.family, flags);
-            self.append(|bytes| rest = put_elements(bytes, set, kind, rest));
+            self.append(|bytes| rest = put_elements(bytes, set, rest, &put));
         }
     }
 
@@ -216,46 +227,31 @@ impl Batch {
 
     /// `nft add element … { 8000-8100 : goto CHAIN }`
     pub fn add_targets(&mut self, map: &SetPath, elements: &[PortTarget]) {
-        self.targets(libc::NFT_MSG_NEWSETELEM, CREATE, map, elements);
+        self.elements(ADD_ELEMENTS, map, elements, put_target);
     }
 
     /// `nft delete element … { 8000-8100 }`
     pub fn delete_targets(&mut self, map: &SetPath, elements: &[PortTarget]) {
-        self.targets(libc::NFT_MSG_DELSETELEM, 0, map, elements);
-    }
-
-    fn targets(&mut self, message: i32, flags: u16, map: &SetPath, elements: &[PortTarget]) {
-        let mut rest = elements;
-        while !rest.is_empty() {
-            self.push_own(message, map.table.family, flags);
-            self.append(|bytes| rest = put_targets(bytes, map, rest));
-        }
+        self.elements(DELETE_ELEMENTS, map, elements, put_target);
     }
 
     /// `nft create element … { 192.0.2.7 timeout 1h comment "NOTE" }`, or `nft add element …`, which
     /// leaves elements as they are that exist. All are of the set's kind.
     pub fn add_grants(&mut self, set: &SetPath, grants: &[Grant], is_exclusive: bool) {
-        let flags = if is_exclusive { CREATE | EXCLUSIVE } else { CREATE };
-        self.grants(libc::NFT_MSG_NEWSETELEM, flags, set, grants);
+        let (message, flags) = ADD_ELEMENTS;
+        let flags = if is_exclusive { flags | EXCLUSIVE } else { flags };
+        self.elements((message, flags), set, grants, put_grant);
     }
 
     /// `nft delete element … { 192.0.2.7 }`
     pub fn delete_grants(&mut self, set: &SetPath, grants: &[Grant]) {
-        self.grants(libc::NFT_MSG_DELSETELEM, 0, set, grants);
+        self.elements(DELETE_ELEMENTS, set, grants, put_grant);
     }
 
     /// `nft flush set …`
     pub fn flush_set(&mut self, set: &SetPath) {
         self.push_own(libc::NFT_MSG_DELSETELEM, set.table.family, 0);
         self.append(|bytes| put_element_list(bytes, set));
-    }
-
-    fn grants(&mut self, message: i32, flags: u16, set: &SetPath, grants: &[Grant]) {
-        let mut rest = grants;
-        while !rest.is_empty() {
-            self.push_own(message, set.table.family, flags);
-            self.append(|bytes| rest = put_grants(bytes, set, rest));
-        }
     }
 
     /// Ends the batch.

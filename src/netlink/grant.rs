@@ -3,49 +3,30 @@
 use std::time::Duration;
 
 use super::attribute::{Attribute, Attributes, put, put_nested};
-use super::set::{LIST_MAX, put_element_list};
 use super::{uapi, userdata};
-use crate::model::{
-    AddressSpec, Grant, GrantSet, IpVersion, Ports, Protocol, SetPath, from_u128, to_u128,
-};
+use crate::model::{AddressSpec, Grant, GrantSet, IpVersion, Ports, Protocol, from_u128, to_u128};
 
 /// The highest number of a protocol, and of a port.
 const ANY_PROTOCOL: u8 = u8::MAX;
 const ANY_PORT: u16 = u16::MAX;
 
-/// Appends the attributes of NEWSETELEM or DELSETELEM with as many elements as a message can hold, and
-/// returns the others. All are of the set's kind.
-pub fn put_grants<'g>(bytes: &mut Vec<u8>, set: &SetPath, grants: &'g [Grant]) -> &'g [Grant] {
-    put_element_list(bytes, set);
-    let mut rest = grants;
-    put_nested(bytes, uapi::element_list::ELEMENTS, |bytes| {
-        let start = bytes.len();
-        while let Some((grant, others)) = rest.split_first() {
-            if bytes.len() - start > LIST_MAX {
-                break;
-            }
-            put_nested(bytes, uapi::LIST_ELEMENT, |bytes| put_grant(bytes, grant));
-            rest = others;
+/// `192.0.2.0/24 . tcp . 443 timeout 1h comment "NOTE"`
+pub fn put_grant(bytes: &mut Vec<u8>, grant: &Grant) {
+    let set = grant.set();
+    put_nested(bytes, uapi::LIST_ELEMENT, |bytes| {
+        put_key(bytes, uapi::element::KEY, &key(grant, set, false));
+        if set.has_ranges {
+            put_key(bytes, uapi::element::KEY_END, &key(grant, set, true));
+        }
+        if let Some(remaining) = grant.remaining {
+            // 0 would be no timeout.
+            let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1);
+            put(bytes, uapi::element::TIMEOUT, &milliseconds.to_be_bytes());
+        }
+        if let Some(note) = &grant.note {
+            put(bytes, uapi::element::USERDATA, &userdata::encode_comment(note));
         }
     });
-    rest
-}
-
-/// `192.0.2.0/24 . tcp . 443 timeout 1h comment "NOTE"`
-fn put_grant(bytes: &mut Vec<u8>, grant: &Grant) {
-    let set = grant.set();
-    put_key(bytes, uapi::element::KEY, &key(grant, set, false));
-    if set.has_ranges {
-        put_key(bytes, uapi::element::KEY_END, &key(grant, set, true));
-    }
-    if let Some(remaining) = grant.remaining {
-        // 0 would be no timeout.
-        let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1);
-        put(bytes, uapi::element::TIMEOUT, &milliseconds.to_be_bytes());
-    }
-    if let Some(note) = &grant.note {
-        put(bytes, uapi::element::USERDATA, &userdata::encode_comment(note));
-    }
 }
 
 fn put_key(bytes: &mut Vec<u8>, number: u16, key: &[u8]) {
@@ -150,7 +131,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{GrantAction, SetKind, TablePath};
+    use crate::model::{GrantAction, SetKind, SetPath, TablePath};
+    use crate::netlink::set::put_elements;
 
     fn grant(action: GrantAction, source: &str, ports: Option<&str>, seconds: u64) -> Grant {
         Grant {
@@ -166,7 +148,7 @@ mod tests {
         let table = TablePath { family: crate::model::Family::Inet, table: "dwnl".into() };
         let path = SetPath { table, set: grant.set().to_string().into() };
         let mut bytes = Vec::new();
-        assert!(put_grants(&mut bytes, &path, std::slice::from_ref(grant)).is_empty());
+        assert!(put_elements(&mut bytes, &path, std::slice::from_ref(grant), put_grant).is_empty());
         bytes
     }
 

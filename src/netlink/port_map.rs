@@ -3,8 +3,7 @@
 use super::attribute::{Attribute, Attributes, put, put_nested, put_string};
 use super::rule::verdict;
 use super::set::{
-    CATCH_ALL, FLAG_INTERVAL, INTERVAL_END, LIST_MAX, TYPE_PORT, element_flags, put_element_list,
-    put_set_path, put_u32,
+    CATCH_ALL, FLAG_INTERVAL, INTERVAL_END, TYPE_PORT, element_flags, put_set_path, put_u32,
 };
 use super::uapi::{self, NESTED};
 use crate::model::kernel::RuleVerdict;
@@ -27,30 +26,8 @@ pub fn put_map(bytes: &mut Vec<u8>, map: &SetPath, id: u32) {
     put_u32(bytes, uapi::set::ID, id);
 }
 
-/// Appends the attributes of NEWSETELEM or DELSETELEM with as many elements as a message can hold, and
-/// returns the others.
-pub fn put_targets<'e>(
-    bytes: &mut Vec<u8>,
-    map: &SetPath,
-    elements: &'e [PortTarget],
-) -> &'e [PortTarget] {
-    put_element_list(bytes, map);
-    let mut rest = elements;
-    put_nested(bytes, uapi::element_list::ELEMENTS, |bytes| {
-        let start = bytes.len();
-        while let Some((element, others)) = rest.split_first() {
-            if bytes.len() - start > LIST_MAX {
-                break;
-            }
-            put_target(bytes, element);
-            rest = others;
-        }
-    });
-    rest
-}
-
 /// The lowest port with its chain, and the port behind the highest if there is any.
-fn put_target(bytes: &mut Vec<u8>, PortTarget { first, last, chain }: &PortTarget) {
+pub fn put_target(bytes: &mut Vec<u8>, PortTarget { first, last, chain }: &PortTarget) {
     put_nested(bytes, uapi::LIST_ELEMENT | NESTED, |bytes| {
         put_key(bytes, *first);
         if let Some(chain) = chain {

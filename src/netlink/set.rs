@@ -37,7 +37,7 @@ const TYPE_TIME: u32 = 43;
 const TYPE_BITS: u32 = 6;
 /// Maximum length in bytes of the elements in one message, well below the 16 bits of an attribute's
 /// length.
-pub(super) const LIST_MAX: usize = 60_000;
+const LIST_MAX: usize = 60_000;
 
 /// Appends the attributes of NEWSET. `id` is unique in the batch.
 pub fn put_set(bytes: &mut Vec<u8>, set: &SetPath, kind: SetKind, id: u32) {
@@ -96,14 +96,14 @@ pub fn put_set_path(bytes: &mut Vec<u8>, set: &SetPath) {
     put_string(bytes, uapi::set::NAME, &set.set);
 }
 
-/// Appends the attributes of NEWSETELEM or DELSETELEM with as many elements as a message can
-/// hold, and returns the others.
-pub fn put_elements<'e>(
+/// Appends the attributes of NEWSETELEM or DELSETELEM with as many elements as a message can hold, each by
+/// `put`, and returns the others.
+pub(super) fn put_elements<'e, E>(
     bytes: &mut Vec<u8>,
     set: &SetPath,
-    kind: SetKind,
-    elements: &'e [Interval],
-) -> &'e [Interval] {
+    elements: &'e [E],
+    put: impl Fn(&mut Vec<u8>, &E),
+) -> &'e [E] {
     put_element_list(bytes, set);
     let mut rest = elements;
     put_nested(bytes, uapi::element_list::ELEMENTS, |bytes| {
@@ -112,7 +112,7 @@ pub fn put_elements<'e>(
             if bytes.len() - start > LIST_MAX {
                 break;
             }
-            put_interval(bytes, kind, *element);
+            put(bytes, element);
             rest = others;
         }
     });
@@ -134,7 +134,7 @@ pub(super) fn put_element_list(bytes: &mut Vec<u8>, set: &SetPath) {
 }
 
 /// An interval is its first address, and the address behind its last one if there is any.
-fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
+pub(super) fn put_interval(bytes: &mut Vec<u8>, kind: SetKind, interval: Interval) {
     if kind.is_published() {
         return put_service(bytes, kind, interval);
     }
