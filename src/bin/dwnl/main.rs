@@ -30,6 +30,7 @@ mod directory;
 mod doctor;
 mod logging;
 mod lookup;
+mod mailbox;
 mod preview;
 mod report;
 mod state;

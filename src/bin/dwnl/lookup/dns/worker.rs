@@ -1,7 +1,7 @@
 //! The thread of `watch` that looks up names. It may hang without harm: nobody waits for it.
 
 use std::collections::BTreeMap;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -11,6 +11,7 @@ use dwnl::dns::{Answer, Refresh, Resolver};
 use dwnl::policy::{DnsName, HostName};
 
 use crate::cli::drop_capabilities;
+use crate::mailbox::{Inbox, Outbox, mailbox};
 
 /// How long the answers of one round may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,9 +26,7 @@ pub type NameNews = (DnsName, Answer);
 /// The thread. It ends with this value, after its current lookup.
 pub struct NameWorker {
     names: Sender<Vec<DnsName>>,
-    news: Receiver<Vec<NameNews>>,
-    /// Gets a byte after each answer.
-    wake: PipeReader,
+    news: Inbox<Vec<NameNews>>,
     thread: JoinHandle<()>,
 }
 
@@ -38,16 +37,15 @@ impl NameWorker {
     /// If it cannot be started.
     pub fn start() -> io::Result<NameWorker> {
         let (names, wanted) = channel();
-        let (sender, news) = channel();
-        let (wake, waker) = io::pipe()?;
+        let (outbox, news) = mailbox()?;
         let name = thread::Builder::new().name("names".to_owned());
         let thread = name.spawn(move || {
             // Answers come from anybody.
             if drop_capabilities().is_ok() {
-                serve(&wanted, &sender, waker);
+                serve(&wanted, outbox);
             }
         })?;
-        Ok(NameWorker { names, news, wake, thread })
+        Ok(NameWorker { names, news, thread })
     }
 
     /// Sets the names to keep current. Those that are new are looked up at once.
@@ -63,18 +61,17 @@ impl NameWorker {
 
     /// The answers since the last call.
     pub fn news(&mut self) -> Vec<NameNews> {
-        let news: Vec<Vec<NameNews>> = self.news.try_iter().collect();
-        for _ in &news {
-            // The byte follows the answers at once.
-            let _ = self.wake.read(&mut [0]);
+        let mut news = Vec::new();
+        while let Ok(answers) = self.news.try_recv() {
+            news.extend(answers);
         }
-        news.into_iter().flatten().collect()
+        news
     }
 }
 
 impl AsFd for NameWorker {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
+        self.news.as_fd()
     }
 }
 
@@ -85,7 +82,7 @@ struct Slot {
     due: Instant,
 }
 
-fn serve(wanted: &Receiver<Vec<DnsName>>, news: &Sender<Vec<NameNews>>, mut waker: PipeWriter) {
+fn serve(wanted: &Receiver<Vec<DnsName>>, mut news: Outbox<Vec<NameNews>>) {
     let mut slots: BTreeMap<HostName, Slot> = BTreeMap::new();
     loop {
         let due = slots.values().map(|slot| slot.due).min();
@@ -94,8 +91,7 @@ fn serve(wanted: &Receiver<Vec<DnsName>>, news: &Sender<Vec<NameNews>>, mut wake
             Ok(names) => slots = follow(slots, names),
             Err(RecvTimeoutError::Timeout) => {
                 let found = look_up(&mut slots);
-                let is_sent =
-                    found.is_empty() || (news.send(found).is_ok() && waker.write_all(&[0]).is_ok());
+                let is_sent = found.is_empty() || news.send(found);
                 if !is_sent {
                     return;
                 }

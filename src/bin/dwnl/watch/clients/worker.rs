@@ -1,6 +1,6 @@
 //! The thread that does what takes long, so that repairs never wait for it.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Weak;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::desk::{Desk, Facts};
 use super::request::Call;
 use super::{ClientId, PAUSE_FACTOR};
+use crate::mailbox::{Inbox, Outbox, mailbox};
 
 /// What a client asks for, with what the program knows.
 pub struct Job {
@@ -27,9 +28,7 @@ const JOBS_MAX: usize = 128;
 /// The thread. It ends with this value.
 pub struct Worker {
     jobs: Sender<(ClientId, Job)>,
-    answers: Receiver<(ClientId, Vec<u8>)>,
-    /// Gets a byte after each answer.
-    wake: PipeReader,
+    answers: Inbox<(ClientId, Vec<u8>)>,
     /// The number of jobs without an answer.
     waiting: usize,
 }
@@ -41,11 +40,10 @@ impl Worker {
     /// If it cannot be started.
     pub fn start(desk: Desk) -> io::Result<Worker> {
         let (jobs, waiting) = channel();
-        let (sender, answers) = channel();
-        let (wake, waker) = io::pipe()?;
+        let (outbox, answers) = mailbox()?;
         let name = thread::Builder::new().name("control".to_owned());
-        name.spawn(move || serve(desk, &waiting, &sender, waker))?;
-        Ok(Worker { jobs, answers, wake, waiting: 0 })
+        name.spawn(move || serve(desk, &waiting, outbox))?;
+        Ok(Worker { jobs, answers, waiting: 0 })
     }
 
     /// Has something done.
@@ -64,8 +62,6 @@ impl Worker {
     pub fn done(&mut self) -> Vec<(ClientId, Vec<u8>)> {
         let mut done = Vec::new();
         while let Ok(answer) = self.answers.try_recv() {
-            // The byte follows the answer at once.
-            let _ = self.wake.read(&mut [0]);
             self.waiting = self.waiting.saturating_sub(1);
             done.push(answer);
         }
@@ -75,7 +71,7 @@ impl Worker {
 
 impl AsFd for Worker {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
+        self.answers.as_fd()
     }
 }
 
@@ -83,15 +79,14 @@ impl AsFd for Worker {
 fn serve(
     mut desk: Desk,
     jobs: &Receiver<(ClientId, Job)>,
-    answers: &Sender<(ClientId, Vec<u8>)>,
-    mut waker: PipeWriter,
+    mut answers: Outbox<(ClientId, Vec<u8>)>,
 ) {
     while let Ok((client, job)) = jobs.recv() {
         let began = Instant::now();
         let is_wanted = job.interest.as_ref().is_none_or(|interest| interest.strong_count() > 0);
         let answer = if is_wanted { desk.answer(&job) } else { Vec::new() };
         drop(job);
-        if answers.send((client, answer)).is_err() || waker.write_all(&[0]).is_err() {
+        if !answers.send((client, answer)) {
             return;
         }
         thread::sleep(began.elapsed() * PAUSE_FACTOR);

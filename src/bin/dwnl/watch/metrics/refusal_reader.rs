@@ -1,7 +1,7 @@
 //! Reads what the guard refused on a thread of its own: the sets that a flood has filled take long to
 //! read, and repairs must not wait for that.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
@@ -9,6 +9,7 @@ use std::thread;
 use dwnl::Engine;
 
 use super::refusals::Refusals;
+use crate::mailbox::{Inbox, Outbox, mailbox};
 
 /// The refusals, or why they could not be read.
 pub type ReadResult = Result<Refusals, String>;
@@ -16,9 +17,7 @@ pub type ReadResult = Result<Refusals, String>;
 /// The thread that reads. It ends with this value.
 pub struct RefusalReader {
     requests: Sender<()>,
-    results: Receiver<ReadResult>,
-    /// Gets a byte after each result.
-    wake: PipeReader,
+    results: Inbox<ReadResult>,
     is_reading: bool,
 }
 
@@ -29,11 +28,10 @@ impl RefusalReader {
     /// If it cannot be started.
     pub fn start(engine: Engine) -> io::Result<RefusalReader> {
         let (requests, requested) = channel();
-        let (sender, results) = channel();
-        let (wake, waker) = io::pipe()?;
+        let (outbox, results) = mailbox()?;
         let name = thread::Builder::new().name("metrics".to_owned());
-        name.spawn(move || serve(engine, &requested, &sender, waker))?;
-        Ok(RefusalReader { requests, results, wake, is_reading: false })
+        name.spawn(move || serve(engine, &requested, outbox))?;
+        Ok(RefusalReader { requests, results, is_reading: false })
     }
 
     /// Whether a result is still to come.
@@ -50,8 +48,6 @@ impl RefusalReader {
         match self.results.try_recv() {
             Ok(result) => {
                 self.is_reading = false;
-                // The byte follows the result at once.
-                let _ = self.wake.read(&mut [0]);
                 Some(result)
             }
             Err(TryRecvError::Empty) => None,
@@ -65,7 +61,7 @@ impl RefusalReader {
 
 impl AsFd for RefusalReader {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
+        self.results.as_fd()
     }
 }
 
@@ -75,15 +71,10 @@ fn read(engine: &mut Engine) -> Result<Refusals, dwnl::Error> {
 }
 
 /// Answers each request, until nobody asks any longer.
-fn serve(
-    mut engine: Engine,
-    requests: &Receiver<()>,
-    results: &Sender<ReadResult>,
-    mut waker: PipeWriter,
-) {
+fn serve(mut engine: Engine, requests: &Receiver<()>, mut results: Outbox<ReadResult>) {
     while requests.recv().is_ok() {
         let result = read(&mut engine).map_err(|error| error.to_string());
-        if results.send(result).is_err() || waker.write_all(&[0]).is_err() {
+        if !results.send(result) {
             return;
         }
     }
