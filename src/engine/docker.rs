@@ -6,7 +6,7 @@ use super::connection::{Connection, DumpStatus};
 use super::{Error, host};
 use crate::docker::{Discovery, is_docker_chain};
 use crate::model::{ChainPath, Family, Name, Snapshot, TablePath};
-use crate::netlink::{Dump, Message, decode_facts};
+use crate::netlink::{Dump, DumpedRule, decode_facts};
 
 /// Adds a chain to the list if its rules have to be read.
 pub(super) fn collect(chains: &mut Vec<ChainPath>, family: Family, table: &Name, chain: &Name) {
@@ -40,14 +40,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the next rule.
-    pub fn read(&mut self, chain: &Name, rule: &Message) {
+    pub fn read(&mut self, chain: &Name, rule: &DumpedRule) {
         let path = self.chains.iter().copied().find(|it| it.chain == *chain);
         let version = path.and_then(|path| path.table.family.version());
         if let Some((path, version)) = path.zip(version) {
             if self.last != Some(path) {
                 self.discovery.begin_chain(path);
             }
-            self.discovery.read_rule(path, &decode_facts(rule.attributes(), version));
+            self.discovery.read_rule(path, &rule.facts(version));
         }
         self.last = path;
     }

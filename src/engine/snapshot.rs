@@ -14,7 +14,7 @@ use crate::model::{
     TablePath,
 };
 use crate::netlink::{
-    Dump, DumpedTargets, decode_chain, decode_map, decode_rule, decode_set, decode_table,
+    Dump, DumpedRule, DumpedTargets, decode_chain, decode_map, decode_set, decode_table,
     is_anonymous,
 };
 
@@ -135,10 +135,9 @@ impl<'a> SnapshotReader<'a> {
             let mut docker = docker::Reader::new(&path, &self.docker, &mut self.discovery);
             let dumped =
                 self.connections[0].dump(what, family, snapshot.generation, |message| {
-                    let Some((_, chain, rule)) = decode_rule(message.attributes(), family) else {
-                        return false;
-                    };
-                    docker.read(&chain, &message);
+                    let dumped = DumpedRule::new(message.attributes());
+                    let Some((_, chain, rule)) = dumped.installed(family) else { return false };
+                    docker.read(&chain, &dumped);
                     if let Some(chain) = table.chains.get_mut(&chain) {
                         chain.rules.push(rule);
                     }

@@ -54,7 +54,7 @@ pub(crate) use refused::{Refused, decode_refused};
 pub(crate) use request::{Dump, Request};
 pub(crate) use route::{DumpedLink, RouteDump, decode_address, decode_link, decode_local_route};
 pub(crate) use route_query::{FoundRoute, RouteQuery, decode_route};
-pub(crate) use rule::{Counter, decode_facts, decode_kernel_rule, decode_rule};
+pub(crate) use rule::{Counter, DumpedRule, decode_facts, decode_kernel_rule, decode_rule};
 pub(crate) use set::{DumpedElements, decode_set, is_anonymous};
 pub(crate) use sock_diag::decode_listener;
 pub(crate) use socket::{Socket, Transport};

@@ -13,11 +13,10 @@ mod writer;
 
 use super::attribute::Attributes;
 use super::{uapi, userdata};
-use crate::model::{Family, InstalledRule, Name, Rule, RuleContent};
+use crate::model::{Family, InstalledRule, IpVersion, Name, Rule, RuleContent, RuleFacts};
 
 pub(crate) use expression::Counter;
 pub use expression::Expression;
-pub(crate) use foreign::decode_facts;
 pub(crate) use parts::decode_kernel_rule;
 pub use parts::verdict;
 pub use trace::add_trace_expressions;
@@ -30,20 +29,50 @@ pub fn add_expressions(nft: &mut nftnl::Rule, rule: &Rule, counter: Counter) {
     }
 }
 
+/// A rule of a dump, whose expressions are read once. The bytes are the attributes of `NFT_MSG_NEWRULE`.
+pub(crate) struct DumpedRule<'a> {
+    attributes: Attributes<'a>,
+    expressions: Vec<Expression<'a>>,
+}
+
+impl<'a> DumpedRule<'a> {
+    /// Reads the expressions.
+    pub fn new(attributes: Attributes<'a>) -> DumpedRule<'a> {
+        let expressions = read_expressions(attributes.clone());
+        DumpedRule { attributes, expressions }
+    }
+
+    /// The rule with its table and chain.
+    pub fn installed(&self, family: Family) -> Option<(Name, Name, InstalledRule)> {
+        let DumpedRule { attributes, expressions } = self;
+        let table = attributes.clone().find(uapi::rule::TABLE)?.string().into();
+        let chain = attributes.clone().find(uapi::rule::CHAIN)?.string().into();
+        let handle = attributes.clone().find(uapi::rule::HANDLE)?.be_u64()?;
+        let (packets, bytes) = count(expressions);
+        let userdata =
+            attributes.clone().find(uapi::rule::USERDATA).map(|userdata| userdata.payload);
+        let known = decode(expressions, family, userdata);
+        let content = known.map_or_else(|| foreign::content(expressions), RuleContent::Known);
+        Some((table, chain, InstalledRule { handle, content, packets, bytes }))
+    }
+
+    /// What is known of it, whoever wrote it.
+    pub fn facts(&self, version: IpVersion) -> RuleFacts {
+        foreign::facts(&self.expressions, &self.attributes, version)
+    }
+}
+
 /// A rule with its table and chain. The bytes are the attributes of `NFT_MSG_NEWRULE`.
 pub(crate) fn decode_rule(
     attributes: Attributes,
     family: Family,
 ) -> Option<(Name, Name, InstalledRule)> {
-    let table = attributes.clone().find(uapi::rule::TABLE)?.string().into();
-    let chain = attributes.clone().find(uapi::rule::CHAIN)?.string().into();
-    let handle = attributes.clone().find(uapi::rule::HANDLE)?.be_u64()?;
-    let expressions = read_expressions(attributes.clone());
-    let (packets, bytes) = count(&expressions);
-    let userdata = attributes.find(uapi::rule::USERDATA).map(|userdata| userdata.payload);
-    let known = decode(&expressions, family, userdata);
-    let content = known.map_or_else(|| foreign::content(&expressions), RuleContent::Known);
-    Some((table, chain, InstalledRule { handle, content, packets, bytes }))
+    DumpedRule::new(attributes).installed(family)
+}
+
+/// The facts about a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
+pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFacts {
+    DumpedRule::new(attributes).facts(version)
 }
 
 /// The rule that has these expressions and user data, if they are of exactly the form that dwnl

@@ -11,7 +11,7 @@ use crate::netlink::attribute::Attributes;
 use crate::netlink::rule::expression::{Expression, VerdictCode};
 use crate::netlink::rule::header::AddressField;
 use crate::netlink::rule::reader::{Rest, interface, loads_port, network, port};
-use crate::netlink::rule::{iptables, nft, read_expressions};
+use crate::netlink::rule::{iptables, nft};
 use crate::netlink::uapi::cmp_operation::{EQ, GTE, LTE};
 use crate::netlink::uapi::{meta_key, payload_base};
 
@@ -21,11 +21,10 @@ const IPV4_PROTOCOL: u32 = 9;
 const PROTOCOL: Expression =
     Expression::Payload { base: payload_base::NETWORK, offset: IPV4_PROTOCOL, length: 1 };
 
-/// The facts about a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.
-pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFacts {
-    let expressions = read_expressions(attributes.clone());
+/// The facts about the rule with these expressions and attributes.
+pub fn facts(expressions: &[Expression], attributes: &Attributes, version: IpVersion) -> RuleFacts {
     let mut facts = RuleFacts::default();
-    let mut rest = expressions.as_slice();
+    let mut rest = expressions;
     while let Some((first, behind)) = rest.split_first() {
         let read = facts
             .read_addresses(rest, version)
@@ -36,11 +35,11 @@ pub(crate) fn decode_facts(attributes: Attributes, version: IpVersion) -> RuleFa
         }
         rest = read.unwrap_or(behind);
     }
-    if facts.ports.is_none() && translation(&expressions).is_some() {
-        facts.unreadable = Some(words(&expressions).into());
+    if facts.ports.is_none() && translation(expressions).is_some() {
+        facts.unreadable = Some(words(expressions).into());
     }
     if facts.action == Some(Action::Translate) {
-        facts.container_port = container_port(attributes);
+        facts.container_port = container_port(attributes.clone());
     }
     facts
 }
@@ -178,6 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::netlink::rule::decode_facts;
 
     proptest! {
         #[test]

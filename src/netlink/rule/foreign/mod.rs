@@ -8,7 +8,7 @@ mod translation;
 use super::expression::{Expression, VerdictCode};
 use crate::model::RuleContent;
 
-pub(crate) use facts::decode_facts;
+pub use facts::facts;
 
 /// What is known of a rule that is not of a form that dwnl writes.
 pub fn content(expressions: &[Expression]) -> RuleContent {
