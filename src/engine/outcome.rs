@@ -63,6 +63,7 @@ impl Outcome {
             protected: None,
         }
     }
+
     /// The same, but compared with what the kernel held at another time.
     pub(super) fn since(self, before: &Snapshot, desired: &Ruleset) -> Outcome {
         let access = Access::of_snapshot(before).diff(&Access::of_ruleset(desired));
