@@ -74,6 +74,7 @@ fn masked(text: &str) -> String {
     let text = after(&text, "(pid ", "4711");
     let text = before(&text, " ms", "1.2");
     let text = before(&text, " s)", "1.2").replace("1.2 s)", "1.2 ms)");
+    let text = text.replace(" in 1.2 ms\n", " in 1.2 s\n");
     let text: String =
         text.split_inclusive('\n').map(|line| with_age(&with_first_age(line))).collect();
     match (text.find("(logged in as "), text.find(" as root")) {
