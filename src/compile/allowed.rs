@@ -1,4 +1,5 @@
-//! The guard's chain `allowed`, and those that its maps lead to.
+//! The chain with all that the policy allows, and those that its maps lead to: the guard's chain `allowed`,
+//! or without the guard the chain `allow` in front of `PREROUTING`.
 
 use std::sync::Arc;
 
@@ -8,10 +9,10 @@ use super::limits::LimitedEntries;
 use super::own::{self, goto, rule};
 use super::sets::SetGroups;
 use super::times::{self, Effect};
-use super::{dedup, grants};
+use super::{ALLOW, dedup, denies_sets, grants};
 use crate::model::{
-    AddressSpec, Chain, DesiredRule, Direction, Endpoint, GrantAction, IpVersion, NftMatch,
-    NftRule, NftStatement, Origin, PortMap, Ports,
+    AddressSpec, BaseChain, Chain, DesiredRule, Direction, Endpoint, GrantAction, IpVersion,
+    NftMatch, NftRule, NftStatement, Origin, PortMap, Ports,
 };
 use crate::policy::{Entry, Policy};
 
@@ -20,13 +21,47 @@ pub(crate) const ALLOWED: &str = "allowed";
 /// What none of the policy's entries denies, if a map leads to the rules of those.
 pub(super) const ADMITTED: &str = "admitted";
 
-/// The chain `allowed`, and with many ports the maps and chains that it leads to.
+/// Which chain it is, and what its rules do with the flows of an entry that allows.
+#[derive(Clone, Copy)]
+pub(super) enum Judge<'a> {
+    /// The guard's chain `allowed`: `accept` or, for an entry with limits, `jump limited-NAME`.
+    Guard(&'a LimitedEntries<'a>),
+    /// `chain allow { type nat hook prerouting priority dstnat - 1; }`: `ct mark set ct mark | MARK`.
+    Mark(u32),
+}
+
+impl Judge<'_> {
+    fn statement(self, entry: &Entry) -> NftStatement {
+        match self {
+            Judge::Guard(limited) => limited.statement(entry),
+            Judge::Mark(mark) => NftStatement::SetCtMark(mark),
+        }
+    }
+
+    /// The rules for bans or grants by hand.
+    fn by_hand(self, action: GrantAction) -> Vec<DesiredRule> {
+        match self {
+            Judge::Guard(_) => grants::rules(action),
+            Judge::Mark(_) => Vec::new(),
+        }
+    }
+
+    fn chain(self) -> (&'static str, Option<BaseChain<'static>>) {
+        match self {
+            Judge::Guard(_) => (ALLOWED, None),
+            Judge::Mark(_) => (ALLOW, Some(BaseChain::BEFORE_NAT_PREROUTING)),
+        }
+    }
+}
+
+/// The chain, and with many ports the maps and chains that it leads to.
 ///
 /// The rules for bans by hand and the policy's rules that deny `return`, so that the packet is refused,
-/// whichever chain has jumped here. Those for grants by hand and those that allow follow: `accept` or, for
-/// an entry with limits, `jump limited-NAME`.
+/// whichever chain has jumped here. Those for grants by hand and those that allow follow.
 pub(super) struct Allowed {
-    /// The rules of `allowed` itself.
+    name: &'static str,
+    base: Option<BaseChain<'static>>,
+    /// The rules of the chain itself.
     rules: Vec<DesiredRule>,
     /// Those that follow the ones that deny, if a map is in between: the rules of the chain `admitted`.
     admitted: Option<Vec<DesiredRule>>,
@@ -36,39 +71,48 @@ pub(super) struct Allowed {
 
 impl Allowed {
     /// What the policy allows, of those that are outside.
-    pub fn of(policy: &Policy, large: &SetGroups, limited: &LimitedEntries) -> Allowed {
-        let allowing = allowing_units(policy, large, limited);
+    pub fn of(policy: &Policy, large: &SetGroups, judge: Judge) -> Allowed {
+        let allowing = allowing_units(policy, large, judge);
         let allowing = Dispatch::of(&allowing, Kind::Allowing, None);
         let denying = denying_units(policy, large);
         let to_admitted = rule([], goto(ADMITTED));
         let denying = Dispatch::of(&denying, Kind::Denying, Some(to_admitted.clone()));
 
-        let mut admitted = grants::rules(GrantAction::Allow);
+        let mut admitted = judge.by_hand(GrantAction::Allow);
         match &allowing {
             Some(dispatch) => admitted.extend(dispatch.lookups()),
             None => {
                 for entry in policy.allow() {
-                    admitted.extend(self::allowing(entry, &limited.statement(entry), large));
+                    admitted.extend(self::allowing(entry, &judge.statement(entry), large));
                 }
             }
         }
-        let mut rules = grants::rules(GrantAction::Deny);
+        let (name, base) = judge.chain();
+        let mut rules = judge.by_hand(GrantAction::Deny);
         let Some(dispatch) = &denying else {
             rules.extend(self::denying(policy, large));
             rules.extend(admitted);
-            return Allowed { rules: dedup(rules), admitted: None, denying, allowing };
+            return Allowed { name, base, rules: dedup(rules), admitted: None, denying, allowing };
         };
         for entry in policy.deny().iter().filter(|entry| entry.is_for_every_port()) {
             rules.extend(denying_one(entry, large));
         }
         rules.extend(dispatch.lookups());
         rules.push(to_admitted);
-        Allowed { rules: dedup(rules), admitted: Some(dedup(admitted)), denying, allowing }
+        let admitted = Some(dedup(admitted));
+        Allowed { name, base, rules: dedup(rules), admitted, denying, allowing }
     }
 
-    /// Whether the ports of the entries that allow are in maps.
+    /// The chain `allow` of a policy without the guard, if `DOCKER-BLOCK` cannot list what the policy allows
+    /// and denies, or lists too much.
+    pub fn marked(policy: &Policy, large: &SetGroups) -> Option<Allowed> {
+        let allowed = Allowed::of(policy, large, Judge::Mark(policy.guard().mark().bits()));
+        (denies_sets(policy, large) || allowed.has_map()).then_some(allowed)
+    }
+
+    /// Whether ports are in maps.
     pub fn has_map(&self) -> bool {
-        self.allowing.is_some()
+        self.dispatches().next().is_some()
     }
 
     /// The maps.
@@ -83,12 +127,12 @@ impl Allowed {
             chains.map(ClassChain::chain).collect()
         };
         let admitted = self.admitted.iter().map(|rules| own::chain(ADMITTED, None, rules.clone()));
-        let allowed = own::chain(ALLOWED, None, self.rules.clone());
+        let allowed = own::chain(self.name, self.base, self.rules.clone());
         let chains = of(&self.allowing).into_iter().chain(admitted);
         chains.chain(of(&self.denying)).chain([allowed]).collect()
     }
 
-    /// The chains that have the rules of the entries that allow; none if `allowed` has them itself.
+    /// The chains that have the rules of the entries that allow; none if the chain has them itself.
     pub fn allowing_chains(&self) -> Option<&[ClassChain]> {
         self.allowing.as_ref().map(|dispatch| &*dispatch.chains)
     }
@@ -103,10 +147,10 @@ impl Allowed {
     }
 }
 
-fn allowing_units(policy: &Policy, large: &SetGroups, limited: &LimitedEntries) -> Vec<Unit> {
+fn allowing_units(policy: &Policy, large: &SetGroups, judge: Judge) -> Vec<Unit> {
     let entries = policy.allow().iter().enumerate();
     let units = entries.map(|(index, entry)| {
-        let rules = flow_rules(entry, &[None], &limited.statement(entry), large);
+        let rules = flow_rules(entry, &[None], &judge.statement(entry), large);
         dispatch::units(index, entry, dedup(rules))
     });
     units.flatten().collect()
@@ -133,23 +177,14 @@ pub(super) fn denying_one(entry: &Entry, large: &SetGroups) -> Vec<DesiredRule> 
 }
 
 /// The rules of one entry that allows: one for each source that has one in `DOCKER-BLOCK`, and one for
-/// each set of a large group.
+/// each set of a large group. Those that mark are for flows to this host alone.
 pub(super) fn allowing(
     entry: &Entry,
     statement: &NftStatement,
     large: &SetGroups,
 ) -> Vec<DesiredRule> {
-    dedup(flow_rules(entry, &listed_ports(entry), statement, large))
-}
-
-/// The same rules for the chain `allow`, which has to be in front of `DOCKER-BLOCK`: they set the mark of
-/// flows to this host.
-pub(super) fn marking(entry: &Entry, large: &SetGroups, mark: u32) -> Vec<DesiredRule> {
-    flow_rules(entry, &listed_ports(entry), &NftStatement::SetCtMark(mark), large)
-}
-
-fn listed_ports(entry: &Entry) -> Vec<Option<Ports>> {
-    entry.ports().iter().copied().map(Some).collect()
+    let ports: Vec<Option<Ports>> = entry.ports().iter().copied().map(Some).collect();
+    dedup(flow_rules(entry, &ports, statement, large))
 }
 
 fn flow_rules(

@@ -5,15 +5,12 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::allowed::{ALLOWED, Allowed};
+use super::allowed::{ALLOWED, Allowed, Judge};
 use super::dispatch::{ClassChain, CountedFor};
 use super::limits::{LimitedEntries, has_joint_limits};
 use super::refused::DROPPED;
 use super::sets::SetGroups;
-use super::{
-    ALLOW, BLOCK, allowed, block_rules, denies_sets, denying_verdict, nat_path, own_table,
-    set_rules,
-};
+use super::{ALLOW, BLOCK, allowed, block_rules, denying_verdict, nat_path, own_table, set_rules};
 use crate::docker::DOCKER;
 use crate::model::{
     ChainPath, DesiredRule, InstalledRule, IpVersion, Name, NftStatement, Ports, Rule, Snapshot,
@@ -26,9 +23,9 @@ use crate::policy::{Entry, Policy};
 /// *With the guard on*, an entry that allows counts the packets that the guard accepted because of it, of
 /// flows that were not answered yet. That is the first packet of a flow, and its repetitions as long as the
 /// server does not answer. The first packet of a translated flow is counted twice if its source is in a group
-/// of 64 or more addresses of one IP version, if the policy denies such a group, or if it has 64 or more
-/// rules for ports, because the guard then judges it after the translation and again when it is forwarded. An entry that denies counts every packet
-/// once.
+/// of 64 or more addresses of one IP version, if the policy denies such a group, or if it has 32 or more
+/// rules for ports, because the guard then judges it after the translation and again when it is forwarded. An
+/// entry that denies counts every packet once.
 ///
 /// An entry with limits counts each flow that it admitted once, with its first packet.
 ///
@@ -218,22 +215,27 @@ fn dropped_path(rule: &Rule) -> Option<&str> {
 /// The rules of a chain, each with the entry that it is counted for.
 type Entries = HashMap<Rule, CountedFor>;
 
-/// The chains that decide for each entry, with the rules that allow: with the guard `allowed` alone, which
-/// sees the flows on every path; else `DOCKER-BLOCK`, and `allow` for large groups or, if the policy denies
-/// sets, for all sources.
+/// The chains that decide for each entry, with the rules that allow: with the guard `allowed` and those that
+/// its maps lead to, which see the flows on every path; else `DOCKER-BLOCK`, and `allow` for large groups or,
+/// if [`Allowed::marked`] has a reason, `allow` for all sources.
 fn allowing_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, Entries)> {
     let groups = SetGroups::of(policy);
     if policy.guard().is_enabled() {
         let limited = LimitedEntries::of(policy);
-        if let Some(chains) = Allowed::of(policy, &groups, &limited).allowing_chains() {
+        let allowed = Allowed::of(policy, &groups, Judge::Guard(&limited));
+        if let Some(chains) = allowed.allowing_chains() {
             return chains.iter().map(of_class).collect();
         }
         let rules = |entry: &Entry| allowed::allowing(entry, &limited.statement(entry), &groups);
         return vec![(own(ALLOWED), index(entries, rules))];
     }
     let mark = policy.guard().mark().bits();
-    if denies_sets(policy, &groups) {
-        return vec![(own(ALLOW), index(entries, |it| allowed::marking(it, &groups, mark)))];
+    if let Some(marked) = Allowed::marked(policy, &groups) {
+        if let Some(chains) = marked.allowing_chains() {
+            return chains.iter().map(of_class).collect();
+        }
+        let marks = NftStatement::SetCtMark(mark);
+        return vec![(own(ALLOW), index(entries, |it| allowed::allowing(it, &marks, &groups)))];
     }
     let docker: Name = DOCKER.into();
     let block = |version| {
@@ -253,13 +255,12 @@ fn denying_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, En
     let groups = SetGroups::of(policy);
     let in_sets = index(entries, |entry| allowed::denying_one(entry, &groups));
     if policy.guard().is_enabled() {
-        let allowed = Allowed::of(policy, &groups, &LimitedEntries::of(policy));
-        let chains = allowed.denying_chains().unwrap_or_default();
-        // Those for every port are in `allowed` in any case.
-        return chains.iter().map(of_class).chain([(own(ALLOWED), in_sets)]).collect();
+        let limited = LimitedEntries::of(policy);
+        let allowed = Allowed::of(policy, &groups, Judge::Guard(&limited));
+        return with_maps(&allowed, ALLOWED, in_sets);
     }
-    if denies_sets(policy, &groups) {
-        return vec![(own(ALLOW), in_sets)];
+    if let Some(marked) = Allowed::marked(policy, &groups) {
+        return with_maps(&marked, ALLOW, in_sets);
     }
     let verdict = denying_verdict(policy);
     let block = |version| {
@@ -271,6 +272,13 @@ fn denying_rules(policy: &Policy, entries: &[&Entry]) -> Vec<(Arc<ChainPath>, En
         (nat_path(version, BLOCK), index(entries, rules))
     };
     IpVersion::ALL.map(block).into()
+}
+
+/// The rules that deny in the chains that maps lead to, and in the chain in front of them, which in any case
+/// has those for every port.
+fn with_maps(allowed: &Allowed, head: &str, rules: Entries) -> Vec<(Arc<ChainPath>, Entries)> {
+    let chains = allowed.denying_chains().unwrap_or_default();
+    chains.iter().map(of_class).chain([(own(head), rules)]).collect()
 }
 
 fn of_class(chain: &ClassChain) -> (Arc<ChainPath>, Entries) {

@@ -1,4 +1,4 @@
-//! The rules of `allowed` as they would be without maps: each rule of the chains that a map leads to, with
+//! The rules of `allowed`, or of `allow`, as they would be without maps: each rule of the chains that a map leads to, with
 //! the ports as a condition. All that reads who is allowed to reach what reads them so.
 
 use std::borrow::Cow;
@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::allowed::{ADMITTED, ALLOWED};
-use super::own_table;
+use super::{ALLOW, own_table};
 use crate::model::{
-    Chain, ChainPath, DesiredRule, InstalledChain, InstalledRule, InstalledTable, Name, NftMatch,
-    NftRule, NftStatement, PortTarget, Ports, Rule, RuleContent, Ruleset, Snapshot,
+    Chain, DesiredRule, InstalledChain, InstalledRule, InstalledTable, Name, NftMatch, NftRule,
+    NftStatement, PortTarget, Ports, Rule, RuleContent, Ruleset, Snapshot,
 };
 
 /// The ruleset without maps.
@@ -24,13 +24,13 @@ pub(crate) fn flat_ruleset(ruleset: &Ruleset) -> Cow<'_, Ruleset> {
         flat: Vec::new(),
         passed: HashSet::new(),
     };
-    walk.start();
+    let head = walk.start();
     let Walk { flat, passed, .. } = walk;
     let is_kept =
         |chain: &&Chain| chain.path.table != own_table() || !passed.contains(&chain.path.chain);
     let mut chains: Vec<Chain> = ruleset.chains.iter().filter(is_kept).cloned().collect();
     for chain in &mut chains {
-        if is_allowed(&chain.path) {
+        if chain.path.table == own_table() && &*chain.path.chain == head {
             chain.rules = Arc::new(flat);
             break;
         }
@@ -49,12 +49,12 @@ pub(crate) fn flat_snapshot(snapshot: &Snapshot) -> Cow<'_, Snapshot> {
         flat: Vec::new(),
         passed: HashSet::new(),
     };
-    walk.start();
+    let head = walk.start();
     let Walk { flat, passed, .. } = walk;
     let mut table: InstalledTable = installed.clone();
     table.maps.clear();
     table.chains.retain(|name, _| !passed.contains(name));
-    if let Some(allowed) = table.chains.get_mut(ALLOWED) {
+    if let Some(allowed) = table.chains.get_mut(head) {
         *allowed = InstalledChain { rules: flat, ..allowed.clone() };
         allowed.rules.extend(foreign_elements(installed));
     }
@@ -75,10 +75,6 @@ fn foreign_elements(table: &InstalledTable) -> impl Iterator<Item = InstalledRul
         packets: 0,
         bytes: 0,
     })
-}
-
-fn is_allowed(path: &ChainPath) -> bool {
-    path.table == own_table() && path.chain.as_ref() == ALLOWED
 }
 
 /// A rule, desired or installed.
@@ -112,13 +108,16 @@ struct Walk<'a, R> {
     chains: HashMap<&'a Name, &'a [R]>,
     maps: HashMap<&'a Name, &'a [PortTarget]>,
     flat: Vec<R>,
-    /// The chains whose rules are collected, without `allowed`.
+    /// The chains whose rules are collected, without the one that the walk starts at.
     passed: HashSet<Name>,
 }
 
 impl<'a, R: AnyRule> Walk<'a, R> {
-    fn start(&mut self) {
-        self.chain(ALLOWED, None, 0);
+    /// Returns the chain that it starts at: without the guard there is no `allowed`.
+    fn start(&mut self) -> &'static str {
+        let head = if self.chains.contains_key(&Name::from(ALLOWED)) { ALLOWED } else { ALLOW };
+        self.chain(head, None, 0);
+        head
     }
 
     /// `ports`: those for which a map leads here.

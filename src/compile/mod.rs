@@ -8,7 +8,7 @@
 //! because iptables cannot read a rule that looks up a set: a chain just before `PREROUTING` marks
 //! the connection, and one rule in `DOCKER-BLOCK` matches the mark.
 //!
-//! With the guard and many ports, maps lead to the rules for each port (`dispatch`), and `DOCKER-BLOCK`
+//! With many ports, maps in dwnl's own table lead to the rules for each port (`dispatch`), and `DOCKER-BLOCK`
 //! lists no sources.
 //!
 //! With the guard, the last rule of `DOCKER-BLOCK` has all other sources translated too, and the
@@ -55,7 +55,7 @@ use crate::model::{
 };
 use crate::policy::{Allow, Moment, Policy};
 pub(crate) use allowed::ALLOWED;
-use allowed::Allowed;
+use allowed::{Allowed, Judge};
 use limits::LimitedEntries;
 use sets::SetGroups;
 pub use sets::group_of_set;
@@ -111,18 +111,23 @@ pub fn compile(policy: &Policy) -> Ruleset {
 pub fn compile_at(policy: &Policy, now: Moment) -> Ruleset {
     let large = SetGroups::of(policy);
     let (mut chains, mut sets, mut unused) = (Vec::new(), Vec::new(), Vec::new());
-    let mut maps = Vec::new();
-    let mut lists_sources = true;
+    let (maps, lists_sources);
     if policy.guard().is_enabled() {
         let limited = LimitedEntries::of(policy);
-        let allowed = Allowed::of(policy, &large, &limited);
+        let allowed = Allowed::of(policy, &large, Judge::Guard(&limited));
         sets.extend(guard::sets(policy));
         sets.extend(limited.sets());
         chains.extend(guard::chains(policy, &large, &limited, &allowed));
-        maps.extend(allowed.maps());
+        maps = allowed.maps();
         lists_sources = !allowed.has_map();
     } else {
-        chains.extend(allow_chain(allow_rules(policy, &large)));
+        let marked = Allowed::marked(policy, &large);
+        match &marked {
+            Some(marked) => chains.extend(marked.chains()),
+            None => chains.extend(allow_chain(policy, &large)),
+        }
+        maps = marked.iter().flat_map(Allowed::maps).collect();
+        lists_sources = marked.is_none();
         unused.extend(IpVersion::ALL.map(|version| nat_path(version, GUARD)));
     }
     chains.extend(
@@ -201,24 +206,14 @@ fn denies_sets(policy: &Policy, large: &SetGroups) -> bool {
         || groups.any(|group| IpVersion::ALL.into_iter().any(|it| large.contains(it, group)))
 }
 
-/// The rules of the chain `allow`: those that look up the sets of large groups. If the policy denies sets,
-/// all of its rules, because nothing may be allowed in front of them.
-fn allow_rules(policy: &Policy, large: &SetGroups) -> Vec<DesiredRule> {
+/// `chain allow { type nat hook prerouting priority dstnat - 1; }` with the rules that look up the sets of large
+/// groups, if there are any.
+fn allow_chain(policy: &Policy, large: &SetGroups) -> Option<Chain> {
     let mark = policy.guard().mark().bits();
     let entries = policy.allow().iter();
-    if denies_sets(policy, large) {
-        let marking = entries.flat_map(|it| allowed::marking(it, large, mark));
-        return allowed::denying(policy, large).into_iter().chain(marking).collect();
-    }
-    entries.flat_map(|it| set_rules::rules(it, large, mark)).collect()
-}
-
-/// `chain allow { type nat hook prerouting priority dstnat - 1; }`, if any group is large.
-fn allow_chain(rules: Vec<DesiredRule>) -> Option<Chain> {
-    let rules = dedup(rules);
-    let path = Arc::new(ChainPath { table: own_table(), chain: ALLOW.into() });
+    let rules = dedup(entries.flat_map(|it| set_rules::rules(it, large, mark)).collect());
     let base = Some(BaseChain::BEFORE_NAT_PREROUTING);
-    (!rules.is_empty()).then(|| chain(path, base, Ownership::Exclusive, rules))
+    (!rules.is_empty()).then(|| own::chain(ALLOW, base, rules))
 }
 
 fn nat_chain(
@@ -260,8 +255,8 @@ fn to_local(verdict: Verdict) -> IptablesRule {
 }
 
 /// The rules of `DOCKER-BLOCK`: by entry, port and source, first those that deny. The last one sends all
-/// other sources to the guard, or without it those to `DOCKER` that are in a set. With many rules the guard
-/// alone has them (`lists_sources` is false).
+/// other sources to the guard, or without it those to `DOCKER` that the chain `allow` has marked. With many
+/// rules dwnl's own table alone has them (`lists_sources` is false).
 fn block_rules(
     version: IpVersion,
     policy: &Policy,
@@ -285,7 +280,7 @@ fn block_rules(
     if policy.guard().is_enabled() {
         // -g DOCKER-BLOCK-GUARD
         desired.push(base_rule(IptablesRule::new(Verdict::Goto(GUARD.into()))));
-    } else if denies_sets || large.has(version) {
+    } else if !lists_sources || large.has(version) {
         desired.push(base_rule(mark_rule(policy.guard().mark().bits(), docker)));
     }
     dedup(desired)

@@ -8,22 +8,27 @@ use super::support::{
 
 const TABLE: [&str; 3] = ["table", "inet", "dwnl"];
 
-/// Entries for one port each, for one of many ports, and for ranges that overlap, with limits and
-/// schedules among them.
-fn scattered(number: usize) -> String {
+/// Entries for one port each, and for one of many ports.
+fn entries(number: usize) -> String {
     let mut text = String::new();
     for n in 0..number {
         write!(text, "[[allow]]\nname = 'e{n}'\nports = ['{}']\n", 20_000 + 3 * n).expect("text");
         writeln!(text, "from = ['192.0.2.{}', '2001:db8::{n:x}']", n % 250).expect("text");
     }
     let ports: Vec<String> = (0..30).map(|n| format!("{}/udp", 40_000 + n * n)).collect();
-    text + &format!(
-        "[[allow]]\nname = 'many'\nports = {ports:?}\n\
-         [[allow]]\nname = 'a range'\nports = ['20001-20010', '20100-20199']\nlimit = '20/second'\n\
-         [[allow]]\nports = ['20050-20150']\nhours = ['08:00-17:00']\nfrom = ['198.51.100.0/24']\n\
-         [[allow]]\nports = ['65535', '1']\n"
-    )
+    text + &format!("[[allow]]\nname = 'many'\nports = {ports:?}\n")
 }
+
+/// The same with ranges that overlap, with limits and schedules among them.
+fn scattered(number: usize) -> String {
+    entries(number)
+        + "[[allow]]\nname = 'a range'\nports = ['20001-20010', '20100-20199']\nlimit = '20/second'\n\
+           [[allow]]\nports = ['20050-20150']\nhours = ['08:00-17:00']\nfrom = ['198.51.100.0/24']\n\
+           [[allow]]\nports = ['65535', '1']\n"
+}
+
+/// The end of a policy without the guard.
+const UNGUARDED: &str = "[guard]\nenabled = false\n";
 
 /// Entries that deny ports, which a map leads to as well.
 fn denied(number: usize) -> String {
@@ -79,9 +84,18 @@ fn a_changed_entry_changes_its_own_chain() {
 #[test]
 fn policies_switch_between_rules_and_maps() {
     let host = Namespace::new();
-    for policy in
-        [scattered(5), scattered(80), scattered(80) + &denied(80), denied(80), scattered(5)]
-    {
+    let unguarded = entries(80) + UNGUARDED;
+    let denying = entries(80) + &denied(80) + UNGUARDED;
+    for policy in [
+        scattered(5),
+        scattered(80),
+        unguarded,
+        scattered(80) + &denied(80),
+        denying,
+        entries(5) + UNGUARDED,
+        denied(80),
+        scattered(5),
+    ] {
         apply(&host, &policy);
         assert_eq!(plan(&host, &policy)["has_changes"], false);
         let reference = Namespace::new();
@@ -132,21 +146,55 @@ fn the_next_apply_repairs_maps_and_their_chains() {
     }
 }
 
+/// Docker's rules for these ports, in a chain that packets of other interfaces meet.
+fn publish(host: &Namespace, ports: [u16; 2], condition: [&str; 2], target: [&str; 4]) {
+    host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
+    for port in ports {
+        let port = port.to_string();
+        let docker = ["iptables", "-t", "nat", "-A", "DOCKER"].into_iter().chain(condition);
+        let docker = docker.chain(["-p", "tcp", "--dport", &port]).chain(target);
+        host.run(&docker.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn without_the_guard_maps_decide_in_front_of_prerouting() {
+    let topology = Topology::new();
+    let host = &topology.host;
+    let _server = tcp_echo(host, 8080);
+    let ports = [20_201, 20_204];
+    publish(host, ports, ["-i", "eth0"], ["-j", "REDIRECT", "--to-ports", "8080"]);
+    let to_docker = "-t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER";
+    host.run(&[&["iptables"], &to_docker.split(' ').collect::<Vec<_>>()[..]].concat());
+    let (allowed, refused) = (Topology::ALLOWED, Topology::REFUSED);
+    let attempt = |source, port| tcp(&topology.client, source, Topology::HOST, port);
+    let all = [(allowed, 20_201), (allowed, 20_204), (refused, 20_201), (refused, 20_204)];
+    let answers = || all.map(|(source, port)| attempt(source, port) == Answer::Answered);
+    assert_eq!(answers(), [true; 4], "nothing blocks yet");
+    let denied = format!("[[deny]]\nports = ['20201']\nfrom = ['{allowed}']\n{}", denied(70));
+    let open = format!("[[allow]]\nports = ['20201', '20204']\nfrom = ['{allowed}']\n");
+    let policy = entries(60) + &open;
+    apply(host, &(policy.clone() + UNGUARDED));
+    assert_eq!(answers(), [true, true, false, false]);
+    apply(host, &(policy.clone() + &denied + UNGUARDED));
+    assert_eq!(answers(), [false, true, false, false], "denied by an entry");
+    let rules = host.run(&["iptables", "-t", "nat", "-S", "DOCKER-BLOCK"]);
+    assert_eq!(rules.lines().count(), 2, "{rules}");
+    let explained =
+        dwnl(host, &["explain", allowed, "20204", "-f", "-"], &(policy + &denied + UNGUARDED));
+    assert!(explained.succeeded().contains("allowed"));
+    apply(host, &(entries(60) + UNGUARDED));
+    assert_eq!(answers(), [false; 4]);
+}
+
 #[test]
 fn grants_and_bans_by_hand_hold_with_maps() {
     let topology = Topology::new();
     // Listeners on published ports, as docker-proxy has them.
     let ports = [20_201, 20_204];
     let _servers = ports.map(|port| tcp_echo(&topology.host, port));
-    for port in ports {
-        let port = port.to_string();
-        let docker = ["-t", "nat", "-A", "DOCKER", "-i", "docker0", "-p", "tcp", "-m", "tcp"];
-        let docker = [&["iptables"][..], &docker, &["--dport", &port, "-j", "DNAT"]].concat();
-        if port == "20201" {
-            topology.host.run(&["iptables", "-t", "nat", "-N", "DOCKER"]);
-        }
-        topology.host.run(&[&docker[..], &["--to-destination", "172.17.0.2:80"]].concat());
-    }
+    let target = ["-j", "DNAT", "--to-destination", "172.17.0.2:80"];
+    publish(&topology.host, ports, ["-i", "docker0"], target);
     let allowed = Topology::ALLOWED;
     let denied = format!(
         "{}[[deny]]\nports = ['20201']\nfrom = ['{allowed}']\n[[allow]]\nports = ['20201', '20204']\n\
