@@ -182,6 +182,8 @@ fn a_trial_ends_with_the_policy_of_before_unless_it_is_confirmed() {
     client.ask(r#"{"request":"reload","confirm_within":"1h"}"#);
     assert!(is_in_force(&host, TWO));
     assert_eq!(client.ask(r#"{"request":"status"}"#)["is_on_trial"], true);
+    let errors = dwnl(&host, &["confirm"], "").failed(1);
+    assert!(errors.contains("has a policy on trial"), "{errors}");
     // Repairs keep the policy on trial in force, and nothing else replaces it.
     host.run(&["nft", "delete", "table", "inet", "dwnl"]);
     events.event("repair");
@@ -207,6 +209,39 @@ fn a_trial_ends_with_the_policy_of_before_unless_it_is_confirmed() {
     watch.signal(Signal::SIGTERM);
     assert_eq!(events.event("rolled_back")["reason"], "stopped");
     wait_until_in_force(&host, TWO, "the policy of before");
+}
+
+/// Other commands know of the trial, and that nobody ends it once the watch is killed.
+#[test]
+fn the_status_and_the_doctor_see_a_trial_of_the_watch() {
+    let host = host();
+    let (watch, socket) = start(&host, ONE, &["--manual"]);
+    let file = watch.files().policy().to_string_lossy().into_owned();
+    let seen = || {
+        let print = |command| {
+            let printed = dwnl(&host, &[command, "--json", "-f", &file], "");
+            serde_json::from_str::<Value>(&printed.stdout).expect("JSON")
+        };
+        let (status, doctor) = (print("status"), print("doctor"));
+        let findings = doctor["findings"].as_array().expect("findings");
+        assert!(findings.iter().any(|it| it["check"] == "rules"), "{doctor}");
+        let is_found = findings.iter().any(|it| it["check"] == "trial");
+        (status["is_on_trial"].as_bool().expect("a boolean"), is_found)
+    };
+    assert_eq!(seen(), (false, false));
+    fs::write(&file, TWO).expect("to write");
+    let mut client = connect(&socket);
+    client.ask(r#"{"request":"reload","confirm_within":"1h"}"#);
+    assert_eq!(seen(), (true, true));
+    let status = dwnl(&host, &["status", "-f", &file], "").succeeded();
+    assert!(status.contains("`confirm` over the control socket"), "{status}");
+    client.ask(r#"{"request":"rollback"}"#);
+    assert_eq!(seen(), (false, false));
+    client.ask(r#"{"request":"reload","confirm_within":"1h"}"#);
+    assert_eq!(seen(), (true, true));
+    let _files = watch.killed();
+    assert_eq!(seen(), (false, false));
+    assert!(is_in_force(&host, TWO));
 }
 
 /// What only the policy on trial let in does not stay, other flows do.

@@ -9,8 +9,8 @@ use dwnl::{Engine, Policy, compile, in_netns};
 use super::args::StatusArgs;
 use super::commands::{open, state_options};
 use super::status::policy_path;
+use super::trial::is_on_trial;
 use super::{Console, capabilities, service_user};
-use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::doctor::{
     Comparison, DockerProcesses, Facts, Files, Kernel, Own, PolicyFile, Sysctls, diagnose,
@@ -81,8 +81,8 @@ fn own(args: &StatusArgs) -> (Own, Option<Policy>) {
     own.file = policy_file(&path, &loaded.policy);
     own.warning_count = loaded.warnings.len();
     let (watch, _) = running_watch(args.namespace.path());
+    own.is_on_trial = is_on_trial(args.namespace.path(), watch.as_ref());
     own.watch = watch.map(|watch| watch.pid());
-    own.is_on_trial = pending_trial(args.namespace.path()).is_some();
     (own, policy.or(loaded.policy.ok()))
 }
 

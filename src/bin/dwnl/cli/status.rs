@@ -8,8 +8,8 @@ use dwnl::state::Metadata;
 
 use super::args::StatusArgs;
 use super::commands::{look_up, open, state_options};
+use super::trial::is_on_trial;
 use super::{Console, capabilities};
-use crate::confirm::pending_trial;
 use crate::control::running_watch;
 use crate::lookup::{Freshness, Names};
 use crate::report::{FileState, WatchReport};
@@ -48,7 +48,7 @@ pub fn status(args: &StatusArgs, console: &Console) -> anyhow::Result<ExitCode> 
     let host = policy.as_ref().map(|policy| Host::read(&mut engine, policy)).transpose()?;
     drop(progress);
     status.watch = watch.as_ref().map(WatchReport::from);
-    status.is_on_trial = pending_trial(args.namespace.path()).is_some();
+    status.is_on_trial = is_on_trial(args.namespace.path(), watch.as_ref());
     status.names = names.reports();
     status.verbose = console.verbose();
     if let Some((policy, host)) = policy.as_ref().zip(host.as_ref()) {

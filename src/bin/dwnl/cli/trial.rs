@@ -1,5 +1,6 @@
 //! The commands around a trial: `apply --confirm`, `confirm` and `rollback`.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,9 @@ use super::commands::{Prepared, find_watch, look_up, prepare, read_or_fall_back,
 use super::{Console, capabilities};
 use crate::apply::{self, Findings};
 use crate::confirm::{Trial, TrialRequest, Verdict, pending_trial};
+use crate::control::{RunningWatch, running_watch};
 use crate::lookup::{Freshness, Names};
-use crate::report::TrialReport;
+use crate::report::{TrialReport, trial_ends};
 use crate::state::{Recorder, Store};
 use crate::warnings::host_warnings;
 
@@ -137,6 +139,10 @@ fn end(
 ) -> anyhow::Result<ExitCode> {
     capabilities::require_capabilities(namespace.path())?;
     let Some(trial) = pending_trial(namespace.path()) else {
+        let (watch, _) = running_watch(namespace.path());
+        if let Some(watch) = watch.filter(RunningWatch::is_on_trial) {
+            bail!("{watch} has a policy on trial: {}", trial_ends(true));
+        }
         bail!("no policy is on trial in this network namespace");
     };
     capabilities::keep_net_admin()?;
@@ -146,6 +152,11 @@ fn end(
         Verdict::Failed { error } => bail!("{error}"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a policy is on trial in a network namespace: that of `apply --confirm`, or of its watch.
+pub fn is_on_trial(namespace: Option<&Path>, watch: Option<&RunningWatch>) -> bool {
+    pending_trial(namespace).is_some() || watch.is_some_and(RunningWatch::is_on_trial)
 }
 
 /// Refuses to work while a policy is on trial in the namespace.

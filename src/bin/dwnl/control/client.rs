@@ -75,6 +75,11 @@ impl RunningWatch {
         self.status.as_ref()
     }
 
+    /// Whether it has a policy on trial.
+    pub fn is_on_trial(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.is_on_trial)
+    }
+
     /// Whether it keeps the policy at this path in force.
     pub fn keeps(&self, policy: &Path) -> bool {
         let path = policy.canonicalize().ok();

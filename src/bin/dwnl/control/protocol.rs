@@ -48,6 +48,9 @@ pub struct WatchStatus {
     pub policy: PathBuf,
     /// Whether it takes a changed policy only on request.
     pub manual: bool,
+    /// Whether a policy is on trial that was reloaded over the control socket for programs.
+    #[serde(default)]
+    pub is_on_trial: bool,
     /// What it has done; `None` if it is of an older version.
     #[serde(default)]
     pub activity: Option<WatchActivity>,

@@ -68,7 +68,7 @@ pub use status::{
     Refusals, ScheduleReport, Status, StoredReport, UnpublishedReport, WatchReport,
 };
 pub use trace::TraceReport;
-pub use trial::TrialReport;
+pub use trial::{TrialReport, trial_ends};
 
 /// A report. `--json` prints its serialization as a [`JsonObject`].
 pub trait Report: Serialize {

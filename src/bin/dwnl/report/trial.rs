@@ -6,6 +6,14 @@ use serde::Serialize;
 
 use super::Report;
 
+/// How the trial of a policy can end: that of a watch, or that of `apply --confirm`.
+pub fn trial_ends(is_of_watch: bool) -> &'static str {
+    match is_of_watch {
+        true => "`confirm` over the control socket of the watch keeps it, `rollback` ends it",
+        false => "dwnl confirm keeps it, dwnl rollback ends it",
+    }
+}
+
 /// How the trial of a policy ended.
 #[derive(Debug, Serialize)]
 pub struct TrialReport {

@@ -45,7 +45,12 @@ impl Watch {
             repairs: self.counters.repairs.done,
             last_repair: self.last_repair.clone(),
         };
-        WatchStatus { policy, manual: self.is_manual, activity: Some(activity) }
+        WatchStatus {
+            policy,
+            manual: self.is_manual,
+            is_on_trial: self.trial.is_some(),
+            activity: Some(activity),
+        }
     }
 
     fn reload_report(&self, reload: &Reload, verbose: bool) -> Report {

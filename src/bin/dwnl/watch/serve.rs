@@ -111,7 +111,6 @@ impl Watch {
             policy: self.reconciler.policy().cloned(),
             names: self.names.detached(),
             watch: self.control_status(),
-            is_on_trial: self.trial.is_some(),
         }
     }
 }

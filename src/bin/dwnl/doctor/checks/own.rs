@@ -1,7 +1,7 @@
 //! dwnl itself: the policy, the rules in force, who keeps them, and what happens at the next boot.
 
 use super::super::facts::{Facts, Own, PolicyFile};
-use crate::report::{Area, Count, Counts, Finding, Level};
+use crate::report::{Area, Count, Counts, Finding, Level, trial_ends};
 
 const AREA: Area = Area::Dwnl;
 
@@ -11,6 +11,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found = vec![policy(own)];
     found.extend(access(facts));
     found.extend(policy_warnings(own));
+    found.extend(trial(own));
     found.extend(rules(facts));
     found.extend(guard(facts));
     found.extend(gaps(own));
@@ -69,6 +70,14 @@ fn policy_warnings(own: &Own) -> Option<Finding> {
     })
 }
 
+/// The stored policy is the one of before the trial, so the kernel differs from it.
+fn trial(own: &Own) -> Option<Finding> {
+    own.is_on_trial.then(|| {
+        let summary = "a policy is on trial: unless it is confirmed, the policy of before returns";
+        Finding::new(Level::Note, (AREA, "trial"), summary, trial_ends(own.watch.is_some()))
+    })
+}
+
 fn rules(facts: &Facts) -> Option<Finding> {
     const CHECK: (Area, &str) = (AREA, "rules");
     let Some(comparison) = &facts.own.comparison else { return without_policy(facts) };
@@ -96,7 +105,10 @@ fn rules(facts: &Facts) -> Option<Finding> {
             Level::Warning,
             CHECK,
             format!("the kernel differs: {}", counts.changes("to add", "to remove")),
-            "dwnl plan shows who gains and loses access; dwnl apply repairs it",
+            match facts.own.is_on_trial {
+                true => "dwnl plan shows who gains and loses access; the trial may be the reason",
+                false => "dwnl plan shows who gains and loses access; dwnl apply repairs it",
+            },
         ),
     })
 }

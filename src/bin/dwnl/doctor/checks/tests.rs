@@ -216,6 +216,7 @@ fn dwnl_itself() {
     let unreadable = |it: &mut Facts| it.own.is_readable_by_services = Some(false);
     assert_eq!(level("", "policy_access", unreadable), Warning);
     assert_eq!(level("", "policy_warnings", |it| it.own.warning_count = 1), Warning);
+    assert_eq!(level("", "trial", |it| it.own.is_on_trial = true), Note);
     let services =
         |services| move |it: &mut Facts| (it.own.watch, it.files.services) = (None, Some(services));
     let none = Services::default();

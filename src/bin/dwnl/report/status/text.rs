@@ -11,6 +11,7 @@ use super::super::count::{Count, Thousands};
 use super::super::format::{Escaped, join_and, join_limited};
 use super::super::names::NameReport;
 use super::super::style::{ERROR, HEADING, WARNING};
+use super::super::trial_ends;
 use super::denied::write_denied;
 use super::port_table::write_ports;
 use super::{
@@ -114,8 +115,9 @@ impl Status<'_> {
 
     fn write_watch(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.is_on_trial {
-            let text = "a policy is on trial: dwnl confirm keeps it, dwnl rollback ends it";
-            line(out, "trial", text)?;
+            // Neither kind of trial begins beside the other.
+            let ends = trial_ends(self.watch.is_some());
+            line(out, "trial", &format!("a policy is on trial: {ends}"))?;
         }
         let Some(watch) = &self.watch else {
             return line(out, "watch", "none is running, so nothing repairs the rules");

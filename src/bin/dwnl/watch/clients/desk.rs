@@ -44,8 +44,6 @@ pub struct Facts {
     pub names: WatchedNames,
     /// The program itself.
     pub watch: WatchStatus,
-    /// Whether a policy is on trial.
-    pub is_on_trial: bool,
 }
 
 /// Why a request failed.
@@ -83,7 +81,7 @@ impl Desk {
         let policy = facts.policy.as_ref();
         status.file = file_report(&self.path, policy, &file);
         status.watch = Some(WatchReport::own(&facts.watch));
-        status.is_on_trial = facts.is_on_trial;
+        status.is_on_trial = facts.watch.is_on_trial;
         status.names = facts.names.reports();
         let host = policy.map(|policy| Host::read(&mut self.engine, policy)).transpose()?;
         if let Some((policy, host)) = policy.zip(host.as_ref()) {
