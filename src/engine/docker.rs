@@ -39,8 +39,8 @@ impl<'a> Reader<'a> {
         Reader { chains, last: None, discovery }
     }
 
-    /// Reads the next rule.
-    pub fn read(&mut self, chain: &Name, rule: &DumpedRule) {
+    /// Reads the next rule, and returns whether it is in one of these chains.
+    pub fn read(&mut self, chain: &Name, rule: &DumpedRule) -> bool {
         let path = self.chains.iter().copied().find(|it| it.chain == *chain);
         let version = path.and_then(|path| path.table.family.version());
         if let Some((path, version)) = path.zip(version) {
@@ -50,6 +50,7 @@ impl<'a> Reader<'a> {
             self.discovery.read_rule(path, &rule.facts(version));
         }
         self.last = path;
+        path.is_some()
     }
 }
 

@@ -136,8 +136,10 @@ impl<'a> SnapshotReader<'a> {
             let dumped =
                 self.connections[0].dump(what, family, snapshot.generation, |message| {
                     let dumped = DumpedRule::new(message.attributes());
-                    let Some((_, chain, rule)) = dumped.installed(family) else { return false };
-                    docker.read(&chain, &dumped);
+                    let Some(chain) = dumped.chain() else { return false };
+                    let is_dockers = docker.read(&chain, &dumped);
+                    let rule = dumped.installed(family, !is_dockers);
+                    let Some(rule) = rule else { return false };
                     if let Some(chain) = table.chains.get_mut(&chain) {
                         chain.rules.push(rule);
                     }

@@ -102,7 +102,8 @@ pub enum RuleContent {
     Known(Rule),
     /// Any other rule.
     Foreign {
-        /// Its expressions, in the words of `nft --debug=netlink` as far as they are known.
+        /// Its expressions, in the words of `nft --debug=netlink` as far as they are known; empty in
+        /// Docker's chains, which may have many rules: what they reveal is in [`Snapshot::docker`].
         expressions: String,
         /// The chain it jumps or goes to, if any.
         target: Option<Name>,

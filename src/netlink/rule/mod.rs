@@ -42,18 +42,22 @@ impl<'a> DumpedRule<'a> {
         DumpedRule { attributes, expressions }
     }
 
-    /// The rule with its table and chain.
-    pub fn installed(&self, family: Family) -> Option<(Name, Name, InstalledRule)> {
+    /// The name of its chain.
+    pub fn chain(&self) -> Option<Name> {
+        Some(self.attributes.clone().find(uapi::rule::CHAIN)?.string().into())
+    }
+
+    /// The rule. A foreign one is put in words only if `has_words`: that takes most of the time.
+    pub fn installed(&self, family: Family, has_words: bool) -> Option<InstalledRule> {
         let DumpedRule { attributes, expressions } = self;
-        let table = attributes.clone().find(uapi::rule::TABLE)?.string().into();
-        let chain = attributes.clone().find(uapi::rule::CHAIN)?.string().into();
         let handle = attributes.clone().find(uapi::rule::HANDLE)?.be_u64()?;
         let (packets, bytes) = count(expressions);
         let userdata =
             attributes.clone().find(uapi::rule::USERDATA).map(|userdata| userdata.payload);
         let known = decode(expressions, family, userdata);
-        let content = known.map_or_else(|| foreign::content(expressions), RuleContent::Known);
-        Some((table, chain, InstalledRule { handle, content, packets, bytes }))
+        let content =
+            known.map_or_else(|| foreign::content(expressions, has_words), RuleContent::Known);
+        Some(InstalledRule { handle, content, packets, bytes })
     }
 
     /// What is known of it, whoever wrote it.
@@ -67,7 +71,9 @@ pub(crate) fn decode_rule(
     attributes: Attributes,
     family: Family,
 ) -> Option<(Name, Name, InstalledRule)> {
-    DumpedRule::new(attributes).installed(family)
+    let rule = DumpedRule::new(attributes.clone());
+    let table = attributes.find(uapi::rule::TABLE)?.string().into();
+    Some((table, rule.chain()?, rule.installed(family, true)?))
 }
 
 /// The facts about a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.

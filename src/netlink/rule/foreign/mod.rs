@@ -10,8 +10,8 @@ use crate::model::RuleContent;
 
 pub use facts::facts;
 
-/// What is known of a rule that is not of a form that dwnl writes.
-pub fn content(expressions: &[Expression]) -> RuleContent {
+/// What is known of a rule that is not of a form that dwnl writes; its expressions only if `has_words`.
+pub fn content(expressions: &[Expression], has_words: bool) -> RuleContent {
     let target = expressions.iter().find_map(|expression| match expression {
         Expression::Verdict(VerdictCode::Jump(chain) | VerdictCode::Goto(chain)) => {
             Some(chain.as_ref().into())
@@ -19,7 +19,8 @@ pub fn content(expressions: &[Expression]) -> RuleContent {
         _ => None,
     });
     let translation = translation::translation(expressions);
-    RuleContent::Foreign { expressions: words(expressions), target, translation }
+    let expressions = if has_words { words(expressions) } else { String::new() };
+    RuleContent::Foreign { expressions, target, translation }
 }
 
 /// The expressions in the words of `nft --debug=netlink`.
