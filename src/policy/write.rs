@@ -22,26 +22,36 @@ impl Policy {
     /// Equal policies have the same text. The sources that an entry lists itself follow its named
     /// groups, as one group. Groups that no entry uses are not part of a policy.
     pub fn to_toml(&self) -> String {
-        self.write(Form::Faithful).text
+        let mut text = String::new();
+        self.write(Form::Faithful, &mut text);
+        text
     }
 
-    /// The policy as text in which no choice without a meaning is left: lists are sorted and hold
+    /// Writes [`Policy::to_toml`] piece by piece, without holding it.
+    #[cfg(feature = "state")]
+    pub(crate) fn write_toml(&self, out: &mut dyn Write) {
+        self.write(Form::Faithful, out);
+    }
+
+    /// Writes the policy as text in which no choice without a meaning is left: lists are sorted and hold
     /// nothing twice, and a group is the smallest number of ranges for its addresses.
     #[cfg(feature = "state")]
-    pub(crate) fn to_canonical_toml(&self) -> String {
-        self.write(Form::Canonical).text
+    pub(crate) fn write_canonical_toml(&self, out: &mut dyn Write) {
+        self.write(Form::Canonical, out);
     }
 
     /// What is equal if and only if [`Policy::to_toml`] is, and takes less time for many sources: they are
     /// numbers.
     #[cfg(feature = "state")]
     pub(crate) fn to_compact(&self) -> (String, Vec<u8>) {
-        let written = self.write(Form::Compact);
-        (written.text, written.numbers)
+        let mut text = String::new();
+        let numbers = self.write(Form::Compact, &mut text);
+        (text, numbers)
     }
 
-    fn write(&self, form: Form) -> Text {
-        let mut text = Text { text: String::new(), form, numbers: Vec::new() };
+    /// Returns the sources that the form leaves out of the text.
+    fn write(&self, form: Form, out: &mut dyn Write) -> Vec<u8> {
+        let mut text = Text { out, is_empty: true, form, numbers: Vec::new() };
         text.sources(self);
         for entry in &self.deny {
             let lists_ports = match form {
@@ -60,7 +70,7 @@ impl Policy {
         text.revoke(self.revoke);
         text.log(self.log);
         text.schedule(self);
-        text
+        text.numbers
     }
 }
 
@@ -78,14 +88,16 @@ enum Form {
 }
 
 /// TOML that grows by one line after the other.
-struct Text {
-    text: String,
+struct Text<'w> {
+    out: &'w mut dyn Write,
+    /// Whether nothing is written yet.
+    is_empty: bool,
     form: Form,
     /// The sources, if the form leaves them out of the text.
     numbers: Vec<u8>,
 }
 
-impl Text {
+impl Text<'_> {
     fn sources(&mut self, policy: &Policy) {
         let named: BTreeMap<&Name, &Group> =
             policy.groups().filter_map(|group| Some((group.name()?, group))).collect();
@@ -94,7 +106,7 @@ impl Text {
         }
         self.header("[sources]");
         for (name, group) in named {
-            let values = self.sources_of(&[group]).into_iter().chain(dns_names(group));
+            let values = self.sources_of(vec![group]).chain(dns_names(group));
             self.values(&name.as_ref().to_toml_key(), values);
         }
     }
@@ -228,12 +240,12 @@ impl Text {
     fn groups(&mut self, key: &str, groups: &[Group]) {
         let names = groups.iter().filter_map(Group::name).map(|name| quoted(name));
         let own: Vec<&Group> = groups.iter().filter(|group| group.name().is_none()).collect();
-        let sources = self.sources_of(&own);
+        let sources = self.sources_of(own.clone());
         self.values(key, names.chain(sources).chain(own.into_iter().flat_map(dns_names)));
     }
 
     fn header(&mut self, header: &str) {
-        let separator = if self.text.is_empty() { "" } else { "\n" };
+        let separator = if self.is_empty { "" } else { "\n" };
         self.line(format_args!("{separator}{header}"));
     }
 
@@ -248,15 +260,17 @@ impl Text {
 
     /// The sources that groups list, without the addresses that were found for names. None if they are kept
     /// as numbers: their count, and for each its IP version, its form and its ends.
-    fn sources_of(&mut self, groups: &[&Group]) -> Vec<String> {
-        let listed = groups.iter().flat_map(|group| group.sources()).filter_map(listed_addresses);
+    fn sources_of<'a>(&mut self, groups: Vec<&'a Group>) -> Box<dyn Iterator<Item = String> + 'a> {
+        let listed =
+            groups.into_iter().flat_map(|group| group.sources()).filter_map(listed_addresses);
+        let text = |source: AddressSpec| quoted(&source.to_string());
         match self.form {
-            Form::Faithful => listed.map(|source| quoted(&source.to_string())).collect(),
-            Form::Canonical => merged(listed).map(|source| quoted(&source.to_string())).collect(),
+            Form::Faithful => Box::new(listed.map(text)),
+            Form::Canonical => Box::new(merged(listed).map(text)),
             Form::Compact => {
                 self.numbers.extend((listed.clone().count() as u64).to_le_bytes());
                 listed.for_each(|addresses| put_numbers(&mut self.numbers, addresses));
-                Vec::new()
+                Box::new(std::iter::empty())
             }
         }
     }
@@ -289,8 +303,9 @@ impl Text {
     }
 
     fn line(&mut self, line: impl Display) {
-        // Writing to a string does not fail.
-        let _ = writeln!(self.text, "{line}");
+        self.is_empty = false;
+        // What can fail remembers its error itself.
+        let _ = writeln!(self.out, "{line}");
     }
 }
 

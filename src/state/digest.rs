@@ -3,6 +3,8 @@
 //! Both are SHA-256, written as `sha256:` and 64 hexadecimal digits. Their input begins with a line that
 //! names its form, so that another form has other digests.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use super::hex;
@@ -15,10 +17,9 @@ use crate::Policy;
 /// a list, on how the addresses of a group are divided into networks and ranges, on groups that no entry
 /// uses, and on what was looked up: addresses of names and ports of containers.
 pub fn policy_digest(policy: &Policy) -> String {
-    let mut hash = Sha256::new();
-    hash.update(b"dwnl policy 1\n");
-    hash.update(policy.to_canonical_toml());
-    text(hash)
+    let mut hash = Hashed(Sha256::new_with_prefix(b"dwnl policy 1\n"));
+    policy.write_canonical_toml(&mut hash);
+    text(hash.0)
 }
 
 /// The digest of the files that a policy is read from: pass it what [`LoadedPolicy::load_observed`] passes
@@ -39,6 +40,16 @@ impl SourceDigest {
     /// The digest; `None` if not even the policy could be read.
     pub fn finish(self) -> Option<String> {
         self.0.map(text)
+    }
+}
+
+/// The hash of what is written.
+pub(super) struct Hashed(pub Sha256);
+
+impl fmt::Write for Hashed {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text);
+        Ok(())
     }
 }
 
@@ -108,7 +119,9 @@ mod tests {
     #[test]
     fn the_canonical_text_is_a_policy_with_the_same_digest() {
         let policy = Policy::parse(POLICY, "policy.toml", Path::new("")).expect("a policy");
-        for text in [policy.to_canonical_toml(), policy.to_toml()] {
+        let mut canonical = String::new();
+        policy.write_canonical_toml(&mut canonical);
+        for text in [canonical, policy.to_toml()] {
             assert_eq!(digest(&text), policy_digest(&policy), "{text}");
         }
     }

@@ -10,6 +10,7 @@ mod error;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod metadata;
+mod new_policy;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::policy::Diagnostics;
 
 pub use digest::{SourceDigest, policy_digest};
 pub use error::StateError;
+pub use new_policy::NewPolicy;
 
 /// The maximum size of a stored policy in bytes: 256 MiB.
 pub const STATE_MAX: usize = 256 << 20;
@@ -59,20 +61,6 @@ pub struct Metadata {
 }
 
 impl StoredPolicy {
-    /// A policy to store.
-    ///
-    /// # Errors
-    /// [`StateError::TooLarge`].
-    pub fn new(policy: &Policy, metadata: Metadata) -> Result<StoredPolicy, StateError> {
-        let policy = policy.to_toml();
-        let text = seal(&format!("{metadata}\n{policy}"));
-        if text.len() > STATE_MAX {
-            return Err(StateError::TooLarge);
-        }
-        let policy = text.len() - policy.len();
-        Ok(StoredPolicy { metadata, text, policy })
-    }
-
     /// Checks stored bytes.
     ///
     /// # Errors
@@ -129,9 +117,9 @@ impl Metadata {
     }
 }
 
-/// The body with the first line before it.
-fn seal(body: &str) -> String {
-    format!("{MAGIC}{VERSION} sha256:{} {}\n{body}", hash(body), body.len())
+/// The line before a body of this hash and length.
+fn first_line(hash: &[u8], length: usize) -> String {
+    format!("{MAGIC}{VERSION} sha256:{} {length}\n", hex(hash))
 }
 
 /// The text behind the first line, if it is what that says.

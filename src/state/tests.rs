@@ -20,7 +20,12 @@ fn stored() -> Vec<u8> {
     let policy = Policy::parse("[[allow]]\nports = [\"443/tcp\"]\n", "p", Path::new(""));
     let policy = policy.expect("a policy");
     let metadata = metadata("/etc/dwnl/policy.toml", 1_764_226_400);
-    StoredPolicy::new(&policy, metadata).expect("a small policy").as_bytes().to_vec()
+    NewPolicy::new(&policy, metadata).expect("a small policy").to_bytes()
+}
+
+/// The body with the first line before it.
+fn seal(body: &str) -> String {
+    first_line(&Sha256::digest(body), body.len()) + body
 }
 
 proptest! {
@@ -29,9 +34,11 @@ proptest! {
         policy in policy(), source in any::<String>(), seconds in any::<u64>(),
     ) {
         let metadata = metadata(&source, seconds >> 16);
-        let stored = StoredPolicy::new(&policy, metadata.clone()).expect("a small policy");
+        let new = NewPolicy::new(&policy, metadata.clone()).expect("a small policy");
+        prop_assert_eq!(new.metadata(), &metadata);
+        let stored = decode(&new.to_bytes()).expect("a stored policy");
         prop_assert_eq!(stored.metadata(), &metadata);
-        prop_assert_eq!(&decode(stored.as_bytes()).expect("a stored policy"), &stored);
+        prop_assert_eq!(stored.as_bytes(), new.to_bytes());
         prop_assert_eq!(stored.policy_text(), policy.to_toml());
         let policy = stored.policy("policy.applied").expect("a policy");
         prop_assert_eq!(stored.policy_text(), policy.to_toml());
@@ -45,6 +52,10 @@ proptest! {
         let read = read.expect("a policy");
         prop_assert_eq!(fingerprint(&first), fingerprint(&read));
         let is_same = first.to_toml() == second.to_toml();
+        let bytes = |policy| NewPolicy::new(policy, metadata("p", 0)).expect("a small policy");
+        let stored = decode(&bytes(&first).to_bytes()).expect("a stored policy");
+        prop_assert!(bytes(&read).is_stored_as(&stored));
+        prop_assert_eq!(bytes(&second).is_stored_as(&stored), is_same);
         prop_assert_eq!(fingerprint(&first) == fingerprint(&second), is_same);
     }
 

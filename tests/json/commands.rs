@@ -9,7 +9,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use dwnl::Policy;
-use dwnl::state::{Metadata, StoredPolicy};
+use dwnl::state::{Metadata, NewPolicy};
 
 use super::checker::Checker;
 use super::explain::explain;
@@ -173,9 +173,10 @@ fn status(checker: &mut Checker, host: &Namespace) {
     }
     // Who has logged in is not known everywhere.
     let metadata = Metadata::new(Path::new(&file), "apply", SystemTime::now(), 0);
-    let stored = StoredPolicy::new(&Policy::default(), metadata.with_login_uid(Some(1000)));
+    let empty = Policy::default();
+    let stored = NewPolicy::new(&empty, metadata.with_login_uid(Some(1000)));
     let stored = stored.expect("a small policy");
-    fs::write(directory.path().join("policy.applied"), stored.as_bytes()).expect("to write");
+    fs::write(directory.path().join("policy.applied"), stored.to_bytes()).expect("to write");
     checker.expect("status", &run("status"));
     let host = Namespace::new();
     let docker = DOCKER.split_once("table ip docker-bridges").expect("a second table").0;

@@ -2,7 +2,7 @@
 //! through a link.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -113,25 +113,29 @@ impl Directory {
     /// Replaces a file by another one that every user may read: a reader finds the old content or the
     /// new one. What has the name is replaced itself, also if it is a link.
     pub fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        self.exchange(name, content, |_| Ok(()))
+        self.exchange(name, |file| file.write_all(content), |_| Ok(()))
     }
 
     /// [`Directory::replace`] for a file that has to survive a loss of power, the old content or the new
-    /// one.
-    pub fn replace_durably(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        self.exchange(name, content, |file| file.sync_all())?;
+    /// one. `write` writes the content.
+    pub fn replace_durably(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.exchange(name, write, |file| file.sync_all())?;
         Ok(fsync(&self.directory)?)
     }
 
     fn exchange(
         &self,
         name: &str,
-        content: &[u8],
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
         sync: impl FnOnce(&File) -> io::Result<()>,
     ) -> io::Result<()> {
         let new = format!(".{name}.new");
         let file = self.create(&new)?;
-        let written = fill(file, content)
+        let written = fill(file, write)
             .and_then(|file| sync(&file))
             .and_then(|()| Ok(renameat(&self.directory, new.as_str(), &self.directory, name)?));
         if written.is_err() {
@@ -157,9 +161,10 @@ impl Directory {
 }
 
 /// Writes the content, for every user to read.
-fn fill(file: OwnedFd, content: &[u8]) -> io::Result<File> {
-    let mut file = File::from(file);
-    file.write_all(content)?;
+fn fill(file: OwnedFd, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<File> {
+    let mut file = BufWriter::new(File::from(file));
+    write(&mut file)?;
+    let file = file.into_inner()?;
     let readable = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
     fchmod(file.as_fd(), readable)?;
     Ok(file)

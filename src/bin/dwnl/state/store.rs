@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use dwnl::Policy;
 use dwnl::engine::KnownSets;
 use dwnl::policy::Diagnostics;
-use dwnl::state::{Metadata, STATE_MAX, StateError, StoredPolicy, fingerprint};
+use dwnl::state::{Metadata, NewPolicy, STATE_MAX, StateError, StoredPolicy, fingerprint};
 use nix::fcntl::Flock;
 use nix::unistd::getuid;
 
@@ -140,21 +140,22 @@ impl Store {
             return Ok(());
         }
         let metadata = Metadata::new(&source, command, SystemTime::now(), getuid().as_raw());
-        let new = StoredPolicy::new(policy, metadata.with_login_uid(login_uid()));
+        let new = NewPolicy::new(policy, metadata.with_login_uid(login_uid()));
         let new = new.map_err(|error| self.invalid(APPLIED, error))?;
         let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
         // A damaged file is replaced, and does not become the previous policy.
         if let Some(old) = self.applied().unwrap_or_default() {
-            let is_same = old.policy_text() == new.policy_text();
+            let is_same = new.is_stored_as(&old);
             if is_same && old.metadata().source == new.metadata().source {
                 self.stamp(&fingerprint, &source);
                 return Ok(());
             }
             if !is_same {
-                self.write(PREVIOUS, &old)?;
+                self.write_file(PREVIOUS, old.as_bytes())?;
             }
         }
-        self.write(APPLIED, &new)?;
+        let written = self.directory.replace_durably(APPLIED, |file| new.write_to(file));
+        written.map_err(|error| self.io(APPLIED, error))?;
         self.stamp(&fingerprint, &source);
         Ok(())
     }
@@ -238,10 +239,6 @@ impl Store {
         stored.map_err(|error| self.invalid(name, error))
     }
 
-    fn write(&self, name: &str, stored: &StoredPolicy) -> Result<(), StoreError> {
-        self.write_file(name, stored.as_bytes())
-    }
-
     /// The content of a file of at most `max` bytes; `None` if there is none.
     pub(super) fn read_file(&self, name: &str, max: usize) -> Result<Option<Vec<u8>>, StoreError> {
         self.directory.read(name, max).map_err(|error| self.io(name, error))
@@ -249,7 +246,8 @@ impl Store {
 
     /// Replaces a file.
     pub(super) fn write_file(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
-        self.directory.replace_durably(name, content).map_err(|error| self.io(name, error))
+        let written = self.directory.replace_durably(name, |file| file.write_all(content));
+        written.map_err(|error| self.io(name, error))
     }
 
     fn path(&self, name: &str) -> PathBuf {
