@@ -96,12 +96,17 @@ fn docker_rules(size: usize) -> String {
     text + "COMMIT\n"
 }
 
-/// The kernel's own time for listing the rules of Docker's chain in `ip nat`, in the namespace of
-/// the calling thread.
+/// The kernel's own time for listing the rules of Docker's chains in `ip nat`, which has the ports, and in
+/// `ip filter`, which has the bridges and routed networks, in the namespace of the calling thread.
 fn list_rules(size: usize) -> Result<Duration> {
+    Ok(list_chain(b"nat\0", size + 1)? + list_chain(b"filter\0", size)?)
+}
+
+/// The time for one chain `DOCKER`, which has this many rules.
+fn list_chain(table: &[u8], expected: usize) -> Result<Duration> {
     let socket = netlink_socket()?;
     settle()?;
-    let names = [attribute(1, b"nat\0"), attribute(2, b"DOCKER\0")].concat();
+    let names = [attribute(1, table), attribute(2, b"DOCKER\0")].concat();
     let kind = (libc::NFNL_SUBSYS_NFTABLES << 8 | libc::NFT_MSG_GETRULE) as u16;
     let request = encode(kind, libc::NLM_F_DUMP, [libc::NFPROTO_IPV4 as u8, 0, 0, 0], &names);
     let (mut buffer, mut rules) = (vec![0; 1 << 16], 0);
@@ -116,7 +121,7 @@ fn list_rules(size: usize) -> Result<Duration> {
         }
     }
     let elapsed = start.elapsed();
-    ensure!(rules == size + 1, "Docker's chain has {rules} rules");
+    ensure!(rules == expected, "Docker's chain has {rules} rules");
     Ok(elapsed)
 }
 
