@@ -1,7 +1,7 @@
 //! Addresses and networks as iptables prints them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
 
@@ -21,12 +21,49 @@ pub(super) struct AddressText(pub IpAddr);
 impl fmt::Display for AddressText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            IpAddr::V4(address) => f.write_str(DottedDecimals::of(address).as_str()),
             IpAddr::V6(address) if is_ipv4_compatible(address) => {
                 let [.., a, b, c, d] = address.octets();
                 write!(f, "::{a}.{b}.{c}.{d}")
             }
             address => write!(f, "{address}"),
         }
+    }
+}
+
+/// An IPv4 address as text, in a fraction of the time that Rust's `Display` takes: there may be a million.
+struct DottedDecimals {
+    bytes: [u8; "255.255.255.255".len()],
+    length: usize,
+}
+
+impl DottedDecimals {
+    fn of(address: Ipv4Addr) -> DottedDecimals {
+        let mut text = DottedDecimals { bytes: [0; 15], length: 0 };
+        for (index, number) in address.octets().into_iter().enumerate() {
+            if index > 0 {
+                text.push(b'.');
+            }
+            if number >= 100 {
+                text.push(b'0' + number / 100);
+            }
+            if number >= 10 {
+                text.push(b'0' + number / 10 % 10);
+            }
+            text.push(b'0' + number % 10);
+        }
+        text
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(next) = self.bytes.get_mut(self.length) {
+            *next = byte;
+            self.length += 1;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|it| str::from_utf8(it).ok()).unwrap_or_default()
     }
 }
 
@@ -41,6 +78,14 @@ mod tests {
 
     fn text(network: &str) -> String {
         NetworkText(&network.parse().expect("a network")).to_string()
+    }
+
+    #[test]
+    fn every_number_prints_as_rust_prints_it() {
+        for number in 0..=u8::MAX {
+            let address = Ipv4Addr::new(number, 255 - number, 0, number);
+            assert_eq!(AddressText(address.into()).to_string(), address.to_string());
+        }
     }
 
     #[test]

@@ -51,7 +51,8 @@ impl Policy {
 
     /// Returns the sources that the form leaves out of the text.
     fn write(&self, form: Form, out: &mut dyn Write) -> Vec<u8> {
-        let mut text = Text { out, is_empty: true, form, numbers: Vec::new() };
+        let buffer = String::with_capacity(2 * BUFFERED);
+        let mut text = Text { out, buffer, is_empty: true, form, numbers: Vec::new() };
         text.sources(self);
         for entry in &self.deny {
             let lists_ports = match form {
@@ -70,6 +71,7 @@ impl Policy {
         text.revoke(self.revoke);
         text.log(self.log);
         text.schedule(self);
+        text.flush();
         text.numbers
     }
 }
@@ -87,9 +89,14 @@ enum Form {
     Compact,
 }
 
+/// How many bytes are written at once.
+const BUFFERED: usize = 16 << 10;
+
 /// TOML that grows by one line after the other.
 struct Text<'w> {
     out: &'w mut dyn Write,
+    /// What is not written yet.
+    buffer: String,
     /// Whether nothing is written yet.
     is_empty: bool,
     form: Form,
@@ -263,7 +270,8 @@ impl Text<'_> {
     fn sources_of<'a>(&mut self, groups: Vec<&'a Group>) -> Box<dyn Iterator<Item = String> + 'a> {
         let listed =
             groups.into_iter().flat_map(|group| group.sources()).filter_map(listed_addresses);
-        let text = |source: AddressSpec| quoted(&source.to_string());
+        // They have no character to escape.
+        let text = |source: AddressSpec| format!("\"{source}\"");
         match self.form {
             Form::Faithful => Box::new(listed.map(text)),
             Form::Canonical => Box::new(merged(listed).map(text)),
@@ -304,8 +312,17 @@ impl Text<'_> {
 
     fn line(&mut self, line: impl Display) {
         self.is_empty = false;
+        // Writing to a string does not fail.
+        let _ = writeln!(self.buffer, "{line}");
+        if self.buffer.len() >= BUFFERED {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
         // What can fail remembers its error itself.
-        let _ = writeln!(self.out, "{line}");
+        let _ = self.out.write_str(&self.buffer);
+        self.buffer.clear();
     }
 }
 

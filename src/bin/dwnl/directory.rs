@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, open, openat, renameat};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, open, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{UnlinkatFlags, fsync, geteuid, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, geteuid, linkat, unlinkat};
 
 /// The flags for every file: neither links nor FIFOs without a reader are waited for or followed.
 const SAFE: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
@@ -127,6 +127,14 @@ impl Directory {
         Ok(fsync(&self.directory)?)
     }
 
+    /// Gives a file a second name, in place of what has it. Later changes of one name do not touch the other.
+    pub fn link(&self, name: &str, second: &str) -> io::Result<()> {
+        let new = format!(".{second}.new");
+        self.remove_left(&new)?;
+        linkat(&self.directory, name, &self.directory, new.as_str(), AtFlags::empty())?;
+        Ok(renameat(&self.directory, new.as_str(), &self.directory, second)?)
+    }
+
     fn exchange(
         &self,
         name: &str,
@@ -145,17 +153,20 @@ impl Directory {
         written
     }
 
-    /// Creates a file. What has the name is from a program that was killed, or from a user who may
-    /// write to the directory; it is removed and not opened.
+    /// Creates a file.
     fn create(&self, name: &str) -> io::Result<OwnedFd> {
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | SAFE;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        match openat(&self.directory, name, flags, mode) {
-            Err(Errno::EEXIST) => {
-                unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir)?;
-                Ok(openat(&self.directory, name, flags, mode)?)
-            }
-            file => Ok(file?),
+        self.remove_left(name)?;
+        Ok(openat(&self.directory, name, flags, mode)?)
+    }
+
+    /// Removes what has the name of a new file, and does not open it: it is from a program that was killed,
+    /// or from a user who may write to the directory.
+    fn remove_left(&self, name: &str) -> io::Result<()> {
+        match unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The stored policies: `policy.applied` is the policy in force, `policy.previous` the one before its
 //! last change.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -40,6 +41,18 @@ const NO_LOGIN: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Store {
     directory: Directory,
+}
+
+/// The fingerprint of a policy may be another one in each version.
+const VERSION: &[u8] = concat!(env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+
+/// By which a touched file is known: its inode, size and time of change.
+type FileNumbers = [[u8; 8]; 4];
+
+/// What the stored policy is.
+struct Stamp {
+    fingerprint: [u8; 32],
+    source: PathBuf,
 }
 
 /// Why the state cannot be read or written.
@@ -136,22 +149,31 @@ impl Store {
         let source = std::path::absolute(source).ok().filter(|_| source != Path::new("-"));
         let source = source.unwrap_or_else(|| "-".into());
         let fingerprint = fingerprint(policy);
-        if self.is_stamped(&fingerprint, &source) {
+        if self.stamped().is_some_and(|it| it.fingerprint == fingerprint && it.source == source) {
             return Ok(());
         }
         let metadata = Metadata::new(&source, command, SystemTime::now(), getuid().as_raw());
         let new = NewPolicy::new(policy, metadata.with_login_uid(login_uid()));
         let new = new.map_err(|error| self.invalid(APPLIED, error))?;
         let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
-        // A damaged file is replaced, and does not become the previous policy.
-        if let Some(old) = self.applied().unwrap_or_default() {
-            let is_same = new.is_stored_as(&old);
-            if is_same && old.metadata().source == new.metadata().source {
-                self.stamp(&fingerprint, &source);
-                return Ok(());
+        match self.stamped() {
+            Some(known) if known.fingerprint == fingerprint => {}
+            Some(_) => {
+                let linked = self.directory.link(APPLIED, PREVIOUS);
+                linked.map_err(|error| self.io(PREVIOUS, error))?;
             }
-            if !is_same {
-                self.write_file(PREVIOUS, old.as_bytes())?;
+            None => {
+                // A damaged file is replaced, and does not become the previous policy.
+                if let Some(old) = self.applied().unwrap_or_default() {
+                    let is_same = new.is_stored_as(&old);
+                    if is_same && old.metadata().source == new.metadata().source {
+                        self.stamp(&fingerprint, &source);
+                        return Ok(());
+                    }
+                    if !is_same {
+                        self.write_file(PREVIOUS, old.as_bytes())?;
+                    }
+                }
             }
         }
         let written = self.directory.replace_durably(APPLIED, |file| new.write_to(file));
@@ -160,12 +182,16 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the stored policy is this one from this source, as far as can be told without reading it: it
-    /// was when the stamp was written, and nobody has touched the file since.
-    fn is_stamped(&self, fingerprint: &[u8; 32], source: &Path) -> bool {
-        let expected = self.stamp_of(fingerprint, source);
-        let stamp = self.directory.read_own(STAMP, STAMP_MAX).ok().flatten();
-        stamp.is_some() && stamp == expected
+    /// What the stored policy is, as far as can be told without reading it: it was when the stamp was
+    /// written, and nobody has touched the file since.
+    fn stamped(&self) -> Option<Stamp> {
+        let bytes = self.directory.read_own(STAMP, STAMP_MAX).ok().flatten()?;
+        let (fingerprint, rest) = bytes.split_first_chunk::<32>()?;
+        let source = rest.get(size_of::<FileNumbers>()..)?.strip_prefix(VERSION)?;
+        let source = PathBuf::from(OsStr::from_bytes(source));
+        let stamp = Stamp { fingerprint: *fingerprint, source };
+        let is_untouched = self.stamp_of(fingerprint, &stamp.source).is_some_and(|it| it == bytes);
+        is_untouched.then_some(stamp)
     }
 
     /// Notes that the stored policy is this one from this source. Without the note it is read again.
@@ -180,8 +206,9 @@ impl Store {
         let file = fs::symlink_metadata(self.path(APPLIED)).ok()?;
         let size = file.size().cast_signed();
         let numbers = [file.ino().cast_signed(), size, file.ctime(), file.ctime_nsec()];
-        let numbers = numbers.map(i64::to_le_bytes);
-        Some([fingerprint, numbers.as_flattened(), source.as_os_str().as_bytes()].concat())
+        let numbers: FileNumbers = numbers.map(i64::to_le_bytes);
+        let source = source.as_os_str().as_bytes();
+        Some([fingerprint, numbers.as_flattened(), VERSION, source].concat())
     }
 
     /// When a file was written last; `None` if there is none.
