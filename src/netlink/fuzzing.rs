@@ -2,8 +2,9 @@
 
 #![allow(clippy::missing_panics_doc, clippy::panic)]
 
-use super::attribute::Attributes;
+use super::attribute::{Attributes, put_nested};
 use super::message::{Message, Messages};
+use super::port_map::{DumpedTargets, decode_map, put_target};
 use super::rule::{Expression, read_expressions};
 use super::{
     BEGIN_SEQUENCE, Batch, DumpedElements, DumpedKernelElements, Refused, decode_address,
@@ -29,13 +30,17 @@ pub fn rule(data: &[u8]) {
 pub fn object(data: &[u8]) {
     let [what, kind, attributes @ ..] = data else { return };
     let attributes = Attributes::new(attributes);
-    match what % 7 {
+    match what % 8 {
         0 => drop(decode_table(attributes)),
         1 => drop(decode_chain(attributes)),
-        2 => drop((decode_set(attributes.clone()), is_anonymous(attributes))),
+        2 => {
+            drop((decode_set(attributes.clone()), decode_map(attributes.clone())));
+            let _ = is_anonymous(attributes);
+        }
         3 => drop(decode_generation(attributes)),
         4 => check_elements(attributes, *kind),
         5 => check_kernel_set(attributes),
+        7 => check_targets(attributes),
         _ => read_refused(attributes, *kind),
     }
 }
@@ -120,6 +125,26 @@ fn read_refused(attributes: Attributes, kind: u8) {
     let mut refused = Vec::new();
     decode_refused(attributes, set, &mut refused);
     assert!(refused.iter().all(|it| matches!(it, Refused::Port(_)) == set.version.is_none()));
+}
+
+/// Elements of a map are sorted, and none is reversed or overlaps another. They are read back as they are
+/// written.
+fn check_targets(attributes: Attributes) {
+    let read = |attributes: Attributes| {
+        let mut dumped = DumpedTargets::default();
+        dumped.read(attributes).and_then(|()| dumped.into_targets())
+    };
+    let Some(targets) = read(attributes) else { return };
+    assert!(targets.iter().all(|target| target.first <= target.last), "{targets:?}");
+    assert!(targets.windows(2).all(|pair| pair[0].last < pair[1].first), "{targets:?}");
+    let mut written = Vec::new();
+    put_nested(&mut written, uapi::element_list::ELEMENTS | uapi::NESTED, |bytes| {
+        targets.iter().for_each(|target| put_target(bytes, target));
+    });
+    // The length of an attribute has sixteen bits.
+    if written.len() <= usize::from(u16::MAX) {
+        assert_eq!(read(Attributes::new(&written)), Some(targets));
+    }
 }
 
 /// Elements are sorted, and none is reversed or overlaps another.
