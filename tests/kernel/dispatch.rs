@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::support::{
-    Answer, Namespace, Topology, apply, dwnl, plan, saved, state, state_of, tcp, tcp_echo,
+    Answer, Namespace, Topology, UNGUARDED, apply, dwnl, plan, saved, state, state_of, tcp,
+    tcp_echo,
 };
 
 const TABLE: [&str; 3] = ["table", "inet", "dwnl"];
@@ -26,9 +27,6 @@ fn scattered(number: usize) -> String {
            [[allow]]\nports = ['20050-20150']\nhours = ['08:00-17:00']\nfrom = ['198.51.100.0/24']\n\
            [[allow]]\nports = ['65535', '1']\n"
 }
-
-/// The end of a policy without the guard.
-const UNGUARDED: &str = "[guard]\nenabled = false\n";
 
 /// Entries that deny ports, which a map leads to as well.
 fn denied(number: usize) -> String {

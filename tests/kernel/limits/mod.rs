@@ -9,7 +9,7 @@ mod reloads;
 mod reports;
 mod site;
 
-use super::support::Topology;
+use super::support::{Topology, entries_for_other_ports};
 use site::Site;
 
 const BOTH: [(&str, &str); 2] =
@@ -29,6 +29,23 @@ fn a_burst_is_admitted_and_no_more() {
         site.expect(source, target, 7, 7);
         site.apply(&entry("limit = '4/day per source'"));
         site.expect(source, target, 7, 4);
+        site.expect(source, target, 2, 0);
+        site.apply("");
+    }
+}
+
+#[test]
+fn limits_hold_where_a_map_leads_to_them() {
+    let mut site = Site::new();
+    let others = entries_for_other_ports();
+    for (source, target) in BOTH {
+        site.apply(&(entry("limit = '4/day per source'") + &others));
+        let maps = site.topology.host.run(&["nft", "list", "maps"]);
+        assert!(maps.contains("8080 : goto allowed-web.8080-udp"), "{maps}");
+        site.expect(source, target, 7, 4);
+        site.expect(source, target, 2, 0);
+        // The other form of the rules is of the same limit, which is used up.
+        site.apply(&entry("limit = '4/day per source'"));
         site.expect(source, target, 2, 0);
         site.apply("");
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use dwnl::policy::{Moment, Policy};
 
-use super::super::support::{Random, apply, dwnl, plan, wait_for};
+use super::super::support::{Random, apply, dwnl, entries_for_other_ports, plan, wait_for};
 use super::SEED;
 use super::model::{PORTS, Packet, source};
 use super::range::{PUBLISHED, Range};
@@ -68,8 +68,10 @@ fn the_kernel_decides_as_the_policy_does() {
     let mut range = Range::new(&PUBLISHED);
     let mut random = Random::new(SEED);
     let (mut open, mut closed) = (0, 0);
-    for _ in 0..POLICIES {
-        let text = random_policy(&mut random);
+    for number in 0..POLICIES {
+        // In every second one a map leads to the rules.
+        let others = if number % 2 == 0 { String::new() } else { entries_for_other_ports() };
+        let text = random_policy(&mut random) + &others;
         let policy = Policy::parse(&text, "p", Path::new("")).expect("a policy");
         apply(&range.topology.host, &text);
         assert_eq!(plan(&range.topology.host, &text)["has_changes"], false, "{text}");
