@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use dwnl::access::{AccessChange, AccessDiff, Addresses, EntryChange, Permit};
-use dwnl::model::IpVersion;
+use dwnl::model::{IpVersion, Ports, Protocol};
 use dwnl::schedule_of_set;
 
 use super::super::count::{Count, Thousands};
@@ -57,6 +57,10 @@ pub fn protection(diff: &AccessDiff, tense: Tense) -> Vec<String> {
 fn enforcement(diff: &AccessDiff, tense: Tense) -> Option<String> {
     let verb = |planned: &'static str, done| if tense == Tense::Planned { planned } else { done };
     match (diff.before.is_enforced, diff.after.is_enforced) {
+        (false, true) if admits_everyone(&diff.changes) => {
+            let keeps = verb("keeps", "kept");
+            Some(format!("everyone {keeps} access to the ports that Docker publishes, by:"))
+        }
         (false, true) => {
             let except = if diff.changes.is_empty() { "" } else { ", except:" };
             let loses = verb("loses", "lost");
@@ -68,6 +72,21 @@ fn enforcement(diff: &AccessDiff, tense: Tense) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether the entries admit everyone to every port without a condition.
+fn admits_everyone(changes: &[AccessChange]) -> bool {
+    let is_open = |change: &&AccessChange| {
+        let has_conditions =
+            change.in_interface.is_some() || !change.to.is_empty() || !change.times.is_empty();
+        change.is_gain && !has_conditions && change.sources.is_everyone()
+    };
+    let open: Vec<&Ports> =
+        changes.iter().filter(is_open).flat_map(|change| &change.ports).collect();
+    Protocol::ALL.into_iter().all(|protocol| {
+        let mut of_protocol = open.iter().filter(|it| it.protocol() == protocol);
+        of_protocol.any(|it| (it.first(), it.last()) == (1, u16::MAX))
+    })
 }
 
 /// `web 443/tcp, 443/udp through eth1 to 203.0.113.5 on mon-fri, 08:00-18:00 (UTC)`, and with `has_kind` ` (new entry)`.

@@ -56,6 +56,19 @@ fn the_first_apply_lists_who_keeps_access() {
 }
 
 #[test]
+fn who_blocks_nothing_is_not_told_that_everyone_lost_access() {
+    let text_of = |policy: &str| text(&report(&Access::default(), policy, Tense::Planned, false));
+    let every = "[[allow]]\nports = [\"1-65535\", \"1-65535/udp\", \"1-65535/sctp\"]\n";
+    assert!(text_of(every).starts_with(
+        "everyone keeps access to the ports that Docker publishes, by:\n  1-65535/tcp"
+    ));
+    let but_one = format!("{every}[[deny]]\nfrom = [\"192.0.2.1\"]\n");
+    for other in [but_one, every.replace(", \"1-65535/sctp\"", ""), web(&OLD)] {
+        assert!(text_of(&other).starts_with("- everyone loses access"), "{other}");
+    }
+}
+
+#[test]
 fn nothing_is_reported_if_the_kernel_is_up_to_date() {
     let report = AccessReport::new(&outcome(Vec::new(), 1), Tense::Done, false);
     assert_eq!(text(&report), "");
