@@ -56,7 +56,7 @@ pub const TABLES: [Table; 10] = [
         title: "Published ports that no entry has",
         explanation: "`dwnl apply` of ten sources with the guard, on a host whose Docker publishes \
                       these ports, each with its rules in `nat` and `filter`. The *floor* is the \
-                      kernel's own time for listing Docker's chain of `nat`. In parentheses: \
+                      kernel's own time for listing Docker's chains `DOCKER`. In parentheses: \
                       relative to the first apply.",
         base: Figure::PublishedFirst,
         columns: &[
