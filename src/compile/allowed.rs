@@ -46,6 +46,14 @@ impl Judge<'_> {
         }
     }
 
+    /// How many rules for ports become maps.
+    fn rules_min(self) -> usize {
+        match self {
+            Judge::Guard(_) => dispatch::RULES_MIN,
+            Judge::Mark(_) => dispatch::UNGUARDED_RULES_MIN,
+        }
+    }
+
     fn chain(self) -> (&'static str, Option<BaseChain<'static>>) {
         match self {
             Judge::Guard(_) => (ALLOWED, None),
@@ -73,10 +81,11 @@ impl Allowed {
     /// What the policy allows, of those that are outside.
     pub fn of(policy: &Policy, large: &SetGroups, judge: Judge) -> Allowed {
         let allowing = allowing_units(policy, large, judge);
-        let allowing = Dispatch::of(&allowing, Kind::Allowing, None);
+        let min = judge.rules_min();
+        let allowing = Dispatch::of(&allowing, Kind::Allowing, None, min);
         let denying = denying_units(policy, large);
         let to_admitted = rule([], goto(ADMITTED));
-        let denying = Dispatch::of(&denying, Kind::Denying, Some(to_admitted.clone()));
+        let denying = Dispatch::of(&denying, Kind::Denying, Some(to_admitted.clone()), min);
 
         let mut admitted = judge.by_hand(GrantAction::Allow);
         match &allowing {

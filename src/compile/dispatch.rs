@@ -21,6 +21,8 @@ use crate::policy::Entry;
 /// Minimum number of rules with a condition on the port for which there is a map instead. Fewer are easier to
 /// read, and cost a new flow little.
 pub(super) const RULES_MIN: usize = 32;
+/// The same without the guard, where `iptables -S` is the only place that shows who is allowed.
+pub(super) const UNGUARDED_RULES_MIN: usize = 256;
 /// Maximum number of ports of an entry of which each has rules of its own, and so counters.
 pub(super) const PORTS_COUNTED_MAX: usize = 16;
 /// Maximum number of rules of a unit for which they are repeated instead of a jump to its chain.
@@ -118,10 +120,16 @@ pub(super) fn plain_rules(units: &[Unit]) -> usize {
 }
 
 impl Dispatch {
-    /// The maps for these units; `None` if plain rules are better.
-    pub fn of(units: &[Unit], kind: Kind, end: Option<DesiredRule>) -> Option<Dispatch> {
+    /// The maps for these units; `None` if plain rules are better, as they are if there are less than
+    /// `rules_min`.
+    pub fn of(
+        units: &[Unit],
+        kind: Kind,
+        end: Option<DesiredRule>,
+        rules_min: usize,
+    ) -> Option<Dispatch> {
         let plain = plain_rules(units);
-        if plain < RULES_MIN {
+        if plain < rules_min {
             return None;
         }
         let mut builder = Builder {

@@ -108,6 +108,6 @@ impl fmt::Write for Output<'_> {
         if self.result.is_ok() {
             self.result = self.out.write_all(text.as_bytes());
         }
-        self.result.as_ref().map(|()| ()).map_err(|_| fmt::Error)
+        if self.result.is_ok() { Ok(()) } else { Err(fmt::Error) }
     }
 }

@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use super::support::{
-    Answer, Namespace, Topology, UNGUARDED, apply, dwnl, plan, saved, state, state_of, tcp,
-    tcp_echo,
+    Answer, Namespace, Topology, UNGUARDED, apply, dwnl, plan, saved, state, tcp, tcp_echo,
 };
 
 const TABLE: [&str; 3] = ["table", "inet", "dwnl"];
@@ -82,8 +81,8 @@ fn a_changed_entry_changes_its_own_chain() {
 #[test]
 fn policies_switch_between_rules_and_maps() {
     let host = Namespace::new();
-    let unguarded = entries(80) + UNGUARDED;
-    let denying = entries(80) + &denied(80) + UNGUARDED;
+    let unguarded = entries(120) + UNGUARDED;
+    let denying = entries(120) + &denied(80) + UNGUARDED;
     for policy in [
         scattered(5),
         scattered(80),
@@ -98,7 +97,7 @@ fn policies_switch_between_rules_and_maps() {
         assert_eq!(plan(&host, &policy)["has_changes"], false);
         let reference = Namespace::new();
         apply(&reference, &policy);
-        assert_eq!(state_of(&host, &TABLE), state_of(&reference, &TABLE));
+        assert_eq!(state(&host), state(&reference));
         assert_eq!(saved(&host), saved(&reference));
     }
     dwnl(&host, &["remove"], "").succeeded();
@@ -171,7 +170,7 @@ fn without_the_guard_maps_decide_in_front_of_prerouting() {
     assert_eq!(answers(), [true; 4], "nothing blocks yet");
     let denied = format!("[[deny]]\nports = ['20201']\nfrom = ['{allowed}']\n{}", denied(70));
     let open = format!("[[allow]]\nports = ['20201', '20204']\nfrom = ['{allowed}']\n");
-    let policy = entries(60) + &open;
+    let policy = entries(120) + &open;
     apply(host, &(policy.clone() + UNGUARDED));
     assert_eq!(answers(), [true, true, false, false]);
     apply(host, &(policy.clone() + &denied + UNGUARDED));
@@ -181,7 +180,7 @@ fn without_the_guard_maps_decide_in_front_of_prerouting() {
     let explained =
         dwnl(host, &["explain", allowed, "20204", "-f", "-"], &(policy + &denied + UNGUARDED));
     assert!(explained.succeeded().contains("allowed"));
-    apply(host, &(entries(60) + UNGUARDED));
+    apply(host, &(entries(120) + UNGUARDED));
     assert_eq!(answers(), [false; 4]);
 }
 
