@@ -2,9 +2,7 @@
 
 #![allow(clippy::expect_used)]
 
-use sha2::{Digest, Sha256};
-
-use super::{NewPolicy, StateError, StoredPolicy, first_line};
+use super::{NewPolicy, StateError, StoredPolicy, seal};
 use crate::Policy;
 use crate::policy::Diagnostics;
 
@@ -15,17 +13,13 @@ pub fn read(bytes: &[u8]) -> impl Iterator<Item = Result<StoredPolicy, StateErro
     [Some(bytes.to_vec()), sealed].into_iter().flatten().map(StoredPolicy::from_bytes)
 }
 
-/// The body with the first line before it.
-fn seal(body: &str) -> String {
-    first_line(&Sha256::digest(body), body.len()) + body
-}
-
 /// The policy that is stored. If it is valid, it is the same after it was stored once more.
 pub fn policy(stored: &StoredPolicy) -> Result<Policy, Diagnostics> {
     let policy = stored.policy("policy.applied")?;
     let again = NewPolicy::new(&policy, stored.metadata().clone()).expect("a small policy");
     let read = StoredPolicy::from_bytes(again.to_bytes()).expect("a stored policy");
     assert!(again.is_stored_as(&read));
+    assert_eq!(read.metadata(), again.metadata());
     assert_eq!(read.policy("policy.applied").expect("a policy").to_toml(), policy.to_toml());
     Ok(policy)
 }

@@ -122,6 +122,12 @@ fn first_line(hash: &[u8], length: usize) -> String {
     format!("{MAGIC}{VERSION} sha256:{} {length}\n", hex(hash))
 }
 
+/// The body with the first line before it.
+#[cfg(any(test, fuzzing))]
+fn seal(body: &str) -> String {
+    first_line(&Sha256::digest(body), body.len()) + body
+}
+
 /// The text behind the first line, if it is what that says.
 fn unseal(text: &str) -> Result<&str, StateError> {
     let (header, body) = text.split_once('\n').ok_or(StateError::NotState)?;

@@ -23,11 +23,6 @@ fn stored() -> Vec<u8> {
     NewPolicy::new(&policy, metadata).expect("a small policy").to_bytes()
 }
 
-/// The body with the first line before it.
-fn seal(body: &str) -> String {
-    first_line(&Sha256::digest(body), body.len()) + body
-}
-
 proptest! {
     #[test]
     fn stored_policies_are_read_back(
