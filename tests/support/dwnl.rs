@@ -7,11 +7,6 @@ use super::{Namespace, Output};
 /// The part of a policy that turns the guard off, so that only the rules of `DOCKER-BLOCK` decide.
 pub const UNGUARDED: &str = "[guard]\nenabled = false\n";
 
-/// So many entries for ports that no test uses that maps lead to the rules of a policy.
-pub fn entries_for_other_ports() -> String {
-    (0..40).map(|n| format!("[[allow]]\nports = ['{}']\n", 20_000 + 2 * n)).collect()
-}
-
 /// Runs dwnl in the namespace with the policy as its standard input.
 pub fn dwnl(namespace: &Namespace, args: &[&str], policy: &str) -> Output {
     namespace.try_run(&[&[env!("CARGO_BIN_EXE_dwnl")], args].concat(), policy)

@@ -40,9 +40,7 @@ pub use control::ControlClient;
 pub use dns::{DnsProcess, Dnsmasq, ResolvConf};
 pub use docker::Docker;
 pub use docker_api::{ApiAnswer, FakeDocker, container as docker_api_container};
-pub use dwnl::{
-    UNGUARDED, apply, count, dwnl, entries_for_other_ports, plan, remove, show, uncovered_ports,
-};
+pub use dwnl::{UNGUARDED, apply, count, dwnl, plan, remove, show, uncovered_ports};
 pub use expressions::expressions;
 pub use firewalld::Firewalld;
 pub use http::{HttpResponse, exchange, http_tcp, http_unix};

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use dwnl::policy::{Moment, Policy};
 
-use super::super::support::{Random, apply, dwnl, entries_for_other_ports, plan, wait_for};
-use super::SEED;
+use super::super::support::{Random, apply, dwnl, plan, wait_for};
 use super::model::{PORTS, Packet, source};
 use super::range::{PUBLISHED, Range};
+use super::{SEED, other_ports};
 
 /// Zones in which it is another day, or another minute of the hour.
 const ZONES: [&str; 5] =
@@ -70,7 +70,7 @@ fn the_kernel_decides_as_the_policy_does() {
     let (mut open, mut closed) = (0, 0);
     for number in 0..POLICIES {
         // In every second one a map leads to the rules.
-        let others = if number % 2 == 0 { String::new() } else { entries_for_other_ports() };
+        let others = if number % 2 == 0 { String::new() } else { other_ports(false) };
         let text = random_policy(&mut random) + &others;
         let policy = Policy::parse(&text, "p", Path::new("")).expect("a policy");
         apply(&range.topology.host, &text);
