@@ -158,11 +158,9 @@ impl Store {
         let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
         match self.stamped() {
             Some(known) if known.fingerprint == fingerprint => {}
-            Some(_) => {
-                let linked = self.directory.link(APPLIED, PREVIOUS);
-                linked.map_err(|error| self.io(PREVIOUS, error))?;
-            }
-            None => {
+            // fs.protected_hardlinks forbids links to other users' files. They are copied.
+            Some(_) if self.directory.link(APPLIED, PREVIOUS).is_ok() => {}
+            _ => {
                 // A damaged file is replaced, and does not become the previous policy.
                 if let Some(old) = self.applied().unwrap_or_default() {
                     let is_same = new.is_stored_as(&old);
