@@ -154,6 +154,22 @@ impl Discovery {
         self.note(version, form.map(|form| (bridge, form)));
     }
 
+    /// Adds what the rules of other chains reveal.
+    pub(crate) fn merge(&mut self, other: Discovery) {
+        let Discovery { mut docker, forms, mut translated, mut ports, .. } = other;
+        self.docker.has_rules |= docker.has_rules;
+        self.docker.published.append(&mut docker.published);
+        self.docker.native.append(&mut docker.native);
+        self.docker.container_ports.append(&mut docker.container_ports);
+        self.docker.ingress.append(&mut docker.ingress);
+        self.docker.unreadable.append(&mut docker.unreadable);
+        for (bridge, mut forms) in forms {
+            self.forms.entry(bridge).or_default().append(&mut forms);
+        }
+        self.translated.append(&mut translated);
+        self.ports.append(&mut ports);
+    }
+
     /// Whether [`Discovery::conclude`] needs the host's links.
     pub(crate) fn needs_links(&self) -> bool {
         !self.forms.is_empty()

@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 
 use super::connection::{Connection, DumpStatus};
 use super::{Error, host};
-use crate::docker::{Discovery, is_docker_chain};
-use crate::model::{ChainPath, Family, Name, Snapshot, TablePath};
+use crate::docker::Discovery;
+use crate::model::{ChainPath, Docker, Name, TablePath};
 use crate::netlink::{Dump, DumpedRule, decode_facts};
 
-/// Adds a chain to the list if its rules have to be read.
-pub(super) fn collect(chains: &mut Vec<ChainPath>, family: Family, table: &Name, chain: &Name) {
-    let table = TablePath { family, table: table.clone() };
-    let path = ChainPath { table, chain: chain.clone() };
-    if is_docker_chain(&path) {
-        chains.push(path);
-    }
-}
+/// Minimum number of rules and jumps for a second thread.
+const MANY: u32 = 256;
 
 /// Reads what the rules of one table reveal, as they are dumped chain by chain.
 pub(super) struct Reader<'a> {
@@ -54,27 +48,52 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads the rules of further chains, and then the host's interfaces if the rules refer to them: a bridge
-/// exists before Docker writes a rule for it.
-pub(super) fn discover(
-    connection: &mut Connection,
-    routes: &mut Connection,
-    (mut discovery, chains): (Discovery, Vec<ChainPath>),
-    snapshot: &mut Snapshot,
-) -> Result<DumpStatus, Error> {
-    for path in chains {
-        discovery.begin_chain(&path);
-        let Some(version) = path.table.family.version() else { continue };
-        let what = Dump::Rules { table: &path.table.table, chain: Some(&path.chain) };
-        let dumped = connection.dump(what, path.table.family, snapshot.generation, |message| {
-            discovery.read_rule(&path, &decode_facts(message.attributes(), version));
-            true
-        })?;
-        if dumped == DumpStatus::Interrupted {
-            return Ok(dumped);
-        }
+/// Chains in tables of which nothing else is read.
+#[derive(Default)]
+pub(super) struct OtherChains {
+    chains: Vec<ChainPath>,
+    /// The number of their rules and of the jumps to them.
+    uses: u32,
+}
+
+impl OtherChains {
+    /// Adds a chain.
+    pub fn push(&mut self, path: ChainPath, uses: u32) {
+        self.chains.push(path);
+        self.uses = self.uses.saturating_add(uses);
     }
+
+    /// Whether reading them takes longer than starting a thread.
+    pub fn are_long(&self) -> bool {
+        self.uses >= MANY
+    }
+
+    /// What their rules reveal; `None` if the ruleset changed while they were read.
+    pub fn read(
+        &self,
+        connection: &mut Connection,
+        generation: u32,
+    ) -> Result<Option<Discovery>, Error> {
+        let mut discovery = Discovery::default();
+        for path in &self.chains {
+            discovery.begin_chain(path);
+            let Some(version) = path.table.family.version() else { continue };
+            let what = Dump::Rules { table: &path.table.table, chain: Some(&path.chain) };
+            let dumped = connection.dump(what, path.table.family, generation, |message| {
+                discovery.read_rule(path, &decode_facts(message.attributes(), version));
+                true
+            })?;
+            if dumped == DumpStatus::Interrupted {
+                return Ok(None);
+            }
+        }
+        Ok(Some(discovery))
+    }
+}
+
+/// What the rules reveal, on a host with the interfaces that it has now. They are read after the rules: a
+/// bridge exists before Docker writes a rule for it.
+pub(super) fn conclude(discovery: Discovery, routes: &mut Connection) -> Result<Docker, Error> {
     let links = if discovery.needs_links() { host::links(routes)? } else { BTreeMap::new() };
-    snapshot.docker = discovery.conclude(&links);
-    Ok(DumpStatus::Complete)
+    Ok(discovery.conclude(&links))
 }

@@ -2,6 +2,7 @@
 //! socket; nothing is printed, no process is spawned, no file is written.
 
 mod apply;
+mod beside;
 mod commit;
 mod connection;
 mod conntrack;

@@ -1,11 +1,9 @@
-//! Reads the elements of sets. The kernel works on a dump in the thread that reads it, so two threads,
-//! each with a socket, read many sets.
+//! Reads the elements of sets, those of many sets in two threads.
 
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, ScopedJoinHandle};
 
 use super::Error;
+use super::beside::beside;
 use super::connection::{Connection, DumpStatus};
 use crate::model::{Interval, SetKind, SetPath};
 use crate::netlink::{Dump, DumpedElements};
@@ -32,17 +30,12 @@ pub(super) fn read(
 ) -> Result<Option<Vec<Elements>>, Error> {
     let queue = Queue { sets, generation, next: AtomicUsize::new(0) };
     let [first, second] = connections;
-    let read = thread::scope(|scope| {
-        let helper = (sets.len() >= MANY).then(|| {
-            // If no thread can be started, this one reads them all.
-            thread::Builder::new().spawn_scoped(scope, || queue.work(second)).ok()
-        });
-        let mut read = queue.work(first)?;
-        if let Some(others) = helper.flatten().map(ScopedJoinHandle::join) {
-            read.extend(others.unwrap_or_else(|panic| resume_unwind(panic))?);
-        }
-        Ok::<_, Error>(read)
-    })?;
+    let is_long = sets.len() >= MANY;
+    let (read, others) = beside(is_long, || queue.work(second), || queue.work(first));
+    let mut read = read?;
+    if let Some(others) = others {
+        read.extend(others?);
+    }
     if read.len() < sets.len() {
         return Ok(None);
     }

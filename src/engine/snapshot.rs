@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::beside::beside;
 use super::connection::{Connection, DumpStatus};
+use super::docker::OtherChains;
 use super::set_cache::SetCache;
 use super::set_reader::{self, PendingSet};
 use super::{ATTEMPTS_MAX, Error, docker};
 use crate::compile::DWNL;
-use crate::docker::Discovery;
+use crate::docker::{Discovery, is_docker_chain};
 use crate::model::{
     ChainPath, Family, Hook, InstalledChain, InstalledSet, InstalledTable, SetPath, Snapshot,
     TablePath,
 };
 use crate::netlink::{
-    Dump, DumpedRule, DumpedTargets, decode_chain, decode_map, decode_set, decode_table,
-    is_anonymous,
+    Dump, DumpedRule, DumpedTargets, chain_uses, decode_chain, decode_map, decode_set,
+    decode_table, is_anonymous,
 };
 
 /// The base chains of other programs that filter packets to published ports, each with whether it drops
@@ -39,6 +41,9 @@ pub(super) fn take(
     Err(Error::Conflict { attempts: ATTEMPTS_MAX })
 }
 
+/// Reads all objects of a kind in one family.
+type Read<'a> = fn(&mut SnapshotReader<'a>, Family, &mut Snapshot) -> Result<DumpStatus, Error>;
+
 struct SnapshotReader<'a> {
     connections: &'a mut [Connection; 2],
     routes: &'a mut Connection,
@@ -47,9 +52,10 @@ struct SnapshotReader<'a> {
     /// The tables that are switched off.
     dormant: Vec<TablePath>,
     filters: Filters,
-    /// The chains whose rules have to be read to discover Docker's ports and bridges.
+    /// Docker's chains in the tables that are read, and in others.
     docker: Vec<ChainPath>,
-    /// What the rules that were read reveal.
+    others: OtherChains,
+    /// What the rules in the tables that are read reveal of Docker.
     discovery: Discovery,
 }
 
@@ -68,6 +74,7 @@ impl<'a> SnapshotReader<'a> {
             dormant: Vec::new(),
             filters: Filters::new(),
             docker: Vec::new(),
+            others: OtherChains::default(),
             discovery: Discovery::default(),
         }
     }
@@ -76,20 +83,27 @@ impl<'a> SnapshotReader<'a> {
     fn attempt(&mut self) -> Result<Option<Snapshot>, Error> {
         let generation = self.connections[0].generation()?;
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
+        let is_complete = self.families([Self::tables, Self::chains], &mut snapshot)?
+            && self.rules(&mut snapshot)? == DumpStatus::Complete
+            && self.families([Self::sets, Self::objects], &mut snapshot)?;
+        if !is_complete {
+            return Ok(None);
+        }
+        let discovery = std::mem::take(&mut self.discovery);
+        snapshot.docker = docker::conclude(discovery, self.routes)?;
+        Ok(Some(snapshot))
+    }
+
+    /// Reads objects of these kinds in all families. Returns whether the dumps are complete.
+    fn families(&mut self, kinds: [Read<'a>; 2], snapshot: &mut Snapshot) -> Result<bool, Error> {
         for family in Family::ALL {
-            for step in [Self::tables, Self::chains, Self::rules, Self::sets, Self::others] {
-                if step(self, family, &mut snapshot)? == DumpStatus::Interrupted {
-                    return Ok(None);
+            for read in kinds {
+                if read(self, family, snapshot)? == DumpStatus::Interrupted {
+                    return Ok(false);
                 }
             }
         }
-        // The rules of the others have been read with their tables.
-        let mut chains = std::mem::take(&mut self.docker);
-        chains.retain(|chain| !snapshot.tables.contains_key(&chain.table));
-        let discovery = std::mem::take(&mut self.discovery);
-        let connection = &mut self.connections[0];
-        let dumped = docker::discover(connection, self.routes, (discovery, chains), &mut snapshot)?;
-        Ok((dumped == DumpStatus::Complete).then_some(snapshot))
+        Ok(true)
     }
 
     fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
@@ -108,48 +122,45 @@ impl<'a> SnapshotReader<'a> {
     }
 
     fn chains(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
-        let (docker, dormant, filters) = (&mut self.docker, &self.dormant, &mut self.filters);
-        self.connections[0].dump(Dump::Chains, family, snapshot.generation, |message| {
+        let SnapshotReader { connections, docker, others, dormant, filters, .. } = self;
+        connections[0].dump(Dump::Chains, family, snapshot.generation, |message| {
             let Some((table, chain, installed)) = decode_chain(message.attributes()) else {
                 return false;
             };
-            docker::collect(docker, family, &table, &chain);
-            let path = TablePath { family, table };
-            if is_filter(&installed) && !is_own(&path) && !dormant.contains(&path) {
-                let chain = ChainPath { table: path.clone(), chain: Arc::clone(&chain) };
-                filters.insert(chain, installed.drops);
+            let path = ChainPath { table: TablePath { family, table }, chain };
+            if is_docker_chain(&path) {
+                match snapshot.tables.contains_key(&path.table) {
+                    true => docker.push(path.clone()),
+                    false => others.push(path.clone(), chain_uses(message.attributes())),
+                }
             }
-            if let Some(table) = snapshot.tables.get_mut(&path) {
-                table.chains.insert(chain, installed);
+            let is_active = !is_own(&path.table) && !dormant.contains(&path.table);
+            if is_active && is_filter(&installed) {
+                filters.insert(path.clone(), installed.drops);
+            }
+            if let Some(table) = snapshot.tables.get_mut(&path.table) {
+                table.chains.insert(path.chain, installed);
             }
             true
         })
     }
 
-    fn rules(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
-        let of_family = |path: &&TablePath| path.family == family;
-        let paths: Vec<TablePath> = snapshot.tables.keys().filter(of_family).cloned().collect();
-        for path in paths {
-            let Some(table) = snapshot.tables.get_mut(&path) else { continue };
-            let what = Dump::Rules { table: &path.table, chain: None };
-            let mut docker = docker::Reader::new(&path, &self.docker, &mut self.discovery);
-            let dumped =
-                self.connections[0].dump(what, family, snapshot.generation, |message| {
-                    let dumped = DumpedRule::new(message.attributes());
-                    let Some(chain) = dumped.chain() else { return false };
-                    let is_dockers = docker.read(&chain, &dumped);
-                    let rule = dumped.installed(family, !is_dockers);
-                    let Some(rule) = rule else { return false };
-                    if let Some(chain) = table.chains.get_mut(&chain) {
-                        chain.rules.push(rule);
-                    }
-                    true
-                })?;
-            if dumped == DumpStatus::Interrupted {
-                return Ok(dumped);
-            }
+    /// Reads the rules of the tables, and Docker's rules in other tables.
+    fn rules(&mut self, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
+        let SnapshotReader { connections, docker, others, discovery, .. } = self;
+        let generation = snapshot.generation;
+        let [first, second] = &mut **connections;
+        let (status, read) = beside(
+            others.are_long(),
+            || others.read(second, generation),
+            || read_tables(first, docker, discovery, snapshot),
+        );
+        let status = status?;
+        match read.unwrap_or_else(|| others.read(second, generation))? {
+            Some(others) => discovery.merge(others),
+            None => return Ok(DumpStatus::Interrupted),
         }
-        Ok(DumpStatus::Complete)
+        Ok(status)
     }
 
     fn sets(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
@@ -234,7 +245,7 @@ impl<'a> SnapshotReader<'a> {
     }
 
     /// Whether there are objects of a kind that dwnl does not use.
-    fn others(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
+    fn objects(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let generation = snapshot.generation;
         for (path, installed) in own_tables(family, snapshot) {
             let table = &path.table;
@@ -251,6 +262,34 @@ impl<'a> SnapshotReader<'a> {
         }
         Ok(DumpStatus::Complete)
     }
+}
+
+/// Reads the rules of the snapshot's tables, and learns from those in Docker's chains.
+fn read_tables(
+    connection: &mut Connection,
+    docker: &[ChainPath],
+    discovery: &mut Discovery,
+    snapshot: &mut Snapshot,
+) -> Result<DumpStatus, Error> {
+    for (path, table) in &mut snapshot.tables {
+        let what = Dump::Rules { table: &path.table, chain: None };
+        let mut docker = docker::Reader::new(path, docker, discovery);
+        let dumped = connection.dump(what, path.family, snapshot.generation, |message| {
+            let dumped = DumpedRule::new(message.attributes());
+            let Some(chain) = dumped.chain() else { return false };
+            let is_dockers = docker.read(&chain, &dumped);
+            let rule = dumped.installed(path.family, !is_dockers);
+            let Some(rule) = rule else { return false };
+            if let Some(chain) = table.chains.get_mut(&chain) {
+                chain.rules.push(rule);
+            }
+            true
+        })?;
+        if dumped == DumpStatus::Interrupted {
+            return Ok(dumped);
+        }
+    }
+    Ok(DumpStatus::Complete)
 }
 
 /// Whether packets to published ports pass the chain, and it filters.

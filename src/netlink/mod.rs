@@ -47,7 +47,8 @@ pub(crate) use monitor::Membership;
 pub use netns::in_netns;
 pub(crate) use notification::{Notification, ObjectChange, ObjectKind, decode_notification};
 pub(crate) use object::{
-    decode_chain, decode_generation, decode_kernel_chain, decode_kernel_table, decode_table,
+    chain_uses, decode_chain, decode_generation, decode_kernel_chain, decode_kernel_table,
+    decode_table,
 };
 pub(crate) use port_map::{DumpedTargets, decode_map};
 pub(crate) use refused::{Refused, decode_refused};

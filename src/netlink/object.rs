@@ -38,6 +38,11 @@ pub(crate) fn decode_chain(attributes: Attributes) -> Option<(Name, Name, Instal
     Some((table, name, InstalledChain { base, drops, created_by_dwnl, rules: Vec::new() }))
 }
 
+/// The number of a chain's rules and of the jumps to it. The bytes are the attributes of `NFT_MSG_NEWCHAIN`.
+pub(crate) fn chain_uses(attributes: Attributes) -> u32 {
+    attributes.find(uapi::chain::USE).and_then(|uses| uses.be_u32()).unwrap_or(0)
+}
+
 /// A table with its name, without its chains. The bytes are the attributes of `NFT_MSG_NEWTABLE`.
 pub(crate) fn decode_kernel_table(attributes: Attributes) -> Option<(Name, KernelTable)> {
     let handle = handle(&attributes, uapi::table::HANDLE);

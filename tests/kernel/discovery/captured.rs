@@ -1,5 +1,6 @@
 //! Rules of real Docker versions, as captured by `scripts/capture-docker-rules`.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -13,6 +14,10 @@ const VERSIONS: [(&str, &str); 3] = [("20.10", "1.8.9"), ("26.1", "1.8.11"), ("2
 
 /// What dwnl discovers on the captured host, whose rules this iptables version restores.
 fn restored(capture: &str, iptables: &str) -> Docker {
+    docker(&restored_host(capture, iptables))
+}
+
+fn restored_host(capture: &str, iptables: &str) -> Namespace {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker-rules");
     let text = fs::read_to_string(path.join(format!("{capture}.rules"))).expect("a capture");
     let host = Namespace::new();
@@ -26,7 +31,7 @@ fn restored(capture: &str, iptables: &str) -> Docker {
             }
         }
     }
-    docker(&host)
+    host
 }
 
 /// Adds a link from a line `NAME KIND BRIDGE`, where `-` means no bridge. Hardware interfaces
@@ -127,6 +132,27 @@ fn a_shared_bridge_is_not_inside() {
         assert!(docker.inside.is_empty(), "{version}: {docker:?}");
         assert_eq!(names(docker.shared_bridges.keys()), ["br0"], "{version}");
         assert_eq!(names(&docker.shared_bridges["br0"]), ["uplink0"], "{version}");
+    }
+}
+
+/// From a few hundred rules on, a second thread reads the filter tables.
+#[test]
+fn many_rules_for_an_unknown_bridge_change_nothing() {
+    for setup in ["modes", "ipv6", "swarm"] {
+        let host = restored_host(&format!("28.5-{setup}"), "1.8.13");
+        let few = docker(&host);
+        assert!(!few.bridges.is_empty(), "{setup}");
+        let mut rules = "*filter\n".to_owned();
+        for port in 1..=2000 {
+            let _ = writeln!(
+                rules,
+                "-A DOCKER -d 192.0.2.9/32 ! -i gone0 -o gone0 -p tcp -m tcp --dport {port} -j ACCEPT"
+            );
+        }
+        rules += "COMMIT\n";
+        let iptables = Iptables::version("1.8.13");
+        iptables.try_run(&host, &["iptables-restore", "--noflush"], &rules).succeeded();
+        assert_eq!(docker(&host), few, "{setup}");
     }
 }
 
