@@ -162,11 +162,9 @@ impl TryFrom<IpAddr> for AddressSpec {
 impl fmt::Display for AddressSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Form::Network(network) if is_host(network) => {
-                write!(f, "{}", AddressText(network.ip()))
-            }
-            Form::Network(network) => write!(f, "{}", NetworkText(network)),
-            Form::Range(range) => write!(f, "{range}"),
+            Form::Network(network) if is_host(network) => AddressText(network.ip()).fmt(f),
+            Form::Network(network) => NetworkText(network).fmt(f),
+            Form::Range(range) => range.fmt(f),
         }
     }
 }
@@ -207,7 +205,9 @@ impl AddressRange {
 /// `192.0.2.1-192.0.2.9`, as `-m iprange` writes it.
 impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", AddressText(self.first), AddressText(self.last))
+        AddressText(self.first).fmt(f)?;
+        f.write_str("-")?;
+        AddressText(self.last).fmt(f)
     }
 }
 

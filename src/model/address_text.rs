@@ -10,7 +10,8 @@ pub(super) struct NetworkText<'a>(pub &'a IpNetwork);
 
 impl fmt::Display for NetworkText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", AddressText(self.0.ip()), self.0.prefix())
+        AddressText(self.0.ip()).fmt(f)?;
+        write!(f, "/{}", self.0.prefix())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Policies as text: the TOML that reads back as the same policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -87,6 +87,33 @@ enum Form {
     /// The policy as it was written, with the sources as numbers beside the text.
     #[cfg_attr(not(feature = "state"), allow(dead_code))]
     Compact,
+}
+
+/// A value of a list.
+enum Value {
+    /// As TOML.
+    Text(String),
+    /// A string without a character to escape. There may be a million, so they get no text of their own.
+    Addresses(AddressSpec),
+}
+
+impl Default for Value {
+    fn default() -> Value {
+        Value::Text(String::new())
+    }
+}
+
+impl Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            Value::Addresses(addresses) => {
+                f.write_str("\"")?;
+                addresses.fmt(f)?;
+                f.write_str("\"")
+            }
+        }
+    }
 }
 
 /// How many bytes are written at once.
@@ -245,7 +272,7 @@ impl Text<'_> {
 
     /// The names of the groups that have one, and the sources of the others.
     fn groups(&mut self, key: &str, groups: &[Group]) {
-        let names = groups.iter().filter_map(Group::name).map(|name| quoted(name));
+        let names = groups.iter().filter_map(Group::name).map(|name| Value::Text(quoted(name)));
         let own: Vec<&Group> = groups.iter().filter(|group| group.name().is_none()).collect();
         let sources = self.sources_of(own.clone());
         self.values(key, names.chain(sources).chain(own.into_iter().flat_map(dns_names)));
@@ -262,19 +289,17 @@ impl Text<'_> {
 
     /// Strings.
     fn list(&mut self, key: &str, texts: impl Iterator<Item = String>) {
-        self.values(key, texts.map(|text| quoted(&text)));
+        self.values(key, texts.map(|text| Value::Text(quoted(&text))));
     }
 
     /// The sources that groups list, without the addresses that were found for names. None if they are kept
     /// as numbers: their count, and for each its IP version, its form and its ends.
-    fn sources_of<'a>(&mut self, groups: Vec<&'a Group>) -> Box<dyn Iterator<Item = String> + 'a> {
+    fn sources_of<'a>(&mut self, groups: Vec<&'a Group>) -> Box<dyn Iterator<Item = Value> + 'a> {
         let listed =
             groups.into_iter().flat_map(|group| group.sources()).filter_map(listed_addresses);
-        // They have no character to escape.
-        let text = |source: AddressSpec| format!("\"{source}\"");
         match self.form {
-            Form::Faithful => Box::new(listed.map(text)),
-            Form::Canonical => Box::new(merged(listed).map(text)),
+            Form::Faithful => Box::new(listed.map(Value::Addresses)),
+            Form::Canonical => Box::new(merged(listed).map(Value::Addresses)),
             Form::Compact => {
                 self.numbers.extend((listed.clone().count() as u64).to_le_bytes());
                 listed.for_each(|addresses| put_numbers(&mut self.numbers, addresses));
@@ -284,24 +309,26 @@ impl Text<'_> {
     }
 
     /// One value, or one on each line.
-    fn values(&mut self, key: &str, values: impl Iterator<Item = String>) {
+    fn values(&mut self, key: &str, values: impl Iterator<Item = Value>) {
         match self.form {
             Form::Faithful | Form::Compact => self.write_values(key, values),
             Form::Canonical => {
-                let values: BTreeSet<String> = values.collect();
-                self.write_values(key, values.into_iter());
+                let values: BTreeSet<String> = values.map(|value| value.to_string()).collect();
+                self.write_values(key, values.into_iter().map(Value::Text));
             }
         }
     }
 
-    fn write_values(&mut self, key: &str, mut values: impl Iterator<Item = String>) {
+    fn write_values(&mut self, key: &str, mut values: impl Iterator<Item = Value>) {
         let first = values.next().unwrap_or_default();
         let Some(second) = values.next() else {
             return self.value(key, format_args!("[{first}]"));
         };
         self.line(format_args!("{key} = [\n    {first},\n    {second},"));
         for value in values {
-            self.line(format_args!("    {value},"));
+            // Writing to a string does not fail.
+            let _ = write!(self.buffer, "    {value},");
+            self.end_line();
         }
         self.line("]");
     }
@@ -313,7 +340,12 @@ impl Text<'_> {
     fn line(&mut self, line: impl Display) {
         self.is_empty = false;
         // Writing to a string does not fail.
-        let _ = writeln!(self.buffer, "{line}");
+        let _ = write!(self.buffer, "{line}");
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
+        self.buffer.push('\n');
         if self.buffer.len() >= BUFFERED {
             self.flush();
         }
@@ -361,8 +393,8 @@ fn put_numbers(numbers: &mut Vec<u8>, addresses: AddressSpec) {
     }
 }
 
-fn dns_names(group: &Group) -> impl Iterator<Item = String> {
-    group.names().iter().map(dns_name)
+fn dns_names(group: &Group) -> impl Iterator<Item = Value> {
+    group.names().iter().map(|name| Value::Text(dns_name(name)))
 }
 
 /// Only the settings that differ from the default.

@@ -2,7 +2,7 @@
 //! only converts between values and bytes; the program reads and writes the files.
 //!
 //! The form is that of a policy file. Its first line is `# dwnl-state 1 sha256:HASH LENGTH`, for the
-//! `LENGTH` bytes behind it. Comments follow that describe the policy, up to an empty line, and then
+//! `LENGTH` bytes behind it, a number of nine digits. Comments follow that describe the policy, up to an empty line, and then
 //! the policy with its source lists resolved.
 
 mod digest;
@@ -117,9 +117,9 @@ impl Metadata {
     }
 }
 
-/// The line before a body of this hash and length.
+/// The line before a body of this hash and length. It is as long for every body.
 fn first_line(hash: &[u8], length: usize) -> String {
-    format!("{MAGIC}{VERSION} sha256:{} {length}\n", hex(hash))
+    format!("{MAGIC}{VERSION} sha256:{} {length:09}\n", hex(hash))
 }
 
 /// The body with the first line before it.

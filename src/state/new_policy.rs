@@ -1,12 +1,11 @@
-//! A policy that is to be stored. Its text is written piece by piece and twice, once for the hash in front of
-//! it, because there may be a million sources.
+//! A policy that is to be stored. Its text is written piece by piece, because there may be a million
+//! sources. Its hash, which stands in front of it, is written last.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Cursor, Seek, SeekFrom, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::digest::Hashed;
 use super::{Metadata, STATE_MAX, StateError, StoredPolicy, first_line};
 use crate::Policy;
 
@@ -15,31 +14,12 @@ use crate::Policy;
 pub struct NewPolicy<'a> {
     policy: &'a Policy,
     metadata: Metadata,
-    /// What precedes the policy.
-    head: String,
-    /// The size of all of it in bytes.
-    size: usize,
 }
 
 impl<'a> NewPolicy<'a> {
     /// A policy that was put in force so.
-    ///
-    /// # Errors
-    /// [`StateError::TooLarge`].
-    pub fn new(policy: &'a Policy, metadata: Metadata) -> Result<NewPolicy<'a>, StateError> {
-        let description = format!("{metadata}\n");
-        let mut body = Counted {
-            hash: Hashed(Sha256::new_with_prefix(&description)),
-            size: description.len(),
-        };
-        policy.write_toml(&mut body);
-        let Counted { hash, size } = body;
-        let head = first_line(&hash.0.finalize(), size);
-        let size = head.len() + size;
-        if size > STATE_MAX {
-            return Err(StateError::TooLarge);
-        }
-        Ok(NewPolicy { policy, metadata, head: head + &description, size })
+    pub fn new(policy: &'a Policy, metadata: Metadata) -> NewPolicy<'a> {
+        NewPolicy { policy, metadata }
     }
 
     /// How the policy was put in force.
@@ -54,36 +34,64 @@ impl<'a> NewPolicy<'a> {
         rest.0 == Some("")
     }
 
-    /// Writes the bytes to store.
+    /// Writes the bytes to store at the writer's position, and leaves it behind them.
     ///
     /// # Errors
-    /// Those of the writer.
-    pub fn write_to(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        out.write_all(self.head.as_bytes())?;
-        let mut out = Output { out, result: Ok(()) };
-        self.policy.write_toml(&mut out);
-        out.result
+    /// Those of the writer, and one that holds [`StateError::TooLarge`]. What was written is then not a stored
+    /// policy.
+    pub fn write_to(&self, out: &mut (impl Write + Seek)) -> io::Result<()> {
+        let begin = out.stream_position()?;
+        let line = first_line(&<[u8; 32]>::default(), 0);
+        out.write_all(line.as_bytes())?;
+        let mut body =
+            Body { out, hash: Sha256::new(), room: STATE_MAX - line.len(), result: Ok(()) };
+        // The body remembers the error itself.
+        let _ = fmt::Write::write_fmt(&mut body, format_args!("{}\n", self.metadata));
+        self.policy.write_toml(&mut body);
+        let Body { out, hash, room, result } = body;
+        result?;
+        let size = STATE_MAX - line.len() - room;
+        out.seek(SeekFrom::Start(begin))?;
+        out.write_all(first_line(&hash.finalize(), size).as_bytes())?;
+        out.seek(SeekFrom::End(0)).map(|_| ())
     }
 
     /// The bytes to store.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.size);
-        // Writing to memory does not fail.
-        let _ = self.write_to(&mut bytes);
-        bytes
+    ///
+    /// # Errors
+    /// [`StateError::TooLarge`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, StateError> {
+        let mut bytes = Cursor::new(Vec::new());
+        // Writing to memory does not fail otherwise.
+        self.write_to(&mut bytes).map_err(|_| StateError::TooLarge)?;
+        Ok(bytes.into_inner())
     }
 }
 
-/// The hash and the size of what is written.
-struct Counted {
-    hash: Hashed,
-    size: usize,
+/// Where the text behind the first line is written to, until the first error.
+struct Body<'a, W> {
+    out: &'a mut W,
+    hash: Sha256,
+    /// How many more bytes are permitted.
+    room: usize,
+    result: io::Result<()>,
 }
 
-impl fmt::Write for Counted {
+impl<W: Write> Body<'_, W> {
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        let too_large = || io::Error::other(StateError::TooLarge);
+        self.room = self.room.checked_sub(text.len()).ok_or_else(too_large)?;
+        self.hash.update(text);
+        self.out.write_all(text.as_bytes())
+    }
+}
+
+impl<W: Write> fmt::Write for Body<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.size += text.len();
-        self.hash.write_str(text)
+        if self.result.is_ok() {
+            self.result = self.write(text);
+        }
+        if self.result.is_ok() { Ok(()) } else { Err(fmt::Error) }
     }
 }
 
@@ -94,20 +102,5 @@ impl fmt::Write for Rest<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0 = self.0.and_then(|rest| rest.strip_prefix(text));
         self.0.map(|_| ()).ok_or(fmt::Error)
-    }
-}
-
-/// Where text is written to, until the first error.
-struct Output<'a> {
-    out: &'a mut dyn io::Write,
-    result: io::Result<()>,
-}
-
-impl fmt::Write for Output<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.result.is_ok() {
-            self.result = self.out.write_all(text.as_bytes());
-        }
-        if self.result.is_ok() { Ok(()) } else { Err(fmt::Error) }
     }
 }

@@ -175,8 +175,8 @@ fn status(checker: &mut Checker, host: &Namespace) {
     let metadata = Metadata::new(Path::new(&file), "apply", SystemTime::now(), 0);
     let empty = Policy::default();
     let stored = NewPolicy::new(&empty, metadata.with_login_uid(Some(1000)));
-    let stored = stored.expect("a small policy");
-    fs::write(directory.path().join("policy.applied"), stored.to_bytes()).expect("to write");
+    let stored = stored.to_bytes().expect("a small policy");
+    fs::write(directory.path().join("policy.applied"), stored).expect("to write");
     checker.expect("status", &run("status"));
     let host = Namespace::new();
     let docker = DOCKER.split_once("table ip docker-bridges").expect("a second table").0;

@@ -121,7 +121,7 @@ impl Directory {
     pub fn replace_durably(
         &self,
         name: &str,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> io::Result<()> {
         self.exchange(name, write, |file| file.sync_all())?;
         Ok(fsync(&self.directory)?)
@@ -138,7 +138,7 @@ impl Directory {
     fn exchange(
         &self,
         name: &str,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
         sync: impl FnOnce(&File) -> io::Result<()>,
     ) -> io::Result<()> {
         let new = format!(".{name}.new");
@@ -172,7 +172,10 @@ impl Directory {
 }
 
 /// Writes the content, for every user to read.
-fn fill(file: OwnedFd, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<File> {
+fn fill(
+    file: OwnedFd,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<File> {
     let mut file = BufWriter::new(File::from(file));
     write(&mut file)?;
     let file = file.into_inner()?;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -154,7 +154,6 @@ impl Store {
         }
         let metadata = Metadata::new(&source, command, SystemTime::now(), getuid().as_raw());
         let new = NewPolicy::new(policy, metadata.with_login_uid(login_uid()));
-        let new = new.map_err(|error| self.invalid(APPLIED, error))?;
         let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
         match self.stamped() {
             Some(known) if known.fingerprint == fingerprint => {}
