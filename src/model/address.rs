@@ -48,7 +48,11 @@ impl AddressSpec {
     /// # Errors
     /// [`AddressError::Ipv4Mapped`].
     pub fn host(address: IpAddr) -> Result<AddressSpec, AddressError> {
-        AddressSpec::network(address.into())
+        let host = address.into();
+        match is_ipv4_mapped(&host) {
+            true => Err(AddressError::Ipv4Mapped(host)),
+            false => Ok(AddressSpec(Form::Network(host))),
+        }
     }
 
     /// All addresses of a network; those of `0.0.0.0/0` and `::/0` are all of their IP version.

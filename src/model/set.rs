@@ -402,6 +402,10 @@ pub(crate) fn from_u128(number: u128, version: IpVersion) -> IpAddr {
 /// Sorts intervals, and makes one of those that overlap or touch.
 pub(crate) fn merge_intervals(mut intervals: Vec<Interval>) -> Vec<Interval> {
     intervals.sort_unstable();
+    merge_sorted(intervals.into_iter())
+}
+
+fn merge_sorted(intervals: impl ExactSizeIterator<Item = Interval>) -> Vec<Interval> {
     let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
     for interval in intervals {
         match merged.last_mut() {
@@ -440,13 +444,17 @@ pub(crate) fn coalesce<N: AddressNumber>(
     let mut hosts = Vec::with_capacity(sources.size_hint().1.unwrap_or(0));
     let mut intervals = Vec::new();
     for source in sources {
-        if source.is_host() {
-            hosts.push(N::narrowed(source.first));
+        let (first, last) = (N::narrowed(source.first), N::narrowed(source.last));
+        if first == last {
+            hosts.push(first);
         } else {
-            intervals.push(source);
+            intervals.push((first, last));
         }
     }
-    let merged = merge_intervals(intervals);
+    // Narrow numbers are sorted in half the time.
+    intervals.sort_unstable();
+    let widened = |(first, last): (N, N)| Interval { first: first.into(), last: last.into() };
+    let merged = merge_sorted(intervals.into_iter().map(widened));
     hosts.sort_unstable();
     hosts.dedup();
     let mut covers = merged.iter().peekable();

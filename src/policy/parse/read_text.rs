@@ -94,15 +94,16 @@ pub(in crate::policy) fn read(
     if bytes.len() as u64 > kind.limit() {
         return Err(ReadError::of_file(kind.too_large()));
     }
-    let text_end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    let valid = match str::from_utf8(bytes.get(..text_end).unwrap_or_default()) {
-        Ok(text) => text.len(),
-        Err(error) => error.valid_up_to(),
-    };
     match String::from_utf8(bytes) {
-        Ok(text) if valid == text.len() => Ok(text),
-        Ok(text) => Err(kind.not_text(name, text.as_bytes(), valid)),
-        Err(error) => Err(kind.not_text(name, error.as_bytes(), valid)),
+        Ok(text) => match text.find('\0') {
+            None => Ok(text),
+            Some(end) => Err(kind.not_text(name, text.as_bytes(), end)),
+        },
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let end = error.as_bytes().iter().take(valid).position(|byte| *byte == 0);
+            Err(kind.not_text(name, error.as_bytes(), end.unwrap_or(valid)))
+        }
     }
 }
 
