@@ -68,7 +68,8 @@ fn the_form_is_that_of_a_policy_file() {
     let bytes = stored();
     let text = str::from_utf8(&bytes).expect("UTF-8");
     let (header, body) = text.split_once('\n').expect("a line");
-    assert!(header.starts_with("# dwnl-state 1 sha256:") && header.ends_with(" 153"), "{header}");
+    assert!(header.starts_with("# dwnl-state 1 sha256:"), "{header}");
+    assert!(header.ends_with(" 000000153"), "{header}");
     let expected = "# source = \"/etc/dwnl/policy.toml\"\n# applied-at = \"2025-11-27T06:53:20Z\"\n\
                     # command = \"apply\"\n# uid = 0\n# login-uid = 1000\n\n\
                     [[allow]]\nports = [\"443/tcp\"]\n";
