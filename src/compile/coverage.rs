@@ -32,11 +32,12 @@ impl PortCoverage {
 
     /// Adds the ports of the other one, if both are consecutive and alike.
     fn extend(&mut self, other: &PortCoverage) -> bool {
-        let alike = PortCoverage { published: self.published.clone(), ..other.clone() };
-        let extended = extend(&self.published, &other.published).filter(|_| alike == *self);
-        let is_extended = extended.is_some();
-        self.published = extended.unwrap_or_else(|| self.published.clone());
-        is_extended
+        let PortCoverage { published, entries, is_for_swarm_peers, is_protected } = other;
+        let is_alike = self.entries == *entries
+            && self.is_for_swarm_peers == *is_for_swarm_peers
+            && self.is_protected == *is_protected;
+        let extended = is_alike.then(|| extend(&self.published, published)).flatten();
+        extended.map(|extended| self.published = extended).is_some()
     }
 }
 

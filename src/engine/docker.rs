@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::connection::{Connection, DumpStatus};
 use super::{Error, host};
 use crate::docker::Discovery;
-use crate::model::{ChainPath, Docker, Name, TablePath};
+use crate::model::{ChainPath, Docker, TablePath};
 use crate::netlink::{Dump, DumpedRule, decode_facts};
 
 /// Minimum number of rules and jumps for a second thread.
@@ -34,8 +34,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the next rule, and returns whether it is in one of these chains.
-    pub fn read(&mut self, chain: &Name, rule: &DumpedRule) -> bool {
-        let path = self.chains.iter().copied().find(|it| it.chain == *chain);
+    pub fn read(&mut self, chain: &str, rule: &DumpedRule) -> bool {
+        let path = self.chains.iter().copied().find(|it| &*it.chain == chain);
         let version = path.and_then(|path| path.table.family.version());
         if let Some((path, version)) = path.zip(version) {
             if self.last != Some(path) {

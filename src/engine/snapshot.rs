@@ -280,7 +280,7 @@ fn read_tables(
             let is_dockers = docker.read(&chain, &dumped);
             let rule = dumped.installed(path.family, !is_dockers);
             let Some(rule) = rule else { return false };
-            if let Some(chain) = table.chains.get_mut(&chain) {
+            if let Some(chain) = table.chains.get_mut(&*chain) {
                 chain.rules.push(rule);
             }
             true

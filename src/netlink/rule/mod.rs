@@ -11,6 +11,8 @@ mod reader;
 mod trace;
 mod writer;
 
+use std::borrow::Cow;
+
 use super::attribute::Attributes;
 use super::{uapi, userdata};
 use crate::model::{Family, InstalledRule, IpVersion, Name, Rule, RuleContent, RuleFacts};
@@ -43,8 +45,8 @@ impl<'a> DumpedRule<'a> {
     }
 
     /// The name of its chain.
-    pub fn chain(&self) -> Option<Name> {
-        Some(self.attributes.clone().find(uapi::rule::CHAIN)?.string().into())
+    pub fn chain(&self) -> Option<Cow<'a, str>> {
+        Some(self.attributes.clone().find(uapi::rule::CHAIN)?.string())
     }
 
     /// The rule. A foreign one is put in words only if `has_words`: that takes most of the time.
@@ -73,7 +75,7 @@ pub(crate) fn decode_rule(
 ) -> Option<(Name, Name, InstalledRule)> {
     let rule = DumpedRule::new(attributes.clone());
     let table = attributes.find(uapi::rule::TABLE)?.string().into();
-    Some((table, rule.chain()?, rule.installed(family, true)?))
+    Some((table, rule.chain()?.into(), rule.installed(family, true)?))
 }
 
 /// The facts about a rule. The bytes are the attributes of `NFT_MSG_NEWRULE`.

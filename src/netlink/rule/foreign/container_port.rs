@@ -8,17 +8,25 @@ use crate::netlink::uapi;
 const HAS_PORTS: u32 = 2;
 
 /// The port of `-j DNAT --to-destination ADDRESS:PORT`, or of nft's `dnat to ADDRESS:PORT`. The bytes
-/// are the attributes of `NFT_MSG_NEWRULE`.
-pub fn container_port(attributes: Attributes) -> Option<u16> {
+/// are the attributes of `NFT_MSG_NEWRULE`, from which the expressions were read.
+pub fn container_port(expressions: &[Expression], attributes: &Attributes) -> Option<u16> {
+    let translation = expressions.iter().find(|expression| match expression {
+        Expression::Target { name, .. } => name == "DNAT",
+        Expression::Other(name) => name == "nat",
+        _ => false,
+    });
+    match translation? {
+        Expression::Target { revision, info, .. } => of_target(*revision, info),
+        _ => of_expressions(attributes.clone()),
+    }
+}
+
+/// The port that a `nat` expression finds in a register.
+fn of_expressions(attributes: Attributes) -> Option<u16> {
     let list = attributes.find(uapi::rule::EXPRESSIONS)?;
     // What has been loaded, with its register.
     let mut loaded: Vec<(u32, &[u8])> = Vec::new();
     for element in list.nested() {
-        if let Expression::Target { name, revision, info } = Expression::read(element)
-            && name == "DNAT"
-        {
-            return of_target(revision, info);
-        }
         let name = element.nested().find(uapi::expression::NAME)?.string();
         let Some(data) = element.nested().find(uapi::expression::DATA) else { continue };
         match name.as_ref() {

@@ -39,7 +39,7 @@ pub fn facts(expressions: &[Expression], attributes: &Attributes, version: IpVer
         facts.unreadable = Some(words(expressions).into());
     }
     if facts.action == Some(Action::Translate) {
-        facts.container_port = container_port(attributes.clone());
+        facts.container_port = container_port(expressions, attributes);
     }
     facts
 }
