@@ -49,7 +49,17 @@ const VERSION: &[u8] = concat!(env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 /// By which a touched file is known: its inode, size and time of change.
 type FileNumbers = [[u8; 8]; 4];
 
+/// What the stored policy is to the one that is put in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stored {
+    /// The same one from the same source.
+    Same,
+    /// Another one, or from another source, or none.
+    Older,
+}
+
 /// What the stored policy is.
+#[derive(PartialEq, Eq)]
 struct Stamp {
     fingerprint: [u8; 32],
     source: PathBuf,
@@ -147,36 +157,44 @@ impl Store {
     /// If the files cannot be written. They are then as before.
     pub fn record(&self, policy: &Policy, source: &Path, command: &str) -> Result<(), StoreError> {
         let source = std::path::absolute(source).ok().filter(|_| source != Path::new("-"));
-        let source = source.unwrap_or_else(|| "-".into());
-        let fingerprint = fingerprint(policy);
-        if self.stamped().is_some_and(|it| it.fingerprint == fingerprint && it.source == source) {
+        let stamp = Stamp {
+            fingerprint: fingerprint(policy),
+            source: source.unwrap_or_else(|| "-".into()),
+        };
+        if self.stamped().is_some_and(|stored| stored == stamp) {
             return Ok(());
         }
-        let metadata = Metadata::new(&source, command, SystemTime::now(), getuid().as_raw());
+        let metadata = Metadata::new(&stamp.source, command, SystemTime::now(), getuid().as_raw());
         let new = NewPolicy::new(policy, metadata.with_login_uid(login_uid()));
-        let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
-        match self.stamped() {
-            Some(known) if known.fingerprint == fingerprint => {}
+        let _lock = self.lock()?;
+        if self.keep_previous(&new, &stamp)? == Stored::Older {
+            let written = self.directory.replace_durably(APPLIED, |file| new.write_to(file));
+            written.map_err(|error| self.io(APPLIED, error))?;
+        }
+        if let Some(stamp) = self.stamp_bytes(&stamp) {
+            // Without it the stored policy is read again.
+            let _ = self.directory.replace(STAMP, &stamp);
+        }
+        Ok(())
+    }
+
+    /// Makes the stored policy the previous one, if it is another one than the new one.
+    fn keep_previous(&self, new: &NewPolicy, stamp: &Stamp) -> Result<Stored, StoreError> {
+        if let Some(stored) = self.stamped() {
+            let is_same = stored.fingerprint == stamp.fingerprint;
             // fs.protected_hardlinks forbids links to other users' files. They are copied.
-            Some(_) if self.directory.link(APPLIED, PREVIOUS).is_ok() => {}
-            _ => {
-                // A damaged file is replaced, and does not become the previous policy.
-                if let Some(old) = self.applied().unwrap_or_default() {
-                    let is_same = new.is_stored_as(&old);
-                    if is_same && old.metadata().source == new.metadata().source {
-                        self.stamp(&fingerprint, &source);
-                        return Ok(());
-                    }
-                    if !is_same {
-                        self.write_file(PREVIOUS, old.as_bytes())?;
-                    }
-                }
+            if is_same || self.directory.link(APPLIED, PREVIOUS).is_ok() {
+                return Ok(Stored::Older);
             }
         }
-        let written = self.directory.replace_durably(APPLIED, |file| new.write_to(file));
-        written.map_err(|error| self.io(APPLIED, error))?;
-        self.stamp(&fingerprint, &source);
-        Ok(())
+        // A damaged file is replaced, and does not become the previous policy.
+        let Some(stored) = self.applied().unwrap_or_default() else { return Ok(Stored::Older) };
+        if !new.is_stored_as(&stored) {
+            self.write_file(PREVIOUS, stored.as_bytes())?;
+        } else if stored.metadata().source == stamp.source {
+            return Ok(Stored::Same);
+        }
+        Ok(Stored::Older)
     }
 
     /// What the stored policy is, as far as can be told without reading it: it was when the stamp was
@@ -187,25 +205,18 @@ impl Store {
         let source = rest.get(size_of::<FileNumbers>()..)?.strip_prefix(VERSION)?;
         let source = PathBuf::from(OsStr::from_bytes(source));
         let stamp = Stamp { fingerprint: *fingerprint, source };
-        let is_untouched = self.stamp_of(fingerprint, &stamp.source).is_some_and(|it| it == bytes);
+        let is_untouched = self.stamp_bytes(&stamp).is_some_and(|it| it == bytes);
         is_untouched.then_some(stamp)
     }
 
-    /// Notes that the stored policy is this one from this source. Without the note it is read again.
-    fn stamp(&self, fingerprint: &[u8; 32], source: &Path) {
-        if let Some(stamp) = self.stamp_of(fingerprint, source) {
-            let _ = self.directory.replace(STAMP, &stamp);
-        }
-    }
-
-    /// The policy and its source, and which file holds it.
-    fn stamp_of(&self, fingerprint: &[u8; 32], source: &Path) -> Option<Vec<u8>> {
+    /// The stamp, and which file holds the policy.
+    fn stamp_bytes(&self, stamp: &Stamp) -> Option<Vec<u8>> {
         let file = fs::symlink_metadata(self.path(APPLIED)).ok()?;
         let size = file.size().cast_signed();
         let numbers = [file.ino().cast_signed(), size, file.ctime(), file.ctime_nsec()];
         let numbers: FileNumbers = numbers.map(i64::to_le_bytes);
-        let source = source.as_os_str().as_bytes();
-        Some([fingerprint, numbers.as_flattened(), VERSION, source].concat())
+        let source = stamp.source.as_os_str().as_bytes();
+        Some([&stamp.fingerprint, numbers.as_flattened(), VERSION, source].concat())
     }
 
     /// When a file was written last; `None` if there is none.
@@ -239,7 +250,7 @@ impl Store {
         if known.is_some_and(|known| known.containers == found.containers) {
             return Ok(());
         }
-        let _lock = self.directory.lock().map_err(|error| self.io(".", error))?;
+        let _lock = self.lock()?;
         let written = self.directory.replace(CONTAINERS, &found.to_bytes());
         written.map_err(|error| self.io(CONTAINERS, error))
     }
