@@ -156,7 +156,7 @@ impl<'a> SnapshotReader<'a> {
             || read_tables(first, docker, discovery, snapshot),
         );
         let status = status?;
-        match read.unwrap_or_else(|| others.read(second, generation))? {
+        match read.unwrap_or_else(|| others.read(first, generation))? {
             Some(others) => discovery.merge(others),
             None => return Ok(DumpStatus::Interrupted),
         }
