@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Chains in tables of which nothing else is read.
+/// Chains with rules of Docker in tables of which nothing else is read.
 #[derive(Default)]
 pub(super) struct OtherChains {
     chains: Vec<ChainPath>,
@@ -64,8 +64,19 @@ impl OtherChains {
     }
 
     /// Whether reading them takes longer than starting a thread.
-    pub fn are_long(&self) -> bool {
+    pub fn are_many(&self) -> bool {
         self.uses >= MANY
+    }
+
+    /// All of them, if they are many; else none.
+    pub fn take_many(&mut self) -> OtherChains {
+        if self.are_many() { std::mem::take(self) } else { OtherChains::default() }
+    }
+
+    /// Adds others.
+    pub fn append(&mut self, mut others: OtherChains) {
+        self.chains.append(&mut others.chains);
+        self.uses = self.uses.saturating_add(others.uses);
     }
 
     /// What their rules reveal; `None` if the ruleset changed while they were read.

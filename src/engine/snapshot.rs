@@ -41,9 +41,6 @@ pub(super) fn take(
     Err(Error::Conflict { attempts: ATTEMPTS_MAX })
 }
 
-/// Reads all objects of a kind in one family.
-type Read<'a> = fn(&mut SnapshotReader<'a>, Family, &mut Snapshot) -> Result<DumpStatus, Error>;
-
 struct SnapshotReader<'a> {
     connections: &'a mut [Connection; 2],
     routes: &'a mut Connection,
@@ -83,27 +80,20 @@ impl<'a> SnapshotReader<'a> {
     fn attempt(&mut self) -> Result<Option<Snapshot>, Error> {
         let generation = self.connections[0].generation()?;
         let mut snapshot = Snapshot { generation, ..Snapshot::default() };
-        let is_complete = self.families([Self::tables, Self::chains], &mut snapshot)?
-            && self.rules(&mut snapshot)? == DumpStatus::Complete
-            && self.families([Self::sets, Self::objects], &mut snapshot)?;
-        if !is_complete {
-            return Ok(None);
-        }
-        let discovery = std::mem::take(&mut self.discovery);
-        snapshot.docker = docker::conclude(discovery, self.routes)?;
-        Ok(Some(snapshot))
-    }
-
-    /// Reads objects of these kinds in all families. Returns whether the dumps are complete.
-    fn families(&mut self, kinds: [Read<'a>; 2], snapshot: &mut Snapshot) -> Result<bool, Error> {
         for family in Family::ALL {
-            for read in kinds {
-                if read(self, family, snapshot)? == DumpStatus::Interrupted {
-                    return Ok(false);
+            for step in [Self::tables, Self::chains, Self::rules, Self::sets, Self::objects] {
+                if step(self, family, &mut snapshot)? == DumpStatus::Interrupted {
+                    return Ok(None);
                 }
             }
         }
-        Ok(true)
+        let Some(others) = self.others.read(&mut self.connections[0], generation)? else {
+            return Ok(None);
+        };
+        let mut discovery = std::mem::take(&mut self.discovery);
+        discovery.merge(others);
+        snapshot.docker = docker::conclude(discovery, self.routes)?;
+        Ok(Some(snapshot))
     }
 
     fn tables(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
@@ -145,22 +135,23 @@ impl<'a> SnapshotReader<'a> {
         })
     }
 
-    /// Reads the rules of the tables, and Docker's rules in other tables.
-    fn rules(&mut self, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
+    /// Reads the rules of the tables, and Docker's rules in other tables if they are many. Few are read last.
+    fn rules(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
         let SnapshotReader { connections, docker, others, discovery, .. } = self;
         let generation = snapshot.generation;
         let [first, second] = &mut **connections;
+        let many = others.take_many();
         let (status, read) = beside(
-            others.are_long(),
-            || others.read(second, generation),
-            || read_tables(first, docker, discovery, snapshot),
+            many.are_many(),
+            || many.read(second, generation),
+            || read_tables(first, family, (docker, discovery), snapshot),
         );
-        let status = status?;
-        match read.unwrap_or_else(|| others.read(first, generation))? {
-            Some(others) => discovery.merge(others),
-            None => return Ok(DumpStatus::Interrupted),
+        match read.transpose()? {
+            Some(Some(found)) => discovery.merge(found),
+            Some(None) => return Ok(DumpStatus::Interrupted),
+            None => others.append(many),
         }
-        Ok(status)
+        status
     }
 
     fn sets(&mut self, family: Family, snapshot: &mut Snapshot) -> Result<DumpStatus, Error> {
@@ -264,14 +255,15 @@ impl<'a> SnapshotReader<'a> {
     }
 }
 
-/// Reads the rules of the snapshot's tables, and learns from those in Docker's chains.
+/// Reads the rules of the snapshot's tables of one family, and learns from those in Docker's chains.
 fn read_tables(
     connection: &mut Connection,
-    docker: &[ChainPath],
-    discovery: &mut Discovery,
+    family: Family,
+    (docker, discovery): (&[ChainPath], &mut Discovery),
     snapshot: &mut Snapshot,
 ) -> Result<DumpStatus, Error> {
-    for (path, table) in &mut snapshot.tables {
+    let of_family = |(path, _): &(&TablePath, &mut InstalledTable)| path.family == family;
+    for (path, table) in snapshot.tables.iter_mut().filter(of_family) {
         let what = Dump::Rules { table: &path.table, chain: None };
         let mut docker = docker::Reader::new(path, docker, discovery);
         let dumped = connection.dump(what, path.family, snapshot.generation, |message| {
