@@ -16,8 +16,9 @@ pub fn read(bytes: &[u8]) -> impl Iterator<Item = Result<StoredPolicy, StateErro
 /// The policy that is stored. If it is valid, it is the same after it was stored once more.
 pub fn policy(stored: &StoredPolicy) -> Result<Policy, Diagnostics> {
     let policy = stored.policy("policy.applied")?;
-    let again = NewPolicy::new(&policy, stored.metadata().clone()).to_bytes();
-    let read = StoredPolicy::from_bytes(again.expect("a small policy")).expect("a stored policy");
+    let again = NewPolicy::new(&policy, stored.metadata().clone());
+    let bytes = again.to_bytes().expect("a small policy");
+    let read = StoredPolicy::from_bytes(bytes).expect("a stored policy");
     assert!(again.is_stored_as(&read));
     assert_eq!(read.metadata(), again.metadata());
     assert_eq!(read.policy("policy.applied").expect("a policy").to_toml(), policy.to_toml());
