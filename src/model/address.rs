@@ -1,6 +1,6 @@
 //! The addresses that one rule can match: a host, a network or a range.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
@@ -71,9 +71,12 @@ impl AddressSpec {
     /// # Errors
     /// All of [`AddressError`] except [`AddressError::HostBits`].
     pub fn range(first: IpAddr, last: IpAddr) -> Result<AddressSpec, AddressError> {
-        let (start, _) = (AddressSpec::host(first)?, AddressSpec::host(last)?);
+        // Every range of a long list is looked at, and nearly all are of IPv4.
+        if first.is_ipv6() || last.is_ipv6() {
+            let _ = (AddressSpec::host(first)?, AddressSpec::host(last)?);
+        }
         let range = AddressRange::new(first, last)?;
-        Ok(if first == last { start } else { AddressSpec(Form::Range(range)) })
+        if first == last { AddressSpec::host(first) } else { Ok(AddressSpec(Form::Range(range))) }
     }
 
     /// A range as the kernel has it, with `first` not above `last` and both of one IP version. In contrast
@@ -162,14 +165,21 @@ impl TryFrom<IpAddr> for AddressSpec {
     }
 }
 
+impl AddressSpec {
+    /// Writes what `Display` prints, without a formatter's detour: there may be a million.
+    pub(crate) fn write_to(&self, out: &mut impl Write) -> fmt::Result {
+        match &self.0 {
+            Form::Network(network) if is_host(network) => AddressText(network.ip()).write_to(out),
+            Form::Network(network) => NetworkText(network).write_to(out),
+            Form::Range(range) => range.write_to(out),
+        }
+    }
+}
+
 /// As a policy writes it: a host without its prefix length.
 impl fmt::Display for AddressSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Form::Network(network) if is_host(network) => AddressText(network.ip()).fmt(f),
-            Form::Network(network) => NetworkText(network).fmt(f),
-            Form::Range(range) => range.fmt(f),
-        }
+        self.write_to(f)
     }
 }
 
@@ -206,12 +216,18 @@ impl AddressRange {
     }
 }
 
+impl AddressRange {
+    fn write_to(&self, out: &mut impl Write) -> fmt::Result {
+        AddressText(self.first).write_to(out)?;
+        out.write_char('-')?;
+        AddressText(self.last).write_to(out)
+    }
+}
+
 /// `192.0.2.1-192.0.2.9`, as `-m iprange` writes it.
 impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        AddressText(self.first).fmt(f)?;
-        f.write_str("-")?;
-        AddressText(self.last).fmt(f)
+        self.write_to(f)
     }
 }
 

@@ -1,17 +1,25 @@
 //! Addresses and networks as iptables prints them.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt::{self, Write};
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
 
 /// A network as iptables prints it: always with its prefix length.
 pub(super) struct NetworkText<'a>(pub &'a IpNetwork);
 
+impl NetworkText<'_> {
+    /// Writes it without a formatter's detour.
+    pub fn write_to(&self, out: &mut impl Write) -> fmt::Result {
+        AddressText(self.0.ip()).write_to(out)?;
+        out.write_char('/')?;
+        out.write_str(Decimals::of_numbers([self.0.prefix()]).as_str())
+    }
+}
+
 impl fmt::Display for NetworkText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        AddressText(self.0.ip()).fmt(f)?;
-        write!(f, "/{}", self.0.prefix())
+        self.write_to(f)
     }
 }
 
@@ -19,29 +27,37 @@ impl fmt::Display for NetworkText<'_> {
 /// IPv6 address whose first 96 bits are zero with dotted decimals.
 pub(super) struct AddressText(pub IpAddr);
 
-impl fmt::Display for AddressText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl AddressText {
+    /// Writes it without a formatter's detour.
+    pub fn write_to(&self, out: &mut impl Write) -> fmt::Result {
         match self.0 {
-            IpAddr::V4(address) => f.write_str(DottedDecimals::of(address).as_str()),
+            IpAddr::V4(address) => out.write_str(Decimals::of_numbers(address.octets()).as_str()),
             IpAddr::V6(address) if is_ipv4_compatible(address) => {
                 let [.., a, b, c, d] = address.octets();
-                write!(f, "::{a}.{b}.{c}.{d}")
+                write!(out, "::{a}.{b}.{c}.{d}")
             }
-            address => write!(f, "{address}"),
+            address => write!(out, "{address}"),
         }
     }
 }
 
-/// An IPv4 address as text, in a fraction of the time that Rust's `Display` takes: there may be a million.
-struct DottedDecimals {
+impl fmt::Display for AddressText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
+    }
+}
+
+/// Up to four numbers with dots between them, such as an IPv4 address, in a fraction of the time that Rust's
+/// `Display` takes: there may be a million.
+struct Decimals {
     bytes: [u8; "255.255.255.255".len()],
     length: usize,
 }
 
-impl DottedDecimals {
-    fn of(address: Ipv4Addr) -> DottedDecimals {
-        let mut text = DottedDecimals { bytes: [0; 15], length: 0 };
-        for (index, number) in address.octets().into_iter().enumerate() {
+impl Decimals {
+    fn of_numbers<const N: usize>(numbers: [u8; N]) -> Decimals {
+        let mut text = Decimals { bytes: [0; 15], length: 0 };
+        for (index, number) in numbers.into_iter().enumerate() {
             if index > 0 {
                 text.push(b'.');
             }
@@ -75,6 +91,8 @@ fn is_ipv4_compatible(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn text(network: &str) -> String {

@@ -103,16 +103,22 @@ impl Default for Value {
     }
 }
 
-impl Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Value {
+    fn write_to(&self, out: &mut impl Write) -> fmt::Result {
         match self {
-            Value::Text(text) => f.write_str(text),
+            Value::Text(text) => out.write_str(text),
             Value::Addresses(addresses) => {
-                f.write_str("\"")?;
-                addresses.fmt(f)?;
-                f.write_str("\"")
+                out.write_char('"')?;
+                addresses.write_to(out)?;
+                out.write_char('"')
             }
         }
+    }
+}
+
+impl Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
     }
 }
 
@@ -326,8 +332,10 @@ impl Text<'_> {
         };
         self.line(format_args!("{key} = [\n    {first},\n    {second},"));
         for value in values {
+            self.buffer.push_str("    ");
             // Writing to a string does not fail.
-            let _ = write!(self.buffer, "    {value},");
+            let _ = value.write_to(&mut self.buffer);
+            self.buffer.push(',');
             self.end_line();
         }
         self.line("]");
