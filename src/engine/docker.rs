@@ -68,17 +68,6 @@ impl OtherChains {
         self.uses >= MANY
     }
 
-    /// All of them, if they are many; else none.
-    pub fn take_many(&mut self) -> OtherChains {
-        if self.are_many() { std::mem::take(self) } else { OtherChains::default() }
-    }
-
-    /// Adds others.
-    pub fn append(&mut self, mut others: OtherChains) {
-        self.chains.append(&mut others.chains);
-        self.uses = self.uses.saturating_add(others.uses);
-    }
-
     /// What their rules reveal; `None` if the ruleset changed while they were read.
     pub fn read(
         &self,

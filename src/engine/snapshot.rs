@@ -140,16 +140,15 @@ impl<'a> SnapshotReader<'a> {
         let SnapshotReader { connections, docker, others, discovery, .. } = self;
         let generation = snapshot.generation;
         let [first, second] = &mut **connections;
-        let many = others.take_many();
         let (status, read) = beside(
-            many.are_many(),
-            || many.read(second, generation),
+            others.are_many(),
+            || others.read(second, generation),
             || read_tables(first, family, (docker, discovery), snapshot),
         );
-        match read.transpose()? {
-            Some(Some(found)) => discovery.merge(found),
-            Some(None) => return Ok(DumpStatus::Interrupted),
-            None => others.append(many),
+        if let Some(read) = read {
+            let Some(found) = read? else { return Ok(DumpStatus::Interrupted) };
+            discovery.merge(found);
+            *others = OtherChains::default();
         }
         status
     }
