@@ -214,9 +214,7 @@ impl AddressRange {
     pub fn last(&self) -> IpAddr {
         self.last
     }
-}
 
-impl AddressRange {
     fn write_to(&self, out: &mut impl Write) -> fmt::Result {
         AddressText(self.first).write_to(out)?;
         out.write_char('-')?;

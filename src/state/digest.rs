@@ -44,7 +44,7 @@ impl SourceDigest {
 }
 
 /// The hash of what is written.
-pub(super) struct Hashed(pub Sha256);
+struct Hashed(Sha256);
 
 impl fmt::Write for Hashed {
     fn write_str(&mut self, text: &str) -> fmt::Result {

@@ -2,8 +2,8 @@
 //! only converts between values and bytes; the program reads and writes the files.
 //!
 //! The form is that of a policy file. Its first line is `# dwnl-state 1 sha256:HASH LENGTH`, for the
-//! `LENGTH` bytes behind it, a number of nine digits. Comments follow that describe the policy, up to an empty line, and then
-//! the policy with its source lists resolved.
+//! `LENGTH` bytes behind it, a number of nine digits. Comments follow that describe the policy, up to an
+//! empty line, and then the policy with its source lists resolved.
 
 mod digest;
 mod error;
