@@ -1,7 +1,7 @@
 //! Echo servers, which run until they are dropped. A container's network namespace is served from
 //! outside, because the image has no UDP server and no fast TCP server.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Child;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::{Namespace, busybox, companion};
+use super::{Namespace, busybox, companion, wait_for};
 
 /// A TCP server with a thread for each connection.
 pub struct TcpEcho {
@@ -27,8 +27,7 @@ pub fn tcp_echo(namespace: &Namespace, port: u16) -> TcpEcho {
 
 /// Serves TCP at one address of the namespace.
 pub fn tcp_echo_at(namespace: &Namespace, at: &str, port: u16) -> TcpEcho {
-    let listener = namespace.inside(|| TcpListener::bind((at, port))).expect("a TCP socket");
-    let listener = Arc::new(listener);
+    let listener = Arc::new(bound(namespace, || TcpListener::bind((at, port))));
     let accepting = Arc::clone(&listener);
     let thread = thread::spawn(move || {
         for connection in accepting.incoming().map_while(Result::ok) {
@@ -61,7 +60,7 @@ pub fn udp_echo(namespace: &Namespace, port: u16) -> UdpEcho {
 /// Serves UDP at one address of the namespace. On the unspecified address, answers could come from
 /// another IPv6 address of the namespace.
 pub fn udp_echo_at(namespace: &Namespace, at: &str, port: u16) -> UdpEcho {
-    let socket = namespace.inside(|| UdpSocket::bind((at, port))).expect("a UDP socket");
+    let socket = bound(namespace, || UdpSocket::bind((at, port)));
     socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
@@ -82,6 +81,15 @@ impl Drop for UdpEcho {
         self.stopped.store(true, Ordering::Relaxed);
         let _ = self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// A socket bound in the namespace. Its port can still be in use by a socket that the test has
+/// closed: a process that another test is starting holds a copy of it until it executes its program.
+fn bound<T: Send>(namespace: &Namespace, bind: impl Fn() -> io::Result<T> + Sync) -> T {
+    wait_for("a free port", || match namespace.inside(&bind) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => None,
+        result => Some(result.expect("a socket")),
+    })
 }
 
 /// A program that echoes TCP on a port. It is killed on drop.
