@@ -13,10 +13,11 @@
 //! chain, and sets for large groups of sources. An [`Engine`] takes a [`Snapshot`](model::Snapshot) of the
 //! kernel's tables, and a [`Plan`] is the difference between the two.
 //!
-//! A plan is committed as one nf_tables transaction: a packet sees either the old policy or the new one.
-//! The transaction carries the generation of the snapshot. If another program has changed the ruleset
-//! since, the kernel rejects it, and the engine starts again from the dump. [`Engine::repair`] commits the
-//! guard in a transaction of its own where it is gone.
+//! The rules of a plan are committed as one nf_tables transaction: a packet sees either the old policy or
+//! the new one. Sets of intervals come in a transaction before it, because the kernel shows their elements
+//! later than rules of the same transaction. Each carries the generation of the snapshot. If another program
+//! has changed the ruleset since, the kernel rejects it, and the engine starts again from the dump.
+//! [`Engine::repair`] commits the guard in a transaction of its own where it is gone.
 //!
 //! The library prints nothing, spawns no process, writes no file and has no global state. Its errors are
 //! typed. `default-features = false` leaves out the command line and what only it needs, and, unless the

@@ -1,13 +1,14 @@
 //! Plans and commits: by policy, with the conntrack entries of existing flows, and by ruleset.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::monitor::PAUSE_THRESHOLD;
 use super::{ATTEMPTS_MAX, Engine, Error, FlowChanges, FlowPreview, Outcome, commit};
 use crate::compile::{compile, managed_objects, resolve, uncovered_ports};
-use crate::model::{PublishedPort, Ruleset, Snapshot};
-use crate::plan::Plan;
+use crate::model::{Grant, GrantSet, PublishedPort, Ruleset, Snapshot};
+use crate::plan::{Change, Plan};
 use crate::policy::Policy;
 
 /// What [`Engine::apply_policy`] did.
@@ -38,8 +39,8 @@ pub struct Preview {
 }
 
 impl Engine {
-    /// Puts a policy in force: compiles it, makes the kernel hold the rules in one transaction (see
-    /// [`Engine::apply`]), and then brings the conntrack entries of existing flows in line with it (see
+    /// Puts a policy in force: compiles it, makes the kernel hold the rules (see [`Engine::apply`]), and
+    /// then brings the conntrack entries of existing flows in line with it (see
     /// [`FlowChanges`]). A failure of that last step is part of the result, because
     /// the rules are in force all the same.
     ///
@@ -106,27 +107,51 @@ impl Engine {
         Ok(Preview { outcome, conntrack, uncovered })
     }
 
-    /// Commits a plan in one transaction and returns the generation afterwards. An empty plan sends
-    /// nothing.
+    /// Commits a plan and returns the generation afterwards: in one transaction or, if it creates sets of
+    /// intervals, in two (see [`Plan::prepared`]). An empty plan sends nothing.
+    ///
+    /// Where elements of intervals change together with rules, packets meet the new rules with the old
+    /// elements for an instant; [`Engine::apply`] avoids that.
     ///
     /// # Errors
     /// [`Error::Conflict`] if the ruleset has changed since the plan was made: make a new plan.
-    /// [`Error::Rejected`] if the kernel rejects a change. In both cases the ruleset is unchanged.
+    /// [`Error::Rejected`] if the kernel rejects a change. In both cases the rules in force are unchanged;
+    /// after a conflict, sets and chains may be left that none of them uses, which the next plan uses or
+    /// removes.
     pub fn commit(&mut self, plan: &Plan) -> Result<u32, Error> {
-        if plan.is_empty() {
-            return Ok(plan.generation);
-        }
         let grants = self.grants_for(plan)?;
+        let mut generation = plan.generation;
+        for changes in plan.transactions() {
+            generation = match self.commit_changes(generation, changes, &grants) {
+                Err(error @ Error::Rejected(_)) if generation != plan.generation => {
+                    // What was prepared is useless without the rest, but harms nobody.
+                    let _ = self.commit_changes(generation, &plan.undo_preparation(), &grants);
+                    return Err(error);
+                }
+                committed => committed?,
+            };
+        }
+        Ok(generation)
+    }
+
+    /// Commits changes in one transaction.
+    fn commit_changes(
+        &mut self,
+        generation: u32,
+        changes: &[Change],
+        grants: &BTreeMap<GrantSet, Vec<Grant>>,
+    ) -> Result<u32, Error> {
         let [connection, _] = &mut self.connections;
-        let batch = commit::encode(plan, &grants);
-        let commit = |connection: &mut Connection| commit::send(connection, plan, &batch);
+        let batch = commit::encode(generation, changes, grants);
+        let commit =
+            |connection: &mut Connection| commit::send(connection, generation, changes, &batch);
         let subscription = self.subscription.upgrade();
         let committed = match subscription.filter(|_| batch.bytes().len() >= PAUSE_THRESHOLD) {
-            Some(subscription) => subscription.paused(connection, plan.generation, commit),
+            Some(subscription) => subscription.paused(connection, generation, commit),
             None => commit(connection),
         }?;
         // It has changed no filter of other programs.
-        if self.filters.0 == plan.generation {
+        if self.filters.0 == generation {
             self.filters.0 = committed;
         }
         Ok(committed)
@@ -136,25 +161,26 @@ impl Engine {
     /// [`ATTEMPTS_MAX`] times, when another program changes the ruleset in between. Does not touch
     /// conntrack: [`Engine::apply_policy`] does.
     ///
+    /// All rules come into force in one transaction. Elements of intervals that change together with rules
+    /// are in sets under other names meanwhile, which takes two transactions more, so that no rule finds
+    /// the elements of another policy.
+    ///
     /// # Errors
-    /// See [`Error`]. The ruleset is unchanged.
+    /// See [`Error`]. The ruleset is unchanged, unless it is [`Error::Interim`].
     pub fn apply(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
-        let epoch = self.set_cache.epoch();
         let current = |engine: &mut Engine| engine.current_for(desired, true);
         let plan = |snapshot: &Snapshot| {
             let desired = resolve(desired, snapshot)?;
             Ok((Plan::diff(&desired, snapshot)?, desired))
         };
-        let outcome = match self.converge(current, plan) {
+        match self.converge(current, plan) {
             // Perhaps because it was planned with elements that are not there.
             Err(Error::Rejected(_)) if self.set_cache.forget_assumed() => {
                 self.assumed = None;
-                self.converge(current, plan)?
+                self.converge(current, plan)
             }
-            outcome => outcome?,
-        };
-        self.set_cache.store_ruleset(epoch, outcome.generation, desired);
-        Ok(outcome)
+            outcome => outcome,
+        }
     }
 
     /// Removes everything that dwnl installed, and nothing else, with the same retries as
@@ -169,23 +195,64 @@ impl Engine {
         self.converge(Engine::current, plan)
     }
 
-    /// Commits the plan for the ruleset that `plan` returns with it.
+    /// Commits the plan for the ruleset that `plan` returns with it, behind the one for its interim form if it
+    /// has one.
     pub(super) fn converge(
         &mut self,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
         plan: impl Fn(&Snapshot) -> Result<(Plan, Ruleset), Error>,
     ) -> Result<Outcome, Error> {
-        for attempts in 1..=ATTEMPTS_MAX {
-            let snapshot = current(self)?;
-            let (plan, desired) = plan(&snapshot)?;
-            match self.commit(&plan) {
-                Ok(generation) => {
+        // The whole difference, once the interim form is in force.
+        let mut begun = None;
+        let mut attempts = 1;
+        let error = loop {
+            match self.step(&current, &plan, &mut begun) {
+                Ok(None) => {}
+                Ok(Some(Committed { plan, generation, desired, snapshot })) => {
+                    let (plan, snapshot) = begun.unwrap_or((plan, snapshot));
                     return Ok(Outcome::new(plan, generation, &desired, snapshot, attempts));
                 }
-                Err(Error::Conflict { .. }) => {}
-                Err(error) => return Err(error),
+                Err(Error::Conflict { .. }) if attempts < ATTEMPTS_MAX => attempts += 1,
+                Err(Error::Conflict { .. }) => break Error::Conflict { attempts },
+                Err(error) => break error,
             }
-        }
-        Err(Error::Conflict { attempts: ATTEMPTS_MAX })
+        };
+        Err(match begun {
+            Some(_) => Error::Interim(Box::new(error)),
+            None => error,
+        })
     }
+
+    /// Plans and commits once. `None`: it was the interim form.
+    fn step(
+        &mut self,
+        current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
+        plan: impl Fn(&Snapshot) -> Result<(Plan, Ruleset), Error>,
+        begun: &mut Option<(Plan, Snapshot)>,
+    ) -> Result<Option<Committed>, Error> {
+        let epoch = self.set_cache.epoch();
+        let snapshot = current(self)?;
+        let (plan, desired) = plan(&snapshot)?;
+        let interim = match begun {
+            Some(_) => None,
+            None => plan.interim(&desired, &snapshot),
+        };
+        if let Some(interim) = interim {
+            let generation = self.commit(&Plan::diff(&interim, &snapshot)?)?;
+            self.set_cache.store_ruleset(epoch, generation, &interim);
+            *begun = Some((plan, snapshot));
+            return Ok(None);
+        }
+        let generation = self.commit(&plan)?;
+        self.set_cache.store_ruleset(epoch, generation, &desired);
+        Ok(Some(Committed { plan, generation, desired, snapshot }))
+    }
+}
+
+/// A ruleset that was put in force.
+struct Committed {
+    plan: Plan,
+    generation: u32,
+    desired: Ruleset,
+    snapshot: Snapshot,
 }

@@ -16,32 +16,41 @@ impl Plan {
     /// empty plan. For benchmarks and recordings.
     #[doc(hidden)]
     pub fn to_batch_bytes(&self) -> Vec<u8> {
-        if self.is_empty() { Vec::new() } else { encode(self, &BTreeMap::new()).bytes().to_vec() }
+        match self.is_empty() {
+            true => Vec::new(),
+            false => encode(self.generation, &self.changes, &BTreeMap::new()).bytes().to_vec(),
+        }
     }
 }
 
-/// Sends the plan's batch and returns the generation that it produced.
+/// Sends the batch of these changes, which are based on this generation, and returns the one that it produced.
 pub(super) fn send(
     connection: &mut Connection,
-    plan: &Plan,
+    generation: u32,
+    changes: &[Change],
     batch: &FinalizedBatch,
 ) -> Result<u32, Error> {
     let answer = connection.send_batch(batch)?;
     match answer.errors.first() {
-        Some((sequence, error)) => Err(failure(plan, batch, *sequence, *error)),
-        None => confirm(plan.generation, &answer),
+        Some((sequence, error)) => Err(failure(changes, batch, *sequence, *error)),
+        None => confirm(generation, &answer),
     }
 }
 
-/// The batch of a plan. `grants`: what the sets of grants and bans that it creates hold from the beginning.
-pub(super) fn encode(plan: &Plan, grants: &BTreeMap<GrantSet, Vec<Grant>>) -> FinalizedBatch {
-    let mut batch = Batch::new(plan.generation);
-    batch.reserve_elements(plan.changes.iter().filter_map(|change| match change {
+/// The batch of these changes, which are based on this generation. `grants`: what the sets of grants and bans
+/// that it creates hold from the beginning.
+pub(super) fn encode(
+    generation: u32,
+    changes: &[Change],
+    grants: &BTreeMap<GrantSet, Vec<Grant>>,
+) -> FinalizedBatch {
+    let mut batch = Batch::new(generation);
+    batch.reserve_elements(changes.iter().filter_map(|change| match change {
         Change::AddElements { kind, elements, .. } => Some((*kind, elements.len())),
         Change::ReplaceSet { kind, elements, .. } => Some((*kind, elements.len())),
         _ => None,
     }));
-    for (index, change) in plan.changes.iter().enumerate() {
+    for (index, change) in changes.iter().enumerate() {
         batch.begin_change(index);
         match change {
             Change::AddTable(table) => batch.add_table(table),
@@ -84,7 +93,7 @@ pub(super) fn encode(plan: &Plan, grants: &BTreeMap<GrantSet, Vec<Grant>>) -> Fi
 /// Only the first error is reported: after a failed check the kernel often repeats it for every
 /// later message. A conflict is reported for BEGIN, or for a message that needed a kernel module: once the
 /// module is loaded, the kernel checks the generation again and starts over.
-fn failure(plan: &Plan, batch: &FinalizedBatch, sequence: u32, error: KernelError) -> Error {
+fn failure(changes: &[Change], batch: &FinalizedBatch, sequence: u32, error: KernelError) -> Error {
     match (sequence, error.errno) {
         (_, libc::ERESTART) => return Error::Conflict { attempts: 1 },
         (BEGIN_SEQUENCE, libc::EPERM) => return Error::Permission,
@@ -92,7 +101,7 @@ fn failure(plan: &Plan, batch: &FinalizedBatch, sequence: u32, error: KernelErro
     }
     let change = batch.change_of(sequence);
     Error::Rejected(Box::new(Rejection {
-        change: change.and_then(|index| plan.changes.get(index)).cloned(),
+        change: change.and_then(|index| changes.get(index)).cloned(),
         attribute: error.offset.and_then(|at| describe_offset(batch.message(sequence)?, at)),
         source: error.source(),
     }))

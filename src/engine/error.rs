@@ -11,7 +11,8 @@ use crate::netlink::KernelError;
 use crate::plan::PlanError;
 
 /// An error of the engine. On error the ruleset is unchanged, unless the reply to a batch was lost
-/// ([`Error::Socket`] while reading it), or a repair had begun ([`Error::Incomplete`]).
+/// ([`Error::Socket`] while reading it), a repair had begun ([`Error::Incomplete`]), or an apply
+/// ([`Error::Interim`]).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -65,6 +66,13 @@ pub enum Error {
     /// the sources for which it lacks sets or rules.
     #[error("the guard is in force again and refuses what is not restored yet, but: {0}")]
     Incomplete(#[source] Box<Error>),
+    /// The new rules are in force, but some look up sets under interim names, because a later transaction
+    /// failed.
+    #[error(
+        "the new rules are in force with interim names of sets (`*.interim`), which the next apply \
+         replaces, but: {0}"
+    )]
+    Interim(#[source] Box<Error>),
     /// The kernel rejected a change, and with it the whole transaction.
     #[error(transparent)]
     Rejected(Box<Rejection>),

@@ -113,11 +113,16 @@ pub fn answer(data: &[u8]) {
         let before = Snapshot { generation: 7, ..Snapshot::default() };
         let wanted = resolve(&WANTED, &before).expect("a ruleset");
         let plan = Plan::diff(&wanted, &before).expect("a plan");
-        let batch = commit::encode(&plan, &BTreeMap::new());
+        let batch = commit::encode(plan.generation, &plan.changes, &BTreeMap::new());
         (plan, batch)
     });
     let (plan, batch) = &*SENT;
-    match commit::send(&mut Recording::engine(data).connections[0], plan, batch) {
+    match commit::send(
+        &mut Recording::engine(data).connections[0],
+        plan.generation,
+        &plan.changes,
+        batch,
+    ) {
         Ok(generation) => assert_eq!(generation, 8),
         Err(error) => drop(error.to_string()),
     }

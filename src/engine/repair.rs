@@ -18,8 +18,7 @@ impl Engine {
     /// 3. the rules in the nat tables, for which the kernel may have to wait until it has freed others.
     ///
     /// Nobody gets in meanwhile whom the policy does not allow, and established flows pass. To replace a
-    /// policy by another one, use [`Engine::apply`]: its one transaction never refuses a source that both
-    /// policies allow.
+    /// policy by another one, use [`Engine::apply`], which never refuses a source that both policies allow.
     ///
     /// # Errors
     /// See [`Error`]. After the first of several transactions, [`Error::Incomplete`]: repeat the call.

@@ -50,9 +50,8 @@ impl Engine {
         Ok(RestorePoint { ruleset, unrestorable, flows, grants })
     }
 
-    /// Makes the kernel hold again what it held at the restore point, in one transaction, with the same
-    /// retries as [`Engine::apply`]. Rules and sets that are unchanged keep their counters; the others
-    /// start at zero.
+    /// Makes the kernel hold again what it held at the restore point, with the transactions and retries of
+    /// [`Engine::apply`]. Rules and sets that are unchanged keep their counters; the others start at zero.
     ///
     /// Then deletes conntrack entries on which the restored rules decide differently: rejected flows
     /// that they admit, and flows that were admitted since and that they do not. Flows that were
@@ -65,16 +64,13 @@ impl Engine {
         let outcome = match &point.ruleset {
             None => self.remove()?,
             Some(ruleset) => {
-                let epoch = self.set_cache.epoch();
                 let plan =
                     |snapshot: &Snapshot| Ok((Plan::diff(ruleset, snapshot)?, ruleset.clone()));
                 // If the sets were deleted since, they hold again what they held.
                 let carried = self.carry(&point.grants);
                 let outcome = self.converge(Engine::current, plan);
                 self.put_back(carried);
-                let outcome = outcome?;
-                self.set_cache.store_ruleset(epoch, outcome.generation, ruleset);
-                outcome
+                outcome?
             }
         };
         let ruleset = point.ruleset.as_ref();

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use nix::poll::PollTimeout;
 
 use super::*;
-use crate::model::{Location, Ports, Protocol};
+use crate::model::{AddressSpec, Location, Ports, Protocol};
 use crate::netlink::{BEGIN_SEQUENCE, Messages, Transport};
 use crate::plan::Change;
-use crate::policy::{Allow, Guard, Policy};
+use crate::policy::{Allow, Group, Guard, Policy};
 use crate::{compile, managed_objects};
 
 /// How the kernel handles a batch.
@@ -297,6 +297,47 @@ fn endless_conflicts_end_with_an_error() {
         error.to_string(),
         "gave up after 100 attempts: another program kept changing the ruleset; nothing was applied"
     );
+}
+
+/// An apply of a policy with a set of intervals.
+fn apply_intervals(replies: &[Reply]) -> (Result<Outcome, Error>, Requests) {
+    let from = (0..100).map(|n| format!("10.0.{n}.0/25"));
+    let from: Vec<AddressSpec> = from.map(|it| it.parse().expect("a prefix")).collect();
+    let ports = Ports::new(Protocol::Tcp, 443, 443).expect("a port");
+    let group = Group::named("many", from).expect("a group");
+    let entry = Allow::builder([ports]).from([group]).build().expect("an entry");
+    let policy = Policy::builder().allow(entry).guard(Guard::off()).build().expect("a policy");
+    let (mut engine, requests) = engine(Noise::None, replies.to_vec());
+    (engine.apply(&compile(&policy)), requests)
+}
+
+#[test]
+fn intervals_are_committed_before_the_rules_that_look_them_up() {
+    let (outcome, requests) = apply_intervals(&[]);
+    let outcome = outcome.expect("success");
+    assert_eq!((outcome.generation, outcome.attempts), (9, 1));
+    assert_eq!(count(&requests, libc::NFNL_MSG_BATCH_BEGIN), 2);
+}
+
+#[test]
+fn a_conflict_between_two_transactions_starts_again_from_the_dump() {
+    let conflict = Reply::Reject { message: 0, errno: libc::ERESTART, offset: None };
+    let (outcome, requests) = apply_intervals(&[Reply::Commit, conflict]);
+    let outcome = outcome.expect("success");
+    // This kernel never holds anything, so both are repeated.
+    assert_eq!((outcome.generation, outcome.attempts), (11, 2));
+    assert_eq!(count(&requests, libc::NFNL_MSG_BATCH_BEGIN), 4);
+}
+
+#[test]
+fn what_was_prepared_is_removed_if_the_rest_is_rejected() {
+    let reject = Reply::Reject { message: 1, errno: libc::ENOMEM, offset: None };
+    for (replies, batches) in [(&[reject][..], 1), (&[Reply::Commit, reject], 3)] {
+        let (outcome, requests) = apply_intervals(replies);
+        let error = outcome.expect_err("an error");
+        assert!(matches!(&error, Error::Rejected(_)), "{error}");
+        assert_eq!(count(&requests, libc::NFNL_MSG_BATCH_BEGIN), batches);
+    }
 }
 
 /// An engine whose kernel also has sockets to read, so that it can have a guard.

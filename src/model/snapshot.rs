@@ -1,6 +1,6 @@
 //! What the kernel holds at one generation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -50,6 +50,14 @@ pub struct InstalledTable {
     /// Whether it holds stateful objects or flowtables, which dwnl never creates; only of tables
     /// that belong to dwnl.
     pub has_foreign_objects: bool,
+}
+
+impl InstalledTable {
+    /// The sets and maps that its rules look up, as far as they are of forms that dwnl writes.
+    pub(crate) fn looked_up(&self) -> HashSet<&Name> {
+        let rules = self.chains.values().flat_map(|chain| &chain.rules);
+        rules.filter_map(|rule| rule.content.known()).flat_map(Rule::sets).collect()
+    }
 }
 
 /// A set in the kernel.

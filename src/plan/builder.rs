@@ -33,7 +33,10 @@ impl<'a> PlanBuilder<'a> {
         builder.chains()?;
         builder.fill_maps();
         builder.remove_unused()?;
-        Ok(Plan { foreign_translations: desired.foreign_translations.clone(), ..builder.plan })
+        let foreign_translations = desired.foreign_translations.clone();
+        let mut plan = Plan { foreign_translations, ..builder.plan };
+        plan.prepare(desired, snapshot);
+        Ok(plan)
     }
 
     fn new(desired: &'a Ruleset, snapshot: &'a Snapshot) -> PlanBuilder<'a> {
@@ -128,11 +131,13 @@ impl<'a> PlanBuilder<'a> {
     }
 
     /// Whether the set is replaced: because its capacity changes, or because replacing it is less
-    /// work and it is certain which rules look it up.
+    /// work and it is certain which rules look it up. A set of intervals would be empty for packets until
+    /// the end of the commit.
     fn is_replaced(&self, set: &Set, difference: &SetDiff) -> bool {
         let Some(table) = self.compatible.get(&set.path.table) else { return false };
         let kind = table.sets.get(&set.path.set).and_then(|installed| installed.kind);
-        kind != Some(set.kind) || (difference.is_replacement() && owned_table::is_known(table))
+        let is_less_work = || difference.is_replacement() && owned_table::is_known(table);
+        kind != Some(set.kind) || (!set.kind.is_intervals() && is_less_work())
     }
 
     /// Detaches the rules of each chain that looks up one of these sets.

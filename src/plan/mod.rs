@@ -5,9 +5,11 @@ mod builder;
 mod chain_diff;
 mod change;
 mod error;
+mod interim;
 mod lis;
 mod map_diff;
 mod owned_table;
+mod preparation;
 mod set_diff;
 mod teardown;
 #[cfg(test)]
@@ -30,6 +32,10 @@ pub struct Plan {
     pub generation: u32,
     /// The changes.
     pub changes: Vec<Change>,
+    /// How many of the first changes are committed in a transaction of their own, before the others: they
+    /// create sets of intervals, which the kernel shows to packets only at the end of a commit, and what
+    /// belongs to them. No rule in force leads there. 0: there is one transaction.
+    pub prepared: usize,
     /// How many of dwnl's rules and set elements remain unchanged.
     pub unchanged: usize,
     /// How many of these are set elements.

@@ -5,6 +5,7 @@ mod dynamic;
 mod maps;
 mod policies;
 mod restore;
+mod transactions;
 
 use std::sync::Arc;
 

@@ -45,6 +45,7 @@ mod support;
 mod trace;
 mod translations;
 mod verdicts;
+mod while_changing;
 
 /// Allows one client of each IP version.
 const POLICY: &str = r#"

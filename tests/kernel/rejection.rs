@@ -17,6 +17,25 @@ fn is_rejected(host: &Namespace, phrases: &[&str]) {
     assert_eq!(ruleset(host), before);
 }
 
+#[test]
+fn what_was_prepared_is_removed_if_the_rest_is_rejected() {
+    let host = Namespace::new();
+    host.run(&["nft", "add table ip6 nat"]);
+    // Only the kernel says that no rule can jump there.
+    host.run(&["nft", "add chain ip6 nat DOCKER { type nat hook prerouting priority -100; }"]);
+    let prefixes: Vec<String> = (0..200).map(|n| format!("10.0.{n}.0/25")).collect();
+    let entry = |port| format!("[[allow]]\nports = ['{port}']\nfrom = {prefixes:?}\n");
+    // With maps, too.
+    let policy: String = (0..40).map(|n| entry(20_000 + n)).collect();
+    let before = ruleset(&host);
+    let message = dwnl(&host, &["apply", "-f", "-"], &policy).failed(1);
+    assert!(message.contains("ip6 nat DOCKER"), "{message}");
+    assert_eq!(ruleset(&host), before);
+
+    host.run(&["nft", "delete chain ip6 nat DOCKER"]);
+    dwnl(&host, &["apply", "-f", "-"], &policy).succeeded();
+}
+
 /// Asserts that the same policy is applied once the obstacle is gone.
 #[track_caller]
 fn is_accepted(host: &Namespace) {

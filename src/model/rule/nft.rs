@@ -1,5 +1,6 @@
 //! A rule of nft: conditions in order, a statement and a comment.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,6 +28,22 @@ impl NftRule {
     /// The sets that it looks up or updates.
     pub fn sets(&self) -> impl Iterator<Item = &Name> {
         self.matches.iter().filter_map(NftMatch::set).chain(self.statement.sets())
+    }
+
+    /// The rule with other names of sets of intervals and maps that it looks up: those that `renamed` has.
+    pub(crate) fn with_names(&self, renamed: &HashMap<Name, Name>) -> NftRule {
+        let mut matches = self.matches.to_vec();
+        let mut statement = self.statement.clone();
+        let map = match &mut statement {
+            NftStatement::OriginalPortMap(map) => Some(map),
+            _ => None,
+        };
+        for name in matches.iter_mut().filter_map(NftMatch::set_mut).chain(map) {
+            if let Some(other) = renamed.get(name) {
+                *name = Arc::clone(other);
+            }
+        }
+        NftRule { matches: matches.into(), statement, comment: self.comment.clone() }
     }
 
     /// Whether a condition behind this index is on the IP header of this condition's version, so

@@ -103,6 +103,20 @@ impl NftMatch {
             _ => None,
         }
     }
+
+    /// The same, to be replaced.
+    pub(super) fn set_mut(&mut self) -> Option<&mut Name> {
+        match self {
+            NftMatch::SourceSet(_, set)
+            | NftMatch::PortSet(_, set)
+            | NftMatch::ServiceSet(set)
+            | NftMatch::DestinationServiceSet(_, set)
+            | NftMatch::CtOriginalSet(_, set)
+            | NftMatch::CtOriginalServiceSet(_, set) => Some(set),
+            NftMatch::Time(TimeMatch { set, .. }) => Some(set),
+            _ => None,
+        }
+    }
 }
 
 /// A test of the present.

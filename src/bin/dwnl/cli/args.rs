@@ -70,7 +70,7 @@ pub enum Command {
     Rules(RulesArgs),
     /// Show how the kernel differs from the policy; change nothing
     Plan(PlanArgs),
-    /// Make the kernel match the policy, in one transaction
+    /// Make the kernel match the policy, without a gap
     Apply(ApplyArgs),
     /// Keep the kernel in sync with the policy until stopped
     Watch(WatchArgs),
