@@ -8,6 +8,7 @@ use super::monitor::PAUSE_THRESHOLD;
 use super::{ATTEMPTS_MAX, Engine, Error, FlowChanges, FlowPreview, Outcome, commit};
 use crate::compile::{compile, managed_objects, resolve, uncovered_ports};
 use crate::model::{Grant, GrantSet, PublishedPort, Ruleset, Snapshot};
+use crate::netlink::wait_for_packets_under_way;
 use crate::plan::{Change, Plan};
 use crate::policy::Policy;
 
@@ -107,8 +108,8 @@ impl Engine {
         Ok(Preview { outcome, conntrack, uncovered })
     }
 
-    /// Commits a plan and returns the generation afterwards: in one transaction or, if it creates sets of
-    /// intervals, in two (see [`Plan::prepared`]). An empty plan sends nothing.
+    /// Commits a plan and returns the generation afterwards: in one transaction, or in up to three (see
+    /// [`Plan::prepared`] and [`Plan::deferred`]). An empty plan sends nothing.
     ///
     /// Where elements of intervals change together with rules, packets meet the new rules with the old
     /// elements for an instant; [`Engine::apply`] avoids that.
@@ -117,30 +118,47 @@ impl Engine {
     /// [`Error::Conflict`] if the ruleset has changed since the plan was made: make a new plan.
     /// [`Error::Rejected`] if the kernel rejects a change. In both cases the rules in force are unchanged;
     /// after a conflict, sets and chains may be left that none of them uses, which the next plan uses or
-    /// removes.
+    /// removes. [`Error::Unfinished`] if only what was deferred failed.
     pub fn commit(&mut self, plan: &Plan) -> Result<u32, Error> {
-        let grants = self.grants_for(plan)?;
-        let mut generation = plan.generation;
-        for changes in plan.transactions() {
-            generation = match self.commit_changes(generation, changes, &grants) {
-                Err(error @ Error::Rejected(_)) if generation != plan.generation => {
-                    // What was prepared is useless without the rest, but harms nobody.
-                    let _ = self.commit_changes(generation, &plan.undo_preparation(), &grants);
-                    return Err(error);
-                }
-                committed => committed?,
-            };
-        }
-        Ok(generation)
+        let (generation, finished) = self.commit_rules(plan)?;
+        finished.map_err(|error| Error::Unfinished(Box::new(error))).map(|()| generation)
     }
 
-    /// Commits changes in one transaction.
+    /// Commits a plan. Once its rules are in force, a failure is part of the result.
+    fn commit_rules(&mut self, plan: &Plan) -> Result<(u32, Result<(), Error>), Error> {
+        let grants = self.grants_for(plan)?;
+        let [first, rules, last] = plan.transactions();
+        let prepared = self.commit_changes(plan.generation, first, &grants)?;
+        if first.iter().any(|change| matches!(change, Change::AddChain(_, Some(_)))) {
+            wait_for_packets_under_way();
+        }
+        let generation = match self.commit_changes(prepared, rules, &grants) {
+            Err(error @ Error::Rejected(_)) => {
+                // What was prepared is useless without the rest, but harms nobody.
+                let _ = self.commit_changes(prepared, &plan.undo_preparation(), &grants);
+                return Err(error);
+            }
+            committed => committed?,
+        };
+        if !last.is_empty() {
+            wait_for_packets_under_way();
+        }
+        Ok(match self.commit_changes(generation, last, &grants) {
+            Ok(generation) => (generation, Ok(())),
+            Err(error) => (generation, Err(error)),
+        })
+    }
+
+    /// Commits changes in one transaction. Without changes nothing is sent.
     fn commit_changes(
         &mut self,
         generation: u32,
         changes: &[Change],
         grants: &BTreeMap<GrantSet, Vec<Grant>>,
     ) -> Result<u32, Error> {
+        if changes.is_empty() {
+            return Ok(generation);
+        }
         let [connection, _] = &mut self.connections;
         let batch = commit::encode(generation, changes, grants);
         let commit =
@@ -161,12 +179,13 @@ impl Engine {
     /// [`ATTEMPTS_MAX`] times, when another program changes the ruleset in between. Does not touch
     /// conntrack: [`Engine::apply_policy`] does.
     ///
-    /// All rules come into force in one transaction. Elements of intervals that change together with rules
-    /// are in sets under other names meanwhile, which takes two transactions more, so that no rule finds
-    /// the elements of another policy.
+    /// All rules come into force in one transaction. What they need may be committed before it, and what
+    /// protects packets under way removed after it (see [`Plan`]). Elements of intervals that change together
+    /// with rules are in sets under other names meanwhile, so that no rule finds the elements of another
+    /// policy.
     ///
     /// # Errors
-    /// See [`Error`]. The ruleset is unchanged, unless it is [`Error::Interim`].
+    /// See [`Error`]. The ruleset is unchanged, unless it is [`Error::Unfinished`].
     pub fn apply(&mut self, desired: &Ruleset) -> Result<Outcome, Error> {
         let current = |engine: &mut Engine| engine.current_for(desired, true);
         let plan = |snapshot: &Snapshot| {
@@ -218,12 +237,13 @@ impl Engine {
             }
         };
         Err(match begun {
-            Some(_) => Error::Interim(Box::new(error)),
+            Some(_) => Error::Unfinished(Box::new(error)),
             None => error,
         })
     }
 
-    /// Plans and commits once. `None`: it was the interim form.
+    /// Plans and commits once. `None`: it was the interim form. `begun`: what was planned at first, once
+    /// rules are in force.
     fn step(
         &mut self,
         current: impl Fn(&mut Engine) -> Result<Snapshot, Error>,
@@ -237,15 +257,19 @@ impl Engine {
             Some(_) => None,
             None => plan.interim(&desired, &snapshot),
         };
-        if let Some(interim) = interim {
-            let generation = self.commit(&Plan::diff(&interim, &snapshot)?)?;
-            self.set_cache.store_ruleset(epoch, generation, &interim);
-            *begun = Some((plan, snapshot));
-            return Ok(None);
+        let (generation, finished) = match &interim {
+            Some(interim) => self.commit_rules(&Plan::diff(interim, &snapshot)?)?,
+            None => self.commit_rules(&plan)?,
+        };
+        let in_force = interim.as_ref().unwrap_or(&desired);
+        if finished.is_ok() {
+            self.set_cache.store_ruleset(epoch, generation, in_force);
         }
-        let generation = self.commit(&plan)?;
-        self.set_cache.store_ruleset(epoch, generation, &desired);
-        Ok(Some(Committed { plan, generation, desired, snapshot }))
+        if interim.is_none() && finished.is_ok() {
+            return Ok(Some(Committed { plan, generation, desired, snapshot }));
+        }
+        begun.get_or_insert((plan, snapshot));
+        finished.map(|()| None)
     }
 }
 

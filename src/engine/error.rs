@@ -12,7 +12,7 @@ use crate::plan::PlanError;
 
 /// An error of the engine. On error the ruleset is unchanged, unless the reply to a batch was lost
 /// ([`Error::Socket`] while reading it), a repair had begun ([`Error::Incomplete`]), or an apply
-/// ([`Error::Interim`]).
+/// ([`Error::Unfinished`]).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -66,13 +66,10 @@ pub enum Error {
     /// the sources for which it lacks sets or rules.
     #[error("the guard is in force again and refuses what is not restored yet, but: {0}")]
     Incomplete(#[source] Box<Error>),
-    /// The new rules are in force, but some look up sets under interim names, because a later transaction
-    /// failed.
-    #[error(
-        "the new rules are in force with interim names of sets (`*.interim`), which the next apply \
-         replaces, but: {0}"
-    )]
-    Interim(#[source] Box<Error>),
+    /// The new rules are in force, but a later transaction failed, which removes what they do without: chains
+    /// of the guard, or sets under interim names.
+    #[error("the new rules are in force, but the next apply has to finish: {0}")]
+    Unfinished(#[source] Box<Error>),
     /// The kernel rejected a change, and with it the whole transaction.
     #[error(transparent)]
     Rejected(Box<Rejection>),

@@ -31,7 +31,7 @@ enum Stage {
 /// one stage.
 pub(super) fn divide(plan: &mut Plan, desired: &Ruleset, snapshot: &Snapshot) -> Vec<Plan> {
     let changes = std::mem::take(&mut plan.changes);
-    plan.prepared = 0;
+    (plan.prepared, plan.deferred) = (0, 0);
     let stages = match &desired.guard {
         Some(_) => by_stage(changes, desired, snapshot),
         None => vec![changes],

@@ -13,6 +13,7 @@ mod ext_ack;
 mod finalized_batch;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod grace_period;
 mod grant;
 mod iptables_legacy;
 mod kernel_set;
@@ -39,6 +40,7 @@ pub(crate) use batch::Batch;
 pub(crate) use conntrack::{decode_flow, put_deletion, put_tombstone};
 pub(crate) use ext_ack::describe_offset;
 pub(crate) use finalized_batch::{BEGIN_SEQUENCE, FinalizedBatch};
+pub(crate) use grace_period::wait_for_packets_under_way;
 pub(crate) use grant::decode_grants;
 pub(crate) use iptables_legacy::{legacy_nat_holds_rules, legacy_tables_with_rules};
 pub(crate) use kernel_set::{DumpedKernelElements, decode_kernel_set};

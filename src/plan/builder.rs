@@ -35,7 +35,7 @@ impl<'a> PlanBuilder<'a> {
         builder.remove_unused()?;
         let foreign_translations = desired.foreign_translations.clone();
         let mut plan = Plan { foreign_translations, ..builder.plan };
-        plan.prepare(desired, snapshot);
+        plan.divide(desired, snapshot);
         Ok(plan)
     }
 
@@ -131,12 +131,17 @@ impl<'a> PlanBuilder<'a> {
     }
 
     /// Whether the set is replaced: because its capacity changes, or because replacing it is less
-    /// work and it is certain which rules look it up. A set of intervals would be empty for packets until
-    /// the end of the commit.
+    /// work and it is certain which rules look it up, all of them in chains that stay. A set of intervals would
+    /// be empty for packets until the end of the commit.
     fn is_replaced(&self, set: &Set, difference: &SetDiff) -> bool {
         let Some(table) = self.compatible.get(&set.path.table) else { return false };
         let kind = table.sets.get(&set.path.set).and_then(|installed| installed.kind);
-        let is_less_work = || difference.is_replacement() && owned_table::is_known(table);
+        let is_less_work = || {
+            difference.is_replacement()
+                && owned_table::is_known(table)
+                && !owned_table::looked_up_by_unused(&set.path.table, table, self.desired)
+                    .contains(&set.path.set)
+        };
         kind != Some(set.kind) || (!set.kind.is_intervals() && is_less_work())
     }
 

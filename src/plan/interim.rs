@@ -84,7 +84,7 @@ impl Plan {
 
 impl Change {
     /// The chain whose rules it changes, if it does.
-    fn rules_of(&self) -> Option<&ChainPath> {
+    pub(super) fn rules_of(&self) -> Option<&ChainPath> {
         match self {
             Change::AddRule { chain, .. }
             | Change::RestoreRule { chain, .. }

@@ -9,11 +9,11 @@ mod interim;
 mod lis;
 mod map_diff;
 mod owned_table;
-mod preparation;
 mod set_diff;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use crate::model::{ForeignTranslations, Ruleset, Snapshot};
 use builder::PlanBuilder;
@@ -33,9 +33,11 @@ pub struct Plan {
     /// The changes.
     pub changes: Vec<Change>,
     /// How many of the first changes are committed in a transaction of their own, before the others: they
-    /// create sets of intervals, which the kernel shows to packets only at the end of a commit, and what
-    /// belongs to them. No rule in force leads there. 0: there is one transaction.
+    /// create what these need, and no rule in force leads there.
     pub prepared: usize,
+    /// How many of the last changes are committed in a transaction of their own, after the others: they
+    /// remove chains that judge packets which the previous rules have let through before.
+    pub deferred: usize,
     /// How many of dwnl's rules and set elements remain unchanged.
     pub unchanged: usize,
     /// How many of these are set elements.

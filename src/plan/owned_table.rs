@@ -1,12 +1,13 @@
 //! Tables that belong to dwnl: what is in them and not in the desired ruleset is deleted.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Change, chain_diff};
 use crate::model::{
-    Chain, ChainPath, InstalledChain, InstalledSet, InstalledTable, Name, PortTarget, Ruleset, Set,
-    SetKind, SetPath, TablePath,
+    Chain, ChainPath, InstalledChain, InstalledSet, InstalledTable, Name, PortTarget, Rule,
+    Ruleset, Set, SetKind, SetPath, TablePath,
 };
 
 /// Whether a table of dwnl's can be changed rule by rule and element by element. If it holds objects
@@ -27,16 +28,20 @@ pub(super) fn is_compatible(path: &TablePath, table: &InstalledTable, desired: &
         match chains.get(name) {
             Some(desired) => desired.base == base && !installed.drops,
             // It can be deleted if no foreign rule goes there.
-            None => base.is_none() && is_known,
+            None => is_known,
         }
     };
     let is_compatible_kind = |kind: SetKind, desired: SetKind| {
         kind == desired || (kind.version() == desired.version() && is_known)
     };
+    let by_unused = LazyCell::new(|| looked_up_by_unused(path, table, desired));
     let is_compatible_set = |(name, installed): (&Name, &InstalledSet)| {
         let desired = sets.get(name);
         installed.kind.is_some_and(|kind| {
-            desired.is_none_or(|desired| is_compatible_kind(kind, desired.kind))
+            desired.is_none_or(|desired| {
+                let is_changed = kind != desired.kind;
+                is_compatible_kind(kind, desired.kind) && !(is_changed && by_unused.contains(name))
+            })
         })
     };
     !table.dormant
@@ -52,6 +57,20 @@ pub(super) fn is_compatible(path: &TablePath, table: &InstalledTable, desired: &
 pub(super) fn is_known(table: &InstalledTable) -> bool {
     let mut rules = table.chains.values().flat_map(|chain| &chain.rules);
     rules.all(|rule| rule.content.known().is_some())
+}
+
+/// The sets that rules of chains look up which are not desired. These go last, so the sets cannot be
+/// replaced.
+pub(super) fn looked_up_by_unused<'t>(
+    path: &TablePath,
+    table: &'t InstalledTable,
+    desired: &Ruleset,
+) -> HashSet<&'t Name> {
+    let chains = desired.chains.iter().filter(|chain| chain.path.table == *path);
+    let kept: HashSet<&Name> = chains.map(|chain| &chain.path.chain).collect();
+    let unused = table.chains.iter().filter(|(name, _)| !kept.contains(name));
+    let rules = unused.flat_map(|(_, chain)| &chain.rules);
+    rules.filter_map(|rule| rule.content.known()).flat_map(Rule::sets).collect()
 }
 
 /// Deletes the chains of a compatible table that are not desired, and before them the elements of maps that

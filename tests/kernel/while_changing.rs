@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use super::UNGUARDED;
 use super::flows::site::Site;
 use super::sets::hosts_in;
-use super::support::{Topology, apply};
+use super::support::{Namespace, Topology, apply};
 
 /// How long policies replace each other.
 const TIME: Duration = Duration::from_secs(3);
 /// Pause between two flows: with this, no source port is used twice.
 const PAUSE: Duration = Duration::from_micros(20);
 /// Minimum number of flows and of applied policies, so that a run says something.
-const FLOWS_MIN: u64 = 5_000;
+const FLOWS_MIN: u64 = 1_000;
 const APPLIES_MIN: usize = 6;
 
 const ALLOWED: &str = Topology::ALLOWED;
@@ -30,14 +31,21 @@ struct Fate {
     arrived: u64,
     /// Whether the guard refused any.
     is_refused: bool,
+    /// How many packets were not translated, and so reached the host.
+    untranslated: u64,
 }
 
 /// Opens flows from this source to the published port while the policies replace each other.
 fn while_alternating(source: &str, policies: [&str; 2]) -> Fate {
-    let site = Site::without_servers();
+    on_site(&Site::without_servers(), source, policies)
+}
+
+fn on_site(site: &Site, source: &str, policies: [&str; 2]) -> Fate {
     let (host, client) = (&site.topology.host, &site.topology.client);
-    let count = ["-A", "INPUT", "-p", "udp", "--dport", "80", "-j", "DROP"];
-    site.container.run(&[&["iptables"], &count[..]].concat());
+    for (namespace, port) in [(&site.container, "80"), (host, "8080")] {
+        let count = ["-A", "INPUT", "-p", "udp", "--dport", port, "-j", "DROP"];
+        namespace.run(&[&["iptables"], &count[..]].concat());
+    }
     apply(host, policies[0]);
     let is_over = AtomicBool::new(false);
     let (flows, applies) = thread::scope(|scope| {
@@ -52,14 +60,20 @@ fn while_alternating(source: &str, policies: [&str; 2]) -> Fate {
         (flood.join().expect("the flows"), applies)
     });
     assert!(flows >= FLOWS_MIN, "only {flows} flows while {applies} policies were applied");
-    let listed = host.run(&["nft", "list", "set", "inet", "dwnl", "refused-published-ip"]);
-    let is_refused = listed.contains(&format!("{source} . udp . 8080 "));
-    let arrived = || {
-        let listed = site.container.run(&["iptables", "-nvxL", "INPUT"]);
-        let rule = listed.lines().find(|line| line.contains("dpt:80"));
-        rule.and_then(|rule| rule.split_whitespace().next()?.parse().ok()).expect("a counter")
-    };
-    Fate { arrived: arrived(), is_refused }
+    let set = ["nft", "list", "set", "inet", "dwnl", "refused-published-ip"];
+    let listed = host.try_run(&set, "").stdout;
+    Fate {
+        arrived: counted(&site.container),
+        is_refused: listed.contains(&format!("{source} . udp . 8080 ")),
+        untranslated: counted(host),
+    }
+}
+
+/// How many packets the rule in `INPUT` has dropped.
+fn counted(namespace: &Namespace) -> u64 {
+    let listed = namespace.run(&["iptables", "-nvxL", "INPUT"]);
+    let rule = listed.lines().find(|line| line.contains("DROP"));
+    rule.and_then(|rule| rule.split_whitespace().next()?.parse().ok()).expect("a counter")
 }
 
 /// Sends a packet from one source port after the other, and returns how many.
@@ -78,10 +92,17 @@ fn open_flows(source: &str, is_over: &AtomicBool) -> u64 {
     flows
 }
 
+/// Rules in this chain that match nothing, so that packets are held up there.
+fn hold_up(host: &Namespace, rules: usize, base: &str) {
+    let rules = "add rule inet slow c ip ttl 1\n".repeat(rules);
+    let text = format!("table inet slow {{\nchain c {{\n{base}\n}}\n}}\n{rules}");
+    host.try_run(&["nft", "-f", "-"], &text).succeeded();
+}
+
 /// Asserts that a client that both policies allow always gets through.
 fn assert_all_arrive(policies: [&str; 2]) {
     let fate = while_alternating(ALLOWED, policies);
-    assert!(!fate.is_refused, "{fate:?}");
+    assert!(!fate.is_refused && fate.untranslated == 0, "{fate:?}");
 }
 
 /// Asserts that a client that neither policy allows never gets in.
@@ -186,6 +207,34 @@ fn nobody_gets_in_while_a_ban_moves_from_one_port_to_all() {
     let open = others() + &allow("web", 8080, &["0.0.0.0/0".to_owned()]);
     let policies = [ban("ports = ['8080/udp']\n", 1), ban("", 2)].map(|ban| ban + &open);
     assert_none_arrives([&policies[0], &policies[1]]);
+}
+
+#[test]
+fn nobody_gets_in_while_the_guard_is_switched_on_and_off() {
+    let web = allow("web", 8080, &[ALLOWED.to_owned()]);
+    let hosts = web.clone() + &allow("many", 8080, &hosts_in(1, 100));
+    for policy in [web, hosts] {
+        let site = Site::without_servers();
+        // Behind the translation, which is registered later at the same priority, in front of the guard.
+        site.topology.host.run(&["nft", "flush", "ruleset"]);
+        hold_up(&site.topology.host, 20_000, "type filter hook prerouting priority -100");
+        site.publish();
+        let fate = on_site(&site, REFUSED, [&policy, &(policy.clone() + UNGUARDED)]);
+        assert!(fate.arrived == 0 && fate.untranslated > 0, "{fate:?}");
+    }
+}
+
+#[test]
+fn nobody_is_lost_while_hosts_become_a_set_without_the_guard() {
+    let few = allow("web", 8080, &[ALLOWED.to_owned()]);
+    let many = allow("web", 8080, &[hosts_in(1, 100), vec![ALLOWED.to_owned()]].concat());
+    for guarded in [few.clone() + UNGUARDED, few, many.clone()] {
+        let site = Site::without_servers();
+        // In front of the translation, behind the sets of a policy without the guard.
+        hold_up(&site.topology.host, 4_000, "type nat hook prerouting priority -100");
+        let fate = on_site(&site, ALLOWED, [&guarded, &(many.clone() + UNGUARDED)]);
+        assert!(!fate.is_refused && fate.untranslated == 0, "{fate:?}");
+    }
 }
 
 /// What `nft -f` does without dwnl: one transaction each adds a set with the rule that looks it up, or puts a

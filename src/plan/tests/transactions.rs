@@ -14,10 +14,11 @@ fn carry_out(model: &mut Model, desired: &Ruleset) -> usize {
     let mut transactions = 0;
     for ruleset in interim.iter().chain([desired]) {
         let plan = Plan::diff(ruleset, &model.snapshot).expect("a plan");
-        let all: Vec<&[Change]> = plan.transactions().collect();
+        let all = plan.transactions();
         assert_eq!(all.concat().len(), plan.changes.len());
-        for (index, changes) in all.iter().enumerate() {
-            check(changes, &model.snapshot, index + 1 < all.len());
+        for (index, changes) in all.iter().enumerate().filter(|(_, changes)| !changes.is_empty()) {
+            check(changes, &model.snapshot, index == 0);
+            check_order(changes, &model.snapshot);
             changes.iter().for_each(|change| model.change(change));
             transactions += 1;
         }
@@ -69,6 +70,32 @@ fn check(changes: &[Change], snapshot: &Snapshot, prepares: bool) {
             .iter()
             .any(|it| matches!(it, Change::AddTargets { map, .. } if map.set == *set));
         assert!(prepares || is_map || !added.contains(set), "{set}: {changes:#?}");
+    }
+}
+
+/// Where rules in the nat tables change, no chain in front of them comes, and none behind them goes.
+fn check_order(changes: &[Change], snapshot: &Snapshot) {
+    let is_own = |table: &TablePath| &*table.table == "dwnl";
+    let recreated =
+        changes.iter().any(|change| matches!(change, Change::AddTable(it) if is_own(it)));
+    let changes_nat = changes.iter().any(|it| it.rules_of().is_some_and(|it| !is_own(&it.table)));
+    let goes = |change: &Change| match change {
+        Change::DeleteChain(path) if is_own(&path.table) => {
+            let base = snapshot.chain(path).and_then(InstalledChain::base);
+            base.is_some_and(|base| base.priority != -101)
+        }
+        Change::DeleteTable { table, .. } if is_own(table) => {
+            let chains = &snapshot.tables[table].chains;
+            chains.values().any(|it| it.base().is_some_and(|base| base.priority != -101))
+        }
+        _ => false,
+    };
+    let comes = |change: &Change| match change {
+        Change::AddChain(path, Some(base)) => is_own(&path.table) && base.priority == -101,
+        _ => false,
+    };
+    if changes_nat && !recreated {
+        assert!(!changes.iter().any(|it| comes(it) || goes(it)), "{changes:#?}");
     }
 }
 
@@ -153,12 +180,30 @@ fn rules_and_intervals_that_change_together_are_apart() {
 }
 
 #[test]
+fn the_guard_goes_after_the_rules_of_the_nat_tables_have_changed() {
+    let off = "[guard]\nenabled = false\n";
+    let few = "[[allow]]\nports = ['80']\nfrom = ['192.0.2.1']\n";
+    let hosts: Vec<String> = (0..100).map(|n| format!("10.0.0.{}", 2 * n)).collect();
+    let many = format!("[[allow]]\nports = ['80']\nfrom = {hosts:?}\n");
+    for (before, after, number) in [
+        (few.to_owned(), few.to_owned() + off, 2),
+        (few.to_owned() + off, few.to_owned(), 1),
+        (few.to_owned() + off, many.clone() + off, 2),
+        (many.clone() + off, few.to_owned() + off, 1),
+        (many.clone(), many.clone() + off, 3),
+        (many.clone() + off, many.clone(), 1),
+    ] {
+        assert_eq!(transactions(&before, &after), number, "{before} {after}");
+    }
+}
+
+#[test]
 fn what_was_prepared_can_be_undone() {
     let mut model = new_model();
     carry_out(&mut model, &ruleset(""));
     let (expected, desired) = (state(&model), ruleset(&of(80, 100)));
     let plan = Plan::diff(&desired, &model.snapshot).expect("a plan");
-    let prepared = plan.transactions().next().expect("changes");
+    let [prepared, ..] = plan.transactions();
     assert!(
         prepared.iter().any(|it| {
             matches!(it, Change::AddElements { kind: SetKind::Intervals { .. }, .. })

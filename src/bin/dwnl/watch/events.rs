@@ -120,7 +120,7 @@ pub(super) fn conflicts(result: &Result<&Outcome, &Error>) -> u64 {
     match result {
         Ok(outcome) => u64::from(outcome.attempts.saturating_sub(1)),
         Err(Error::Conflict { attempts }) => u64::from(*attempts),
-        Err(Error::Incomplete(error) | Error::Interim(error)) => conflicts(&Err(error)),
+        Err(Error::Incomplete(error) | Error::Unfinished(error)) => conflicts(&Err(error)),
         Err(_) => 0,
     }
 }

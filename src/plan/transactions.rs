@@ -1,51 +1,69 @@
-//! What a plan creates before the rules that use it are in force.
+//! Which changes of a plan are committed together: those that put rules in force at once, what they need
+//! before them, and what protects packets that are under way behind them.
 //!
 //! The kernel shows packets the elements of a set of intervals, or of a map of ports, only at the end of the
 //! commit that adds them: with 20,000 prefixes, 5 ms after the rules of the same commit (measured with Linux
 //! 6.18.44). In that time these rules would find the set empty. So such sets are committed first, with
 //! everything that belongs to them.
+//!
+//! A transaction is in force for each base chain that a packet meets, not for its whole path. A packet that
+//! the rules in the nat tables have judged by the old policy meets the other chains of the new one. So a chain
+//! in front of them comes before they rely on it, and the guard behind them goes after they do without it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Change, Plan};
-use crate::model::{ChainPath, Name, PortTarget, Ruleset, SetPath, Snapshot, TablePath};
+use crate::model::{
+    BaseChain, ChainPath, Hook, Name, PortTarget, Ruleset, SetPath, Snapshot, TablePath,
+};
 
 impl Plan {
-    /// Moves the changes that are committed first to the front, and counts them.
-    pub(super) fn prepare(&mut self, desired: &Ruleset, snapshot: &Snapshot) {
-        if !self.changes.iter().any(is_late) {
+    /// Moves the changes that are committed first to the front, those that are committed last to the end,
+    /// and counts them.
+    pub(super) fn divide(&mut self, desired: &Ruleset, snapshot: &Snapshot) {
+        let changes_nat = self.changes.iter().any(|change| {
+            change.rules_of().is_some_and(|chain| !desired.owned_tables.contains(&chain.table))
+        });
+        if !changes_nat && !self.changes.iter().any(is_late) {
             return;
         }
         let preparation = Preparation::of(&self.changes, desired, snapshot);
-        if !self.changes.iter().any(|change| is_late(change) && preparation.contains(change)) {
-            return;
+        let is_reason = |change: &Change| {
+            preparation.contains(change)
+                && (is_late(change) || (changes_nat && is_in_front_of_nat(change)))
+        };
+        let prepares = self.changes.iter().any(is_reason);
+        let removal = Removal::of(&self.changes, desired, snapshot);
+        let defers = changes_nat && removal.takes_base_chains;
+        let place = |change: &Change| match change {
+            change if prepares && preparation.contains(change) => 0,
+            change if defers && removal.contains(change) => 2,
+            _ => 1,
+        };
+        let places: Vec<usize> = self.changes.iter().map(place).collect();
+        let mut parts: [Vec<Change>; 3] = Default::default();
+        for (change, place) in self.changes.drain(..).zip(places) {
+            parts[place].push(change);
         }
-        let is_first: Vec<bool> =
-            self.changes.iter().map(|change| preparation.contains(change)).collect();
-        let prepared = is_first.iter().filter(|is_first| **is_first).count();
-        if prepared == self.changes.len() {
-            return;
+        if !parts[1].is_empty() {
+            (self.prepared, self.deferred) = (parts[0].len(), parts[2].len());
         }
-        let mut rest = Vec::with_capacity(self.changes.len() - prepared);
-        let mut first = Vec::with_capacity(self.changes.len());
-        for (change, is_first) in self.changes.drain(..).zip(is_first) {
-            if is_first { &mut first } else { &mut rest }.push(change);
-        }
-        first.append(&mut rest);
-        (self.changes, self.prepared) = (first, prepared);
+        self.changes = parts.into_iter().flatten().collect();
     }
 
-    /// The changes of each transaction, in order.
-    pub(crate) fn transactions(&self) -> impl Iterator<Item = &[Change]> {
+    /// The changes of each transaction, in order: what is prepared, what puts the rules in force, and what
+    /// is deferred. Those without changes are empty.
+    pub(crate) fn transactions(&self) -> [&[Change]; 3] {
         let (first, rest) = self.changes.split_at(self.prepared.min(self.changes.len()));
-        [first, rest].into_iter().filter(|changes| !changes.is_empty())
+        let (middle, last) = rest.split_at(rest.len().saturating_sub(self.deferred));
+        [first, middle, last]
     }
 
-    /// The changes that remove what the first of two transactions created.
+    /// The changes that remove what the first transaction created.
     pub(crate) fn undo_preparation(&self) -> Vec<Change> {
         let mut undone = Vec::new();
-        for change in self.changes[..self.prepared.min(self.changes.len())].iter().rev() {
+        for change in self.transactions()[0].iter().rev() {
             match change {
                 Change::AddTargets { map, elements } => undone.push(Change::DeleteTargets {
                     map: Arc::clone(map),
@@ -85,7 +103,16 @@ fn is_late(change: &Change) -> bool {
     }
 }
 
-/// What no rule in force leads to.
+/// Whether a base chain is added that packets meet before the rules in the nat tables.
+fn is_in_front_of_nat(change: &Change) -> bool {
+    matches!(change, Change::AddChain(_, Some(base)) if is_before_nat(*base))
+}
+
+fn is_before_nat(base: BaseChain<'_>) -> bool {
+    base.hook == Hook::Prerouting && base.priority < BaseChain::NAT_PREROUTING.priority
+}
+
+/// What no rule in force leads to, or relies on.
 struct Preparation<'a> {
     /// The tables of dwnl's, except those that the plan creates again.
     tables: HashSet<&'a TablePath>,
@@ -119,7 +146,7 @@ impl<'a> Preparation<'a> {
                 {
                     preparation.sets.insert(set);
                 }
-                Change::AddChain(chain, None) => {
+                Change::AddChain(chain, base) if base.is_none_or(is_before_nat) => {
                     preparation.chains.insert(chain);
                 }
                 _ => {}
@@ -171,6 +198,75 @@ impl<'a> Preparation<'a> {
             _ => false,
         };
         is_first && self.tables.contains(change.table())
+    }
+}
+
+/// What is not desired any more in dwnl's tables.
+struct Removal<'a> {
+    tables: HashSet<&'a TablePath>,
+    chains: HashSet<&'a ChainPath>,
+    maps: HashSet<&'a SetPath>,
+    /// Whether base chains are among it, as those of the guard.
+    takes_base_chains: bool,
+}
+
+impl<'a> Removal<'a> {
+    fn of(changes: &'a [Change], desired: &'a Ruleset, snapshot: &Snapshot) -> Removal<'a> {
+        let is_base = |path: &ChainPath| {
+            snapshot
+                .chain(path)
+                .is_some_and(|chain| chain.base().is_some_and(|base| !is_before_nat(base)))
+        };
+        let own: HashSet<&TablePath> = desired.owned_tables.iter().collect();
+        let mut removal = Removal {
+            tables: HashSet::new(),
+            chains: HashSet::new(),
+            maps: HashSet::new(),
+            takes_base_chains: false,
+        };
+        for change in changes.iter().filter(|change| own.contains(change.table())) {
+            match change {
+                Change::DeleteTable { table, contents } => {
+                    removal.tables.insert(table);
+                    removal.takes_base_chains |= contents
+                        .iter()
+                        .any(|it| matches!(it, Change::DeleteChain(chain) if is_base(chain)));
+                }
+                Change::DeleteChain(chain) => {
+                    removal.chains.insert(chain);
+                    removal.takes_base_chains |= is_base(chain);
+                }
+                Change::DeleteMap { map, .. } => {
+                    removal.maps.insert(map);
+                }
+                _ => {}
+            }
+        }
+        // A table that is created again cannot go later.
+        for change in changes {
+            if let Change::AddTable(table) = change
+                && removal.tables.remove(table)
+            {
+                removal.takes_base_chains = false;
+            }
+        }
+        removal
+    }
+
+    /// Whether the change removes something of it.
+    fn contains(&self, change: &Change) -> bool {
+        match change {
+            Change::DeleteTable { table, .. } => self.tables.contains(table),
+            Change::FlushChain { chain, .. } | Change::DeleteChain(chain) => {
+                self.chains.contains(&**chain)
+            }
+            Change::DeleteTargets { map, .. } | Change::DeleteMap { map, .. } => {
+                self.maps.contains(&**map)
+            }
+            // Their rules may still look it up.
+            Change::DeleteSet { .. } => true,
+            _ => false,
+        }
     }
 }
 
