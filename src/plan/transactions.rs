@@ -25,20 +25,24 @@ impl Plan {
         let changes_nat = self.changes.iter().any(|change| {
             change.rules_of().is_some_and(|chain| !desired.owned_tables.contains(&chain.table))
         });
-        if !changes_nat && !self.changes.iter().any(is_late) {
+        let needs_preparation =
+            |it: &&Change| is_late(it) || (changes_nat && is_in_front_of_nat(it));
+        let preparation = self
+            .changes
+            .iter()
+            .any(|it| needs_preparation(&it))
+            .then(|| Preparation::of(&self.changes, desired, snapshot));
+        let preparation = preparation.filter(|preparation| {
+            self.changes.iter().filter(needs_preparation).any(|it| preparation.contains(it))
+        });
+        let removal = changes_nat.then(|| Removal::of(&self.changes, desired, snapshot));
+        let removal = removal.filter(|removal| removal.takes_base_chains);
+        if preparation.is_none() && removal.is_none() {
             return;
         }
-        let preparation = Preparation::of(&self.changes, desired, snapshot);
-        let is_reason = |change: &Change| {
-            preparation.contains(change)
-                && (is_late(change) || (changes_nat && is_in_front_of_nat(change)))
-        };
-        let prepares = self.changes.iter().any(is_reason);
-        let removal = Removal::of(&self.changes, desired, snapshot);
-        let defers = changes_nat && removal.takes_base_chains;
         let place = |change: &Change| match change {
-            change if prepares && preparation.contains(change) => 0,
-            change if defers && removal.contains(change) => 2,
+            it if preparation.as_ref().is_some_and(|preparation| preparation.contains(it)) => 0,
+            it if removal.as_ref().is_some_and(|removal| removal.contains(it)) => 2,
             _ => 1,
         };
         let places: Vec<usize> = self.changes.iter().map(place).collect();
