@@ -273,7 +273,12 @@ fn listed(script: &str, input: &str) -> String {
     command.env("DWNL", env!("CARGO_BIN_EXE_dwnl"));
     let output = feed(command, input);
     expect_status(&output, 0);
-    stdout(&output).to_owned()
+    // nft lists sets and chains in the order in which they were created.
+    let table = stdout(&output).strip_prefix("table inet dwnl {\n");
+    let objects = table.and_then(|table| table.strip_suffix("}\n")).expect("the table");
+    let mut objects: Vec<&str> = objects.split("\n\n").map(str::trim).collect();
+    objects.sort_unstable();
+    objects.join("\n")
 }
 
 #[test]
