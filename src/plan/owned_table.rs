@@ -66,11 +66,19 @@ pub(super) fn looked_up_by_unused<'t>(
     table: &'t InstalledTable,
     desired: &Ruleset,
 ) -> HashSet<&'t Name> {
+    let rules = unused_chains(path, table, desired).flat_map(|(_, chain)| &chain.rules);
+    rules.filter_map(|rule| rule.content.known()).flat_map(Rule::sets).collect()
+}
+
+/// The chains that are not desired.
+fn unused_chains<'t>(
+    path: &TablePath,
+    table: &'t InstalledTable,
+    desired: &Ruleset,
+) -> impl Iterator<Item = (&'t Name, &'t InstalledChain)> {
     let chains = desired.chains.iter().filter(|chain| chain.path.table == *path);
     let kept: HashSet<&Name> = chains.map(|chain| &chain.path.chain).collect();
-    let unused = table.chains.iter().filter(|(name, _)| !kept.contains(name));
-    let rules = unused.flat_map(|(_, chain)| &chain.rules);
-    rules.filter_map(|rule| rule.content.known()).flat_map(Rule::sets).collect()
+    table.chains.iter().filter(move |(name, _)| !kept.contains(name))
 }
 
 /// Deletes the chains of a compatible table that are not desired, and before them the elements of maps that
@@ -87,14 +95,12 @@ pub(super) fn delete_unused_chains(
         let (map, elements) = (map_path(path, name), Arc::clone(elements));
         changes.push(Change::DeleteTargets { map, elements });
     }
-    let chains = desired.chains.iter().filter(|chain| chain.path.table == *path);
-    let kept: HashSet<&Name> = chains.map(|chain| &chain.path.chain).collect();
-    let unused = || table.chains.iter().filter(|(name, _)| !kept.contains(name));
+    let unused: Vec<_> = unused_chains(path, table, desired).collect();
     let chain = |name| Arc::new(ChainPath { table: path.clone(), chain: Arc::clone(name) });
     // They may jump to each other.
-    let filled = unused().filter(|(_, chain)| !chain.rules.is_empty());
+    let filled = unused.iter().filter(|(_, chain)| !chain.rules.is_empty());
     changes.extend(filled.map(|(name, it)| chain_diff::flush(&chain(name), &it.rules)));
-    changes.extend(unused().map(|(name, _)| Change::DeleteChain(chain(name))));
+    changes.extend(unused.iter().map(|(name, _)| Change::DeleteChain(chain(name))));
     // Their rules may look up the maps.
     let emptied = unused_maps.into_iter().map(|(name, _)| map_path(path, name));
     changes.extend(emptied.map(|map| Change::DeleteMap { map, elements: Arc::default() }));

@@ -320,6 +320,13 @@ fn policy_of(hosts: &[u32], ranges: &[u32], is_guarded: bool) -> Policy {
     Policy::builder().allow(entry).guard(guard).build().expect("a policy")
 }
 
+/// Hosts and ranges for [`policy_of`], and whether it has the guard.
+fn parts_of_policy() -> impl Strategy<Value = (Vec<u32>, Vec<u32>, bool)> {
+    let hosts = prop::sample::subsequence((0u32..90).collect::<Vec<_>>(), 40..90);
+    let ranges = prop::sample::subsequence((0u32..20).collect::<Vec<_>>(), 0..20);
+    (hosts, ranges, any::<bool>())
+}
+
 /// What a kernel holds, without handles.
 fn state(model: &Model) -> Vec<String> {
     let table = |(path, table): (&TablePath, &InstalledTable)| {
@@ -344,11 +351,7 @@ fn state(model: &Model) -> Vec<String> {
 proptest! {
     #[test]
     fn any_sequence_of_reloads_ends_like_a_fresh_apply(
-        policies in prop::collection::vec(
-            (prop::sample::subsequence((0u32..90).collect::<Vec<_>>(), 40..90),
-             prop::sample::subsequence((0u32..20).collect::<Vec<_>>(), 0..20),
-             any::<bool>()),
-            1..5),
+        policies in prop::collection::vec(parts_of_policy(), 1..5),
     ) {
         let mut model = Model { snapshot: Snapshot::default(), next_handle: 1 };
         let mut last = Ruleset::default();

@@ -131,7 +131,7 @@ struct Preparation<'a> {
 impl<'a> Preparation<'a> {
     fn of(changes: &'a [Change], desired: &'a Ruleset, snapshot: &Snapshot) -> Preparation<'a> {
         let mut preparation = Preparation {
-            tables: desired.owned_tables.iter().collect(),
+            tables: divisible_tables(changes, desired),
             sets: HashSet::new(),
             chains: HashSet::new(),
             unready: HashSet::new(),
@@ -139,9 +139,6 @@ impl<'a> Preparation<'a> {
         let is_idle = is_idle(snapshot);
         for change in changes {
             match change {
-                Change::DeleteTable { table, .. } => {
-                    preparation.tables.remove(table);
-                }
                 Change::AddSet(set, _) | Change::AddMap(set) => {
                     preparation.sets.insert(set);
                 }
@@ -207,6 +204,7 @@ impl<'a> Preparation<'a> {
 
 /// What is not desired any more in dwnl's tables.
 struct Removal<'a> {
+    /// The tables of dwnl's, except those that the plan creates again.
     tables: HashSet<&'a TablePath>,
     chains: HashSet<&'a ChainPath>,
     maps: HashSet<&'a SetPath>,
@@ -221,17 +219,15 @@ impl<'a> Removal<'a> {
                 .chain(path)
                 .is_some_and(|chain| chain.base().is_some_and(|base| !is_before_nat(base)))
         };
-        let own: HashSet<&TablePath> = desired.owned_tables.iter().collect();
         let mut removal = Removal {
-            tables: HashSet::new(),
+            tables: divisible_tables(changes, desired),
             chains: HashSet::new(),
             maps: HashSet::new(),
             takes_base_chains: false,
         };
-        for change in changes.iter().filter(|change| own.contains(change.table())) {
+        for change in changes.iter().filter(|change| removal.tables.contains(change.table())) {
             match change {
-                Change::DeleteTable { table, contents } => {
-                    removal.tables.insert(table);
+                Change::DeleteTable { contents, .. } => {
                     removal.takes_base_chains |= contents
                         .iter()
                         .any(|it| matches!(it, Change::DeleteChain(chain) if is_base(chain)));
@@ -244,14 +240,6 @@ impl<'a> Removal<'a> {
                     removal.maps.insert(map);
                 }
                 _ => {}
-            }
-        }
-        // A table that is created again cannot go later.
-        for change in changes {
-            if let Change::AddTable(table) = change
-                && removal.tables.remove(table)
-            {
-                removal.takes_base_chains = false;
             }
         }
         removal
@@ -272,6 +260,18 @@ impl<'a> Removal<'a> {
             _ => false,
         }
     }
+}
+
+/// The tables of dwnl's, except those that the plan creates again: these are made in one transaction.
+fn divisible_tables<'a>(changes: &[Change], desired: &'a Ruleset) -> HashSet<&'a TablePath> {
+    let is_deleted = |table: &TablePath| {
+        changes.iter().any(|it| matches!(it, Change::DeleteTable { table: it, .. } if it == table))
+    };
+    let is_created = |table: &TablePath| {
+        changes.iter().any(|it| matches!(it, Change::AddTable(it) if it == table))
+    };
+    let own = desired.owned_tables.iter();
+    own.filter(|table| !(is_deleted(table) && is_created(table))).collect()
 }
 
 /// Whether a set exists that no rule looks up.

@@ -78,6 +78,22 @@ pub enum NftMatch {
     SocketTransparent(bool),
 }
 
+/// The set that a condition looks up, as a shared or an exclusive reference.
+macro_rules! looked_up_set {
+    ($condition:expr) => {
+        match $condition {
+            NftMatch::SourceSet(_, set)
+            | NftMatch::PortSet(_, set)
+            | NftMatch::ServiceSet(set)
+            | NftMatch::DestinationServiceSet(_, set)
+            | NftMatch::CtOriginalSet(_, set)
+            | NftMatch::CtOriginalServiceSet(_, set) => Some(set),
+            NftMatch::Time(TimeMatch { set, .. }) => Some(set),
+            _ => None,
+        }
+    };
+}
+
 impl NftMatch {
     /// The version of the IP header that it looks into, if it does.
     pub fn header_version(&self) -> Option<IpVersion> {
@@ -92,30 +108,12 @@ impl NftMatch {
 
     /// The set that it looks up, if any.
     pub fn set(&self) -> Option<&Name> {
-        match self {
-            NftMatch::SourceSet(_, set)
-            | NftMatch::PortSet(_, set)
-            | NftMatch::ServiceSet(set)
-            | NftMatch::DestinationServiceSet(_, set)
-            | NftMatch::CtOriginalSet(_, set)
-            | NftMatch::CtOriginalServiceSet(_, set) => Some(set),
-            NftMatch::Time(TimeMatch { set, .. }) => Some(set),
-            _ => None,
-        }
+        looked_up_set!(self)
     }
 
     /// The same, to be replaced.
     pub(super) fn set_mut(&mut self) -> Option<&mut Name> {
-        match self {
-            NftMatch::SourceSet(_, set)
-            | NftMatch::PortSet(_, set)
-            | NftMatch::ServiceSet(set)
-            | NftMatch::DestinationServiceSet(_, set)
-            | NftMatch::CtOriginalSet(_, set)
-            | NftMatch::CtOriginalServiceSet(_, set) => Some(set),
-            NftMatch::Time(TimeMatch { set, .. }) => Some(set),
-            _ => None,
-        }
+        looked_up_set!(self)
     }
 }
 

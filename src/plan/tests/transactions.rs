@@ -143,11 +143,7 @@ proptest! {
 
     #[test]
     fn intervals_follow_each_other(
-        policies in prop::collection::vec(
-            (prop::sample::subsequence((0u32..90).collect::<Vec<_>>(), 40..90),
-             prop::sample::subsequence((0u32..20).collect::<Vec<_>>(), 0..20),
-             any::<bool>()),
-            2..5),
+        policies in prop::collection::vec(parts_of_policy(), 2..5),
     ) {
         let mut model = new_model();
         for (hosts, ranges, is_guarded) in &policies {
