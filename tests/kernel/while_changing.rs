@@ -47,17 +47,8 @@ fn on_site(site: &Site, source: &str, policies: [&str; 2]) -> Fate {
         namespace.run(&[&["iptables"], &count[..]].concat());
     }
     apply(host, policies[0]);
-    let is_over = AtomicBool::new(false);
-    let (flows, applies) = thread::scope(|scope| {
-        let flood = scope.spawn(|| client.inside(|| open_flows(source, &is_over)));
-        let start = Instant::now();
-        let mut applies = 0;
-        while start.elapsed() < TIME || applies < APPLIES_MIN {
-            applies += 1;
-            apply(host, policies[applies % 2]);
-        }
-        is_over.store(true, Ordering::Relaxed);
-        (flood.join().expect("the flows"), applies)
+    let (flows, applies) = while_flooding(client, source, |applies| {
+        apply(host, policies[applies % 2]);
     });
     assert!(flows >= FLOWS_MIN, "only {flows} flows while {applies} policies were applied");
     let set = ["nft", "list", "set", "inet", "dwnl", "refused-published-ip"];
@@ -67,6 +58,23 @@ fn on_site(site: &Site, source: &str, policies: [&str; 2]) -> Fate {
         is_refused: listed.contains(&format!("{source} . udp . 8080 ")),
         untranslated: counted(host),
     }
+}
+
+/// Opens flows from this source while `step` is called repeatedly, with the number of calls. Returns how many
+/// flows and calls there were.
+fn while_flooding(client: &Namespace, source: &str, mut step: impl FnMut(usize)) -> (u64, usize) {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| client.inside(|| open_flows(source, &is_over)));
+        let start = Instant::now();
+        let mut steps = 0;
+        while start.elapsed() < TIME || steps < APPLIES_MIN {
+            steps += 1;
+            step(steps);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        (flood.join().expect("the flows"), steps)
+    })
 }
 
 /// How many packets the rule in `INPUT` has dropped.
@@ -259,17 +267,9 @@ fn measure_nft() {
         nft("table inet t {\nchain c {\n}\nchain input {\ntype filter hook input priority 0\n\
              udp dport 8080 jump c\nudp dport 8080 counter drop\n}\n}\n");
         nft(&with_set);
-        let is_over = AtomicBool::new(false);
-        let (flows, reloads) = thread::scope(|scope| {
-            let flood = scope.spawn(|| client.inside(|| open_flows(ALLOWED, &is_over)));
-            let (start, mut reloads) = (Instant::now(), 0);
-            while start.elapsed() < TIME {
-                nft(&without);
-                nft(&with_set);
-                reloads += 1;
-            }
-            is_over.store(true, Ordering::Relaxed);
-            (flood.join().expect("the flows"), reloads)
+        let (flows, reloads) = while_flooding(client, ALLOWED, |_| {
+            nft(&without);
+            nft(&with_set);
         });
         let chain = host.run(&["nft", "list", "chain", "inet", "t", "input"]);
         let dropped = chain.split("counter packets ").nth(1).and_then(|it| it.split(' ').next());
